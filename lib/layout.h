@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The bytes of a segment.  Nothing else knows an offset; FORMAT.md says the same
+ * in words.
+ *
+ *   0       struct layout_header    written once, before the segment has a name
+ *   512     struct layout_control   closing, wake-up words, the two sides
+ *   4096    struct layout_endpoint  [endpoints], informative only
+ *   ring    capacity bytes          page-aligned, mapped twice back to back
+ *
+ * What is authoritative: the header; `state` and `seal`; a side's `position`;
+ * the header of each record between the two positions; `seq` of the record at
+ * the senders' position; the drop counters.  Everything else is derived and is
+ * recomputed by the repair of its side (ring.c), or a hint whose staleness
+ * costs time only.
+ *
+ * Cache lines: what one side writes for each message never shares a pair of
+ * lines (128 bytes: adjacent-line prefetch) with what the other side writes.
+ */
+#ifndef CHAN_LAYOUT_H
+#define CHAN_LAYOUT_H
+
+#include <pthread.h>
+#include <stdalign.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define LAYOUT_MAGIC UINT64_C(0x316e616863746d68) /* "hmtchan1" in memory order */
+#define LAYOUT_FORMAT 1u
+#define LAYOUT_PAIR 128 /* two cache lines */
+#define LAYOUT_ENDPOINTS_MAX 4096u
+#define LAYOUT_TABLE_OFFSET 4096u
+
+/* ---- header ---- */
+
+enum { LAYOUT_LIBC_GLIBC = 1, LAYOUT_LIBC_OTHER = 2 };
+enum { LAYOUT_CONDVAR_FUTEX = 1, LAYOUT_CONDVAR_PTHREAD = 2 };
+
+struct layout_header {
+	_Atomic uint64_t magic; /* written last */
+	uint32_t format;
+	uint32_t abi; /* LAYOUT_ABI: sizes that both programs must agree on */
+	uint32_t libc;
+	uint32_t condvar;
+	uint64_t pidns_dev, pidns_ino; /* robust mutexes hold TIDs of one PID namespace */
+	uint64_t segment_size;
+	uint64_t ring_offset;
+	uint64_t capacity;
+	uint32_t max_message;
+	uint32_t endpoints;
+	uint32_t kind;
+	uint32_t overflow;
+	uint32_t options;
+	uint32_t lifetime;
+	uint64_t linger;
+	int64_t created;
+};
+
+/* ---- control ---- */
+
+/* Bits of layout_control.state; set, never cleared. */
+enum {
+	LAYOUT_CLOSED = 1u << 0,
+	LAYOUT_DISCARD = 1u << 1, /* only with LAYOUT_CLOSED */
+	LAYOUT_DAMAGED = 1u << 2,
+	LAYOUT_HAD_SENDER = 1u << 3,
+	LAYOUT_HAD_RECEIVER = 1u << 4,
+};
+
+/* See lock.h. */
+struct layout_lock {
+	pthread_mutex_t mutex;
+	_Atomic uint32_t recoveries;
+};
+
+/* See condvar.h. */
+struct layout_cond {
+	_Atomic uint32_t sequence;
+	_Atomic uint32_t waiting;
+#ifdef CHAN_CONDVAR_PTHREAD
+	pthread_mutex_t mutex;
+	pthread_cond_t cond;
+#endif
+};
+
+/*
+ * Positions count ring bytes since the channel was made and never wrap (2^64
+ * bytes are 500 years at 1 GB/s); a position is a multiple of RING_ALIGN.
+ */
+struct layout_senders {
+	alignas(LAYOUT_PAIR) struct layout_lock lock;
+	_Atomic uint64_t dropped; /* by drop-newest */
+	/* The commit of a send is the store to this. */
+	alignas(LAYOUT_PAIR) _Atomic uint64_t position;
+};
+
+struct layout_receivers {
+	alignas(LAYOUT_PAIR) struct layout_lock lock;
+	/* No ready record lies in [position, deliver); derived. */
+	_Atomic uint64_t deliver;
+	/* Every record at or after it is ready and was never leased; derived.
+	 * At or before `position` nothing is leased and receiving is simple. */
+	_Atomic uint64_t frontier;
+	/* Records removed unread, and the journal that keeps the count exact: see
+	 * ring_drop(). */
+	_Atomic uint64_t dropped;
+	_Atomic uint64_t drop_position;
+	_Atomic uint64_t drop_count;
+	_Atomic uint64_t redelivered;
+	/* The commit of a plain receive, and the release of space. */
+	alignas(LAYOUT_PAIR) _Atomic uint64_t position;
+};
+
+struct layout_control {
+	/* Read by both sides, written when something happens. */
+	alignas(LAYOUT_PAIR) _Atomic uint32_t state;
+	/* Where a closed channel ends: 0 open, else position | 1; set once. */
+	_Atomic uint64_t seal;
+	/* CLOCK_REALTIME ns since when a CHAN_REF channel is unused; 0 in use. */
+	_Atomic int64_t idle_since;
+	struct layout_cond not_empty;
+	alignas(LAYOUT_PAIR) struct layout_cond not_full;
+	struct layout_senders senders;
+	struct layout_receivers receivers;
+};
+
+struct layout_endpoint {
+	alignas(64) _Atomic int32_t pid; /* written last; valid while locked */
+	_Atomic uint32_t roles;
+	_Atomic uint32_t uid;
+	uint32_t reserved;
+	_Atomic int64_t attached;
+	_Atomic int64_t waiting;
+	_Atomic uint64_t command[2];
+};
+
+struct layout {
+	struct layout_header header;
+	alignas(512) struct layout_control control;
+	alignas(LAYOUT_TABLE_OFFSET) struct layout_endpoint endpoint[];
+};
+
+/* ---- ring ---- */
+
+#define RING_ALIGN 16u
+
+/* The header of a record.  A record takes ring_size(length) bytes. */
+struct layout_record {
+	_Atomic uint32_t length;
+	_Atomic uint32_t state;
+	/* 1, 2, ...: at the senders' position, the number that the next message
+	 * will have; written there before the store that publishes the one
+	 * before, so that no crash can lose count. */
+	_Atomic uint64_t seq;
+};
+
+/* state: kind << 28 | holder << 16 | attempts.  Zero is no state. */
+enum { RECORD_READY = 1, RECORD_LEASED = 2, RECORD_DONE = 3 };
+#define RECORD_ATTEMPTS_MAX 0xffffu
+
+static inline uint32_t record_state(uint32_t kind, uint32_t holder, uint32_t attempts)
+{
+	return kind << 28 | holder << 16 | attempts;
+}
+static inline uint32_t record_kind(uint32_t state) { return state >> 28; }
+static inline uint32_t record_holder(uint32_t state) { return state >> 16 & 0xfffu; }
+static inline uint32_t record_attempts(uint32_t state) { return state & RECORD_ATTEMPTS_MAX; }
+
+/* ---- locked bytes (open file description locks, endpoint.c) ---- */
+
+/* Far above any segment's size; the lock table doesn't mind. */
+#define LAYOUT_LOCK_SLOT (INT64_C(1) << 48)
+#define LAYOUT_LOCK_SENDER (LAYOUT_LOCK_SLOT + LAYOUT_ENDPOINTS_MAX)
+#define LAYOUT_LOCK_RECEIVER (LAYOUT_LOCK_SENDER + LAYOUT_ENDPOINTS_MAX)
+
+/* ---- agreement ---- */
+
+/* A segment made by a program for which any of this differs is refused. */
+#define LAYOUT_ABI                                                                                 \
+	((uint32_t)sizeof(pthread_mutex_t) | (uint32_t)sizeof(void *) << 8 |                       \
+	 (uint32_t)sizeof(long) << 12 | (uint32_t)alignof(pthread_mutex_t) << 16 |                 \
+	 (uint32_t)sizeof(struct layout_lock) << 20)
+
+static_assert(sizeof(struct layout_header) <= 512, "header");
+static_assert(offsetof(struct layout, control) == 512, "control");
+static_assert(sizeof(struct layout) == LAYOUT_TABLE_OFFSET, "table");
+static_assert(sizeof(struct layout_endpoint) == 64, "endpoint");
+static_assert(sizeof(struct layout_record) == RING_ALIGN, "record");
+static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2,
+	      "atomics in shared memory must not hide a lock");
+
+#endif

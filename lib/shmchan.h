@@ -1,0 +1,417 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * shmchan: message channels between processes, in shared memory.
+ *
+ * The model.  A *channel* is a named, bounded queue of messages in a POSIX
+ * shared memory object, its *segment*.  A process opens an *endpoint* of it, to
+ * send, to receive, or both.  Messages are opaque bytes, 0 to `max_message`
+ * long; their boundaries are kept, and their order is kept for each sender.  A
+ * full channel pushes back, an empty one waits, a closed one drains and ends.
+ *
+ * The promise.  Any participant may be killed (SIGKILL) at any instruction: no
+ * other participant hangs, no committed message is lost, none is torn, none is
+ * delivered twice by a plain receive, and the channel goes on.
+ *
+ * Rules for every function:
+ * - It returns 0 or a count, or a negative errno value; `errno` itself is
+ *   neither used nor kept.  Outputs are set only on success.
+ * - Timeouts are relative, in nanoseconds of CLOCK_MONOTONIC: CHAN_WAIT (-1)
+ *   waits for ever, 0 does not wait; any other negative value is -EINVAL.  A
+ *   timeout of 0 that would wait is -EAGAIN, a longer one that passed is
+ *   -ETIMEDOUT.  It bounds the whole call, lock included: a process stopped
+ *   inside the channel's lock does not make anybody overrun.
+ * - Any number of threads may use one endpoint at once, except where "same
+ *   thread" is said.  Functions that take a name, not an endpoint, are
+ *   thread-safe.  Only chan_interrupt() may be called from a signal handler.
+ * - It never prints, exits, changes signal handlers, locale or umask, and its
+ *   descriptors are close-on-exec.  None is a cancellation point.
+ * - A child of fork() does not have its parent's endpoints: every call on one
+ *   returns -ENOTCONN there (chan_detach() frees it), and it opens its own.
+ *
+ * Errors that any call on an endpoint may return, not repeated below:
+ *   -EBADMSG   the segment is damaged (a buggy or hostile peer wrote into it);
+ *              what was sound has been kept, chan_recover() tells more
+ *   -ENOTCONN  the endpoint belongs to the parent of this forked process
+ *   -EINVAL    an argument is outside what is documented
+ */
+#ifndef SHMCHAN_H
+#define SHMCHAN_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#pragma GCC visibility push(default)
+#endif
+
+#define CHAN_VERSION_MAJOR 0
+#define CHAN_VERSION_MINOR 1
+#define CHAN_VERSION "0.1.0"
+
+/* A timeout: wait for ever. */
+#define CHAN_WAIT INT64_C(-1)
+
+/* Longest NAME, in bytes, without the OWNER/ part. */
+#define CHAN_NAME_MAX 200
+
+/* One endpoint: an open handle of a channel.  Opaque. */
+typedef struct chan chan_t;
+
+/* What an endpoint is for: the flags of chan_open().  Neither CHAN_SEND nor
+ * CHAN_RECV makes an observer, which may look, close, purge and recover, takes
+ * no place in the endpoint table, and counts as nobody's peer. */
+enum {
+	CHAN_SEND = 1u << 0,
+	CHAN_RECV = 1u << 1,
+	CHAN_CREATE = 1u << 2,    /* make the channel first if it is missing */
+	CHAN_EXCLUSIVE = 1u << 3, /* be the only one on this endpoint's sides */
+};
+
+/* What a send does when the channel is full. */
+enum chan_overflow {
+	CHAN_BLOCK = 0,       /* wait, as long as the call's timeout says */
+	CHAN_FAIL = 1,        /* -EAGAIN at once, whatever the timeout */
+	CHAN_DROP_NEWEST = 2, /* the message at hand is dropped: CHAN_DROPPED */
+	CHAN_DROP_OLDEST = 3, /* the oldest undelivered ones make room */
+};
+
+/* Options of a channel, fixed when it is made. */
+enum {
+	/* Receivers drain and then end (-EPIPE) when at least one sender has
+	 * attached and none is left, detached or killed; as with a FIFO, the
+	 * next sender to attach ends that state. */
+	CHAN_END_WITH_SENDERS = 1u << 0,
+	/* Senders get -EPIPE while at least one receiver has attached and none
+	 * is left. */
+	CHAN_NEED_RECEIVERS = 1u << 1,
+	/* A channel of capacity 0: a send returns when a receiver has the
+	 * message. */
+	CHAN_RENDEZVOUS = 1u << 2,
+};
+
+/* How long a channel's name lives. */
+enum chan_lifetime {
+	CHAN_PERSIST = 0, /* until chan_remove() */
+	CHAN_REF = 1,     /* until its last endpoint leaves, and `linger` more */
+};
+
+/*
+ * How to make a channel.  Zero everywhere is the default; `size` must be
+ * sizeof(struct chan_options), so that the structure can grow (a larger one
+ * from a newer header is accepted if what this library doesn't know is zero).
+ */
+struct chan_options {
+	uint32_t size;
+	uint32_t flags;       /* CHAN_END_WITH_SENDERS | ... */
+	uint64_t capacity;    /* bytes of the ring; 0 = 1 MiB or what
+	                       * max_message needs; rounded up to whole pages;
+	                       * each message takes its length + 16, rounded up
+	                       * to 16 */
+	uint32_t max_message; /* longest message; 0 = a quarter of the ring */
+	uint32_t overflow;    /* enum chan_overflow */
+	uint32_t mode;        /* permission bits; 0 = 0600.  Writing is needed
+	                       * to send as well as to receive */
+	uint32_t endpoints;   /* most endpoints at once; 0 = 256; up to 4096 */
+	uint32_t lifetime;    /* enum chan_lifetime */
+	uint32_t kind;        /* 0: queue (each message to one receiver) */
+	uint64_t linger;      /* CHAN_REF: ns that an unused channel stays */
+};
+
+/* Returned by chan_send() when the overflow policy dropped the message. */
+#define CHAN_DROPPED 1
+
+/*
+ * Make the channel `name`: `NAME`, the caller's own, or `OWNER/NAME`, where
+ * OWNER is a user's name or number and must be the caller (root included).
+ * NAME is 1 to 200 of [A-Za-z0-9._-], not starting with a dot.  `opt` may be
+ * NULL.  The channel appears complete or not at all: a creator killed at any
+ * instruction leaves nothing behind.
+ *
+ * Errors: -EEXIST there is one; -EINVAL bad name or options; -ENOSPC /dev/shm
+ * has no room for chan_footprint(opt) bytes; -EACCES, -EPERM no right to make
+ * it there; -ENOMEM, -EMFILE, -ENFILE; -EOPNOTSUPP /dev/shm or /proc is missing
+ * or can't hold a channel; -EDQUOT.
+ */
+int chan_create(const char *name, const struct chan_options *opt);
+
+/* Bytes of /dev/shm that a channel made with `opt` (or NULL) takes, or -EINVAL
+ * if `opt` describes none. */
+int64_t chan_footprint(const struct chan_options *opt);
+
+/*
+ * Open an endpoint of `name` and set *ret.  `flags` are CHAN_SEND | CHAN_RECV |
+ * CHAN_CREATE | CHAN_EXCLUSIVE; `opt` (or NULL) is used only when CHAN_CREATE
+ * makes the channel.  Waits a second at most for another process.
+ *
+ * An exclusive endpoint is the only one on its side or sides and sends or
+ * receives without a lock for each message.  It is bound to one thread: opened,
+ * used and detached by the same (-EPERM elsewhere).  When it dies, the next one
+ * to open takes over what it left.
+ *
+ * Errors: -ENOENT no such channel; -EACCES no permission; -EPERM the segment
+ * does not belong to OWNER (somebody squats on the name); -EBUSY a side is, or
+ * is wanted, exclusive, or a process is stopped inside the receivers' lock;
+ * -EUSERS the endpoint table is full; -EPROTONOSUPPORT
+ * made by another format version; -EPROTOTYPE made with another libc, word
+ * size or condition variable; -EXDEV made in another PID namespace; -EBADMSG
+ * not a segment, or damaged; those of chan_create() with CHAN_CREATE.
+ * Of the process's death at any instruction nothing stays.
+ */
+int chan_open(chan_t **ret, const char *name, unsigned flags, const struct chan_options *opt);
+
+/* Leave: give back what is leased, end a reservation (nothing of it is sent),
+ * free the handle.  NULL is fine.  No other thread may be using it.  The kernel
+ * does the same for a process that dies.  The last one to leave a CHAN_REF
+ * channel without linger removes its name. */
+void chan_detach(chan_t *ch);
+
+/* How to close. */
+enum {
+	CHAN_DRAIN = 0,   /* receivers still get what is in the channel */
+	CHAN_DISCARD = 1, /* receivers end at once */
+};
+
+/*
+ * End the channel for everybody, at once and for good.  Senders, blocked ones
+ * too, get -EPIPE; receivers get -EPIPE when what is left has been received
+ * (CHAN_DRAIN) or immediately (CHAN_DISCARD).  A send that returned success
+ * before or while the channel was closed is delivered by a drain.  The name
+ * stays until it is removed.  Never waits.  Closing twice is fine, and
+ * CHAN_DISCARD may follow CHAN_DRAIN.
+ * Errors: -EACCES the endpoint is an observer without write permission.
+ */
+int chan_close(const chan_t *ch, unsigned how);
+
+/* Remove the channel's name.  Those who have it open go on; the memory is freed
+ * when the last of them leaves.  Errors: -ENOENT, -EACCES, -EPERM, -EINVAL. */
+int chan_remove(const char *name);
+
+/*
+ * Send one message of `len` bytes.  Returns 0 when it is committed (in a
+ * rendezvous: when a receiver has it), CHAN_DROPPED when the overflow policy
+ * dropped it.  A crash before the commit leaves no trace of the message, after
+ * it the whole message.
+ *
+ * Errors: -EAGAIN, -ETIMEDOUT full; -EPIPE closed, or no receiver is left
+ * (CHAN_NEED_RECEIVERS); -EMSGSIZE longer than max_message; -EBADF not a
+ * sending endpoint; -EPERM another thread's exclusive endpoint; -EDEADLK this
+ * thread has a reservation open; -EINTR chan_interrupt().
+ */
+int chan_send(chan_t *ch, const void *msg, size_t len, int64_t timeout);
+
+/*
+ * Receive one message into `buf`, which has room for `size` bytes; returns its
+ * length (a message may be empty).  Once it returned, nobody gets the message
+ * again; a process killed before that leaves it to another.
+ *
+ * Errors: -EAGAIN, -ETIMEDOUT empty; -EPIPE end of channel; -EMSGSIZE the
+ * message is longer than `size`, and stays; -EBADF not a receiving endpoint;
+ * -EPERM another thread's exclusive endpoint; -EINTR chan_interrupt().
+ */
+ssize_t chan_recv(chan_t *ch, void *buf, size_t size, int64_t timeout);
+
+/*
+ * Send msg[0..n-1]: waits, if need be, until there is room for the first, then
+ * sends as many as there is room for and publishes them with one store.
+ * Returns how many, a prefix; receivers, and a crash, see all of those or
+ * none.  In a rendezvous each is handed over by itself.  A message dropped by
+ * policy counts as sent.  Errors as chan_send(), if not even the first was
+ * sent; -EINVAL n is 0 or above INT_MAX.
+ */
+int chan_send_batch(chan_t *ch, const struct iovec *msg, unsigned n, int64_t timeout);
+
+/*
+ * Receive 1 to n messages: waits for the first only.  Message i goes to
+ * buf[i].iov_base, which has room for buf[i].iov_len bytes; iov_len is set to
+ * its length.  Returns how many; a message that does not fit ends the batch.
+ * Errors as chan_recv(), if there is not even one.
+ */
+int chan_recv_batch(chan_t *ch, struct iovec *buf, unsigned n, int64_t timeout);
+
+/*
+ * Send in place: set *ret to `len` writable bytes inside the ring, aligned to
+ * 16.  The senders' lock is held until the same thread calls chan_commit() or
+ * chan_abort(), which it should soon: other senders wait.  Only the policies
+ * block and fail apply (drop-newest: -EAGAIN).  A process killed in between
+ * leaves no trace of the reservation.  Errors as chan_send(); -EDEADLK this
+ * thread has one already.
+ */
+int chan_reserve(chan_t *ch, void **ret, size_t len, int64_t timeout);
+
+/* Send the first `len` bytes of the reservation.  Errors: as chan_send(), and
+ * the reservation is over; -EINVAL `len` is more than reserved (it stays open),
+ * or there is none; -EPERM another thread's. */
+int chan_commit(chan_t *ch, size_t len);
+
+/* Drop the reservation; nothing if there is none. */
+void chan_abort(chan_t *ch);
+
+/* A message taken under a lease.  `data` is readable memory inside the ring,
+ * aligned to 16, until the lease ends; the peers can write it too, so what is
+ * checked should be copied first. */
+struct chan_lease {
+	const void *data;
+	size_t len;
+	uint64_t seq;     /* 1, 2, ...: place in the channel's order */
+	uint64_t pos;     /* the library's */
+	uint32_t attempt; /* 1 on first delivery */
+	uint32_t reserved;
+};
+
+/*
+ * Take 1 to n messages, to be read in place with no lock held, and set
+ * ret[0..]; waits for the first only; returns how many.  Each stays the
+ * endpoint's until chan_ack() or chan_release(); when the endpoint detaches or
+ * its process dies it goes back to the channel and is delivered again, before
+ * newer ones, with `attempt` counted up (to 65535).  Space is freed in ring
+ * order, as the oldest are acknowledged: one held for long fills the channel.
+ * Errors as chan_recv(), less -EMSGSIZE.
+ */
+int chan_take(chan_t *ch, struct chan_lease *ret, unsigned n, int64_t timeout);
+
+/*
+ * Acknowledge: the messages are consumed.  Any thread of the endpoint may.
+ * Returns how many of the n were acknowledged: all, or those before the first
+ * that is not (any more) this endpoint's, -ESTALE if that is the first.  Waits
+ * for the lock only, without a bound.  A crash in the middle leaves each
+ * message either acknowledged or to be delivered again.
+ */
+int chan_ack(chan_t *ch, const struct chan_lease *lease, unsigned n);
+
+/* Give back, to be delivered again.  As chan_ack(). */
+int chan_release(chan_t *ch, const struct chan_lease *lease, unsigned n);
+
+/* Where chan_peek() stands; start with zeros. */
+struct chan_cursor {
+	uint64_t pos;     /* the library's */
+	uint64_t seq;     /* of the message just shown */
+	uint32_t attempt; /* deliveries it has had so far */
+	uint32_t reserved;
+};
+
+/*
+ * Copy the next undelivered message at or after the cursor without consuming
+ * it, and move the cursor behind it.  Returns its length.  Any endpoint and
+ * any observer with write permission may.  Never waits, but for the lock (a
+ * bounded time: -EBUSY if the receivers' side is exclusive or its lock holder
+ * stopped).  Errors: -EAGAIN no more; -EMSGSIZE longer than `size` (the cursor
+ * stays); -EACCES.
+ */
+ssize_t chan_peek(chan_t *ch, void *buf, size_t size, struct chan_cursor *at);
+
+/* Drop every undelivered message; returns how many (INT64_MAX at most).  Leased
+ * ones stay leased.  Rules and errors as chan_peek(). */
+int64_t chan_purge(chan_t *ch);
+
+/* This endpoint's overflow policy from now on, in place of the channel's. */
+int chan_set_overflow(chan_t *ch, unsigned overflow);
+
+/*
+ * With on != 0: calls that wait on this endpoint, now and later, return -EINTR
+ * in place of waiting, until called with 0.  Async-signal-safe, any thread (in a
+ * library built with CONDVAR=pthread a sleeping thread notices within a
+ * second).  Without it a signal never ends a wait.
+ */
+void chan_interrupt(chan_t *ch, int on);
+
+/* A channel's state, read without a lock: each figure is right for an instant,
+ * not all for the same. */
+struct chan_stat {
+	uint32_t size; /* sizeof(struct chan_stat), set by the caller */
+	uint32_t flags;
+	uint64_t capacity; /* usable bytes of the ring, 0 for a rendezvous */
+	uint64_t used;     /* bytes of it in use, headers included */
+	uint64_t depth;    /* messages not yet consumed, leased ones included */
+	uint64_t sent;     /* messages committed, ever */
+	uint64_t received; /* messages consumed, ever, drops and purges not */
+	uint64_t dropped_newest;
+	uint64_t dropped_oldest; /* by policy or purged */
+	uint64_t redelivered;    /* leases given back; +-1 for each crash */
+	uint64_t recoveries;     /* dead lock owners cleaned up after */
+	uint64_t bytes;          /* ring bytes ever sent, headers included */
+	uint64_t segment;        /* bytes of shared memory */
+	int64_t created;         /* CLOCK_REALTIME, ns */
+	uint64_t linger;
+	uint32_t max_message;
+	uint32_t overflow;
+	uint32_t mode;
+	uint32_t uid; /* owner */
+	uint32_t gid;
+	uint32_t lifetime;
+	uint32_t kind;
+	uint32_t endpoints;   /* size of the endpoint table */
+	uint32_t senders;     /* endpoints alive now; one that does both */
+	uint32_t receivers;   /*   counts in both */
+	uint32_t closed;      /* 0 no, 1 draining, 2 discarding */
+	uint32_t damaged;     /* damage was found */
+	uint32_t removed;     /* the name was removed */
+	uint32_t format;      /* format version of the segment */
+	uint32_t full;        /* no room for a message of max_message bytes */
+	uint32_t condvar;     /* 1 futex, 2 pthread */
+};
+
+/* Fill *ret (ret->size set by the caller; less than this library knows is fine,
+ * more is -EINVAL). */
+int chan_stat(const chan_t *ch, struct chan_stat *ret);
+
+/* A live endpoint, as it registered itself. */
+struct chan_endpoint {
+	uint32_t id;
+	uint32_t roles; /* CHAN_SEND | CHAN_RECV | CHAN_EXCLUSIVE */
+	int32_t pid;
+	uint32_t uid;
+	int64_t attached;  /* CLOCK_REALTIME, ns */
+	int64_t waiting;   /* ns since when it sleeps, 0 if it doesn't */
+	char command[16];  /* NUL-terminated, unprintable bytes as '?' */
+};
+
+/* Set ret[0..n-1] to the live endpoints; returns how many there are, which may
+ * be more than n.  Costs a system call for each. */
+int chan_endpoints(const chan_t *ch, struct chan_endpoint *ret, unsigned n);
+
+/*
+ * Do now what the next user of the channel would do later: recover the locks of
+ * dead owners, give back the leases of dead endpoints, check the ring, wake
+ * everybody whose wake-up may have died with its sender.  Returns how many
+ * messages were given back.  Rules as chan_peek().
+ */
+int chan_recover(chan_t *ch);
+
+/*
+ * Call fn(name, arg) for every channel there is, `NAME` for the caller's own
+ * and `OWNER/NAME` for others, in no order, until it returns non-zero; returns
+ * that, or 0.  It lists names: opening one may fail.  Errors: -ENOMEM, -EMFILE,
+ * -EOPNOTSUPP no /dev/shm.
+ */
+int chan_list(int (*fn)(const char *name, void *arg), void *arg);
+
+/*
+ * Remove `name` if it is a CHAN_REF channel whose endpoints are all gone and
+ * whose linger has passed (chan_open() does so by itself for the name that it
+ * opens).  Returns 1 if it was removed, 0 if it is in use or not of that
+ * kind.  Errors as chan_open().
+ */
+int chan_collect(const char *name);
+
+/* What an error means in a channel's terms, for err as returned (negative) or
+ * not; never NULL, constant text, thread-safe. */
+const char *chan_strerror(int err);
+
+/* The version of the library at run time, as CHAN_VERSION. */
+const char *chan_version(void);
+
+#if defined(__GNUC__)
+#pragma GCC visibility pop
+#endif
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
