@@ -1,0 +1,61 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# The last test: the ones before it left no segment, no process and no open
+# descriptor of a segment.  Segments that were there before the run (noted by
+# --remember), and those that a process of somebody else has open, are not ours.
+
+set -u
+state=${SHMCHAN_TEST_STATE:?run by tests/run}
+
+segments() {
+	find /dev/shm -maxdepth 1 -name 'shmchan.*' -printf '%f\n' | sort
+}
+
+if [ "${1-}" = --remember ]; then
+	mkdir -p "${state%/*}"
+	segments >"$state"
+	exit
+fi
+
+# Processes of this run, by the mark in their environment: all but this script,
+# the runner above it, and what this script starts.
+ours() {
+	local p
+	grep -lzxs "SHMCHAN_TEST_RUN=$SHMCHAN_TEST_RUN" /proc/[0-9]*/environ | cut -d/ -f3 |
+		while read -r p; do is_family "$p" || echo "$p"; done
+}
+
+# Is process $1 this script, a parent of it, or a child of it?
+is_family() {
+	local p=$1 q=$$
+	[ -d "/proc/$p" ] || return 0
+	[ "$(ps -o ppid= -p "$p" | tr -d ' ')" = $$ ] && return 0
+	while [ "$q" -gt 1 ]; do
+		[ "$p" = "$q" ] && return 0
+		q=$(ps -o ppid= -p "$q" | tr -d ' ')
+	done
+	return 1
+}
+
+bad=0
+
+for p in $(ours); do
+	[ -d "/proc/$p" ] || continue
+	echo "left running: $p $(tr '\0' ' ' <"/proc/$p/cmdline")"
+	find "/proc/$p/fd" -lname '/dev/shm/shmchan.*' -printf '  has open: %l\n' 2>/dev/null
+	bad=1
+done
+
+for s in $(comm -13 "$state" <(segments)); do
+	[ -e "/dev/shm/$s" ] || continue
+	holders=$(grep -lFs "/dev/shm/$s" /proc/[0-9]*/maps | cut -d/ -f3)
+	for h in $holders; do
+		grep -qzxs "SHMCHAN_TEST_RUN=$SHMCHAN_TEST_RUN" "/proc/$h/environ" || continue 2
+	done
+	echo "left in /dev/shm: $s"
+	bad=1
+done
+
+[ $bad = 0 ] && echo "nothing left: no segment, process or descriptor"
+exit $bad
