@@ -18,22 +18,20 @@ if [ "${1-}" = --remember ]; then
 	exit
 fi
 
-# Processes of this run, by the mark in their environment: all but this script,
-# the runner above it, and what this script starts.
+# Processes of this run, by the mark in their environment, but for this script and
+# those above it.  (Those of this pipeline are gone when the list is looked at.)
 ours() {
 	local p
 	grep -lzxs "SHMCHAN_TEST_RUN=$SHMCHAN_TEST_RUN" /proc/[0-9]*/environ | cut -d/ -f3 |
-		while read -r p; do is_family "$p" || echo "$p"; done
+		while read -r p; do is_above "$p" || echo "$p"; done
 }
 
-# Is process $1 this script, a parent of it, or a child of it?
-is_family() {
-	local p=$1 q=$$
-	[ -d "/proc/$p" ] || return 0
-	[ "$(ps -o ppid= -p "$p" | tr -d ' ')" = $$ ] && return 0
-	while [ "$q" -gt 1 ]; do
-		[ "$p" = "$q" ] && return 0
-		q=$(ps -o ppid= -p "$q" | tr -d ' ')
+# Is process $1 this script or one above it?
+is_above() {
+	local p=$$
+	while [ "$p" -gt 1 ]; do
+		[ "$p" = "$1" ] && return 0
+		p=$(ps -o ppid= -p "$p" | tr -d ' ')
 	done
 	return 1
 }
