@@ -96,6 +96,9 @@ $(BUILD)/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(all_cflags) -c -o $@ $<
 
+# It carries the completions (.incbin), which -MMD can't see.
+$(BUILD)/tools/ctl_completion.o: $(wildcard tools/completions/*)
+
 $(BUILD)/$(SOFILE): $(LIB_OBJ) lib/shmchan.map
 	$(call say,LD)
 	$(Q)$(CC) $(so_ldflags) $(all_ldflags) -o $@ $(LIB_OBJ)
@@ -209,7 +212,6 @@ deps deps-test deps-all:
 
 # Each file as mode:source:destination, and each link as target:destination;
 # install puts these there, uninstall removes these.
-completion = $(foreach f,$(wildcard tools/completions/$(1)),644:$(f):$(2)/$(notdir $(f:%.bash=%)))
 INSTALL_FILES = \
 	$(foreach p,$(PROGRAMS),755:$(BUILD)/$(p):$(bindir)/$(p)) \
 	755:$(BUILD)/$(SOFILE):$(libdir)/$(SOFILE) \
@@ -218,10 +220,13 @@ INSTALL_FILES = \
 	644:lib/shmchan.h:$(includedir)/shmchan.h \
 	$(foreach m,$(wildcard lib/man/*.[1-8] tools/man/*.[1-8]),\
 		644:$(m):$(mandir)/man$(subst .,,$(suffix $(m)))/$(notdir $(m))) \
-	$(call completion,*.bash,$(bashcompdir)) $(call completion,_*,$(zshcompdir)) \
-	$(call completion,*.fish,$(fishcompdir))
+	644:tools/completions/shmchan.bash:$(bashcompdir)/chanctl \
+	644:tools/completions/shmchan.zsh:$(zshcompdir)/_shmchan \
+	644:tools/completions/shmchan.fish:$(fishcompdir)/chanctl.fish
 INSTALL_LINKS = \
 	$(SOFILE):$(libdir)/$(SONAME) $(SOFILE):$(libdir)/libshmchan.so \
+	$(foreach p,$(filter-out chanctl,$(PROGRAMS)),\
+		chanctl:$(bashcompdir)/$(p) chanctl.fish:$(fishcompdir)/$(p).fish) \
 	$(foreach f,$(shell sed -n 's/^\t\(chan_.*\);/\1/p' lib/shmchan.map),\
 		shmchan.3:$(mandir)/man3/$(f).3)
 
