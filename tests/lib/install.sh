@@ -1,0 +1,99 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# make install into an empty root: twice gives the same, a C program builds
+# against it with pkg-config, shared and static, and runs; every link leads
+# somewhere; make uninstall leaves no file.
+
+set -u
+cd "$(dirname "$0")/../.." || exit
+: "${BUILD:?}" "${CC:=cc}"
+if [ -n "${SANITIZE-}" ]; then
+	echo "installed without sanitizers only"
+	exit 77
+fi
+bad=0
+t=$(mktemp -d) || exit
+name=install-$$
+trap 'rm -rf "$t"; rm -f "/dev/shm/shmchan.$(id -u).$name"' EXIT
+
+complain() {
+	echo "$*"
+	bad=1
+}
+
+root=$t/root
+target() {
+	make --no-print-directory "$1" BUILD="$BUILD" DESTDIR="$root" PREFIX=/usr >"$t/log" 2>&1 ||
+		{ complain "make $1 failed:"; cat "$t/log"; }
+}
+
+listing() {
+	(cd "$root" && find . -type f -printf '%p %m ' -exec sha256sum {} \; -o -type l -printf '%p %l\n') |
+		sort
+}
+
+target install
+listing >"$t/first"
+target install
+listing >"$t/second"
+cmp -s "$t/first" "$t/second" || complain "installed twice, it differs"
+
+for f in bin/chansend bin/chanrecv bin/chanctl include/shmchan.h lib/libshmchan.a \
+	lib/libshmchan.so lib/libshmchan.so.0 lib/pkgconfig/shmchan.pc share/man/man7/shmchan.7 \
+	share/man/man3/shmchan.3 share/man/man3/chan_send.3 share/man/man1/chansend.1 \
+	share/man/man1/chanrecv.1 share/man/man1/chanctl.1 \
+	share/bash-completion/completions/chansend share/zsh/site-functions/_shmchan \
+	share/fish/vendor_completions.d/chanrecv.fish; do
+	[ -e "$root/usr/$f" ] || complain "not installed: $f"
+done
+dangling=$(find "$root" -xtype l)
+[ -z "$dangling" ] || complain "links that lead nowhere: $dangling"
+
+cat >"$t/user.c" <<'END'
+#include <shmchan.h>
+#include <stdio.h>
+#include <string.h>
+
+/* The library's own names are free for its user. */
+int ring_valid(void);
+int ring_valid(void) { return 1; }
+
+int main(int argc, char **argv)
+{
+	chan_t *ch;
+	char buf[16] = "";
+	if (argc != 2 || strcmp(chan_version(), CHAN_VERSION) != 0 || !ring_valid())
+		return 1;
+	int r = chan_open(&ch, argv[1], CHAN_SEND | CHAN_RECV | CHAN_CREATE, NULL);
+	if (r < 0) {
+		fprintf(stderr, "%s: %s\n", argv[1], chan_strerror(r));
+		return 2;
+	}
+	int ok = chan_send(ch, "hello", 5, 0) == 0 && chan_recv(ch, buf, sizeof(buf), 0) == 5 &&
+		 memcmp(buf, "hello", 5) == 0;
+	chan_detach(ch);
+	return ok && chan_remove(argv[1]) == 0 ? 0 : 3;
+}
+END
+export PKG_CONFIG_LIBDIR=$root/usr/lib/pkgconfig PKG_CONFIG_SYSROOT_DIR=$root
+cflags=$(pkg-config --cflags shmchan) && shared=$(pkg-config --libs shmchan) &&
+	static=$(pkg-config --static --libs shmchan) || complain "pkg-config does not know shmchan"
+build=("$CC" -std=c11 -pedantic -Wall -Wextra -Wno-missing-prototypes -Werror)
+# shellcheck disable=SC2086 # flags are words
+"${build[@]}" $cflags "$t/user.c" -o "$t/shared" $shared &&
+	LD_LIBRARY_PATH=$root/usr/lib "$t/shared" "$name" || complain "shared: status $?"
+readelf -d "$t/shared" | grep -q 'NEEDED.*libshmchan\.so\.0' || complain "shared: does not need libshmchan.so.0"
+# shellcheck disable=SC2086
+"${build[@]}" $cflags "$t/user.c" -o "$t/static" ${static/-lshmchan/-l:libshmchan.a} &&
+	"$t/static" "$name" || complain "static: status $?"
+readelf -d "$t/static" | grep -q 'libshmchan' && complain "static: needs libshmchan.so"
+[ "$(pkg-config --modversion shmchan)" = "$("$root/usr/bin/chanctl" --version | grep -oE '[0-9]+(\.[0-9]+)+' | head -n1)" ] ||
+	complain "shmchan.pc and chanctl --version differ"
+
+target uninstall
+left=$(find "$root" ! -type d)
+[ -z "$left" ] || complain "left by make uninstall:"$'\n'"$left"
+
+[ $bad = 0 ] && echo "$(wc -l <"$t/first") files and links installed, used and removed"
+exit $bad

@@ -1,0 +1,95 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# The layers, and habits that a machine can check.  Each rule says which files
+# may match a pattern, and carries a sample line that it has to catch, so that a
+# rule whose pattern has rotted fails too.
+
+set -u
+cd "$(dirname "$0")/../.." || exit
+shopt -s nullglob
+bad=0
+
+complain() {
+	echo "$*"
+	bad=1
+}
+
+code=$(mktemp -d) || exit
+trap 'rm -rf "$code"' EXIT
+
+# The sources without their comments, strings and #include kept.
+sources=(lib/*.[ch] daemon/*.[ch] tools/*.[ch])
+for f in "${sources[@]}"; do
+	mkdir -p "$code/${f%/*}"
+	gcc -fpreprocessed -dD -E -x c "$f" -o "$code/$f" 2>/dev/null || complain "$f: does not lex"
+done
+
+# rule WHAT PATTERN ALLOWED SAMPLE: in code, PATTERN (an ERE) only where the path
+# matches ALLOWED (an ERE).
+rule() {
+	grep -qE "$2" <<<"$4" || complain "lint.sh: the rule '$1' misses its sample: $4"
+	local hit
+	hit=$(cd "$code" && grep -rnE "$2" . | sed 's|^\./||' | grep -vE "^($3)" |
+		sed -E 's/:[0-9]+:[[:space:]]*/: /')
+	[ -z "$hit" ] || complain "$1:"$'\n'"$hit"
+}
+
+none='nowhere at all'
+bench='tools/(chan)?bench[a-z_]*\.[ch]:'
+
+rule 'pthread synchronization and futex: lock and condvar only' \
+	'pthread_(mutex|cond|rwlock|barrier|spin)_[a-z]+ *\(|SYS_futex|__NR_futex' \
+	"lib/(lock|condvar[a-z_]*)\.[ch]:|$bench" 'pthread_mutex_lock(&m);'
+rule 'mapping and naming of shared memory: segment only' \
+	'\b(shm_open|shm_unlink|mmap|mremap|munmap|madvise|memfd_create) *\(' \
+	"lib/segment\.c:|$bench" 'p = mmap(NULL, n, 0, 0, fd, 0);'
+rule 'locks on the segment file: endpoint and segment only' \
+	'\bF_OFD_' 'lib/(endpoint|segment)\.c:' 'fcntl(fd, F_OFD_SETLK, &l);'
+rule 'offsets in a segment: layout.h only' '\boffsetof\b' 'lib/layout\.h:|tools/|daemon/' \
+	'offsetof(struct layout, control)'
+rule 'the ring knows no lock, the lock no ring' '#include "(lock|condvar|segment|endpoint)\.h"' \
+	'lib/(lock|condvar|segment|endpoint|channel)[a-z_]*\.[ch]:|daemon/' '#include "lock.h"'
+rule 'of the library, programs see shmchan.h only' \
+	'#include "(\.\./lib/|lib/)?(layout|ring|lock|condvar|segment|endpoint)\.h"' \
+	"lib/|daemon/|$bench" '#include "../lib/ring.h"'
+rule 'io_uring: one file only' 'include <liburing\.h>' 'daemon/loop_uring\.c:' '#include <liburing.h>'
+rule 'no volatile (asm volatile is another thing)' \
+	'(^|[^_m])[[:space:]]*\bvolatile\b' "$none" 'static volatile int x;'
+rule 'atomics in shared memory name their order' \
+	'\batomic_(load|store|exchange|fetch_[a-z]+|compare_exchange_[a-z]+) *\(' 'tools/' \
+	'atomic_store(&x, 1);'
+rule 'no conversion without checks, no unbounded copy' \
+	'\b(ato[ifl]|atoll|sprintf|vsprintf|strcpy|strcat|gets|alloca|strtok|mktemp|tmpnam) *\(' \
+	"$none" 'n = atoi(s);'
+rule 'numbers are parsed in one place' '\bstrto[a-z]+ *\(' 'tools/cli_parse\.c:' \
+	'strtoul(s, &end, 10);'
+rule 'the library neither prints nor ends the process' \
+	'\b(printf|fprintf|puts|perror|exit|_exit|abort|syslog) *\(' 'tools/|daemon/' 'abort();'
+
+for f in "${sources[@]}" tests/*/*.[ch]; do
+	[ "$(head -n1 "$f")" = '/* SPDX-License-Identifier: MIT */' ] ||
+		complain "$f: does not start with its SPDX line"
+	expand "$f" | awk -v f="$f" 'length > 100 { print f ":" NR ": over 100 columns"; n++ }
+		END { exit n > 0 }' || bad=1
+done
+for f in Makefile .ci/run tests/run tests/*.sh tests/*/*.sh; do
+	head -n2 "$f" | grep -q '^# SPDX-License-Identifier: MIT$' ||
+		complain "$f: does not start with its SPDX line"
+done
+
+# Spelled so that this file does not match itself.
+left=$(grep -rnIE '\b(TO''DO|FIX''ME|XX''X)\b' lib daemon tools tests systemd ./*.md Makefile 2>/dev/null)
+[ -z "$left" ] || complain "left to do:"$'\n'"$left"
+
+if command -v shellcheck >/dev/null; then
+	shellcheck -x -S warning .ci/run tests/run tests/*.sh tests/*/*.sh || bad=1
+fi
+if command -v mandoc >/dev/null; then
+	for f in lib/man/*.[1-8] tools/man/*.[1-8] daemon/man/*.[1-8]; do
+		mandoc -T lint -W warning "$f" || bad=1
+	done
+fi
+
+[ $bad = 0 ] && echo "${#sources[@]} sources keep the rules"
+exit $bad

@@ -1,0 +1,57 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# The examples of README.md do what it says: every ```c block is compiled,
+# without a warning, and run; every ```sh block that follows the line
+# `<!-- run -->` is run with the programs in the PATH.  Where a block is
+# followed by a ```text block, that is its output.
+
+set -u
+cd "$(dirname "$0")/../.." || exit
+: "${BUILD:?}" "${CC:=cc}"
+t=$(mktemp -d) || exit
+trap 'rm -rf "$t"' EXIT
+bad=0 ran=0
+
+# Blocks as files: 01.c 02.sh 02.text ..., an output named after its block.
+awk -v dir="$t" '
+	/^```/ && inside { inside = 0; close(file); next }
+	/^<!-- run -->$/ { run = 1; next }
+	/^```c$/ { n++; file = sprintf("%s/%02d.c", dir, n); inside = 1; last = 1; next }
+	/^```sh$/ && run { n++; file = sprintf("%s/%02d.sh", dir, n); inside = 1; last = 1; run = 0; next }
+	/^```text$/ && last { file = sprintf("%s/%02d.text", dir, n); inside = 1; last = 0; next }
+	/^```/ { inside = 1; file = "/dev/null"; last = 0; next }
+	inside { print >file; next }
+	NF { run = 0 }
+' README.md
+
+export PATH=$BUILD:$PATH
+# Sanitized objects need their runtime.
+sanitize=${SANITIZE:+-fsanitize=$SANITIZE}
+
+for block in "$t"/*.c "$t"/*.sh; do
+	[ -e "$block" ] || { echo "README.md has no example to run: ${block##*/}"; bad=1; continue; }
+	case $block in
+	*.c)
+		# shellcheck disable=SC2086
+		"$CC" -std=c11 -Wall -Wextra -Werror $sanitize -Ilib -pthread "$block" \
+			-o "$t/program" "$BUILD/libshmchan.a" || { bad=1; continue; }
+		run=("$t/program")
+		;;
+	*.sh) run=(bash -e "$block") ;;
+	esac
+	(cd "$t" && timeout 60 "${run[@]}" >out 2>&1 </dev/null)
+	status=$?
+	ran=$((ran + 1))
+	if [ $status != 0 ]; then
+		echo "README.md, block ${block##*/}: status $status"
+		cat "$block" "$t/out"
+		bad=1
+	elif [ -e "${block%.*}.text" ] && ! diff -u "${block%.*}.text" "$t/out"; then
+		echo "README.md, block ${block##*/}: prints something else"
+		bad=1
+	fi
+done
+
+[ $bad = 0 ] && echo "$ran examples of README.md run as printed"
+exit $bad
