@@ -123,7 +123,7 @@ $(BUILD)/tools.a: $(COMMON_OBJ)
 
 $(PROGRAMS:%=$(BUILD)/%): $(BUILD)/%: $(BUILD)/tools/%.o $(BUILD)/tools.a $(BUILD)/libshmchan.a
 	$(call say,LD)
-	$(Q)$(CC) $(all_ldflags) -o $@ $^ $(jansson)
+	$(Q)$(CC) $(all_ldflags) -o $@ $^ $(jansson) -lm
 
 # Tests see the library's internals, so they link its objects.
 test_support = $(filter-out $(TEST_BIN:=.o) $(STEPKILL_OBJ),$(filter $(BUILD)/$(1)%,$(TEST_OBJ)))
@@ -131,11 +131,11 @@ test_support = $(filter-out $(TEST_BIN:=.o) $(STEPKILL_OBJ),$(filter $(BUILD)/$(
 .SECONDEXPANSION:
 $(TEST_BIN): $(BUILD)/%: $(BUILD)/%.o $$(call test_support,$$(dir $$*)) $(LIB_OBJ) $(BUILD)/tools.a
 	$(call say,LD)
-	$(Q)$(CC) $(all_ldflags) -o $@ $^ $(check) $(jansson)
+	$(Q)$(CC) $(all_ldflags) -o $@ $^ $(check) $(jansson) -lm
 
 $(STEPKILL): $(STEPKILL_OBJ) $(LIB_OBJ) $(BUILD)/tools.a
 	$(call say,LD)
-	$(Q)$(CC) $(all_ldflags) -o $@ $^ $(jansson)
+	$(Q)$(CC) $(all_ldflags) -o $@ $^ $(jansson) -lm
 
 -include $(patsubst %.o,%.d,$(LIB_OBJ) $(TEST_OBJ) $(COMMON_OBJ) $(PROGRAMS:%=$(BUILD)/tools/%.o))
 
