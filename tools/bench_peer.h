@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What chanbench moves messages over: shmchan itself, what it is compared with,
+ * and the floors that nothing can beat, all behind one small interface, so that
+ * every one of them runs the very same job.
+ *
+ * A *link* carries messages one way.  Its life: the parent makes it, forks, each
+ * worker attaches to it as sender or receiver, the parent seals it (no name and
+ * no descriptor of the parent's stays), messages flow, everybody drops it.
+ *
+ * A message is `size` bytes that begin with a 64-bit stamp, by which the
+ * receiver knows that it got each one once and in order.  A peer copies all the
+ * bytes from the sender's buffer and to the receiver's, as any user would; the
+ * exceptions (in place, and the two latency floors) say so.
+ */
+#ifndef SHMCHAN_BENCH_PEER_H
+#define SHMCHAN_BENCH_PEER_H
+
+#include <sched.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#define BENCH_BATCH_MAX 1024
+#define BENCH_STAMP sizeof(uint64_t)
+
+enum bench_wait {
+	BENCH_ADAPTIVE, /* as the peer does by itself */
+	BENCH_BLOCK,    /* the same, for none of them has a knob */
+	BENCH_SPIN,     /* ask again and again without waiting */
+};
+
+struct bench_spec {
+	size_t size;     /* bytes of a message, the stamp included */
+	size_t capacity; /* bytes that fit between sender and receiver */
+	enum bench_wait wait;
+	unsigned send_batch, recv_batch; /* messages a call, at most */
+	bool exclusive, in_place;        /* shmchan only */
+};
+
+/* The beginning of each peer's own structure. */
+struct bench_link {
+	const struct bench_peer *peer;
+	const struct bench_spec *spec;
+	bool sending; /* this process's part, once attached */
+};
+
+/*
+ * Functions return 0 or a count, or a negative errno.  send() takes 1 to
+ * send_batch stamps and returns how many messages it sent, a prefix; recv()
+ * returns 1 to recv_batch, or -EPIPE when all senders ended.  end() is called by
+ * the last sender when it sent everything.
+ */
+struct bench_peer {
+	const char *name;
+	bool streams; /* false: one message in flight, for round trips and wake-ups */
+	bool sleeps;  /* a receiver can sleep */
+	bool many;    /* more than one sender or receiver */
+	bool batches;
+	int (*make)(struct bench_link **ret, const struct bench_spec *spec);
+	int (*attach)(struct bench_link *link);
+	void (*seal)(struct bench_link *link);
+	int (*send)(struct bench_link *link, const uint64_t *stamp, unsigned n);
+	int (*recv)(struct bench_link *link, uint64_t *stamp, unsigned n);
+	void (*end)(struct bench_link *link);
+	void (*drop)(struct bench_link *link);
+};
+
+extern const struct bench_peer bench_shmchan;
+extern const struct bench_peer bench_pipe, bench_socketpair, bench_seqpacket, bench_mqueue;
+extern const struct bench_peer bench_eventfd;
+extern const struct bench_peer bench_ring, bench_cacheline, bench_futex;
+
+/* The messages of one process: n buffers of `size` bytes, faulted in. */
+struct bench_buffers {
+	unsigned n;
+	size_t size;
+	struct iovec *iov;
+};
+
+int bench_buffers_make(struct bench_buffers *b, unsigned n, size_t size);
+void bench_buffers_free(struct bench_buffers *b);
+void bench_buffers_stamp(struct bench_buffers *b, const uint64_t *stamp, unsigned n);
+void bench_buffers_read(const struct bench_buffers *b, uint64_t *stamp, unsigned n);
+
+/* Shared memory that forked children keep, zeroed and faulted in. */
+void *bench_shared(size_t size);
+void bench_unshare(void *p, size_t size);
+
+/* One turn of a spinning wait; the turns are counted in *n.  Where the peer may
+ * have to run on this very CPU, it now and then has to let it. */
+static inline void bench_spin(unsigned *n)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__)
+	__asm__ volatile("yield");
+#endif
+	if (++*n % 4096 == 0)
+		sched_yield();
+}
+
+#endif
