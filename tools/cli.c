@@ -222,6 +222,9 @@ static void say(const char *channel, const char *fmt, va_list ap)
 		return;
 	if ((size_t)n >= room)
 		n = (int)room - 1;
+	for (int i = 0; i < n; i++) /* names and input are quoted in it */
+		if ((unsigned char)line[i] < ' ' || line[i] == 0x7f)
+			line[i] = '?';
 	line[n++] = '\n';
 	fwrite(line, 1, (size_t)n, stderr);
 }
