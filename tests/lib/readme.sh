@@ -4,13 +4,15 @@
 # The examples of README.md do what it says: every ```c block is compiled,
 # without a warning, and run; every ```sh block that follows the line
 # `<!-- run -->` is run with the programs in the PATH.  Where a block is
-# followed by a ```text block, that is its output.
+# followed by a ```text block, that is its output.  Only the channel is another
+# one than `jobs`, which may be in use.
 
 set -u
 cd "$(dirname "$0")/../.." || exit
 : "${BUILD:?}" "${CC:=cc}"
 t=$(mktemp -d) || exit
-trap 'rm -rf "$t"' EXIT
+channel=readme-$$
+trap 'rm -rf "$t"; rm -f "/dev/shm/shmchan.$(id -u).$channel"' EXIT
 bad=0 ran=0
 
 # Blocks as files: 01.c 02.sh 02.text ..., an output named after its block.
@@ -23,7 +25,7 @@ awk -v dir="$t" '
 	/^```/ { inside = 1; file = "/dev/null"; last = 0; next }
 	inside { print >file; next }
 	NF { run = 0 }
-' README.md
+' <(sed -E "s/\<jobs\>([^][]|$)/$channel\1/g" README.md)
 
 export PATH=$BUILD:$PATH
 # Sanitized objects need their runtime.
