@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * chanctl create.  Its options are the keys of a SPEC, so that the one parser
+ * of those decides.  With --parents an existing channel is fine if all that was
+ * asked for is true of it; what was not asked for may be anything.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "ctl.h"
+
+enum {
+	MODE = CLI_LONG,
+	ENDPOINTS,
+	LIFETIME,
+	LINGER,
+	END_WITH_SENDERS,
+	NEED_RECEIVERS,
+};
+
+static const struct cli_option options[] = {
+	{ 'c', "capacity", "SIZE", "bytes of the ring; 0: a rendezvous (default 1M)" },
+	{ 'm', "max-message", "SIZE", "longest message (default: a quarter of the ring)" },
+	{ 'k', "kind", "queue|rendezvous", "what it does with a message (default queue)" },
+	{ 'o', "overflow", "block|fail|drop-new|drop-old",
+		"what a send does when it is full (default block)" },
+	{ MODE, "mode", "MODE", "permission bits, octal (default 0600); whoever\n"
+				"receives needs to write, too" },
+	{ ENDPOINTS, "endpoints", "N", "most endpoints at once (default 256)" },
+	{ LIFETIME, "lifetime", "persist|ref",
+		"until it is removed (default), or until its last\nendpoint leaves" },
+	{ LINGER, "linger", "DURATION", "with ref: and so long after" },
+	{ END_WITH_SENDERS, "end-with-senders", NULL,
+		"receivers end when the last sender is gone" },
+	{ NEED_RECEIVERS, "need-receivers", NULL,
+		"senders fail when the last receiver is gone" },
+	{ 'p', "parents", NULL, "fine if the same exists" },
+	CLI_COMMON,
+	CLI_END,
+};
+
+static struct chan_options want = CLI_OPTIONS_INIT;
+static bool existing_is_fine;
+
+/* What was asked for and may be 0. */
+static bool overflow_given, lifetime_given, linger_given;
+
+static void option(int letter, const char *name, const char *arg)
+{
+	char why[256];
+
+	if (letter == 'p') {
+		existing_is_fine = true;
+		return;
+	}
+	overflow_given |= letter == 'o';
+	lifetime_given |= letter == LIFETIME;
+	linger_given |= letter == LINGER;
+	if (cli_parse_key(&want, name + strlen("--"), arg, why, sizeof(why)))
+		cli_usage("--%s", why);
+}
+
+struct differences {
+	char text[512];
+	size_t len;
+};
+
+static void differs(struct differences *d, const char *what, const char *is, const char *wanted)
+{
+	int n = snprintf(d->text + d->len, sizeof(d->text) - d->len, "%s%s is %s, not %s",
+		d->len ? ", " : "", what, is, wanted);
+
+	d->len += n > 0 && (size_t)n < sizeof(d->text) - d->len ? (size_t)n : 0;
+}
+
+static void compare_size(struct differences *d, const char *what, uint64_t is, uint64_t wanted)
+{
+	char a[32], b[32];
+
+	if (is == wanted)
+		return;
+	ctl_size_text(a, sizeof(a), is);
+	ctl_size_text(b, sizeof(b), wanted);
+	differs(d, what, a, b);
+}
+
+/* The capacity was rounded up when it was made: would this one have been
+ * rounded to the same segment? */
+static void compare_capacity(struct differences *d, const struct chan_stat *is)
+{
+	struct chan_options same = want;
+
+	same.endpoints = is->endpoints;
+	if (!want.max_message)
+		same.max_message = is->max_message;
+	if (chan_footprint(&same) != (int64_t)is->segment)
+		compare_size(d, "capacity", is->capacity, want.capacity);
+}
+
+static void compare_mode(struct differences *d, uint32_t is)
+{
+	char a[16], b[16];
+
+	if (is == want.mode)
+		return;
+	snprintf(a, sizeof(a), "%04o", is);
+	snprintf(b, sizeof(b), "%04o", want.mode);
+	differs(d, "mode", a, b);
+}
+
+static void compare_flag(struct differences *d, const char *what, uint32_t flag, uint32_t is)
+{
+	if (want.flags & flag && !(is & flag))
+		differs(d, what, "off", "on");
+}
+
+static void compare_linger(struct differences *d, uint64_t is)
+{
+	char a[32], b[32];
+
+	if (is == want.linger)
+		return;
+	ctl_duration_text(a, sizeof(a), (int64_t)is);
+	ctl_duration_text(b, sizeof(b), (int64_t)want.linger);
+	differs(d, "linger", a, b);
+}
+
+static void compare(struct differences *d, const struct chan_stat *is)
+{
+	if (want.capacity)
+		compare_capacity(d, is);
+	if (want.max_message)
+		compare_size(d, "max-message", is->max_message, want.max_message);
+	if (overflow_given && is->overflow != want.overflow)
+		differs(d, "overflow", cli_overflow_name(is->overflow),
+			cli_overflow_name(want.overflow));
+	if (want.mode)
+		compare_mode(d, is->mode);
+	if (want.endpoints)
+		compare_size(d, "endpoints", is->endpoints, want.endpoints);
+	if (lifetime_given && is->lifetime != want.lifetime)
+		differs(d, "lifetime", cli_lifetime_name(is->lifetime),
+			cli_lifetime_name(want.lifetime));
+	if (linger_given)
+		compare_linger(d, is->linger);
+	compare_flag(d, "rendezvous", CHAN_RENDEZVOUS, is->flags);
+	compare_flag(d, "end-with-senders", CHAN_END_WITH_SENDERS, is->flags);
+	compare_flag(d, "need-receivers", CHAN_NEED_RECEIVERS, is->flags);
+}
+
+/* The exit status, or -ENOENT if it is gone again. */
+static int check_existing(const char *name)
+{
+	struct differences d = { .len = 0 };
+	struct ctl_channel ch;
+	int r = ctl_open(&ch, name);
+
+	if (!r)
+		compare(&d, &ch.stat);
+	ctl_forget(&ch);
+	if (r)
+		return r == -ENOENT ? r : cli_fail(name, NULL, r);
+	if (d.len) {
+		cli_error(name, "exists otherwise: %s; use it as it is, or remove it first", d.text);
+		return CLI_ERROR;
+	}
+	cli_note(name, "exists as wanted");
+	return CLI_OK;
+}
+
+static int create(int n, char **operand)
+{
+	const char *name = operand[n - 1];
+	int r;
+
+	do {
+		int err = chan_create(name, &want);
+
+		if (!err)
+			cli_note(name, "created");
+		if (err != -EEXIST || !existing_is_fine)
+			return err ? cli_fail(name, &want, err) : CLI_OK;
+		r = check_existing(name);
+	} while (r == -ENOENT);
+	return r;
+}
+
+const struct ctl_verb ctl_verb_create = {
+	.tool = {
+		.name = "chanctl create",
+		.usage = "[OPTIONS] NAME",
+		.summary = "Make a channel.",
+		.options = options,
+	},
+	.min = 1,
+	.max = 1,
+	.option = option,
+	.run = create,
+};
