@@ -20,13 +20,14 @@
 #ifndef CHAN_LAYOUT_H
 #define CHAN_LAYOUT_H
 
+#include <assert.h>
 #include <pthread.h>
 #include <stdalign.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#define LAYOUT_MAGIC UINT64_C(0x316e616863746d68) /* "hmtchan1" in memory order */
+#define LAYOUT_MAGIC UINT64_C(0x316e6168636d6873) /* "shmchan1", little-endian */
 #define LAYOUT_FORMAT 1u
 #define LAYOUT_PAIR 128 /* two cache lines */
 #define LAYOUT_ENDPOINTS_MAX 4096u

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A robust mutex that nobody waits for without a bound, and the one policy for a
+ * dead owner.
+ *
+ * Why slices.  A robust pthread mutex can lose a wake-up: its owner is killed
+ * between storing "free" and FUTEX_WAKE, a third process barges in and leaves,
+ * and a waiter sleeps for ever on a free mutex.  So each pthread_mutex_clocklock
+ * lasts 50 ms at most, in a loop.
+ *
+ * The dead owner.  Who gets the mutex from a dead owner runs the repair that the
+ * caller gave, before anything that unlocks; only then the mutex is consistent
+ * again.  Killed in the repair, the next one repairs: a repair must be
+ * repeatable at any point.  A repair that finds damage does not make the mutex
+ * unusable: the lock is released, the error returned, and the next owner finds
+ * what the repair marked.
+ */
+#ifndef CHAN_LOCK_H
+#define CHAN_LOCK_H
+
+#include "layout.h"
+
+#include <stdbool.h>
+
+/* Deadlines are CLOCK_MONOTONIC, ns. */
+#define DEADLINE_NEVER INT64_MAX
+#define DEADLINE_NOW INT64_C(0)
+
+int64_t lock_clock(void);
+
+int lock_init(struct layout_lock *lock);
+
+/* What the owner of a lock brings with it. */
+struct lock_policy {
+	int (*repair)(void *arg);      /* 0 or a negative errno */
+	bool (*give_up)(void *arg);    /* asked each slice: stop waiting (-EINTR)? */
+	int64_t (*deadline)(void *arg); /* asked when it has to wait */
+	void *arg;
+};
+
+#define LOCK_RECOVERED 1
+
+/*
+ * Take the lock: 0, LOCK_RECOVERED (taken from a dead owner, and repaired),
+ * -EAGAIN (deadline DEADLINE_NOW and busy), -ETIMEDOUT, -EINTR, or the repair's
+ * error (not taken).  -EBADMSG: the mutex itself is damaged.
+ */
+int lock_acquire(struct layout_lock *lock, const struct lock_policy *policy);
+
+void lock_release(struct layout_lock *lock);
+
+#endif
