@@ -172,10 +172,9 @@ check-valgrind: all test-programs	## The Check programs under valgrind
 	@WRAP='valgrind -q --error-exitcode=99 --leak-check=full' \
 		$(run_tests) --quick $(filter $(BUILD)/tests/lib/test_%,$(TESTS)) tests/leftovers.sh
 
-# The library and its smoke test, run under qemu.
 check-aarch64:	## Cross-compile for AArch64 and run a smoke test under qemu
 	$(MAKE) CROSS_COMPILE=aarch64-linux-gnu- BUILD=build-aarch64 lib
-	CC=aarch64-linux-gnu-gcc BUILD='$(abspath build-aarch64)' tests/run --quick tests/lib/aarch64.sh
+	CC=aarch64-linux-gnu-gcc BUILD='$(abspath build-aarch64)' tests/run --quick tests/aarch64.sh tests/leftovers.sh
 
 lint:	## Check the layers, the scripts and the man pages
 	@tests/lib/lint.sh

@@ -50,42 +50,16 @@ done
 dangling=$(find "$root" -xtype l)
 [ -z "$dangling" ] || complain "links that lead nowhere: $dangling"
 
-cat >"$t/user.c" <<'END'
-#include <shmchan.h>
-#include <stdio.h>
-#include <string.h>
-
-/* The library's own names are free for its user. */
-int ring_valid(void);
-int ring_valid(void) { return 1; }
-
-int main(int argc, char **argv)
-{
-	chan_t *ch;
-	char buf[16] = "";
-	if (argc != 2 || strcmp(chan_version(), CHAN_VERSION) != 0 || !ring_valid())
-		return 1;
-	int r = chan_open(&ch, argv[1], CHAN_SEND | CHAN_RECV | CHAN_CREATE, NULL);
-	if (r < 0) {
-		fprintf(stderr, "%s: %s\n", argv[1], chan_strerror(r));
-		return 2;
-	}
-	int ok = chan_send(ch, "hello", 5, 0) == 0 && chan_recv(ch, buf, sizeof(buf), 0) == 5 &&
-		 memcmp(buf, "hello", 5) == 0;
-	chan_detach(ch);
-	return ok && chan_remove(argv[1]) == 0 ? 0 : 3;
-}
-END
 export PKG_CONFIG_LIBDIR=$root/usr/lib/pkgconfig PKG_CONFIG_SYSROOT_DIR=$root
 cflags=$(pkg-config --cflags shmchan) && shared=$(pkg-config --libs shmchan) &&
 	static=$(pkg-config --static --libs shmchan) || complain "pkg-config does not know shmchan"
-build=("$CC" -std=c11 -pedantic -Wall -Wextra -Wno-missing-prototypes -Werror)
+build=("$CC" -std=c11 -pedantic -Wall -Wextra -Werror -D_POSIX_C_SOURCE=200809L -DUSER_NAMES)
 # shellcheck disable=SC2086 # flags are words
-"${build[@]}" $cflags "$t/user.c" -o "$t/shared" $shared &&
+"${build[@]}" $cflags tests/lib/prog_user.c -o "$t/shared" $shared &&
 	LD_LIBRARY_PATH=$root/usr/lib "$t/shared" "$name" || complain "shared: status $?"
 readelf -d "$t/shared" | grep -q 'NEEDED.*libshmchan\.so\.0' || complain "shared: does not need libshmchan.so.0"
 # shellcheck disable=SC2086
-"${build[@]}" $cflags "$t/user.c" -o "$t/static" ${static/-lshmchan/-l:libshmchan.a} &&
+"${build[@]}" $cflags tests/lib/prog_user.c -o "$t/static" ${static/-lshmchan/-l:libshmchan.a} &&
 	"$t/static" "$name" || complain "static: status $?"
 readelf -d "$t/static" | grep -q 'libshmchan' && complain "static: needs libshmchan.so"
 [ "$(pkg-config --modversion shmchan)" = "$("$root/usr/bin/chanctl" --version | grep -oE '[0-9]+(\.[0-9]+)+' | head -n1)" ] ||
