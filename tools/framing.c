@@ -109,12 +109,6 @@ int framing_parse(const char *text, struct framing *ret)
 
 /* Encoding. */
 
-static void put_be32(char *out, size_t n)
-{
-	for (int i = 0; i < 4; i++)
-		out[i] = (char)(n >> (24 - 8 * i));
-}
-
 static size_t get_be32(const char *in)
 {
 	size_t n = 0;
@@ -124,43 +118,44 @@ static size_t get_be32(const char *in)
 	return n;
 }
 
+size_t framing_head(const struct framing *f, size_t len, char head[FRAMING_HEAD_MAX])
+{
+	switch (f->kind) {
+	case FRAMING_LEN32:
+		for (int i = 0; i < 4; i++)
+			head[i] = (char)(len >> (24 - 8 * i));
+		return 4;
+	case FRAMING_NETSTRING:
+		return (size_t)snprintf(head, FRAMING_HEAD_MAX, "%" PRIu32 ":", (uint32_t)len);
+	default:
+		return 0;
+	}
+}
+
+/* What follows the message: a byte or nothing. */
+static size_t framing_tail(const struct framing *f, char *tail)
+{
+	*tail = f->kind == FRAMING_NETSTRING ? ',' : (char)f->delimiter;
+	return f->kind == FRAMING_NETSTRING || f->kind == FRAMING_DELIMITED;
+}
+
 ssize_t framing_encode(const struct framing *f, const struct message *m, char *out, size_t room)
 {
-	char head[NETSTRING_DIGITS + 2];
-	size_t head_len = 0, tail_len = 0, need;
-	char tail = '\0';
+	char head[FRAMING_HEAD_MAX], tail;
+	size_t head_len, tail_len, need;
 
-	switch (f->kind) {
-	case FRAMING_JSONL:
+	if (f->kind == FRAMING_JSONL)
 		return json_encode(m, out, room);
-	case FRAMING_DELIMITED:
-		tail = (char)f->delimiter;
-		tail_len = 1;
-		break;
-	case FRAMING_LEN32:
-		put_be32(head, m->len);
-		head_len = 4;
-		break;
-	case FRAMING_NETSTRING:
-		head_len = (size_t)snprintf(head, sizeof(head), "%" PRIu32 ":", (uint32_t)m->len);
-		tail = ',';
-		tail_len = 1;
-		break;
-	case FRAMING_RAW:
-	case FRAMING_WHOLE:
-		break;
-	}
+	head_len = framing_head(f, m->len, head);
+	tail_len = framing_tail(f, &tail);
 	need = head_len + m->len + tail_len;
 	if (need > room)
 		return (ssize_t)need;
-	if (head_len) {
-		memcpy(out, head, head_len);
-		out += head_len;
-	}
+	memcpy(out, head, head_len);
 	if (m->len)
-		memcpy(out, m->data, m->len);
+		memcpy(out + head_len, m->data, m->len);
 	if (tail_len)
-		out[m->len] = tail;
+		out[need - 1] = tail;
 	return (ssize_t)need;
 }
 

@@ -55,6 +55,10 @@ struct message {
  * more than `room`, what is in `out` is undefined.  -ENOMEM (jsonl only). */
 ssize_t framing_encode(const struct framing *f, const struct message *m, char *out, size_t room);
 
+/* What precedes a message of `len` bytes (not jsonl): the bytes of it. */
+#define FRAMING_HEAD_MAX 12
+size_t framing_head(const struct framing *f, size_t len, char head[FRAMING_HEAD_MAX]);
+
 /* Decoding. */
 
 struct decoder {
