@@ -31,8 +31,8 @@ static const char *verb_name(const struct ctl_verb *verb)
 	return verb->tool.name + strlen("chanctl ");
 }
 
-/* The help's list of verbs is made of their tables. */
-static const char *verbs_help(void)
+/* The help's lists are made of the tables of verbs and columns. */
+static const char *tables_help(void)
 {
 	static char *text;
 	size_t len;
@@ -41,7 +41,9 @@ static const char *verbs_help(void)
 	fputs("Verbs:\n", out);
 	for (unsigned i = 0; i < VERBS; i++)
 		fprintf(out, "  %-12s%s\n", verb_name(verbs[i]), verbs[i]->tool.summary);
-	fputs("\n'chanctl VERB --help' tells a verb's options.", out);
+	fputs("\nColumns:", out);
+	ctl_columns_help(out);
+	fputs("\n\n'chanctl VERB --help' tells a verb's options.", out);
 	ctl_memory_end(out);
 	return text;
 }
@@ -138,7 +140,7 @@ int main(int argc, char **argv)
 	};
 	int letter, status;
 
-	tool.notes = verbs_help();
+	tool.notes = tables_help();
 	while ((letter = cli_next(&tool, argc, argv)) != -1)
 		output_option(letter, optarg);
 	if (optind == argc)

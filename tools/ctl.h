@@ -81,7 +81,7 @@ void ctl_memory_end(FILE *file);
 
 json_t *ctl_text(const char *text);
 json_t *ctl_number(uint64_t value);
-json_t *ctl_time(int64_t realtime_ns); /* seconds */
+json_t *ctl_time(int64_t ns); /* seconds */
 
 /* JSON object members; they take the reference. */
 void ctl_set(json_t *object, const char *key, json_t *value);
@@ -145,6 +145,9 @@ struct ctl_columns {
 void ctl_columns_choose(struct ctl_columns *ret, const char *defaults);
 json_t *ctl_columns_object(const struct ctl_columns *columns, const struct ctl_channel *ch);
 void ctl_columns_lines(const struct ctl_columns *columns, const struct ctl_channel *ch, FILE *out);
+
+/* The names of all, as a paragraph. */
+void ctl_columns_help(FILE *out);
 
 /* Print rows, with headings at the first call.  `width`, zero at first, keeps
  * the columns where they were in the calls before. */

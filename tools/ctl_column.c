@@ -116,13 +116,26 @@ static const struct ctl_column *find(const char *word, size_t len)
 
 static _Noreturn void no_such_column(const char *word, size_t len)
 {
-	char names[ALL * 20] = "";
+	char *names;
+	size_t size;
+	FILE *out = ctl_memory(&names, &size);
+
+	for (unsigned i = 0; i < ALL; i++)
+		fprintf(out, " %s", all[i].name);
+	ctl_memory_end(out);
+	cli_usage("no column '%.*s'; there are%s", (int)len, word, names);
+}
+
+void ctl_columns_help(FILE *out)
+{
+	unsigned at = 0;
 
 	for (unsigned i = 0; i < ALL; i++) {
-		strcat(names, " ");
-		strcat(names, all[i].name);
+		unsigned len = (unsigned)strlen(all[i].name);
+
+		at = i && at + len < 76 ? at + len + 1 : len;
+		fprintf(out, "%s%s", at == len ? "\n  " : " ", all[i].name);
 	}
-	cli_usage("no column '%.*s'; there are%s", (int)len, word, names);
 }
 
 void ctl_columns_choose(struct ctl_columns *ret, const char *defaults)

@@ -76,7 +76,7 @@ int ctl_write_free(char *text, size_t len)
 int ctl_write_json(json_t *value)
 {
 	size_t format = ctl_output.pretty ? JSON_INDENT(2) : JSON_COMPACT;
-	char *text = checked(json_dumps(value, format | JSON_ENCODE_ANY));
+	char *text = checked(json_dumps(value, format | JSON_REAL_PRECISION(16)));
 	size_t len = strlen(text);
 
 	json_decref(value);
@@ -104,9 +104,9 @@ json_t *ctl_number(uint64_t value)
 	return checked(json_integer(value > INT64_MAX ? INT64_MAX : (json_int_t)value));
 }
 
-json_t *ctl_time(int64_t realtime_ns)
+json_t *ctl_time(int64_t ns)
 {
-	return checked(json_real((double)realtime_ns / 1e9));
+	return checked(json_real((double)(ns / 1000) / 1e6));
 }
 
 void ctl_set(json_t *object, const char *key, json_t *value)

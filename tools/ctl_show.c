@@ -249,7 +249,7 @@ static void endpoint_line(const struct chan_endpoint *end, FILE *out)
 	ctl_time_text(attached, sizeof(attached), end->attached);
 	if (end->waiting)
 		ctl_time_text(waiting, sizeof(waiting), end->waiting);
-	fprintf(out, "  %-8d %-12s %-15s %-9s%-10s %-19s  %s\n", end->pid, ctl_user(end->uid),
+	fprintf(out, "  %-8d %-12s %-15s %-9s %-15s %-19s  %s\n", end->pid, ctl_user(end->uid),
 		json_string_value(role), end->roles & CHAN_EXCLUSIVE ? "yes" : "no", end->command,
 		attached, waiting);
 	json_decref(role);
@@ -259,7 +259,7 @@ static void endpoints_table(const struct chan_endpoint *ends, unsigned n, FILE *
 {
 	if (!n)
 		return;
-	fprintf(out, "\n  %-8s %-12s %-15s %-9s%-10s %-19s  %s\n", "PID", "USER", "ROLE",
+	fprintf(out, "\n  %-8s %-12s %-15s %-9s %-15s %-19s  %s\n", "PID", "USER", "ROLE",
 		"EXCLUSIVE", "COMMAND", "ATTACHED", "WAITING-SINCE");
 	for (unsigned i = 0; i < n; i++)
 		endpoint_line(&ends[i], out);
