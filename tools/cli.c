@@ -8,6 +8,7 @@
 #include "cli.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -15,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 #define OPTIONS_MAX 64
 #define HELP_COLUMN 30
@@ -167,10 +169,23 @@ static _Noreturn void bad_option(int how, char **argv)
 	cli_usage("unknown option '-%c'", optopt);
 }
 
+/* Were a standard descriptor closed, the next open(2) would take its place, and
+ * output would go to a segment.  What is opened here instead can't be used in
+ * its direction: whoever reads or writes it gets an error. */
+static void guard_descriptors(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 &&
+		    open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
+			exit(CLI_ERROR);
+}
+
 int cli_next(const struct cli_tool *t, int argc, char **argv)
 {
 	static char **last;
 
+	if (!tool)
+		guard_descriptors();
 	if (t != tool || argv != last) {
 		tool = t;
 		last = argv;

@@ -151,7 +151,8 @@ ssize_t framing_encode(const struct framing *f, const struct message *m, char *o
 	need = head_len + m->len + tail_len;
 	if (need > room)
 		return (ssize_t)need;
-	memcpy(out, head, head_len);
+	if (head_len)
+		memcpy(out, head, head_len);
 	if (m->len)
 		memcpy(out + head_len, m->data, m->len);
 	if (tail_len)
