@@ -120,21 +120,24 @@ bool endpoint_receives(int fd, uint32_t slot)
 	return locked(fd, LAYOUT_LOCK_RECEIVER + slot, 1, &found);
 }
 
-uint32_t endpoint_count(int fd, unsigned role)
+/* The kernel reports some lock of the range, not the first: look on both sides of
+ * it.  Locks of different owners are never merged, so each is one endpoint, an
+ * exclusive one's whole range too. */
+static uint32_t count(int fd, int64_t start, int64_t end)
 {
-	int64_t start = side(role), end = start + LAYOUT_ENDPOINTS_MAX;
 	struct flock found;
 	uint32_t n = 0;
 
-	/* Locks of different owners are never merged, so each found is one
-	 * endpoint, an exclusive one's range too. */
 	while (start < end && locked(fd, start, end - start, &found)) {
-		n++;
-		if (found.l_len == 0)
-			break;
-		start = found.l_start + found.l_len;
+		n += 1 + count(fd, start, found.l_start);
+		start = found.l_len ? found.l_start + found.l_len : end;
 	}
 	return n;
+}
+
+uint32_t endpoint_count(int fd, unsigned role)
+{
+	return count(fd, side(role), side(role) + LAYOUT_ENDPOINTS_MAX);
 }
 
 int endpoint_list(int fd, const struct layout *layout, uint32_t endpoints, int own,

@@ -199,9 +199,10 @@ int chan_remove(const char *name);
  * it the whole message.
  *
  * Errors: -EAGAIN, -ETIMEDOUT full; -EPIPE closed, or no receiver is left
- * (CHAN_NEED_RECEIVERS); -EMSGSIZE longer than max_message; -EBADF not a
- * sending endpoint; -EPERM another thread's exclusive endpoint; -EDEADLK this
- * thread has a reservation open; -EINTR chan_interrupt().
+ * (CHAN_NEED_RECEIVERS); -EMSGSIZE longer than max_message; -EBUSY the policy
+ * is drop-oldest and the receivers' side exclusive; -EBADF not a sending
+ * endpoint; -EPERM another thread's exclusive endpoint; -EDEADLK this thread has
+ * a reservation open; -EINTR chan_interrupt().
  */
 int chan_send(chan_t *ch, const void *msg, size_t len, int64_t timeout);
 

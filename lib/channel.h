@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One endpoint, from the inside: what the public calls share.
+ *
+ *   channel.c  open, detach, close, remove        side.c  the two locks, their repair
+ *   send.c     send, reserve, rendezvous          wait.c  spin, sleep, deadlines
+ *   receive.c  receive                            fork.c  a child has no endpoints
+ *   lease.c    take, ack, release                 inspect.c  stat, peek, purge, recover
+ *
+ * Lock order: senders before receivers.  Nobody is woken with a lock held, but
+ * by a rendezvous sender.
+ */
+#ifndef CHAN_CHANNEL_H
+#define CHAN_CHANNEL_H
+
+#include "condvar.h"
+#include "endpoint.h"
+#include "lock.h"
+#include "ring.h"
+#include "segment.h"
+#include "shmchan.h"
+
+/* A side's spinning budget, ns; it follows what spinning gave lately. */
+struct spin {
+	_Atomic uint32_t budget;
+};
+
+struct chan {
+	struct ring ring;
+	struct segment segment;
+	struct layout_control *control;
+	unsigned roles; /* CHAN_SEND | CHAN_RECV | CHAN_EXCLUSIVE */
+	char *name;     /* as opened */
+	int slot;       /* in the endpoint table, -1 for an observer */
+	_Atomic uint32_t overflow;
+	_Atomic bool orphan;      /* the parent's, in a forked child */
+	_Atomic bool interrupted; /* chan_interrupt() */
+	_Atomic bool leases;      /* false: no lease is this endpoint's */
+	struct spin send_spin, recv_spin;
+	pthread_t thread; /* an exclusive endpoint's */
+
+	/* The reservation; guarded by the senders' lock, but for the question
+	 * whether it is this thread's. */
+	_Atomic bool reserved;
+	_Atomic pthread_t reserver;
+	struct ring_cursor reserve_at;
+	uint64_t reserve_length;
+	int64_t reserve_timeout;
+
+	/* CHAN_NEED_RECEIVERS: when receivers were last looked for. */
+	_Atomic int64_t receivers_seen;
+
+	struct chan *next, **link; /* fork.c */
+};
+
+/* ---- time limits (wait.c) ---- */
+
+/* A call's time limit; the clock is asked when it first has to wait. */
+struct limit {
+	int64_t timeout;  /* as given to the call */
+	int64_t deadline; /* once known */
+	bool slept;       /* so it owes a wake-up: see condvar.h */
+};
+
+static inline struct limit limit_of(int64_t timeout)
+{
+	return (struct limit){ .timeout = timeout };
+}
+
+int64_t limit_deadline(struct limit *limit);
+
+/* What a waiter waits for. */
+struct awaited {
+	struct layout_cond *cond;
+	struct spin *spin; /* NULL: sleep at once */
+	/* Did anything happen that is worth another look? */
+	bool (*changed)(struct chan *ch, uint64_t seen);
+	uint64_t seen;
+};
+
+/*
+ * Wait, with no lock held that the waker needs, until it changed or a slice
+ * passed: 0 (look again), -EAGAIN (no waiting wanted), -ETIMEDOUT, -EINTR.
+ */
+int wait_for(struct chan *ch, const struct awaited *what, struct limit *limit);
+
+/* ---- the sides (side.c) ---- */
+
+/* Take a side's lock: 0, or -ENOTCONN, -EAGAIN, -ETIMEDOUT, -EINTR, -EPERM,
+ * -EBADMSG. */
+int senders_enter(struct chan *ch, struct limit *limit);
+int receivers_enter(struct chan *ch, struct limit *limit);
+void senders_leave(struct chan *ch);
+void receivers_leave(struct chan *ch);
+
+/* The same for one who is not of the side (an observer, a drop-oldest sender,
+ * whose limit is `outer`); waits a second at most, then -EBUSY. */
+int receivers_visit(struct chan *ch, struct limit *outer);
+int senders_visit(struct chan *ch);
+
+/* An exclusive endpoint takes its locks for life. */
+int sides_keep(struct chan *ch);
+void sides_give_up(struct chan *ch);
+
+/* Give back the leases of endpoints that are gone (the receivers' lock held). */
+int reclaim_leases(struct chan *ch);
+
+/* ---- states ---- */
+
+static inline uint32_t channel_state(const struct chan *ch)
+{
+	/* Acquire: pairs with the RMWs in channel_mark(): who sees a bit sees
+	 * what its setter saw. */
+	return atomic_load_explicit(&ch->control->state, memory_order_acquire);
+}
+
+static inline void channel_mark(struct chan *ch, uint32_t bits)
+{
+	atomic_fetch_or_explicit(&ch->control->state, bits, memory_order_seq_cst);
+}
+
+/* Pass an error through, and remember damage. */
+static inline int channel_checked(struct chan *ch, int err)
+{
+	if (unlikely(err == -EBADMSG))
+		channel_mark(ch, LAYOUT_DAMAGED);
+	return err;
+}
+
+static inline void channel_wake_all(struct chan *ch)
+{
+	cond_broadcast(&ch->control->not_empty);
+	cond_broadcast(&ch->control->not_full);
+}
+
+/* Space was freed: a waiting sender may go on; all of them look in a rendezvous,
+ * where the one that waits for its receiver is not the one that waits for
+ * room. */
+static inline void channel_freed(struct chan *ch)
+{
+	if (unlikely(ch->ring.rendezvous) && cond_waited(&ch->control->not_full))
+		cond_broadcast(&ch->control->not_full);
+	else
+		cond_signal(&ch->control->not_full);
+}
+
+/* ---- receiving (receive.c), for lease.c too ---- */
+
+/* May this endpoint receive, with this timeout? */
+int receiver_check(const struct chan *ch, int64_t timeout);
+
+/* Take the receivers' lock and find the first ready record: 0, the lock held; or
+ * an error, without it. */
+int receiver_find(struct chan *ch, struct limit *limit, struct ring_item *it);
+
+/* Leave the lock after a success: wake who can go on.  `end` is the end of what
+ * was received, `freed` whether space was. */
+void receiver_done(struct chan *ch, const struct limit *limit, uint64_t end, bool freed);
+
+/* ---- fork.c ---- */
+
+/* Held while an endpoint is made, so that no child is forked with half of it. */
+void fork_lock(void);
+void fork_unlock(void);
+int fork_prepare(void);
+void fork_add(struct chan *ch);
+void fork_remove(struct chan *ch);
+
+#endif

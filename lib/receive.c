@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+/* Receiving: lock, while empty wait, copy, consume, unlock, wake. */
+#define _GNU_SOURCE 1
+#include "channel.h"
+
+#include <limits.h>
+#include <string.h>
+
+int receiver_check(const struct chan *ch, int64_t timeout)
+{
+	if (unlikely(!(ch->roles & CHAN_RECV)))
+		return -EBADF;
+	return unlikely(timeout < CHAN_WAIT) ? -EINVAL : 0;
+}
+
+/* What a sleeping receiver looks at: a message published or given back, a channel
+ * closed. */
+static bool news(struct chan *ch, uint64_t end)
+{
+	return !ring_still_empty(&ch->ring, end) ||
+	       channel_state(ch) & (LAYOUT_CLOSED | LAYOUT_DAMAGED);
+}
+
+/* Nothing is ready.  0: look again at once; 1: wait; else the end. */
+static int when_empty(struct chan *ch)
+{
+	uint32_t state = channel_state(ch);
+	struct ring_item it;
+	int err;
+
+	if (state & LAYOUT_DAMAGED)
+		return -EBADMSG;
+	if (unlikely(ring_leased(&ch->ring))) {
+		err = reclaim_leases(ch);
+		if (err)
+			return err < 0 ? err : 0;
+	}
+	if (state & LAYOUT_CLOSED)
+		ring_seal(&ch->ring);
+	else if (!(ch->segment.header.options & CHAN_END_WITH_SENDERS) ||
+		 !(state & LAYOUT_HAD_SENDER) || ch->roles & CHAN_SEND ||
+		 endpoint_any(ch->segment.fd, CHAN_SEND))
+		return 1;
+	/* The end, unless something came before we saw that it is. */
+	err = ring_next(&ch->ring, ring_first(&ch->ring), &it);
+	return err == -EAGAIN ? -EPIPE : err;
+}
+
+int receiver_find(struct chan *ch, struct limit *limit, struct ring_item *it)
+{
+	struct awaited news_of = { .cond = &ch->control->not_empty, .spin = &ch->recv_spin, .changed = news };
+	bool freed;
+	int err;
+
+	for (;;) {
+		err = receivers_enter(ch, limit);
+		if (unlikely(err < 0))
+			break;
+		do {
+			if (unlikely(channel_state(ch) & LAYOUT_DISCARD))
+				err = -EPIPE;
+			else
+				err = ring_next(&ch->ring, ring_first(&ch->ring), it);
+			if (likely(err == 0))
+				return 0;
+			if (err == -EAGAIN)
+				err = when_empty(ch);
+		} while (err == 0);
+		freed = err == 1 && ring_exhausted(&ch->ring);
+		news_of.seen = ch->ring.rx.seen;
+		receivers_leave(ch);
+		if (freed)
+			channel_freed(ch);
+		if (channel_checked(ch, err) < 0)
+			break;
+		err = wait_for(ch, &news_of, limit);
+		if (err < 0)
+			break;
+	}
+	/* Leaving empty-handed, perhaps with somebody's wake-up. */
+	if (limit->slept)
+		cond_signal(&ch->control->not_empty);
+	return err;
+}
+
+void receiver_done(struct chan *ch, const struct limit *limit, uint64_t end, bool freed)
+{
+	receivers_leave(ch);
+	if (freed)
+		channel_freed(ch);
+	if (unlikely(limit->slept) && ring_limit(&ch->ring) != end)
+		cond_signal(&ch->control->not_empty);
+}
+
+ssize_t chan_recv(chan_t *ch, void *buf, size_t size, int64_t timeout)
+{
+	struct limit limit = limit_of(timeout);
+	struct ring_item it;
+	bool got;
+	int err = receiver_check(ch, timeout);
+
+	if (unlikely(err < 0))
+		return err;
+	do {
+		err = receiver_find(ch, &limit, &it);
+		if (unlikely(err < 0))
+			return err;
+		if (unlikely(it.length > size)) {
+			limit.slept = true; /* pass it on */
+			receiver_done(ch, &limit, it.pos, false);
+			return -EMSGSIZE;
+		}
+		memcpy(buf, ring_payload(it.record), it.length);
+		got = ring_consume(&ch->ring, it.pos, it.end);
+		receiver_done(ch, &limit, it.end, true);
+	} while (unlikely(!got));
+	return (ssize_t)it.length;
+}
+
+int chan_recv_batch(chan_t *ch, struct iovec *buf, unsigned n, int64_t timeout)
+{
+	struct limit limit = limit_of(timeout);
+	struct ring_item it;
+	uint64_t first, end;
+	size_t room = n ? buf[0].iov_len : 0;
+	unsigned got;
+	bool consumed;
+	int err = receiver_check(ch, timeout);
+
+	if (err < 0 || n == 0 || n > INT_MAX)
+		return err < 0 ? err : -EINVAL;
+	if (ch->ring.rendezvous)
+		n = 1; /* there is never more than one that a sender waits with */
+	do {
+		err = receiver_find(ch, &limit, &it);
+		if (err < 0)
+			return err;
+		first = end = it.pos;
+		got = 0;
+		buf[0].iov_len = room; /* again */
+		do {
+			if (it.length > buf[got].iov_len)
+				break;
+			memcpy(buf[got].iov_base, ring_payload(it.record), it.length);
+			buf[got++].iov_len = it.length;
+			end = it.end;
+		} while (got < n && ring_next(&ch->ring, end, &it) == 0);
+		consumed = got && ring_consume(&ch->ring, first, end);
+		if (!got)
+			limit.slept = true;
+		receiver_done(ch, &limit, end, consumed);
+	} while (got && !consumed);
+	return got ? (int)got : -EMSGSIZE;
+}

@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: MIT */
+/* Sending: lock, while full wait, write, publish, unlock, wake. */
+#define _GNU_SOURCE 1
+#include "channel.h"
+
+#include <limits.h>
+#include <string.h>
+#include <time.h>
+
+/* How often a busy sender of a CHAN_NEED_RECEIVERS channel looks for them. */
+#define LOOK_EVERY INT64_C(1000000)
+/* How long a rendezvous that may not wait gives a woken receiver. */
+#define HANDSHAKE INT64_C(10000000)
+
+static int sender_check(const struct chan *ch, int64_t timeout)
+{
+	if (unlikely(!(ch->roles & CHAN_SEND)))
+		return -EBADF;
+	if (unlikely(atomic_load_explicit(&ch->reserved, memory_order_relaxed)) &&
+	    pthread_equal(atomic_load_explicit(&ch->reserver, memory_order_relaxed), pthread_self()))
+		return -EDEADLK;
+	return unlikely(timeout < CHAN_WAIT) ? -EINVAL : 0;
+}
+
+static void copy(void *to, const void *from, size_t n)
+{
+	if (n) /* an empty message may be NULL */
+		memcpy(to, from, n);
+}
+
+/* ---- may a message be sent at all? ---- */
+
+/* A system call, so not for each of a thousand messages in a row: a killed
+ * receiver is noticed a few milliseconds later at most. */
+static bool receivers_gone(struct chan *ch, bool look)
+{
+	struct timespec now;
+	int64_t ns;
+
+	if (ch->roles & CHAN_RECV || !(channel_state(ch) & LAYOUT_HAD_RECEIVER))
+		return false;
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+	if (!look && ns - atomic_load_explicit(&ch->receivers_seen, memory_order_relaxed) < LOOK_EVERY)
+		return false;
+	if (!endpoint_any(ch->segment.fd, CHAN_RECV))
+		return true;
+	atomic_store_explicit(&ch->receivers_seen, ns, memory_order_relaxed);
+	return false;
+}
+
+static int sendable(struct chan *ch, bool look)
+{
+	uint32_t state = channel_state(ch);
+
+	if (unlikely(state & (LAYOUT_CLOSED | LAYOUT_DAMAGED)))
+		return state & LAYOUT_DAMAGED ? -EBADMSG : -EPIPE;
+	if (unlikely(ch->segment.header.options & CHAN_NEED_RECEIVERS) && receivers_gone(ch, look))
+		return -EPIPE;
+	return 0;
+}
+
+/* ---- room ---- */
+
+static bool space_or_end(struct chan *ch, uint64_t seen)
+{
+	return atomic_load_explicit(&ch->control->receivers.position, memory_order_relaxed) != seen ||
+	       channel_state(ch) & (LAYOUT_CLOSED | LAYOUT_DAMAGED);
+}
+
+static int drop_newest(struct chan *ch, bool in_place)
+{
+	_Atomic uint64_t *dropped = &ch->control->senders.dropped;
+
+	if (in_place) /* there is no message yet */
+		return -EAGAIN;
+	/* The commit of a drop. */
+	atomic_store_explicit(dropped, atomic_load_explicit(dropped, memory_order_relaxed) + 1,
+			      memory_order_relaxed);
+	return CHAN_DROPPED;
+}
+
+static int drop_oldest(struct chan *ch, struct limit *limit, bool in_place)
+{
+	int err = receivers_visit(ch, limit);
+
+	if (err < 0)
+		return err;
+	err = ring_drop(&ch->ring);
+	receivers_leave(ch);
+	/* What is leased can't be dropped, and what is behind it frees nothing. */
+	return err == -EAGAIN ? drop_newest(ch, in_place) : err;
+}
+
+/*
+ * Take the senders' lock and find room for a record of `length`: 0 and the
+ * cursor, or CHAN_DROPPED (not if in_place), the lock held; or an error, without
+ * it.
+ */
+static int sender_find(struct chan *ch, struct limit *limit, uint64_t length, bool in_place,
+		       struct ring_cursor *at)
+{
+	struct awaited room = { .cond = &ch->control->not_full, .spin = &ch->send_spin,
+				.changed = space_or_end };
+	uint32_t policy = atomic_load_explicit(&ch->overflow, memory_order_relaxed);
+	bool full = false;
+	int err;
+
+	for (;;) {
+		err = senders_enter(ch, limit);
+		if (unlikely(err < 0))
+			break;
+		do {
+			err = sendable(ch, full);
+			if (likely(err == 0))
+				err = ring_begin(&ch->ring, at);
+			if (likely(err == 0))
+				err = ring_room(&ch->ring, at, length);
+			if (likely(err == 0))
+				return 0;
+			full = err == -EAGAIN;
+			if (full && policy == CHAN_DROP_NEWEST)
+				err = drop_newest(ch, in_place);
+			if (full && policy == CHAN_DROP_OLDEST)
+				err = drop_oldest(ch, limit, in_place);
+			if (err == CHAN_DROPPED)
+				return err;
+		} while (err == 0);
+		room.seen = ch->ring.tx.seen;
+		senders_leave(ch);
+		if (channel_checked(ch, err) != -EAGAIN || policy != CHAN_BLOCK)
+			break;
+		err = wait_for(ch, &room, limit);
+		if (err < 0)
+			break;
+	}
+	if (limit->slept) /* leaving empty-handed, perhaps with somebody's wake-up */
+		cond_signal(&ch->control->not_full);
+	return err;
+}
+
+/* Leave after a success.  Who slept for room passes the wake-up on if another
+ * message like its own would fit. */
+static void sender_done(struct chan *ch, const struct limit *limit, uint64_t length)
+{
+	bool more = false;
+	struct ring_cursor at;
+
+	if (unlikely(limit->slept))
+		more = ring_begin(&ch->ring, &at) == 0 && ring_room(&ch->ring, &at, length) == 0;
+	senders_leave(ch);
+	if (more)
+		cond_signal(&ch->control->not_full);
+}
+
+/* Publish what was appended since `old`: 0, or -EPIPE if the channel was closed
+ * before. */
+static int publish(struct chan *ch, uint64_t old, const struct ring_cursor *at)
+{
+	ring_publish(&ch->ring, at);
+	/* Pairs with the seq_cst RMW in chan_close(): see ring_seal().  The fence
+	 * in cond_signal() is too late, the lock may be free by then. */
+	atomic_thread_fence(memory_order_seq_cst);
+	if (unlikely(atomic_load_explicit(&ch->control->state, memory_order_relaxed) & LAYOUT_CLOSED) &&
+	    !ring_settle(&ch->ring, old, at))
+		return -EPIPE;
+	return 0;
+}
+
+/* ---- rendezvous ---- */
+
+static bool handed_over(struct chan *ch, uint64_t pos)
+{
+	return ring_handed_over(&ch->ring, pos) ||
+	       channel_state(ch) & (LAYOUT_CLOSED | LAYOUT_DAMAGED);
+}
+
+/* Wait, the senders' lock held, until a receiver has the record at `pos`. */
+static int await_receiver(struct chan *ch, uint64_t pos, struct limit *limit)
+{
+	struct limit brief = limit_of(HANDSHAKE);
+	struct awaited receiver = { .cond = &ch->control->not_full, .spin = &ch->send_spin,
+				    .changed = handed_over, .seen = pos };
+	int err = 0;
+
+	while (err == 0 && !ring_handed_over(&ch->ring, pos)) {
+		err = sendable(ch, true);
+		if (err == 0)
+			err = wait_for(ch, &receiver, limit->timeout ? limit : &brief);
+	}
+	if (err < 0 && ring_withdraw(&ch->ring, pos))
+		return err == -ETIMEDOUT && limit->timeout == 0 ? -EAGAIN : err;
+	return 0;
+}
+
+/* ---- the commit, for every way to send ---- */
+
+/* Publish [old, at) and leave; `length` is a message's. */
+static int commit(struct chan *ch, uint64_t old, const struct ring_cursor *at, struct limit *limit,
+		  uint64_t length)
+{
+	/* Without waiting, a rendezvous needs a receiver that is there. */
+	int err = ch->ring.rendezvous && limit->timeout == 0 &&
+				  !cond_waited(&ch->control->not_empty) ?
+			  -EAGAIN :
+			  publish(ch, old, at);
+
+	if (unlikely(ch->ring.rendezvous) && err == 0) {
+		cond_signal(&ch->control->not_empty);
+		err = await_receiver(ch, old, limit);
+	}
+	sender_done(ch, limit, length);
+	if (likely(err == 0))
+		cond_signal(&ch->control->not_empty);
+	return err;
+}
+
+int chan_send(chan_t *ch, const void *msg, size_t len, int64_t timeout)
+{
+	struct limit limit = limit_of(timeout);
+	struct ring_cursor at;
+	uint64_t old;
+	int err = sender_check(ch, timeout);
+
+	if (unlikely(err < 0))
+		return err;
+	if (unlikely(len > ch->ring.max_message))
+		return -EMSGSIZE;
+	err = sender_find(ch, &limit, len, false, &at);
+	if (unlikely(err < 0))
+		return err;
+	if (unlikely(err == CHAN_DROPPED)) {
+		senders_leave(ch);
+		return err;
+	}
+	old = at.pos;
+	copy(ring_append(&ch->ring, &at, (uint32_t)len), msg, len);
+	return commit(ch, old, &at, &limit, len);
+}
+
+/* One after the other: each needs its own receiver. */
+static int send_each(struct chan *ch, const struct iovec *msg, unsigned n, int64_t timeout)
+{
+	struct limit limit = limit_of(timeout);
+	unsigned sent;
+	int err = 0;
+
+	for (sent = 0; sent < n && err >= 0; sent += err >= 0) {
+		int64_t deadline = limit_deadline(&limit), left = timeout;
+
+		if (timeout > 0)
+			left = deadline - lock_clock() > 0 ? deadline - lock_clock() : 0;
+		err = chan_send(ch, msg[sent].iov_base, msg[sent].iov_len, left);
+	}
+	return sent ? (int)sent : err;
+}
+
+int chan_send_batch(chan_t *ch, const struct iovec *msg, unsigned n, int64_t timeout)
+{
+	struct limit limit = limit_of(timeout);
+	struct ring_cursor at;
+	uint64_t old;
+	unsigned sent = 0;
+	int err = sender_check(ch, timeout);
+
+	if (err < 0 || n == 0 || n > INT_MAX)
+		return err < 0 ? err : -EINVAL;
+	if (ch->ring.rendezvous)
+		return send_each(ch, msg, n, timeout);
+	if (msg[0].iov_len > ch->ring.max_message)
+		return -EMSGSIZE;
+	err = sender_find(ch, &limit, msg[0].iov_len, false, &at);
+	if (err < 0)
+		return err;
+	if (err == CHAN_DROPPED) {
+		senders_leave(ch);
+		return 1;
+	}
+	old = at.pos;
+	do {
+		void *to = ring_append(&ch->ring, &at, (uint32_t)msg[sent].iov_len);
+
+		copy(to, msg[sent].iov_base, msg[sent].iov_len);
+		sent++;
+	} while (sent < n && msg[sent].iov_len <= ch->ring.max_message &&
+		 ring_room(&ch->ring, &at, msg[sent].iov_len) == 0);
+	err = commit(ch, old, &at, &limit, msg[0].iov_len);
+	return err < 0 ? err : (int)sent;
+}
+
+/* ---- in place ---- */
+
+int chan_reserve(chan_t *ch, void **ret, size_t len, int64_t timeout)
+{
+	struct limit limit = limit_of(timeout);
+	struct ring_cursor at;
+	int err = sender_check(ch, timeout);
+
+	if (err < 0)
+		return err;
+	if (len > ch->ring.max_message)
+		return -EMSGSIZE;
+	err = sender_find(ch, &limit, len, true, &at);
+	if (err < 0)
+		return err;
+	ch->reserve_at = at;
+	ch->reserve_length = len;
+	ch->reserve_timeout = timeout;
+	*ret = ring_append(&ch->ring, &at, (uint32_t)len);
+	atomic_store_explicit(&ch->reserver, pthread_self(), memory_order_relaxed);
+	atomic_store_explicit(&ch->reserved, true, memory_order_relaxed);
+	return 0;
+}
+
+/* Is there a reservation, and is it this thread's? */
+static int reservation_check(const struct chan *ch)
+{
+	if (atomic_load_explicit(&ch->orphan, memory_order_relaxed))
+		return -ENOTCONN;
+	if (!atomic_load_explicit(&ch->reserved, memory_order_relaxed))
+		return -EINVAL;
+	return pthread_equal(atomic_load_explicit(&ch->reserver, memory_order_relaxed), pthread_self()) ?
+		       0 :
+		       -EPERM;
+}
+
+int chan_commit(chan_t *ch, size_t len)
+{
+	struct limit limit;
+	struct ring_cursor at;
+	int err = reservation_check(ch);
+
+	if (err < 0)
+		return err;
+	if (len > ch->reserve_length)
+		return -EINVAL;
+	limit = limit_of(ch->reserve_timeout);
+	at = ch->reserve_at;
+	atomic_store_explicit(&ch->reserved, false, memory_order_relaxed);
+	err = sendable(ch, false);
+	if (err < 0) {
+		sender_done(ch, &limit, len);
+		return err;
+	}
+	ring_append(&ch->ring, &at, (uint32_t)len); /* anew, with its final length */
+	return commit(ch, ch->reserve_at.pos, &at, &limit, len);
+}
+
+void chan_abort(chan_t *ch)
+{
+	if (reservation_check(ch) < 0)
+		return;
+	atomic_store_explicit(&ch->reserved, false, memory_order_relaxed);
+	senders_leave(ch);
+}

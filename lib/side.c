@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The two locks of a channel, and what to do when an owner died: repair that
+ * side of the ring, then wake everybody, for the dead one may have owed a
+ * wake-up.
+ */
+#define _GNU_SOURCE 1
+#include "channel.h"
+
+#define VISIT INT64_C(1000000000)
+
+/* The caller, for the lock's questions. */
+struct call {
+	struct chan *ch;
+	struct limit *limit;
+};
+
+static bool gone(uint32_t holder, void *arg)
+{
+	struct chan *ch = arg;
+
+	/* Before the first take, a lease of our slot is a dead predecessor's. */
+	if ((int)holder == ch->slot && atomic_load_explicit(&ch->leases, memory_order_relaxed))
+		return false;
+	return !endpoint_receives(ch->segment.fd, holder);
+}
+
+int reclaim_leases(struct chan *ch)
+{
+	return channel_checked(ch, ring_reclaim(&ch->ring, gone, ch));
+}
+
+static int repair_senders(void *arg)
+{
+	struct chan *ch = ((struct call *)arg)->ch;
+
+	return channel_checked(ch, ring_repair_senders(&ch->ring));
+}
+
+static int repair_receivers(void *arg)
+{
+	struct chan *ch = ((struct call *)arg)->ch;
+	int err = channel_checked(ch, ring_repair_receivers(&ch->ring));
+
+	if (err == 0)
+		err = reclaim_leases(ch);
+	return err < 0 ? err : 0;
+}
+
+static bool give_up(void *arg)
+{
+	return atomic_load_explicit(&((struct call *)arg)->ch->interrupted, memory_order_relaxed);
+}
+
+static int64_t deadline(void *arg) { return limit_deadline(((struct call *)arg)->limit); }
+
+static int enter(struct chan *ch, struct layout_lock *lock, int (*repair)(void *), struct limit *limit)
+{
+	struct call call = { .ch = ch, .limit = limit };
+	struct lock_policy policy = { .repair = repair, .give_up = give_up, .deadline = deadline,
+				      .arg = &call };
+	int err;
+
+	if (unlikely(atomic_load_explicit(&ch->orphan, memory_order_relaxed)))
+		return -ENOTCONN;
+	err = lock_acquire(lock, &policy);
+	if (likely(err == 0))
+		return 0;
+	if (err == LOCK_RECOVERED) {
+		channel_wake_all(ch);
+		return 0;
+	}
+	return channel_checked(ch, err);
+}
+
+/* An exclusive endpoint has its locks already; but it must be their owner. */
+static bool exclusive(const struct chan *ch, unsigned role)
+{
+	return (ch->roles & (CHAN_EXCLUSIVE | role)) == (CHAN_EXCLUSIVE | role);
+}
+
+static int exclusive_check(const struct chan *ch)
+{
+	if (atomic_load_explicit(&ch->orphan, memory_order_relaxed))
+		return -ENOTCONN;
+	return pthread_equal(ch->thread, pthread_self()) ? 0 : -EPERM;
+}
+
+int senders_enter(struct chan *ch, struct limit *limit)
+{
+	if (exclusive(ch, CHAN_SEND))
+		return exclusive_check(ch);
+	return enter(ch, &ch->control->senders.lock, repair_senders, limit);
+}
+
+int receivers_enter(struct chan *ch, struct limit *limit)
+{
+	if (exclusive(ch, CHAN_RECV))
+		return exclusive_check(ch);
+	return enter(ch, &ch->control->receivers.lock, repair_receivers, limit);
+}
+
+void senders_leave(struct chan *ch)
+{
+	if (!exclusive(ch, CHAN_SEND))
+		lock_release(&ch->control->senders.lock);
+}
+
+void receivers_leave(struct chan *ch)
+{
+	if (!exclusive(ch, CHAN_RECV))
+		lock_release(&ch->control->receivers.lock);
+}
+
+/* A visitor's time: `outer` (or NULL: no limit), but a second at most. */
+static struct limit visit_limit(struct limit *outer)
+{
+	int64_t left;
+
+	if (!outer || outer->timeout == CHAN_WAIT || limit_deadline(outer) == DEADLINE_NEVER)
+		return limit_of(VISIT);
+	if (outer->timeout == 0)
+		return limit_of(0);
+	left = limit_deadline(outer) - lock_clock();
+	return limit_of(left <= 0 ? 0 : left < VISIT ? left : VISIT);
+}
+
+static int visited(int err) { return err == -ETIMEDOUT ? -EBUSY : err; }
+
+int senders_visit(struct chan *ch)
+{
+	struct limit limit = visit_limit(NULL);
+
+	return visited(senders_enter(ch, &limit));
+}
+
+int receivers_visit(struct chan *ch, struct limit *outer)
+{
+	struct limit limit = visit_limit(outer);
+
+	return visited(receivers_enter(ch, &limit));
+}
+
+int sides_keep(struct chan *ch)
+{
+	struct limit limit = visit_limit(NULL);
+	int err = 0;
+
+	ch->thread = pthread_self();
+	if (exclusive(ch, CHAN_SEND))
+		err = enter(ch, &ch->control->senders.lock, repair_senders, &limit);
+	if (err < 0 || !exclusive(ch, CHAN_RECV))
+		return visited(err);
+	err = enter(ch, &ch->control->receivers.lock, repair_receivers, &limit);
+	if (err < 0 && exclusive(ch, CHAN_SEND))
+		lock_release(&ch->control->senders.lock);
+	return visited(err);
+}
+
+void sides_give_up(struct chan *ch)
+{
+	/* Another thread could not unlock them: the thread's own end does. */
+	if (!(ch->roles & CHAN_EXCLUSIVE) || exclusive_check(ch) < 0)
+		return;
+	if (exclusive(ch, CHAN_RECV))
+		lock_release(&ch->control->receivers.lock);
+	if (exclusive(ch, CHAN_SEND))
+		lock_release(&ch->control->senders.lock);
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Waiting: spin a little, then sleep in slices.
+ *
+ * Spinning: a wake-up costs 5 to 30 us, a hot hand-over less than one, so a short
+ * look pays when the other side is at work.  The budget doubles when a spin was
+ * rewarded and halves when it was not; none is spent on a single CPU.
+ *
+ * Slices: a process killed between its commit and its wake-up leaves a sleeper
+ * beside work, and one killed with a wake-up takes it along (condvar.h); and a
+ * peer's death is not announced by anybody.  So a sleeper looks again each
+ * second by itself.
+ */
+#define _GNU_SOURCE 1
+#include "channel.h"
+
+#include "cpu.h"
+
+#define SLICE INT64_C(1000000000)
+#define SPIN_MAX 50000u
+#define SPIN_MIN 1000u
+#define SPINS_A_LOOK 16 /* pauses between two looks at the clock */
+
+int64_t limit_deadline(struct limit *limit)
+{
+	int64_t now;
+
+	if (limit->timeout == CHAN_WAIT)
+		return DEADLINE_NEVER;
+	if (limit->timeout == 0)
+		return DEADLINE_NOW;
+	if (limit->deadline == 0) {
+		now = lock_clock();
+		limit->deadline = limit->timeout < DEADLINE_NEVER - now ? now + limit->timeout : DEADLINE_NEVER;
+	}
+	return limit->deadline;
+}
+
+static bool spin(struct chan *ch, const struct awaited *what)
+{
+	uint32_t budget = atomic_load_explicit(&what->spin->budget, memory_order_relaxed);
+	int64_t end = lock_clock() + budget;
+	bool changed = false;
+
+	do
+		for (int i = 0; i < SPINS_A_LOOK && !changed; i++) {
+			cpu_relax();
+			changed = what->changed(ch, what->seen);
+		}
+	while (!changed && lock_clock() < end);
+	budget = changed ? budget * 2 : budget / 2;
+	atomic_store_explicit(&what->spin->budget,
+			      budget > SPIN_MAX ? SPIN_MAX : budget < SPIN_MIN ? SPIN_MIN : budget,
+			      memory_order_relaxed);
+	return changed;
+}
+
+/* Let the administrator see since when the endpoint sleeps. */
+static void note_waiting(struct chan *ch, int64_t since)
+{
+	if (ch->slot >= 0)
+		atomic_store_explicit(&ch->segment.layout->endpoint[ch->slot].waiting, since,
+				      memory_order_relaxed);
+}
+
+static bool interrupted(const struct chan *ch)
+{
+	return atomic_load_explicit(&ch->interrupted, memory_order_relaxed);
+}
+
+int wait_for(struct chan *ch, const struct awaited *what, struct limit *limit)
+{
+	int64_t deadline = limit_deadline(limit), now, end;
+	uint32_t key;
+	int err = 0;
+
+	if (deadline == DEADLINE_NOW)
+		return -EAGAIN;
+	if (what->spin && cpu_several() && spin(ch, what))
+		return 0;
+	key = cond_arm(what->cond);
+	if (what->changed(ch, what->seen))
+		return 0;
+	now = lock_clock();
+	end = now + SLICE < deadline ? now + SLICE : deadline;
+	if (now < deadline) {
+		limit->slept = true;
+		note_waiting(ch, now);
+		/* Asked after arming: chan_interrupt() sets it and then moves
+		 * the sequence on. */
+		if (!interrupted(ch))
+			err = cond_wait(what->cond, key, end);
+		note_waiting(ch, 0);
+	}
+	if (interrupted(ch))
+		return -EINTR;
+	/* A last look: the change may have come with the deadline. */
+	if ((now >= deadline || (err == -ETIMEDOUT && end == deadline)) &&
+	    !what->changed(ch, what->seen))
+		return -ETIMEDOUT;
+	return 0;
+}
