@@ -16,7 +16,7 @@ end
 # A comma-separated list: what is before the last comma stays.
 function __shmchan_list
 	set -l before (string match -r '^.*,' -- (commandline -ct | string replace -r '^(--[a-z-]+=|-[a-zA-Z])' ''))
-	printf '%s\n' $before$argv
+	printf '%s\n' "$before"$argv
 end
 
 function __shmchan_columns
@@ -57,7 +57,7 @@ function __shmchan_options
 		test -n "$fields[2]"; and set -a spec -l $fields[2]
 		set -q fields[4]; and test -n "$fields[4]"; and set -a spec -d $fields[4]
 		switch "$arg"
-			case '' '\[*'
+			case '' '[*'
 				# None, or one that is attached if it is there.
 				set -a spec -f
 			case 'FILE*'
