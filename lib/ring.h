@@ -89,19 +89,19 @@ static inline int ring_begin(struct ring *r, struct ring_cursor *at)
 	return 0;
 }
 
-/* -EAGAIN unless a record of `length` fits at `at`. */
+/* -EAGAIN unless a record of `length` (at most max_message) fits at `at`. */
 static inline int ring_room(struct ring *r, const struct ring_cursor *at, uint64_t length)
 {
 	uint64_t need = ring_size(length) + RING_ALIGN; /* the next one's seq must fit too */
 
-	if (likely(at->pos + need - r->tx.seen <= r->capacity))
+	if (likely(at->pos - r->tx.seen <= r->capacity - need))
 		return 0;
 	/* Acquire: pairs with the release store that freed the space, so what
 	 * the receiver read from it was read before we write over it. */
 	r->tx.seen = atomic_load_explicit(&r->control->receivers.position, memory_order_acquire);
 	if (unlikely(r->tx.seen % RING_ALIGN || at->pos - r->tx.seen > r->capacity))
 		return -EBADMSG;
-	return at->pos - r->tx.seen + need <= r->capacity ? 0 : -EAGAIN;
+	return at->pos - r->tx.seen <= r->capacity - need ? 0 : -EAGAIN;
 }
 
 /* Write the header of a record, not yet visible to anybody, and move the cursor
