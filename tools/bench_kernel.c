@@ -5,7 +5,7 @@
  * and buffers as close to the wanted capacity as the system's limits allow.
  * With BENCH_SPIN the descriptors do not block and are asked again and again.
  */
-#define _GNU_SOURCE
+#define _GNU_SOURCE 1 /* pipe2, F_SETPIPE_SZ */
 
 #include "bench_peer.h"
 
@@ -17,7 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 struct kernel_link {

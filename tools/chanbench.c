@@ -405,7 +405,7 @@ static void check_setup(const struct setup *s)
 		cli_usage("--senders: %s has one", mode_name[s->mode]);
 	if (!stream && s->mode != WAKE && s->receivers > 1)
 		cli_usage("--receivers: %s has one", mode_name[s->mode]);
-	if (!stream && s->mode != COMPARE && s->send_batch > 0)
+	if (!stream && s->mode != COMPARE && (s->send_batch > 1 || s->recv_batch > 1))
 		cli_usage("--batch: %s sends one message at a time", mode_name[s->mode]);
 	if (s->rate > 0 && !stream && s->mode != LAT)
 		cli_usage("--rate: %s has none", mode_name[s->mode]);
