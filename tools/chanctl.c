@@ -13,9 +13,10 @@
 #include "ctl.h"
 
 static const struct ctl_verb *const verbs[] = {
-	&ctl_verb_create, &ctl_verb_remove,  &ctl_verb_close,	&ctl_verb_list,	  &ctl_verb_stat,
-	&ctl_verb_info,	  &ctl_verb_wait,    &ctl_verb_test,	&ctl_verb_purge,  &ctl_verb_monitor,
-	&ctl_verb_metrics, &ctl_verb_doctor, &ctl_verb_completion,
+	&ctl_verb_create,     &ctl_verb_remove,	 &ctl_verb_close,   &ctl_verb_list,
+	&ctl_verb_stat,	      &ctl_verb_info,	 &ctl_verb_wait,    &ctl_verb_test,
+	&ctl_verb_purge,      &ctl_verb_monitor, &ctl_verb_metrics, &ctl_verb_doctor,
+	&ctl_verb_completion,
 };
 enum { VERBS = sizeof(verbs) / sizeof(verbs[0]) };
 
@@ -90,7 +91,7 @@ static void check_output(const struct ctl_verb *verb)
 		cli_usage("%s has no columns: --output does not apply", verb->tool.name);
 	if (ctl_output.no_headings || ctl_output.bytes)
 		cli_usage("%s prints no table: --%s does not apply", verb->tool.name,
-			ctl_output.bytes ? "bytes" : "no-headings");
+			  ctl_output.bytes ? "bytes" : "no-headings");
 }
 
 /* Both tables have letters of their own: -o is --overflow of create. */
@@ -124,8 +125,8 @@ static int run(const struct ctl_verb *verb, int argc, char **argv)
 	if (n < verb->min)
 		cli_usage("operand missing: %s %s", verb->tool.name, verb->tool.usage);
 	if (verb->max >= 0 && n > verb->max)
-		cli_usage("operand '%s' too many: %s %s", argv[optind + verb->max],
-			verb->tool.name, verb->tool.usage);
+		cli_usage("operand '%s' too many: %s %s", argv[optind + verb->max], verb->tool.name,
+			  verb->tool.usage);
 	return verb->run(n, argv + optind);
 }
 

@@ -31,7 +31,7 @@ enum {
 struct ctl_verb {
 	struct cli_tool tool; /* its name is "chanctl VERB" */
 	unsigned output;      /* CTL_JSON | CTL_COLUMNS */
-	int min, max;         /* operands */
+	int min, max;	      /* operands */
 	/* An option of its own, `option` as written ("--mode"). */
 	void (*option)(int letter, const char *option, const char *arg);
 	int (*run)(int n, char **operand); /* returns the exit status */
@@ -90,9 +90,9 @@ void ctl_set(json_t *object, const char *key, json_t *value);
 
 struct ctl_channel {
 	char *name;
-	chan_t *ch;             /* an observer, NULL if it can't be read */
-	int err;                   /* why it can't */
-	struct chan_stat stat;     /* valid if ch */
+	chan_t *ch;		   /* an observer, NULL if it can't be read */
+	int err;		   /* why it can't */
+	struct chan_stat stat;	   /* valid if ch */
 	struct chan_stat before;   /* the one before, for rates */
 	int64_t time, time_before; /* of the two, CLOCK_MONOTONIC; 0 is none */
 };
@@ -152,7 +152,7 @@ void ctl_columns_help(FILE *out);
 /* Print rows, with headings at the first call.  `width`, zero at first, keeps
  * the columns where they were in the calls before. */
 void ctl_columns_table(const struct ctl_columns *columns, const struct ctl_channels *channels,
-	unsigned width[CTL_COLUMN_MAX], bool headings, FILE *out);
+		       unsigned width[CTL_COLUMN_MAX], bool headings, FILE *out);
 
 /* As 64K or, with -b, 65536. */
 void ctl_size_text(char *ret, size_t size, uint64_t bytes);

@@ -51,12 +51,16 @@ static int may_remove(const char *name)
 	if (r < 0) {
 		status = cli_fail(name, NULL, r);
 	} else if (if_empty && ch.stat.depth) {
-		cli_error(name, "not removed: %" PRIu64 " messages are in it; "
-			"receive them or use 'chanctl purge'", ch.stat.depth);
+		cli_error(name,
+			  "not removed: %" PRIu64 " messages are in it; "
+			  "receive them or use 'chanctl purge'",
+			  ch.stat.depth);
 		status = CLI_ERROR;
 	} else if (if_unused && (ch.stat.senders || ch.stat.receivers)) {
-		cli_error(name, "not removed: it has %u senders and %u receivers; "
-			"'chanctl info' shows them", ch.stat.senders, ch.stat.receivers);
+		cli_error(name,
+			  "not removed: it has %u senders and %u receivers; "
+			  "'chanctl info' shows them",
+			  ch.stat.senders, ch.stat.receivers);
 		status = CLI_ERROR;
 	}
 	ctl_forget(&ch);

@@ -4,10 +4,8 @@
  * had, and what was read last.  An observer counts as nobody's peer and needs
  * no right to write, so looking changes nothing.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fnmatch.h>
-#include <grp.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
@@ -177,6 +175,14 @@ const char *ctl_user(uint32_t uid)
 	return number;
 }
 
+static bool good_name(const char *name)
+{
+	size_t len = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+				  "._-");
+
+	return len && len <= CHAN_NAME_MAX && !name[len] && *name != '.';
+}
+
 bool ctl_name_of_file(char *ret, size_t size, const char *file)
 {
 	static const char prefix[] = "shmchan.";
@@ -190,7 +196,7 @@ bool ctl_name_of_file(char *ret, size_t size, const char *file)
 	file += sizeof(prefix) - 1;
 	len = strcspn(file, ".");
 	name = file + len + 1;
-	if (len >= sizeof(digits) || !file[len] || !*name)
+	if (len >= sizeof(digits) || !file[len] || !good_name(name))
 		return false;
 	snprintf(digits, sizeof(digits), "%.*s", (int)len, file);
 	if (cli_parse_count(digits, &uid) || uid > UINT32_MAX)

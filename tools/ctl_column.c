@@ -23,7 +23,7 @@ enum kind {
 	TIME,
 	DURATION,
 	YES_NO, /* uint32_t */
-	FLAG,   /* the flag itself in place of an offset */
+	FLAG,	/* the flag itself in place of an offset */
 	USE,
 	DROPPED,
 	MODE,
@@ -38,7 +38,7 @@ enum kind {
 struct ctl_column {
 	const char *name;
 	enum kind kind;
-	size_t at;       /* offset in struct chan_stat */
+	size_t at;	 /* offset in struct chan_stat */
 	const char *key; /* in JSON, where it isn't the name in small letters */
 };
 
@@ -93,7 +93,8 @@ static const char *key_of(const struct ctl_column *column, char buf[32])
 	if (column->key)
 		return column->key;
 	for (; column->name[i]; i++)
-		buf[i] = column->name[i] == '-' ? '_' : (char)tolower((unsigned char)column->name[i]);
+		buf[i] = column->name[i] == '-' ? '_'
+						: (char)tolower((unsigned char)column->name[i]);
 	buf[i] = 0;
 	return buf;
 }
@@ -321,7 +322,7 @@ static bool to_the_right(const struct ctl_column *column)
 }
 
 static void put(FILE *out, const struct ctl_columns *columns, unsigned i, const unsigned *width,
-	const char *text)
+		const char *text)
 {
 	bool last = i + 1 == columns->n;
 
@@ -341,7 +342,7 @@ static void widen(unsigned *width, const char *text)
 }
 
 void ctl_columns_table(const struct ctl_columns *columns, const struct ctl_channels *channels,
-	unsigned width[CTL_COLUMN_MAX], bool headings, FILE *out)
+		       unsigned width[CTL_COLUMN_MAX], bool headings, FILE *out)
 {
 	char text[CELL_MAX];
 

@@ -11,6 +11,7 @@
 #define COMPLETIONS "tools/completions/" /* from the top, where it is compiled */
 #endif
 
+/* clang-format off */
 #define EMBED(symbol, file) \
 	__asm__(".pushsection .rodata\n" \
 		".globl " #symbol "\n.hidden " #symbol "\n" \
@@ -18,6 +19,7 @@
 		#symbol ":\n.incbin \"" COMPLETIONS file "\"\n" #symbol "_end:\n" \
 		".popsection\n"); \
 	extern const char symbol[], symbol##_end[] __attribute__((visibility("hidden")))
+/* clang-format on */
 
 EMBED(completion_bash, "shmchan.bash");
 EMBED(completion_zsh, "shmchan.zsh");
@@ -40,7 +42,7 @@ static int completion(int n, char **operand)
 	for (size_t i = 0; i < sizeof(scripts) / sizeof(scripts[0]); i++)
 		if (!strcmp(scripts[i].shell, shell))
 			return ctl_write(scripts[i].text,
-				(size_t)(scripts[i].end - scripts[i].text));
+					 (size_t)(scripts[i].end - scripts[i].text));
 	cli_usage("no completion for '%s'; there are bash, zsh and fish", shell);
 }
 

@@ -23,17 +23,17 @@ static const struct cli_option options[] = {
 	{ 'm', "max-message", "SIZE", "longest message (default: a quarter of the ring)" },
 	{ 'k', "kind", "queue|rendezvous", "what it does with a message (default queue)" },
 	{ 'o', "overflow", "block|fail|drop-new|drop-old",
-		"what a send does when it is full (default block)" },
-	{ MODE, "mode", "MODE", "permission bits, octal (default 0600); whoever\n"
-				"receives needs to write, too" },
+	  "what a send does when it is full (default block)" },
+	{ MODE, "mode", "MODE",
+	  "permission bits, octal (default 0600); whoever\n"
+	  "receives needs to write, too" },
 	{ ENDPOINTS, "endpoints", "N", "most endpoints at once (default 256)" },
 	{ LIFETIME, "lifetime", "persist|ref",
-		"until it is removed (default), or until its last\nendpoint leaves" },
+	  "until it is removed (default), or until its last\nendpoint leaves" },
 	{ LINGER, "linger", "DURATION", "with ref: and so long after" },
 	{ END_WITH_SENDERS, "end-with-senders", NULL,
-		"receivers end when the last sender is gone" },
-	{ NEED_RECEIVERS, "need-receivers", NULL,
-		"senders fail when the last receiver is gone" },
+	  "receivers end when the last sender is gone" },
+	{ NEED_RECEIVERS, "need-receivers", NULL, "senders fail when the last receiver is gone" },
 	{ 'p', "parents", NULL, "fine if the same exists" },
 	CLI_COMMON,
 	CLI_END,
@@ -68,7 +68,7 @@ struct differences {
 static void differs(struct differences *d, const char *what, const char *is, const char *wanted)
 {
 	int n = snprintf(d->text + d->len, sizeof(d->text) - d->len, "%s%s is %s, not %s",
-		d->len ? ", " : "", what, is, wanted);
+			 d->len ? ", " : "", what, is, wanted);
 
 	d->len += n > 0 && (size_t)n < sizeof(d->text) - d->len ? (size_t)n : 0;
 }
@@ -161,7 +161,8 @@ static int check_existing(const char *name)
 	if (r)
 		return r == -ENOENT ? r : cli_fail(name, NULL, r);
 	if (d.len) {
-		cli_error(name, "exists otherwise: %s; use it as it is, or remove it first", d.text);
+		cli_error(name, "exists otherwise: %s; use it as it is, or remove it first",
+			  d.text);
 		return CLI_ERROR;
 	}
 	cli_note(name, "exists as wanted");
@@ -173,6 +174,10 @@ static int create(int n, char **operand)
 	const char *name = operand[n - 1];
 	int r;
 
+	if (want.linger && want.lifetime != CHAN_REF)
+		cli_usage("--linger is for --lifetime=ref");
+	if (want.flags & CHAN_RENDEZVOUS && want.overflow == CHAN_DROP_OLDEST)
+		cli_usage("a rendezvous has nothing old to drop: no --overflow=drop-old");
 	do {
 		int err = chan_create(name, &want);
 

@@ -72,13 +72,13 @@ static void check_room(const struct ctl_channels *channels)
 	enum level level = OK;
 
 	if (statfs(CTL_SHM, &shm)) {
-		tell(PROBLEM, "shm", "mount -t tmpfs -o mode=1777 tmpfs " CTL_SHM,
-			CTL_SHM ": %s", strerror(errno));
+		tell(PROBLEM, "shm", "mount -t tmpfs -o mode=1777 tmpfs " CTL_SHM, CTL_SHM ": %s",
+		     strerror(errno));
 		return;
 	}
 	if (shm.f_type != TMPFS_MAGIC)
 		tell(PROBLEM, "shm", "mount -t tmpfs -o mode=1777 tmpfs " CTL_SHM,
-			CTL_SHM " is no tmpfs");
+		     CTL_SHM " is no tmpfs");
 	if (access(CTL_SHM, W_OK | X_OK))
 		tell(PROBLEM, "shm", "chmod 1777 " CTL_SHM, CTL_SHM ": %s", strerror(errno));
 	size = (uint64_t)shm.f_blocks * (uint64_t)shm.f_bsize;
@@ -92,15 +92,15 @@ static void check_room(const struct ctl_channels *channels)
 	ctl_size_text(taken_text, sizeof(taken_text), taken(channels));
 	ctl_size_text(need_text, sizeof(need_text), need);
 	tell(level, "shm", level ? grow : NULL,
-		CTL_SHM " has %s, %s of it free; %zu channels take %s; one more takes %s by default",
-		size_text, left_text, channels->n, taken_text, need_text);
+	     CTL_SHM " has %s, %s of it free; %zu channels take %s; one more takes %s by default",
+	     size_text, left_text, channels->n, taken_text, need_text);
 }
 
 static void check_proc(void)
 {
 	if (access("/proc/self/fd", X_OK))
 		tell(PROBLEM, "proc", "mount -t proc proc /proc",
-			"/proc/self/fd: %s; channels can't be made without", strerror(errno));
+		     "/proc/self/fd: %s; channels can't be made without", strerror(errno));
 	else
 		tell(OK, "proc", NULL, "/proc is mounted");
 }
@@ -115,10 +115,10 @@ static void check_file_size(void)
 	ctl_size_text(text, sizeof(text), limit.rlim_cur);
 	if (limit.rlim_cur < (rlim_t)chan_footprint(NULL))
 		tell(PROBLEM, "limits", "ulimit -f unlimited",
-			"files may have %s only, less than a channel takes by default", text);
+		     "files may have %s only, less than a channel takes by default", text);
 	else
 		tell(NOTE, "limits", "ulimit -f unlimited",
-			"files may have %s only, and so may channels", text);
+		     "files may have %s only, and so may channels", text);
 }
 
 /* systemd-logind. */
@@ -149,14 +149,15 @@ static void check_remove_ipc(void)
 		tell(OK, "remove-ipc", NULL, "channels outlive their owner's logout");
 	else if (!is_person(uid))
 		tell(NOTE, "remove-ipc", remedy,
-			"logind removes channels of ordinary users at their last logout; "
-			"those of system users, as %s, stay", ctl_user(uid));
+		     "logind removes channels of ordinary users at their last logout; "
+		     "those of system users, as %s, stay",
+		     ctl_user(uid));
 	else if (lingers(uid))
 		tell(OK, "remove-ipc", NULL, "%s lingers: channels outlive the logout",
-			ctl_user(uid));
+		     ctl_user(uid));
 	else
 		tell(PROBLEM, "remove-ipc", remedy,
-			"logind removes the channels of %s at the last logout", ctl_user(uid));
+		     "logind removes the channels of %s at the last logout", ctl_user(uid));
 }
 
 /* The kernel. */
@@ -167,14 +168,14 @@ static void check_pid_namespace(void)
 	struct stat ns;
 
 	if (stat("/proc/self/ns/pid", &ns))
-		tell(NOTE, "pid-namespace", "mount -t proc proc /proc",
-			"/proc/self/ns/pid: %s", strerror(errno));
+		tell(NOTE, "pid-namespace", "mount -t proc proc /proc", "/proc/self/ns/pid: %s",
+		     strerror(errno));
 	else if (ns.st_ino == INITIAL)
 		tell(OK, "pid-namespace", NULL, "the initial one");
 	else
 		tell(NOTE, "pid-namespace",
-			"containers that share channels need one --pid and one --ipc",
-			"not the initial one: channels can be shared inside it only");
+		     "containers that share channels need one --pid and one --ipc",
+		     "not the initial one: channels can be shared inside it only");
 }
 
 static long io_uring_disabled(void)
@@ -204,7 +205,7 @@ static void check_io_uring(void)
 		tell(NOTE, "io-uring", remedy, "not in this kernel, or hidden from this process");
 	} else {
 		tell(NOTE, "io-uring", remedy, "refused: %s (kernel.io_uring_disabled is %ld)",
-			strerror(errno), io_uring_disabled());
+		     strerror(errno), io_uring_disabled());
 	}
 }
 
@@ -216,8 +217,8 @@ static bool left_behind(const struct chan_stat *stat)
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	return stat->lifetime == CHAN_REF && !stat->senders && !stat->receivers &&
-		(uint64_t)now.tv_sec > (uint64_t)stat->created / 1000000000 +
-			stat->linger / 1000000000 + 1;
+	       (uint64_t)now.tv_sec >
+		       (uint64_t)stat->created / 1000000000 + stat->linger / 1000000000 + 1;
 }
 
 /* True if there was something to tell. */
@@ -231,19 +232,21 @@ static bool check_channel(const struct ctl_channel *ch)
 		const char *what = cli_remedy(ch->err);
 
 		tell(PROBLEM, "segments", what ? what : "see the error", "%s: %s", ch->name,
-			chan_strerror(ch->err));
+		     chan_strerror(ch->err));
 		return true;
 	}
 	if (ch->stat.damaged) {
-		snprintf(remedy, sizeof(remedy), "receive what is left, then 'chanctl remove %s'; "
-			"see who writes it with 'chanctl info'", ch->name);
+		snprintf(remedy, sizeof(remedy),
+			 "receive what is left, then 'chanctl remove %s'; "
+			 "see who writes it with 'chanctl info'",
+			 ch->name);
 		tell(PROBLEM, "segments", remedy, "%s: damage was found in it", ch->name);
 		return true;
 	}
 	if (left_behind(&ch->stat)) {
 		snprintf(remedy, sizeof(remedy), "chanctl remove --if-unused %s", ch->name);
 		tell(NOTE, "segments", remedy, "%s: made to go with its last endpoint, and unused",
-			ch->name);
+		     ch->name);
 		return true;
 	}
 	return false;
@@ -259,7 +262,7 @@ static bool check_strangers(void)
 
 	while (dir && (entry = readdir(dir))) {
 		if (strncmp(entry->d_name, "shmchan.", 8) != 0 ||
-			ctl_name_of_file(name, sizeof(name), entry->d_name))
+		    ctl_name_of_file(name, sizeof(name), entry->d_name))
 			continue;
 		snprintf(remedy, sizeof(remedy), "rm " CTL_SHM "/%s", entry->d_name);
 		tell(NOTE, "segments", remedy, CTL_SHM "/%s is no channel's name", entry->d_name);
@@ -277,7 +280,8 @@ static void check_segments(const struct ctl_channels *channels)
 	for (size_t i = 0; i < channels->n; i++)
 		any |= check_channel(&channels->at[i]);
 	if (!any)
-		tell(OK, "segments", NULL, "%zu channels, none damaged or left behind", channels->n);
+		tell(OK, "segments", NULL, "%zu channels, none damaged or left behind",
+		     channels->n);
 }
 
 /* Printing. */
@@ -320,7 +324,7 @@ static int doctor(int n, char **operand)
 	check_io_uring();
 	if (r < 0 && r != -EOPNOTSUPP)
 		tell(PROBLEM, "segments", "see the error", "can't list channels: %s",
-			chan_strerror(r));
+		     chan_strerror(r));
 	else
 		check_segments(&channels);
 	ctl_channels_free(&channels);

@@ -14,14 +14,17 @@
 #include "ctl.h"
 
 static const char *const directories[] = {
-	"/etc/systemd", "/run/systemd", "/usr/local/lib/systemd", "/usr/lib/systemd",
+	"/etc/systemd",
+	"/run/systemd",
+	"/usr/local/lib/systemd",
+	"/usr/lib/systemd",
 };
 enum { DIRECTORIES = sizeof(directories) / sizeof(directories[0]) };
 
 static bool truth(const char *word)
 {
 	return !strcasecmp(word, "yes") || !strcasecmp(word, "true") || !strcasecmp(word, "on") ||
-		!strcasecmp(word, "y") || !strcasecmp(word, "t") || !strcmp(word, "1");
+	       !strcasecmp(word, "y") || !strcasecmp(word, "t") || !strcmp(word, "1");
 }
 
 /* What the file says, `before` if it says nothing; false if there is none. */
@@ -72,7 +75,7 @@ static void collect(struct drop_ins *ins, const char *directory)
 		size_t len = strlen(entry->d_name);
 
 		if (len <= 5 || strcmp(entry->d_name + len - 5, ".conf") != 0 ||
-			hidden(ins, entry->d_name))
+		    hidden(ins, entry->d_name))
 			continue;
 		snprintf(path, sizeof(path), "%s/logind.conf.d/%s", directory, entry->d_name);
 		ins->at = ctl_grow(ins->at, ins->n + 1, sizeof(*ins->at));

@@ -123,7 +123,7 @@ static void tell_endpoint(const char *channel, const char *event, const struct c
 
 /* Those in `ends` that are not in `others`. */
 static void tell_others(const char *channel, const char *event, const struct chan_endpoint *ends,
-	unsigned n, const struct chan_endpoint *others, unsigned n_others)
+			unsigned n, const struct chan_endpoint *others, unsigned n_others)
 {
 	for (unsigned i = 0; i < n; i++)
 		if (!among(&ends[i], others, n_others))
@@ -167,11 +167,12 @@ static void look(struct watched *w)
 	tell_change(ch->name, was->depth, is->depth, "nonempty", "empty");
 	tell_change(ch->name, was->full, is->full, "full", "notfull");
 	tell_count(ch->name, "dropped", was->dropped_newest + was->dropped_oldest,
-		is->dropped_newest + is->dropped_oldest);
+		   is->dropped_newest + is->dropped_oldest);
 	tell_count(ch->name, "redelivered", was->redelivered, is->redelivered);
 	tell_count(ch->name, "recovered", was->recoveries, is->recoveries);
 	if (is->closed != was->closed)
-		tell(ch->name, "closed", detail("how", ctl_text(is->closed == 1 ? "drain" : "discard")));
+		tell(ch->name, "closed",
+		     detail("how", ctl_text(is->closed == 1 ? "drain" : "discard")));
 	tell_change(ch->name, was->damaged, is->damaged, "damaged", NULL);
 }
 
@@ -227,7 +228,7 @@ static void name_event(const struct inotify_event *event)
 	struct watched *w;
 
 	if (!event->len || !ctl_name_of_file(name, sizeof(name), event->name) ||
-		!ctl_matches(glob, name))
+	    !ctl_matches(glob, name))
 		return;
 	if (event->mask & (IN_CREATE | IN_MOVED_TO)) {
 		appeared(name);
@@ -302,7 +303,7 @@ static int monitor(int n, char **operand)
 
 	glob = n ? operand[0] : NULL;
 	if (fd < 0 || inotify_add_watch(fd, CTL_SHM,
-			IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO) < 0) {
+					IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO) < 0) {
 		cli_error(NULL, "can't watch " CTL_SHM ": %s", strerror(errno));
 		return CLI_ERROR;
 	}
@@ -326,9 +327,9 @@ const struct ctl_verb ctl_verb_monitor = {
 	.tool = {
 		.name = "chanctl monitor",
 		.usage = "[OPTIONS] [GLOB]",
-		.summary = "Tell what happens to channels, a line for each event, until interrupted.",
-		.notes = "Events: present created removed attached detached nonempty empty full notfull\n"
-			 "dropped redelivered recovered closed damaged.",
+		.summary = "Tell what happens to channels, an event a line, until interrupted.",
+		.notes = "Events: present created removed attached detached nonempty empty full\n"
+			 "notfull dropped redelivered recovered closed damaged.",
 		.options = options,
 	},
 	.output = CTL_JSON,

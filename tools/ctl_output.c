@@ -120,6 +120,7 @@ void ctl_size_text(char *ret, size_t size, uint64_t bytes)
 	static const char units[] = "KMGTPE";
 	double value = (double)bytes / 1024;
 	unsigned unit = 0;
+	size_t len;
 
 	if (ctl_output.bytes || bytes < 1024) {
 		snprintf(ret, size, "%llu", (unsigned long long)bytes);
@@ -127,8 +128,11 @@ void ctl_size_text(char *ret, size_t size, uint64_t bytes)
 	}
 	for (; value >= 1024; value /= 1024)
 		unit++;
-	snprintf(ret, size, "%.*f%c", value >= 100 || value == (unsigned)value ? 0 : 1, value,
-		units[unit]);
+	snprintf(ret, size, "%.*f", value < 99.95, value);
+	if (strstr(ret, ".0"))
+		*strchr(ret, '.') = 0;
+	len = strlen(ret);
+	snprintf(ret + len, size - len, "%c", units[unit]);
 }
 
 void ctl_duration_text(char *ret, size_t size, int64_t ns)

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "ctl.h"
 
@@ -19,7 +20,7 @@ static json_t *rows(const struct ctl_columns *columns, const struct ctl_channels
 }
 
 static int print(const struct ctl_columns *columns, const struct ctl_channels *channels,
-	unsigned width[CTL_COLUMN_MAX], bool headings)
+		 unsigned width[CTL_COLUMN_MAX], bool headings)
 {
 	FILE *out;
 	char *text;
@@ -42,6 +43,8 @@ static const struct cli_option list_options[] = {
 	CLI_END,
 };
 
+static const char list_columns[] = "NAME,STATE,DEPTH,USED,CAPACITY,SENDERS,RECEIVERS,MODE";
+
 static int list(int n, char **operand)
 {
 	unsigned width[CTL_COLUMN_MAX] = { 0 };
@@ -49,8 +52,7 @@ static int list(int n, char **operand)
 	struct ctl_columns columns;
 	int r;
 
-	ctl_columns_choose(&columns, ctl_output.json ? NULL :
-		"NAME,STATE,DEPTH,USED,CAPACITY,SENDERS,RECEIVERS,MODE");
+	ctl_columns_choose(&columns, ctl_output.json ? NULL : list_columns);
 	r = ctl_channels(&channels, n ? operand[0] : NULL);
 	if (r < 0)
 		return cli_fail(NULL, NULL, r);
@@ -155,7 +157,7 @@ static int wait_interval(int64_t deadline)
 }
 
 static int watch(const struct ctl_columns *columns, struct ctl_channels *channels,
-	unsigned width[CTL_COLUMN_MAX])
+		 unsigned width[CTL_COLUMN_MAX])
 {
 	int64_t next = cli_deadline(interval);
 	int status = CLI_OK;
@@ -173,6 +175,11 @@ static int watch(const struct ctl_columns *columns, struct ctl_channels *channel
 	return status;
 }
 
+static const char stat_columns[] =
+	"NAME,STATE,DEPTH,USED,SENT,RECEIVED,DROPPED,REDELIVERED,RECOVERIES,SENDERS,RECEIVERS";
+static const char watch_columns[] =
+	"NAME,STATE,DEPTH,USED,SENT,SENT/S,RECEIVED,RECEIVED/S,DROPPED,SENDERS,RECEIVERS";
+
 static int stat_named(int n, char **name)
 {
 	unsigned width[CTL_COLUMN_MAX] = { 0 };
@@ -180,10 +187,9 @@ static int stat_named(int n, char **name)
 	struct ctl_columns columns;
 	int status, r = CLI_OK;
 
-	ctl_columns_choose(&columns, ctl_output.json ? NULL : interval ?
-		"NAME,STATE,DEPTH,USED,SENT,SENT/S,RECEIVED,RECEIVED/S,DROPPED,SENDERS,RECEIVERS" :
-		"NAME,STATE,DEPTH,USED,SENT,RECEIVED,DROPPED,REDELIVERED,RECOVERIES,SENDERS,"
-		"RECEIVERS");
+	ctl_columns_choose(&columns, ctl_output.json ? NULL
+				     : interval	     ? watch_columns
+						     : stat_columns);
 	status = open_named(&channels, n, name);
 	if (channels.n)
 		r = print(&columns, &channels, width, true);
@@ -216,6 +222,18 @@ static const struct cli_option info_options[] = {
 	CLI_END,
 };
 
+/* Since when it sleeps, on the wall clock. */
+static json_t *waiting_since(const struct chan_endpoint *end)
+{
+	struct timespec now;
+
+	if (!end->waiting)
+		return json_null();
+	clock_gettime(CLOCK_REALTIME, &now);
+	return ctl_time((int64_t)now.tv_sec * 1000000000 + now.tv_nsec -
+			(cli_now() - end->waiting));
+}
+
 static json_t *endpoint_object(const struct chan_endpoint *end)
 {
 	json_t *object = json_object();
@@ -228,7 +246,7 @@ static json_t *endpoint_object(const struct chan_endpoint *end)
 	ctl_set(object, "role", ctl_role(end->roles));
 	ctl_set(object, "exclusive", json_boolean((end->roles & CHAN_EXCLUSIVE) != 0));
 	ctl_set(object, "attached", ctl_time(end->attached));
-	ctl_set(object, "waiting_since", end->waiting ? ctl_time(end->waiting) : json_null());
+	ctl_set(object, "waiting_since", waiting_since(end));
 	return object;
 }
 
@@ -248,7 +266,7 @@ static void endpoint_line(const struct chan_endpoint *end, FILE *out)
 
 	ctl_time_text(attached, sizeof(attached), end->attached);
 	if (end->waiting)
-		ctl_time_text(waiting, sizeof(waiting), end->waiting);
+		ctl_duration_text(waiting, sizeof(waiting), cli_now() - end->waiting);
 	fprintf(out, "  %-8d %-12s %-15s %-9s %-15s %-19s  %s\n", end->pid, ctl_user(end->uid),
 		json_string_value(role), end->roles & CHAN_EXCLUSIVE ? "yes" : "no", end->command,
 		attached, waiting);
@@ -260,7 +278,7 @@ static void endpoints_table(const struct chan_endpoint *ends, unsigned n, FILE *
 	if (!n)
 		return;
 	fprintf(out, "\n  %-8s %-12s %-15s %-9s %-15s %-19s  %s\n", "PID", "USER", "ROLE",
-		"EXCLUSIVE", "COMMAND", "ATTACHED", "WAITING-SINCE");
+		"EXCLUSIVE", "COMMAND", "ATTACHED", "WAITING");
 	for (unsigned i = 0; i < n; i++)
 		endpoint_line(&ends[i], out);
 }

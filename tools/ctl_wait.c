@@ -19,7 +19,7 @@ enum subject { EXISTS, GONE, EMPTY, FULL, CLOSED, RECEIVERS, SENDERS, DEPTH };
 struct condition {
 	const char *text;
 	enum subject subject;
-	bool not;      /* nonempty, notfull */
+	bool not ;     /* nonempty, notfull */
 	char operator; /* '>', '<' or '=' of those with a number: >=, <=, = */
 	uint64_t number;
 };
@@ -43,12 +43,13 @@ static void parse_number(struct condition *cond, const char *text)
 
 	if (!*text)
 		cli_usage("condition '%s' needs a number, as in '%s>=1': quote it, "
-			"> is special to the shell", cond->text, cond->text);
-	cond->operator = *digits++;
-	if (cond->operator != '=' && *digits++ != '=')
-		cond->operator = 0;
-	if (!cond->operator || !strchr("><=", cond->operator) ||
-		cli_parse_count(digits, &cond->number))
+			  "> is special to the shell",
+			  cond->text, cond->text);
+	cond->operator= * digits++;
+	if (cond->operator!= '=' && * digits++ != '=')
+		cond->operator= 0;
+	if (!cond->operator|| !strchr("><=", cond->operator) ||
+	    cli_parse_count(digits, &cond->number))
 		cli_usage("condition '%s%s': '%s' is not >=N, <=N or =N", cond->text, text, text);
 }
 
@@ -69,7 +70,8 @@ static struct condition parse(const char *text)
 		return cond;
 	}
 	cli_usage("no condition '%s'; there are exists, gone, empty, nonempty, full, notfull, "
-		"closed, receivers>=N, senders>=N, depth<=N", text);
+		  "closed, receivers>=N, senders>=N, depth<=N",
+		  text);
 }
 
 static bool compare(const struct condition *cond, uint64_t value)
@@ -110,11 +112,11 @@ static bool needs_more(const struct condition *cond, const struct chan_stat *sta
 {
 	switch (cond->subject) {
 	case EMPTY:
-		return cond->not;
+		return cond->not ;
 	case FULL:
-		return !cond->not;
+		return !cond->not ;
 	case DEPTH:
-		return cond->operator != '<' && stat->depth < cond->number;
+		return cond->operator!= '<' && stat->depth<cond->number;
 	default:
 		return false;
 	}
@@ -216,8 +218,9 @@ static int wait_name(const struct condition *cond, const char *name, int64_t dea
 	int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	int r = fd < 0 ? -errno : 0;
 
-	if (!r && inotify_add_watch(fd, CTL_SHM,
-			IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_ATTRIB) < 0)
+	if (!r &&
+	    inotify_add_watch(fd, CTL_SHM,
+			      IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_ATTRIB) < 0)
 		r = -errno;
 	while (!r) {
 		r = name_holds(cond, name);
