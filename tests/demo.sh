@@ -52,7 +52,7 @@ chanrecv "$c-in" >"$t/in" &
 receiver=$!
 senders=()
 for s in a b c; do
-	seq -f "$s %g" 20000 | chansend "$c-in" &
+	chansend "$c-in" < <(seq -f "$s %g" 20000) &
 	senders+=($!)
 done
 wait "${senders[@]}"
@@ -78,10 +78,10 @@ show "together $(cat "$t"/out.? | sort -u | wc -l) different ones of 60000: none
 
 title "3. Back-pressure: the ring holds 4 KiB, nobody receives yet, and 1000 messages want in."
 chanctl create "$c-small" --capacity=4K --max-message=16
-seq 1000 | chansend "$c-small" &
+chansend "$c-small" < <(seq 1000) &
 sender=$!
 chanctl wait "$c-small" full -W 5
-show "full with $(stat "$c-small" depth) messages; the sender waits, using no CPU"
+show "full with $(stat "$c-small" depth) messages; the sender waits"
 refused --nowait "$c-small" "no room"
 chanrecv "$c-small" >"$t/small" &
 receiver=$!
