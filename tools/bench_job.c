@@ -252,16 +252,18 @@ static int crew_stalled(struct crew *c)
 /* Until all have ended. */
 static int crew_watch(struct crew *c)
 {
-	double between = c->job->rate > 0 ? 1 / c->job->rate : 0;
+	double between = c->job->rate > 0 ? 1e9 / c->job->rate : 0;
+	double patience = STALL_SECONDS * 1e9 + between;
 	uint64_t before = 0;
+	int64_t moved = cli_now();
 	int r;
 
-	for (double quiet = 0; (r = crew_reap(c)) > 0; quiet++) {
+	while ((r = crew_reap(c)) > 0) {
 		uint64_t progress = crew_progress(c);
 
 		if (progress != before)
-			quiet = 0;
-		if (quiet > STALL_SECONDS + between)
+			moved = cli_now();
+		if ((double)(cli_now() - moved) > patience)
 			return crew_stalled(c);
 		before = progress;
 		r = crew_sleep(1000000000);
