@@ -46,7 +46,8 @@ static const struct cli_option options[] = {
 	{ 'l', "lines", NULL, "a newline after each message (the default)" },
 	{ '0', "null", NULL, "a NUL after each message" },
 	{ 'd', "delimiter", "C", "the byte C after each message (\\n \\t \\0 \\xHH)" },
-	{ 'F', "framing", "FRAMING", "lines, null, len32, netstring, jsonl, or raw (adds nothing)" },
+	{ 'F', "framing", "lines|null|len32|netstring|jsonl|raw",
+	  "how messages lie in the output; raw adds nothing" },
 	{ 'J', NULL, NULL, "the same as --framing=jsonl" },
 	{ 'o', "format", "FMT",
 	  "each message as FMT: %p payload, %x hexadecimal, %q quoted\nfor a shell, %l length, "

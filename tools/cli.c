@@ -133,7 +133,8 @@ static _Noreturn void print_options(void)
 	for (const struct cli_option *o = tool->options; !at_end(o); o++) {
 		if (has_letter(o))
 			putchar(o->letter);
-		printf("\t%s\t%s\n", o->long_name ? o->long_name : "", o->arg ? o->arg : "");
+		printf("\t%s\t%s\t%.*s\n", o->long_name ? o->long_name : "",
+		       o->arg ? o->arg : "", (int)strcspn(o->help, "\n"), o->help);
 	}
 	finish_output();
 }

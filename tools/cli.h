@@ -41,7 +41,8 @@ enum cli_status {
 struct cli_option {
 	int letter;            /* 'c', or CLI_LONG and up: what cli_next() returns */
 	const char *long_name; /* NULL: only the letter */
-	const char *arg;       /* NULL: none; "NAME": required; "[NAME]": optional */
+	const char *arg;       /* NULL: none; "NAME": required; "[NAME]": optional;
+				* "a|b|c": a choice */
 	const char *help;      /* one line; \n starts another */
 };
 
@@ -69,8 +70,9 @@ struct cli_tool {
  * The next option of argv: its letter, with its argument in getopt's optarg, or
  * -1 at the end, with optind at the first operand.  A different tool than in the
  * call before starts again at argv[1].  --help, --version and --help-options (a
- * line for each option: letter, long name and argument, separated by tabs) print
- * and exit; -q and -v are counted; what is wrong is a usage error.
+ * line for each option: letter, long name, argument and the first line of its
+ * help, separated by tabs) print and exit; -q and -v are counted; what is wrong is
+ * a usage error.
  */
 int cli_next(const struct cli_tool *tool, int argc, char **argv);
 

@@ -236,11 +236,13 @@ int cli_write(int fd, const void *buf, size_t len, size_t *done)
 static size_t utf8_char(const unsigned char *p, size_t len)
 {
 	static const unsigned smallest[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	size_t n = *p < 0x80 ? 1 : *p < 0xc0 ? 0 : *p < 0xe0 ? 2 : *p < 0xf0 ? 3 : *p < 0xf8 ? 4 : 0;
+	size_t n = *p < 0xe0 ? 2 : *p < 0xf0 ? 3 : 4;
 	unsigned code;
 
-	if (n < 2 || n > len)
-		return n == 1;
+	if (*p < 0x80)
+		return 1;
+	if (*p < 0xc0 || *p >= 0xf8 || n > len)
+		return 0;
 	code = *p & (0xffu >> (n + 1));
 	for (size_t i = 1; i < n; i++) {
 		if ((p[i] & 0xc0) != 0x80)
