@@ -54,7 +54,8 @@ TEST_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/fuzz/%,$(wildcard tes
 STEPKILL_OBJ := $(filter-out $(TEST_BIN:=.o),$(filter $(BUILD)/tests/stepkill/%,$(TEST_OBJ)))
 STEPKILL := $(if $(STEPKILL_OBJ),$(BUILD)/tests/stepkill/stepkill)
 
-TESTS := $(filter-out %/prog_%,$(TEST_BIN)) \
+CHECKS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/*/test_*.c))
+TESTS := $(CHECKS) \
 	$(filter-out %/lib.sh %/run.sh,$(wildcard tests/*/*.sh)) \
 	$(STEPKILL) $(wildcard tests/*/run.sh) tests/leftovers.sh
 
@@ -172,11 +173,11 @@ check-full: all test-programs
 	@$(run_tests) --full $(TESTS)
 
 check-threads: all test-programs
-	@$(run_tests) --quick $(filter %/test_%,$(TESTS)) tests/leftovers.sh
+	@$(run_tests) --quick $(CHECKS) tests/leftovers.sh
 
 check-valgrind: all test-programs	## The Check programs under valgrind
 	@WRAP='valgrind -q --error-exitcode=99 --leak-check=full' \
-		$(run_tests) --quick $(filter $(BUILD)/tests/lib/test_%,$(TESTS)) tests/leftovers.sh
+		$(run_tests) --quick $(CHECKS) tests/leftovers.sh
 
 check-aarch64:	## Cross-compile for AArch64 and run a smoke test under qemu
 	$(MAKE) CROSS_COMPILE=aarch64-linux-gnu- BUILD=build-aarch64 lib
