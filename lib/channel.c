@@ -21,7 +21,7 @@ static int64_t realtime(void)
 
 static void breathe(void)
 {
-	struct timespec ms = { .tv_nsec = 1000000 };
+	struct timespec ms = {.tv_nsec = 1000000};
 
 	nanosleep(&ms, NULL);
 }
@@ -94,8 +94,8 @@ static int collect(const struct segment *s, const char *name, int64_t after)
 	int removed = 0;
 
 	if (s->header.lifetime != CHAN_REF || !s->writable ||
-	    !(atomic_load_explicit(&c->state, memory_order_acquire) &
-	      (LAYOUT_HAD_SENDER | LAYOUT_HAD_RECEIVER)))
+		!(atomic_load_explicit(&c->state, memory_order_acquire) &
+			(LAYOUT_HAD_SENDER | LAYOUT_HAD_RECEIVER)))
 		return 0;
 	if (endpoint_close_gate(s->fd) < 0)
 		return 0;
@@ -217,7 +217,7 @@ int chan_open(chan_t **ret, const char *name, unsigned flags, const struct chan_
 	int err = fork_prepare();
 
 	if (flags & ~(unsigned)(CHAN_SEND | CHAN_RECV | CHAN_CREATE | CHAN_EXCLUSIVE) ||
-	    (flags & CHAN_EXCLUSIVE && !(flags & (CHAN_SEND | CHAN_RECV))))
+		(flags & CHAN_EXCLUSIVE && !(flags & (CHAN_SEND | CHAN_RECV))))
 		return -EINVAL;
 	if (err < 0)
 		return err;
@@ -259,13 +259,17 @@ int chan_open(chan_t **ret, const char *name, unsigned flags, const struct chan_
 
 /* ---- leave ---- */
 
-static bool not_mine(uint32_t holder, void *arg) { return (int)holder == ((struct chan *)arg)->slot; }
+static bool not_mine(uint32_t holder, void *arg)
+{
+	return (int)holder == ((struct chan *)arg)->slot;
+}
 
 static void give_back_leases(struct chan *ch)
 {
 	bool freed;
 
-	if (!atomic_load_explicit(&ch->leases, memory_order_relaxed) || receivers_visit(ch, NULL) < 0)
+	if (!atomic_load_explicit(&ch->leases, memory_order_relaxed) ||
+		receivers_visit(ch, NULL) < 0)
 		return; /* others will, as for a dead one */
 	ring_reclaim(&ch->ring, not_mine, ch);
 	freed = ring_free(&ch->ring);
@@ -281,10 +285,10 @@ static void say_goodbye(struct chan *ch)
 	uint32_t options = ch->segment.header.options;
 
 	if (ch->roles & CHAN_SEND && options & CHAN_END_WITH_SENDERS &&
-	    !endpoint_any(ch->segment.fd, CHAN_SEND))
+		!endpoint_any(ch->segment.fd, CHAN_SEND))
 		cond_broadcast(&ch->control->not_empty);
 	if (ch->roles & CHAN_RECV && options & CHAN_NEED_RECEIVERS &&
-	    !endpoint_any(ch->segment.fd, CHAN_RECV))
+		!endpoint_any(ch->segment.fd, CHAN_RECV))
 		cond_broadcast(&ch->control->not_full);
 }
 
@@ -325,16 +329,22 @@ int chan_close(const chan_t *ch, unsigned how)
 	/* One store closes both sides.  seq_cst: pairs with the fence in
 	 * publish(), see ring_seal(); and with those of the condition
 	 * variables. */
-	atomic_fetch_or_explicit(&c->state, LAYOUT_CLOSED | (how == CHAN_DISCARD ? LAYOUT_DISCARD : 0),
-				 memory_order_seq_cst);
+	atomic_fetch_or_explicit(&c->state,
+		LAYOUT_CLOSED | (how == CHAN_DISCARD ? LAYOUT_DISCARD : 0), memory_order_seq_cst);
 	cond_broadcast(&c->not_empty);
 	cond_broadcast(&c->not_full);
 	return 0;
 }
 
-int chan_remove(const char *name) { return segment_remove(name); }
+int chan_remove(const char *name)
+{
+	return segment_remove(name);
+}
 
-int chan_list(int (*fn)(const char *name, void *arg), void *arg) { return segment_list(fn, arg); }
+int chan_list(int (*fn)(const char *name, void *arg), void *arg)
+{
+	return segment_list(fn, arg);
+}
 
 /* ---- settings ---- */
 
@@ -349,9 +359,13 @@ int chan_set_overflow(chan_t *ch, unsigned overflow)
 void chan_interrupt(chan_t *ch, int on)
 {
 	atomic_store_explicit(&ch->interrupted, on != 0, memory_order_relaxed);
-	if (on && ch->segment.writable && !atomic_load_explicit(&ch->orphan, memory_order_relaxed) &&
-	    CONDVAR_KIND == LAYOUT_CONDVAR_FUTEX) /* the reference takes locks */
+	if (on && ch->segment.writable &&
+		!atomic_load_explicit(&ch->orphan, memory_order_relaxed) &&
+		CONDVAR_KIND == LAYOUT_CONDVAR_FUTEX) /* the reference takes locks */
 		channel_wake_all(ch);
 }
 
-const char *chan_version(void) { return CHAN_VERSION; }
+const char *chan_version(void)
+{
+	return CHAN_VERSION;
+}

@@ -30,12 +30,12 @@ struct chan {
 	struct segment segment;
 	struct layout_control *control;
 	unsigned roles; /* CHAN_SEND | CHAN_RECV | CHAN_EXCLUSIVE */
-	char *name;     /* as opened */
-	int slot;       /* in the endpoint table, -1 for an observer */
+	char *name;	/* as opened */
+	int slot;	/* in the endpoint table, -1 for an observer */
 	_Atomic uint32_t overflow;
-	_Atomic bool orphan;      /* the parent's, in a forked child */
+	_Atomic bool orphan;	  /* the parent's, in a forked child */
 	_Atomic bool interrupted; /* chan_interrupt() */
-	_Atomic bool leases;      /* false: no lease is this endpoint's */
+	_Atomic bool leases;	  /* false: no lease is this endpoint's */
 	struct spin send_spin, recv_spin;
 	pthread_t thread; /* an exclusive endpoint's */
 
@@ -59,12 +59,13 @@ struct chan {
 struct limit {
 	int64_t timeout;  /* as given to the call */
 	int64_t deadline; /* once known */
-	bool slept;       /* so it owes a wake-up: see condvar.h */
+	int64_t waiting_since; /* when the call first slept */
+	bool slept;	  /* so it owes a wake-up: see condvar.h */
 };
 
 static inline struct limit limit_of(int64_t timeout)
 {
-	return (struct limit){ .timeout = timeout };
+	return (struct limit){.timeout = timeout};
 }
 
 int64_t limit_deadline(struct limit *limit);

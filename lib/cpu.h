@@ -14,7 +14,7 @@ static inline void cpu_relax(void)
 #endif
 }
 
-/* May this process run on more than one CPU?  Spinning is pointless on one. */
+/* Has the machine more than one CPU?  Spinning is pointless on one. */
 bool cpu_several(void);
 
 #endif

@@ -32,8 +32,8 @@ int lock_init(struct layout_lock *lock);
 
 /* What the owner of a lock brings with it. */
 struct lock_policy {
-	int (*repair)(void *arg);      /* 0 or a negative errno */
-	bool (*give_up)(void *arg);    /* asked each slice: stop waiting (-EINTR)? */
+	int (*repair)(void *arg);	/* 0 or a negative errno */
+	bool (*give_up)(void *arg);	/* asked each slice: stop waiting (-EINTR)? */
 	int64_t (*deadline)(void *arg); /* asked when it has to wait */
 	void *arg;
 };

@@ -48,7 +48,8 @@ static int when_empty(struct chan *ch)
 
 int receiver_find(struct chan *ch, struct limit *limit, struct ring_item *it)
 {
-	struct awaited news_of = { .cond = &ch->control->not_empty, .spin = &ch->recv_spin, .changed = news };
+	struct awaited news_of = {
+		.cond = &ch->control->not_empty, .spin = &ch->recv_spin, .changed = news};
 	bool freed;
 	int err;
 

@@ -54,11 +54,13 @@ struct ring {
 
 static inline uint64_t ring_size(uint64_t length)
 {
-	return (length + sizeof(struct layout_record) + RING_ALIGN - 1) & ~(uint64_t)(RING_ALIGN - 1);
+	return (length + sizeof(struct layout_record) + RING_ALIGN - 1) &
+	       ~(uint64_t)(RING_ALIGN - 1);
 }
 
 /* The record at `pos`; `end` remembers the lap, which saves a division. */
-static inline struct layout_record *ring_at(const struct ring *r, struct ring_end *end, uint64_t pos)
+static inline struct layout_record *ring_at(
+	const struct ring *r, struct ring_end *end, uint64_t pos)
 {
 	uint64_t offset = pos - end->lap;
 
@@ -69,7 +71,10 @@ static inline struct layout_record *ring_at(const struct ring *r, struct ring_en
 	return (struct layout_record *)(void *)(r->data + offset);
 }
 
-static inline void *ring_payload(struct layout_record *rec) { return rec + 1; }
+static inline void *ring_payload(struct layout_record *rec)
+{
+	return rec + 1;
+}
 
 /* ---- senders ---- */
 
@@ -229,7 +234,7 @@ static inline bool ring_consume(struct ring *r, uint64_t from, uint64_t end)
 	uint64_t head = atomic_load_explicit(&rx->position, memory_order_relaxed);
 
 	if (likely(from == head && !r->rendezvous &&
-		   atomic_load_explicit(&rx->frontier, memory_order_relaxed) <= head)) {
+		    atomic_load_explicit(&rx->frontier, memory_order_relaxed) <= head)) {
 		/* The commit of a plain receive.  Release: pairs with the
 		 * acquire in ring_room(); our reading is over. */
 		atomic_store_explicit(&rx->position, end, memory_order_release);

@@ -17,7 +17,8 @@ static int sender_check(const struct chan *ch, int64_t timeout)
 	if (unlikely(!(ch->roles & CHAN_SEND)))
 		return -EBADF;
 	if (unlikely(atomic_load_explicit(&ch->reserved, memory_order_relaxed)) &&
-	    pthread_equal(atomic_load_explicit(&ch->reserver, memory_order_relaxed), pthread_self()))
+		pthread_equal(
+			atomic_load_explicit(&ch->reserver, memory_order_relaxed), pthread_self()))
 		return -EDEADLK;
 	return unlikely(timeout < CHAN_WAIT) ? -EINVAL : 0;
 }
@@ -41,7 +42,8 @@ static bool receivers_gone(struct chan *ch, bool look)
 		return false;
 	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
 	ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-	if (!look && ns - atomic_load_explicit(&ch->receivers_seen, memory_order_relaxed) < LOOK_EVERY)
+	if (!look &&
+		ns - atomic_load_explicit(&ch->receivers_seen, memory_order_relaxed) < LOOK_EVERY)
 		return false;
 	if (!endpoint_any(ch->segment.fd, CHAN_RECV))
 		return true;
@@ -64,7 +66,8 @@ static int sendable(struct chan *ch, bool look)
 
 static bool space_or_end(struct chan *ch, uint64_t seen)
 {
-	return atomic_load_explicit(&ch->control->receivers.position, memory_order_relaxed) != seen ||
+	return atomic_load_explicit(&ch->control->receivers.position, memory_order_relaxed) !=
+		       seen ||
 	       channel_state(ch) & (LAYOUT_CLOSED | LAYOUT_DAMAGED);
 }
 
@@ -76,7 +79,7 @@ static int drop_newest(struct chan *ch, bool in_place)
 		return -EAGAIN;
 	/* The commit of a drop. */
 	atomic_store_explicit(dropped, atomic_load_explicit(dropped, memory_order_relaxed) + 1,
-			      memory_order_relaxed);
+		memory_order_relaxed);
 	return CHAN_DROPPED;
 }
 
@@ -98,10 +101,10 @@ static int drop_oldest(struct chan *ch, struct limit *limit, bool in_place)
  * it.
  */
 static int sender_find(struct chan *ch, struct limit *limit, uint64_t length, bool in_place,
-		       struct ring_cursor *at)
+	struct ring_cursor *at)
 {
-	struct awaited room = { .cond = &ch->control->not_full, .spin = &ch->send_spin,
-				.changed = space_or_end };
+	struct awaited room = {
+		.cond = &ch->control->not_full, .spin = &ch->send_spin, .changed = space_or_end};
 	uint32_t policy = atomic_load_explicit(&ch->overflow, memory_order_relaxed);
 	bool full = false;
 	int err;
@@ -161,8 +164,9 @@ static int publish(struct chan *ch, uint64_t old, const struct ring_cursor *at)
 	/* Pairs with the seq_cst RMW in chan_close(): see ring_seal().  The fence
 	 * in cond_signal() is too late, the lock may be free by then. */
 	atomic_thread_fence(memory_order_seq_cst);
-	if (unlikely(atomic_load_explicit(&ch->control->state, memory_order_relaxed) & LAYOUT_CLOSED) &&
-	    !ring_settle(&ch->ring, old, at))
+	if (unlikely(atomic_load_explicit(&ch->control->state, memory_order_relaxed) &
+		     LAYOUT_CLOSED) &&
+		!ring_settle(&ch->ring, old, at))
 		return -EPIPE;
 	return 0;
 }
@@ -179,8 +183,10 @@ static bool handed_over(struct chan *ch, uint64_t pos)
 static int await_receiver(struct chan *ch, uint64_t pos, struct limit *limit)
 {
 	struct limit brief = limit_of(HANDSHAKE);
-	struct awaited receiver = { .cond = &ch->control->not_full, .spin = &ch->send_spin,
-				    .changed = handed_over, .seen = pos };
+	struct awaited receiver = {.cond = &ch->control->not_full,
+		.spin = &ch->send_spin,
+		.changed = handed_over,
+		.seen = pos};
 	int err = 0;
 
 	while (err == 0 && !ring_handed_over(&ch->ring, pos)) {
@@ -197,13 +203,13 @@ static int await_receiver(struct chan *ch, uint64_t pos, struct limit *limit)
 
 /* Publish [old, at) and leave; `length` is a message's. */
 static int commit(struct chan *ch, uint64_t old, const struct ring_cursor *at, struct limit *limit,
-		  uint64_t length)
+	uint64_t length)
 {
 	/* Without waiting, a rendezvous needs a receiver that is there. */
-	int err = ch->ring.rendezvous && limit->timeout == 0 &&
-				  !cond_waited(&ch->control->not_empty) ?
-			  -EAGAIN :
-			  publish(ch, old, at);
+	int err =
+		ch->ring.rendezvous && limit->timeout == 0 && !cond_waited(&ch->control->not_empty)
+			? -EAGAIN
+			: publish(ch, old, at);
 
 	if (unlikely(ch->ring.rendezvous) && err == 0) {
 		cond_signal(&ch->control->not_empty);
@@ -319,9 +325,10 @@ static int reservation_check(const struct chan *ch)
 		return -ENOTCONN;
 	if (!atomic_load_explicit(&ch->reserved, memory_order_relaxed))
 		return -EINVAL;
-	return pthread_equal(atomic_load_explicit(&ch->reserver, memory_order_relaxed), pthread_self()) ?
-		       0 :
-		       -EPERM;
+	return pthread_equal(
+		       atomic_load_explicit(&ch->reserver, memory_order_relaxed), pthread_self())
+		       ? 0
+		       : -EPERM;
 }
 
 int chan_commit(chan_t *ch, size_t len)

@@ -52,13 +52,17 @@ static bool give_up(void *arg)
 	return atomic_load_explicit(&((struct call *)arg)->ch->interrupted, memory_order_relaxed);
 }
 
-static int64_t deadline(void *arg) { return limit_deadline(((struct call *)arg)->limit); }
-
-static int enter(struct chan *ch, struct layout_lock *lock, int (*repair)(void *), struct limit *limit)
+static int64_t deadline(void *arg)
 {
-	struct call call = { .ch = ch, .limit = limit };
-	struct lock_policy policy = { .repair = repair, .give_up = give_up, .deadline = deadline,
-				      .arg = &call };
+	return limit_deadline(((struct call *)arg)->limit);
+}
+
+static int enter(
+	struct chan *ch, struct layout_lock *lock, int (*repair)(void *), struct limit *limit)
+{
+	struct call call = {.ch = ch, .limit = limit};
+	struct lock_policy policy = {
+		.repair = repair, .give_up = give_up, .deadline = deadline, .arg = &call};
 	int err;
 
 	if (unlikely(atomic_load_explicit(&ch->orphan, memory_order_relaxed)))
@@ -125,7 +129,10 @@ static struct limit visit_limit(struct limit *outer)
 	return limit_of(left <= 0 ? 0 : left < VISIT ? left : VISIT);
 }
 
-static int visited(int err) { return err == -ETIMEDOUT ? -EBUSY : err; }
+static int visited(int err)
+{
+	return err == -ETIMEDOUT ? -EBUSY : err;
+}
 
 int senders_visit(struct chan *ch)
 {

@@ -31,7 +31,8 @@ int64_t limit_deadline(struct limit *limit)
 		return DEADLINE_NOW;
 	if (limit->deadline == 0) {
 		now = lock_clock();
-		limit->deadline = limit->timeout < DEADLINE_NEVER - now ? now + limit->timeout : DEADLINE_NEVER;
+		limit->deadline = limit->timeout < DEADLINE_NEVER - now ? now + limit->timeout
+									: DEADLINE_NEVER;
 	}
 	return limit->deadline;
 }
@@ -50,8 +51,10 @@ static bool spin(struct chan *ch, const struct awaited *what)
 	while (!changed && lock_clock() < end);
 	budget = changed ? budget * 2 : budget / 2;
 	atomic_store_explicit(&what->spin->budget,
-			      budget > SPIN_MAX ? SPIN_MAX : budget < SPIN_MIN ? SPIN_MIN : budget,
-			      memory_order_relaxed);
+		budget > SPIN_MAX   ? SPIN_MAX
+		: budget < SPIN_MIN ? SPIN_MIN
+				    : budget,
+		memory_order_relaxed);
 	return changed;
 }
 
@@ -60,7 +63,7 @@ static void note_waiting(struct chan *ch, int64_t since)
 {
 	if (ch->slot >= 0)
 		atomic_store_explicit(&ch->segment.layout->endpoint[ch->slot].waiting, since,
-				      memory_order_relaxed);
+			memory_order_relaxed);
 }
 
 static bool interrupted(const struct chan *ch)
@@ -85,7 +88,9 @@ int wait_for(struct chan *ch, const struct awaited *what, struct limit *limit)
 	end = now + SLICE < deadline ? now + SLICE : deadline;
 	if (now < deadline) {
 		limit->slept = true;
-		note_waiting(ch, now);
+		if (limit->waiting_since == 0)
+			limit->waiting_since = now;
+		note_waiting(ch, limit->waiting_since);
 		/* Asked after arming: chan_interrupt() sets it and then moves
 		 * the sequence on. */
 		if (!interrupted(ch))
@@ -96,7 +101,7 @@ int wait_for(struct chan *ch, const struct awaited *what, struct limit *limit)
 		return -EINTR;
 	/* A last look: the change may have come with the deadline. */
 	if ((now >= deadline || (err == -ETIMEDOUT && end == deadline)) &&
-	    !what->changed(ch, what->seen))
+		!what->changed(ch, what->seen))
 		return -ETIMEDOUT;
 	return 0;
 }

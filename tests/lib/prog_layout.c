@@ -5,9 +5,9 @@
 
 #include <stdio.h>
 
-#define ROW(base, type, field, label)                                                        \
-	printf("| %zu | %zu | `%s` |\n", (size_t)(base) + offsetof(type, field),             \
-	       sizeof(((type *)0)->field), label)
+#define ROW(base, type, field, label)                                                              \
+	printf("| %zu | %zu | `%s` |\n", (size_t)(base) + offsetof(type, field),                   \
+		sizeof(((type *)0)->field), label)
 #define HEADER(field) ROW(0, struct layout_header, field, #field)
 #define CONTROL(field, label) ROW(512, struct layout_control, field, label)
 #define ENDPOINT(field) ROW(0, struct layout_endpoint, field, #field)

@@ -66,7 +66,7 @@ int64_t now(void)
 void await(bool (*ready)(void *arg), void *arg)
 {
 	int64_t end = now() + SOON;
-	struct timespec pause = { .tv_nsec = 200000 };
+	struct timespec pause = {.tv_nsec = 200000};
 
 	while (!ready(arg)) {
 		ck_assert_msg(now() < end, "did not happen");
@@ -105,7 +105,7 @@ void await_asleep(pid_t tid)
 
 struct chan_stat stat_of(const chan_t *ch)
 {
-	struct chan_stat st = { .size = sizeof(st) };
+	struct chan_stat st = {.size = sizeof(st)};
 
 	ck_assert_int_eq(chan_stat(ch, &st), 0);
 	return st;

@@ -21,7 +21,7 @@ extern char name[64];
 void name_setup(void);
 void name_teardown(void);
 
-#define OPTIONS(...) (&(struct chan_options){ .size = sizeof(struct chan_options), __VA_ARGS__ })
+#define OPTIONS(...) (&(struct chan_options){.size = sizeof(struct chan_options), __VA_ARGS__})
 
 /* Open, or fail the test. */
 chan_t *open_as(unsigned flags, const struct chan_options *opt);

@@ -48,8 +48,8 @@ static int fill_up(chan_t *ch)
 
 START_TEST(should_refuse_bad_names)
 {
-	static const char *bad[] = { "", ".", ".a", "a/b/c", "/a", "a/", "a b", "a\n", "ä", "a*",
-				     "root/../x", "99999999999/x", "4294967295/x" };
+	static const char *bad[] = {"", ".", ".a", "a/b/c", "/a", "a/", "a b", "a\n", "ä", "a*",
+		"root/../x", "99999999999/x", "4294967295/x"};
 	char longest[CHAN_NAME_MAX + 2];
 	chan_t *ch;
 
@@ -74,8 +74,8 @@ END_TEST
 START_TEST(should_refuse_bad_options)
 {
 	const struct chan_options *bad[] = {
-		&(struct chan_options){ .size = 4 },
-		&(struct chan_options){ .size = 5000 },
+		&(struct chan_options){.size = 4},
+		&(struct chan_options){.size = 5000},
 		OPTIONS(.flags = 1u << 31),
 		OPTIONS(.overflow = 4),
 		OPTIONS(.lifetime = 2),
@@ -94,7 +94,7 @@ START_TEST(should_refuse_bad_options)
 	struct {
 		struct chan_options known;
 		uint64_t more;
-	} newer = { .known = { .size = sizeof(newer) } };
+	} newer = {.known = {.size = sizeof(newer)}};
 
 	for (unsigned i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
 		ck_assert_msg(chan_create(name, bad[i]) == -EINVAL, "options %u", i);
@@ -113,9 +113,10 @@ START_TEST(should_make_what_was_asked_for)
 	struct chan_stat st;
 	chan_t *ch;
 
-	ck_assert_int_eq(chan_create(name, OPTIONS(.capacity = 10000, .max_message = 77, .mode = 0640,
-						   .endpoints = 9, .overflow = CHAN_FAIL)),
-			 0);
+	ck_assert_int_eq(
+		chan_create(name, OPTIONS(.capacity = 10000, .max_message = 77, .mode = 0640,
+					  .endpoints = 9, .overflow = CHAN_FAIL)),
+		0);
 	umask(before);
 	ck_assert_int_eq(chan_create(name, NULL), -EEXIST);
 	ch = open_as(0, NULL);
@@ -127,7 +128,8 @@ START_TEST(should_make_what_was_asked_for)
 	ck_assert_uint_eq(st.overflow, CHAN_FAIL);
 	ck_assert_uint_eq(st.uid, geteuid());
 	ck_assert_uint_eq(st.senders + st.receivers, 0);
-	ck_assert_int_eq(chan_footprint(OPTIONS(.capacity = 10000, .endpoints = 9)), (int64_t)st.segment);
+	ck_assert_int_eq(
+		chan_footprint(OPTIONS(.capacity = 10000, .endpoints = 9)), (int64_t)st.segment);
 	ck_assert(!st.removed && !st.closed && !st.damaged && !st.full);
 	ck_assert_int_eq(chan_remove(name), 0);
 	ck_assert_int_eq(chan_remove(name), -ENOENT);
@@ -210,19 +212,19 @@ START_TEST(should_refuse_another_version_abi_or_namespace)
 		size_t offset;
 		int err;
 	} field[] = {
-		{ offsetof(struct layout_header, magic), -EBADMSG },
-		{ offsetof(struct layout_header, format), -EPROTONOSUPPORT },
-		{ offsetof(struct layout_header, abi), -EPROTOTYPE },
-		{ offsetof(struct layout_header, libc), -EPROTOTYPE },
-		{ offsetof(struct layout_header, condvar), -EPROTOTYPE },
-		{ offsetof(struct layout_header, pidns_ino), -EXDEV },
-		{ offsetof(struct layout_header, segment_size), -EBADMSG },
-		{ offsetof(struct layout_header, ring_offset), -EBADMSG },
-		{ offsetof(struct layout_header, capacity), -EBADMSG },
-		{ offsetof(struct layout_header, max_message), -EBADMSG },
-		{ offsetof(struct layout_header, endpoints), -EBADMSG },
-		{ offsetof(struct layout_header, kind), -EBADMSG },
-		{ offsetof(struct layout_header, overflow), -EBADMSG },
+		{offsetof(struct layout_header, magic), -EBADMSG},
+		{offsetof(struct layout_header, format), -EPROTONOSUPPORT},
+		{offsetof(struct layout_header, abi), -EPROTOTYPE},
+		{offsetof(struct layout_header, libc), -EPROTOTYPE},
+		{offsetof(struct layout_header, condvar), -EPROTOTYPE},
+		{offsetof(struct layout_header, pidns_ino), -EXDEV},
+		{offsetof(struct layout_header, segment_size), -EBADMSG},
+		{offsetof(struct layout_header, ring_offset), -EBADMSG},
+		{offsetof(struct layout_header, capacity), -EBADMSG},
+		{offsetof(struct layout_header, max_message), -EBADMSG},
+		{offsetof(struct layout_header, endpoints), -EBADMSG},
+		{offsetof(struct layout_header, kind), -EBADMSG},
+		{offsetof(struct layout_header, overflow), -EBADMSG},
 	};
 	uint32_t wrong = 0x7ffffff7;
 	chan_t *ch;
@@ -286,7 +288,7 @@ START_TEST(should_leave_a_message_that_is_too_large)
 {
 	chan_t *ch = open_as(CHAN_SEND | CHAN_RECV, SMALL);
 	char buf[1001] = "";
-	struct iovec v = { buf, 4 };
+	struct iovec v = {buf, 4};
 
 	ck_assert_int_eq(chan_send(ch, buf, 1001, 0), -EMSGSIZE);
 	ck_assert_int_eq(chan_reserve(ch, NULL, 1001, 0), -EMSGSIZE);
@@ -329,8 +331,8 @@ START_TEST(should_send_and_receive_batches)
 
 	for (int i = 0; i < 8; i++) {
 		snprintf(text[i], sizeof(text[i]), "m%d", i);
-		out[i] = (struct iovec){ text[i], 2 };
-		to[i] = (struct iovec){ in[i], sizeof(in[i]) };
+		out[i] = (struct iovec){text[i], 2};
+		to[i] = (struct iovec){in[i], sizeof(in[i])};
 	}
 	ck_assert_int_eq(chan_send_batch(ch, out, 0, 0), -EINVAL);
 	ck_assert_int_eq(chan_recv_batch(ch, to, 0, 0), -EINVAL);
@@ -347,12 +349,12 @@ START_TEST(should_send_and_receive_batches)
 	ck_assert_mem_eq(in[3], "m7", 2);
 
 	/* a prefix: up to the one that is too long */
-	out[2] = (struct iovec){ big, sizeof(big) };
+	out[2] = (struct iovec){big, sizeof(big)};
 	ck_assert_int_eq(chan_send_batch(ch, out, 8, 0), 2);
 	ck_assert_int_eq(chan_send_batch(ch, out + 2, 6, 0), -EMSGSIZE);
 	/* a prefix: as many as fit */
 	for (int i = 0; i < 8; i++)
-		out[i] = (struct iovec){ big, 1000 };
+		out[i] = (struct iovec){big, 1000};
 	ck_assert_int_eq(chan_send_batch(ch, out, 8, 0), 3);
 	ck_assert_int_eq(chan_send_batch(ch, out, 8, 0), -EAGAIN);
 	chan_detach(ch);
@@ -416,7 +418,7 @@ END_TEST
 START_TEST(should_fail_when_full)
 {
 	chan_t *ch = open_as(CHAN_SEND | CHAN_RECV,
-			     OPTIONS(.capacity = 4096, .max_message = 1000, .overflow = CHAN_FAIL));
+		OPTIONS(.capacity = 4096, .max_message = 1000, .overflow = CHAN_FAIL));
 	char buf[1000];
 
 	fill_up(ch);
@@ -431,7 +433,7 @@ END_TEST
 START_TEST(should_drop_the_newest_and_count)
 {
 	chan_t *ch = open_as(CHAN_SEND | CHAN_RECV, OPTIONS(.capacity = 4096, .max_message = 1000));
-	struct iovec v[2] = { { name, 1000 }, { name, 1000 } };
+	struct iovec v[2] = {{name, 1000}, {name, 1000}};
 	char buf[1000];
 	void *to;
 	int n = fill_up(ch);
@@ -449,8 +451,8 @@ END_TEST
 
 START_TEST(should_drop_the_oldest_and_count)
 {
-	chan_t *ch = open_as(CHAN_SEND | CHAN_RECV, OPTIONS(.capacity = 4096, .max_message = 1000,
-							    .overflow = CHAN_DROP_OLDEST));
+	chan_t *ch = open_as(CHAN_SEND | CHAN_RECV,
+		OPTIONS(.capacity = 4096, .max_message = 1000, .overflow = CHAN_DROP_OLDEST));
 	struct chan_lease held;
 	char buf[1000], in[1000];
 	unsigned sent = 0;
@@ -465,7 +467,7 @@ START_TEST(should_drop_the_oldest_and_count)
 	ck_assert_uint_gt(dropped, 5);
 	ck_assert_uint_eq(dropped + stat_of(ch).depth, sent);
 	ck_assert_int_eq(chan_recv(ch, in, sizeof(in), 0), 1000);
-	ck_assert_mem_eq(in, &(unsigned){ (unsigned)dropped }, sizeof(unsigned));
+	ck_assert_mem_eq(in, &(unsigned){(unsigned)dropped}, sizeof(unsigned));
 	/* a leased front can't be dropped: then it is the new one */
 	ck_assert_int_eq(chan_take(ch, &held, 1, 0), 1);
 	while (chan_send(ch, buf, 1000, 0) == 0)
@@ -585,7 +587,7 @@ START_TEST(should_take_and_acknowledge)
 	ck_assert_int_eq(chan_ack(ch, l, 2), 2);
 	bad = l[2];
 	bad.attempt++;
-	ck_assert_int_eq(chan_ack(ch, (struct chan_lease[]){ l[2], bad }, 2), 1);
+	ck_assert_int_eq(chan_ack(ch, (struct chan_lease[]){l[2], bad}, 2), 1);
 	ck_assert_int_eq(chan_ack(ch, l, 3), -ESTALE);
 	ck_assert_uint_eq(stat_of(ch).depth, 0);
 	ck_assert_uint_eq(stat_of(ch).used, 0);
@@ -717,7 +719,7 @@ static bool has_waiter(void *arg)
 START_TEST(should_meet)
 {
 	chan_t *tx = open_as(CHAN_SEND, RENDEZVOUS), *rx = open_as(CHAN_RECV, NULL);
-	struct iovec v[2] = { { name, 1 }, { name, 2 } };
+	struct iovec v[2] = {{name, 1}, {name, 2}};
 	pthread_t thread;
 	void *result;
 	char buf[100];
@@ -766,7 +768,7 @@ static bool sender_sleeps(void *arg)
 
 START_TEST(should_end_a_rendezvous_when_closed)
 {
-	struct sending s = { .ch = open_as(CHAN_SEND, RENDEZVOUS) };
+	struct sending s = {.ch = open_as(CHAN_SEND, RENDEZVOUS)};
 	pthread_t thread;
 
 	pthread_create(&thread, NULL, send_waiting, &s);
@@ -780,7 +782,7 @@ END_TEST
 
 START_TEST(should_end_a_rendezvous_when_leased)
 {
-	struct sending s = { .ch = open_as(CHAN_SEND, RENDEZVOUS) };
+	struct sending s = {.ch = open_as(CHAN_SEND, RENDEZVOUS)};
 	chan_t *rx = open_as(CHAN_RECV, NULL);
 	struct chan_lease l;
 	pthread_t thread;
@@ -801,7 +803,7 @@ END_TEST
 START_TEST(should_peek_without_consuming)
 {
 	chan_t *ch = open_as(CHAN_SEND | CHAN_RECV, SMALL), *observer = open_as(0, NULL);
-	struct chan_cursor at = { 0 };
+	struct chan_cursor at = {0};
 	char buf[10];
 
 	ck_assert_int_eq(chan_peek(observer, buf, sizeof(buf), &at), -EAGAIN);
@@ -816,7 +818,7 @@ START_TEST(should_peek_without_consuming)
 	recv_text(ch, "a");
 	send_text(ch, "ccc");
 	ck_assert_int_eq(chan_peek(observer, buf, sizeof(buf), &at), 3);
-	at = (struct chan_cursor){ 0 };
+	at = (struct chan_cursor){0};
 	ck_assert_int_eq(chan_peek(observer, buf, sizeof(buf), &at), 2); /* the oldest left */
 	chan_detach(observer);
 	chan_detach(ch);
@@ -901,10 +903,10 @@ END_TEST
 
 START_TEST(should_say_what_an_error_means)
 {
-	static const int documented[] = { EACCES, EAGAIN, EBADF, EBADMSG, EBUSY, EDEADLK, EDQUOT, EEXIST,
-					  EINTR, EINVAL, EMFILE, EMSGSIZE, ENFILE, ENOENT, ENOMEM, ENOSPC,
-					  ENOTCONN, EOPNOTSUPP, EPERM, EPIPE, EPROTONOSUPPORT, EPROTOTYPE,
-					  ESTALE, ETIMEDOUT, EUSERS, EXDEV };
+	static const int documented[] = {EACCES, EAGAIN, EBADF, EBADMSG, EBUSY, EDEADLK, EDQUOT,
+		EEXIST, EINTR, EINVAL, EMFILE, EMSGSIZE, ENFILE, ENOENT, ENOMEM, ENOSPC, ENOTCONN,
+		EOPNOTSUPP, EPERM, EPIPE, EPROTONOSUPPORT, EPROTOTYPE, ESTALE, ETIMEDOUT, EUSERS,
+		EXDEV};
 	const char *unknown = chan_strerror(-9999);
 
 	ck_assert_str_eq(chan_strerror(0), "success");
@@ -943,7 +945,7 @@ static bool receiver_sleeps(void *arg)
 
 START_TEST(should_interrupt_waits)
 {
-	struct receiving r = { .ch = open_as(CHAN_SEND | CHAN_RECV, SMALL) };
+	struct receiving r = {.ch = open_as(CHAN_SEND | CHAN_RECV, SMALL)};
 	pthread_t thread;
 	char buf[10];
 
@@ -961,13 +963,16 @@ START_TEST(should_interrupt_waits)
 }
 END_TEST
 
-static void nothing(int sig) { (void)sig; }
+static void nothing(int sig)
+{
+	(void)sig;
+}
 
 START_TEST(should_not_mind_signals)
 {
 	chan_t *ch = open_as(CHAN_RECV, SMALL);
-	struct itimerval often = { { 0, 500 }, { 0, 500 } }, never = { 0 };
-	struct sigaction act = { .sa_handler = nothing }, before;
+	struct itimerval often = {{0, 500}, {0, 500}}, never = {0};
+	struct sigaction act = {.sa_handler = nothing}, before;
 	int64_t start = now();
 	char buf[10];
 
@@ -983,7 +988,7 @@ END_TEST
 
 START_TEST(should_wake_who_is_blocked_when_closed)
 {
-	struct receiving r[3] = { { 0 } };
+	struct receiving r[3] = {{0}};
 	pthread_t thread[3];
 
 	r[0].ch = open_as(CHAN_RECV, SMALL);
@@ -1004,7 +1009,7 @@ END_TEST
 
 START_TEST(should_wake_a_blocked_sender_when_closed)
 {
-	struct sending s = { .ch = open_as(CHAN_SEND, SMALL) };
+	struct sending s = {.ch = open_as(CHAN_SEND, SMALL)};
 	pthread_t thread;
 
 	fill_up(s.ch);
@@ -1043,8 +1048,8 @@ END_TEST
 
 START_TEST(should_linger)
 {
-	chan_t *a = open_as(CHAN_SEND,
-			    OPTIONS(.capacity = 4096, .lifetime = CHAN_REF, .linger = 100 * SECOND));
+	chan_t *a = open_as(
+		CHAN_SEND, OPTIONS(.capacity = 4096, .lifetime = CHAN_REF, .linger = 100 * SECOND));
 
 	chan_detach(a);
 	ck_assert_int_eq(chan_collect(name), 0);
@@ -1064,41 +1069,43 @@ static void add(TCase *t, const TTest *const *tests, size_t n)
 		tcase_add_test(t, tests[i]);
 }
 
-#define ADD(title, ...)                                                              \
-	do {                                                                         \
-		const TTest *const tests[] = { __VA_ARGS__ };                        \
-		TCase *t = tcase_create(title);                                      \
-		tcase_add_checked_fixture(t, name_setup, name_teardown);             \
-		tcase_set_timeout(t, 120);                                           \
-		add(t, tests, sizeof(tests) / sizeof(*tests));                       \
-		suite_add_tcase(s, t);                                               \
+#define ADD(title, ...)                                                                            \
+	do {                                                                                       \
+		const TTest *const tests[] = {__VA_ARGS__};                                        \
+		TCase *t = tcase_create(title);                                                    \
+		tcase_add_checked_fixture(t, name_setup, name_teardown);                           \
+		tcase_set_timeout(t, 120);                                                         \
+		add(t, tests, sizeof(tests) / sizeof(*tests));                                     \
+		suite_add_tcase(s, t);                                                             \
 	} while (0)
 
 int main(void)
 {
 	Suite *s = suite_create("channel");
 
-	ADD("making", should_refuse_bad_names, should_refuse_bad_options, should_make_what_was_asked_for,
-	    should_fit_the_ring_to_the_message, should_open_with_the_right_flags_only,
-	    should_run_out_of_endpoints_with_a_name_for_it, should_refuse_another_version_abi_or_namespace,
-	    should_refuse_squatters);
-	ADD("messages", should_keep_bytes_boundaries_and_order, should_leave_a_message_that_is_too_large,
-	    should_honour_timeouts, should_send_and_receive_batches, should_send_in_place,
-	    should_commit_in_the_same_thread_only);
+	ADD("making", should_refuse_bad_names, should_refuse_bad_options,
+		should_make_what_was_asked_for, should_fit_the_ring_to_the_message,
+		should_open_with_the_right_flags_only,
+		should_run_out_of_endpoints_with_a_name_for_it,
+		should_refuse_another_version_abi_or_namespace, should_refuse_squatters);
+	ADD("messages", should_keep_bytes_boundaries_and_order,
+		should_leave_a_message_that_is_too_large, should_honour_timeouts,
+		should_send_and_receive_batches, should_send_in_place,
+		should_commit_in_the_same_thread_only);
 	ADD("overflow", should_fail_when_full, should_drop_the_newest_and_count,
-	    should_drop_the_oldest_and_count);
+		should_drop_the_oldest_and_count);
 	ADD("closing", should_drain_and_end, should_discard_and_end,
-	    should_end_with_the_last_sender_and_go_on_with_the_next,
-	    should_refuse_to_send_when_no_receiver_is_left);
+		should_end_with_the_last_sender_and_go_on_with_the_next,
+		should_refuse_to_send_when_no_receiver_is_left);
 	ADD("leases", should_take_and_acknowledge, should_redeliver_what_is_released_or_left_behind,
-	    should_not_free_space_under_a_lease);
+		should_not_free_space_under_a_lease);
 	ADD("exclusive", should_be_exclusive);
 	ADD("rendezvous", should_meet, should_end_a_rendezvous_when_closed,
-	    should_end_a_rendezvous_when_leased);
+		should_end_a_rendezvous_when_leased);
 	ADD("looking", should_peek_without_consuming, should_purge_and_say_how_many,
-	    should_count_what_happened, should_list_channels, should_say_what_an_error_means);
+		should_count_what_happened, should_list_channels, should_say_what_an_error_means);
 	ADD("waiting", should_interrupt_waits, should_not_mind_signals,
-	    should_wake_who_is_blocked_when_closed, should_wake_a_blocked_sender_when_closed);
+		should_wake_who_is_blocked_when_closed, should_wake_a_blocked_sender_when_closed);
 	ADD("lifetime", should_remove_a_ref_channel_with_its_last_endpoint, should_linger);
 	return run_suite(s);
 }

@@ -28,12 +28,13 @@ struct message {
 static struct tally {
 	_Atomic uint32_t count[SENDERS][EACH];
 	_Atomic uint32_t disorder;
-} *tally;
+} * tally;
 
 static void tally_setup(void)
 {
 	name_setup();
-	tally = mmap(NULL, sizeof(*tally), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	tally = mmap(
+		NULL, sizeof(*tally), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	ck_assert_ptr_ne(tally, MAP_FAILED);
 }
 
@@ -47,8 +48,8 @@ static void check_tally(void)
 {
 	for (int s = 0; s < SENDERS; s++)
 		for (unsigned i = 0; i < EACH; i++)
-			ck_assert_msg(tally->count[s][i] == 1, "sender %d number %u: %u times", s, i,
-				      tally->count[s][i]);
+			ck_assert_msg(tally->count[s][i] == 1, "sender %d number %u: %u times", s,
+				i, tally->count[s][i]);
 	ck_assert_uint_eq(tally->disorder, 0);
 }
 
@@ -72,8 +73,8 @@ static int send_all(chan_t *ch, uint32_t id, enum how how)
 		int err;
 
 		for (unsigned k = 0; k < n; k++) {
-			m[k] = (struct message){ .sender = id, .number = i + k };
-			v[k] = (struct iovec){ &m[k], 8 + (i + k) % 25 };
+			m[k] = (struct message){.sender = id, .number = i + k};
+			v[k] = (struct iovec){&m[k], 8 + (i + k) % 25};
 		}
 		if (i + n > EACH)
 			n = EACH - i;
@@ -113,7 +114,7 @@ static int note(const struct message *m, size_t len, int64_t last[SENDERS])
 
 static int recv_all(chan_t *ch, enum how how)
 {
-	int64_t last[SENDERS] = { -1, -1, -1, -1 };
+	int64_t last[SENDERS] = {-1, -1, -1, -1};
 	struct message m[8];
 	struct iovec v[8];
 	struct chan_lease l[8];
@@ -124,7 +125,7 @@ static int recv_all(chan_t *ch, enum how how)
 		switch (how) {
 		case BATCH:
 			for (int i = 0; i < 8; i++)
-				v[i] = (struct iovec){ &m[i], sizeof(m[i]) };
+				v[i] = (struct iovec){&m[i], sizeof(m[i])};
 			n = chan_recv_batch(ch, v, 8, SOON);
 			for (ssize_t i = 0; i < n; i++)
 				if (note(&m[i], v[i].iov_len, last))
@@ -176,11 +177,20 @@ static int receiver(void *arg)
 	return err;
 }
 
-static void *sender_thread(void *arg) { return (void *)(intptr_t)sender(arg); }
-static void *receiver_thread(void *arg) { return (void *)(intptr_t)receiver(arg); }
+static void *sender_thread(void *arg)
+{
+	return (void *)(intptr_t)sender(arg);
+}
+static void *receiver_thread(void *arg)
+{
+	return (void *)(intptr_t)receiver(arg);
+}
 
 /* Ways to send times ways to receive, by loop index. */
-static enum how how_to(int i, int of) { return of ? (enum how)(i / HOWS) : (enum how)(i % HOWS); }
+static enum how how_to(int i, int of)
+{
+	return of ? (enum how)(i / HOWS) : (enum how)(i % HOWS);
+}
 
 START_TEST(should_deliver_each_once_between_processes)
 {
@@ -188,9 +198,9 @@ START_TEST(should_deliver_each_once_between_processes)
 	pid_t tx[SENDERS], rx[RECEIVERS];
 
 	for (unsigned i = 0; i < RECEIVERS; i++)
-		rx[i] = in_child(receiver, &(struct job){ .how = how_to(_i, 0) });
+		rx[i] = in_child(receiver, &(struct job){.how = how_to(_i, 0)});
 	for (unsigned i = 0; i < SENDERS; i++)
-		tx[i] = in_child(sender, &(struct job){ .id = i, .how = how_to(_i, 1) });
+		tx[i] = in_child(sender, &(struct job){.id = i, .how = how_to(_i, 1)});
 	for (unsigned i = 0; i < SENDERS; i++)
 		ck_assert_int_eq(wait_child(tx[i]), 0);
 	ck_assert_int_eq(chan_close(ch, CHAN_DRAIN), 0);
@@ -208,13 +218,13 @@ START_TEST(should_deliver_each_once_between_threads_of_one_endpoint)
 {
 	chan_t *ch = open_as(CHAN_SEND | CHAN_RECV, OPTIONS(.capacity = 8192));
 	pthread_t tx[SENDERS], rx[RECEIVERS];
-	struct job sending[SENDERS], receiving = { .ch = ch, .how = how_to(_i, 0) };
+	struct job sending[SENDERS], receiving = {.ch = ch, .how = how_to(_i, 0)};
 	void *result;
 
 	for (unsigned i = 0; i < RECEIVERS; i++)
 		pthread_create(&rx[i], NULL, receiver_thread, &receiving);
 	for (unsigned i = 0; i < SENDERS; i++) {
-		sending[i] = (struct job){ .ch = ch, .id = i, .how = how_to(_i, 1) };
+		sending[i] = (struct job){.ch = ch, .id = i, .how = how_to(_i, 1)};
 		pthread_create(&tx[i], NULL, sender_thread, &sending[i]);
 	}
 	for (unsigned i = 0; i < SENDERS; i++) {
@@ -237,9 +247,9 @@ START_TEST(should_deliver_each_once_in_a_rendezvous)
 	pid_t tx[SENDERS], rx[RECEIVERS];
 
 	for (unsigned i = 0; i < RECEIVERS; i++)
-		rx[i] = in_child(receiver, &(struct job){ .how = how_to(_i, 0) });
+		rx[i] = in_child(receiver, &(struct job){.how = how_to(_i, 0)});
 	for (unsigned i = 0; i < SENDERS; i++)
-		tx[i] = in_child(sender, &(struct job){ .id = i, .how = how_to(_i, 1) });
+		tx[i] = in_child(sender, &(struct job){.id = i, .how = how_to(_i, 1)});
 	for (unsigned i = 0; i < SENDERS; i++)
 		ck_assert_int_eq(wait_child(tx[i]), 0);
 	ck_assert_int_eq(chan_close(ch, CHAN_DRAIN), 0);
@@ -376,7 +386,8 @@ static int send_and_die(void *arg)
 {
 	chan_t *ch;
 
-	if (chan_open(&ch, name, CHAN_SEND | *(unsigned *)arg, NULL) < 0 || chan_send(ch, "x", 1, SOON) < 0)
+	if (chan_open(&ch, name, CHAN_SEND | *(unsigned *)arg, NULL) < 0 ||
+		chan_send(ch, "x", 1, SOON) < 0)
 		return 1;
 	return raise(SIGKILL);
 }
@@ -442,20 +453,23 @@ START_TEST(should_not_give_a_child_its_parent_s_endpoint)
 
 	pid = fork();
 	if (pid == 0) {
-		struct chan_stat st = { .size = sizeof(st) };
-		struct chan_cursor at = { 0 };
+		struct chan_stat st = {.size = sizeof(st)};
+		struct chan_cursor at = {0};
 		char buf[10];
 		chan_t *own;
-		bool good = chan_send(ch, "x", 1, 0) == -ENOTCONN && chan_recv(ch, buf, 10, 0) == -ENOTCONN &&
+		bool good = chan_send(ch, "x", 1, 0) == -ENOTCONN &&
+			    chan_recv(ch, buf, 10, 0) == -ENOTCONN &&
 			    chan_stat(ch, &st) == -ENOTCONN && chan_close(ch, 0) == -ENOTCONN &&
-			    chan_peek(ch, buf, 10, &at) == -ENOTCONN && chan_purge(ch) == -ENOTCONN &&
-			    chan_recover(ch) == -ENOTCONN && chan_endpoints(ch, NULL, 0) == -ENOTCONN &&
+			    chan_peek(ch, buf, 10, &at) == -ENOTCONN &&
+			    chan_purge(ch) == -ENOTCONN && chan_recover(ch) == -ENOTCONN &&
+			    chan_endpoints(ch, NULL, 0) == -ENOTCONN &&
 			    chan_commit(ch, 0) == -ENOTCONN;
 
 		chan_interrupt(ch, 1);
 		chan_abort(ch);
 		chan_detach(ch);
-		good = good && chan_open(&own, name, CHAN_SEND, NULL) == 0 && chan_send(own, "x", 1, 0) == 0;
+		good = good && chan_open(&own, name, CHAN_SEND, NULL) == 0 &&
+		       chan_send(own, "x", 1, 0) == 0;
 		raise(good ? SIGSTOP : SIGABRT);
 		_exit(0);
 	}
@@ -510,7 +524,8 @@ int main(void)
 	tcase_add_checked_fixture(t, tally_setup, tally_teardown);
 	tcase_set_timeout(t, 120);
 	tcase_add_loop_test(t, should_deliver_each_once_between_processes, 0, HOWS * HOWS);
-	tcase_add_loop_test(t, should_deliver_each_once_between_threads_of_one_endpoint, 0, HOWS * HOWS);
+	tcase_add_loop_test(
+		t, should_deliver_each_once_between_threads_of_one_endpoint, 0, HOWS * HOWS);
 	tcase_add_loop_test(t, should_deliver_each_once_in_a_rendezvous, 0, HOWS);
 	tcase_add_loop_test(t, should_stream_between_exclusive_endpoints, 0, HOWS * HOWS);
 	tcase_add_checked_fixture(d, name_setup, name_teardown);
