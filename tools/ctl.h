@@ -114,6 +114,9 @@ int ctl_channels(struct ctl_channels *ret, const char *glob);
 void ctl_channels_free(struct ctl_channels *channels);
 bool ctl_matches(const char *glob, const char *name);
 
+/* Messages that receivers can still get: none when it is closed, discarding. */
+uint64_t ctl_depth(const struct chan_stat *stat);
+
 /* One word: "open", "draining", ..., "denied", "other-format". */
 const char *ctl_state(const struct ctl_channel *ch);
 

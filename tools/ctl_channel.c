@@ -106,6 +106,11 @@ void ctl_channels_free(struct ctl_channels *channels)
 	*channels = (struct ctl_channels){ 0 };
 }
 
+uint64_t ctl_depth(const struct chan_stat *stat)
+{
+	return stat->closed == 2 ? 0 : stat->depth;
+}
+
 static const char *unreadable(int err)
 {
 	switch (err) {
@@ -133,7 +138,7 @@ const char *ctl_state(const struct ctl_channel *ch)
 		return "damaged";
 	if (ch->stat.removed)
 		return "removed";
-	if (ch->stat.closed == 1 && ch->stat.depth)
+	if (ch->stat.closed && ctl_depth(&ch->stat))
 		return "draining";
 	return ch->stat.closed ? "closed" : "open";
 }
