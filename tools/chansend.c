@@ -468,6 +468,15 @@ static void parse_progress(const char *arg)
 	run.progress = (int)fd;
 }
 
+/* 0 is not to wait for room; input is waited for. */
+static void parse_timeout(const char *arg)
+{
+	int64_t duration = cli_duration_arg("--timeout", arg);
+
+	run.nowait |= !duration;
+	run.deadline = duration ? cli_deadline(duration) : CHAN_WAIT;
+}
+
 static void parse_overflow(const char *arg)
 {
 	uint32_t overflow;
@@ -533,7 +542,7 @@ static void parse_options(int argc, char **argv)
 			run.limit = cli_count_arg("--count", optarg);
 			break;
 		case 'W':
-			run.deadline = cli_deadline(cli_duration_arg("--timeout", optarg));
+			parse_timeout(optarg);
 			break;
 		case 'w':
 			run.send_timeout = cli_duration_arg("--send-timeout", optarg);
