@@ -245,7 +245,7 @@ static bool check_channel(const struct ctl_channel *ch)
 	}
 	if (left_behind(&ch->stat)) {
 		snprintf(remedy, sizeof(remedy), "chanctl remove --if-unused %s", ch->name);
-		tell(NOTE, "segments", remedy, "%s: made to go with its last endpoint, and unused",
+		tell(NOTE, "segments", remedy, "%s: made to go with its last endpoint, and has none",
 		     ch->name);
 		return true;
 	}
