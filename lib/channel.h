@@ -57,10 +57,10 @@ struct chan {
 
 /* A call's time limit; the clock is asked when it first has to wait. */
 struct limit {
-	int64_t timeout;  /* as given to the call */
-	int64_t deadline; /* once known */
+	int64_t timeout;       /* as given to the call */
+	int64_t deadline;      /* once known */
 	int64_t waiting_since; /* when the call first slept */
-	bool slept;	  /* so it owes a wake-up: see condvar.h */
+	bool slept;	       /* so it owes a wake-up: see condvar.h */
 };
 
 static inline struct limit limit_of(int64_t timeout)
@@ -91,6 +91,7 @@ int wait_for(struct chan *ch, const struct awaited *what, struct limit *limit);
  * -EBADMSG. */
 int senders_enter(struct chan *ch, struct limit *limit);
 int receivers_enter(struct chan *ch, struct limit *limit);
+/* Leave it; a full fence. */
 void senders_leave(struct chan *ch);
 void receivers_leave(struct chan *ch);
 
@@ -134,15 +135,15 @@ static inline void channel_wake_all(struct chan *ch)
 	cond_broadcast(&ch->control->not_full);
 }
 
-/* Space was freed: a waiting sender may go on; all of them look in a rendezvous,
- * where the one that waits for its receiver is not the one that waits for
- * room. */
+/* Space was freed, and a full fence followed: a waiting sender may go on; all of
+ * them look in a rendezvous, where the one that waits for its receiver is not the
+ * one that waits for room. */
 static inline void channel_freed(struct chan *ch)
 {
 	if (unlikely(ch->ring.rendezvous) && cond_waited(&ch->control->not_full))
 		cond_broadcast(&ch->control->not_full);
 	else
-		cond_signal(&ch->control->not_full);
+		cond_signal_fenced(&ch->control->not_full);
 }
 
 /* ---- receiving (receive.c), for lease.c too ---- */

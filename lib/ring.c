@@ -46,18 +46,15 @@ void ring_seal(struct ring *r)
 		&r->control->seal, &open, end | 1, memory_order_acq_rel, memory_order_acquire);
 }
 
-bool ring_settle(struct ring *r, uint64_t old, const struct ring_cursor *at)
+bool ring_settle(struct ring *r, uint64_t pos)
 {
 	uint64_t seal = 0;
 
-	if (atomic_compare_exchange_strong_explicit(&r->control->seal, &seal, at->pos | 1,
-		    memory_order_acq_rel, memory_order_acquire))
+	if (atomic_compare_exchange_strong_explicit(
+		    &r->control->seal, &seal, pos | 1, memory_order_acq_rel, memory_order_acquire))
 		return true;
-	if ((seal & ~UINT64_C(1)) >= at->pos)
-		return true;
-	/* seq at `old` still counts right: it was written by the send before. */
-	atomic_store_explicit(&r->control->senders.position, old, memory_order_release);
-	return false;
+	/* What lies behind the seal stays there, and nobody looks (ring_limit()). */
+	return (seal & ~UINT64_C(1)) >= pos;
 }
 
 /* ---- rendezvous ---- */
@@ -302,7 +299,7 @@ int ring_repair_senders(struct ring *r)
 
 	if (tail % RING_ALIGN || head % RING_ALIGN || tail - head > r->capacity - RING_ALIGN)
 		return -EBADMSG;
-	/* Died between publishing and settling, and lost: take it back. */
+	/* Published behind the end. */
 	if (seal && tail > (seal & ~UINT64_C(1))) {
 		if ((seal & ~UINT64_C(1)) < head)
 			return -EBADMSG;

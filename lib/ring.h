@@ -130,12 +130,9 @@ static inline void ring_publish(struct ring *r, const struct ring_cursor *at)
 	atomic_store_explicit(&r->control->senders.position, at->pos, memory_order_release);
 }
 
-/*
- * The channel was found closed after ring_publish(at), before which it stood at
- * `old`: true if the records are inside the channel's end, false if they are
- * not, and were taken back.  See ring_seal().
- */
-bool ring_settle(struct ring *r, uint64_t old, const struct ring_cursor *at);
+/* The channel was found closed after records up to `pos` were published: are they
+ * inside its end?  See ring_seal().  Needs no lock. */
+bool ring_settle(struct ring *r, uint64_t pos);
 
 /* Rendezvous: has the record published at `pos` found its receiver? */
 bool ring_handed_over(struct ring *r, uint64_t pos);

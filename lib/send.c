@@ -156,18 +156,18 @@ static void sender_done(struct chan *ch, const struct limit *limit, uint64_t len
 		cond_signal(&ch->control->not_full);
 }
 
-/* Publish what was appended since `old`: 0, or -EPIPE if the channel was closed
- * before. */
-static int publish(struct chan *ch, uint64_t old, const struct ring_cursor *at)
+/*
+ * Records up to `pos` were published, and a full fence followed: 0 and a receiver
+ * is woken, or -EPIPE if the channel was closed before.  The fence pairs with the
+ * seq_cst RMW in chan_close(), see ring_seal(), and with the fence in cond_arm().
+ */
+static int published(struct chan *ch, uint64_t pos)
 {
-	ring_publish(&ch->ring, at);
-	/* Pairs with the seq_cst RMW in chan_close(): see ring_seal().  The fence
-	 * in cond_signal() is too late, the lock may be free by then. */
-	atomic_thread_fence(memory_order_seq_cst);
 	if (unlikely(atomic_load_explicit(&ch->control->state, memory_order_relaxed) &
 		     LAYOUT_CLOSED) &&
-		!ring_settle(&ch->ring, old, at))
+		!ring_settle(&ch->ring, pos))
 		return -EPIPE;
+	cond_signal_fenced(&ch->control->not_empty);
 	return 0;
 }
 
@@ -199,33 +199,41 @@ static int await_receiver(struct chan *ch, uint64_t pos, struct limit *limit)
 	return 0;
 }
 
+static int meet(struct chan *ch, const struct ring_cursor *old, const struct ring_cursor *at,
+	struct limit *limit)
+{
+	int err = -EAGAIN;
+
+	/* Without waiting, it needs a receiver that is there. */
+	if (limit->timeout != 0 || cond_waited(&ch->control->not_empty)) {
+		ring_publish(&ch->ring, at);
+		atomic_thread_fence(memory_order_seq_cst);
+		err = published(ch, at->pos);
+		if (err == 0)
+			err = await_receiver(ch, old->pos, limit);
+	}
+	senders_leave(ch);
+	return err;
+}
+
 /* ---- the commit, for every way to send ---- */
 
-/* Publish [old, at) and leave; `length` is a message's. */
-static int commit(struct chan *ch, uint64_t old, const struct ring_cursor *at, struct limit *limit,
-	uint64_t length)
+/* Publish what was appended from `old` to `at`, and leave; `length` is a
+ * message's. */
+static int commit(struct chan *ch, const struct ring_cursor *old, const struct ring_cursor *at,
+	struct limit *limit, uint64_t length)
 {
-	/* Without waiting, a rendezvous needs a receiver that is there. */
-	int err =
-		ch->ring.rendezvous && limit->timeout == 0 && !cond_waited(&ch->control->not_empty)
-			? -EAGAIN
-			: publish(ch, old, at);
-
-	if (unlikely(ch->ring.rendezvous) && err == 0) {
-		cond_signal(&ch->control->not_empty);
-		err = await_receiver(ch, old, limit);
-	}
-	sender_done(ch, limit, length);
-	if (likely(err == 0))
-		cond_signal(&ch->control->not_empty);
-	return err;
+	if (unlikely(ch->ring.rendezvous))
+		return meet(ch, old, at, limit);
+	ring_publish(&ch->ring, at);
+	sender_done(ch, limit, length); /* a full fence */
+	return published(ch, at->pos);
 }
 
 int chan_send(chan_t *ch, const void *msg, size_t len, int64_t timeout)
 {
 	struct limit limit = limit_of(timeout);
-	struct ring_cursor at;
-	uint64_t old;
+	struct ring_cursor at, old;
 	int err = sender_check(ch, timeout);
 
 	if (unlikely(err < 0))
@@ -239,9 +247,9 @@ int chan_send(chan_t *ch, const void *msg, size_t len, int64_t timeout)
 		senders_leave(ch);
 		return err;
 	}
-	old = at.pos;
+	old = at;
 	copy(ring_append(&ch->ring, &at, (uint32_t)len), msg, len);
-	return commit(ch, old, &at, &limit, len);
+	return commit(ch, &old, &at, &limit, len);
 }
 
 /* One after the other: each needs its own receiver. */
@@ -264,8 +272,7 @@ static int send_each(struct chan *ch, const struct iovec *msg, unsigned n, int64
 int chan_send_batch(chan_t *ch, const struct iovec *msg, unsigned n, int64_t timeout)
 {
 	struct limit limit = limit_of(timeout);
-	struct ring_cursor at;
-	uint64_t old;
+	struct ring_cursor at, old;
 	unsigned sent = 0;
 	int err = sender_check(ch, timeout);
 
@@ -282,7 +289,7 @@ int chan_send_batch(chan_t *ch, const struct iovec *msg, unsigned n, int64_t tim
 		senders_leave(ch);
 		return 1;
 	}
-	old = at.pos;
+	old = at;
 	do {
 		void *to = ring_append(&ch->ring, &at, (uint32_t)msg[sent].iov_len);
 
@@ -290,7 +297,7 @@ int chan_send_batch(chan_t *ch, const struct iovec *msg, unsigned n, int64_t tim
 		sent++;
 	} while (sent < n && msg[sent].iov_len <= ch->ring.max_message &&
 		 ring_room(&ch->ring, &at, msg[sent].iov_len) == 0);
-	err = commit(ch, old, &at, &limit, msg[0].iov_len);
+	err = commit(ch, &old, &at, &limit, msg[0].iov_len);
 	return err < 0 ? err : (int)sent;
 }
 
@@ -334,7 +341,7 @@ static int reservation_check(const struct chan *ch)
 int chan_commit(chan_t *ch, size_t len)
 {
 	struct limit limit;
-	struct ring_cursor at;
+	struct ring_cursor at, old;
 	int err = reservation_check(ch);
 
 	if (err < 0)
@@ -342,7 +349,7 @@ int chan_commit(chan_t *ch, size_t len)
 	if (len > ch->reserve_length)
 		return -EINVAL;
 	limit = limit_of(ch->reserve_timeout);
-	at = ch->reserve_at;
+	at = old = ch->reserve_at;
 	atomic_store_explicit(&ch->reserved, false, memory_order_relaxed);
 	err = sendable(ch, false);
 	if (err < 0) {
@@ -350,7 +357,7 @@ int chan_commit(chan_t *ch, size_t len)
 		return err;
 	}
 	ring_append(&ch->ring, &at, (uint32_t)len); /* anew, with its final length */
-	return commit(ch, ch->reserve_at.pos, &at, &limit, len);
+	return commit(ch, &old, &at, &limit, len);
 }
 
 void chan_abort(chan_t *ch)

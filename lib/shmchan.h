@@ -369,7 +369,7 @@ struct chan_endpoint {
 	uint32_t uid;
 	int64_t attached; /* CLOCK_REALTIME, ns */
 	int64_t waiting;  /* CLOCK_MONOTONIC, ns: since when a call of it waits,
-			  * 0 if none does */
+			   * 0 if none does */
 	char command[16]; /* NUL-terminated, unprintable bytes as '?' */
 };
 

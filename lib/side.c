@@ -60,16 +60,19 @@ static int64_t deadline(void *arg)
 static int enter(
 	struct chan *ch, struct layout_lock *lock, int (*repair)(void *), struct limit *limit)
 {
-	struct call call = {.ch = ch, .limit = limit};
-	struct lock_policy policy = {
-		.repair = repair, .give_up = give_up, .deadline = deadline, .arg = &call};
+	struct lock_policy policy;
+	struct call call;
 	int err;
 
 	if (unlikely(atomic_load_explicit(&ch->orphan, memory_order_relaxed)))
 		return -ENOTCONN;
-	err = lock_acquire(lock, &policy);
+	err = lock_try(lock);
 	if (likely(err == 0))
 		return 0;
+	call = (struct call){.ch = ch, .limit = limit};
+	policy = (struct lock_policy){
+		.repair = repair, .give_up = give_up, .deadline = deadline, .arg = &call};
+	err = lock_acquire(lock, err, &policy);
 	if (err == LOCK_RECOVERED) {
 		channel_wake_all(ch);
 		return 0;
@@ -106,13 +109,17 @@ int receivers_enter(struct chan *ch, struct limit *limit)
 
 void senders_leave(struct chan *ch)
 {
-	if (!exclusive(ch, CHAN_SEND))
+	if (exclusive(ch, CHAN_SEND))
+		atomic_thread_fence(memory_order_seq_cst);
+	else
 		lock_release(&ch->control->senders.lock);
 }
 
 void receivers_leave(struct chan *ch)
 {
-	if (!exclusive(ch, CHAN_RECV))
+	if (exclusive(ch, CHAN_RECV))
+		atomic_thread_fence(memory_order_seq_cst);
+	else
 		lock_release(&ch->control->receivers.lock);
 }
 
