@@ -129,7 +129,7 @@ static bool next_part(const char **list, char *part, size_t size, const char *op
 		return false;
 	len = strcspn(*list, ",");
 	if (len == 0 || len >= size)
-		cli_usage("%s: '%s' is not a list of values", option, *list);
+		cli_usage("%s: a value is missing or too long at '%s'", option, *list);
 	memcpy(part, *list, len);
 	part[len] = '\0';
 	*list = (*list)[len] ? *list + len + 1 : NULL;
@@ -228,7 +228,9 @@ static void cpus_arg(struct setup *s, const char *list)
 			*dash = '\0';
 		first = last = count_arg("--cpus", part, 0, BENCH_CPUS_MAX - 1);
 		if (dash)
-			last = count_arg("--cpus", dash + 1, first, BENCH_CPUS_MAX - 1);
+			last = count_arg("--cpus", dash + 1, 0, BENCH_CPUS_MAX - 1);
+		if (last < first)
+			cli_usage("--cpus: %s-%s ends before it begins", part, dash + 1);
 		add_cpus(&s->cpus, &allowed, first, last, part);
 	}
 }
