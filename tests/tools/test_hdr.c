@@ -107,7 +107,7 @@ static uint64_t value_of(int kind)
 START_TEST(percentiles_are_never_below_and_barely_above)
 {
 	enum { N = 100000 };
-	static const double asked[] = { 0.001, 1, 10, 25, 50, 75, 90, 95, 99, 99.9, 99.99, 99.999 };
+	static const double asked[] = {0.001, 1, 10, 25, 50, 75, 90, 95, 99, 99.9, 99.99, 99.999};
 	uint64_t *v = malloc(N * sizeof(*v));
 
 	ck_assert_ptr_nonnull(v);
@@ -222,8 +222,9 @@ START_TEST(the_text_is_the_distribution)
 	for (size_t i = 0; i < 20000; i++)
 		hist_record(&one, value_of(1));
 	text = printed(&one, 1000);
-	ck_assert_int_eq(strncmp(text,
-		"       Value     Percentile TotalCount 1/(1-Percentile)\n\n", 57), 0);
+	ck_assert_int_eq(
+		strncmp(text, "       Value     Percentile TotalCount 1/(1-Percentile)\n\n", 57),
+		0);
 	for (line = strtok_r(text + 57, "\n", &rest); line[0] != '#';
 		line = strtok_r(NULL, "\n", &rest), lines++) {
 		int n = sscanf(line, "%lf %lf %llu %lf", &value, &percentile, &count, &inverse);
@@ -250,7 +251,8 @@ START_TEST(the_text_is_the_distribution)
 	ck_assert_double_le(fabs(before_value - (double)one.max / 1000), 0.001);
 	ck_assert_int_eq(strncmp(line, "#[Mean    = ", 12), 0);
 	line = strtok_r(NULL, "\n", &rest);
-	ck_assert_int_eq(sscanf(line, "#[Max     = %lf, Total count    = %llu]", &value, &count), 2);
+	ck_assert_int_eq(
+		sscanf(line, "#[Max     = %lf, Total count    = %llu]", &value, &count), 2);
 	ck_assert_uint_eq(count, 20000);
 	line = strtok_r(NULL, "\n", &rest);
 	ck_assert_int_eq(strncmp(line, "#[Buckets = ", 12), 0);
