@@ -20,9 +20,10 @@
 #include "segment.h"
 #include "shmchan.h"
 
-/* A side's spinning budget, ns; it follows what spinning gave lately. */
+/* How long to spin for a side, and how long to lag first, ns; both follow what
+ * they gave lately (wait.c). */
 struct spin {
-	_Atomic uint32_t budget;
+	_Atomic uint32_t budget, lag;
 };
 
 struct chan {

@@ -28,6 +28,7 @@
 #ifndef CHAN_RING_H
 #define CHAN_RING_H
 
+#include "cpu.h"
 #include "layout.h"
 
 #include <errno.h>
@@ -70,6 +71,11 @@ static inline struct layout_record *ring_at(
 	}
 	return (struct layout_record *)(void *)(r->data + offset);
 }
+
+/* How far ahead to fetch: a locked instruction a message keeps the processor from
+ * running ahead by itself.  Inside the mapping: a record starts in the first
+ * half. */
+#define RING_AHEAD 512u
 
 static inline void *ring_payload(struct layout_record *rec)
 {
@@ -115,6 +121,8 @@ static inline void *ring_append(struct ring *r, struct ring_cursor *at, uint32_t
 {
 	struct layout_record *rec = ring_at(r, &r->tx, at->pos);
 
+	cpu_prefetch_write((char *)rec + RING_AHEAD);
+	cpu_prefetch_write((char *)rec + RING_AHEAD + 64);
 	atomic_store_explicit(&rec->length, length, memory_order_relaxed);
 	atomic_store_explicit(&rec->state, record_state(RECORD_READY, 0, 0), memory_order_relaxed);
 	at->pos += ring_size(length);
@@ -188,6 +196,10 @@ static inline int ring_look(struct ring *r, uint64_t pos, struct ring_item *it)
 	if (unlikely(pos % RING_ALIGN))
 		return -EBADMSG;
 	it->record = ring_at(r, &r->rx, pos);
+	if (there > RING_AHEAD + 128) { /* not what is being written */
+		cpu_prefetch((char *)it->record + RING_AHEAD);
+		cpu_prefetch((char *)it->record + RING_AHEAD + 64);
+	}
 	it->pos = pos;
 	it->length = atomic_load_explicit(&it->record->length, memory_order_relaxed);
 	it->state = atomic_load_explicit(&it->record->state, memory_order_relaxed);
