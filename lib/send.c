@@ -12,7 +12,7 @@
 /* How long a rendezvous that may not wait gives a woken receiver. */
 #define HANDSHAKE INT64_C(10000000)
 
-static int sender_check(const struct chan *ch, int64_t timeout)
+hot int sender_check(const struct chan *ch, int64_t timeout)
 {
 	if (unlikely(!(ch->roles & CHAN_SEND)))
 		return -EBADF;
@@ -23,7 +23,7 @@ static int sender_check(const struct chan *ch, int64_t timeout)
 	return unlikely(timeout < CHAN_WAIT) ? -EINVAL : 0;
 }
 
-static void copy(void *to, const void *from, size_t n)
+hot void copy(void *to, const void *from, size_t n)
 {
 	if (n) /* an empty message may be NULL */
 		memcpy(to, from, n);
@@ -51,7 +51,7 @@ static bool receivers_gone(struct chan *ch, bool look)
 	return false;
 }
 
-static int sendable(struct chan *ch, bool look)
+hot int sendable(struct chan *ch, bool look)
 {
 	uint32_t state = channel_state(ch);
 
@@ -95,56 +95,79 @@ static int drop_oldest(struct chan *ch, struct limit *limit, bool in_place)
 	return err == -EAGAIN ? drop_newest(ch, in_place) : err;
 }
 
-/*
- * Take the senders' lock and find room for a record of `length`: 0 and the
- * cursor, or CHAN_DROPPED (not if in_place), the lock held; or an error, without
- * it.
- */
-static int sender_find(struct chan *ch, struct limit *limit, uint64_t length, bool in_place,
-	struct ring_cursor *at)
+/* Room for a record of `length`, the lock held: 0 and the cursor; -EAGAIN full;
+ * -EPIPE, -EBADMSG.  `look`: for receivers, too. */
+hot int sender_look(struct chan *ch, uint64_t length, bool look, struct ring_cursor *at)
+{
+	int err = sendable(ch, look);
+
+	if (likely(err == 0))
+		err = ring_begin(&ch->ring, at);
+	return likely(err == 0) ? ring_room(&ch->ring, at, length) : err;
+}
+
+/* sender_look() gave `err`: do as the policy says. */
+static int sender_wait(struct chan *ch, struct limit *limit, uint64_t length, bool in_place,
+	struct ring_cursor *at, int err)
 {
 	struct awaited room = {
 		.cond = &ch->control->not_full, .spin = &ch->send_spin, .changed = space_or_end};
 	uint32_t policy = atomic_load_explicit(&ch->overflow, memory_order_relaxed);
-	bool full = false;
-	int err;
 
 	for (;;) {
-		err = senders_enter(ch, limit);
-		if (unlikely(err < 0))
-			break;
-		do {
-			err = sendable(ch, full);
-			if (likely(err == 0))
-				err = ring_begin(&ch->ring, at);
-			if (likely(err == 0))
-				err = ring_room(&ch->ring, at, length);
-			if (likely(err == 0))
+		/* The lock is held, and err says why there is no room. */
+		if (err == -EAGAIN && policy == CHAN_DROP_NEWEST)
+			err = drop_newest(ch, in_place);
+		else if (err == -EAGAIN && policy == CHAN_DROP_OLDEST)
+			err = drop_oldest(ch, limit, in_place);
+		if (err == CHAN_DROPPED)
+			return err;
+		if (err == 0) {
+			err = sender_look(ch, length, true, at);
+			if (err == 0)
 				return 0;
-			full = err == -EAGAIN;
-			if (full && policy == CHAN_DROP_NEWEST)
-				err = drop_newest(ch, in_place);
-			if (full && policy == CHAN_DROP_OLDEST)
-				err = drop_oldest(ch, limit, in_place);
-			if (err == CHAN_DROPPED)
-				return err;
-		} while (err == 0);
+			continue;
+		}
 		room.seen = ch->ring.tx.seen;
 		senders_leave(ch);
 		if (channel_checked(ch, err) != -EAGAIN || policy != CHAN_BLOCK)
 			break;
 		err = wait_for(ch, &room, limit);
+		if (err == 0)
+			err = senders_enter(ch, limit);
 		if (err < 0)
 			break;
+		err = sender_look(ch, length, true, at);
+		if (err == 0)
+			return 0;
 	}
-	if (limit->slept) /* leaving empty-handed, perhaps with somebody's wake-up */
+	/* Leaving empty-handed, perhaps with somebody's wake-up. */
+	if (limit->slept)
 		cond_signal(&ch->control->not_full);
+	return err;
+}
+
+/*
+ * Take the senders' lock and find room for a record of `length`: 0 and the
+ * cursor, or CHAN_DROPPED (not if in_place), the lock held; or an error, without
+ * it.
+ */
+hot int sender_find(struct chan *ch, struct limit *limit, uint64_t length, bool in_place,
+	struct ring_cursor *at)
+{
+	int err = senders_enter(ch, limit);
+
+	if (likely(err == 0)) {
+		err = sender_look(ch, length, false, at);
+		if (unlikely(err < 0))
+			err = sender_wait(ch, limit, length, in_place, at, err);
+	}
 	return err;
 }
 
 /* Leave after a success.  Who slept for room passes the wake-up on if another
  * message like its own would fit. */
-static void sender_done(struct chan *ch, const struct limit *limit, uint64_t length)
+hot void sender_done(struct chan *ch, const struct limit *limit, uint64_t length)
 {
 	bool more = false;
 	struct ring_cursor at;
@@ -161,7 +184,7 @@ static void sender_done(struct chan *ch, const struct limit *limit, uint64_t len
  * is woken, or -EPIPE if the channel was closed before.  The fence pairs with the
  * seq_cst RMW in chan_close(), see ring_seal(), and with the fence in cond_arm().
  */
-static int published(struct chan *ch, uint64_t pos)
+hot int published(struct chan *ch, uint64_t pos)
 {
 	if (unlikely(atomic_load_explicit(&ch->control->state, memory_order_relaxed) &
 		     LAYOUT_CLOSED) &&
@@ -220,7 +243,7 @@ static int meet(struct chan *ch, const struct ring_cursor *old, const struct rin
 
 /* Publish what was appended from `old` to `at`, and leave; `length` is a
  * message's. */
-static int commit(struct chan *ch, const struct ring_cursor *old, const struct ring_cursor *at,
+hot int commit(struct chan *ch, const struct ring_cursor *old, const struct ring_cursor *at,
 	struct limit *limit, uint64_t length)
 {
 	if (unlikely(ch->ring.rendezvous))

@@ -74,7 +74,9 @@ static bool spin(struct chan *ch, const struct awaited *what)
 		now = lock_clock();
 	} while (!changed && now < start + budget);
 	budget = changed ? budget * 2 : budget / 2;
-	set(&what->spin->budget, budget > SPIN_MAX ? SPIN_MAX : budget < SPIN_MIN ? SPIN_MIN : budget);
+	set(&what->spin->budget, budget > SPIN_MAX   ? SPIN_MAX
+				 : budget < SPIN_MIN ? SPIN_MIN
+						     : budget);
 	lag = changed && now - start < lag + CLOSE_BEHIND ? lag + LAG_STEP : lag / 2;
 	set(&what->spin->lag, lag > LAG_MAX ? LAG_MAX : lag);
 	return changed;
