@@ -220,7 +220,7 @@ static int wait_name(const struct condition *cond, const char *name, int64_t dea
 
 	if (!r &&
 	    inotify_add_watch(fd, CTL_SHM,
-			      IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_ATTRIB) < 0)
+			      IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO) < 0)
 		r = -errno;
 	while (!r) {
 		r = name_holds(cond, name);

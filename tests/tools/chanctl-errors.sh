@@ -96,6 +96,15 @@ done
 expect 3 chanctl stat "nobody-has-this-name/$ch"
 expect 0 chanctl test "nobody-has-this-name/$ch" gone
 
+# More channels than descriptors: a list needs one at a time.
+for ((i = 0; i < 12; i++)); do
+	channels+=("$ch.many.$i")
+	chanctl create -c 4K "$ch.many.$i"
+done
+expect 0 bash -c 'ulimit -n 8; exec chanctl list -H -o STATE "$1*"' - "$ch.many"
+is 'with 8 descriptors' "$(sort <<<"$out" | uniq -c | tr -s ' ')" ' 12 open'
+chanctl remove "$ch".many.{0..11}
+
 # 9, damaged
 cp --sparse=never "$segment" "$tmp/sound"
 printf '\0' | dd of="$segment" bs=1 conv=notrunc status=none # the magic

@@ -41,8 +41,8 @@ done | sort -u >"$tmp/options"
 while IFS=$'\037' read -r letter long arg _; do
 	text=$(tag "$letter" "$long" "$arg")
 	grep -qE "^ +$(sed 's/[[]/\\[/' <<<"$text")" "$tmp/page" && pass || fail "not in the manual: $text"
-	printf '%s\n' "-$letter" "--$long"
-done < <(tr '\t' '\037' <"$tmp/options") >"$tmp/known"
+	printf '%s\n' "-$letter" "--$long" >>"$tmp/known"
+done < <(tr '\t' '\037' <"$tmp/options")
 grep -E '^ +-' "$tmp/page" | grep -oE '^ +-[-a-zA-Z]+(, --[a-z-]+)?' | tr -d ' ' | tr , '\n' |
 	sort -u | grep -vxFf "$tmp/known" >"$tmp/unknown"
 is 'options that only the manual has' "$(<"$tmp/unknown")" ''
