@@ -163,6 +163,12 @@ static int attach(struct chan *ch)
 	if (fstat(s->fd, &st) < 0 || st.st_nlink == 0)
 		return -ESTALE;
 	atomic_store_explicit(&ch->control->idle_since, 0, memory_order_relaxed);
+	if (!fence_can_heavy())
+		channel_mark(ch, LAYOUT_HEAVY_MISSING);
+	if (ch->roles & CHAN_EXCLUSIVE && fence_register()) {
+		channel_mark(ch, LAYOUT_LIGHT);
+		ch->light = true;
+	}
 	err = sides_keep(ch);
 	if (err < 0 || !(ch->roles & CHAN_RECV))
 		return err;

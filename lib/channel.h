@@ -15,6 +15,7 @@
 
 #include "condvar.h"
 #include "endpoint.h"
+#include "fence.h"
 #include "lock.h"
 #include "ring.h"
 #include "segment.h"
@@ -39,6 +40,7 @@ struct chan {
 	_Atomic bool leases;	  /* false: no lease is this endpoint's */
 	struct spin send_spin, recv_spin;
 	pthread_t thread; /* an exclusive endpoint's */
+	bool light;	  /* exclusive, and its peers make its fences */
 
 	/* The reservation; guarded by the senders' lock, but for the question
 	 * whether it is this thread's. */
@@ -57,6 +59,45 @@ struct chan {
 /* What every message passes through is compiled into its caller: a quarter of the
  * time of a small message was calls. */
 #define hot static inline __attribute__((always_inline))
+
+/* ---- states ---- */
+
+static inline uint32_t channel_state(const struct chan *ch)
+{
+	/* Acquire: pairs with the RMWs in channel_mark(): who sees a bit sees
+	 * what its setter saw. */
+	return atomic_load_explicit(&ch->control->state, memory_order_acquire);
+}
+
+static inline void channel_mark(struct chan *ch, uint32_t bits)
+{
+	atomic_fetch_or_explicit(&ch->control->state, bits, memory_order_seq_cst);
+}
+
+/* Pass an error through, and remember damage. */
+static inline int channel_checked(struct chan *ch, int err)
+{
+	if (unlikely(err == -EBADMSG))
+		channel_mark(ch, LAYOUT_DAMAGED);
+	return err;
+}
+
+static inline void channel_wake_all(struct chan *ch)
+{
+	cond_broadcast(&ch->control->not_empty);
+	cond_broadcast(&ch->control->not_full);
+}
+
+/* Space was freed, and a full fence followed: a waiting sender may go on; all of
+ * them look in a rendezvous, where the one that waits for its receiver is not the
+ * one that waits for room. */
+static inline void channel_freed(struct chan *ch)
+{
+	if (unlikely(ch->ring.rendezvous) && cond_waited(&ch->control->not_full))
+		cond_broadcast(&ch->control->not_full);
+	else
+		cond_signal_fenced(&ch->control->not_full);
+}
 
 /* ---- time limits (wait.c) ---- */
 
@@ -135,23 +176,32 @@ hot int receivers_enter(struct chan *ch, struct limit *limit)
 	return side_enter(ch, &ch->control->receivers.lock, receivers_enter_slow, limit);
 }
 
-/* Leave it; a full fence. */
-hot void side_leave(struct layout_lock *lock, bool keep)
+/* Leave it; a full fence, or the light side of one (fence.h). */
+hot void side_leave(struct chan *ch, struct layout_lock *lock, unsigned role)
 {
-	if (keep)
-		atomic_thread_fence(memory_order_seq_cst);
-	else
+	if (!exclusive(ch, role))
 		lock_release(lock);
+	else if (likely(ch->light && !(channel_state(ch) & LAYOUT_HEAVY_MISSING)))
+		atomic_signal_fence(memory_order_seq_cst);
+	else
+		atomic_thread_fence(memory_order_seq_cst);
 }
 
 hot void senders_leave(struct chan *ch)
 {
-	side_leave(&ch->control->senders.lock, exclusive(ch, CHAN_SEND));
+	side_leave(ch, &ch->control->senders.lock, CHAN_SEND);
 }
 
 hot void receivers_leave(struct chan *ch)
 {
-	side_leave(&ch->control->receivers.lock, exclusive(ch, CHAN_RECV));
+	side_leave(ch, &ch->control->receivers.lock, CHAN_RECV);
+}
+
+/* After announcing something that light endpoints must not miss: their fence. */
+static inline void channel_announced(struct chan *ch)
+{
+	if (channel_state(ch) & LAYOUT_LIGHT)
+		fence_heavy();
 }
 
 /* The same for one who is not of the side (an observer, a drop-oldest sender,
@@ -165,45 +215,6 @@ void sides_give_up(struct chan *ch);
 
 /* Give back the leases of endpoints that are gone (the receivers' lock held). */
 int reclaim_leases(struct chan *ch);
-
-/* ---- states ---- */
-
-static inline uint32_t channel_state(const struct chan *ch)
-{
-	/* Acquire: pairs with the RMWs in channel_mark(): who sees a bit sees
-	 * what its setter saw. */
-	return atomic_load_explicit(&ch->control->state, memory_order_acquire);
-}
-
-static inline void channel_mark(struct chan *ch, uint32_t bits)
-{
-	atomic_fetch_or_explicit(&ch->control->state, bits, memory_order_seq_cst);
-}
-
-/* Pass an error through, and remember damage. */
-static inline int channel_checked(struct chan *ch, int err)
-{
-	if (unlikely(err == -EBADMSG))
-		channel_mark(ch, LAYOUT_DAMAGED);
-	return err;
-}
-
-static inline void channel_wake_all(struct chan *ch)
-{
-	cond_broadcast(&ch->control->not_empty);
-	cond_broadcast(&ch->control->not_full);
-}
-
-/* Space was freed, and a full fence followed: a waiting sender may go on; all of
- * them look in a rendezvous, where the one that waits for its receiver is not the
- * one that waits for room. */
-static inline void channel_freed(struct chan *ch)
-{
-	if (unlikely(ch->ring.rendezvous) && cond_waited(&ch->control->not_full))
-		cond_broadcast(&ch->control->not_full);
-	else
-		cond_signal_fenced(&ch->control->not_full);
-}
 
 /* ---- receiving (receive.c), for lease.c too ---- */
 

@@ -67,6 +67,8 @@ enum {
 	LAYOUT_DAMAGED = 1u << 2,
 	LAYOUT_HAD_SENDER = 1u << 3,
 	LAYOUT_HAD_RECEIVER = 1u << 4,
+	LAYOUT_LIGHT = 1u << 5,		/* an endpoint relies on its peers' heavy fence */
+	LAYOUT_HEAVY_MISSING = 1u << 6, /* an endpoint can't do that: see fence.h */
 };
 
 /* See lock.h. */

@@ -28,12 +28,14 @@ static int when_empty(struct chan *ch)
 		if (err)
 			return err < 0 ? err : 0;
 	}
-	if (state & LAYOUT_CLOSED)
+	if (state & LAYOUT_CLOSED) {
+		channel_announced(ch);
 		ring_seal(&ch->ring);
-	else if (!(ch->segment.header.options & CHAN_END_WITH_SENDERS) ||
-		 !(state & LAYOUT_HAD_SENDER) || ch->roles & CHAN_SEND ||
-		 endpoint_any(ch->segment.fd, CHAN_SEND))
+	} else if (!(ch->segment.header.options & CHAN_END_WITH_SENDERS) ||
+		   !(state & LAYOUT_HAD_SENDER) || ch->roles & CHAN_SEND ||
+		   endpoint_any(ch->segment.fd, CHAN_SEND)) {
 		return 1;
+	}
 	/* The end, unless something came before we saw that it is. */
 	err = ring_next(&ch->ring, ring_first(&ch->ring), &it);
 	return err == -EAGAIN ? -EPIPE : err;

@@ -33,9 +33,9 @@ void ring_init(struct ring *r)
  * publishing, seals behind its records; a receiver, who finds the bit and no
  * message, seals where it stands.  The fences between publish and look (sender)
  * and between bit and look (receiver: the acquire that read the bit follows the
- * closer's fence) make sure that one of them sees the other: a sender that does
- * not find the bit published before it was set, and every receiver that finds
- * the bit sees its records. */
+ * closer's RMW; fence.h for exclusive senders) make sure that one of them sees the
+ * other: a sender that does not find the bit published before it was set, and
+ * every receiver that finds the bit sees its records. */
 
 void ring_seal(struct ring *r)
 {

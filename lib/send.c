@@ -230,7 +230,7 @@ static int meet(struct chan *ch, const struct ring_cursor *old, const struct rin
 	/* Without waiting, it needs a receiver that is there. */
 	if (limit->timeout != 0 || cond_waited(&ch->control->not_empty)) {
 		ring_publish(&ch->ring, at);
-		atomic_thread_fence(memory_order_seq_cst);
+		atomic_thread_fence(memory_order_seq_cst); /* no lock is released here */
 		err = published(ch, at->pos);
 		if (err == 0)
 			err = await_receiver(ch, old->pos, limit);

@@ -106,6 +106,7 @@ int wait_for(struct chan *ch, const struct awaited *what, struct limit *limit)
 	if (what->spin && cpu_several() && spin(ch, what))
 		return 0;
 	key = cond_arm(what->cond);
+	channel_announced(ch);
 	if (what->changed(ch, what->seen))
 		return 0;
 	now = lock_clock();

@@ -292,6 +292,80 @@ START_TEST(should_stream_between_exclusive_endpoints)
 }
 END_TEST
 
+/* ---- the end ---- */
+
+struct ending {
+	unsigned flags; /* of the sender's endpoint */
+	_Atomic uint64_t sent, received;
+	_Atomic unsigned ready;
+};
+
+static void *send_to_the_end(void *arg)
+{
+	struct ending *e = arg;
+	chan_t *ch;
+	int err;
+
+	if (chan_open(&ch, name, CHAN_SEND | e->flags, NULL) < 0)
+		return arg;
+	atomic_fetch_add(&e->ready, 1);
+	while ((err = chan_send(ch, "x", 1, SOON)) == 0)
+		atomic_fetch_add(&e->sent, 1);
+	chan_detach(ch);
+	return err == -EPIPE ? NULL : arg;
+}
+
+static void *receive_to_the_end(void *arg)
+{
+	struct ending *e = arg;
+	chan_t *ch;
+	char buf[10];
+	ssize_t n;
+
+	if (chan_open(&ch, name, CHAN_RECV, NULL) < 0)
+		return arg;
+	atomic_fetch_add(&e->ready, 1);
+	while ((n = chan_recv(ch, buf, sizeof(buf), SOON)) >= 0)
+		atomic_fetch_add(&e->received, 1);
+	chan_detach(ch);
+	return n == -EPIPE ? NULL : arg;
+}
+
+static bool all_ready(void *arg)
+{
+	return ((struct ending *)arg)->ready == 3;
+}
+
+/* What was sent with success before or while the channel was closed is received,
+ * what failed is not: whoever is first to see the end. */
+START_TEST(should_agree_on_the_end)
+{
+	for (int i = 0; i < 300; i++) {
+		struct ending e = {.flags = _i ? CHAN_EXCLUSIVE : 0};
+		chan_t *ch = open_as(0, OPTIONS(.capacity = 65536));
+		int64_t until;
+		pthread_t t[3];
+		void *result;
+
+		pthread_create(&t[0], NULL, receive_to_the_end, &e);
+		pthread_create(&t[1], NULL, receive_to_the_end, &e);
+		pthread_create(&t[2], NULL, send_to_the_end, &e);
+		await(all_ready, &e);
+		for (until = now() + i * 500; now() < until;)
+			;
+		ck_assert_int_eq(chan_close(ch, CHAN_DRAIN), 0);
+		for (int k = 0; k < 3; k++) {
+			pthread_join(t[k], &result);
+			ck_assert_ptr_null(result);
+		}
+		ck_assert_uint_eq(e.sent, e.received);
+		ck_assert_uint_eq(stat_of(ch).depth, 0);
+		chan_detach(ch);
+		ck_assert_int_eq(chan_remove(name), 0);
+	}
+}
+END_TEST
+
 /* ---- deaths ---- */
 
 static int take_and_hang(void *arg)
@@ -528,6 +602,7 @@ int main(void)
 		t, should_deliver_each_once_between_threads_of_one_endpoint, 0, HOWS * HOWS);
 	tcase_add_loop_test(t, should_deliver_each_once_in_a_rendezvous, 0, HOWS);
 	tcase_add_loop_test(t, should_stream_between_exclusive_endpoints, 0, HOWS * HOWS);
+	tcase_add_loop_test(t, should_agree_on_the_end, 0, 2);
 	tcase_add_checked_fixture(d, name_setup, name_teardown);
 	tcase_set_timeout(d, 120);
 	tcase_add_loop_test(d, should_redeliver_what_a_killed_receiver_held, 0, 3);
