@@ -59,10 +59,10 @@ ended $pid 0
 
 # -w counts from the last message, -W from the start.
 channel
-chanrecv -q -w 500ms "$ch" >"$tmp/got" &
+chanrecv -q -w 1s "$ch" >"$tmp/got" &
 pid=$!
 for i in 1 2 3 4; do
-	sleep 0.2 # together more than -w
+	sleep 0.3 # together more than -w
 	chansend "$ch" $i
 done
 ended $pid 124
