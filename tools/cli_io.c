@@ -161,6 +161,19 @@ int cli_wait_fd(int fd, short events, int64_t deadline)
 	}
 }
 
+/* Whether `fd` takes something before our patience ends. */
+static bool takes(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLOUT };
+	int64_t deadline = cli_deadline(PATIENCE_MS * INT64_C(1000000));
+	int n;
+
+	do
+		n = poll(&p, 1, (int)(cli_remaining(deadline) / 1000000));
+	while (n < 0 && errno == EINTR && cli_remaining(deadline));
+	return n > 0;
+}
+
 /* One writev(2).  After a signal it must not block without a bound: as many
  * bytes as a pipe that polls writable takes at once. */
 static ssize_t write_some(int fd, const struct iovec *iov, size_t n)
@@ -169,9 +182,7 @@ static ssize_t write_some(int fd, const struct iovec *iov, size_t n)
 	ssize_t written;
 
 	if (cli_signalled()) {
-		struct pollfd p = { .fd = fd, .events = POLLOUT };
-
-		if (!poll(&p, 1, PATIENCE_MS))
+		if (!takes(fd))
 			return -EINTR;
 		head = *iov;
 		if (head.iov_len > PIPE_BUF)
