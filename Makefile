@@ -193,8 +193,9 @@ demo: deps	## Install what the build needs, build, and show what shmchan does
 # ---- packages that are needed, for apt ----
 
 DEPS := gcc libc6-dev pkg-config libjansson-dev
-DEPS_TEST := $(DEPS) g++ check jq mandoc shellcheck bash-completion zsh fish spin procps
-DEPS_ALL := $(DEPS_TEST) clang valgrind gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user \
+DEPS_TEST := $(DEPS) g++ clang libclang-rt-dev check jq mandoc shellcheck bash-completion zsh fish \
+	spin procps
+DEPS_ALL := $(DEPS_TEST) valgrind gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user \
 	musl-tools
 
 deps: packages := $(DEPS)
