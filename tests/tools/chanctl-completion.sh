@@ -123,35 +123,48 @@ fi
 if command -v zsh >/dev/null; then
 	status 0 zsh -n "$root/tools/completions/shmchan.zsh"
 	cat >"$tmp/complete.zsh" <<'END'
-# An interactive zsh in a terminal of its own lists the choices of each line of
-# stdin; what it shows comes between marks.
-zmodload zsh/zpty
-stty() { : }
-zpty z "stty -echo; exec zsh -f -i"
-zpty -w z 'PS1=; autoload -Uz compinit; compinit -D -u; source <(chanctl completion zsh)
-zstyle ":completion:*" verbose no; setopt no_always_last_prompt no_list_ambiguous list_packed
-LISTMAX=9999; stty cols 60 rows 500; bindkey "^I" list-choices
-mark() { zle -I; print -r "<mark>" }; zle -N mark; bindkey "^G" mark; print -r "<ready>"'
-zpty -r z out $'*\n<ready>*'
+# Type each line of stdin, and a tab, into an interactive zsh with a terminal of
+# its own, whose compadd writes down what matches.
+zmodload zsh/zpty zsh/zselect
+zpty z 'exec zsh -f -i'
+zpty -w z 'autoload -Uz compinit; compinit -D -u; source <(chanctl completion zsh)
+compadd() {
+	local -a matches
+	[[ " $* " == *" -"[OAD]" "* ]] && { builtin compadd "$@"; return }
+	builtin compadd -O matches "$@"
+	print -rl -- $matches >>$OUT
+	builtin compadd "$@"
+}
+finished() { print "<end>" >>$OUT }
+list() { comppostfuncs=(finished); zle list-choices }
+zle -N list
+bindkey "^I" list; print "<end>" >>$OUT'
+wait_for_end() {
+	while [[ ! -e $OUT || "$(<$OUT)" != *"<end>" ]]; do
+		zpty -rt z shown
+		zselect -t 2
+	done
+}
+wait_for_end
 while IFS= read -r line; do
-	zpty -w -n z $line$'\t'$'\a'
-	zpty -r z out $'*<mark>*'
-	print -r -- "== $line"
-	print -r -- $out
+	print -r -- "== $line" >>$OUT
+	zpty -w -n z $line$'\t'
+	wait_for_end
 	zpty -w -n z $'\x15'
 done
+zpty -d z
 END
 	lines=('chanctl ' 'chanctl stat ' 'chanctl stat --' 'chanctl list -o NAME,DEP'
 		'chanctl create --overflow='
 		"chanctl wait $ch.alpha n" "chansend $ch" 'chansend --framing=' 'chansend --' 'chanrecv --'
 		'chanctl --' 'chanbench --')
 	printf '%s\n' "${lines[@]}" |
-		HOME=$tmp TERM=dumb timeout "$bound" zsh -f "$tmp/complete.zsh" >"$tmp/zsh" 2>&1
-	# zsh_gives LINE WORD...: all of them are among what it lists
+		OUT=$tmp/zsh HOME=$tmp TERM=dumb timeout "$bound" zsh -f "$tmp/complete.zsh" >"$tmp/terminal" 2>&1
+	# zsh_gives LINE WORD...: all of them match
 	zsh_gives() {
 		local line=$1 shown
 		shift
-		shown=$(sed -n "/^== $line\$/,/<mark>/p" "$tmp/zsh" | sed 1,2d | tr -s ' \r' '\n\n')
+		shown=$(sed -n "/^== $line\$/,/<end>/p" "$tmp/zsh")
 		for word; do
 			grep -qxF -e "$word" <<<"$shown" && pass ||
 				fail "zsh: '$line' does not list '$word' in: $shown"

@@ -88,8 +88,8 @@ chanctl create "$ch.lease"
 chansend "$ch.lease" one two
 mkfifo "$tmp/stuck"
 exec 7<>"$tmp/stuck"
-head -c 70000 /dev/zero >&7 & # the pipe is full: the receiver hangs in write(2)
-filler=$!
+# Full: the receiver hangs in write(2).
+dd if=/dev/zero of="$tmp/stuck" bs=4096 oflag=nonblock 2>"$tmp/dd"
 chanrecv -F raw "$ch.lease" >"$tmp/stuck" &
 receiver=$!
 leased() { [ "$(chanctl info -H -o RECEIVERS,DEPTH "$ch.lease" | paste -sd' ')" = '1 2' ]; }
@@ -98,7 +98,6 @@ happens told 'lease attached receiver'
 kill -KILL $receiver
 happens told 'lease detached receiver'
 is 'after the death' "$(chanrecv -N "$ch.lease" | paste -sd' ')" 'one two'
-kill -KILL $filler
 
 # TERM ends it by that signal; every line is whole, has a time, in order.
 now=$(date +%s)
