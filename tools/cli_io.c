@@ -61,7 +61,7 @@ int64_t cli_sooner(int64_t a, int64_t b)
 
 /* Signals.  Written by the main thread, read by its handler. */
 
-static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
+static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
 static atomic_int signalled;
 static _Atomic(chan_t *) watched[CLI_WATCH_MAX];
 static atomic_int watched_end; /* all beyond are NULL */
@@ -90,7 +90,7 @@ static void on_signal(int sig)
 
 void cli_signals(void)
 {
-	struct sigaction act = { .sa_handler = on_signal }, old;
+	struct sigaction act = {.sa_handler = on_signal}, old;
 
 	event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	for (size_t i = 0; i < sizeof(signals) / sizeof(*signals); i++)
@@ -141,13 +141,12 @@ void cli_unwatch(chan_t *ch)
 
 int cli_wait_fd(int fd, short events, int64_t deadline)
 {
-	struct pollfd fds[] = { { .fd = fd, .events = events },
-				{ .fd = event, .events = POLLIN } };
+	struct pollfd fds[] = {{.fd = fd, .events = events}, {.fd = event, .events = POLLIN}};
 
 	for (;;) {
 		int64_t left = cli_remaining(deadline);
-		struct timespec ts = { .tv_sec = (time_t)(left / NS_PER_S),
-				       .tv_nsec = (long)(left % NS_PER_S) };
+		struct timespec ts = {
+			.tv_sec = (time_t)(left / NS_PER_S), .tv_nsec = (long)(left % NS_PER_S)};
 		int n = ppoll(fds, 2, left == CHAN_WAIT ? NULL : &ts, NULL);
 
 		if (cli_signalled())
@@ -164,7 +163,7 @@ int cli_wait_fd(int fd, short events, int64_t deadline)
 /* Whether `fd` takes something before our patience ends. */
 static bool takes(int fd)
 {
-	struct pollfd p = { .fd = fd, .events = POLLOUT };
+	struct pollfd p = {.fd = fd, .events = POLLOUT};
 	int64_t deadline = cli_deadline(PATIENCE_MS * INT64_C(1000000));
 	int n;
 
@@ -237,8 +236,8 @@ int cli_write(int fd, const void *buf, size_t len, size_t *done)
 	union {
 		const void *in;
 		void *out;
-	} base = { .in = buf }; /* writev() doesn't write to it */
-	struct iovec iov = { .iov_base = base.out, .iov_len = len };
+	} base = {.in = buf}; /* writev() doesn't write to it */
+	struct iovec iov = {.iov_base = base.out, .iov_len = len};
 
 	return cli_writev(fd, &iov, 1, done);
 }
@@ -246,7 +245,7 @@ int cli_write(int fd, const void *buf, size_t len, size_t *done)
 /* Bytes of the valid UTF-8 character at p[0..len-1], or 0. */
 static size_t utf8_char(const unsigned char *p, size_t len)
 {
-	static const unsigned smallest[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	static const unsigned smallest[] = {0, 0, 0x80, 0x800, 0x10000};
 	size_t n = *p < 0xe0 ? 2 : *p < 0xf0 ? 3 : 4;
 	unsigned code;
 
@@ -283,7 +282,7 @@ size_t cli_escape(char *out, const void *data, size_t len)
 			continue;
 		}
 		for (n += !n; n; n--, in++, o += 4)
-			memcpy(o, (char[]){ '\\', 'x', hex[*in >> 4], hex[*in & 15] }, 4);
+			memcpy(o, (char[]){'\\', 'x', hex[*in >> 4], hex[*in & 15]}, 4);
 	}
 	return (size_t)(o - out);
 }

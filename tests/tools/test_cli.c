@@ -22,21 +22,21 @@ START_TEST(durations)
 		const char *text;
 		int64_t ns;
 	} good[] = {
-		{ "0", 0 },
-		{ "1", 1000000000 },
-		{ "250ms", 250000000 },
-		{ "2s", INT64_C(2000000000) },
-		{ "1m30s", INT64_C(90000000000) },
-		{ "1h", INT64_C(3600000000000) },
-		{ "1d", INT64_C(86400000000000) },
-		{ "1.5", 1500000000 },
-		{ ".5s", 500000000 },
-		{ "0.25m", INT64_C(15000000000) },
-		{ "1.9ns", 1 },
-		{ "7us", 7000 },
-		{ "infinity", CHAN_WAIT },
-		{ "9223372036s", INT64_C(9223372036000000000) },
-		{ "0.9999999999999999999999999999999", 999999999 },
+		{"0", 0},
+		{"1", 1000000000},
+		{"250ms", 250000000},
+		{"2s", INT64_C(2000000000)},
+		{"1m30s", INT64_C(90000000000)},
+		{"1h", INT64_C(3600000000000)},
+		{"1d", INT64_C(86400000000000)},
+		{"1.5", 1500000000},
+		{".5s", 500000000},
+		{"0.25m", INT64_C(15000000000)},
+		{"1.9ns", 1},
+		{"7us", 7000},
+		{"infinity", CHAN_WAIT},
+		{"9223372036s", INT64_C(9223372036000000000)},
+		{"0.9999999999999999999999999999999", 999999999},
 	};
 
 	for (size_t i = 0; i < COUNT(good); i++) {
@@ -50,11 +50,11 @@ END_TEST
 
 START_TEST(bad_durations)
 {
-	static const char *const bad[] = { "",	  "s",	 "-1", "+1", " 1",   "1 ",   "1 s",  "1x",
-					   "1.",  "1.s", ".",  "s1", "1s2",  "1m30", "1..5", "1e3",
-					   "0x10", "1S", "inf", "infinitys", "nan",  "1,5",  "1ss" };
-	static const char *const large[] = { "9223372037s", "99999999999999999999", "200000000h",
-					     "9223372036s1s", "9223372036.9s" };
+	static const char *const bad[] = {"", "s", "-1", "+1", " 1", "1 ", "1 s", "1x", "1.", "1.s",
+		".", "s1", "1s2", "1m30", "1..5", "1e3", "0x10", "1S", "inf", "infinitys", "nan",
+		"1,5", "1ss"};
+	static const char *const large[] = {"9223372037s", "99999999999999999999", "200000000h",
+		"9223372036s1s", "9223372036.9s"};
 	int64_t ns = 42;
 
 	for (size_t i = 0; i < COUNT(bad); i++)
@@ -71,21 +71,21 @@ START_TEST(sizes)
 		const char *text;
 		uint64_t bytes;
 	} good[] = {
-		{ "0", 0 },
-		{ "1", 1 },
-		{ "4096", 4096 },
-		{ "64K", 65536 },
-		{ "64k", 65536 },
-		{ "1M", 1 << 20 },
-		{ "1MiB", 1 << 20 },
-		{ "2G", UINT64_C(2) << 30 },
-		{ "1T", UINT64_C(1) << 40 },
-		{ "18446744073709551615", UINT64_MAX },
+		{"0", 0},
+		{"1", 1},
+		{"4096", 4096},
+		{"64K", 65536},
+		{"64k", 65536},
+		{"1M", 1 << 20},
+		{"1MiB", 1 << 20},
+		{"2G", UINT64_C(2) << 30},
+		{"1T", UINT64_C(1) << 40},
+		{"18446744073709551615", UINT64_MAX},
 	};
-	static const char *const bad[] = { "", "K", "-1", "1.5M", "1KB", "1MB", "1 K", "1KiBs", "0x1",
-					   "1P" };
-	static const char *const large[] = { "18446744073709551616", "16777216T",
-					     "18014398509481984K" };
+	static const char *const bad[] = {
+		"", "K", "-1", "1.5M", "1KB", "1MB", "1 K", "1KiBs", "0x1", "1P"};
+	static const char *const large[] = {
+		"18446744073709551616", "16777216T", "18014398509481984K"};
 	uint64_t n = 42;
 
 	for (size_t i = 0; i < COUNT(bad); i++)
@@ -148,11 +148,11 @@ START_TEST(specs)
 	char why[256] = "";
 
 	ck_assert_int_eq(cli_parse_spec(&opt,
-					"capacity=1M,max-message=64K,overflow=drop-old,mode=0660,"
-					"endpoints=7,lifetime=ref,linger=10s,kind=queue,"
-					"end-with-senders,need-receivers",
-					why, sizeof(why)),
-			 0);
+				 "capacity=1M,max-message=64K,overflow=drop-old,mode=0660,"
+				 "endpoints=7,lifetime=ref,linger=10s,kind=queue,"
+				 "end-with-senders,need-receivers",
+				 why, sizeof(why)),
+		0);
 	ck_assert_uint_eq(opt.size, sizeof(opt));
 	ck_assert_uint_eq(opt.capacity, 1 << 20);
 	ck_assert_uint_eq(opt.max_message, 65536);
@@ -179,26 +179,26 @@ START_TEST(bad_specs)
 	static const struct {
 		const char *spec, *named;
 	} bad[] = {
-		{ "", "KEY=VALUE" },
-		{ "capacity", "capacity needs a value" },
-		{ "capacity=", "capacity" },
-		{ "capacity=1X", "1X" },
-		{ "capacity=9223372036854775808", "9223372036854775808" },
-		{ "capacity=1M,", "KEY=VALUE" },
-		{ ",capacity=1M", "KEY=VALUE" },
-		{ "size=1M", "size" },
-		{ "max-message=0", "max-message" },
-		{ "max-message=4G", "4G" },
-		{ "overflow=drop", "drop" },
-		{ "mode=999", "999" },
-		{ "endpoints=0", "endpoints" },
-		{ "endpoints=4097", "4097" },
-		{ "lifetime=daemon", "daemon" },
-		{ "linger=infinity", "infinity" },
-		{ "kind=topic", "topic" },
-		{ "need-receivers=1", "need-receivers" },
-		{ "capacity=1M,kind=rendezvous", "kind" },
-		{ "kind=rendezvous,capacity=1M", "capacity" },
+		{"", "KEY=VALUE"},
+		{"capacity", "capacity needs a value"},
+		{"capacity=", "capacity"},
+		{"capacity=1X", "1X"},
+		{"capacity=9223372036854775808", "9223372036854775808"},
+		{"capacity=1M,", "KEY=VALUE"},
+		{",capacity=1M", "KEY=VALUE"},
+		{"size=1M", "size"},
+		{"max-message=0", "max-message"},
+		{"max-message=4G", "4G"},
+		{"overflow=drop", "drop"},
+		{"mode=999", "999"},
+		{"endpoints=0", "endpoints"},
+		{"endpoints=4097", "4097"},
+		{"lifetime=daemon", "daemon"},
+		{"linger=infinity", "infinity"},
+		{"kind=topic", "topic"},
+		{"need-receivers=1", "need-receivers"},
+		{"capacity=1M,kind=rendezvous", "kind"},
+		{"kind=rendezvous,capacity=1M", "capacity"},
 	};
 
 	for (size_t i = 0; i < COUNT(bad); i++) {
@@ -206,7 +206,7 @@ START_TEST(bad_specs)
 		char why[256] = "";
 
 		ck_assert_msg(cli_parse_spec(&opt, bad[i].spec, why, sizeof(why)) == -EINVAL, "%s",
-			      bad[i].spec);
+			bad[i].spec);
 		ck_assert_msg(strstr(why, bad[i].named) != NULL, "%s: %s", bad[i].spec, why);
 		ck_assert_mem_eq(&opt, &before, sizeof(opt));
 	}
@@ -218,11 +218,24 @@ START_TEST(exit_codes)
 	static const struct {
 		int err, status;
 	} table[] = {
-		{ 0, 0 },	   { -ENOENT, 3 },	    { -EACCES, 4 },	{ -EPERM, 4 },
-		{ -EAGAIN, 5 },	   { -EPIPE, 6 },	    { -EMSGSIZE, 7 },	{ -EBADMSG, 9 },
-		{ -EPROTONOSUPPORT, 9 }, { -EPROTOTYPE, 9 }, { -EXDEV, 9 },	{ -ETIMEDOUT, 124 },
-		{ -EINVAL, 2 },	   { -ENOSPC, 1 },	    { -EUSERS, 1 },	{ -EBUSY, 1 },
-		{ -EIO, 1 },	   { -ENOMEM, 1 },
+		{0, 0},
+		{-ENOENT, 3},
+		{-EACCES, 4},
+		{-EPERM, 4},
+		{-EAGAIN, 5},
+		{-EPIPE, 6},
+		{-EMSGSIZE, 7},
+		{-EBADMSG, 9},
+		{-EPROTONOSUPPORT, 9},
+		{-EPROTOTYPE, 9},
+		{-EXDEV, 9},
+		{-ETIMEDOUT, 124},
+		{-EINVAL, 2},
+		{-ENOSPC, 1},
+		{-EUSERS, 1},
+		{-EBUSY, 1},
+		{-EIO, 1},
+		{-ENOMEM, 1},
 	};
 
 	for (size_t i = 0; i < COUNT(table); i++)
@@ -237,17 +250,18 @@ START_TEST(escapes)
 	static const struct {
 		const char *in, *out;
 	} table[] = {
-		{ "plain\ttext\n", "plain\ttext\n" },
-		{ "\033[2J", "\\x1b[2J" },
-		{ "\r\a\177", "\\x0d\\x07\\x7f" },
-		{ "gr\303\274n \342\202\254 \360\237\220\201", "gr\303\274n \342\202\254 \360\237\220\201" },
-		{ "\302\233", "\\xc2\\x9b" },		    /* U+009B, CSI */
-		{ "\233\233", "\\x9b\\x9b" },		    /* the same in 8 bits */
-		{ "\303", "\\xc3" },			    /* cut off */
-		{ "\300\233", "\\xc0\\x9b" },		    /* overlong */
-		{ "\355\240\200", "\\xed\\xa0\\x80" },	    /* a surrogate */
-		{ "\364\220\200\200", "\\xf4\\x90\\x80\\x80" }, /* beyond Unicode */
-		{ "\370\210\200\200\200", "\\xf8\\x88\\x80\\x80\\x80" },
+		{"plain\ttext\n", "plain\ttext\n"},
+		{"\033[2J", "\\x1b[2J"},
+		{"\r\a\177", "\\x0d\\x07\\x7f"},
+		{"gr\303\274n \342\202\254 \360\237\220\201",
+			"gr\303\274n \342\202\254 \360\237\220\201"},
+		{"\302\233", "\\xc2\\x9b"},		      /* U+009B, CSI */
+		{"\233\233", "\\x9b\\x9b"},		      /* the same in 8 bits */
+		{"\303", "\\xc3"},			      /* cut off */
+		{"\300\233", "\\xc0\\x9b"},		      /* overlong */
+		{"\355\240\200", "\\xed\\xa0\\x80"},	      /* a surrogate */
+		{"\364\220\200\200", "\\xf4\\x90\\x80\\x80"}, /* beyond Unicode */
+		{"\370\210\200\200\200", "\\xf8\\x88\\x80\\x80\\x80"},
 	};
 	char out[64];
 
@@ -308,11 +322,11 @@ START_TEST(short_writes)
 	for (size_t i = 0; i < STREAM; i++)
 		data[i] = (unsigned char)(i * 2654435761u >> 24);
 	for (; n < COUNT(iov) - 1; n++) {
-		iov[n] = (struct iovec){ data + at, n % 7 ? n % 199 : 0 };
+		iov[n] = (struct iovec){data + at, n % 7 ? n % 199 : 0};
 		at += iov[n].iov_len;
 	}
 	ck_assert(at < STREAM);
-	iov[n++] = (struct iovec){ data + at, STREAM - at };
+	iov[n++] = (struct iovec){data + at, STREAM - at};
 	ck_assert_int_eq(pipe2(fd, O_CLOEXEC), 0);
 	ck_assert_int_eq(pthread_create(&reader, NULL, read_in_pieces, &fd[0]), 0);
 	ck_assert_int_eq(cli_writev(fd[1], iov, n, &done), 0);

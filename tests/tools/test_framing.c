@@ -15,7 +15,8 @@
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 #define MAX 70000
 
-static const size_t sizes[] = { 0, 1, 2, 3, 4, 15, 16, 17, 99, 255, 256, 4095, 4096, 65535, 65536, MAX };
+static const size_t sizes[] = {
+	0, 1, 2, 3, 4, 15, 16, 17, 99, 255, 256, 4095, 4096, 65535, 65536, MAX};
 static char payload[MAX];
 
 static void fill_payload(void)
@@ -96,13 +97,12 @@ static void decode_in_pieces(const struct framing *f, const struct stream *s, si
 
 static void round_trip(const struct framing *f)
 {
-	static const size_t pieces[] = { 509, 4096, 65537, 1 << 20 };
-	struct stream s = { 0 };
+	static const size_t pieces[] = {509, 4096, 65537, 1 << 20};
+	struct stream s = {0};
 
 	for (size_t i = 0; i < COUNT(sizes); i++) {
 		struct message m = {
-			.data = payload, .len = sizes[i], .channel = "c", .seq = i, .time = 1
-		};
+			.data = payload, .len = sizes[i], .channel = "c", .seq = i, .time = 1};
 
 		append(&s, f, &m);
 	}
@@ -113,7 +113,7 @@ static void round_trip(const struct framing *f)
 
 START_TEST(lossless)
 {
-	static const char *const names[] = { "len32", "netstring", "jsonl" };
+	static const char *const names[] = {"len32", "netstring", "jsonl"};
 	struct framing f;
 
 	for (size_t i = 0; i < COUNT(names); i++) {
@@ -143,18 +143,18 @@ END_TEST
 /* The same byte by byte, with short messages. */
 START_TEST(byte_by_byte)
 {
-	static const char *const names[] = { "lines", "null", "len32", "netstring", "jsonl" };
+	static const char *const names[] = {"lines", "null", "len32", "netstring", "jsonl"};
 
 	fill_text();
 	for (size_t i = 0; i < COUNT(names); i++) {
-		struct stream s = { 0 };
+		struct stream s = {0};
 		struct decoder d;
 		struct framing f;
 		size_t at = 0, used, k = 0;
 
 		ck_assert_int_eq(framing_parse(names[i], &f), 0);
 		for (size_t len = 0; len < 20; len++)
-			append(&s, &f, &(struct message){ .data = payload, .len = len });
+			append(&s, &f, &(struct message){.data = payload, .len = len});
 		decoder_init(&d, &f, MAX);
 		for (size_t end = 0; end <= s.len; end++) {
 			struct iovec msg;
@@ -218,8 +218,8 @@ static void expect(const char *framing, uint64_t max, const char *text, int err,
 	int got;
 	const char *decoded = decode(framing, max, text, strlen(text), &got);
 
-	ck_assert_msg(got == err && !strcmp(decoded, out), "%s '%s': %d %s", framing, text, got,
-		      decoded);
+	ck_assert_msg(
+		got == err && !strcmp(decoded, out), "%s '%s': %d %s", framing, text, got, decoded);
 }
 
 START_TEST(lines)
@@ -230,19 +230,19 @@ START_TEST(lines)
 	expect("lines", 9, "a\r\n", 0, "a\r|");
 	expect("lines", 3, "abc\nde\n", 0, "abc|de|");
 	expect("lines", 3, "a\nabcd\nde\n", -EMSGSIZE,
-	       "a|<byte 2: a message of 4 bytes; the longest allowed is 3>de|");
+		"a|<byte 2: a message of 4 bytes; the longest allowed is 3>de|");
 	expect("lines", 3, "abcde", -EMSGSIZE,
-	       "<byte 0: a message of 5 bytes; the longest allowed is 3>");
+		"<byte 0: a message of 5 bytes; the longest allowed is 3>");
 	expect("raw:2", 9, "abcde", 0, "ab|cd|e|");
 	expect("raw:4", 3, "abcde", -EMSGSIZE,
-	       "<byte 0: a message of 4 bytes; the longest allowed is 3>"
-	       "<byte 4: a message of 4 bytes; the longest allowed is 3>");
+		"<byte 0: a message of 4 bytes; the longest allowed is 3>"
+		"<byte 4: a message of 4 bytes; the longest allowed is 3>");
 }
 END_TEST
 
 START_TEST(skip_empty)
 {
-	struct framing f = { .kind = FRAMING_DELIMITED, .delimiter = '\n', .skip_empty = true };
+	struct framing f = {.kind = FRAMING_DELIMITED, .delimiter = '\n', .skip_empty = true};
 	struct decoder d;
 	struct iovec msg[4];
 	size_t used;
@@ -257,7 +257,7 @@ END_TEST
 
 START_TEST(whole)
 {
-	struct framing f = { .kind = FRAMING_WHOLE };
+	struct framing f = {.kind = FRAMING_WHOLE};
 	struct decoder d;
 	struct iovec msg[2];
 	size_t used;
@@ -284,15 +284,16 @@ START_TEST(netstrings)
 	expect("netstring", 9, "3:abc", -EPROTO, "<byte 5: the input ends within a message>");
 	expect("netstring", 9, "1", -EPROTO, "<byte 1: the input ends within a message>");
 	expect("netstring", 9, "1:a,x:", -EPROTO,
-	       "a|<byte 4: the length of a netstring is expected>");
+		"a|<byte 4: the length of a netstring is expected>");
 	expect("netstring", 9, "1:a,1;", -EPROTO,
-	       "a|<byte 5: ':' is expected after a netstring's length>");
+		"a|<byte 5: ':' is expected after a netstring's length>");
 	expect("netstring", 9, "2:abc,", -EPROTO, "<byte 4: ',' is expected after a netstring>");
-	expect("netstring", 9, "01:a,", -EPROTO, "<byte 0: a netstring length with a leading zero>");
+	expect("netstring", 9, "01:a,", -EPROTO,
+		"<byte 0: a netstring length with a leading zero>");
 	expect("netstring", 9, "12345678901:", -EPROTO,
-	       "<byte 10: a netstring length of too many digits>");
+		"<byte 10: a netstring length of too many digits>");
 	expect("netstring", 2, "3:abc,1:d,", -EMSGSIZE,
-	       "<byte 0: a message of 3 bytes; the longest allowed is 2>d|");
+		"<byte 0: a message of 3 bytes; the longest allowed is 2>d|");
 }
 END_TEST
 
@@ -303,14 +304,14 @@ START_TEST(len32)
 	ck_assert_str_eq(decode("len32", 9, "\0\0\0\1a\0\0\0\0\0\0\0\2bc", 15, &err), "a||bc|");
 	ck_assert_int_eq(err, 0);
 	ck_assert_str_eq(decode("len32", 9, "\0\0\0\1a\0\0", 7, &err),
-			 "a|<byte 7: the input ends within a message>");
+		"a|<byte 7: the input ends within a message>");
 	ck_assert_int_eq(err, -EPROTO);
 	ck_assert_str_eq(decode("len32", 9, "\0\0\0\3ab", 6, &err),
-			 "<byte 6: the input ends within a message>");
+		"<byte 6: the input ends within a message>");
 	ck_assert_str_eq(decode("len32", 1, "\0\0\0\2ab\0\0\0\1c", 11, &err),
-			 "<byte 0: a message of 2 bytes; the longest allowed is 1>c|");
+		"<byte 0: a message of 2 bytes; the longest allowed is 1>c|");
 	ck_assert_str_eq(decode("len32", 9, "\377\377\377\377a", 5, &err),
-			 "<byte 0: a message of 4294967295 bytes; the longest allowed is 9>");
+		"<byte 0: a message of 4294967295 bytes; the longest allowed is 9>");
 }
 END_TEST
 
@@ -318,21 +319,22 @@ START_TEST(jsonl)
 {
 	int err;
 
-	expect("jsonl", 9, "{\"data\":\"a\"}\n \n{\"x\":[1],\"b64\":\"Yg==\",\"len\":1}", 0, "a|b|");
+	expect("jsonl", 9, "{\"data\":\"a\"}\n \n{\"x\":[1],\"b64\":\"Yg==\",\"len\":1}", 0,
+		"a|b|");
 	expect("jsonl", 9, "{\"data\":\"\\u00e9\\n\"}\n", 0, "\303\251\n|");
 	ck_assert_str_eq(decode("jsonl", 9, "{\"data\":\"\\u0000\"}", 17, &err), "");
 	ck_assert_int_eq(err, 0); /* a NUL, which ends the string here */
 	expect("jsonl", 2, "{\"data\":\"abc\"}\n{\"data\":\"d\"}", -EMSGSIZE,
-	       "<byte 0: a message of 3 bytes; the longest allowed is 2>d|");
+		"<byte 0: a message of 3 bytes; the longest allowed is 2>d|");
 	/* after an error the next line is the next message */
 	expect("jsonl", 9, "{\"data\":\"a\"}\n{}\n{\"data\":\"c\"}\n", -EPROTO,
-	       "a|<byte 13: an object with \"data\" or \"b64\" is expected>c|");
+		"a|<byte 13: an object with \"data\" or \"b64\" is expected>c|");
 	expect("jsonl", 9, "[]", -EPROTO,
-	       "<byte 0: an object with \"data\" or \"b64\" is expected>");
+		"<byte 0: an object with \"data\" or \"b64\" is expected>");
 	expect("jsonl", 9, "{\"data\":\"a\",\"len\":2}", -EPROTO,
-	       "<byte 0: \"len\" is not the length of the message>");
+		"<byte 0: \"len\" is not the length of the message>");
 	expect("jsonl", 9, "{\"data\":\"a\",\"b64\":\"Yg==\"}", -EPROTO,
-	       "<byte 0: an object with \"data\" or \"b64\" is expected>");
+		"<byte 0: an object with \"data\" or \"b64\" is expected>");
 	expect("jsonl", 9, "{\"b64\":\"Yh==\"}", -EPROTO, "<byte 0: \"b64\" is not base64>");
 	expect("jsonl", 9, "{\"b64\":\"Y=g=\"}", -EPROTO, "<byte 0: \"b64\" is not base64>");
 	expect("jsonl", 9, "{\"b64\":\"Yg=\"}", -EPROTO, "<byte 0: \"b64\" is not base64>");
@@ -345,9 +347,11 @@ END_TEST
 START_TEST(json_lines)
 {
 	struct framing f;
-	struct message m = {
-		.data = "a\"\n\0", .len = 4, .channel = "jobs", .seq = 7, .time = 1700000000123456789
-	};
+	struct message m = {.data = "a\"\n\0",
+		.len = 4,
+		.channel = "jobs",
+		.seq = 7,
+		.time = 1700000000123456789};
 	static const char text[] = "{\"ch\":\"jobs\",\"seq\":7,\"ts\":1700000000.123456,\"len\":4,"
 				   "\"data\":\"a\\\"\\n\\u0000\"}\n";
 	static const char binary[] = "{\"len\":4,\"b64\":\"YQD/gA==\"}\n";
@@ -359,7 +363,7 @@ START_TEST(json_lines)
 	for (size_t room = 0; room < sizeof(text) - 1; room++)
 		ck_assert_int_eq(framing_encode(&f, &m, out, room), (int)sizeof(text) - 1);
 
-	m = (struct message){ .data = "a\0\377\200", .len = 4 };
+	m = (struct message){.data = "a\0\377\200", .len = 4};
 	ck_assert_int_eq(framing_encode(&f, &m, out, sizeof(out)), (int)sizeof(binary) - 1);
 	ck_assert_mem_eq(out, binary, sizeof(binary) - 1);
 }
@@ -367,24 +371,23 @@ END_TEST
 
 START_TEST(names)
 {
-	static const char *const bad[] = { "", "line", "raw:", "raw:0", "raw:x", "raw:5G", "LINES",
-					   "lines " };
-	static const char *const bad_bytes[] = { "", "ab", "\\x", "\\x1", "\\x1g", "\\q", "\\n\\n",
-						 "\\x123" };
+	static const char *const bad[] = {
+		"", "line", "raw:", "raw:0", "raw:x", "raw:5G", "LINES", "lines "};
+	static const char *const bad_bytes[] = {
+		"", "ab", "\\x", "\\x1", "\\x1g", "\\q", "\\n\\n", "\\x123"};
 	static const struct {
 		const char *text;
 		unsigned char byte;
-	} bytes[] = { { ",", ',' },	  { "\\n", '\n' }, { "\\t", '\t' },   { "\\0", 0 },
-		      { "\\\\", '\\' }, { "\\x1e", 30 }, { "\\xFf", 255 }, { "\377", 255 },
-		      { "\\", '\\' } };
+	} bytes[] = {{",", ','}, {"\\n", '\n'}, {"\\t", '\t'}, {"\\0", 0}, {"\\\\", '\\'},
+		{"\\x1e", 30}, {"\\xFf", 255}, {"\377", 255}, {"\\", '\\'}};
 	struct framing f;
 	unsigned char byte;
 
 	for (size_t i = 0; i < COUNT(bad); i++)
 		ck_assert_msg(framing_parse(bad[i], &f) == -EINVAL, "%s", bad[i]);
 	for (size_t i = 0; i < COUNT(bad_bytes); i++)
-		ck_assert_msg(framing_parse_byte(bad_bytes[i], &byte) == -EINVAL, "%s",
-			      bad_bytes[i]);
+		ck_assert_msg(
+			framing_parse_byte(bad_bytes[i], &byte) == -EINVAL, "%s", bad_bytes[i]);
 	for (size_t i = 0; i < COUNT(bytes); i++) {
 		ck_assert_int_eq(framing_parse_byte(bytes[i].text, &byte), 0);
 		ck_assert_uint_eq(byte, bytes[i].byte);
@@ -397,23 +400,20 @@ START_TEST(formats)
 	static const struct {
 		const char *format, *out;
 	} good[] = {
-		{ "%p\\n", "it's\n" },
-		{ "%x", "69742773" },
-		{ "%q", "'it'\\''s'" },
-		{ "%l %n %s %t", "4 jobs 7 1700000000.123456" },
-		{ "100%%\\t\\x41\\\\", "100%\tA\\" },
-		{ "plain", "plain" },
-		{ "", "" },
+		{"%p\\n", "it's\n"},
+		{"%x", "69742773"},
+		{"%q", "'it'\\''s'"},
+		{"%l %n %s %t", "4 jobs 7 1700000000.123456"},
+		{"100%%\\t\\x41\\\\", "100%\tA\\"},
+		{"plain", "plain"},
+		{"", ""},
 	};
 	static const struct {
 		const char *format;
 		size_t at;
-	} bad[] = { { "%", 0 }, { "ab%z", 2 }, { "\\", 0 }, { "%p\\y", 2 }, { "%p %-5l", 3 } };
-	struct message m = { .data = "it's",
-			     .len = 4,
-			     .channel = "jobs",
-			     .seq = 7,
-			     .time = 1700000000123456789 };
+	} bad[] = {{"%", 0}, {"ab%z", 2}, {"\\", 0}, {"%p\\y", 2}, {"%p %-5l", 3}};
+	struct message m = {
+		.data = "it's", .len = 4, .channel = "jobs", .seq = 7, .time = 1700000000123456789};
 	const char *where;
 	char out[64];
 
