@@ -22,6 +22,7 @@ static void spoil_header(struct spoiler *s, struct input *in)
 	case 0: /* of a size that fits, with less or more behind it */
 		pages = 1 + take_byte(in) % 16;
 		h->capacity = pages * 4096;
+		h->ring_offset = (uint64_t)(s->ring - (unsigned char *)s->layout);
 		h->segment_size = h->ring_offset + h->capacity;
 		MUST(ftruncate(s->fd, (off_t)h->segment_size) == 0);
 		break;
