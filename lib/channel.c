@@ -325,18 +325,19 @@ void chan_detach(chan_t *ch)
 int chan_close(const chan_t *ch, unsigned how)
 {
 	struct layout_control *c = ch->control;
-
 	if (how > CHAN_DISCARD)
 		return -EINVAL;
 	if (atomic_load_explicit(&ch->orphan, memory_order_relaxed))
 		return -ENOTCONN;
 	if (!ch->segment.writable)
 		return -EACCES;
-	/* One store closes both sides.  seq_cst: pairs with the fence in
-	 * publish(), see ring_seal(); and with those of the condition
+	/* One store closes both sides.  seq_cst: pairs with the fence after a
+	 * publication, see ring_seal(), and with those of the condition
 	 * variables. */
 	atomic_fetch_or_explicit(&c->state,
 		LAYOUT_CLOSED | (how == CHAN_DISCARD ? LAYOUT_DISCARD : 0), memory_order_seq_cst);
+	channel_announced(ch);
+	ring_seal(&ch->ring);
 	cond_broadcast(&c->not_empty);
 	cond_broadcast(&c->not_full);
 	return 0;

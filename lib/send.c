@@ -106,6 +106,27 @@ hot int sender_look(struct chan *ch, uint64_t length, bool look, struct ring_cur
 	return likely(err == 0) ? ring_room(&ch->ring, at, length) : err;
 }
 
+/* Do the senders that wait for room need different amounts?  Then a wake-up may
+ * reach one who can't use it, and has to travel on.  A hint, like those of the
+ * condition variables: noted by who goes to wait, the lock held. */
+static bool uneven(const struct chan *ch)
+{
+	return atomic_load_explicit(&ch->control->senders.uneven, memory_order_relaxed);
+}
+
+static void note_need(struct chan *ch, uint64_t length)
+{
+	struct layout_senders *tx = &ch->control->senders;
+	uint32_t need = (uint32_t)ring_size(length);
+	uint32_t last = atomic_load_explicit(&tx->need, memory_order_relaxed);
+
+	if (last == need)
+		return;
+	if (last)
+		atomic_store_explicit(&tx->uneven, 1, memory_order_relaxed);
+	atomic_store_explicit(&tx->need, need, memory_order_relaxed);
+}
+
 /* sender_look() gave `err`: do as the policy says. */
 static int sender_wait(struct chan *ch, struct limit *limit, uint64_t length, bool in_place,
 	struct ring_cursor *at, int err)
@@ -113,6 +134,7 @@ static int sender_wait(struct chan *ch, struct limit *limit, uint64_t length, bo
 	struct awaited room = {
 		.cond = &ch->control->not_full, .spin = &ch->send_spin, .changed = space_or_end};
 	uint32_t policy = atomic_load_explicit(&ch->overflow, memory_order_relaxed);
+	bool pass_on;
 
 	for (;;) {
 		/* The lock is held, and err says why there is no room. */
@@ -128,10 +150,17 @@ static int sender_wait(struct chan *ch, struct limit *limit, uint64_t length, bo
 				return 0;
 			continue;
 		}
+		/* Woken by new room, too small for this message, perhaps not for
+		 * another sender's.  Once for each new room, so it ends. */
+		pass_on = err == -EAGAIN && limit->slept && uneven(ch) &&
+			  room.seen != ch->ring.tx.seen;
 		room.seen = ch->ring.tx.seen;
+		note_need(ch, length);
 		senders_leave(ch);
 		if (channel_checked(ch, err) != -EAGAIN || policy != CHAN_BLOCK)
 			break;
+		if (pass_on)
+			cond_pass_on(&ch->control->not_full);
 		err = wait_for(ch, &room, limit);
 		if (err == 0)
 			err = senders_enter(ch, limit);
@@ -143,7 +172,7 @@ static int sender_wait(struct chan *ch, struct limit *limit, uint64_t length, bo
 	}
 	/* Leaving empty-handed, perhaps with somebody's wake-up. */
 	if (limit->slept)
-		cond_signal(&ch->control->not_full);
+		cond_pass_on(&ch->control->not_full);
 	return err;
 }
 
@@ -165,18 +194,21 @@ hot int sender_find(struct chan *ch, struct limit *limit, uint64_t length, bool 
 	return err;
 }
 
-/* Leave after a success.  Who slept for room passes the wake-up on if another
- * message like its own would fit. */
+/* Leave after a success.  Who slept for room passes the wake-up on if there is
+ * room left for another: of its own length, or of any if lengths differ. */
 hot void sender_done(struct chan *ch, const struct limit *limit, uint64_t length)
 {
-	bool more = false;
 	struct ring_cursor at;
+	bool more = false;
 
-	if (unlikely(limit->slept))
-		more = ring_begin(&ch->ring, &at) == 0 && ring_room(&ch->ring, &at, length) == 0;
+	if (unlikely(limit->slept)) {
+		cond_rearm(&ch->control->not_full);
+		more = ring_begin(&ch->ring, &at) == 0 &&
+		       ring_room(&ch->ring, &at, uneven(ch) ? 0 : length) == 0;
+	}
 	senders_leave(ch);
 	if (more)
-		cond_signal(&ch->control->not_full);
+		cond_pass_on(&ch->control->not_full);
 }
 
 /*
@@ -186,9 +218,7 @@ hot void sender_done(struct chan *ch, const struct limit *limit, uint64_t length
  */
 hot int published(struct chan *ch, uint64_t pos)
 {
-	if (unlikely(atomic_load_explicit(&ch->control->state, memory_order_relaxed) &
-		     LAYOUT_CLOSED) &&
-		!ring_settle(&ch->ring, pos))
+	if (unlikely(channel_state(ch) & LAYOUT_CLOSED) && !ring_settle(&ch->ring, pos))
 		return -EPIPE;
 	cond_signal_fenced(&ch->control->not_empty);
 	return 0;
@@ -341,7 +371,7 @@ int chan_reserve(chan_t *ch, void **ret, size_t len, int64_t timeout)
 		return err;
 	ch->reserve_at = at;
 	ch->reserve_length = len;
-	ch->reserve_timeout = timeout;
+	ch->reserve_limit = limit;
 	*ret = ring_append(&ch->ring, &at, (uint32_t)len);
 	atomic_store_explicit(&ch->reserver, pthread_self(), memory_order_relaxed);
 	atomic_store_explicit(&ch->reserved, true, memory_order_relaxed);
@@ -371,7 +401,7 @@ int chan_commit(chan_t *ch, size_t len)
 		return err;
 	if (len > ch->reserve_length)
 		return -EINVAL;
-	limit = limit_of(ch->reserve_timeout);
+	limit = ch->reserve_limit;
 	at = old = ch->reserve_at;
 	atomic_store_explicit(&ch->reserved, false, memory_order_relaxed);
 	err = sendable(ch, false);
@@ -385,8 +415,13 @@ int chan_commit(chan_t *ch, size_t len)
 
 void chan_abort(chan_t *ch)
 {
+	bool slept;
+
 	if (reservation_check(ch) < 0)
 		return;
 	atomic_store_explicit(&ch->reserved, false, memory_order_relaxed);
+	slept = ch->reserve_limit.slept;
 	senders_leave(ch);
+	if (slept) /* for room that is left unused */
+		cond_pass_on(&ch->control->not_full);
 }

@@ -40,7 +40,11 @@ static int repair_senders(void *arg)
 static int repair_receivers(void *arg)
 {
 	struct chan *ch = ((struct call *)arg)->ch;
-	int err = channel_checked(ch, ring_repair_receivers(&ch->ring));
+	int err;
+
+	if (channel_state(ch) & LAYOUT_CLOSED)
+		channel_seal(ch);
+	err = channel_checked(ch, ring_repair_receivers(&ch->ring));
 
 	if (err == 0)
 		err = reclaim_leases(ch);
@@ -111,8 +115,11 @@ int senders_visit(struct chan *ch)
 int receivers_visit(struct chan *ch, struct limit *outer)
 {
 	struct limit limit = visit_limit(outer);
+	int err = visited(receivers_enter(ch, &limit));
 
-	return visited(receivers_enter(ch, &limit));
+	if (err == 0 && channel_state(ch) & LAYOUT_CLOSED)
+		channel_seal(ch);
+	return err;
 }
 
 int sides_keep(struct chan *ch)
