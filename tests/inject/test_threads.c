@@ -126,15 +126,16 @@ static void *look_on(void *arg)
 static void check_crowd(bool one)
 {
 	pthread_t sender[SENDERS], receiver[RECEIVERS], onlooker;
-	chan_t *ch[SENDERS + RECEIVERS];
+	chan_t *ch[SENDERS + RECEIVERS + 1]; /* the last for who looks on */
+	const int crowd = SENDERS + RECEIVERS + 1;
 
-	for (int i = 0; i < SENDERS + RECEIVERS; i++)
+	for (int i = 0; i < crowd; i++)
 		ch[i] = one && i ? ch[0] : open_it(CHAN_SEND | CHAN_RECV | CHAN_CREATE);
 	for (int i = 0; i < SENDERS; i++)
 		ck_assert_int_eq(pthread_create(&sender[i], NULL, send_many, ch[i]), 0);
 	for (int i = 0; i < RECEIVERS; i++)
 		ck_assert_int_eq(pthread_create(&receiver[i], NULL, receive_many, ch[SENDERS + i]), 0);
-	ck_assert_int_eq(pthread_create(&onlooker, NULL, look_on, ch[0]), 0);
+	ck_assert_int_eq(pthread_create(&onlooker, NULL, look_on, ch[crowd - 1]), 0);
 	for (int i = 0; i < SENDERS; i++)
 		pthread_join(sender[i], NULL);
 	ck_assert_int_eq(chan_close(ch[0], CHAN_DRAIN), 0);
@@ -144,7 +145,7 @@ static void check_crowd(bool one)
 	pthread_join(onlooker, NULL);
 	ck_assert_uint_eq(atomic_load(&received), atomic_load(&sent));
 	ck_assert_uint_eq(atomic_load(&sum_received), atomic_load(&sum_sent));
-	for (int i = 0; i < (one ? 1 : SENDERS + RECEIVERS); i++)
+	for (int i = 0; i < (one ? 1 : crowd); i++)
 		chan_detach(ch[i]);
 }
 
@@ -215,6 +216,8 @@ START_TEST(an_interrupted_wait_of_another_thread)
 END_TEST
 
 /* ---- threads that end with something in their hands ---- */
+
+#ifndef __SANITIZE_THREAD__ /* it knows no robust mutex whose owner ends */
 
 static void run(void *(*work)(void *), void *arg)
 {
@@ -325,6 +328,7 @@ START_TEST(a_thread_that_ends_with_an_exclusive_endpoint)
 	chan_detach(ch);
 }
 END_TEST
+#endif
 
 static void setup(void)
 {
@@ -349,10 +353,12 @@ int main(void)
 	tcase_add_test(tc, many_threads_with_one_each);
 	tcase_add_test(tc, threads_that_open_and_leave);
 	tcase_add_test(tc, an_interrupted_wait_of_another_thread);
+#ifndef __SANITIZE_THREAD__
 	tcase_add_test(tc, a_thread_that_ends_with_a_reservation);
 	tcase_add_test(tc, the_thread_after_one_that_ended_with_a_reservation);
 	tcase_add_test(tc, nobody_commits_the_reservation_of_a_thread_that_ended);
 	tcase_add_test(tc, a_thread_that_ends_with_an_exclusive_endpoint);
+#endif
 	suite_add_tcase(s, tc);
 	runner = srunner_create(s);
 	srunner_run_all(runner, CK_ENV);
