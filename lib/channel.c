@@ -219,6 +219,8 @@ static int open_once(struct chan *ch, const char *name)
 
 int chan_open(chan_t **ret, const char *name, unsigned flags, const struct chan_options *opt)
 {
+	uint32_t had = (flags & CHAN_SEND ? LAYOUT_HAD_SENDER : 0) |
+		       (flags & CHAN_RECV ? LAYOUT_HAD_RECEIVER : 0);
 	struct chan *ch;
 	int err = fork_prepare();
 
@@ -241,8 +243,10 @@ int chan_open(chan_t **ret, const char *name, unsigned flags, const struct chan_
 		err = open_once(ch, name);
 		if (err == -ENOENT && flags & CHAN_CREATE) {
 			err = chan_create(name, opt);
-			if (err == 0 || err == -EEXIST)
+			if (err == 0 || err == -EEXIST) {
+				err = -ENOENT; /* should it go again, each time */
 				continue;
+			}
 		} else if (err == -EUSERS || err == -ESTALE) {
 			/* Somebody may be about to remove it: the gate is closed,
 			 * or the name went. */
@@ -256,9 +260,8 @@ int chan_open(chan_t **ret, const char *name, unsigned flags, const struct chan_
 		free_handle(ch);
 		return err == -ESTALE ? -ENOENT : err;
 	}
-	if (ch->slot >= 0)
-		channel_mark(ch, (flags & CHAN_SEND ? LAYOUT_HAD_SENDER : 0) |
-					 (flags & CHAN_RECV ? LAYOUT_HAD_RECEIVER : 0));
+	if (had)
+		channel_mark(ch, had);
 	*ret = ch;
 	return 0;
 }

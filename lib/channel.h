@@ -20,6 +20,13 @@
 #include "ring.h"
 #include "segment.h"
 #include "shmchan.h"
+#include "thread.h"
+
+#include <string.h>
+
+/* What every message passes through is compiled into its caller: a quarter of the
+ * time of a small message was calls. */
+#define hot static inline __attribute__((always_inline))
 
 /* ---- time limits (wait.c) ---- */
 
@@ -37,6 +44,12 @@ static inline struct limit limit_of(int64_t timeout)
 }
 
 int64_t limit_deadline(struct limit *limit);
+
+hot void copy_bytes(void *to, const void *from, size_t n)
+{
+	if (n) /* an empty message may be at NULL */
+		memcpy(to, from, n);
+}
 
 /* How long to spin for a side, and how long to lag first, ns; both follow what
  * they gave lately (wait.c). */
@@ -56,13 +69,12 @@ struct chan {
 	_Atomic bool interrupted; /* chan_interrupt() */
 	_Atomic bool leases;	  /* false: no lease is this endpoint's */
 	struct spin send_spin, recv_spin;
-	pthread_t thread; /* an exclusive endpoint's */
-	bool light;	  /* exclusive, and its peers make its fences */
+	uint64_t thread; /* an exclusive endpoint's: see thread.h */
+	bool light;	 /* exclusive, and its peers make its fences */
 
 	/* The reservation; guarded by the senders' lock, but for the question
-	 * whether it is this thread's. */
-	_Atomic bool reserved;
-	_Atomic pthread_t reserver;
+	 * whose it is.  A thread that ended left the lock, and is nobody now. */
+	_Atomic uint64_t reserver; /* thread, 0 none */
 	struct ring_cursor reserve_at;
 	uint64_t reserve_length;
 	struct limit reserve_limit;
@@ -72,10 +84,6 @@ struct chan {
 
 	struct chan *next, **link; /* fork.c */
 };
-
-/* What every message passes through is compiled into its caller: a quarter of the
- * time of a small message was calls. */
-#define hot static inline __attribute__((always_inline))
 
 /* ---- states ---- */
 
@@ -159,7 +167,13 @@ hot int exclusive_check(const struct chan *ch)
 {
 	if (unlikely(atomic_load_explicit(&ch->orphan, memory_order_relaxed)))
 		return -ENOTCONN;
-	return likely(pthread_equal(ch->thread, pthread_self())) ? 0 : -EPERM;
+	return likely(ch->thread == thread_self()) ? 0 : -EPERM;
+}
+
+/* Has this thread a reservation open, and so the senders' lock? */
+hot bool reserving(const struct chan *ch)
+{
+	return atomic_load_explicit(&ch->reserver, memory_order_relaxed) == thread_self();
 }
 
 /* Take a side's lock: 0, or -ENOTCONN, -EAGAIN, -ETIMEDOUT, -EINTR, -EPERM,

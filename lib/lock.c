@@ -57,10 +57,26 @@ static int outcome(struct layout_lock *lock, const struct lock_policy *policy, i
 	}
 }
 
+static int lock_until(struct layout_lock *lock, int64_t end)
+{
+#ifdef __GLIBC__
+	struct timespec at = {.tv_sec = end / 1000000000, .tv_nsec = end % 1000000000};
+
+	return pthread_mutex_clocklock(&lock->mutex, CLOCK_MONOTONIC, &at);
+#else
+	/* No clocklock, and timedlock's clock can be set back. */
+	struct timespec pause = {.tv_nsec = 1000000};
+	int err;
+
+	while ((err = lock_try(lock)) == EBUSY && lock_clock() < end)
+		nanosleep(&pause, NULL);
+	return err == EBUSY ? ETIMEDOUT : err;
+#endif
+}
+
 static int wait_for_lock(struct layout_lock *lock, const struct lock_policy *policy)
 {
 	int64_t deadline = policy->deadline(policy->arg);
-	struct timespec at;
 	int err;
 
 	if (deadline == DEADLINE_NOW)
@@ -72,9 +88,7 @@ static int wait_for_lock(struct layout_lock *lock, const struct lock_policy *pol
 			return -EINTR;
 		if (end > deadline)
 			end = deadline;
-		at.tv_sec = end / 1000000000;
-		at.tv_nsec = end % 1000000000;
-		err = pthread_mutex_clocklock(&lock->mutex, CLOCK_MONOTONIC, &at);
+		err = lock_until(lock, end);
 		if (err != ETIMEDOUT)
 			return outcome(lock, policy, err);
 		if (now >= deadline)

@@ -4,7 +4,6 @@
 #include "channel.h"
 
 #include <limits.h>
-#include <string.h>
 
 /* What a sleeping receiver looks at: a message published or given back, a channel
  * closed. */
@@ -96,7 +95,7 @@ ssize_t chan_recv(chan_t *ch, void *buf, size_t size, int64_t timeout)
 			receiver_done(ch, &limit, false);
 			return -EMSGSIZE;
 		}
-		memcpy(buf, ring_payload(it.record), it.length);
+		copy_bytes(buf, ring_payload(it.record), it.length);
 		got = ring_consume(&ch->ring, it.pos, it.end);
 		receiver_done(ch, &limit, true);
 	} while (unlikely(!got));
@@ -127,7 +126,7 @@ int chan_recv_batch(chan_t *ch, struct iovec *buf, unsigned n, int64_t timeout)
 		do {
 			if (it.length > buf[got].iov_len)
 				break;
-			memcpy(buf[got].iov_base, ring_payload(it.record), it.length);
+			copy_bytes(buf[got].iov_base, ring_payload(it.record), it.length);
 			buf[got++].iov_len = it.length;
 			end = it.end;
 		} while (got < n && ring_next(&ch->ring, end, &it) == 0);

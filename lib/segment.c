@@ -347,7 +347,10 @@ int segment_open(struct segment *ret, const char *name, bool write)
 		return err;
 	s.fd = shm_open(object(&path), write ? O_RDWR : O_RDONLY, 0);
 	if (s.fd < 0)
-		return errno == ELOOP || errno == EISDIR || errno == ENXIO ? -EPERM : -errno;
+		/* Something else has the name.  glibc says EINVAL for a directory. */
+		return errno == ELOOP || errno == EISDIR || errno == EINVAL || errno == ENXIO
+			       ? -EPERM
+			       : -errno;
 	if (fstat(s.fd, &st) < 0)
 		err = -errno;
 	else if (st.st_uid != path.owner || !S_ISREG(st.st_mode))

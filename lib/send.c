@@ -4,7 +4,6 @@
 #include "channel.h"
 
 #include <limits.h>
-#include <string.h>
 #include <time.h>
 
 /* How often a busy sender of a CHAN_NEED_RECEIVERS channel looks for them. */
@@ -16,17 +15,10 @@ hot int sender_check(const struct chan *ch, int64_t timeout)
 {
 	if (unlikely(!(ch->roles & CHAN_SEND)))
 		return -EBADF;
-	if (unlikely(atomic_load_explicit(&ch->reserved, memory_order_relaxed)) &&
-		pthread_equal(
-			atomic_load_explicit(&ch->reserver, memory_order_relaxed), pthread_self()))
-		return -EDEADLK;
+	if (unlikely(reserving(ch)))
+		return atomic_load_explicit(&ch->orphan, memory_order_relaxed) ? -ENOTCONN
+									       : -EDEADLK;
 	return unlikely(timeout < CHAN_WAIT) ? -EINVAL : 0;
-}
-
-hot void copy(void *to, const void *from, size_t n)
-{
-	if (n) /* an empty message may be NULL */
-		memcpy(to, from, n);
 }
 
 /* ---- may a message be sent at all? ---- */
@@ -301,7 +293,7 @@ int chan_send(chan_t *ch, const void *msg, size_t len, int64_t timeout)
 		return err;
 	}
 	old = at;
-	copy(ring_append(&ch->ring, &at, (uint32_t)len), msg, len);
+	copy_bytes(ring_append(&ch->ring, &at, (uint32_t)len), msg, len);
 	return commit(ch, &old, &at, &limit, len);
 }
 
@@ -346,7 +338,7 @@ int chan_send_batch(chan_t *ch, const struct iovec *msg, unsigned n, int64_t tim
 	do {
 		void *to = ring_append(&ch->ring, &at, (uint32_t)msg[sent].iov_len);
 
-		copy(to, msg[sent].iov_base, msg[sent].iov_len);
+		copy_bytes(to, msg[sent].iov_base, msg[sent].iov_len);
 		sent++;
 	} while (sent < n && msg[sent].iov_len <= ch->ring.max_message &&
 		 ring_room(&ch->ring, &at, msg[sent].iov_len) == 0);
@@ -373,8 +365,7 @@ int chan_reserve(chan_t *ch, void **ret, size_t len, int64_t timeout)
 	ch->reserve_length = len;
 	ch->reserve_limit = limit;
 	*ret = ring_append(&ch->ring, &at, (uint32_t)len);
-	atomic_store_explicit(&ch->reserver, pthread_self(), memory_order_relaxed);
-	atomic_store_explicit(&ch->reserved, true, memory_order_relaxed);
+	atomic_store_explicit(&ch->reserver, thread_self(), memory_order_relaxed);
 	return 0;
 }
 
@@ -383,12 +374,9 @@ static int reservation_check(const struct chan *ch)
 {
 	if (atomic_load_explicit(&ch->orphan, memory_order_relaxed))
 		return -ENOTCONN;
-	if (!atomic_load_explicit(&ch->reserved, memory_order_relaxed))
-		return -EINVAL;
-	return pthread_equal(
-		       atomic_load_explicit(&ch->reserver, memory_order_relaxed), pthread_self())
-		       ? 0
-		       : -EPERM;
+	if (reserving(ch))
+		return 0;
+	return atomic_load_explicit(&ch->reserver, memory_order_relaxed) ? -EPERM : -EINVAL;
 }
 
 int chan_commit(chan_t *ch, size_t len)
@@ -403,7 +391,7 @@ int chan_commit(chan_t *ch, size_t len)
 		return -EINVAL;
 	limit = ch->reserve_limit;
 	at = old = ch->reserve_at;
-	atomic_store_explicit(&ch->reserved, false, memory_order_relaxed);
+	atomic_store_explicit(&ch->reserver, 0, memory_order_relaxed);
 	err = sendable(ch, false);
 	if (err < 0) {
 		sender_done(ch, &limit, len);
@@ -419,7 +407,7 @@ void chan_abort(chan_t *ch)
 
 	if (reservation_check(ch) < 0)
 		return;
-	atomic_store_explicit(&ch->reserved, false, memory_order_relaxed);
+	atomic_store_explicit(&ch->reserver, 0, memory_order_relaxed);
 	slept = ch->reserve_limit.slept;
 	senders_leave(ch);
 	if (slept) /* for room that is left unused */

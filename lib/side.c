@@ -109,6 +109,8 @@ int senders_visit(struct chan *ch)
 {
 	struct limit limit = visit_limit(NULL);
 
+	if (reserving(ch) && !atomic_load_explicit(&ch->orphan, memory_order_relaxed))
+		return -EDEADLK;
 	return visited(senders_enter(ch, &limit));
 }
 
@@ -127,7 +129,7 @@ int sides_keep(struct chan *ch)
 	struct limit limit = visit_limit(NULL);
 	int err = 0;
 
-	ch->thread = pthread_self();
+	ch->thread = thread_self();
 	if (exclusive(ch, CHAN_SEND))
 		err = side_enter(ch, &ch->control->senders.lock, senders_enter_slow, &limit);
 	if (err < 0 || !exclusive(ch, CHAN_RECV))
