@@ -8,6 +8,20 @@
 #include <errno.h>
 #include <time.h>
 
+/* musl has no pthread_mutex_clocklock(), and ThreadSanitizer doesn't know it. */
+#if defined(__has_feature)
+#define TSAN __has_feature(thread_sanitizer)
+#elif defined(__SANITIZE_THREAD__)
+#define TSAN 1
+#else
+#define TSAN 0
+#endif
+#if defined(__GLIBC__) && !TSAN
+#define HAVE_CLOCKLOCK 1
+#else
+#define HAVE_CLOCKLOCK 0
+#endif
+
 #define SLICE INT64_C(50000000)
 #define SPINS 100
 
@@ -59,12 +73,12 @@ static int outcome(struct layout_lock *lock, const struct lock_policy *policy, i
 
 static int lock_until(struct layout_lock *lock, int64_t end)
 {
-#ifdef __GLIBC__
+#if HAVE_CLOCKLOCK
 	struct timespec at = {.tv_sec = end / 1000000000, .tv_nsec = end % 1000000000};
 
 	return pthread_mutex_clocklock(&lock->mutex, CLOCK_MONOTONIC, &at);
 #else
-	/* No clocklock, and timedlock's clock can be set back. */
+	/* No timedlock: its clock can be set back. */
 	struct timespec pause = {.tv_nsec = 1000000};
 	int err;
 
