@@ -27,6 +27,12 @@ int64_t now(void)
 	return (int64_t)t.tv_sec * SECOND + t.tv_nsec;
 }
 
+void doing(const char *what)
+{
+	result->doing = what;
+	result->progress++;
+}
+
 /* In a child of the job too: the job notices. */
 void fail(const char *format, ...)
 {
@@ -55,6 +61,7 @@ void token_take(void)
 	unsigned char cpu;
 	ssize_t n;
 
+	doing(NULL); /* its turn will come */
 	do
 		n = read(tokens[0], &cpu, 1);
 	while (n < 0 && errno == EINTR);
@@ -62,6 +69,7 @@ void token_take(void)
 		fail("the token pipe");
 	atomic_store(&result->token, cpu + 1);
 	stay_on(cpu);
+	doing("starting");
 }
 
 void token_return(int token)
@@ -340,9 +348,30 @@ static void chained(bool every, unsigned point)
 	result->changes = before.changes;
 }
 
+/* Hold each lock that is free while the victim dies: a lock that it gave back, but
+ * whose waiters it did not yet wake, passes by these, and is free again. */
+static void barge_in(chan_t *ch, bool held[2])
+{
+	struct limit limit = {.timeout = 0};
+
+	if (!ch)
+		return;
+	held[0] = senders_enter(ch, &limit) == 0;
+	held[1] = receivers_enter(ch, &limit) == 0;
+}
+
+static void barge_out(chan_t *ch, const bool held[2])
+{
+	if (held[1])
+		receivers_leave(ch);
+	if (held[0])
+		senders_leave(ch);
+}
+
 static void busy(enum flow flow, bool every, unsigned point)
 {
 	chan_t *barger = NULL;
+	bool held[2] = {false, false};
 	struct trace t;
 	int64_t since;
 
@@ -363,21 +392,21 @@ static void busy(enum flow flow, bool every, unsigned point)
 		go(sleepers(), 1);
 	else
 		go_all();
-	if (barger && peers() & CHAN_SEND)
-		note_send(barger, BARGER, 1, USUAL, 0);
-	if (barger && peers() & CHAN_RECV)
-		note_recv(barger, 0);
+	barge_in(barger, held);
 	result->points = t.points;
 	result->changes = t.changes;
 	result->calls = t.calls;
 	result->complete = t.complete;
 	completed(&t, false);
 	since = kill_it(&t);
+	barge_out(barger, held);
 	rest();
 	contenders_go_on(scenario, since);
 	token_take();
 	chan_detach(barger);
 	take_stock(scenario);
+	if (flow == ASLEEP)
+		still_wakes(scenario);
 	all_is_back(scenario);
 }
 

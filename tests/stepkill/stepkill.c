@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Usage: stepkill --quick|--full [NAME...]
+ * Usage: stepkill --quick|--full [NAME[/FLOW]...]
  *
- * Every scenario (or those whose names begin with a NAME), a job for each kill
+ * Every scenario (or those whose names begin with a NAME, in that flow), a job for each kill
  * point, several at once, and the judgement of all together: a channel that was
  * changed in `states` steps goes through at most so many states from the first
  * kill point to the last, one after the other, and never back.
@@ -32,7 +32,8 @@
 
 #define JOBS 48 /* most of them sleep */
 #define COUNT UINT_MAX
-#define SHOWN 5 /* failures of one run that are printed */
+#define ENOUGH 5 /* failures of a run: it ends */
+#define HANGS (15 * SECOND)
 
 /* One scenario in one flow. */
 struct run {
@@ -78,7 +79,8 @@ static struct job {
 	pid_t pid;
 	struct run *run;
 	unsigned point;
-	int64_t deadline;
+	unsigned progress;
+	int64_t since; /* it made that much */
 	bool overdue;
 } jobs[JOBS];
 static struct result *results; /* [JOBS] */
@@ -96,8 +98,7 @@ static void start(unsigned i, struct run *r, unsigned point)
 
 	memset(&results[i], 0, sizeof(results[i]));
 	fflush(stdout);
-	*j = (struct job){.run = r, .point = point,
-		.deadline = now() + (r->flow == CHAINED && point != COUNT ? 900 : 60) * SECOND};
+	*j = (struct job){.run = r, .point = point, .since = now()};
 	j->pid = fork();
 	if (j->pid < 0)
 		broken("fork");
@@ -114,7 +115,7 @@ static void start(unsigned i, struct run *r, unsigned point)
 
 static void complain(struct run *r, unsigned point, const char *why)
 {
-	if (r->failures++ < SHOWN)
+	if (r->failures++ < ENOUGH)
 		printf("FAIL %s, %s, kill point %d of %u: %s\n", r->s->name, flow_names[r->flow],
 			(int)point, r->points, why);
 }
@@ -152,30 +153,45 @@ static void ended(unsigned i)
 	j->pid = 0;
 }
 
-/* Reap those that ended, kill those that hang; the number under way. */
+static bool reap(unsigned i)
+{
+	struct result *got = &results[i];
+	int status;
+
+	if (waitpid(jobs[i].pid, &status, WNOHANG) != jobs[i].pid)
+		return false;
+	if (status && !got->failed) {
+		snprintf(got->why, sizeof(got->why), "ended with status %#x", (unsigned)status);
+		got->failed = true;
+	}
+	ended(i);
+	return true;
+}
+
+static void kill_if_it_hangs(unsigned i)
+{
+	struct job *j = &jobs[i];
+	unsigned progress = results[i].progress;
+
+	if (progress != j->progress || !results[i].doing) {
+		j->progress = progress;
+		j->since = now();
+	} else if (now() - j->since > HANGS) {
+		j->overdue = true;
+		kill(j->pid, SIGKILL);
+	}
+}
+
+/* The number under way. */
 static unsigned look_after(void)
 {
 	unsigned n = 0;
-	int status;
 
-	for (unsigned i = 0; i < JOBS; i++) {
-		if (!jobs[i].pid)
-			continue;
-		if (waitpid(jobs[i].pid, &status, WNOHANG) == jobs[i].pid) {
-			if (!jobs[i].overdue && !results[i].failed &&
-				!(WIFEXITED(status) && WEXITSTATUS(status) == 0))
-				snprintf(results[i].why, sizeof(results[i].why), "status %#x",
-					(unsigned)status),
-					results[i].failed = true;
-			ended(i);
-			continue;
+	for (unsigned i = 0; i < JOBS; i++)
+		if (jobs[i].pid && !reap(i)) {
+			kill_if_it_hangs(i);
+			n++;
 		}
-		n++;
-		if (now() > jobs[i].deadline) {
-			jobs[i].overdue = true;
-			kill(jobs[i].pid, SIGKILL);
-		}
-	}
 	return n;
 }
 
@@ -285,11 +301,15 @@ static unsigned print_table(void)
 
 /* ---- what to run ---- */
 
-static bool wanted(const struct scenario *s, char **names, int n)
+static bool wanted(const struct scenario *s, enum flow flow, char **names, int n)
 {
-	for (int i = 0; i < n; i++)
-		if (!strncmp(s->name, names[i], strlen(names[i])))
+	for (int i = 0; i < n; i++) {
+		size_t length = strcspn(names[i], "/");
+
+		if (!strncmp(s->name, names[i], length) &&
+			(!names[i][length] || !strcmp(flow_names[flow], names[i] + length + 1)))
 			return true;
+	}
 	return n == 0;
 }
 
@@ -309,7 +329,7 @@ static void choose(char **names, int n)
 		for (unsigned i = 0; i < n_scenarios; i++) {
 			const struct scenario *s = &scenarios[i];
 
-			if (!applies(s, flow) || !wanted(s, names, n))
+			if (!applies(s, flow) || !wanted(s, flow, names, n))
 				continue;
 			runs[n_runs++] = (struct run){.s = s, .flow = flow,
 				.every = s->every && (flow == ALONE || (full && flow != CHAINED))};
@@ -332,7 +352,7 @@ static void run_all(void)
 		start_when_free(&runs[i], COUNT);
 	finish();
 	for (unsigned i = 0; i < n_runs; i++)
-		for (unsigned point = 0; runs[i].outcome && point <= runs[i].points;
+		for (unsigned point = 0; runs[i].outcome && runs[i].failures < ENOUGH && point <= runs[i].points;
 			point += stride(&runs[i]))
 			start_when_free(&runs[i], point);
 	finish();
@@ -351,13 +371,33 @@ static void make_tokens(void)
 			token_return(i + 1);
 }
 
+/* Variants of the build that would fail for known reasons, or take hours. */
+static void leave_if_pointless(void)
+{
+	const char *why = NULL;
+
+#if !defined(__x86_64__) || !defined(__GLIBC__)
+	why = "needs x86-64 and glibc";
+#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+	why = "not through a sanitizer's code";
+#endif
+	if (CONDVAR_KIND == LAYOUT_CONDVAR_PTHREAD)
+		why = "pthread_cond_t does not survive this: see controls.sh";
+	if (!why)
+		return;
+	printf("%s\n", why);
+	exit(77);
+}
+
 int main(int argc, char **argv)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (argc < 2 || (strcmp(argv[1], "--quick") && strcmp(argv[1], "--full"))) {
-		fprintf(stderr, "usage: stepkill --quick|--full [NAME...]\n");
+		fprintf(stderr, "usage: stepkill --quick|--full [NAME[/FLOW]...]\n");
 		return 2;
 	}
+	if (!getenv("STEPKILL_CONTROL"))
+		leave_if_pointless();
 	full = !strcmp(argv[1], "--full");
 	own = getpid();
 	choose(argv + 2, argc - 2);

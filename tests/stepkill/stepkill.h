@@ -38,8 +38,14 @@
 /* ---- the board: memory that a job shares with its children ---- */
 
 /* Who sent a message. */
-enum who { PREPARER, VICTIM, CONTENDER, /* and the next ones */ BARGER = CONTENDER + 4,
-	NEWCOMER, ROUSER, WHOS };
+enum who {
+	PREPARER,
+	VICTIM,
+	CONTENDER, /* and the next ones */
+	NEWCOMER = CONTENDER + 4,
+	ROUSER,
+	WHOS
+};
 #define NUMBERS 32 /* messages of each, 1... */
 
 /* What is known of a message's sending. */
@@ -82,6 +88,7 @@ struct calls {
 struct result {
 	_Atomic int token;	/* held: CPU + 1 */
 	const char *_Atomic doing;
+	_Atomic unsigned progress; /* counts what it did */
 	bool complete;		/* the operation ended before the kill point */
 	bool failed;
 	unsigned points;	/* kill points that were passed or used */
@@ -213,6 +220,9 @@ void snapshot(char *ret, int64_t since);
 /* Take what is in the channel, and check each message's fate. */
 void take_stock(const struct scenario *s);
 
+/* Who waits now is woken, again and again. */
+void still_wakes(const struct scenario *s);
+
 /* Locks, endpoints, space and name are all back. */
 void all_is_back(const struct scenario *s);
 
@@ -224,7 +234,7 @@ extern char channel[64]; /* its name */
 
 int64_t now(void);
 noreturn void fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
-#define doing(what) (result->doing = (what))
+void doing(const char *what); /* NULL: waiting for its turn */
 void note_recovery(int64_t since);
 
 /* The tokens, one for each CPU: a job works only with one, and on that CPU. */

@@ -250,7 +250,7 @@ static void with_help(const struct scenario *s)
 	ch = survivor_open(CHAN_SEND | CHAN_RECV);
 	result->survivors++;
 	while (unfinished(CHAN_RECV) || unfinished(CHAN_SEND)) {
-		if (unfinished(CHAN_RECV) && !can_go_on(s, CHAN_RECV) && sent + 1 < NUMBERS)
+		if (unfinished(CHAN_RECV) && !can_go_on(s, CHAN_RECV) && sent < NUMBERS / 2)
 			sent += note_send(ch, NEWCOMER, sent + 1, USUAL, 0) == 0;
 		if (unfinished(CHAN_SEND) && !can_go_on(s, CHAN_SEND))
 			note_recv(ch, 0);
@@ -413,6 +413,40 @@ void take_stock(const struct scenario *s)
 	check_accounts(s);
 	if (ring_valid(&ch->ring) < 0)
 		fail("the ring is not valid in the end");
+	chan_detach(ch);
+}
+
+/* ---- waking ---- */
+
+/* What a dead sleeper leaves in a condition variable may show only later. */
+void still_wakes(const struct scenario *s)
+{
+	int64_t start;
+	chan_t *ch;
+
+	if (s->ends || s->closed)
+		return;
+	doing("newcomers sleep and are woken");
+	ch = survivor_open(CHAN_SEND);
+	for (unsigned i = 0; i < 6; i += 2) {
+		memset(board->contender, 0, sizeof(board->contender));
+		contenders_make(CHAN_RECV);
+		contenders_go(CHAN_RECV, 2);
+		contenders_settle();
+		start = now();
+		for (unsigned j = 0; j < 2; j++)
+			if (note_send(ch, NEWCOMER, NUMBERS - 1 - i - j, USUAL, BOUND) < 0)
+				fail("a newcomer's send");
+		while (unfinished(CHAN_RECV)) {
+			if (now() - start > BOUND)
+				no_word_of(CHAN_RECV);
+			breathe();
+		}
+		result->survivors += 2;
+		for (unsigned j = 0; j < 4; j++)
+			if (board->contender[j].role)
+				waitpid(board->contender[j].pid, NULL, 0);
+	}
 	chan_detach(ch);
 }
 
