@@ -20,7 +20,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static const int errors[] = { ENOMEM, ENOSPC, EMFILE, ENFILE, EINTR, EACCES, EDQUOT };
+static const int errors[] = {ENOMEM, ENOSPC, EMFILE, ENFILE, EINTR, EACCES, EDQUOT};
 enum { ERRORS = sizeof(errors) / sizeof(errors[0]) };
 
 static char name[64], prefix[128];
@@ -53,14 +53,23 @@ static int mappings(void)
 	return n;
 }
 
-static int descriptors(void) { return entries("/proc/self/fd", ""); }
-static int names(void) { return entries("/dev/shm", prefix); }
+static int descriptors(void)
+{
+	return entries("/proc/self/fd", "");
+}
+static int names(void)
+{
+	return entries("/dev/shm", prefix);
+}
 
 /* ---- the calls ---- */
 
-static const struct chan_options small = { .size = sizeof(small), .capacity = 4096, .endpoints = 8 };
+static const struct chan_options small = {.size = sizeof(small), .capacity = 4096, .endpoints = 8};
 
-static int do_create(void) { return chan_create(name, &small); }
+static int do_create(void)
+{
+	return chan_create(name, &small);
+}
 
 static int open_with(unsigned flags)
 {
@@ -72,12 +81,30 @@ static int open_with(unsigned flags)
 	return err;
 }
 
-static int do_open(void) { return open_with(CHAN_SEND | CHAN_RECV); }
-static int do_open_exclusive(void) { return open_with(CHAN_SEND | CHAN_RECV | CHAN_EXCLUSIVE); }
-static int do_observe(void) { return open_with(0); }
-static int do_open_create(void) { return open_with(CHAN_SEND | CHAN_CREATE); }
-static int do_collect(void) { return chan_collect(name); }
-static int do_remove(void) { return chan_remove(name); }
+static int do_open(void)
+{
+	return open_with(CHAN_SEND | CHAN_RECV);
+}
+static int do_open_exclusive(void)
+{
+	return open_with(CHAN_SEND | CHAN_RECV | CHAN_EXCLUSIVE);
+}
+static int do_observe(void)
+{
+	return open_with(0);
+}
+static int do_open_create(void)
+{
+	return open_with(CHAN_SEND | CHAN_CREATE);
+}
+static int do_collect(void)
+{
+	return chan_collect(name);
+}
+static int do_remove(void)
+{
+	return chan_remove(name);
+}
 
 static int count_it(const char *channel, void *arg)
 {
@@ -86,11 +113,14 @@ static int count_it(const char *channel, void *arg)
 	return 0;
 }
 
-static int do_list(void) { return chan_list(count_it, NULL); }
+static int do_list(void)
+{
+	return chan_list(count_it, NULL);
+}
 
 static int do_look(void)
 {
-	struct chan_stat st = { .size = sizeof(st) };
+	struct chan_stat st = {.size = sizeof(st)};
 	struct chan_endpoint e[2];
 	chan_t *ch;
 	int err = chan_open(&ch, name, CHAN_RECV, NULL);
@@ -118,8 +148,8 @@ static bool documented(int err, int cause)
 	case -EACCES:
 	case -EINTR:
 		return err == -cause; /* none of these is made up */
-	case -EOPNOTSUPP: /* no /proc, as far as can be seen */
-	case -EBUSY:      /* somebody else's lock, as far as can be seen */
+	case -EOPNOTSUPP:	      /* no /proc, as far as can be seen */
+	case -EBUSY:		      /* somebody else's lock, as far as can be seen */
 	case -EUSERS:
 	case -EBADMSG:
 		return true;
@@ -131,8 +161,8 @@ static bool documented(int err, int cause)
 struct trial {
 	const char *what;
 	int (*call)(void);
-	bool exists;  /* the channel is there before */
-	int left;     /* names that are there after success */
+	bool exists; /* the channel is there before */
+	int left;    /* names that are there after success */
 };
 
 /* Fail the k-th system call; returns whether there was one. */
@@ -148,15 +178,17 @@ static bool fail_one(const struct trial *t, unsigned k, int error)
 	faults_arm(k, error);
 	r = t->call();
 	nr = faults_disarm();
-	ck_assert_msg(r >= 0 || documented(r, error), "%s: system call %d (the %u.) failed with %s: %s",
-		      t->what, nr, k, strerror(error), strerror(-r));
-	ck_assert_msg(descriptors() == fds, "%s: system call %d (the %u.), %s: a descriptor stays", t->what,
-		      nr, k, strerror(error));
-	ck_assert_msg(mappings() == maps, "%s: system call %d (the %u.), %s: a mapping stays", t->what, nr,
-		      k, strerror(error));
+	ck_assert_msg(r >= 0 || documented(r, error),
+		"%s: system call %d (the %u.) failed with %s: %s", t->what, nr, k, strerror(error),
+		strerror(-r));
+	ck_assert_msg(descriptors() == fds, "%s: system call %d (the %u.), %s: a descriptor stays",
+		t->what, nr, k, strerror(error));
+	ck_assert_msg(mappings() == maps, "%s: system call %d (the %u.), %s: a mapping stays",
+		t->what, nr, k, strerror(error));
 	/* It is there as a whole or not at all, and the next one succeeds. */
 	if (r < 0 && !t->exists && names() && strcmp(t->what, "open, creating"))
-		ck_abort_msg("%s: system call %d (the %u.), %s: a name stays", t->what, nr, k, strerror(error));
+		ck_abort_msg("%s: system call %d (the %u.), %s: a name stays", t->what, nr, k,
+			strerror(error));
 	if (r < 0) {
 		r = t->call();
 		ck_assert_msg(r >= 0, "%s: not even afterwards: %s", t->what, strerror(-r));
@@ -190,15 +222,15 @@ static void check_trial(const struct trial *t)
 }
 
 static const struct trial trials[] = {
-	{ "create", do_create, false, 1 },
-	{ "open", do_open, true, 1 },
-	{ "open, exclusive", do_open_exclusive, true, 1 },
-	{ "open, creating", do_open_create, false, 1 },
-	{ "observe", do_observe, true, 1 },
-	{ "stat and endpoints", do_look, true, 1 },
-	{ "collect", do_collect, true, 1 },
-	{ "list", do_list, true, 1 },
-	{ "remove", do_remove, true, 0 },
+	{"create", do_create, false, 1},
+	{"open", do_open, true, 1},
+	{"open, exclusive", do_open_exclusive, true, 1},
+	{"open, creating", do_open_create, false, 1},
+	{"observe", do_observe, true, 1},
+	{"stat and endpoints", do_look, true, 1},
+	{"collect", do_collect, true, 1},
+	{"list", do_list, true, 1},
+	{"remove", do_remove, true, 0},
 };
 
 START_TEST(each_system_call_fails_once)
@@ -220,8 +252,8 @@ static void teardown(void)
 
 int main(void)
 {
-	Suite *s = suite_create("faults");
-	TCase *tc = tcase_create("faults");
+	Suite *s;
+	TCase *tc;
 	SRunner *runner;
 	int failed;
 
@@ -229,6 +261,8 @@ int main(void)
 	printf("the sanitizer's own system calls would fail\n");
 	return 77;
 #endif
+	s = suite_create("faults");
+	tc = tcase_create("faults");
 	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_loop_test(tc, each_system_call_fails_once, 0, sizeof(trials) / sizeof(trials[0]));

@@ -48,8 +48,8 @@ static int open_it(unsigned flags)
 
 #define WORD(member, change, error)                                                                \
 	{                                                                                          \
-		#member, offsetof(struct layout_header, member), sizeof(((struct layout_header *)0)->member), \
-			change, error                                                              \
+#member, offsetof(struct layout_header, member),                                   \
+			sizeof(((struct layout_header *)0)->member), change, error                 \
 	}
 
 static const struct word {
@@ -62,7 +62,7 @@ static const struct word {
 	WORD(magic, UINT64_C(1) << 63, -EBADMSG),
 	WORD(format, 1, -EPROTONOSUPPORT),
 	WORD(format, 1u << 31, -EPROTONOSUPPORT),
-	WORD(abi, 40 ^ 24, -EPROTOTYPE),     /* a mutex of 32-bit programs */
+	WORD(abi, 40 ^ 24, -EPROTOTYPE),      /* a mutex of 32-bit programs */
 	WORD(abi, (4 ^ 8) << 8, -EPROTOTYPE), /* a pointer of theirs */
 	WORD(abi, (4 ^ 8) << 12, -EPROTOTYPE),
 	WORD(abi, 1u << 31, -EPROTOTYPE),
@@ -95,7 +95,8 @@ static void flip(struct layout_header *h, const struct word *w)
 
 START_TEST(each_word_of_the_header)
 {
-	static const unsigned flags[] = { CHAN_SEND, CHAN_RECV | CHAN_EXCLUSIVE, 0, CHAN_RECV | CHAN_CREATE };
+	static const unsigned flags[] = {
+		CHAN_SEND, CHAN_RECV | CHAN_EXCLUSIVE, 0, CHAN_RECV | CHAN_CREATE};
 	const struct word *w = &words[_i];
 	struct layout_header *h = header();
 
@@ -126,10 +127,12 @@ START_TEST(another_pid_namespace)
 			_exit(1);
 		inner = fork();
 		if (inner == 0)
-			_exit(open_it(CHAN_SEND) == exdev && open_it(CHAN_RECV) == exdev && open_it(0) == exdev ?
-				      0 :
-				      2);
-		_exit(waitpid(inner, &status, 0) == inner && WIFEXITED(status) ? WEXITSTATUS(status) : 3);
+			_exit(open_it(CHAN_SEND) == exdev && open_it(CHAN_RECV) == exdev &&
+						open_it(0) == exdev
+					? 0
+					: 2);
+		_exit(waitpid(inner, &status, 0) == inner && WIFEXITED(status) ? WEXITSTATUS(status)
+									       : 3);
 	}
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
 	ck_assert(WIFEXITED(status));

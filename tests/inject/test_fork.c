@@ -36,7 +36,7 @@ static chan_t *open_it(unsigned flags)
 
 static struct chan_stat stat_of(chan_t *ch)
 {
-	struct chan_stat st = { .size = sizeof(st) };
+	struct chan_stat st = {.size = sizeof(st)};
 
 	ck_assert_int_eq(chan_stat(ch, &st), 0);
 	return st;
@@ -52,7 +52,8 @@ static void in_child(bool (*work)(chan_t *), chan_t *ch)
 	if (pid == 0)
 		_exit(work(ch) ? 0 : 1);
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-	ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "in the child: status %x", status);
+	ck_assert_msg(
+		WIFEXITED(status) && WEXITSTATUS(status) == 0, "in the child: status %x", status);
 }
 
 #define EXPECT(call, result)                                                                       \
@@ -66,11 +67,11 @@ static void in_child(bool (*work)(chan_t *), chan_t *ch)
 
 static bool every_call_is_refused(chan_t *ch)
 {
-	struct chan_stat st = { .size = sizeof(st) };
+	struct chan_stat st = {.size = sizeof(st)};
 	struct chan_endpoint e[2];
-	struct chan_lease lease[1] = { { .len = 0 } };
-	struct chan_cursor at = { 0 };
-	struct iovec iov = { buf, sizeof(buf) };
+	struct chan_lease lease[1] = {{.len = 0}};
+	struct chan_cursor at = {0};
+	struct iovec iov = {buf, sizeof(buf)};
 	void *place;
 
 	EXPECT(chan_send(ch, "x", 1, CHAN_WAIT), -ENOTCONN);
@@ -177,7 +178,7 @@ END_TEST
 
 static void wait_until_gone(chan_t *watch)
 {
-	struct timespec ms = { .tv_nsec = 1000000 };
+	struct timespec ms = {.tv_nsec = 1000000};
 
 	for (int i = 0; stat_of(watch).senders; i++) {
 		ck_assert_int_lt(i, PATIENCE * 1000);
@@ -229,7 +230,7 @@ static pid_t forks(void)
 	return pid;
 }
 
-static char *const sleep_argv[] = { (char[]){ "sleep" }, (char[]){ "60" }, NULL };
+static char *const sleep_argv[] = {(char[]){"sleep"}, (char[]){"60"}, NULL};
 
 static pid_t forks_and_execs(void)
 {
@@ -251,7 +252,7 @@ static pid_t posix_spawns(void)
 
 START_TEST(a_child_does_not_keep_its_parents_endpoint)
 {
-	static pid_t (*const ways[])(void) = { forks, forks_and_execs, posix_spawns };
+	static pid_t (*const ways[])(void) = {forks, forks_and_execs, posix_spawns};
 
 	check_outlived(ways[_i]);
 }
@@ -260,7 +261,7 @@ END_TEST
 static bool execs(chan_t *ch)
 {
 	chan_t *mine;
-	char program[] = "/bin/true", *argv[] = { program, NULL };
+	char program[] = "/bin/true", *argv[] = {program, NULL};
 
 	(void)ch;
 	EXPECT(chan_open(&mine, name, CHAN_SEND, NULL), 0);

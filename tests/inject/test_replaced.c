@@ -42,7 +42,7 @@ static void expect_empty(chan_t *ch)
 
 static struct chan_stat stat_of(chan_t *ch)
 {
-	struct chan_stat st = { .size = sizeof(st) };
+	struct chan_stat st = {.size = sizeof(st)};
 
 	ck_assert_int_eq(chan_stat(ch, &st), 0);
 	return st;
@@ -92,7 +92,8 @@ START_TEST(two_channels_that_had_one_name_do_not_meet)
 }
 END_TEST
 
-static const struct chan_options until_unused = { .size = sizeof(until_unused), .lifetime = CHAN_REF };
+static const struct chan_options until_unused = {
+	.size = sizeof(until_unused), .lifetime = CHAN_REF};
 
 START_TEST(the_last_to_leave_removes_its_own_channel_only)
 {

@@ -24,7 +24,7 @@ static char name[64];
 
 static chan_t *open_it(unsigned flags)
 {
-	struct chan_options opt = { .size = sizeof(opt), .capacity = 4096 };
+	struct chan_options opt = {.size = sizeof(opt), .capacity = 4096};
 	chan_t *ch;
 
 	ck_assert_int_eq(chan_open(&ch, name, flags, &opt), 0);
@@ -40,13 +40,15 @@ static void *send_many(void *arg)
 	chan_t *ch = arg;
 
 	for (uint32_t i = 0; i < MESSAGES; i++) {
-		uint32_t m[2] = { i, i + 1 };
-		struct iovec iov[2] = { { &m[0], 4 }, { &m[1], 4 } };
+		uint32_t m[2] = {i, i + 1};
+		struct iovec iov[2] = {{&m[0], 4}, {&m[1], 4}};
 		void *place;
 		int n = 1;
 
 		switch (i % 3) {
-		case 0: ck_assert_int_eq(chan_send(ch, &m[0], 4, PATIENCE), 0); break;
+		case 0:
+			ck_assert_int_eq(chan_send(ch, &m[0], 4, PATIENCE), 0);
+			break;
 		case 1:
 			ck_assert_int_eq(chan_reserve(ch, &place, 8, PATIENCE), 0);
 			memcpy(place, &m[0], 4);
@@ -69,7 +71,7 @@ static void *receive_many(void *arg)
 
 	for (unsigned i = 0;; i++) {
 		uint32_t m[2];
-		struct iovec iov[2] = { { &m[0], 4 }, { &m[1], 4 } };
+		struct iovec iov[2] = {{&m[0], 4}, {&m[1], 4}};
 		struct chan_lease lease[2];
 		int n;
 
@@ -107,9 +109,9 @@ static void *look_on(void *arg)
 	char buf[8];
 
 	while (!atomic_load(&over)) {
-		struct chan_stat st = { .size = sizeof(st) };
+		struct chan_stat st = {.size = sizeof(st)};
 		struct chan_endpoint e[4];
-		struct chan_cursor at = { 0 };
+		struct chan_cursor at = {0};
 		ssize_t r;
 
 		ck_assert_int_eq(chan_stat(ch, &st), 0);
@@ -134,7 +136,8 @@ static void check_crowd(bool one)
 	for (int i = 0; i < SENDERS; i++)
 		ck_assert_int_eq(pthread_create(&sender[i], NULL, send_many, ch[i]), 0);
 	for (int i = 0; i < RECEIVERS; i++)
-		ck_assert_int_eq(pthread_create(&receiver[i], NULL, receive_many, ch[SENDERS + i]), 0);
+		ck_assert_int_eq(
+			pthread_create(&receiver[i], NULL, receive_many, ch[SENDERS + i]), 0);
 	ck_assert_int_eq(pthread_create(&onlooker, NULL, look_on, ch[crowd - 1]), 0);
 	for (int i = 0; i < SENDERS; i++)
 		pthread_join(sender[i], NULL);

@@ -16,8 +16,8 @@ int pthread_mutex_clocklock(pthread_mutex_t *mutex, clockid_t clock, const struc
 
 	clock_gettime(clock, &now);
 	clock_gettime(CLOCK_REALTIME, &real);
-	ns = (int64_t)(at->tv_sec - now.tv_sec + real.tv_sec) * 1000000000 + at->tv_nsec - now.tv_nsec +
-	     real.tv_nsec;
+	ns = (int64_t)(at->tv_sec - now.tv_sec + real.tv_sec) * 1000000000 + at->tv_nsec -
+	     now.tv_nsec + real.tv_nsec;
 	real.tv_sec = ns / 1000000000;
 	real.tv_nsec = ns % 1000000000;
 	return pthread_mutex_timedlock(mutex, &real);
