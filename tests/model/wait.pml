@@ -248,10 +248,8 @@ inline enter(l)
 		/* The repair of the receivers' side: look from the front. */
 		STORE_NOW(DELIVER, 0);
 #endif
-#ifndef M_RECOVER_SILENTLY
 		broadcast(NOT_EMPTY);
 		broadcast(NOT_FULL);
-#endif
 		dead_owner = 0
 	:: else
 	fi
