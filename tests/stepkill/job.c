@@ -316,23 +316,23 @@ static bool recover_at(bool every, unsigned point, const struct scenario *r, con
 	return complete;
 }
 
-/* The first recoverer at its every point, and behind it the second: at one point,
- * another one each time, or at every one.  The quick form leaves out points of
- * the recoverer, others for each point of the victim. */
-static void chain(bool every, unsigned point, const struct scenario *r)
+/*
+ * The first recoverer at its every point (at every `stride`th, others for each
+ * point of the victim, so that together they are all), and behind it the second one
+ * at every `third`th of its own.
+ */
+static void chain(bool every, unsigned point, const struct scenario *r, unsigned stride,
+	unsigned third)
 {
 	struct calls of = {.n = 0};
-	unsigned stride = full ? 1 : 10;
-	bool complete = false;
+	bool complete = false, last;
 
 	recover_at(every, point, r, (unsigned[]){UINT_MAX - 1, UINT_MAX}, &of);
 	for (unsigned i = point % stride; !complete; i += stride) {
 		complete = recover_at(every, point, r, (unsigned[]){i, UINT_MAX}, &of);
-		if (!full)
-			recover_at(every, point, r, (unsigned[]){i, i * 7 % 20}, &of);
-		else if (r == &recoverers[0])
-			for (unsigned j = 0; !recover_at(every, point, r, (unsigned[]){i, j}, &of);)
-				j++;
+		last = third == 0;
+		for (unsigned j = third ? (i + point) % third : 0; !last; j += third)
+			last = recover_at(every, point, r, (unsigned[]){i, j}, &of);
 	}
 }
 
@@ -342,8 +342,9 @@ static void chained(bool every, unsigned point)
 
 	alone(every, point);
 	before = *result;
-	for (unsigned i = 0; i < (full ? n_recoverers : 1); i++)
-		chain(every, point, &recoverers[i]);
+	chain(every, point, &recoverers[0], full ? 2 : 10, 32);
+	for (unsigned i = 1; full && i < n_recoverers; i++)
+		chain(every, point, &recoverers[i], 6, 0);
 	result->points = before.points;
 	result->changes = before.changes;
 }
