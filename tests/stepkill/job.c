@@ -321,8 +321,8 @@ static bool recover_at(bool every, unsigned point, const struct scenario *r, con
  * point of the victim, so that together they are all), and behind it the second one
  * at every `third`th of its own.
  */
-static void chain(bool every, unsigned point, const struct scenario *r, unsigned stride,
-	unsigned third)
+static void chain(
+	bool every, unsigned point, const struct scenario *r, unsigned stride, unsigned third)
 {
 	struct calls of = {.n = 0};
 	bool complete = false, last;

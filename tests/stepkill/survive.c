@@ -54,8 +54,8 @@ static struct tag message_check(const unsigned char *buf, size_t len)
 		fail("a message of %zu bytes was never sent", len);
 	memcpy(&tag, buf, sizeof(tag));
 	if (tag.who >= WHOS || tag.number >= NUMBERS || tag.len != len)
-		fail("torn message: from %u, number %u, length %u and not %zu", tag.who,
-			tag.number, tag.len, len);
+		fail("torn message: from %u, number %u, length %u and not %zu", tag.who, tag.number,
+			tag.len, len);
 	for (unsigned i = sizeof(tag); i < len; i++)
 		if (buf[i] != pattern(tag.who, tag.number, i))
 			fail("torn message: byte %u of %u.%u", i, tag.who, tag.number);
@@ -116,7 +116,7 @@ static int contend(struct contender *c, unsigned number)
 		return 0;
 	if (err == 0)
 		err = c->role == CHAN_SEND ? note_send(ch, CONTENDER + number, 1, USUAL, PATIENCE)
-				   : (int)note_recv(ch, PATIENCE);
+					   : (int)note_recv(ch, PATIENCE);
 	c->when = now();
 	return err;
 }
@@ -220,8 +220,7 @@ static bool can_go_on(const struct scenario *s, unsigned role)
 		return true;
 	if (s->opt.flags & CHAN_RENDEZVOUS)
 		return unfinished(CHAN_SEND) && unfinished(CHAN_RECV);
-	return role == CHAN_RECV ? used > 0
-				 : used + ring_size(USUAL) + RING_ALIGN <= CAPACITY;
+	return role == CHAN_RECV ? used > 0 : used + ring_size(USUAL) + RING_ALIGN <= CAPACITY;
 }
 
 static void no_word_of(unsigned role)
@@ -282,8 +281,7 @@ void contenders_go_on(const struct scenario *s, int64_t since)
 		if (result->failed)
 			_exit(1); /* it said why */
 		if (c->result < 0 && !(c->result == -EPIPE && s->ends))
-			fail("a survivor's %s: %s (%d)",
-				c->role == CHAN_SEND ? "send" : "receive",
+			fail("a survivor's %s: %s (%d)", c->role == CHAN_SEND ? "send" : "receive",
 				chan_strerror(c->result), c->result);
 	}
 }

@@ -48,8 +48,8 @@ static void map_segment(void)
 		fail("fstat of the segment");
 	segment_bytes = (size_t)st.st_size;
 	segment = mmap(NULL, segment_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	shadow = mmap(NULL, segment_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-		-1, 0);
+	shadow = mmap(
+		NULL, segment_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (segment == MAP_FAILED || shadow == MAP_FAILED)
 		fail("no memory");
 	close(fd);
@@ -103,8 +103,7 @@ static void await_stop(pid_t pid)
 static bool robust_changed(pid_t pid)
 {
 	struct robust is = {0, 0, 0};
-	struct iovec here = {&is, sizeof(is)},
-		     there = {(void *)(uintptr_t)robust_at, sizeof(is)};
+	struct iovec here = {&is, sizeof(is)}, there = {(void *)(uintptr_t)robust_at, sizeof(is)};
 
 	if (!robust_at || process_vm_readv(pid, &here, 1, &there, 1, 0) != (ssize_t)sizeof(is) ||
 		memcmp(&is, &robust, sizeof(is)) == 0)
@@ -170,8 +169,8 @@ static enum instruction ahead(pid_t pid)
 {
 	const unsigned char *at;
 	struct user_regs_struct regs;
-	long rip = ptrace(PTRACE_PEEKUSER, pid,
-		(void *)offsetof(struct user_regs_struct, rip), NULL);
+	long rip =
+		ptrace(PTRACE_PEEKUSER, pid, (void *)offsetof(struct user_regs_struct, rip), NULL);
 
 	at = (const unsigned char *)(uintptr_t)rip;
 	if (at[0] != 0x0f || at[1] != 0x05)
