@@ -89,6 +89,10 @@ control "the receivers' repair left out" side.c \
 	's/channel_checked(ch, ring_repair_receivers(&ch->ring))/0/' \
 	take/alone 'neither before nor after|not valid'
 
+control "the senders' repair left out" side.c \
+	's/channel_checked(ch, ring_repair_senders(&ch->ring))/0/' \
+	'rendezvous, send/alone' 'neither before nor after|back to|changed less'
+
 control 'the journal of drops left out' ring.c \
 	's/^\tdrop_repair(r);$//' \
 	'send, drop-oldest/alone' 'neither before nor after|changed less|back to'

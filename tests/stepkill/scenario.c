@@ -220,6 +220,11 @@ static int op_peek(void)
 
 	return (int)chan_peek(ch, in[0], sizeof(in[0]), &at);
 }
+static int op_interrupt(void)
+{
+	chan_interrupt(ch, 1);
+	return 0;
+}
 static int op_recover(void)
 {
 	return chan_recover(ch);
@@ -382,7 +387,10 @@ const struct scenario scenarios[] = {
 	{ "recover", CHAIN, .opt = OPT(), .fill = 4, .setup = watch_after_a_death,
 		.operation = op_recover, .result = 2, .states = 1 },
 
-	{ "rendezvous, send", BUSY, .opt = RENDEZVOUS, .roles = CHAN_SEND,
+	{ "interrupt", ALL, true, .opt = OPT(), .roles = CHAN_SEND, .operation = op_interrupt,
+		.states = 1 },
+
+	{ "rendezvous, send", CHAIN | BUSY, .states = 2, .opt = RENDEZVOUS, .roles = CHAN_SEND,
 		.operation = op_send, .rouse = BY_RECEIVING, .sends = 1 },
 	{ "rendezvous, send to one", IN(ASLEEP) | IN(EARLY), .opt = RENDEZVOUS, .roles = CHAN_SEND,
 		.operation = op_send, .sends = 1 },
