@@ -165,6 +165,8 @@ bool trace_asleep(pid_t pid)
 /* What does the instruction at which the victim stands do? */
 enum instruction { PLAIN, SYSTEM_CALL, MAY_SLEEP };
 
+#if defined(__x86_64__) && defined(__GLIBC__)
+
 static enum instruction ahead(pid_t pid)
 {
 	const unsigned char *at;
@@ -188,11 +190,24 @@ static enum instruction ahead(pid_t pid)
 	}
 }
 
-static void step(pid_t pid)
+static int owner(const struct layout_lock *lock)
 {
-	if (ptrace(PTRACE_SINGLESTEP, pid, NULL, NULL))
-		fail("PTRACE_SINGLESTEP");
+	return lock->mutex.__data.__lock & FUTEX_TID_MASK;
 }
+
+#else /* stepkill.c does not come here */
+
+static enum instruction ahead(pid_t pid)
+{
+	fail("can't step process %d on this machine", (int)pid);
+}
+
+static int owner(const struct layout_lock *lock)
+{
+	fail("can't look into a lock (%p) of this libc", (const void *)lock);
+}
+
+#endif
 
 /* Which side's lock does it hold? */
 static unsigned holds(pid_t pid)
@@ -201,11 +216,17 @@ static unsigned holds(pid_t pid)
 
 	if (!l)
 		return 0;
-	if ((l->control.senders.lock.mutex.__data.__lock & FUTEX_TID_MASK) == pid)
+	if (owner(&l->control.senders.lock) == pid)
 		return CHAN_SEND;
-	if ((l->control.receivers.lock.mutex.__data.__lock & FUTEX_TID_MASK) == pid)
+	if (owner(&l->control.receivers.lock) == pid)
 		return CHAN_RECV;
 	return 0;
+}
+
+static void step(pid_t pid)
+{
+	if (ptrace(PTRACE_SINGLESTEP, pid, NULL, NULL))
+		fail("PTRACE_SINGLESTEP");
 }
 
 /* Step over a system call that may sleep; true if the target is to die asleep. */
