@@ -126,6 +126,16 @@ static void prepare(unsigned endpoints)
 	if (scenario->closed)
 		must("close", chan_close(ch, CHAN_DRAIN));
 	chan_detach(ch);
+	if (scenario->held)
+		holder_take();
+}
+
+/* The channel's state, and that a holder of leases goes on. */
+static void look(char *state, int64_t since)
+{
+	snapshot(state, since, scenario->held);
+	if (scenario->held)
+		holder_ack();
 }
 
 /* ---- what the job does while the victim is stopped ---- */
@@ -277,7 +287,7 @@ static void alone(bool every, unsigned point)
 
 	prepare(4);
 	since = die_alone(every, point);
-	snapshot(result->snapshot, since);
+	look(result->snapshot, since);
 	if (strcmp(result->snapshot, "gone"))
 		take_stock(scenario);
 	all_is_back(scenario);
@@ -306,7 +316,7 @@ static bool recover_at(bool every, unsigned point, const struct scenario *r, con
 		complete = t.complete;
 		since = kill_it(&t);
 	}
-	snapshot(state, since);
+	look(state, since);
 	if (strcmp(state, result->snapshot))
 		fail("recoverer \"%s\" killed at %d, the next at %d: %s; undisturbed: %s", r->name,
 			(int)at[0], (int)at[1], state, result->snapshot);
@@ -342,7 +352,7 @@ static void chained(bool every, unsigned point)
 
 	alone(every, point);
 	before = *result;
-	chain(every, point, &recoverers[0], full ? 2 : 10, 32);
+	chain(every, point, &recoverers[0], full ? 2 : 20, full ? 32 : 64);
 	for (unsigned i = 1; full && i < n_recoverers; i++)
 		chain(every, point, &recoverers[i], 6, 0);
 	result->points = before.points;

@@ -127,6 +127,7 @@ struct scenario {
 	unsigned fill;	  /* usual messages in it */
 	unsigned advance; /* usual messages that have passed through it */
 	bool closed;
+	bool held; /* somebody who lives has leased the first two */
 
 	/* The victim. */
 	unsigned roles; /* its endpoint; 0 none, unless setup opens it */
@@ -214,8 +215,13 @@ void contenders_settle(void);
  * newcomer's help. */
 void contenders_go_on(const struct scenario *s, int64_t since);
 
-/* The channel's state, after recovery, as text; "gone" if there is none. */
-void snapshot(char *ret, int64_t since);
+/* The channel's state, after recovery, as text; "gone" if there is none.  That many
+ * receivers are still there. */
+void snapshot(char *ret, int64_t since, unsigned receivers);
+
+/* Lease two messages, and after the death acknowledge them. */
+void holder_take(void);
+void holder_ack(void);
 
 /* Take what is in the channel, and check each message's fate. */
 void take_stock(const struct scenario *s);

@@ -286,6 +286,35 @@ void contenders_go_on(const struct scenario *s, int64_t since)
 	}
 }
 
+/* ---- a holder of leases, who lives ---- */
+
+static chan_t *holder;
+static struct chan_lease lease[2];
+
+void holder_take(void)
+{
+	holder = survivor_open(CHAN_RECV);
+	if (chan_take(holder, lease, 2, 0) != 2)
+		fail("preparing: can't take two");
+}
+
+void holder_ack(void)
+{
+	int n;
+
+	doing("a holder of leases goes on");
+	for (unsigned i = 0; i < 2; i++) {
+		struct tag tag = message_check(lease[i].data, lease[i].len);
+
+		atomic_fetch_add(&board->got[tag.who][tag.number], 1);
+	}
+	n = chan_ack(holder, lease, 2);
+	if (n != 2)
+		fail("its leases are lost: %s (%d)", chan_strerror(n), n);
+	chan_detach(holder);
+	result->survivors++;
+}
+
 /* ---- the channel's state ---- */
 
 struct text {
@@ -324,7 +353,7 @@ static void say_messages(struct text *t, chan_t *ch)
 		fail("peek: %s (%zd)", chan_strerror((int)n), n);
 }
 
-void snapshot(char *ret, int64_t since)
+void snapshot(char *ret, int64_t since, unsigned receivers)
 {
 	struct chan_stat st = {.size = sizeof(st)};
 	struct text text = {ret, SNAPSHOT};
@@ -353,7 +382,7 @@ void snapshot(char *ret, int64_t since)
 		fail("stat: %s (%d)", chan_strerror(err), err);
 	if (st.damaged)
 		fail("marked as damaged");
-	if (st.senders || st.receivers)
+	if (st.senders || st.receivers != receivers)
 		fail("%u senders and %u receivers are left", st.senders, st.receivers);
 	say(&text, "used %llu depth %llu sent %llu dropped %llu+%llu closed %u removed %u:",
 		(unsigned long long)st.used, (unsigned long long)st.depth,
