@@ -75,6 +75,8 @@ for t in $targets; do
 	log=$out/$t.log
 	mapfile -t files < <(kept "$t")
 	mkdir -p "$out/corpus/$t"
+	more=()
+	for d in "$here/corpus/$t" "$here/regress/$t"; do [ -d "$d" ] && more+=("$d"); done
 	inputs=$((inputs + ${#files[@]}))
 	# What sleeps for two minutes does not end (what burns ten seconds of CPU
 	# neither: bounded() in fuzz.h); a busy machine may stand still for a while.
@@ -86,7 +88,7 @@ for t in $targets; do
 		continue
 	fi
 	"$out/$t" "${limits[@]}" -max_total_time=$seconds -max_len=1024 -print_final_stats=1 \
-		"$out/corpus/$t" "$here/corpus/$t" "$here/regress/$t" >"$log" 2>&1 ||
+		"$out/corpus/$t" "${more[@]}" >"$log" 2>&1 ||
 		{ grep -v '^#[0-9]' "$log" | tail -n 40; bad=1; }
 	n=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
 	total=$((total + ${n:-0}))
