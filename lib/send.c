@@ -100,18 +100,21 @@ hot int sender_look(struct chan *ch, uint64_t length, bool look, struct ring_cur
 
 /* Do the senders that wait for room need different amounts?  Then one wake-up may
  * reach one who can't use it: see channel_freed().  Noted by who goes to wait, the
- * lock held, before it arms. */
-static void note_need(struct chan *ch, uint64_t length)
+ * lock held, before it arms.  True if they do since now: whoever freed room and
+ * did not know yet may have woken the wrong one, so all have to look. */
+static bool note_need(struct chan *ch, uint64_t length)
 {
 	struct layout_senders *tx = &ch->control->senders;
 	uint32_t need = (uint32_t)ring_size(length);
 	uint32_t last = atomic_load_explicit(&tx->need, memory_order_relaxed);
 
 	if (last == need)
-		return;
-	if (last)
-		atomic_store_explicit(&tx->uneven, 1, memory_order_relaxed);
+		return false;
 	atomic_store_explicit(&tx->need, need, memory_order_relaxed);
+	if (!last || channel_uneven(ch))
+		return false;
+	atomic_store_explicit(&tx->uneven, 1, memory_order_relaxed);
+	return true;
 }
 
 /* sender_look() gave `err`: do as the policy says. */
@@ -136,8 +139,10 @@ static int sender_wait(struct chan *ch, struct limit *limit, uint64_t length, bo
 			continue;
 		}
 		room.seen = ch->ring.tx.seen;
-		note_need(ch, length);
+		turned = err == -EAGAIN && note_need(ch, length);
 		senders_leave(ch);
+		if (turned)
+			cond_broadcast(&ch->control->not_full);
 		if (channel_checked(ch, err) != -EAGAIN || policy != CHAN_BLOCK)
 			break;
 		err = wait_for(ch, &room, limit);
