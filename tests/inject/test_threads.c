@@ -171,7 +171,7 @@ static void *open_and_leave(void *arg)
 		chan_t *ch = open_it(CHAN_SEND | CHAN_RECV);
 		char buf[8];
 
-		ck_assert_int_eq(chan_send(ch, "x", 1, 0), 0);
+		ck_assert_int_eq(chan_send(ch, "x", 1, PATIENCE), 0);
 		ck_assert_int_eq(chan_recv(ch, buf, sizeof(buf), PATIENCE), 1);
 		chan_detach(ch);
 	}
