@@ -22,8 +22,11 @@ static int64_t realtime(void)
 static void breathe(void)
 {
 	struct timespec ms = {.tv_nsec = 1000000};
+	int before;
 
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
 	nanosleep(&ms, NULL);
+	pthread_setcancelstate(before, &before);
 }
 
 /* ---- make ---- */
@@ -301,6 +304,16 @@ static void say_goodbye(struct chan *ch)
 		cond_broadcast(&ch->control->not_full);
 }
 
+/* Does another thread own a lock of this endpoint's?  Its list of robust mutexes
+ * leads into the mapping. */
+static bool lock_elsewhere(const struct chan *ch)
+{
+	uint64_t reserver = atomic_load_explicit(&ch->reserver, memory_order_relaxed);
+
+	return (ch->roles & CHAN_EXCLUSIVE && ch->thread != thread_self()) ||
+	       (reserver && reserver != thread_self());
+}
+
 void chan_detach(chan_t *ch)
 {
 	if (!ch)
@@ -316,8 +329,10 @@ void chan_detach(chan_t *ch)
 	}
 	fork_lock();
 	fork_remove(ch);
-	if (atomic_load_explicit(&ch->orphan, memory_order_relaxed))
-		ch->segment.layout = NULL; /* not mapped in a child */
+	/* In a child it is not mapped.  And a thread that still owns a lock in it
+	 * needs the mapping, so that its end releases the lock: leave it then. */
+	if (atomic_load_explicit(&ch->orphan, memory_order_relaxed) || lock_elsewhere(ch))
+		ch->segment.layout = NULL;
 	segment_close(&ch->segment);
 	fork_unlock();
 	free_handle(ch);

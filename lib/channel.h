@@ -36,6 +36,7 @@ struct limit {
 	int64_t deadline;      /* once known */
 	int64_t waiting_since; /* when the call first slept */
 	bool slept;	       /* so it owes a wake-up: see condvar.h */
+	bool to_the_lock;      /* that is all: not ended by a close */
 };
 
 static inline struct limit limit_of(int64_t timeout)

@@ -17,13 +17,24 @@
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct chan *all;
 
+/* No cancellation inside: a thread that unwound out of it would leave it locked. */
+static int cancel_state; /* the owner's, before */
+
 void fork_lock(void)
 {
+	int before;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
 	pthread_mutex_lock(&mutex);
+	cancel_state = before;
 }
+
 void fork_unlock(void)
 {
+	int before = cancel_state;
+
 	pthread_mutex_unlock(&mutex);
+	pthread_setcancelstate(before, &before);
 }
 
 static void in_child(void)
@@ -34,7 +45,7 @@ static void in_child(void)
 		ch->segment.fd = -1;
 		atomic_store_explicit(&ch->orphan, true, memory_order_relaxed);
 	}
-	pthread_mutex_unlock(&mutex);
+	fork_unlock();
 }
 
 static int failed;

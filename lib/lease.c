@@ -44,7 +44,7 @@ int chan_take(chan_t *ch, struct chan_lease *ret, unsigned n, int64_t timeout)
 static int end_leases(struct chan *ch, const struct chan_lease *lease, unsigned n,
 	int (*end_one)(struct ring *, const struct ring_claim *))
 {
-	struct limit limit = limit_of(CHAN_WAIT);
+	struct limit limit = {.timeout = CHAN_WAIT, .to_the_lock = true};
 	unsigned done;
 	int err = receiver_check(ch, CHAN_WAIT);
 	bool freed;

@@ -98,8 +98,9 @@ static int wait_for_lock(struct layout_lock *lock, const struct lock_policy *pol
 	for (;;) {
 		int64_t now = lock_clock(), end = now + SLICE;
 
-		if (policy->give_up(policy->arg))
-			return -EINTR;
+		err = policy->give_up(policy->arg);
+		if (err < 0)
+			return err;
 		if (end > deadline)
 			end = deadline;
 		err = lock_until(lock, end);

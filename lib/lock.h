@@ -33,7 +33,7 @@ int lock_init(struct layout_lock *lock);
 /* What the owner of a lock brings with it. */
 struct lock_policy {
 	int (*repair)(void *arg);	/* 0 or a negative errno */
-	bool (*give_up)(void *arg);	/* asked each slice: stop waiting (-EINTR)? */
+	int (*give_up)(void *arg);	/* asked each slice: 0, or why to stop waiting */
 	int64_t (*deadline)(void *arg); /* asked when it has to wait */
 	void *arg;
 };
@@ -48,8 +48,8 @@ static inline int lock_try(struct layout_lock *lock)
 
 /*
  * Take the lock after lock_try() gave `err`: 0, LOCK_RECOVERED (taken from a dead owner, and
- * repaired), -EAGAIN (deadline DEADLINE_NOW and busy), -ETIMEDOUT, -EINTR, or the repair's error
- * (not taken).  -EBADMSG: the mutex itself is damaged.
+ * repaired), -EAGAIN (deadline DEADLINE_NOW and busy), -ETIMEDOUT, what give_up() says, or the
+ * repair's error (not taken).  -EBADMSG: the mutex itself is damaged.
  */
 int lock_acquire(struct layout_lock *lock, int err, const struct lock_policy *policy);
 

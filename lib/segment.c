@@ -152,15 +152,19 @@ int segment_list(int (*fn)(const char *name, void *arg), void *arg)
 {
 	char name[256 + CHAN_NAME_MAX + 2];
 	struct dirent *entry;
-	int result = 0;
-	DIR *dir = opendir(SHM_DIR);
+	int result = 0, before;
+	DIR *dir;
 
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+	dir = opendir(SHM_DIR);
 	if (!dir)
-		return errno == ENOENT ? -EOPNOTSUPP : -errno;
+		result = errno == ENOENT ? -EOPNOTSUPP : -errno;
 	while (result == 0 && (entry = readdir(dir)))
 		if (channel_name(entry->d_name, name, sizeof(name)))
 			result = fn(name, arg);
-	closedir(dir);
+	if (dir)
+		closedir(dir);
+	pthread_setcancelstate(before, &before);
 	return result;
 }
 

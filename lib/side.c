@@ -51,9 +51,23 @@ static int repair_receivers(void *arg)
 	return err < 0 ? err : 0;
 }
 
-static bool give_up(void *arg)
+/* Is there no use in waiting for the lock any more?  `end` are the bits that end
+ * the side. */
+static int give_up(const struct call *call, uint32_t end)
 {
-	return atomic_load_explicit(&((struct call *)arg)->ch->interrupted, memory_order_relaxed);
+	if (atomic_load_explicit(&call->ch->interrupted, memory_order_relaxed))
+		return -EINTR;
+	return !call->limit->to_the_lock && channel_state(call->ch) & end ? -EPIPE : 0;
+}
+
+static int senders_give_up(void *arg)
+{
+	return give_up(arg, LAYOUT_CLOSED);
+}
+
+static int receivers_give_up(void *arg)
+{
+	return give_up(arg, LAYOUT_DISCARD);
 }
 
 static int64_t deadline(void *arg)
@@ -63,11 +77,11 @@ static int64_t deadline(void *arg)
 
 /* The lock was not free: wait for it, or repair. */
 static int enter(struct chan *ch, struct layout_lock *lock, int err, int (*repair)(void *),
-	struct limit *limit)
+	int (*stop)(void *), struct limit *limit)
 {
 	struct call call = {.ch = ch, .limit = limit};
 	struct lock_policy policy = {
-		.repair = repair, .give_up = give_up, .deadline = deadline, .arg = &call};
+		.repair = repair, .give_up = stop, .deadline = deadline, .arg = &call};
 
 	err = lock_acquire(lock, err, &policy);
 	if (err == LOCK_RECOVERED) {
@@ -79,25 +93,26 @@ static int enter(struct chan *ch, struct layout_lock *lock, int err, int (*repai
 
 int senders_enter_slow(struct chan *ch, int err, struct limit *limit)
 {
-	return enter(ch, &ch->control->senders.lock, err, repair_senders, limit);
+	return enter(ch, &ch->control->senders.lock, err, repair_senders, senders_give_up, limit);
 }
 
 int receivers_enter_slow(struct chan *ch, int err, struct limit *limit)
 {
-	return enter(ch, &ch->control->receivers.lock, err, repair_receivers, limit);
+	return enter(
+		ch, &ch->control->receivers.lock, err, repair_receivers, receivers_give_up, limit);
 }
 
 /* A visitor's time: `outer` (or NULL: no limit), but a second at most. */
 static struct limit visit_limit(struct limit *outer)
 {
-	int64_t left;
+	int64_t left = VISIT;
 
-	if (!outer || outer->timeout == CHAN_WAIT || limit_deadline(outer) == DEADLINE_NEVER)
-		return limit_of(VISIT);
-	if (outer->timeout == 0)
-		return limit_of(0);
-	left = limit_deadline(outer) - lock_clock();
-	return limit_of(left <= 0 ? 0 : left < VISIT ? left : VISIT);
+	if (outer && outer->timeout == 0)
+		left = 0;
+	else if (outer && limit_deadline(outer) != DEADLINE_NEVER)
+		left = limit_deadline(outer) - lock_clock();
+	left = left < 0 ? 0 : left < VISIT ? left : VISIT;
+	return (struct limit){.timeout = left, .to_the_lock = true};
 }
 
 static int visited(int err)
