@@ -156,6 +156,8 @@ static int attach(struct chan *ch)
 	ch->ring = ring_in(s);
 	ch->control = &s->layout->control;
 	atomic_store_explicit(&ch->overflow, s->header.overflow, memory_order_relaxed);
+	if (s->writable && !fence_can_heavy())
+		channel_mark(ch, LAYOUT_HEAVY_MISSING);
 	if (!(ch->roles & (CHAN_SEND | CHAN_RECV)))
 		return 0;
 	ch->slot = endpoint_attach(s->fd, s->layout, s->geometry.endpoints, ch->roles);
@@ -166,8 +168,6 @@ static int attach(struct chan *ch)
 	if (fstat(s->fd, &st) < 0 || st.st_nlink == 0)
 		return -ESTALE;
 	atomic_store_explicit(&ch->control->idle_since, 0, memory_order_relaxed);
-	if (!fence_can_heavy())
-		channel_mark(ch, LAYOUT_HEAVY_MISSING);
 	if (ch->roles & CHAN_EXCLUSIVE && fence_register()) {
 		channel_mark(ch, LAYOUT_LIGHT);
 		ch->light = true;
@@ -355,6 +355,7 @@ int chan_close(const chan_t *ch, unsigned how)
 	atomic_fetch_or_explicit(&c->state,
 		LAYOUT_CLOSED | (how == CHAN_DISCARD ? LAYOUT_DISCARD : 0), memory_order_seq_cst);
 	channel_announced(ch);
+	atomic_thread_fence(memory_order_seq_cst); /* the bit before the position */
 	ring_seal(&ch->ring);
 	cond_broadcast(&c->not_empty);
 	cond_broadcast(&c->not_full);
@@ -377,6 +378,8 @@ int chan_set_overflow(chan_t *ch, unsigned overflow)
 {
 	if (overflow > CHAN_DROP_OLDEST || (ch->ring.rendezvous && overflow == CHAN_DROP_OLDEST))
 		return -EINVAL;
+	if (atomic_load_explicit(&ch->orphan, memory_order_relaxed))
+		return -ENOTCONN;
 	atomic_store_explicit(&ch->overflow, overflow, memory_order_relaxed);
 	return 0;
 }

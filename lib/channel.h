@@ -148,6 +148,9 @@ struct awaited {
 	/* Did anything happen that is worth another look? */
 	bool (*changed)(struct chan *ch, uint64_t seen);
 	uint64_t seen;
+	/* Asked once more, when whoever changes it from now on wakes us: is nobody
+	 * left to wait for? */
+	bool (*ended)(struct chan *ch);
 };
 
 /*
@@ -243,7 +246,8 @@ static inline void channel_seal(struct chan *ch)
 }
 
 /* The same for one who is not of the side (an observer, a drop-oldest sender,
- * whose limit is `outer`); waits a second at most, then -EBUSY. */
+ * whose limit is `outer`): receivers_visit() waits a second at most, then -EBUSY;
+ * senders_visit(), which only wants to find a dead owner, doesn't wait. */
 int receivers_visit(struct chan *ch, struct limit *outer);
 int senders_visit(struct chan *ch);
 
@@ -298,6 +302,7 @@ hot void receiver_done(struct chan *ch, const struct limit *limit, bool freed)
 		channel_freed(ch);
 	if (unlikely(limit->slept)) {
 		cond_rearm(&ch->control->not_empty);
+		channel_announced(ch);
 		if (ring_any(&ch->ring))
 			cond_signal(&ch->control->not_empty);
 	}

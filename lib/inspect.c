@@ -119,6 +119,8 @@ ssize_t chan_peek(chan_t *ch, void *buf, size_t size, struct chan_cursor *at)
 		at->attempt = record_attempts(it.state);
 	}
 	receivers_leave(ch);
+	if (err == -EBADMSG && at->pos > first) /* the cursor may be wrong, not the ring */
+		return -EINVAL;
 	return err < 0 ? channel_checked(ch, err) : (ssize_t)it.length;
 }
 
@@ -144,9 +146,10 @@ int chan_recover(chan_t *ch)
 	if (!ch->segment.writable)
 		return -EACCES;
 	err = senders_visit(ch); /* recovers it, if need be */
-	if (err < 0)
+	if (err == 0)
+		senders_leave(ch);
+	else if (err != -EAGAIN) /* a live owner needs no recovery */
 		return err;
-	senders_leave(ch);
 	n = receivers_visit(ch, NULL);
 	if (n < 0)
 		return n;

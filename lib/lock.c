@@ -98,14 +98,14 @@ static int wait_for_lock(struct layout_lock *lock, const struct lock_policy *pol
 	for (;;) {
 		int64_t now = lock_clock(), end = now + SLICE;
 
-		err = policy->give_up(policy->arg);
-		if (err < 0)
-			return err;
 		if (end > deadline)
 			end = deadline;
 		err = lock_until(lock, end);
 		if (err != ETIMEDOUT)
 			return outcome(lock, policy, err);
+		err = policy->give_up(policy->arg);
+		if (err < 0)
+			return err;
 		if (now >= deadline)
 			return -ETIMEDOUT;
 	}

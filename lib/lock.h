@@ -33,7 +33,7 @@ int lock_init(struct layout_lock *lock);
 /* What the owner of a lock brings with it. */
 struct lock_policy {
 	int (*repair)(void *arg);	/* 0 or a negative errno */
-	int (*give_up)(void *arg);	/* asked each slice: 0, or why to stop waiting */
+	int (*give_up)(void *arg);	/* asked after each slice: 0, or why to stop waiting */
 	int64_t (*deadline)(void *arg); /* asked when it has to wait */
 	void *arg;
 };

@@ -13,6 +13,14 @@ static bool news(struct chan *ch, uint64_t end)
 	       channel_state(ch) & (LAYOUT_CLOSED | LAYOUT_DAMAGED);
 }
 
+/* Is the last sender gone, on a channel that ends with it? */
+static bool senders_gone(struct chan *ch)
+{
+	return ch->segment.header.options & CHAN_END_WITH_SENDERS &&
+	       channel_state(ch) & LAYOUT_HAD_SENDER && !(ch->roles & CHAN_SEND) &&
+	       !endpoint_any(ch->segment.fd, CHAN_SEND);
+}
+
 /* Nothing is ready.  0: look again at once; 1: wait; else the end. */
 static int when_empty(struct chan *ch)
 {
@@ -29,10 +37,7 @@ static int when_empty(struct chan *ch)
 		if (err)
 			return err < 0 ? err : 0;
 	}
-	if (!(state & LAYOUT_CLOSED) &&
-		(!(ch->segment.header.options & CHAN_END_WITH_SENDERS) ||
-			!(state & LAYOUT_HAD_SENDER) || ch->roles & CHAN_SEND ||
-			endpoint_any(ch->segment.fd, CHAN_SEND)))
+	if (!(state & LAYOUT_CLOSED) && !senders_gone(ch))
 		return 1;
 	/* The end, unless something came before we saw that it is. */
 	err = ring_next(&ch->ring, ring_first(&ch->ring), &it);
@@ -41,8 +46,10 @@ static int when_empty(struct chan *ch)
 
 int receiver_wait(struct chan *ch, struct limit *limit, struct ring_item *it, int err)
 {
-	struct awaited news_of = {
-		.cond = &ch->control->not_empty, .spin = &ch->recv_spin, .changed = news};
+	struct awaited news_of = {.cond = &ch->control->not_empty,
+		.spin = &ch->recv_spin,
+		.changed = news,
+		.ended = senders_gone};
 	bool freed;
 
 	for (;;) {
@@ -117,12 +124,12 @@ int chan_recv_batch(chan_t *ch, struct iovec *buf, unsigned n, int64_t timeout)
 	if (ch->ring.rendezvous)
 		n = 1; /* there is never more than one that a sender waits with */
 	do {
+		buf[0].iov_len = room; /* again */
 		err = receiver_find(ch, &limit, &it);
 		if (err < 0)
 			return err;
 		first = end = it.pos;
 		got = 0;
-		buf[0].iov_len = room; /* again */
 		do {
 			if (it.length > buf[got].iov_len)
 				break;

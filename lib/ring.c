@@ -329,17 +329,22 @@ int ring_repair_receivers(struct ring *r)
 {
 	uint64_t head = get(&rx(r)->position), pos = head, frontier = head;
 	struct ring_item it;
-	int err;
+	int err = 0;
 
-	r->rx.seen = head; /* look anew */
-	while ((err = ring_look(r, pos, &it)) == 0) {
+	/* To the end as it is, closed or not, so that no lease is overlooked; who
+	 * delivers looks anew. */
+	r->rx.seen = ring_limit(r);
+	if (r->rx.seen - head > r->capacity)
+		return -EBADMSG;
+	while (pos != r->rx.seen && (err = ring_look(r, pos, &it)) == 0) {
 		pos = it.end;
 		if (record_kind(it.state) != RECORD_READY)
 			frontier = pos;
 	}
+	r->rx.seen = head;
 	set(&rx(r)->deliver, head);
 	set(&rx(r)->frontier, frontier);
-	if (err != -EAGAIN)
+	if (err < 0)
 		return err;
 	drop_repair(r);
 	ring_free(r);

@@ -349,7 +349,7 @@ int segment_open(struct segment *ret, const char *name, bool write)
 
 	if (err < 0)
 		return err;
-	s.fd = shm_open(object(&path), write ? O_RDWR : O_RDONLY, 0);
+	s.fd = shm_open(object(&path), (write ? O_RDWR : O_RDONLY) | O_NONBLOCK, 0);
 	if (s.fd < 0)
 		/* Something else has the name.  glibc says EINVAL for a directory. */
 		return errno == ELOOP || errno == EISDIR || errno == EINVAL || errno == ENXIO

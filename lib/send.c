@@ -54,6 +54,12 @@ hot int sendable(struct chan *ch, bool look)
 	return 0;
 }
 
+/* The same as a waiter asks it. */
+static bool nobody_receives(struct chan *ch)
+{
+	return ch->segment.header.options & CHAN_NEED_RECEIVERS && receivers_gone(ch, true);
+}
+
 /* ---- room ---- */
 
 static bool space_or_end(struct chan *ch, uint64_t seen)
@@ -77,12 +83,17 @@ static int drop_newest(struct chan *ch, bool in_place)
 
 static int drop_oldest(struct chan *ch, struct limit *limit, bool in_place)
 {
-	int err = receivers_visit(ch, limit);
+	int err;
 
+	if (in_place) /* nothing is dropped for what may be aborted */
+		return -EAGAIN;
+	err = receivers_visit(ch, limit);
 	if (err < 0)
 		return err;
 	err = ring_drop(&ch->ring);
 	receivers_leave(ch);
+	if (err == 0)
+		limit->slept = true; /* more may be free than is needed: pass it on */
 	/* What is leased can't be dropped, and what is behind it frees nothing. */
 	return err == -EAGAIN ? drop_newest(ch, in_place) : err;
 }
@@ -121,8 +132,10 @@ static bool note_need(struct chan *ch, uint64_t length)
 static int sender_wait(struct chan *ch, struct limit *limit, uint64_t length, bool in_place,
 	struct ring_cursor *at, int err)
 {
-	struct awaited room = {
-		.cond = &ch->control->not_full, .spin = &ch->send_spin, .changed = space_or_end};
+	struct awaited room = {.cond = &ch->control->not_full,
+		.spin = &ch->send_spin,
+		.changed = space_or_end,
+		.ended = nobody_receives};
 	uint32_t policy = atomic_load_explicit(&ch->overflow, memory_order_relaxed);
 	bool turned;
 
@@ -225,6 +238,7 @@ static int await_receiver(struct chan *ch, uint64_t pos, struct limit *limit)
 	struct awaited receiver = {.cond = &ch->control->not_full,
 		.spin = &ch->send_spin,
 		.changed = handed_over,
+		.ended = nobody_receives,
 		.seen = pos};
 	int err = 0;
 
@@ -240,8 +254,11 @@ static int await_receiver(struct chan *ch, uint64_t pos, struct limit *limit)
 
 static int meet(struct chan *ch, uint64_t old, const struct ring_cursor *at, struct limit *limit)
 {
+	uint32_t policy = atomic_load_explicit(&ch->overflow, memory_order_relaxed);
 	int err = -EAGAIN;
 
+	if (policy != CHAN_BLOCK)
+		limit->timeout = 0;
 	/* Without waiting, it needs a receiver that is there. */
 	if (limit->timeout != 0 || cond_waited(&ch->control->not_empty)) {
 		ring_publish(&ch->ring, at);
@@ -250,6 +267,8 @@ static int meet(struct chan *ch, uint64_t old, const struct ring_cursor *at, str
 		if (err == 0)
 			err = await_receiver(ch, old, limit);
 	}
+	if (err == -EAGAIN && policy == CHAN_DROP_NEWEST)
+		err = drop_newest(ch, reserving(ch));
 	senders_leave(ch);
 	return err;
 }

@@ -180,7 +180,8 @@ enum {
 /*
  * End the channel for everybody, at once and for good.  Senders, blocked ones
  * too, get -EPIPE; receivers get -EPIPE when what is left has been received
- * (CHAN_DRAIN) or immediately (CHAN_DISCARD).  A send that returned success
+ * (CHAN_DRAIN) or immediately (CHAN_DISCARD).  The end does not wait for what
+ * others hold under lease: given back, it can be received again.  A send that returned success
  * before or while the channel was closed is delivered by a drain.  The name
  * stays until it is removed.  Never waits.  Closing twice is fine, and
  * CHAN_DISCARD may follow CHAN_DRAIN.

@@ -122,11 +122,11 @@ static int visited(int err)
 
 int senders_visit(struct chan *ch)
 {
-	struct limit limit = visit_limit(NULL);
+	struct limit limit = {.timeout = 0, .to_the_lock = true};
 
 	if (reserving(ch) && !atomic_load_explicit(&ch->orphan, memory_order_relaxed))
 		return -EDEADLK;
-	return visited(senders_enter(ch, &limit));
+	return senders_enter(ch, &limit);
 }
 
 int receivers_visit(struct chan *ch, struct limit *outer)

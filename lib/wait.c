@@ -107,7 +107,7 @@ int wait_for(struct chan *ch, const struct awaited *what, struct limit *limit)
 		return 0;
 	key = cond_arm(what->cond);
 	channel_announced(ch);
-	if (what->changed(ch, what->seen))
+	if (what->changed(ch, what->seen) || what->ended(ch))
 		return 0;
 	now = lock_clock();
 	end = now + SLICE < deadline ? now + SLICE : deadline;

@@ -220,7 +220,7 @@ static void check_senders(void (*end)(void), int messages)
 	CHECK_TIMEOUTS(do_recv);
 	CHECK_TIMEOUTS(do_take);
 	ck_assert_int_eq(do_open(0), 0);
-	CHECK_VISIT(do_recover);
+	ck_assert_int_eq(do_recover(0), 0); /* a live owner needs none */
 	report("stopped in the senders' lock");
 	end();
 	check_all_goes_on(messages);
