@@ -42,6 +42,7 @@ SOFILE := libshmchan.so.$(VERSION)
 
 LIB_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard lib/*.c))
 PROGRAMS := $(patsubst tools/%.c,%,$(wildcard $(addprefix tools/chan,send.c recv.c ctl.c bench.c)))
+DAEMON_OBJ := $(filter-out $(BUILD)/daemon/main.o,$(patsubst %.c,$(BUILD)/%.o,$(wildcard daemon/*.c)))
 COMMON_OBJ := $(filter-out $(PROGRAMS:%=$(BUILD)/tools/%.o),\
 	$(patsubst %.c,$(BUILD)/%.o,$(wildcard tools/*.c)))
 
@@ -81,6 +82,8 @@ so_ldflags = -shared -Wl,-soname,$(SONAME) -Wl,--version-script=lib/shmchan.map 
 
 # The static one if it is there: loading the other is a good part of the time that
 # `chansend CHANNEL MESSAGE` takes.
+uring = $(or $(wildcard $(shell $(PKG_CONFIG) --variable=libdir liburing)/liburing.a),\
+	$(shell $(PKG_CONFIG) --libs liburing))
 jansson = $(or $(wildcard $(shell $(PKG_CONFIG) --variable=libdir jansson)/libjansson.a),\
 	$(shell $(PKG_CONFIG) --libs jansson))
 check = $(shell $(PKG_CONFIG) --libs check)
@@ -90,7 +93,7 @@ say = @$(if $(V),:,printf '  %-7s %s\n' $(1) $@)
 
 LIBRARIES := $(addprefix $(BUILD)/,libshmchan.a $(SOFILE) $(SONAME) libshmchan.so)
 
-all: lib $(PROGRAMS:%=$(BUILD)/%)	## Build the libraries and programs (the default)
+all: lib $(PROGRAMS:%=$(BUILD)/%) $(BUILD)/chand	## Build the libraries and programs (the default)
 
 lib: $(LIBRARIES)	## Build the libraries only
 
@@ -128,19 +131,26 @@ $(PROGRAMS:%=$(BUILD)/%): $(BUILD)/%: $(BUILD)/tools/%.o $(BUILD)/tools.a $(BUIL
 	$(call say,LD)
 	$(Q)$(CC) $(all_ldflags) -o $@ $^ $(jansson) -lm
 
-# Tests see the library's internals, so they link its objects.
+# It sees the library's internals.
+$(BUILD)/chand: $(BUILD)/daemon/main.o $(DAEMON_OBJ) $(LIB_OBJ) $(BUILD)/tools.a
+	$(call say,LD)
+	$(Q)$(CC) $(all_ldflags) -o $@ $^ $(uring) $(jansson) -lm
+
+# Tests see the library's internals, so they link its objects; those of the daemon
+# see it too.
 test_support = $(filter-out $(TEST_BIN:=.o) $(STEPKILL_OBJ),$(filter $(BUILD)/$(1)%,$(TEST_OBJ)))
 
 .SECONDEXPANSION:
-$(TEST_BIN): $(BUILD)/%: $(BUILD)/%.o $$(call test_support,$$(dir $$*)) $(LIB_OBJ) $(BUILD)/tools.a
+$(TEST_BIN): $(BUILD)/%: $(BUILD)/%.o $$(call test_support,$$(dir $$*)) \
+		$$(if $$(filter tests/daemon/%,$$*),$(DAEMON_OBJ)) $(LIB_OBJ) $(BUILD)/tools.a
 	$(call say,LD)
-	$(Q)$(CC) $(all_ldflags) -o $@ $^ $(check) $(jansson) -lm
+	$(Q)$(CC) $(all_ldflags) -o $@ $^ $(check) $(if $(findstring /daemon/,$@),$(uring)) $(jansson) -lm
 
 $(STEPKILL): $(STEPKILL_OBJ) $(LIB_OBJ) $(BUILD)/tools.a
 	$(call say,LD)
 	$(Q)$(CC) $(all_ldflags) -o $@ $^ $(jansson) -lm
 
--include $(patsubst %.o,%.d,$(LIB_OBJ) $(TEST_OBJ) $(COMMON_OBJ) $(PROGRAMS:%=$(BUILD)/tools/%.o))
+-include $(patsubst %.o,%.d,$(LIB_OBJ) $(TEST_OBJ) $(COMMON_OBJ) $(DAEMON_OBJ) $(BUILD)/daemon/main.o $(PROGRAMS:%=$(BUILD)/tools/%.o))
 
 # ---- tests ----
 
@@ -188,7 +198,7 @@ demo: deps	## Install what the build needs, build, and show what shmchan does
 
 # ---- packages that are needed, for apt ----
 
-DEPS := gcc libc6-dev pkg-config libjansson-dev
+DEPS := gcc libc6-dev pkg-config libjansson-dev liburing-dev
 DEPS_TEST := $(DEPS) g++ check jq mandoc shellcheck bash-completion zsh fish spin procps
 DEPS_ALL := $(DEPS_TEST) clang valgrind gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user \
 	musl-tools
@@ -256,7 +266,7 @@ compile_commands.json: $(BUILD)/compile_commands.json	## Write one, for editors,
 
 $(BUILD)/compile_commands.json: Makefile
 	@mkdir -p $(@D)
-	$(Q){ sep='['; for f in $(wildcard lib/*.c tools/*.c tests/*/*.c); do \
+	$(Q){ sep='['; for f in $(wildcard lib/*.c daemon/*.c tools/*.c tests/*/*.c); do \
 		printf '%s\n{"directory": "%s", "file": "%s", "command": "%s"}' \
 			"$$sep" '$(CURDIR)' $$f '$(CC) $(strip $(all_cflags)) -c '$$f; sep=,; \
 	done; printf '\n]\n'; } >$@

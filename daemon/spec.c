@@ -219,7 +219,7 @@ int spec_check(const struct spec *spec, char *why, size_t size)
 		wrong = "the name is not 1 to 200 of A-Z a-z 0-9 . _ - without a dot in front";
 	else if (spec->options.linger && spec->options.lifetime != CHAN_REF)
 		wrong = "linger is for lifetime=ref";
-	else if (spec->options.mode & 0060 && !spec->has_group)
+	else if (spec->options.mode >> 3 & 06 & ~spec->options.mode && !spec->has_group)
 		wrong = "mode gives rights to a group, and there is no group=";
 	else if (chan_footprint(&spec->options) < 0)
 		wrong = "no channel can be made so; a message of max-message bytes and its header "

@@ -119,6 +119,18 @@ static int collect(const struct segment *s, const char *name, int64_t after)
 	return removed;
 }
 
+bool channel_detached(const struct chan *ch, const struct chan_endpoint *gone)
+{
+	return gone->id < ch->segment.geometry.endpoints &&
+	       atomic_load_explicit(&ch->segment.layout->endpoint[gone->id].pid,
+				    memory_order_relaxed) == 0;
+}
+
+int channel_collect(struct chan *ch)
+{
+	return collect(&ch->segment, ch->name, (int64_t)ch->segment.header.linger);
+}
+
 int chan_collect(const char *name)
 {
 	struct segment s;
