@@ -27,6 +27,10 @@ libdir ?= $(PREFIX)/lib
 includedir ?= $(PREFIX)/include
 datadir ?= $(PREFIX)/share
 mandir ?= $(datadir)/man
+unitdir ?= $(PREFIX)/lib/systemd/system
+userunitdir ?= $(PREFIX)/lib/systemd/user
+sysusersdir ?= $(PREFIX)/lib/sysusers.d
+tmpfilesdir ?= $(PREFIX)/lib/tmpfiles.d
 bashcompdir ?= $(datadir)/bash-completion/completions
 zshcompdir ?= $(datadir)/zsh/site-functions
 fishcompdir ?= $(datadir)/fish/vendor_completions.d
@@ -230,7 +234,12 @@ INSTALL_FILES = \
 	644:$(BUILD)/libshmchan.a:$(libdir)/libshmchan.a \
 	644:$(BUILD)/shmchan.pc:$(libdir)/pkgconfig/shmchan.pc \
 	644:lib/shmchan.h:$(includedir)/shmchan.h \
-	$(foreach m,$(wildcard lib/man/*.[1-8] tools/man/*.[1-8]),\
+	755:$(BUILD)/chand:$(bindir)/chand \
+	$(foreach u,$(notdir $(UNITS)),644:$(BUILD)/units/system/$(u):$(unitdir)/$(u)) \
+	$(foreach u,$(notdir $(USER_UNITS)),644:$(BUILD)/units/user/$(u):$(userunitdir)/$(u)) \
+	644:systemd/shmchan.sysusers:$(sysusersdir)/shmchan.conf \
+	644:systemd/shmchan.tmpfiles:$(tmpfilesdir)/shmchan.conf \
+	$(foreach m,$(wildcard lib/man/*.[1-8] tools/man/*.[1-8] daemon/man/*.[1-8]),\
 		644:$(m):$(mandir)/man$(subst .,,$(suffix $(m)))/$(notdir $(m))) \
 	644:tools/completions/shmchan.bash:$(bashcompdir)/chanctl \
 	644:tools/completions/shmchan.zsh:$(zshcompdir)/_shmchan \
@@ -242,7 +251,17 @@ INSTALL_LINKS = \
 	$(foreach f,$(shell sed -n 's/^\t\(chan_.*\);/\1/p' lib/shmchan.map),\
 		shmchan.3:$(mandir)/man3/$(f).3)
 
-install: all	## Install below PREFIX (/usr/local), under DESTDIR if that is set
+UNITS := $(patsubst %.in,%,$(filter-out %.sysusers %.tmpfiles %/user,$(wildcard systemd/*)))
+USER_UNITS := $(patsubst %.in,%,$(wildcard systemd/user/*))
+
+# The units, with the place of the programs filled in.
+units:
+	@set -e; for f in $(wildcard systemd/*.* systemd/user/*.*); do \
+		case $$f in *.sysusers|*.tmpfiles) continue ;; */user/*) d=user ;; *) d=system ;; esac; \
+		mkdir -p $(BUILD)/units/$$d; f1=$${f##*/}; \
+		sed 's|@bindir@|$(bindir)|' $$f >$(BUILD)/units/$$d/$${f1%.in}; done
+
+install: all units	## Install below PREFIX (/usr/local), under DESTDIR if that is set
 	@sed -e 's|@prefix@|$(PREFIX)|' -e 's|@libdir@|$(libdir)|' \
 		-e 's|@includedir@|$(includedir)|' -e 's|@version@|$(VERSION)|' \
 		lib/shmchan.pc.in >$(BUILD)/shmchan.pc
@@ -276,5 +295,5 @@ help:	## List the targets
 		while IFS='	' read -r t d; do printf '  %-22s %s\n' "$$t" "$$d"; done
 
 .PHONY: all lib test check check-all check-full check-threads check-valgrind check-aarch64 \
-	test-programs lint demo deps deps-test deps-all install uninstall clean help \
+	test-programs lint units demo deps deps-test deps-all install uninstall clean help \
 	compile_commands.json $(BUILD)/compile_commands.json

@@ -315,9 +315,10 @@ static void raise_limits(void)
 
 static int start(void)
 {
-	int err = make_dir("", 0755);
+	int err;
 
 	umask(022);
+	err = make_dir("", 0755);
 	if (err == 0)
 		err = take_lock();
 	if (err == 0)
