@@ -9,10 +9,10 @@
 struct bus {
 	struct loop *loop;
 	struct config config;
-	bool user;	  /* a user's own, not the system's */
+	bool user;	     /* a user's own, not the system's */
 	const char *runtime; /* directory of its socket and state */
 	const char *const *config_dirs;
-	uid_t uid; /* whose segments they are */
+	uid_t uid;				  /* whose segments they are */
 	uint64_t deaths, recoveries, redelivered; /* seen, done, given back */
 };
 

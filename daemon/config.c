@@ -23,7 +23,8 @@ static const struct quota default_quota = {
 	.connections = 64,
 };
 
-static int quota_key(struct quota *quota, const char *key, const char *value, char *why, size_t size)
+static int quota_key(
+	struct quota *quota, const char *key, const char *value, char *why, size_t size)
 {
 	int err;
 
@@ -34,7 +35,8 @@ static int quota_key(struct quota *quota, const char *key, const char *value, ch
 	else if (!strcmp(key, "bytes"))
 		err = cli_parse_size(value, &quota->bytes);
 	else {
-		snprintf(why, size, "no key '%.64s' here; there are channels, bytes, connections", key);
+		snprintf(why, size, "no key '%.64s' here; there are channels, bytes, connections",
+			key);
 		return -EINVAL;
 	}
 	if (err)
@@ -54,7 +56,7 @@ static struct quota *user_quota(struct config *config, uid_t uid)
 	if (!grown)
 		return NULL;
 	config->users = grown;
-	grown[config->n] = (struct user_quota){ uid, config->quota };
+	grown[config->n] = (struct user_quota){uid, config->quota};
 	return &grown[config->n++].quota;
 }
 
@@ -73,8 +75,8 @@ static int backend_key(struct config *config, const char *value, char *why, size
 	return 0;
 }
 
-static int config_key(void *arg, const char *section, const char *key, const char *value, char *why,
-	size_t size)
+static int config_key(
+	void *arg, const char *section, const char *key, const char *value, char *why, size_t size)
 {
 	struct config *config = arg;
 	struct who_list user;
@@ -116,12 +118,12 @@ void config_done(struct config *config)
 
 int config_read(struct config *config, const char *const *dirs)
 {
-	struct config read = { .quota = default_quota };
+	struct config read = {.quota = default_quota};
 	char path[PATH_MAX], why[512];
 	const struct group *group = getgrnam("chand");
 
 	if (group) {
-		read.create.at[0] = (struct who){ .group = true, .id = group->gr_gid };
+		read.create.at[0] = (struct who){.group = true, .id = group->gr_gid};
 		read.create.n = 1;
 	}
 	for (; *dirs; dirs++) {
@@ -132,7 +134,8 @@ int config_read(struct config *config, const char *const *dirs)
 		if (err == -ENOENT || err == -ENOTDIR)
 			continue;
 		if (err < 0) {
-			log_line(LOG_ERR, "config", NULL, 0, "%s: %s; refused as a whole", path, why);
+			log_line(LOG_ERR, "config", NULL, 0, "%s: %s; refused as a whole", path,
+				why);
 			config_done(&read);
 			return -EINVAL;
 		}
@@ -153,8 +156,8 @@ const struct quota *config_quota(const struct config *config, uid_t uid)
 
 /* ---- channels.d ---- */
 
-int config_spec_key(void *spec, const char *section, const char *key, const char *value, char *why,
-	size_t size)
+int config_spec_key(
+	void *spec, const char *section, const char *key, const char *value, char *why, size_t size)
 {
 	if (strcmp(section, "channel") != 0) {
 		snprintf(why, size, "no section [%.64s]; there is [channel]", section);
@@ -168,7 +171,7 @@ struct files {
 	struct found {
 		char *name; /* X.conf */
 		char *path;
-	} *at;
+	} * at;
 	size_t n;
 };
 
@@ -179,7 +182,7 @@ static void files_done(struct files *files)
 		free(files->at[i].path);
 	}
 	free(files->at);
-	*files = (struct files){ 0 };
+	*files = (struct files){0};
 }
 
 static bool files_have(const struct files *files, const char *name)
@@ -226,7 +229,7 @@ static int files_find(struct files *ret, const char *const *dirs, const char *su
 	char path[PATH_MAX];
 	int err = 0;
 
-	*ret = (struct files){ 0 };
+	*ret = (struct files){0};
 	for (; *dirs && err == 0; dirs++) {
 		struct dirent *entry;
 		DIR *dir;
@@ -236,7 +239,8 @@ static int files_find(struct files *ret, const char *const *dirs, const char *su
 		dir = opendir(path);
 		if (!dir) {
 			if (errno != ENOENT && errno != ENOTDIR)
-				log_line(LOG_ERR, "config", NULL, 0, "%s: %s", path, strerror(errno));
+				log_line(LOG_ERR, "config", NULL, 0, "%s: %s", path,
+					strerror(errno));
 			continue;
 		}
 		while (err == 0 && (entry = readdir(dir)))
@@ -252,15 +256,16 @@ static int files_find(struct files *ret, const char *const *dirs, const char *su
 }
 
 /* One channel: its file, then its drop-ins. */
-static int declare(struct declaration *d, const struct found *file, const char *const *dirs,
-	uid_t owner)
+static int declare(
+	struct declaration *d, const struct found *file, const char *const *dirs, uid_t owner)
 {
 	char name[NAME_MAX + 1], sub[NAME_MAX + sizeof("channels.d/.d")], why[512];
 	struct files more;
 	const char *path = file->path;
 	int err;
 
-	snprintf(name, sizeof(name), "%.*s", (int)(strlen(file->name) - strlen(".conf")), file->name);
+	snprintf(name, sizeof(name), "%.*s", (int)(strlen(file->name) - strlen(".conf")),
+		file->name);
 	spec_init(&d->spec, name, owner);
 	d->file = strdup(file->path);
 	if (!d->file)
@@ -295,7 +300,7 @@ static int declare(struct declaration *d, const struct found *file, const char *
 
 int declarations_read(struct declarations *ret, const char *const *dirs, uid_t owner)
 {
-	struct declarations made = { 0 };
+	struct declarations made = {0};
 	struct files files;
 	int err = files_find(&files, dirs, "channels.d");
 
@@ -323,5 +328,5 @@ void declarations_done(struct declarations *declarations)
 	for (size_t i = 0; i < declarations->n; i++)
 		free(declarations->at[i].file);
 	free(declarations->at);
-	*declarations = (struct declarations){ 0 };
+	*declarations = (struct declarations){0};
 }

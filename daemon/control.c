@@ -86,7 +86,7 @@ static struct account *account_of(uid_t uid)
 		accounts = grown;
 		account_room = larger;
 	}
-	accounts[account_count] = (struct account){ .uid = uid };
+	accounts[account_count] = (struct account){.uid = uid};
 	return &accounts[account_count++];
 }
 
@@ -164,9 +164,9 @@ static int send_packet(struct connection *c)
 	union {
 		struct cmsghdr align;
 		char bytes[CMSG_SPACE(sizeof(int))];
-	} control = { .bytes = { 0 } };
-	struct iovec iov = { c->out, c->out_len };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	} control = {.bytes = {0}};
+	struct iovec iov = {c->out, c->out_len};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
 	ssize_t n;
 
 	if (c->out_fd >= 0) {
@@ -205,7 +205,7 @@ static const char *state_word(const struct chan_stat *st)
 
 static void put_channel(struct connection *c, const struct channel *ch)
 {
-	struct chan_stat st = { .size = sizeof(st) };
+	struct chan_stat st = {.size = sizeof(st)};
 
 	c->out_len = 0;
 	put(c, MESSAGE_PROTOCOL " CHANNEL\nname=%s\norigin=%s\nowner=%u\nmode=%04" PRIo32 "\n",
@@ -215,8 +215,8 @@ static void put_channel(struct connection *c, const struct channel *ch)
 		put(c, "group=%u\n", (unsigned)ch->spec.group);
 	if (ch->file)
 		put(c, "file=%s\n", ch->file);
-	put(c, "lifetime=%s\n", ch->spec.daemon ? "daemon" :
-						  cli_lifetime_name(ch->spec.options.lifetime));
+	put(c, "lifetime=%s\n",
+		ch->spec.daemon ? "daemon" : cli_lifetime_name(ch->spec.options.lifetime));
 	put(c, "deaths=%" PRIu64 "\nready=%s\n", ch->deaths, ch->ready ? "yes" : "no");
 	if (chan_stat(ch->ch, &st) < 0)
 		return;
@@ -224,18 +224,20 @@ static void put_channel(struct connection *c, const struct channel *ch)
 		state_word(&st), st.capacity, st.max_message, cli_overflow_name(st.overflow));
 	put(c, "used=%" PRIu64 "\ndepth=%" PRIu64 "\nsent=%" PRIu64 "\nreceived=%" PRIu64 "\n",
 		st.used, st.depth, st.sent, st.received);
-	put(c, "redelivered=%" PRIu64 "\nrecoveries=%" PRIu64 "\nsenders=%" PRIu32
-	       "\nreceivers=%" PRIu32 "\nsegment=%" PRIu64 "\n",
+	put(c,
+		"redelivered=%" PRIu64 "\nrecoveries=%" PRIu64 "\nsenders=%" PRIu32
+		"\nreceivers=%" PRIu32 "\nsegment=%" PRIu64 "\n",
 		st.redelivered, st.recoveries, st.senders, st.receivers, st.segment);
 }
 
 static void put_endpoint(struct connection *c, const struct chan_endpoint *end)
 {
-	static const char *const roles[] = { "none", "sender", "receiver", "sender+receiver" };
+	static const char *const roles[] = {"none", "sender", "receiver", "sender+receiver"};
 
 	c->out_len = 0;
-	put(c, MESSAGE_PROTOCOL " ENDPOINT\nid=%" PRIu32 "\npid=%" PRId32 "\nuid=%" PRIu32
-				"\nrole=%s\nattached=%" PRId64 "\ncommand=%s\n",
+	put(c,
+		MESSAGE_PROTOCOL " ENDPOINT\nid=%" PRIu32 "\npid=%" PRId32 "\nuid=%" PRIu32
+				 "\nrole=%s\nattached=%" PRId64 "\ncommand=%s\n",
 		end->id, end->pid, end->uid, roles[end->roles & (CHAN_SEND | CHAN_RECV)],
 		end->attached, end->command);
 }
@@ -325,7 +327,7 @@ static struct channel *named(struct connection *c, const struct message *m)
 
 static void do_open(struct connection *c, const struct message *m)
 {
-	static const char *const words[] = { "observe", "send", "receive", "send receive" };
+	static const char *const words[] = {"observe", "send", "receive", "send receive"};
 	const char *wanted = message_get(m, "roles");
 	struct channel *ch = named(c, m);
 	unsigned roles = 0;
@@ -363,8 +365,8 @@ static bool may_create(const struct peer *peer)
 	return peer->uid == 0 || peer->uid == bus.uid || who_has(&bus.config.create, peer);
 }
 
-static int read_spec(struct spec *spec, const struct peer *peer, const struct message *m, char *why,
-	size_t size)
+static int read_spec(
+	struct spec *spec, const struct peer *peer, const struct message *m, char *why, size_t size)
 {
 	const char *name = message_get(m, "name");
 
@@ -470,8 +472,8 @@ static void do_status(struct connection *c, const struct message *m)
 		supervise_processes(), total);
 	put(c, "deaths=%" PRIu64 "\nrecoveries=%" PRIu64 "\nredelivered=%" PRIu64 "\n", bus.deaths,
 		bus.recoveries, bus.redelivered);
-	put(c, "your-channels=%" PRIu64 "/%" PRIu64 "\nyour-bytes=%" PRIu64 "/%" PRIu64 "\n", channels,
-		quota->channels, bytes, quota->bytes);
+	put(c, "your-channels=%" PRIu64 "/%" PRIu64 "\nyour-bytes=%" PRIu64 "/%" PRIu64 "\n",
+		channels, quota->channels, bytes, quota->bytes);
 }
 
 static void do_monitor(struct connection *c, const struct message *m)
@@ -499,14 +501,14 @@ static const struct verb {
 	void (*fn)(struct connection *c, const struct message *m);
 	const char *keys; /* space before and after each; NULL: those of a spec */
 } verbs[] = {
-	{ "OPEN", do_open, " bus name roles " },
-	{ "CREATE", do_create, NULL },
-	{ "REMOVE", do_remove, " bus name " },
-	{ "LIST", do_list, " bus " },
-	{ "INFO", do_info, " bus name " },
-	{ "STATUS", do_status, " bus " },
-	{ "MONITOR", do_monitor, " bus " },
-	{ "METRICS", do_metrics, " bus " },
+	{"OPEN", do_open, " bus name roles "},
+	{"CREATE", do_create, NULL},
+	{"REMOVE", do_remove, " bus name "},
+	{"LIST", do_list, " bus "},
+	{"INFO", do_info, " bus name "},
+	{"STATUS", do_status, " bus "},
+	{"MONITOR", do_monitor, " bus "},
+	{"METRICS", do_metrics, " bus "},
 };
 
 static bool keys_known(const struct verb *verb, const struct message *m)
@@ -515,7 +517,7 @@ static bool keys_known(const struct verb *verb, const struct message *m)
 
 	for (unsigned i = 0; verb->keys && i < m->n; i++)
 		if (snprintf(key, sizeof(key), " %s ", m->pair[i].key) >= (int)sizeof(key) ||
-		    !strstr(verb->keys, key))
+			!strstr(verb->keys, key))
 			return false;
 	return true;
 }
@@ -545,7 +547,8 @@ static void request(struct connection *c, char *text, size_t len)
 			verb = &verbs[i];
 	if (!verb)
 		put_error(c, -EINVAL,
-			"unknown verb; there are OPEN, CREATE, REMOVE, LIST, INFO, STATUS, MONITOR, "
+			"unknown verb; there are OPEN, CREATE, REMOVE, LIST, INFO, STATUS, "
+			"MONITOR, "
 			"METRICS");
 	else if (!keys_known(verb, &m))
 		put_error(c, -EINVAL, "a key that this verb does not know");
@@ -623,8 +626,8 @@ static int step(struct connection *c)
 
 static void ready(struct source *source)
 {
-	struct connection *c = (struct connection *)((char *)source -
-						     offsetof(struct connection, source));
+	struct connection *c =
+		(struct connection *)((char *)source - offsetof(struct connection, source));
 	int r = 1;
 
 	for (int i = 0; i < STEPS && r > 0; i++)
@@ -638,7 +641,7 @@ static void ready(struct source *source)
 /* Say why, as far as he can hear it, and end it. */
 static void refuse(int fd, int err, const char *reason)
 {
-	struct connection c = { .source.fd = fd, .out_fd = -1 };
+	struct connection c = {.source.fd = fd, .out_fd = -1};
 
 	put_error(&c, err, reason);
 	send_packet(&c);
@@ -650,8 +653,8 @@ static int welcome(struct connection *c, int fd, const struct peer *peer)
 	static const int send_buffer = SEND_BUFFER;
 	int err;
 
-	*c = (struct connection){ .peer = *peer, .out_fd = -1 };
-	c->source = (struct source){ .fd = fd, .events = POLLIN | POLLOUT, .ready = ready };
+	*c = (struct connection){.peer = *peer, .out_fd = -1};
+	c->source = (struct source){.fd = fd, .events = POLLIN | POLLOUT, .ready = ready};
 	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send_buffer, sizeof(send_buffer));
 	err = loop_add(bus.loop, &c->source);
 	if (err < 0)
@@ -723,6 +726,6 @@ void bus_event(const char *event, const char *channel, const char *fmt, ...)
 
 int control_start(int fd)
 {
-	listener = (struct source){ .fd = fd, .events = POLLIN, .accepted = accepted };
+	listener = (struct source){.fd = fd, .events = POLLIN, .accepted = accepted};
 	return loop_add(bus.loop, &listener);
 }

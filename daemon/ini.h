@@ -9,8 +9,8 @@
 #include <stddef.h>
 
 /* A key: 0, or -EINVAL and `why`. */
-typedef int (*ini_fn)(void *arg, const char *section, const char *key, const char *value, char *why,
-	size_t size);
+typedef int (*ini_fn)(
+	void *arg, const char *section, const char *key, const char *value, char *why, size_t size);
 
 /* Call fn for each key of the file.  0; or a negative errno and `why`, with the
  * line in front if one is to blame. */

@@ -15,8 +15,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-static const struct sockaddr_un journal = { .sun_family = AF_UNIX,
-					    .sun_path = "/run/systemd/journal/socket" };
+static const struct sockaddr_un journal = {
+	.sun_family = AF_UNIX, .sun_path = "/run/systemd/journal/socket"};
 static int sock = -1;
 static int threshold = LOG_INFO;
 
@@ -48,8 +48,8 @@ static void harmless(char *text)
 }
 
 /* -1 if the journal does not take it. */
-static int send_fields(int priority, const char *event, const char *channel, pid_t pid,
-	const char *message)
+static int send_fields(
+	int priority, const char *event, const char *channel, pid_t pid, const char *message)
 {
 	char text[2048], number[32] = "";
 	int n;
@@ -64,7 +64,9 @@ static int send_fields(int priority, const char *event, const char *channel, pid
 	if (sock < 0 || n < 0 || (size_t)n >= sizeof(text))
 		return -1;
 	return sendto(sock, text, (size_t)n, MSG_NOSIGNAL, (const struct sockaddr *)&journal,
-		       sizeof(journal)) < 0 ? -1 : 0;
+		       sizeof(journal)) < 0
+		       ? -1
+		       : 0;
 }
 
 void log_line(int priority, const char *event, const char *channel, pid_t pid, const char *fmt, ...)

@@ -25,7 +25,7 @@ struct loop {
 	int64_t now;
 	struct slot *slots;
 	uint32_t slots_size, free_slot; /* slot 0 is never used */
-	struct timer **heap; /* from 1 */
+	struct timer **heap;		/* from 1 */
 	uint32_t timers, heap_size;
 	struct source *again, **again_tail;
 	struct timer accept_timer; /* pending: some listener waits for better times */
@@ -113,7 +113,7 @@ static int take_slot(struct loop *loop, uint32_t *ret)
 		loop->slots = slots;
 		loop->slots_size = larger;
 		for (uint32_t i = larger - 1; i >= (size ? size : 1); i--) {
-			slots[i] = (struct slot){ .next_free = loop->free_slot };
+			slots[i] = (struct slot){.next_free = loop->free_slot};
 			loop->free_slot = i;
 		}
 	}

@@ -82,8 +82,8 @@ static int wait_events(void *arg, struct loop *loop, int64_t deadline)
 	if (n < 0)
 		return errno == EINTR ? 0 : -errno;
 	for (int i = 0; i < n; i++)
-		loop_ready(loop, (uint32_t)events[i].data.u64,
-			(uint32_t)(events[i].data.u64 >> 32));
+		loop_ready(
+			loop, (uint32_t)events[i].data.u64, (uint32_t)(events[i].data.u64 >> 32));
 	return 0;
 }
 

@@ -25,7 +25,7 @@ struct state {
 	/* Armed again only after the events at hand were seen. */
 	struct rearm {
 		uint32_t slot, generation;
-	} *rearm;
+	} * rearm;
 	size_t rearms, rearm_size;
 };
 
@@ -104,8 +104,8 @@ static int add(void *arg, struct source *source, uint32_t generation)
 	if (!sqe)
 		return -EBUSY;
 	if (accept) {
-		io_uring_prep_multishot_accept(sqe, source->fd, NULL, NULL,
-			SOCK_CLOEXEC | SOCK_NONBLOCK);
+		io_uring_prep_multishot_accept(
+			sqe, source->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	} else {
 		io_uring_prep_poll_add(sqe, source->fd, (unsigned)source->events);
 		if (state->multishot_poll)
@@ -147,7 +147,7 @@ static void arm_later(struct state *state, struct source *source, uint32_t gener
 		state->rearm = grown;
 		state->rearm_size = larger;
 	}
-	state->rearm[state->rearms++] = (struct rearm){ source->slot, generation };
+	state->rearm[state->rearms++] = (struct rearm){source->slot, generation};
 }
 
 /* A multishot accept ended.  Either the kernel does not have it, or it got no
@@ -198,7 +198,7 @@ static void arm_again(struct state *state, struct loop *loop)
 static int wait_events(void *arg, struct loop *loop, int64_t deadline)
 {
 	struct state *state = arg;
-	struct __kernel_timespec left = { 0 };
+	struct __kernel_timespec left = {0};
 	struct io_uring_cqe *cqe, seen;
 	int64_t ns = deadline == 0 ? 0 : deadline - clock_now();
 	int err;
@@ -207,8 +207,8 @@ static int wait_events(void *arg, struct loop *loop, int64_t deadline)
 		left.tv_sec = ns / 1000000000;
 		left.tv_nsec = ns % 1000000000;
 	}
-	err = io_uring_submit_and_wait_timeout(&state->ring, &cqe, 1,
-		deadline == INT64_MAX ? NULL : &left, NULL);
+	err = io_uring_submit_and_wait_timeout(
+		&state->ring, &cqe, 1, deadline == INT64_MAX ? NULL : &left, NULL);
 	if (err < 0 && err != -ETIME && err != -EINTR && err != -EBUSY && err != -EAGAIN)
 		return err;
 	/* Only what is there now: handlers make more. */

@@ -43,13 +43,15 @@ struct bus bus;
 enum { USER = CLI_LONG, CONFIG_DIR, RUNTIME_DIR, LOOP };
 
 static const struct cli_option options[] = {
-	{ USER, "user", NULL, "a bus of your own, not the system's" },
-	{ CONFIG_DIR, "config-dir", "DIR",
-	  "where chand.conf and channels.d are (default\n/etc/chand; with --user ~/.config/chand)" },
-	{ RUNTIME_DIR, "runtime-dir", "DIR",
-	  "where its socket and state are (default\n/run/chand; with --user $XDG_RUNTIME_DIR/chand)" },
-	{ LOOP, "loop", "auto|io_uring|epoll",
-	  "how it waits (default auto: io_uring if the kernel\nlets it)" },
+	{USER, "user", NULL, "a bus of your own, not the system's"},
+	{CONFIG_DIR, "config-dir", "DIR",
+		"where chand.conf and channels.d are (default\n/etc/chand; with --user "
+		"~/.config/chand)"},
+	{RUNTIME_DIR, "runtime-dir", "DIR",
+		"where its socket and state are (default\n/run/chand; with --user "
+		"$XDG_RUNTIME_DIR/chand)"},
+	{LOOP, "loop", "auto|io_uring|epoll",
+		"how it waits (default auto: io_uring if the kernel\nlets it)"},
 	CLI_COMMON,
 	CLI_END,
 };
@@ -183,7 +185,8 @@ static int take_lock(void)
 			pid[n] = 0;
 		pid[strspn(pid, "0123456789")] = 0;
 		log_line(LOG_ERR, "second", NULL, 0,
-			"another chand, process %s, keeps this bus; this one ends", *pid ? pid : "?");
+			"another chand, process %s, keeps this bus; this one ends",
+			*pid ? pid : "?");
 		close(fd);
 		return -EBUSY;
 	}
@@ -198,18 +201,18 @@ static int take_lock(void)
 /* Ours alone to bind: we have the lock. */
 static int make_listening(const char *file, int type, mode_t mode)
 {
-	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
 	int fd;
 
 	if (snprintf(at.sun_path, sizeof(at.sun_path), "%s/%s", runtime, file) >=
-	    (int)sizeof(at.sun_path))
+		(int)sizeof(at.sun_path))
 		return -ENAMETOOLONG;
 	fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -errno;
 	unlink(at.sun_path);
 	if (bind(fd, (struct sockaddr *)&at, sizeof(at)) < 0 || chmod(at.sun_path, mode) < 0 ||
-	    listen(fd, 1024) < 0) {
+		listen(fd, 1024) < 0) {
 		int err = -errno;
 
 		close(fd);
@@ -229,7 +232,8 @@ static int listening(const char *file, int type, mode_t mode)
 	else if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &is, &len) < 0 || is != type)
 		fd = -EPROTOTYPE;
 	if (fd < 0)
-		log_line(LOG_ERR, "failed", NULL, 0, "socket %s/%s: %s", runtime, file, strerror(-fd));
+		log_line(LOG_ERR, "failed", NULL, 0, "socket %s/%s: %s", runtime, file,
+			strerror(-fd));
 	return fd;
 }
 
@@ -275,7 +279,7 @@ static void signalled(struct source *source)
 
 static int catch_signals(void)
 {
-	static struct source source = { .events = POLLIN, .ready = signalled };
+	static struct source source = {.events = POLLIN, .ready = signalled};
 	sigset_t set;
 
 	sigemptyset(&set);
@@ -296,7 +300,8 @@ static int make_loop(void)
 	int err = loop_new(&bus.loop, backend_given ? backend : bus.config.backend, &why);
 
 	if (err < 0)
-		log_line(LOG_ERR, "failed", NULL, 0, "no event loop: %s", why ? why : strerror(-err));
+		log_line(LOG_ERR, "failed", NULL, 0, "no event loop: %s",
+			why ? why : strerror(-err));
 	else if (why)
 		log_line(LOG_NOTICE, "loop", NULL, 0, "waits with epoll: %s", why);
 	return err;
@@ -352,7 +357,9 @@ int main(int argc, char **argv)
 	raise_limits();
 	err = start();
 	if (err < 0)
-		return err == -EINVAL ? CLI_USAGE : err == -EACCES || err == -EPERM ? CLI_DENIED : CLI_ERROR;
+		return err == -EINVAL			 ? CLI_USAGE
+		       : err == -EACCES || err == -EPERM ? CLI_DENIED
+							 : CLI_ERROR;
 	log_line(LOG_INFO, "started", NULL, 0, "keeps %zu channels of user %u, waits with %s",
 		registry_count(), (unsigned)bus.uid, loop_name(bus.loop));
 	notify("READY=1\nSTATUS=waits with %s", loop_name(bus.loop));

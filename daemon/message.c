@@ -40,14 +40,14 @@ static int parse_pairs(struct message *ret, char *at, const char **why)
 		*why = "there are too many keys";
 		if (ret->n == MESSAGE_PAIRS)
 			return -EINVAL;
-		ret->pair[ret->n++] = (struct message_pair){ key, equals + 1 };
+		ret->pair[ret->n++] = (struct message_pair){key, equals + 1};
 	}
 	return 0;
 }
 
 int message_parse(struct message *ret, char *text, size_t len, const char **why)
 {
-	struct message m = { .n = 0 };
+	struct message m = {.n = 0};
 	char *at = text, *first, *space;
 	int err;
 

@@ -24,7 +24,7 @@ static void collect(struct channel *channel, void *arg)
 	struct ctl_channel *to = &all->at[all->n++];
 
 	/* The registry's own: nothing of it is freed here. */
-	*to = (struct ctl_channel){ .name = channel->spec.name, .ch = channel->ch };
+	*to = (struct ctl_channel){.name = channel->spec.name, .ch = channel->ch};
 	to->stat.size = sizeof(to->stat);
 	if (chan_stat(channel->ch, &to->stat) < 0)
 		to->ch = NULL;
@@ -38,7 +38,7 @@ static void put_number(FILE *out, const char *name, const char *type, const char
 
 char *metrics_text(size_t *len)
 {
-	struct ctl_channels all = { .at = calloc(registry_count() + 1, sizeof(*all.at)) };
+	struct ctl_channels all = {.at = calloc(registry_count() + 1, sizeof(*all.at))};
 	char *text = NULL;
 	FILE *out = all.at ? open_memstream(&text, len) : NULL;
 
@@ -47,11 +47,12 @@ char *metrics_text(size_t *len)
 		ctl_metrics_print(out, &all);
 		put_number(out, "channels", "gauge", "Channels of the bus.", registry_count());
 		put_number(out, "processes", "gauge", "Processes watched.", supervise_processes());
-		put_number(out, "connections", "gauge", "Connections to chand.", control_connections());
+		put_number(out, "connections", "gauge", "Connections to chand.",
+			control_connections());
 		put_number(out, "deaths", "counter", "Endpoints seen to die.", bus.deaths);
 		put_number(out, "recoveries", "counter", "Channels put in order.", bus.recoveries);
-		put_number(out, "redelivered_messages", "counter", "Messages of dead receivers given back.",
-			bus.redelivered);
+		put_number(out, "redelivered_messages", "counter",
+			"Messages of dead receivers given back.", bus.redelivered);
 		fputs("# EOF\n", out);
 		if (fclose(out)) {
 			free(text);
@@ -117,7 +118,7 @@ static void accepted(struct source *source, int fd)
 		return;
 	}
 	s->text = metrics_text(&s->len);
-	s->source = (struct source){ .fd = fd, .events = POLLOUT, .ready = ready };
+	s->source = (struct source){.fd = fd, .events = POLLOUT, .ready = ready};
 	if (!s->text || loop_add(bus.loop, &s->source) < 0) {
 		drop(s);
 		return;
@@ -127,6 +128,6 @@ static void accepted(struct source *source, int fd)
 
 int metrics_start(int fd)
 {
-	listener = (struct source){ .fd = fd, .events = POLLIN, .accepted = accepted };
+	listener = (struct source){.fd = fd, .events = POLLIN, .accepted = accepted};
 	return loop_add(bus.loop, &listener);
 }

@@ -19,7 +19,7 @@
 void notify(const char *fmt, ...)
 {
 	const char *path = getenv("NOTIFY_SOCKET");
-	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
 	size_t len = path ? strlen(path) : 0;
 	char text[512];
 	va_list ap;
@@ -69,7 +69,7 @@ int notify_listening(const char *name)
 
 		if (this == len && !memcmp(names, name, len)) {
 			if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ||
-			    fcntl(fd, F_SETFL, O_NONBLOCK) < 0)
+				fcntl(fd, F_SETFL, O_NONBLOCK) < 0)
 				return -1;
 			return fd;
 		}
@@ -85,7 +85,7 @@ int64_t notify_watchdog(void)
 	uint64_t us;
 
 	if (!env_number("WATCHDOG_USEC", &us) || !us || us > UINT64_C(86400000000) ||
-	    (getenv("WATCHDOG_PID") && !for_us("WATCHDOG_PID")))
+		(getenv("WATCHDOG_PID") && !for_us("WATCHDOG_PID")))
 		return 0;
 	return (int64_t)us * 1000 / 2;
 }

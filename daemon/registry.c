@@ -25,7 +25,7 @@ static size_t count, room;
 
 const char *origin_name(enum origin origin)
 {
-	static const char *const names[] = { "declared", "requested", "adopted" };
+	static const char *const names[] = {"declared", "requested", "adopted"};
 
 	return names[origin];
 }
@@ -177,11 +177,11 @@ void channel_free(struct channel *channel)
 	free(channel);
 }
 
-static int channel_open(struct channel **ret, const struct spec *spec, enum origin origin,
-	const char *file)
+static int channel_open(
+	struct channel **ret, const struct spec *spec, enum origin origin, const char *file)
 {
 	struct channel *c = calloc(1, sizeof(*c));
-	struct chan_stat stat = { .size = sizeof(stat) };
+	struct chan_stat stat = {.size = sizeof(stat)};
 	int err;
 
 	if (!c)
@@ -214,7 +214,7 @@ static int channel_open(struct channel **ret, const struct spec *spec, enum orig
 /* What a segment tells of itself, for one that is found. */
 static int spec_of_segment(struct spec *spec, const char *name)
 {
-	struct chan_stat st = { .size = sizeof(st) };
+	struct chan_stat st = {.size = sizeof(st)};
 	chan_t *ch;
 	int err = chan_open(&ch, name, 0, NULL);
 
@@ -275,7 +275,7 @@ static int make_segment(const struct spec *spec)
 
 static void tell_difference(const struct channel *c)
 {
-	struct chan_stat st = { .size = sizeof(st) };
+	struct chan_stat st = {.size = sizeof(st)};
 	const char *key = chan_stat(c->ch, &st) == 0 ? spec_differs(&c->spec, &st) : NULL;
 
 	if (key)
@@ -363,12 +363,13 @@ int registry_create(const struct spec *spec, char *why, size_t size)
 	}
 	registry_usage(spec->owner, &channels, &bytes);
 	if (spec->owner != 0 && spec->owner != bus.uid &&
-	    (channels >= quota->channels || need < 0 || (uint64_t)need > quota->bytes ||
-	     bytes > quota->bytes - (uint64_t)need)) {
+		(channels >= quota->channels || need < 0 || (uint64_t)need > quota->bytes ||
+			bytes > quota->bytes - (uint64_t)need)) {
 		snprintf(why, size,
 			"it needs %" PRId64 " bytes; user %u has %" PRIu64 " channels of %" PRIu64
-			" and %" PRIu64 " bytes of %" PRIu64, need, (unsigned)spec->owner, channels,
-			quota->channels, bytes, quota->bytes);
+			" and %" PRIu64 " bytes of %" PRIu64,
+			need, (unsigned)spec->owner, channels, quota->channels, bytes,
+			quota->bytes);
 		return -EDQUOT;
 	}
 	err = spec_save(spec);

@@ -22,9 +22,9 @@ enum origin {
 struct channel {
 	struct spec spec;
 	enum origin origin;
-	chan_t *ch; /* an observer */
+	chan_t *ch;	  /* an observer */
 	uint64_t segment; /* bytes */
-	char *file;   /* of a declaration, or NULL */
+	char *file;	  /* of a declaration, or NULL */
 
 	/* supervise.c */
 	int wd;
@@ -33,8 +33,8 @@ struct channel {
 	struct timer settle, linger, poll;
 	int64_t settle_step;
 	bool recovering, recover_again; /* a thread is at it; and once more after that */
-	bool ready;	/* its file in RUNTIME/ready is there */
-	bool gone;	/* no more in the registry; freed when the thread is done */
+	bool ready;			/* its file in RUNTIME/ready is there */
+	bool gone;			/* no more in the registry; freed when the thread is done */
 	uint64_t deaths, redelivered;
 };
 

@@ -16,14 +16,15 @@
 
 bool spec_name_valid(const char *name)
 {
-	size_t n = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-");
+	size_t n =
+		strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-");
 
 	return n > 0 && n <= CHAN_NAME_MAX && !name[n] && name[0] != '.';
 }
 
 void spec_init(struct spec *spec, const char *name, uid_t owner)
 {
-	*spec = (struct spec){ .options = CLI_OPTIONS_INIT, .owner = owner };
+	*spec = (struct spec){.options = CLI_OPTIONS_INIT, .owner = owner};
 	snprintf(spec->name, sizeof(spec->name), "%s", name);
 	spec->options.mode = 0600;
 }
@@ -77,7 +78,7 @@ static int unknown(const char *what, const char *text, bool names, char *why, si
 
 int who_parse(struct who_list *ret, const char *text, bool names, char *why, size_t size)
 {
-	struct who_list list = { .n = 0 };
+	struct who_list list = {.n = 0};
 	char word[256];
 
 	for (;;) {
@@ -98,8 +99,8 @@ int who_parse(struct who_list *ret, const char *text, bool names, char *why, siz
 		text += len;
 		w->group = word[0] == '@';
 		if (w->group ? group_id(word + 1, names, &w->id) : user_id(word, names, &w->id))
-			return unknown(w->group ? "group" : "user", word + w->group, names, why,
-				size);
+			return unknown(
+				w->group ? "group" : "user", word + w->group, names, why, size);
 		list.n++;
 	}
 	*ret = list;
@@ -109,8 +110,8 @@ int who_parse(struct who_list *ret, const char *text, bool names, char *why, siz
 bool who_has(const struct who_list *list, const struct peer *peer)
 {
 	for (unsigned i = 0; i < list->n; i++)
-		if (list->at[i].group ? peer_in_group(peer, list->at[i].id) :
-					peer->uid == list->at[i].id)
+		if (list->at[i].group ? peer_in_group(peer, list->at[i].id)
+				      : peer->uid == list->at[i].id)
 			return true;
 	return false;
 }
@@ -159,7 +160,8 @@ static int flag_key(struct spec *spec, const char *key, const char *value, char 
 static int lifetime_key(struct spec *spec, const char *value, char *why, size_t size)
 {
 	spec->daemon = !strcmp(value, "daemon");
-	if (cli_parse_key(&spec->options, "lifetime", spec->daemon ? "persist" : value, why, size)) {
+	if (cli_parse_key(
+		    &spec->options, "lifetime", spec->daemon ? "persist" : value, why, size)) {
 		snprintf(why, size, "lifetime: '%.64s' is not persist, ref or daemon", value);
 		return -EINVAL;
 	}
@@ -178,8 +180,8 @@ static int mode_key(struct spec *spec, const char *value, char *why, size_t size
 	return 0;
 }
 
-int spec_key(struct spec *spec, const char *key, const char *value, bool names, char *why,
-	size_t size)
+int spec_key(
+	struct spec *spec, const char *key, const char *value, bool names, char *why, size_t size)
 {
 	uint32_t id;
 
@@ -282,8 +284,9 @@ const char *spec_differs(const struct spec *spec, const struct chan_stat *is)
 	struct chan_options same = *o;
 
 	if (is->flags != o->flags)
-		return (is->flags ^ o->flags) & CHAN_RENDEZVOUS ? "kind" : "end-with-senders or "
-									   "need-receivers";
+		return (is->flags ^ o->flags) & CHAN_RENDEZVOUS ? "kind"
+								: "end-with-senders or "
+								  "need-receivers";
 	if (o->max_message && is->max_message != o->max_message)
 		return "max-message";
 	if (is->overflow != o->overflow)

@@ -33,9 +33,9 @@ struct who_list {
 struct spec {
 	char name[CHAN_NAME_MAX + 1];
 	struct chan_options options;
-	bool daemon; /* lifetime=daemon: while chand runs */
+	bool daemon;   /* lifetime=daemon: while chand runs */
 	bool activate; /* tell, by a file, when it has messages and no receiver */
-	uid_t owner; /* who may do all, and whose quota it counts for */
+	uid_t owner;   /* who may do all, and whose quota it counts for */
 	gid_t group;
 	bool has_group;
 	struct who_list send, receive;
@@ -45,8 +45,8 @@ void spec_init(struct spec *spec, const char *name, uid_t owner);
 
 /* Set a key; `names` allows names of users and groups, which may take long to
  * look up, not only numbers.  -EINVAL and `why`. */
-int spec_key(struct spec *spec, const char *key, const char *value, bool names, char *why,
-	size_t size);
+int spec_key(
+	struct spec *spec, const char *key, const char *value, bool names, char *why, size_t size);
 
 /* Do all the keys together make a channel?  -EINVAL and `why`. */
 int spec_check(const struct spec *spec, char *why, size_t size);

@@ -37,7 +37,7 @@
 
 struct process {
 	pid_t pid;
-	unsigned ends; /* endpoints of it */
+	unsigned ends;	      /* endpoints of it */
 	struct source source; /* its pidfd */
 };
 
@@ -111,12 +111,13 @@ static int process_hold(pid_t pid)
 	p = calloc(1, sizeof(*p));
 	if (!p)
 		return -ENOMEM;
-	*p = (struct process){ .pid = pid, .ends = 1 };
+	*p = (struct process){.pid = pid, .ends = 1};
 	p->source.events = POLLIN;
 	p->source.ready = process_died;
 	p->source.fd = (int)syscall(SYS_pidfd_open, pid, 0);
 	err = p->source.fd < 0 ? -errno : loop_add(bus.loop, &p->source);
-	memmove(processes + at + 1, processes + at, (process_count - at) * sizeof(struct process *));
+	memmove(processes + at + 1, processes + at,
+		(process_count - at) * sizeof(struct process *));
 	processes[at] = p;
 	process_count++;
 	return err;
@@ -138,7 +139,7 @@ struct job {
 	int result;
 };
 
-static int done_pipe[2] = { -1, -1 };
+static int done_pipe[2] = {-1, -1};
 
 static void *recover_thread(void *arg)
 {
@@ -177,7 +178,7 @@ static void recover(struct channel *c)
 	}
 	job = calloc(1, sizeof(*job));
 	if (job) {
-		*job = (struct job){ .channel = c, .ch = c->ch };
+		*job = (struct job){.channel = c, .ch = c->ch};
 		c->recovering = start_thread(job) == 0;
 	}
 	if (!c->recovering) { /* no thread to be had: when some ended */
@@ -240,7 +241,8 @@ static void set_ready(struct channel *c, bool ready)
 	if (ready) {
 		fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
 		if (fd < 0) {
-			log_line(LOG_ERR, "failed", c->spec.name, 0, "%s: %s", path, strerror(errno));
+			log_line(LOG_ERR, "failed", c->spec.name, 0, "%s: %s", path,
+				strerror(errno));
 			return;
 		}
 		close(fd);
@@ -253,7 +255,7 @@ static void set_ready(struct channel *c, bool ready)
 
 static void activate(struct channel *c)
 {
-	struct chan_stat st = { .size = sizeof(st) };
+	struct chan_stat st = {.size = sizeof(st)};
 
 	loop_cancel(bus.loop, &c->poll);
 	if (!c->spec.activate || chan_stat(c->ch, &st) < 0) {
@@ -283,7 +285,7 @@ static bool has_end(const struct chan_endpoint *ends, unsigned n, const struct c
 
 static const char *role_name(uint32_t roles)
 {
-	static const char *const names[] = { "none", "sender", "receiver", "sender+receiver" };
+	static const char *const names[] = {"none", "sender", "receiver", "sender+receiver"};
 
 	return names[roles & (CHAN_SEND | CHAN_RECV)];
 }
@@ -341,14 +343,14 @@ static void went(struct channel *c, const struct chan_endpoint *end, struct chan
 		change->left = true;
 	}
 	process_release(end->pid);
-	bus_event(dead ? "died" : "detached", c->spec.name, "id=%u\npid=%d\nuid=%u\nrole=%s\n", end->id,
-		end->pid, end->uid, role_name(end->roles));
+	bus_event(dead ? "died" : "detached", c->spec.name, "id=%u\npid=%d\nuid=%u\nrole=%s\n",
+		end->id, end->pid, end->uid, role_name(end->roles));
 }
 
 /* Read the endpoint table and tell what is new. */
 static struct change compare(struct channel *c)
 {
-	struct change change = { false };
+	struct change change = {false};
 	struct chan_endpoint *ends;
 	unsigned n;
 
@@ -369,7 +371,7 @@ static struct change compare(struct channel *c)
 /* A CHAN_REF channel that nobody uses: its time may be over. */
 static void collect(struct channel *c)
 {
-	struct chan_stat st = { .size = sizeof(st) };
+	struct chan_stat st = {.size = sizeof(st)};
 
 	if (c->n || c->spec.options.lifetime != CHAN_REF)
 		return;
@@ -435,7 +437,8 @@ static void process_died(struct source *source)
 	struct process *p = (struct process *)((char *)source - offsetof(struct process, source));
 	pid_t pid = p->pid;
 
-	/* A pidfd has nothing else to tell.  Its channels: looking at one may remove it, or the process. */
+	/* A pidfd has nothing else to tell.  Its channels: looking at one may remove it, or the
+	 * process. */
 	for (struct channel *c = registry_after(""), *next; c; c = next) {
 		next = registry_after(c->spec.name);
 		for (unsigned i = 0; i < c->n; i++)
@@ -452,7 +455,7 @@ static void process_died(struct source *source)
 
 /* ---- inotify ---- */
 
-static struct source events = { .fd = -1 };
+static struct source events = {.fd = -1};
 static int shm_wd = -1;
 
 /* By watch descriptor: they are given in ascending order. */
@@ -555,9 +558,10 @@ static void closed(struct channel *c)
 
 static void happened(struct channel *c, uint32_t mask)
 {
-	struct chan_stat st = { .size = sizeof(st) };
+	struct chan_stat st = {.size = sizeof(st)};
 
-	if (mask & (IN_ATTRIB | IN_IGNORED | IN_UNMOUNT) && chan_stat(c->ch, &st) == 0 && st.removed) {
+	if (mask & (IN_ATTRIB | IN_IGNORED | IN_UNMOUNT) && chan_stat(c->ch, &st) == 0 &&
+		st.removed) {
 		registry_lost(c);
 		return;
 	}
@@ -614,13 +618,13 @@ static void read_events(struct source *source)
 	loop_again(bus.loop, source);
 }
 
-static struct source done_source = { .events = POLLIN, .ready = jobs_done };
+static struct source done_source = {.events = POLLIN, .ready = jobs_done};
 
 int supervise_start(void)
 {
 	int err;
 
-	events = (struct source){ .events = POLLIN, .ready = read_events };
+	events = (struct source){.events = POLLIN, .ready = read_events};
 	events.fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	if (events.fd < 0 || pipe2(done_pipe, O_CLOEXEC) < 0)
 		return -errno;

@@ -16,7 +16,7 @@
 static struct sockaddr_un address;
 static socklen_t address_len = sizeof(address);
 static struct timer timer;
-static struct source client = { .fd = -1 };
+static struct source client = {.fd = -1};
 static int64_t interval;
 
 static void again(void)
@@ -53,10 +53,9 @@ static void ask(struct timer *unused)
 	client.fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	client.events = POLLIN;
 	client.ready = answered;
-	if (client.fd >= 0 &&
-	    connect(client.fd, (struct sockaddr *)&address, address_len) == 0 &&
-	    send(client.fd, status, strlen(status), MSG_NOSIGNAL) > 0 &&
-	    loop_add(bus.loop, &client) == 0)
+	if (client.fd >= 0 && connect(client.fd, (struct sockaddr *)&address, address_len) == 0 &&
+		send(client.fd, status, strlen(status), MSG_NOSIGNAL) > 0 &&
+		loop_add(bus.loop, &client) == 0)
 		return;
 	/* The backlog is full, or descriptors are short: soon, not at the next
 	 * interval, which would be too late. */

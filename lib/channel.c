@@ -23,7 +23,7 @@ static int64_t realtime(void)
 
 static void breathe(void)
 {
-	struct timespec ms = { .tv_nsec = 1000000 };
+	struct timespec ms = {.tv_nsec = 1000000};
 
 	nanosleep(&ms, NULL);
 }
@@ -58,8 +58,11 @@ static int init_control(const struct segment *s)
 	return err;
 }
 
-/* What chand answered, or `err` if there is none to ask. */
-static int or_else(int answer, int err) { return answer == -ENOTCONN ? err : answer; }
+/* What chand answered, or `err` if there is none, or none that answers. */
+static int or_else(int answer, int err)
+{
+	return answer == -ENOTCONN || answer == -ETIMEDOUT ? err : answer;
+}
 
 int chan_create(const char *name, const struct chan_options *opt)
 {
@@ -103,8 +106,8 @@ static int collect(const struct segment *s, const char *name, int64_t after)
 	int removed = 0;
 
 	if (s->header.lifetime != CHAN_REF || !s->writable ||
-	    !(atomic_load_explicit(&c->state, memory_order_acquire) &
-	      (LAYOUT_HAD_SENDER | LAYOUT_HAD_RECEIVER)))
+		!(atomic_load_explicit(&c->state, memory_order_acquire) &
+			(LAYOUT_HAD_SENDER | LAYOUT_HAD_RECEIVER)))
 		return 0;
 	if (endpoint_close_gate(s->fd) < 0)
 		return 0;
@@ -122,8 +125,8 @@ static int collect(const struct segment *s, const char *name, int64_t after)
 bool channel_detached(const struct chan *ch, const struct chan_endpoint *gone)
 {
 	return gone->id < ch->segment.geometry.endpoints &&
-	       atomic_load_explicit(&ch->segment.layout->endpoint[gone->id].pid,
-				    memory_order_relaxed) == 0;
+	       atomic_load_explicit(
+		       &ch->segment.layout->endpoint[gone->id].pid, memory_order_relaxed) == 0;
 }
 
 int channel_collect(struct chan *ch)
@@ -199,6 +202,12 @@ static int attach(struct chan *ch)
 	if (fstat(s->fd, &st) < 0 || st.st_nlink == 0)
 		return -ESTALE;
 	atomic_store_explicit(&ch->control->idle_since, 0, memory_order_relaxed);
+	if (!fence_can_heavy())
+		channel_mark(ch, LAYOUT_HEAVY_MISSING);
+	if (ch->roles & CHAN_EXCLUSIVE && fence_register()) {
+		channel_mark(ch, LAYOUT_LIGHT);
+		ch->light = true;
+	}
 	err = sides_keep(ch);
 	if (err < 0 || !(ch->roles & CHAN_RECV))
 		return err;
@@ -253,7 +262,7 @@ int chan_open(chan_t **ret, const char *name, unsigned flags, const struct chan_
 	int err = fork_prepare();
 
 	if (flags & ~(unsigned)(CHAN_SEND | CHAN_RECV | CHAN_CREATE | CHAN_EXCLUSIVE) ||
-	    (flags & CHAN_EXCLUSIVE && !(flags & (CHAN_SEND | CHAN_RECV))))
+		(flags & CHAN_EXCLUSIVE && !(flags & (CHAN_SEND | CHAN_RECV))))
 		return -EINVAL;
 	if (err < 0)
 		return err;
@@ -295,13 +304,17 @@ int chan_open(chan_t **ret, const char *name, unsigned flags, const struct chan_
 
 /* ---- leave ---- */
 
-static bool not_mine(uint32_t holder, void *arg) { return (int)holder == ((struct chan *)arg)->slot; }
+static bool not_mine(uint32_t holder, void *arg)
+{
+	return (int)holder == ((struct chan *)arg)->slot;
+}
 
 static void give_back_leases(struct chan *ch)
 {
 	bool freed;
 
-	if (!atomic_load_explicit(&ch->leases, memory_order_relaxed) || receivers_visit(ch, NULL) < 0)
+	if (!atomic_load_explicit(&ch->leases, memory_order_relaxed) ||
+		receivers_visit(ch, NULL) < 0)
 		return; /* others will, as for a dead one */
 	ring_reclaim(&ch->ring, not_mine, ch);
 	freed = ring_free(&ch->ring);
@@ -317,10 +330,10 @@ static void say_goodbye(struct chan *ch)
 	uint32_t options = ch->segment.header.options;
 
 	if (ch->roles & CHAN_SEND && options & CHAN_END_WITH_SENDERS &&
-	    !endpoint_any(ch->segment.fd, CHAN_SEND))
+		!endpoint_any(ch->segment.fd, CHAN_SEND))
 		cond_broadcast(&ch->control->not_empty);
 	if (ch->roles & CHAN_RECV && options & CHAN_NEED_RECEIVERS &&
-	    !endpoint_any(ch->segment.fd, CHAN_RECV))
+		!endpoint_any(ch->segment.fd, CHAN_RECV))
 		cond_broadcast(&ch->control->not_full);
 }
 
@@ -361,8 +374,8 @@ int chan_close(const chan_t *ch, unsigned how)
 	/* One store closes both sides.  seq_cst: pairs with the fence in
 	 * publish(), see ring_seal(); and with those of the condition
 	 * variables. */
-	atomic_fetch_or_explicit(&c->state, LAYOUT_CLOSED | (how == CHAN_DISCARD ? LAYOUT_DISCARD : 0),
-				 memory_order_seq_cst);
+	atomic_fetch_or_explicit(&c->state,
+		LAYOUT_CLOSED | (how == CHAN_DISCARD ? LAYOUT_DISCARD : 0), memory_order_seq_cst);
 	cond_broadcast(&c->not_empty);
 	cond_broadcast(&c->not_full);
 	return 0;
@@ -379,7 +392,10 @@ int chan_remove(const char *name)
 	return err;
 }
 
-int chan_list(int (*fn)(const char *name, void *arg), void *arg) { return segment_list(fn, arg); }
+int chan_list(int (*fn)(const char *name, void *arg), void *arg)
+{
+	return segment_list(fn, arg);
+}
 
 /* ---- settings ---- */
 
@@ -394,9 +410,13 @@ int chan_set_overflow(chan_t *ch, unsigned overflow)
 void chan_interrupt(chan_t *ch, int on)
 {
 	atomic_store_explicit(&ch->interrupted, on != 0, memory_order_relaxed);
-	if (on && ch->segment.writable && !atomic_load_explicit(&ch->orphan, memory_order_relaxed) &&
-	    CONDVAR_KIND == LAYOUT_CONDVAR_FUTEX) /* the reference takes locks */
+	if (on && ch->segment.writable &&
+		!atomic_load_explicit(&ch->orphan, memory_order_relaxed) &&
+		CONDVAR_KIND == LAYOUT_CONDVAR_FUTEX) /* the reference takes locks */
 		channel_wake_all(ch);
 }
 
-const char *chan_version(void) { return CHAN_VERSION; }
+const char *chan_version(void)
+{
+	return CHAN_VERSION;
+}

@@ -15,14 +15,16 @@
 
 #include "condvar.h"
 #include "endpoint.h"
+#include "fence.h"
 #include "lock.h"
 #include "ring.h"
 #include "segment.h"
 #include "shmchan.h"
 
-/* A side's spinning budget, ns; it follows what spinning gave lately. */
+/* How long to spin for a side, and how long to lag first, ns; both follow what
+ * they gave lately (wait.c). */
 struct spin {
-	_Atomic uint32_t budget;
+	_Atomic uint32_t budget, lag;
 };
 
 struct chan {
@@ -30,14 +32,15 @@ struct chan {
 	struct segment segment;
 	struct layout_control *control;
 	unsigned roles; /* CHAN_SEND | CHAN_RECV | CHAN_EXCLUSIVE */
-	char *name;     /* as opened */
-	int slot;       /* in the endpoint table, -1 for an observer */
+	char *name;	/* as opened */
+	int slot;	/* in the endpoint table, -1 for an observer */
 	_Atomic uint32_t overflow;
-	_Atomic bool orphan;      /* the parent's, in a forked child */
+	_Atomic bool orphan;	  /* the parent's, in a forked child */
 	_Atomic bool interrupted; /* chan_interrupt() */
-	_Atomic bool leases;      /* false: no lease is this endpoint's */
+	_Atomic bool leases;	  /* false: no lease is this endpoint's */
 	struct spin send_spin, recv_spin;
 	pthread_t thread; /* an exclusive endpoint's */
+	bool light;	  /* exclusive, and its peers make its fences */
 
 	/* The reservation; guarded by the senders' lock, but for the question
 	 * whether it is this thread's. */
@@ -53,57 +56,9 @@ struct chan {
 	struct chan *next, **link; /* fork.c */
 };
 
-/* ---- time limits (wait.c) ---- */
-
-/* A call's time limit; the clock is asked when it first has to wait. */
-struct limit {
-	int64_t timeout;  /* as given to the call */
-	int64_t deadline; /* once known */
-	bool slept;       /* so it owes a wake-up: see condvar.h */
-};
-
-static inline struct limit limit_of(int64_t timeout)
-{
-	return (struct limit){ .timeout = timeout };
-}
-
-int64_t limit_deadline(struct limit *limit);
-
-/* What a waiter waits for. */
-struct awaited {
-	struct layout_cond *cond;
-	struct spin *spin; /* NULL: sleep at once */
-	/* Did anything happen that is worth another look? */
-	bool (*changed)(struct chan *ch, uint64_t seen);
-	uint64_t seen;
-};
-
-/*
- * Wait, with no lock held that the waker needs, until it changed or a slice
- * passed: 0 (look again), -EAGAIN (no waiting wanted), -ETIMEDOUT, -EINTR.
- */
-int wait_for(struct chan *ch, const struct awaited *what, struct limit *limit);
-
-/* ---- the sides (side.c) ---- */
-
-/* Take a side's lock: 0, or -ENOTCONN, -EAGAIN, -ETIMEDOUT, -EINTR, -EPERM,
- * -EBADMSG. */
-int senders_enter(struct chan *ch, struct limit *limit);
-int receivers_enter(struct chan *ch, struct limit *limit);
-void senders_leave(struct chan *ch);
-void receivers_leave(struct chan *ch);
-
-/* The same for one who is not of the side (an observer, a drop-oldest sender,
- * whose limit is `outer`); waits a second at most, then -EBUSY. */
-int receivers_visit(struct chan *ch, struct limit *outer);
-int senders_visit(struct chan *ch);
-
-/* An exclusive endpoint takes its locks for life. */
-int sides_keep(struct chan *ch);
-void sides_give_up(struct chan *ch);
-
-/* Give back the leases of endpoints that are gone (the receivers' lock held). */
-int reclaim_leases(struct chan *ch);
+/* What every message passes through is compiled into its caller: a quarter of the
+ * time of a small message was calls. */
+#define hot static inline __attribute__((always_inline))
 
 /* ---- states ---- */
 
@@ -133,29 +88,180 @@ static inline void channel_wake_all(struct chan *ch)
 	cond_broadcast(&ch->control->not_full);
 }
 
-/* Space was freed: a waiting sender may go on; all of them look in a rendezvous,
- * where the one that waits for its receiver is not the one that waits for
- * room. */
+/* Space was freed, and a full fence followed: a waiting sender may go on; all of
+ * them look in a rendezvous, where the one that waits for its receiver is not the
+ * one that waits for room. */
 static inline void channel_freed(struct chan *ch)
 {
 	if (unlikely(ch->ring.rendezvous) && cond_waited(&ch->control->not_full))
 		cond_broadcast(&ch->control->not_full);
 	else
-		cond_signal(&ch->control->not_full);
+		cond_signal_fenced(&ch->control->not_full);
 }
+
+/* ---- time limits (wait.c) ---- */
+
+/* A call's time limit; the clock is asked when it first has to wait. */
+struct limit {
+	int64_t timeout;       /* as given to the call */
+	int64_t deadline;      /* once known */
+	int64_t waiting_since; /* when the call first slept */
+	bool slept;	       /* so it owes a wake-up: see condvar.h */
+};
+
+static inline struct limit limit_of(int64_t timeout)
+{
+	return (struct limit){.timeout = timeout};
+}
+
+int64_t limit_deadline(struct limit *limit);
+
+/* What a waiter waits for. */
+struct awaited {
+	struct layout_cond *cond;
+	struct spin *spin; /* NULL: sleep at once */
+	/* Did anything happen that is worth another look? */
+	bool (*changed)(struct chan *ch, uint64_t seen);
+	uint64_t seen;
+};
+
+/*
+ * Wait, with no lock held that the waker needs, until it changed or a slice
+ * passed: 0 (look again), -EAGAIN (no waiting wanted), -ETIMEDOUT, -EINTR.
+ */
+int wait_for(struct chan *ch, const struct awaited *what, struct limit *limit);
+
+/* ---- the sides (side.c) ---- */
+
+int senders_enter_slow(struct chan *ch, int err, struct limit *limit);
+int receivers_enter_slow(struct chan *ch, int err, struct limit *limit);
+
+hot int side_enter(struct chan *ch, struct layout_lock *lock,
+	int (*slow)(struct chan *, int, struct limit *), struct limit *limit)
+{
+	int err;
+
+	if (unlikely(atomic_load_explicit(&ch->orphan, memory_order_relaxed)))
+		return -ENOTCONN;
+	err = lock_try(lock);
+	return likely(err == 0) ? 0 : slow(ch, err, limit);
+}
+
+/* Is the endpoint the only one of its side?  Then it has the lock for life. */
+hot bool exclusive(const struct chan *ch, unsigned role)
+{
+	return (ch->roles & (CHAN_EXCLUSIVE | role)) == (CHAN_EXCLUSIVE | role);
+}
+
+hot int exclusive_check(const struct chan *ch)
+{
+	if (unlikely(atomic_load_explicit(&ch->orphan, memory_order_relaxed)))
+		return -ENOTCONN;
+	return likely(pthread_equal(ch->thread, pthread_self())) ? 0 : -EPERM;
+}
+
+/* Take a side's lock: 0, or -ENOTCONN, -EAGAIN, -ETIMEDOUT, -EINTR, -EPERM,
+ * -EBADMSG. */
+hot int senders_enter(struct chan *ch, struct limit *limit)
+{
+	if (exclusive(ch, CHAN_SEND))
+		return exclusive_check(ch);
+	return side_enter(ch, &ch->control->senders.lock, senders_enter_slow, limit);
+}
+
+hot int receivers_enter(struct chan *ch, struct limit *limit)
+{
+	if (exclusive(ch, CHAN_RECV))
+		return exclusive_check(ch);
+	return side_enter(ch, &ch->control->receivers.lock, receivers_enter_slow, limit);
+}
+
+/* Leave it; a full fence, or the light side of one (fence.h). */
+hot void side_leave(struct chan *ch, struct layout_lock *lock, unsigned role)
+{
+	if (!exclusive(ch, role))
+		lock_release(lock);
+	else if (likely(ch->light && !(channel_state(ch) & LAYOUT_HEAVY_MISSING)))
+		atomic_signal_fence(memory_order_seq_cst);
+	else
+		atomic_thread_fence(memory_order_seq_cst);
+}
+
+hot void senders_leave(struct chan *ch)
+{
+	side_leave(ch, &ch->control->senders.lock, CHAN_SEND);
+}
+
+hot void receivers_leave(struct chan *ch)
+{
+	side_leave(ch, &ch->control->receivers.lock, CHAN_RECV);
+}
+
+/* After announcing something that light endpoints must not miss: their fence. */
+static inline void channel_announced(struct chan *ch)
+{
+	if (channel_state(ch) & LAYOUT_LIGHT)
+		fence_heavy();
+}
+
+/* The same for one who is not of the side (an observer, a drop-oldest sender,
+ * whose limit is `outer`); waits a second at most, then -EBUSY. */
+int receivers_visit(struct chan *ch, struct limit *outer);
+int senders_visit(struct chan *ch);
+
+/* An exclusive endpoint takes its locks for life. */
+int sides_keep(struct chan *ch);
+void sides_give_up(struct chan *ch);
+
+/* Give back the leases of endpoints that are gone (the receivers' lock held). */
+int reclaim_leases(struct chan *ch);
 
 /* ---- receiving (receive.c), for lease.c too ---- */
 
 /* May this endpoint receive, with this timeout? */
-int receiver_check(const struct chan *ch, int64_t timeout);
+hot int receiver_check(const struct chan *ch, int64_t timeout)
+{
+	if (unlikely(!(ch->roles & CHAN_RECV)))
+		return -EBADF;
+	return unlikely(timeout < CHAN_WAIT) ? -EINVAL : 0;
+}
+
+/* The first ready record, the lock held: 0, -EAGAIN, -EPIPE (discarded), -EBADMSG. */
+hot int receiver_look(struct chan *ch, struct ring_item *it)
+{
+	if (unlikely(channel_state(ch) & LAYOUT_DISCARD))
+		return -EPIPE;
+	return ring_next(&ch->ring, ring_first(&ch->ring), it);
+}
+
+/* receiver_look() gave `err`: wait, or give up. */
+int receiver_wait(struct chan *ch, struct limit *limit, struct ring_item *it, int err);
 
 /* Take the receivers' lock and find the first ready record: 0, the lock held; or
  * an error, without it. */
-int receiver_find(struct chan *ch, struct limit *limit, struct ring_item *it);
+hot int receiver_find(struct chan *ch, struct limit *limit, struct ring_item *it)
+{
+	int err = receivers_enter(ch, limit);
+
+	if (likely(err == 0)) {
+		err = receiver_look(ch, it);
+		if (unlikely(err < 0))
+			err = receiver_wait(ch, limit, it, err);
+	}
+	return err;
+}
 
 /* Leave the lock after a success: wake who can go on.  `end` is the end of what
- * was received, `freed` whether space was. */
-void receiver_done(struct chan *ch, const struct limit *limit, uint64_t end, bool freed);
+ * was received, `freed` whether space was.  Who slept passes the wake-up on if
+ * anything is left. */
+hot void receiver_done(struct chan *ch, const struct limit *limit, uint64_t end, bool freed)
+{
+	receivers_leave(ch);
+	if (freed)
+		channel_freed(ch);
+	if (unlikely(limit->slept) && ring_limit(&ch->ring) != end)
+		cond_signal(&ch->control->not_empty);
+}
 
 /* ---- channel.c ---- */
 

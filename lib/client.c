@@ -46,8 +46,8 @@ static void begin(struct request *r, const char *verb, uid_t owner, const char *
 
 static int connect_control(void)
 {
-	const struct timeval second = { .tv_sec = 1 };
-	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	const struct timeval second = {.tv_sec = 1};
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
 	const char *path = secure_getenv("SHMCHAN_CONTROL");
 	int fd;
 
@@ -98,7 +98,7 @@ static int received_fd(struct msghdr *msg)
 	int fd = -1;
 
 	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
-	    c->cmsg_len == CMSG_LEN(sizeof(fd)))
+		c->cmsg_len == CMSG_LEN(sizeof(fd)))
 		memcpy(&fd, CMSG_DATA(c), sizeof(fd));
 	return fd;
 }
@@ -111,9 +111,11 @@ static int ask(const struct request *r, int *ret_fd)
 		struct cmsghdr align;
 		char bytes[CMSG_SPACE(sizeof(int))];
 	} control;
-	struct iovec iov = { answer, sizeof(answer) };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
-			      .msg_controllen = sizeof(control) };
+	struct iovec iov = {answer, sizeof(answer)};
+	struct msghdr msg = {.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control)};
 	int sock = connect_control(), err;
 	ssize_t n;
 
@@ -140,7 +142,7 @@ static int ask(const struct request *r, int *ret_fd)
 
 int client_open(uid_t owner, const char *name, unsigned roles)
 {
-	static const char *const words[] = { "observe", "send", "receive", "send receive" };
+	static const char *const words[] = {"observe", "send", "receive", "send receive"};
 	struct request r;
 	int fd, err;
 
@@ -163,7 +165,7 @@ static int ask_plainly(const struct request *r)
 
 int client_create(uid_t owner, const char *name, const struct chan_options *opt)
 {
-	static const char *const overflow[] = { "block", "fail", "drop-new", "drop-old" };
+	static const char *const overflow[] = {"block", "fail", "drop-new", "drop-old"};
 	struct request r;
 
 	begin(&r, "CREATE", owner, name);

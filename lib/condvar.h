@@ -100,6 +100,13 @@ static inline void cond_signal(struct layout_cond *c)
 		cond_wake(c, 1);
 }
 
+/* The same after a full fence of the caller's, which takes the place of ours. */
+static inline void cond_signal_fenced(struct layout_cond *c)
+{
+	if (__builtin_expect(atomic_load_explicit(&c->waiting, memory_order_relaxed) != 0, 0))
+		cond_wake(c, 1);
+}
+
 /* Wake all, whatever the hint says.  Async-signal-safe on futex. */
 void cond_broadcast(struct layout_cond *c);
 

@@ -27,7 +27,7 @@ int cond_init(struct layout_cond *c)
 
 int cond_wait(struct layout_cond *c, uint32_t key, int64_t deadline)
 {
-	struct timespec at = { .tv_sec = deadline / 1000000000, .tv_nsec = deadline % 1000000000 };
+	struct timespec at = {.tv_sec = deadline / 1000000000, .tv_nsec = deadline % 1000000000};
 	int saved = errno, err;
 
 	/* WAIT_BITSET takes an absolute CLOCK_MONOTONIC time; not PRIVATE: the

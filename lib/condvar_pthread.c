@@ -58,12 +58,12 @@ static void lock(struct layout_cond *c)
 
 int cond_wait(struct layout_cond *c, uint32_t key, int64_t deadline)
 {
-	struct timespec at = { .tv_sec = deadline / 1000000000, .tv_nsec = deadline % 1000000000 };
+	struct timespec at = {.tv_sec = deadline / 1000000000, .tv_nsec = deadline % 1000000000};
 	int err = 0;
 
 	lock(c);
 	while (err != ETIMEDOUT &&
-	       atomic_load_explicit(&c->sequence, memory_order_relaxed) == key) {
+		atomic_load_explicit(&c->sequence, memory_order_relaxed) == key) {
 		err = pthread_cond_timedwait(&c->cond, &c->mutex, &at);
 		if (err == EOWNERDEAD)
 			pthread_mutex_consistent(&c->mutex);

@@ -2,8 +2,8 @@
 #define _GNU_SOURCE 1
 #include "cpu.h"
 
-#include <sched.h>
 #include <stdatomic.h>
+#include <unistd.h>
 
 bool cpu_several(void)
 {
@@ -11,9 +11,9 @@ bool cpu_several(void)
 	int n = atomic_load_explicit(&known, memory_order_relaxed);
 
 	if (n == 0) {
-		cpu_set_t set;
-
-		n = sched_getaffinity(0, sizeof(set), &set) == 0 && CPU_COUNT(&set) == 1 ? 1 : 2;
+		/* The machine's, not those that this process may use: pinned to
+		 * one, it still waits for a peer on another. */
+		n = sysconf(_SC_NPROCESSORS_ONLN) == 1 ? 1 : 2;
 		atomic_store_explicit(&known, n, memory_order_relaxed);
 	}
 	return n > 1;

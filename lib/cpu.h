@@ -14,7 +14,24 @@ static inline void cpu_relax(void)
 #endif
 }
 
-/* May this process run on more than one CPU?  Spinning is pointless on one. */
+/* Fetch a cache line to be read, or written, some 100 ns from now. */
+static inline void cpu_prefetch(const void *p)
+{
+	__builtin_prefetch(p, 0, 3);
+}
+
+static inline void cpu_prefetch_write(void *p)
+{
+#if defined(__x86_64__)
+	/* GCC would fetch it for reading, without -mprfchw.  A no-op on the few
+	 * processors that lack it. */
+	__asm__("prefetchw %0" ::"m"(*(char *)p));
+#else
+	__builtin_prefetch(p, 1, 3);
+#endif
+}
+
+/* Has the machine more than one CPU?  Spinning is pointless on one. */
 bool cpu_several(void);
 
 #endif

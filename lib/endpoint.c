@@ -16,7 +16,7 @@
 
 static int lock_bytes(int fd, short type, int64_t start, int64_t len)
 {
-	struct flock range = { .l_type = type, .l_whence = SEEK_SET, .l_start = start, .l_len = len };
+	struct flock range = {.l_type = type, .l_whence = SEEK_SET, .l_start = start, .l_len = len};
 
 	if (fcntl(fd, F_OFD_SETLK, &range) == 0)
 		return 0;
@@ -26,7 +26,8 @@ static int lock_bytes(int fd, short type, int64_t start, int64_t len)
 /* The first lock of another file description in the range, or false. */
 static bool locked(int fd, int64_t start, int64_t len, struct flock *ret)
 {
-	*ret = (struct flock){ .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = start, .l_len = len };
+	*ret = (struct flock){
+		.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = start, .l_len = len};
 	return fcntl(fd, F_OFD_GETLK, ret) == 0 && ret->l_type != F_UNLCK;
 }
 
@@ -41,8 +42,8 @@ static int lock_role(int fd, uint32_t slot, unsigned roles, unsigned role)
 
 	if (!(roles & role))
 		return 0;
-	err = roles & CHAN_EXCLUSIVE ? lock_bytes(fd, F_WRLCK, side(role), LAYOUT_ENDPOINTS_MAX) :
-				       lock_bytes(fd, F_WRLCK, side(role) + slot, 1);
+	err = roles & CHAN_EXCLUSIVE ? lock_bytes(fd, F_WRLCK, side(role), LAYOUT_ENDPOINTS_MAX)
+				     : lock_bytes(fd, F_WRLCK, side(role) + slot, 1);
 	/* The slot is ours, so the byte of the side is free but for an exclusive
 	 * endpoint's range. */
 	return err == -EAGAIN ? -EBUSY : err;
@@ -79,7 +80,8 @@ static void register_slot(struct layout_endpoint *e, unsigned roles)
 	set(&e->waiting, 0);
 	set(&e->command[0], words[0]);
 	set(&e->command[1], words[1]);
-	atomic_store_explicit(&e->pid, (int32_t)getpid(), memory_order_release); /* see endpoint_list() */
+	atomic_store_explicit(
+		&e->pid, (int32_t)getpid(), memory_order_release); /* see endpoint_list() */
 }
 
 int endpoint_attach(int fd, struct layout *layout, uint32_t endpoints, unsigned roles)
@@ -141,7 +143,7 @@ uint32_t endpoint_count(int fd, unsigned role)
 }
 
 int endpoint_list(int fd, const struct layout *layout, uint32_t endpoints, int own,
-		  struct chan_endpoint *ret, unsigned n)
+	struct chan_endpoint *ret, unsigned n)
 {
 	unsigned found = 0;
 	struct flock range;

@@ -40,7 +40,7 @@ uint32_t endpoint_count(int fd, unsigned role);
 
 /* The live ones, this one included if `own` is its slot (else -1). */
 int endpoint_list(int fd, const struct layout *layout, uint32_t endpoints, int own,
-		  struct chan_endpoint *ret, unsigned n);
+	struct chan_endpoint *ret, unsigned n);
 
 /* Keep everybody from attaching, if nobody is: 0, or -EBUSY. */
 int endpoint_close_gate(int fd);

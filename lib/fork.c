@@ -17,8 +17,14 @@
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct chan *all;
 
-void fork_lock(void) { pthread_mutex_lock(&mutex); }
-void fork_unlock(void) { pthread_mutex_unlock(&mutex); }
+void fork_lock(void)
+{
+	pthread_mutex_lock(&mutex);
+}
+void fork_unlock(void)
+{
+	pthread_mutex_unlock(&mutex);
+}
 
 static void in_child(void)
 {
@@ -32,7 +38,10 @@ static void in_child(void)
 }
 
 static int failed;
-static void install(void) { failed = pthread_atfork(fork_lock, fork_unlock, in_child); }
+static void install(void)
+{
+	failed = pthread_atfork(fork_lock, fork_unlock, in_child);
+}
 
 int fork_prepare(void)
 {

@@ -8,11 +8,14 @@
 
 #define LOOKS 100 /* at positions that move while they are read */
 
-static uint64_t get(const _Atomic uint64_t *p) { return atomic_load_explicit(p, memory_order_acquire); }
+static uint64_t get(const _Atomic uint64_t *p)
+{
+	return atomic_load_explicit(p, memory_order_acquire);
+}
 
 static uint64_t seq_at(const struct ring *r, uint64_t pos)
 {
-	struct ring_end end = { 0, 0 };
+	struct ring_end end = {0, 0};
 
 	return get(&ring_at(r, &end, pos - pos % RING_ALIGN)->seq);
 }
@@ -45,7 +48,7 @@ int chan_stat(const chan_t *ch, struct chan_stat *ret)
 {
 	const struct layout_header *h = &ch->segment.header;
 	const struct layout_control *c = ch->control;
-	struct chan_stat st = { .size = ret->size };
+	struct chan_stat st = {.size = ret->size};
 	uint32_t state;
 	struct stat file;
 
@@ -61,8 +64,9 @@ int chan_stat(const chan_t *ch, struct chan_stat *ret)
 	st.capacity = ch->ring.rendezvous ? 0 : ch->ring.capacity - RING_ALIGN;
 	st.dropped_newest = get(&c->senders.dropped);
 	st.redelivered = get(&c->receivers.redelivered);
-	st.recoveries = (uint64_t)atomic_load_explicit(&c->senders.lock.recoveries, memory_order_relaxed) +
-			atomic_load_explicit(&c->receivers.lock.recoveries, memory_order_relaxed);
+	st.recoveries =
+		(uint64_t)atomic_load_explicit(&c->senders.lock.recoveries, memory_order_relaxed) +
+		atomic_load_explicit(&c->receivers.lock.recoveries, memory_order_relaxed);
 	st.segment = ch->segment.geometry.size;
 	st.created = h->created;
 	st.linger = h->linger;
@@ -89,8 +93,8 @@ int chan_endpoints(const chan_t *ch, struct chan_endpoint *ret, unsigned n)
 {
 	if (atomic_load_explicit(&ch->orphan, memory_order_relaxed))
 		return -ENOTCONN;
-	return endpoint_list(ch->segment.fd, ch->segment.layout, ch->segment.geometry.endpoints, ch->slot,
-			     ret, n);
+	return endpoint_list(ch->segment.fd, ch->segment.layout, ch->segment.geometry.endpoints,
+		ch->slot, ret, n);
 }
 
 ssize_t chan_peek(chan_t *ch, void *buf, size_t size, struct chan_cursor *at)

@@ -67,6 +67,8 @@ enum {
 	LAYOUT_DAMAGED = 1u << 2,
 	LAYOUT_HAD_SENDER = 1u << 3,
 	LAYOUT_HAD_RECEIVER = 1u << 4,
+	LAYOUT_LIGHT = 1u << 5,		/* an endpoint relies on its peers' heavy fence */
+	LAYOUT_HEAVY_MISSING = 1u << 6, /* an endpoint can't do that: see fence.h */
 };
 
 /* See lock.h. */
@@ -164,9 +166,18 @@ static inline uint32_t record_state(uint32_t kind, uint32_t holder, uint32_t att
 {
 	return kind << 28 | holder << 16 | attempts;
 }
-static inline uint32_t record_kind(uint32_t state) { return state >> 28; }
-static inline uint32_t record_holder(uint32_t state) { return state >> 16 & 0xfffu; }
-static inline uint32_t record_attempts(uint32_t state) { return state & RECORD_ATTEMPTS_MAX; }
+static inline uint32_t record_kind(uint32_t state)
+{
+	return state >> 28;
+}
+static inline uint32_t record_holder(uint32_t state)
+{
+	return state >> 16 & 0xfffu;
+}
+static inline uint32_t record_attempts(uint32_t state)
+{
+	return state & RECORD_ATTEMPTS_MAX;
+}
 
 /* ---- locked bytes (open file description locks, endpoint.c) ---- */
 
@@ -180,8 +191,8 @@ static inline uint32_t record_attempts(uint32_t state) { return state & RECORD_A
 /* A segment made by a program for which any of this differs is refused. */
 #define LAYOUT_ABI                                                                                 \
 	((uint32_t)sizeof(pthread_mutex_t) | (uint32_t)sizeof(void *) << 8 |                       \
-	 (uint32_t)sizeof(long) << 12 | (uint32_t)alignof(pthread_mutex_t) << 16 |                 \
-	 (uint32_t)sizeof(struct layout_lock) << 20)
+		(uint32_t)sizeof(long) << 12 | (uint32_t)alignof(pthread_mutex_t) << 16 |          \
+		(uint32_t)sizeof(struct layout_lock) << 20)
 
 static_assert(sizeof(struct layout_header) <= 512, "header");
 static_assert(offsetof(struct layout, control) == 512, "control");
@@ -189,6 +200,6 @@ static_assert(sizeof(struct layout) == LAYOUT_TABLE_OFFSET, "table");
 static_assert(sizeof(struct layout_endpoint) == 64, "endpoint");
 static_assert(sizeof(struct layout_record) == RING_ALIGN, "record");
 static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2,
-	      "atomics in shared memory must not hide a lock");
+	"atomics in shared memory must not hide a lock");
 
 #endif

@@ -42,7 +42,7 @@ int chan_take(chan_t *ch, struct chan_lease *ret, unsigned n, int64_t timeout)
 
 /* Do `end_one` for each lease, until the first that is none. */
 static int end_leases(struct chan *ch, const struct chan_lease *lease, unsigned n,
-		      int (*end_one)(struct ring *, const struct ring_claim *))
+	int (*end_one)(struct ring *, const struct ring_claim *))
 {
 	struct limit limit = limit_of(CHAN_WAIT);
 	unsigned done;
@@ -55,9 +55,10 @@ static int end_leases(struct chan *ch, const struct chan_lease *lease, unsigned 
 	if (err < 0)
 		return err;
 	for (done = 0; done < n; done++) {
-		struct ring_claim claim = { .pos = lease[done].pos, .seq = lease[done].seq,
-					    .holder = (uint32_t)ch->slot,
-					    .attempt = lease[done].attempt };
+		struct ring_claim claim = {.pos = lease[done].pos,
+			.seq = lease[done].seq,
+			.holder = (uint32_t)ch->slot,
+			.attempt = lease[done].attempt};
 
 		err = end_one(&ch->ring, &claim);
 		if (err < 0)

@@ -82,20 +82,13 @@ static int wait_for_lock(struct layout_lock *lock, const struct lock_policy *pol
 	}
 }
 
-int lock_acquire(struct layout_lock *lock, const struct lock_policy *policy)
+int lock_acquire(struct layout_lock *lock, int err, const struct lock_policy *policy)
 {
-	int err = pthread_mutex_trylock(&lock->mutex);
-
 	for (int i = 0; err == EBUSY && i < SPINS && cpu_several(); i++) {
 		cpu_relax();
-		err = pthread_mutex_trylock(&lock->mutex);
+		err = lock_try(lock);
 	}
 	if (err == EBUSY)
 		return wait_for_lock(lock, policy);
 	return outcome(lock, policy, err);
-}
-
-void lock_release(struct layout_lock *lock)
-{
-	pthread_mutex_unlock(&lock->mutex);
 }

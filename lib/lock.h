@@ -32,21 +32,39 @@ int lock_init(struct layout_lock *lock);
 
 /* What the owner of a lock brings with it. */
 struct lock_policy {
-	int (*repair)(void *arg);      /* 0 or a negative errno */
-	bool (*give_up)(void *arg);    /* asked each slice: stop waiting (-EINTR)? */
+	int (*repair)(void *arg);	/* 0 or a negative errno */
+	bool (*give_up)(void *arg);	/* asked each slice: stop waiting (-EINTR)? */
 	int64_t (*deadline)(void *arg); /* asked when it has to wait */
 	void *arg;
 };
 
 #define LOCK_RECOVERED 1
 
-/*
- * Take the lock: 0, LOCK_RECOVERED (taken from a dead owner, and repaired),
- * -EAGAIN (deadline DEADLINE_NOW and busy), -ETIMEDOUT, -EINTR, or the repair's
- * error (not taken).  -EBADMSG: the mutex itself is damaged.
- */
-int lock_acquire(struct layout_lock *lock, const struct lock_policy *policy);
+/* Take the lock if it is free: 0, or an error number for lock_acquire(). */
+static inline int lock_try(struct layout_lock *lock)
+{
+	return pthread_mutex_trylock(&lock->mutex);
+}
 
-void lock_release(struct layout_lock *lock);
+/*
+ * Take the lock after lock_try() gave `err`: 0, LOCK_RECOVERED (taken from a dead owner, and
+ * repaired), -EAGAIN (deadline DEADLINE_NOW and busy), -ETIMEDOUT, -EINTR, or the repair's error
+ * (not taken).  -EBADMSG: the mutex itself is damaged.
+ */
+int lock_acquire(struct layout_lock *lock, int err, const struct lock_policy *policy);
+
+/* Release it.  Also a full fence: what the owner stored before is visible before
+ * what it loads afterwards. */
+static inline void lock_release(struct layout_lock *lock)
+{
+	pthread_mutex_unlock(&lock->mutex);
+	/* On x86 unlocking has exchanged the lock word, and every locked
+	 * instruction is a full fence; elsewhere it is a release only. */
+#if !defined(__x86_64__) && !defined(__i386__)
+	atomic_thread_fence(memory_order_seq_cst);
+#else
+	atomic_signal_fence(memory_order_seq_cst);
+#endif
+}
 
 #endif

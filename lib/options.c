@@ -14,12 +14,21 @@
 #define MAX_CAPACITY (UINT64_C(1) << 46)
 #define MAX_MESSAGE (UINT32_C(1) << 31)
 
-static uint64_t page_size(void) { return (uint64_t)sysconf(_SC_PAGESIZE); }
+static uint64_t page_size(void)
+{
+	return (uint64_t)sysconf(_SC_PAGESIZE);
+}
 
-static uint64_t round_up(uint64_t n, uint64_t unit) { return (n + unit - 1) / unit * unit; }
+static uint64_t round_up(uint64_t n, uint64_t unit)
+{
+	return (n + unit - 1) / unit * unit;
+}
 
 /* What a ring must hold for the longest message to pass: it and the next seq. */
-static uint64_t least_capacity(uint64_t max_message) { return ring_size(max_message) + RING_ALIGN; }
+static uint64_t least_capacity(uint64_t max_message)
+{
+	return ring_size(max_message) + RING_ALIGN;
+}
 
 /* Copy what the caller knows of the structure; what it doesn't is zero. */
 static int copy(const struct chan_options *opt, struct chan_options *full)
@@ -56,7 +65,8 @@ static int resolve_sizes(struct chan_options *o)
 	}
 	o->capacity = round_up(o->capacity, page_size());
 	if (!o->max_message)
-		o->max_message = o->capacity / 4 < MAX_MESSAGE ? (uint32_t)(o->capacity / 4) : MAX_MESSAGE;
+		o->max_message =
+			o->capacity / 4 < MAX_MESSAGE ? (uint32_t)(o->capacity / 4) : MAX_MESSAGE;
 	return least_capacity(o->max_message) <= o->capacity ? 0 : -EINVAL;
 }
 
@@ -68,10 +78,10 @@ int options_resolve(const struct chan_options *opt, struct chan_options *full, s
 	if (err < 0)
 		return err;
 	if (o.flags & ~(uint32_t)(CHAN_END_WITH_SENDERS | CHAN_NEED_RECEIVERS | CHAN_RENDEZVOUS) ||
-	    o.overflow > CHAN_DROP_OLDEST || o.lifetime > CHAN_REF || o.kind != 0 ||
-	    o.mode & ~(uint32_t)0666 || o.endpoints > LAYOUT_ENDPOINTS_MAX || o.linger > INT64_MAX ||
-	    (o.linger && o.lifetime != CHAN_REF) ||
-	    (o.flags & CHAN_RENDEZVOUS && o.overflow == CHAN_DROP_OLDEST))
+		o.overflow > CHAN_DROP_OLDEST || o.lifetime > CHAN_REF || o.kind != 0 ||
+		o.mode & ~(uint32_t)0666 || o.endpoints > LAYOUT_ENDPOINTS_MAX ||
+		o.linger > INT64_MAX || (o.linger && o.lifetime != CHAN_REF) ||
+		(o.flags & CHAN_RENDEZVOUS && o.overflow == CHAN_DROP_OLDEST))
 		return -EINVAL;
 	err = resolve_sizes(&o);
 	if (err < 0)
@@ -85,7 +95,8 @@ int options_resolve(const struct chan_options *opt, struct chan_options *full, s
 	ret->max_message = o.max_message;
 	ret->endpoints = o.endpoints;
 	ret->ring_offset = round_up(
-		LAYOUT_TABLE_OFFSET + (uint64_t)o.endpoints * sizeof(struct layout_endpoint), page_size());
+		LAYOUT_TABLE_OFFSET + (uint64_t)o.endpoints * sizeof(struct layout_endpoint),
+		page_size());
 	ret->size = ret->ring_offset + ret->capacity;
 	return 0;
 }
@@ -97,13 +108,15 @@ int options_check(const struct geometry *g)
 	return g->capacity && g->capacity <= MAX_CAPACITY + page && g->capacity % page == 0 &&
 			       g->ring_offset % page == 0 && g->endpoints &&
 			       g->endpoints <= LAYOUT_ENDPOINTS_MAX &&
-			       g->ring_offset >= LAYOUT_TABLE_OFFSET + (uint64_t)g->endpoints *
-									       sizeof(struct layout_endpoint) &&
+			       g->ring_offset >= LAYOUT_TABLE_OFFSET +
+							 (uint64_t)g->endpoints *
+								 sizeof(struct layout_endpoint) &&
 			       g->ring_offset <= UINT64_C(1) << 30 &&
-			       g->size == g->ring_offset + g->capacity && g->max_message <= MAX_MESSAGE &&
-			       least_capacity(g->max_message) <= g->capacity ?
-		       0 :
-		       -EBADMSG;
+			       g->size == g->ring_offset + g->capacity &&
+			       g->max_message <= MAX_MESSAGE &&
+			       least_capacity(g->max_message) <= g->capacity
+		       ? 0
+		       : -EBADMSG;
 }
 
 int64_t chan_footprint(const struct chan_options *opt)

@@ -9,14 +9,15 @@
 struct geometry {
 	uint64_t capacity;    /* of the ring, whole pages */
 	uint64_t ring_offset; /* whole pages */
-	uint64_t size;        /* of the segment */
+	uint64_t size;	      /* of the segment */
 	uint32_t max_message;
 	uint32_t endpoints;
 };
 
 /* The options in full (every default filled in) and their geometry, or -EINVAL.
  * `opt` may be NULL. */
-int options_resolve(const struct chan_options *opt, struct chan_options *full, struct geometry *ret);
+int options_resolve(
+	const struct chan_options *opt, struct chan_options *full, struct geometry *ret);
 
 /* Does a geometry read from a segment make sense? */
 int options_check(const struct geometry *g);

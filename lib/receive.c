@@ -6,13 +6,6 @@
 #include <limits.h>
 #include <string.h>
 
-int receiver_check(const struct chan *ch, int64_t timeout)
-{
-	if (unlikely(!(ch->roles & CHAN_RECV)))
-		return -EBADF;
-	return unlikely(timeout < CHAN_WAIT) ? -EINVAL : 0;
-}
-
 /* What a sleeping receiver looks at: a message published or given back, a channel
  * closed. */
 static bool news(struct chan *ch, uint64_t end)
@@ -35,37 +28,35 @@ static int when_empty(struct chan *ch)
 		if (err)
 			return err < 0 ? err : 0;
 	}
-	if (state & LAYOUT_CLOSED)
+	if (state & LAYOUT_CLOSED) {
+		channel_announced(ch);
 		ring_seal(&ch->ring);
-	else if (!(ch->segment.header.options & CHAN_END_WITH_SENDERS) ||
-		 !(state & LAYOUT_HAD_SENDER) || ch->roles & CHAN_SEND ||
-		 endpoint_any(ch->segment.fd, CHAN_SEND))
+	} else if (!(ch->segment.header.options & CHAN_END_WITH_SENDERS) ||
+		   !(state & LAYOUT_HAD_SENDER) || ch->roles & CHAN_SEND ||
+		   endpoint_any(ch->segment.fd, CHAN_SEND)) {
 		return 1;
+	}
 	/* The end, unless something came before we saw that it is. */
 	err = ring_next(&ch->ring, ring_first(&ch->ring), &it);
 	return err == -EAGAIN ? -EPIPE : err;
 }
 
-int receiver_find(struct chan *ch, struct limit *limit, struct ring_item *it)
+int receiver_wait(struct chan *ch, struct limit *limit, struct ring_item *it, int err)
 {
-	struct awaited news_of = { .cond = &ch->control->not_empty, .spin = &ch->recv_spin, .changed = news };
+	struct awaited news_of = {
+		.cond = &ch->control->not_empty, .spin = &ch->recv_spin, .changed = news};
 	bool freed;
-	int err;
 
 	for (;;) {
-		err = receivers_enter(ch, limit);
-		if (unlikely(err < 0))
-			break;
-		do {
-			if (unlikely(channel_state(ch) & LAYOUT_DISCARD))
-				err = -EPIPE;
-			else
-				err = ring_next(&ch->ring, ring_first(&ch->ring), it);
-			if (likely(err == 0))
+		/* The lock is held, and err says why there is no message. */
+		if (err == -EAGAIN)
+			err = when_empty(ch);
+		if (err == 0) {
+			err = receiver_look(ch, it);
+			if (err == 0)
 				return 0;
-			if (err == -EAGAIN)
-				err = when_empty(ch);
-		} while (err == 0);
+			continue;
+		}
 		freed = err == 1 && ring_exhausted(&ch->ring);
 		news_of.seen = ch->ring.rx.seen;
 		receivers_leave(ch);
@@ -74,22 +65,18 @@ int receiver_find(struct chan *ch, struct limit *limit, struct ring_item *it)
 		if (channel_checked(ch, err) < 0)
 			break;
 		err = wait_for(ch, &news_of, limit);
+		if (err == 0)
+			err = receivers_enter(ch, limit);
 		if (err < 0)
 			break;
+		err = receiver_look(ch, it);
+		if (err == 0)
+			return 0;
 	}
 	/* Leaving empty-handed, perhaps with somebody's wake-up. */
 	if (limit->slept)
 		cond_signal(&ch->control->not_empty);
 	return err;
-}
-
-void receiver_done(struct chan *ch, const struct limit *limit, uint64_t end, bool freed)
-{
-	receivers_leave(ch);
-	if (freed)
-		channel_freed(ch);
-	if (unlikely(limit->slept) && ring_limit(&ch->ring) != end)
-		cond_signal(&ch->control->not_empty);
 }
 
 ssize_t chan_recv(chan_t *ch, void *buf, size_t size, int64_t timeout)

@@ -6,15 +6,18 @@
 #define get(p) atomic_load_explicit((p), memory_order_relaxed)
 #define set(p, v) atomic_store_explicit((p), (v), memory_order_relaxed)
 
-static struct layout_receivers *rx(const struct ring *r) { return &r->control->receivers; }
+static struct layout_receivers *rx(const struct ring *r)
+{
+	return &r->control->receivers;
+}
 
 /* From one state to another, unless a rendezvous sender withdrew the record in
  * between: nobody else writes a published state without the receivers' lock.
  * Release: what was read from the record was read before. */
 static bool change(struct layout_record *rec, uint32_t from, uint32_t to)
 {
-	return atomic_compare_exchange_strong_explicit(&rec->state, &from, to, memory_order_acq_rel,
-						       memory_order_relaxed);
+	return atomic_compare_exchange_strong_explicit(
+		&rec->state, &from, to, memory_order_acq_rel, memory_order_relaxed);
 }
 
 void ring_init(struct ring *r)
@@ -30,31 +33,28 @@ void ring_init(struct ring *r)
  * publishing, seals behind its records; a receiver, who finds the bit and no
  * message, seals where it stands.  The fences between publish and look (sender)
  * and between bit and look (receiver: the acquire that read the bit follows the
- * closer's fence) make sure that one of them sees the other: a sender that does
- * not find the bit published before it was set, and every receiver that finds
- * the bit sees its records. */
+ * closer's RMW; fence.h for exclusive senders) make sure that one of them sees the
+ * other: a sender that does not find the bit published before it was set, and
+ * every receiver that finds the bit sees its records. */
 
 void ring_seal(struct ring *r)
 {
 	uint64_t open = 0;
 	uint64_t end = atomic_load_explicit(&r->control->senders.position, memory_order_acquire);
 
-	atomic_compare_exchange_strong_explicit(&r->control->seal, &open, end | 1, memory_order_acq_rel,
-						memory_order_acquire);
+	atomic_compare_exchange_strong_explicit(
+		&r->control->seal, &open, end | 1, memory_order_acq_rel, memory_order_acquire);
 }
 
-bool ring_settle(struct ring *r, uint64_t old, const struct ring_cursor *at)
+bool ring_settle(struct ring *r, uint64_t pos)
 {
 	uint64_t seal = 0;
 
-	if (atomic_compare_exchange_strong_explicit(&r->control->seal, &seal, at->pos | 1,
-						    memory_order_acq_rel, memory_order_acquire))
+	if (atomic_compare_exchange_strong_explicit(
+		    &r->control->seal, &seal, pos | 1, memory_order_acq_rel, memory_order_acquire))
 		return true;
-	if ((seal & ~UINT64_C(1)) >= at->pos)
-		return true;
-	/* seq at `old` still counts right: it was written by the send before. */
-	atomic_store_explicit(&r->control->senders.position, old, memory_order_release);
-	return false;
+	/* What lies behind the seal stays there, and nobody looks (ring_limit()). */
+	return (seal & ~UINT64_C(1)) >= pos;
 }
 
 /* ---- rendezvous ---- */
@@ -63,7 +63,8 @@ bool ring_handed_over(struct ring *r, uint64_t pos)
 {
 	/* The sender holds its lock until we return true, so nothing is written
 	 * over the record and its state can be looked at even when freed. */
-	uint32_t state = atomic_load_explicit(&ring_at(r, &r->tx, pos)->state, memory_order_acquire);
+	uint32_t state =
+		atomic_load_explicit(&ring_at(r, &r->tx, pos)->state, memory_order_acquire);
 
 	return state != record_state(RECORD_READY, 0, 0);
 }
@@ -71,7 +72,7 @@ bool ring_handed_over(struct ring *r, uint64_t pos)
 bool ring_withdraw(struct ring *r, uint64_t pos)
 {
 	return change(ring_at(r, &r->tx, pos), record_state(RECORD_READY, 0, 0),
-		      record_state(RECORD_DONE, 0, 0));
+		record_state(RECORD_DONE, 0, 0));
 }
 
 /* ---- consuming ---- */
@@ -82,11 +83,12 @@ bool ring_free(struct ring *r)
 	struct ring_item it;
 
 	while ((r->rendezvous || pos < get(&rx(r)->frontier)) && ring_look(r, pos, &it) == 0 &&
-	       record_kind(it.state) == RECORD_DONE)
+		record_kind(it.state) == RECORD_DONE)
 		pos = it.end;
 	if (pos == head)
 		return false;
-	atomic_store_explicit(&rx(r)->position, pos, memory_order_release); /* as in ring_consume() */
+	atomic_store_explicit(
+		&rx(r)->position, pos, memory_order_release); /* as in ring_consume() */
 	return true;
 }
 
@@ -102,8 +104,10 @@ uint64_t ring_consume_slow(struct ring *r, uint64_t from, uint64_t end)
 	struct ring_item it;
 
 	raise_frontier(r, end);
-	for (uint64_t pos = from; pos < end && ring_next(r, pos, &it) == 0 && it.end <= end; pos = it.end)
-		n += change(it.record, it.state, record_state(RECORD_DONE, 0, record_attempts(it.state)));
+	for (uint64_t pos = from; pos < end && ring_next(r, pos, &it) == 0 && it.end <= end;
+		pos = it.end)
+		n += change(it.record, it.state,
+			record_state(RECORD_DONE, 0, record_attempts(it.state)));
 	set(&rx(r)->deliver, end);
 	ring_free(r);
 	return n;
@@ -121,8 +125,8 @@ bool ring_exhausted(struct ring *r)
 bool ring_lease(struct ring *r, struct ring_item *it, uint32_t holder)
 {
 	uint32_t attempts = record_attempts(it->state);
-	uint32_t to = record_state(RECORD_LEASED, holder,
-				   attempts < RECORD_ATTEMPTS_MAX ? attempts + 1 : attempts);
+	uint32_t to = record_state(
+		RECORD_LEASED, holder, attempts < RECORD_ATTEMPTS_MAX ? attempts + 1 : attempts);
 
 	raise_frontier(r, it->end);
 	set(&rx(r)->deliver, it->end);
@@ -140,7 +144,7 @@ static int held(struct ring *r, const struct ring_claim *claim, struct ring_item
 	if (claim->pos - head >= r->capacity || ring_look(r, claim->pos, it) < 0)
 		return -ESTALE;
 	if (it->seq != claim->seq ||
-	    it->state != record_state(RECORD_LEASED, claim->holder, claim->attempt))
+		it->state != record_state(RECORD_LEASED, claim->holder, claim->attempt))
 		return -ESTALE;
 	return 0;
 }
@@ -230,7 +234,7 @@ static void drop_repair(struct ring *r)
 	if (get(&rx(r)->drop_count) == get(&rx(r)->dropped))
 		return;
 	if (pos < get(&rx(r)->position) ||
-	    (ring_look(r, pos, &it) == 0 && record_kind(it.state) == RECORD_DONE))
+		(ring_look(r, pos, &it) == 0 && record_kind(it.state) == RECORD_DONE))
 		drop_finish(r);
 	else
 		set(&rx(r)->drop_count, get(&rx(r)->dropped));
@@ -295,12 +299,12 @@ int ring_repair_senders(struct ring *r)
 
 	if (tail % RING_ALIGN || head % RING_ALIGN || tail - head > r->capacity - RING_ALIGN)
 		return -EBADMSG;
-	/* Died between publishing and settling, and lost: take it back. */
+	/* Published behind the end. */
 	if (seal && tail > (seal & ~UINT64_C(1))) {
 		if ((seal & ~UINT64_C(1)) < head)
 			return -EBADMSG;
-		atomic_store_explicit(&r->control->senders.position, seal & ~UINT64_C(1),
-				      memory_order_release);
+		atomic_store_explicit(
+			&r->control->senders.position, seal & ~UINT64_C(1), memory_order_release);
 	}
 	/* Died waiting for a receiver: nobody has the message, nobody sent it. */
 	if (r->rendezvous) {
@@ -314,7 +318,8 @@ int ring_repair_senders(struct ring *r)
 			size = ring_size(get(&rec->length));
 			if (size > tail - pos)
 				return -EBADMSG;
-			change(rec, record_state(RECORD_READY, 0, 0), record_state(RECORD_DONE, 0, 0));
+			change(rec, record_state(RECORD_READY, 0, 0),
+				record_state(RECORD_DONE, 0, 0));
 		}
 	}
 	return 0;

@@ -28,6 +28,7 @@
 #ifndef CHAN_RING_H
 #define CHAN_RING_H
 
+#include "cpu.h"
 #include "layout.h"
 
 #include <errno.h>
@@ -54,11 +55,13 @@ struct ring {
 
 static inline uint64_t ring_size(uint64_t length)
 {
-	return (length + sizeof(struct layout_record) + RING_ALIGN - 1) & ~(uint64_t)(RING_ALIGN - 1);
+	return (length + sizeof(struct layout_record) + RING_ALIGN - 1) &
+	       ~(uint64_t)(RING_ALIGN - 1);
 }
 
 /* The record at `pos`; `end` remembers the lap, which saves a division. */
-static inline struct layout_record *ring_at(const struct ring *r, struct ring_end *end, uint64_t pos)
+static inline struct layout_record *ring_at(
+	const struct ring *r, struct ring_end *end, uint64_t pos)
 {
 	uint64_t offset = pos - end->lap;
 
@@ -69,7 +72,15 @@ static inline struct layout_record *ring_at(const struct ring *r, struct ring_en
 	return (struct layout_record *)(void *)(r->data + offset);
 }
 
-static inline void *ring_payload(struct layout_record *rec) { return rec + 1; }
+/* How far ahead to fetch: a locked instruction a message keeps the processor from
+ * running ahead by itself.  Inside the mapping: a record starts in the first
+ * half. */
+#define RING_AHEAD 512u
+
+static inline void *ring_payload(struct layout_record *rec)
+{
+	return rec + 1;
+}
 
 /* ---- senders ---- */
 
@@ -110,6 +121,8 @@ static inline void *ring_append(struct ring *r, struct ring_cursor *at, uint32_t
 {
 	struct layout_record *rec = ring_at(r, &r->tx, at->pos);
 
+	cpu_prefetch_write((char *)rec + RING_AHEAD);
+	cpu_prefetch_write((char *)rec + RING_AHEAD + 64);
 	atomic_store_explicit(&rec->length, length, memory_order_relaxed);
 	atomic_store_explicit(&rec->state, record_state(RECORD_READY, 0, 0), memory_order_relaxed);
 	at->pos += ring_size(length);
@@ -125,12 +138,9 @@ static inline void ring_publish(struct ring *r, const struct ring_cursor *at)
 	atomic_store_explicit(&r->control->senders.position, at->pos, memory_order_release);
 }
 
-/*
- * The channel was found closed after ring_publish(at), before which it stood at
- * `old`: true if the records are inside the channel's end, false if they are
- * not, and were taken back.  See ring_seal().
- */
-bool ring_settle(struct ring *r, uint64_t old, const struct ring_cursor *at);
+/* The channel was found closed after records up to `pos` were published: are they
+ * inside its end?  See ring_seal().  Needs no lock. */
+bool ring_settle(struct ring *r, uint64_t pos);
 
 /* Rendezvous: has the record published at `pos` found its receiver? */
 bool ring_handed_over(struct ring *r, uint64_t pos);
@@ -186,6 +196,10 @@ static inline int ring_look(struct ring *r, uint64_t pos, struct ring_item *it)
 	if (unlikely(pos % RING_ALIGN))
 		return -EBADMSG;
 	it->record = ring_at(r, &r->rx, pos);
+	if (there > RING_AHEAD + 128) { /* not what is being written */
+		cpu_prefetch((char *)it->record + RING_AHEAD);
+		cpu_prefetch((char *)it->record + RING_AHEAD + 64);
+	}
 	it->pos = pos;
 	it->length = atomic_load_explicit(&it->record->length, memory_order_relaxed);
 	it->state = atomic_load_explicit(&it->record->state, memory_order_relaxed);
@@ -229,7 +243,7 @@ static inline bool ring_consume(struct ring *r, uint64_t from, uint64_t end)
 	uint64_t head = atomic_load_explicit(&rx->position, memory_order_relaxed);
 
 	if (likely(from == head && !r->rendezvous &&
-		   atomic_load_explicit(&rx->frontier, memory_order_relaxed) <= head)) {
+		    atomic_load_explicit(&rx->frontier, memory_order_relaxed) <= head)) {
 		/* The commit of a plain receive.  Release: pairs with the
 		 * acquire in ring_room(); our reading is over. */
 		atomic_store_explicit(&rx->position, end, memory_order_release);

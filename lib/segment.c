@@ -35,7 +35,8 @@
 
 static bool name_valid(const char *name)
 {
-	size_t n = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-");
+	size_t n =
+		strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-");
 
 	return n > 0 && n <= CHAN_NAME_MAX && !name[n] && name[0] != '.';
 }
@@ -70,7 +71,10 @@ struct path {
 };
 
 /* What shm_open() and shm_unlink() call it. */
-static const char *object(const struct path *p) { return p->file + strlen(SHM_DIR); }
+static const char *object(const struct path *p)
+{
+	return p->file + strlen(SHM_DIR);
+}
 
 static int resolve(const char *name, struct path *ret)
 {
@@ -86,7 +90,8 @@ static int resolve(const char *name, struct path *ret)
 		if (err < 0)
 			return err;
 	}
-	snprintf(ret->file, sizeof(ret->file), SHM_DIR "/" PREFIX "%u.%s", (unsigned)ret->owner, base);
+	snprintf(ret->file, sizeof(ret->file), SHM_DIR "/" PREFIX "%u.%s", (unsigned)ret->owner,
+		base);
 	return 0;
 }
 
@@ -127,8 +132,9 @@ bool segment_named(const struct segment *s, const char *name)
 	struct path path;
 	struct stat there, here;
 
-	return resolve(name, &path) == 0 && lstat(path.file, &there) == 0 && fstat(s->fd, &here) == 0 &&
-	       there.st_ino == here.st_ino && there.st_dev == here.st_dev;
+	return resolve(name, &path) == 0 && lstat(path.file, &there) == 0 &&
+	       fstat(s->fd, &here) == 0 && there.st_ino == here.st_ino &&
+	       there.st_dev == here.st_dev;
 }
 
 /* The channel's name for a file in SHM_DIR, or false if it is none. */
@@ -139,7 +145,7 @@ static bool channel_name(const char *file, char *ret, size_t size)
 	unsigned long uid;
 
 	if (strncmp(file, PREFIX, strlen(PREFIX)) || file[strlen(PREFIX)] < '0' ||
-	    file[strlen(PREFIX)] > '9')
+		file[strlen(PREFIX)] > '9')
 		return false;
 	errno = 0;
 	uid = strtoul(file + strlen(PREFIX), &rest, 10);
@@ -148,7 +154,7 @@ static bool channel_name(const char *file, char *ret, size_t size)
 	if (uid == geteuid())
 		return snprintf(ret, size, "%s", rest + 1) < (int)size;
 	if (getpwuid_r((uid_t)uid, &pw, buf, sizeof(buf), &found) == 0 && found &&
-	    strspn(pw.pw_name, "0123456789") != strlen(pw.pw_name))
+		strspn(pw.pw_name, "0123456789") != strlen(pw.pw_name))
 		return snprintf(ret, size, "%s/%s", pw.pw_name, rest + 1) < (int)size;
 	return snprintf(ret, size, "%lu/%s", uid, rest + 1) < (int)size;
 }
@@ -178,14 +184,15 @@ static int map(struct segment *s)
 	size_t total = offset + 2 * capacity;
 	/* Reserve the addresses, then lay the segment and the ring again over
 	 * them. */
-	unsigned char *base = mmap(NULL, total, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	unsigned char *base =
+		mmap(NULL, total, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (base == MAP_FAILED)
 		return -errno;
 	if (mmap(base, offset + capacity, prot, MAP_SHARED | MAP_FIXED, s->fd, 0) == MAP_FAILED ||
-	    mmap(base + offset + capacity, capacity, prot, MAP_SHARED | MAP_FIXED, s->fd,
-		 (off_t)offset) == MAP_FAILED ||
-	    madvise(base, total, MADV_DONTFORK) < 0) {
+		mmap(base + offset + capacity, capacity, prot, MAP_SHARED | MAP_FIXED, s->fd,
+			(off_t)offset) == MAP_FAILED ||
+		madvise(base, total, MADV_DONTFORK) < 0) {
 		int err = -errno;
 
 		munmap(base, total);
@@ -250,7 +257,7 @@ static int64_t realtime(void)
 
 int segment_make(struct segment *ret, const struct chan_options *full, const struct geometry *g)
 {
-	struct segment s = { .fd = -1, .writable = true, .geometry = *g };
+	struct segment s = {.fd = -1, .writable = true, .geometry = *g};
 	struct layout_header *h = &s.header;
 	int err = pid_namespace(&h->pidns_dev, &h->pidns_ino);
 
@@ -316,7 +323,7 @@ static int check_header(struct segment *s, uint64_t size)
 	int err;
 
 	if (size < sizeof(struct layout) || pread(s->fd, h, sizeof(*h), 0) != (ssize_t)sizeof(*h) ||
-	    atomic_load_explicit(&h->magic, memory_order_relaxed) != LAYOUT_MAGIC)
+		atomic_load_explicit(&h->magic, memory_order_relaxed) != LAYOUT_MAGIC)
 		return -EBADMSG;
 	if (h->format != LAYOUT_FORMAT)
 		return -EPROTONOSUPPORT;
@@ -335,14 +342,14 @@ static int check_header(struct segment *s, uint64_t size)
 		.endpoints = h->endpoints,
 	};
 	if (h->segment_size != size || h->overflow > CHAN_DROP_OLDEST || h->lifetime > CHAN_REF ||
-	    h->kind != 0 || h->linger > INT64_MAX)
+		h->kind != 0 || h->linger > INT64_MAX)
 		return -EBADMSG;
 	return options_check(&s->geometry);
 }
 
 int segment_adopt(struct segment *ret, int fd, uid_t owner)
 {
-	struct segment s = { .fd = fd, .writable = (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDWR };
+	struct segment s = {.fd = fd, .writable = (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDWR};
 	struct stat st;
 	int err;
 

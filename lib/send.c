@@ -12,17 +12,18 @@
 /* How long a rendezvous that may not wait gives a woken receiver. */
 #define HANDSHAKE INT64_C(10000000)
 
-static int sender_check(const struct chan *ch, int64_t timeout)
+hot int sender_check(const struct chan *ch, int64_t timeout)
 {
 	if (unlikely(!(ch->roles & CHAN_SEND)))
 		return -EBADF;
 	if (unlikely(atomic_load_explicit(&ch->reserved, memory_order_relaxed)) &&
-	    pthread_equal(atomic_load_explicit(&ch->reserver, memory_order_relaxed), pthread_self()))
+		pthread_equal(
+			atomic_load_explicit(&ch->reserver, memory_order_relaxed), pthread_self()))
 		return -EDEADLK;
 	return unlikely(timeout < CHAN_WAIT) ? -EINVAL : 0;
 }
 
-static void copy(void *to, const void *from, size_t n)
+hot void copy(void *to, const void *from, size_t n)
 {
 	if (n) /* an empty message may be NULL */
 		memcpy(to, from, n);
@@ -41,7 +42,8 @@ static bool receivers_gone(struct chan *ch, bool look)
 		return false;
 	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
 	ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-	if (!look && ns - atomic_load_explicit(&ch->receivers_seen, memory_order_relaxed) < LOOK_EVERY)
+	if (!look &&
+		ns - atomic_load_explicit(&ch->receivers_seen, memory_order_relaxed) < LOOK_EVERY)
 		return false;
 	if (!endpoint_any(ch->segment.fd, CHAN_RECV))
 		return true;
@@ -49,7 +51,7 @@ static bool receivers_gone(struct chan *ch, bool look)
 	return false;
 }
 
-static int sendable(struct chan *ch, bool look)
+hot int sendable(struct chan *ch, bool look)
 {
 	uint32_t state = channel_state(ch);
 
@@ -64,7 +66,8 @@ static int sendable(struct chan *ch, bool look)
 
 static bool space_or_end(struct chan *ch, uint64_t seen)
 {
-	return atomic_load_explicit(&ch->control->receivers.position, memory_order_relaxed) != seen ||
+	return atomic_load_explicit(&ch->control->receivers.position, memory_order_relaxed) !=
+		       seen ||
 	       channel_state(ch) & (LAYOUT_CLOSED | LAYOUT_DAMAGED);
 }
 
@@ -76,7 +79,7 @@ static int drop_newest(struct chan *ch, bool in_place)
 		return -EAGAIN;
 	/* The commit of a drop. */
 	atomic_store_explicit(dropped, atomic_load_explicit(dropped, memory_order_relaxed) + 1,
-			      memory_order_relaxed);
+		memory_order_relaxed);
 	return CHAN_DROPPED;
 }
 
@@ -92,56 +95,79 @@ static int drop_oldest(struct chan *ch, struct limit *limit, bool in_place)
 	return err == -EAGAIN ? drop_newest(ch, in_place) : err;
 }
 
-/*
- * Take the senders' lock and find room for a record of `length`: 0 and the
- * cursor, or CHAN_DROPPED (not if in_place), the lock held; or an error, without
- * it.
- */
-static int sender_find(struct chan *ch, struct limit *limit, uint64_t length, bool in_place,
-		       struct ring_cursor *at)
+/* Room for a record of `length`, the lock held: 0 and the cursor; -EAGAIN full;
+ * -EPIPE, -EBADMSG.  `look`: for receivers, too. */
+hot int sender_look(struct chan *ch, uint64_t length, bool look, struct ring_cursor *at)
 {
-	struct awaited room = { .cond = &ch->control->not_full, .spin = &ch->send_spin,
-				.changed = space_or_end };
+	int err = sendable(ch, look);
+
+	if (likely(err == 0))
+		err = ring_begin(&ch->ring, at);
+	return likely(err == 0) ? ring_room(&ch->ring, at, length) : err;
+}
+
+/* sender_look() gave `err`: do as the policy says. */
+static int sender_wait(struct chan *ch, struct limit *limit, uint64_t length, bool in_place,
+	struct ring_cursor *at, int err)
+{
+	struct awaited room = {
+		.cond = &ch->control->not_full, .spin = &ch->send_spin, .changed = space_or_end};
 	uint32_t policy = atomic_load_explicit(&ch->overflow, memory_order_relaxed);
-	bool full = false;
-	int err;
 
 	for (;;) {
-		err = senders_enter(ch, limit);
-		if (unlikely(err < 0))
-			break;
-		do {
-			err = sendable(ch, full);
-			if (likely(err == 0))
-				err = ring_begin(&ch->ring, at);
-			if (likely(err == 0))
-				err = ring_room(&ch->ring, at, length);
-			if (likely(err == 0))
+		/* The lock is held, and err says why there is no room. */
+		if (err == -EAGAIN && policy == CHAN_DROP_NEWEST)
+			err = drop_newest(ch, in_place);
+		else if (err == -EAGAIN && policy == CHAN_DROP_OLDEST)
+			err = drop_oldest(ch, limit, in_place);
+		if (err == CHAN_DROPPED)
+			return err;
+		if (err == 0) {
+			err = sender_look(ch, length, true, at);
+			if (err == 0)
 				return 0;
-			full = err == -EAGAIN;
-			if (full && policy == CHAN_DROP_NEWEST)
-				err = drop_newest(ch, in_place);
-			if (full && policy == CHAN_DROP_OLDEST)
-				err = drop_oldest(ch, limit, in_place);
-			if (err == CHAN_DROPPED)
-				return err;
-		} while (err == 0);
+			continue;
+		}
 		room.seen = ch->ring.tx.seen;
 		senders_leave(ch);
 		if (channel_checked(ch, err) != -EAGAIN || policy != CHAN_BLOCK)
 			break;
 		err = wait_for(ch, &room, limit);
+		if (err == 0)
+			err = senders_enter(ch, limit);
 		if (err < 0)
 			break;
+		err = sender_look(ch, length, true, at);
+		if (err == 0)
+			return 0;
 	}
-	if (limit->slept) /* leaving empty-handed, perhaps with somebody's wake-up */
+	/* Leaving empty-handed, perhaps with somebody's wake-up. */
+	if (limit->slept)
 		cond_signal(&ch->control->not_full);
+	return err;
+}
+
+/*
+ * Take the senders' lock and find room for a record of `length`: 0 and the
+ * cursor, or CHAN_DROPPED (not if in_place), the lock held; or an error, without
+ * it.
+ */
+hot int sender_find(struct chan *ch, struct limit *limit, uint64_t length, bool in_place,
+	struct ring_cursor *at)
+{
+	int err = senders_enter(ch, limit);
+
+	if (likely(err == 0)) {
+		err = sender_look(ch, length, false, at);
+		if (unlikely(err < 0))
+			err = sender_wait(ch, limit, length, in_place, at, err);
+	}
 	return err;
 }
 
 /* Leave after a success.  Who slept for room passes the wake-up on if another
  * message like its own would fit. */
-static void sender_done(struct chan *ch, const struct limit *limit, uint64_t length)
+hot void sender_done(struct chan *ch, const struct limit *limit, uint64_t length)
 {
 	bool more = false;
 	struct ring_cursor at;
@@ -153,17 +179,18 @@ static void sender_done(struct chan *ch, const struct limit *limit, uint64_t len
 		cond_signal(&ch->control->not_full);
 }
 
-/* Publish what was appended since `old`: 0, or -EPIPE if the channel was closed
- * before. */
-static int publish(struct chan *ch, uint64_t old, const struct ring_cursor *at)
+/*
+ * Records up to `pos` were published, and a full fence followed: 0 and a receiver
+ * is woken, or -EPIPE if the channel was closed before.  The fence pairs with the
+ * seq_cst RMW in chan_close(), see ring_seal(), and with the fence in cond_arm().
+ */
+hot int published(struct chan *ch, uint64_t pos)
 {
-	ring_publish(&ch->ring, at);
-	/* Pairs with the seq_cst RMW in chan_close(): see ring_seal().  The fence
-	 * in cond_signal() is too late, the lock may be free by then. */
-	atomic_thread_fence(memory_order_seq_cst);
-	if (unlikely(atomic_load_explicit(&ch->control->state, memory_order_relaxed) & LAYOUT_CLOSED) &&
-	    !ring_settle(&ch->ring, old, at))
+	if (unlikely(atomic_load_explicit(&ch->control->state, memory_order_relaxed) &
+		     LAYOUT_CLOSED) &&
+		!ring_settle(&ch->ring, pos))
 		return -EPIPE;
+	cond_signal_fenced(&ch->control->not_empty);
 	return 0;
 }
 
@@ -179,8 +206,10 @@ static bool handed_over(struct chan *ch, uint64_t pos)
 static int await_receiver(struct chan *ch, uint64_t pos, struct limit *limit)
 {
 	struct limit brief = limit_of(HANDSHAKE);
-	struct awaited receiver = { .cond = &ch->control->not_full, .spin = &ch->send_spin,
-				    .changed = handed_over, .seen = pos };
+	struct awaited receiver = {.cond = &ch->control->not_full,
+		.spin = &ch->send_spin,
+		.changed = handed_over,
+		.seen = pos};
 	int err = 0;
 
 	while (err == 0 && !ring_handed_over(&ch->ring, pos)) {
@@ -193,33 +222,41 @@ static int await_receiver(struct chan *ch, uint64_t pos, struct limit *limit)
 	return 0;
 }
 
+static int meet(struct chan *ch, const struct ring_cursor *old, const struct ring_cursor *at,
+	struct limit *limit)
+{
+	int err = -EAGAIN;
+
+	/* Without waiting, it needs a receiver that is there. */
+	if (limit->timeout != 0 || cond_waited(&ch->control->not_empty)) {
+		ring_publish(&ch->ring, at);
+		atomic_thread_fence(memory_order_seq_cst); /* no lock is released here */
+		err = published(ch, at->pos);
+		if (err == 0)
+			err = await_receiver(ch, old->pos, limit);
+	}
+	senders_leave(ch);
+	return err;
+}
+
 /* ---- the commit, for every way to send ---- */
 
-/* Publish [old, at) and leave; `length` is a message's. */
-static int commit(struct chan *ch, uint64_t old, const struct ring_cursor *at, struct limit *limit,
-		  uint64_t length)
+/* Publish what was appended from `old` to `at`, and leave; `length` is a
+ * message's. */
+hot int commit(struct chan *ch, const struct ring_cursor *old, const struct ring_cursor *at,
+	struct limit *limit, uint64_t length)
 {
-	/* Without waiting, a rendezvous needs a receiver that is there. */
-	int err = ch->ring.rendezvous && limit->timeout == 0 &&
-				  !cond_waited(&ch->control->not_empty) ?
-			  -EAGAIN :
-			  publish(ch, old, at);
-
-	if (unlikely(ch->ring.rendezvous) && err == 0) {
-		cond_signal(&ch->control->not_empty);
-		err = await_receiver(ch, old, limit);
-	}
-	sender_done(ch, limit, length);
-	if (likely(err == 0))
-		cond_signal(&ch->control->not_empty);
-	return err;
+	if (unlikely(ch->ring.rendezvous))
+		return meet(ch, old, at, limit);
+	ring_publish(&ch->ring, at);
+	sender_done(ch, limit, length); /* a full fence */
+	return published(ch, at->pos);
 }
 
 int chan_send(chan_t *ch, const void *msg, size_t len, int64_t timeout)
 {
 	struct limit limit = limit_of(timeout);
-	struct ring_cursor at;
-	uint64_t old;
+	struct ring_cursor at, old;
 	int err = sender_check(ch, timeout);
 
 	if (unlikely(err < 0))
@@ -233,9 +270,9 @@ int chan_send(chan_t *ch, const void *msg, size_t len, int64_t timeout)
 		senders_leave(ch);
 		return err;
 	}
-	old = at.pos;
+	old = at;
 	copy(ring_append(&ch->ring, &at, (uint32_t)len), msg, len);
-	return commit(ch, old, &at, &limit, len);
+	return commit(ch, &old, &at, &limit, len);
 }
 
 /* One after the other: each needs its own receiver. */
@@ -258,8 +295,7 @@ static int send_each(struct chan *ch, const struct iovec *msg, unsigned n, int64
 int chan_send_batch(chan_t *ch, const struct iovec *msg, unsigned n, int64_t timeout)
 {
 	struct limit limit = limit_of(timeout);
-	struct ring_cursor at;
-	uint64_t old;
+	struct ring_cursor at, old;
 	unsigned sent = 0;
 	int err = sender_check(ch, timeout);
 
@@ -276,7 +312,7 @@ int chan_send_batch(chan_t *ch, const struct iovec *msg, unsigned n, int64_t tim
 		senders_leave(ch);
 		return 1;
 	}
-	old = at.pos;
+	old = at;
 	do {
 		void *to = ring_append(&ch->ring, &at, (uint32_t)msg[sent].iov_len);
 
@@ -284,7 +320,7 @@ int chan_send_batch(chan_t *ch, const struct iovec *msg, unsigned n, int64_t tim
 		sent++;
 	} while (sent < n && msg[sent].iov_len <= ch->ring.max_message &&
 		 ring_room(&ch->ring, &at, msg[sent].iov_len) == 0);
-	err = commit(ch, old, &at, &limit, msg[0].iov_len);
+	err = commit(ch, &old, &at, &limit, msg[0].iov_len);
 	return err < 0 ? err : (int)sent;
 }
 
@@ -319,15 +355,16 @@ static int reservation_check(const struct chan *ch)
 		return -ENOTCONN;
 	if (!atomic_load_explicit(&ch->reserved, memory_order_relaxed))
 		return -EINVAL;
-	return pthread_equal(atomic_load_explicit(&ch->reserver, memory_order_relaxed), pthread_self()) ?
-		       0 :
-		       -EPERM;
+	return pthread_equal(
+		       atomic_load_explicit(&ch->reserver, memory_order_relaxed), pthread_self())
+		       ? 0
+		       : -EPERM;
 }
 
 int chan_commit(chan_t *ch, size_t len)
 {
 	struct limit limit;
-	struct ring_cursor at;
+	struct ring_cursor at, old;
 	int err = reservation_check(ch);
 
 	if (err < 0)
@@ -335,7 +372,7 @@ int chan_commit(chan_t *ch, size_t len)
 	if (len > ch->reserve_length)
 		return -EINVAL;
 	limit = limit_of(ch->reserve_timeout);
-	at = ch->reserve_at;
+	at = old = ch->reserve_at;
 	atomic_store_explicit(&ch->reserved, false, memory_order_relaxed);
 	err = sendable(ch, false);
 	if (err < 0) {
@@ -343,7 +380,7 @@ int chan_commit(chan_t *ch, size_t len)
 		return err;
 	}
 	ring_append(&ch->ring, &at, (uint32_t)len); /* anew, with its final length */
-	return commit(ch, ch->reserve_at.pos, &at, &limit, len);
+	return commit(ch, &old, &at, &limit, len);
 }
 
 void chan_abort(chan_t *ch)

@@ -69,14 +69,14 @@ typedef struct chan chan_t;
 enum {
 	CHAN_SEND = 1u << 0,
 	CHAN_RECV = 1u << 1,
-	CHAN_CREATE = 1u << 2,    /* make the channel first if it is missing */
+	CHAN_CREATE = 1u << 2,	  /* make the channel first if it is missing */
 	CHAN_EXCLUSIVE = 1u << 3, /* be the only one on this endpoint's sides */
 };
 
 /* What a send does when the channel is full. */
 enum chan_overflow {
-	CHAN_BLOCK = 0,       /* wait, as long as the call's timeout says */
-	CHAN_FAIL = 1,        /* -EAGAIN at once, whatever the timeout */
+	CHAN_BLOCK = 0,	      /* wait, as long as the call's timeout says */
+	CHAN_FAIL = 1,	      /* -EAGAIN at once, whatever the timeout */
 	CHAN_DROP_NEWEST = 2, /* the message at hand is dropped: CHAN_DROPPED */
 	CHAN_DROP_OLDEST = 3, /* the oldest undelivered ones make room */
 };
@@ -98,7 +98,7 @@ enum {
 /* How long a channel's name lives. */
 enum chan_lifetime {
 	CHAN_PERSIST = 0, /* until chan_remove() */
-	CHAN_REF = 1,     /* until its last endpoint leaves, and `linger` more */
+	CHAN_REF = 1,	  /* until its last endpoint leaves, and `linger` more */
 };
 
 /*
@@ -108,18 +108,18 @@ enum chan_lifetime {
  */
 struct chan_options {
 	uint32_t size;
-	uint32_t flags;       /* CHAN_END_WITH_SENDERS | ... */
+	uint32_t flags;	      /* CHAN_END_WITH_SENDERS | ... */
 	uint64_t capacity;    /* bytes of the ring; 0 = 1 MiB or what
-	                       * max_message needs; rounded up to whole pages;
-	                       * each message takes its length + 16, rounded up
-	                       * to 16 */
+			       * max_message needs; rounded up to whole pages;
+			       * each message takes its length + 16, rounded up
+			       * to 16 */
 	uint32_t max_message; /* longest message; 0 = a quarter of the ring */
 	uint32_t overflow;    /* enum chan_overflow */
-	uint32_t mode;        /* permission bits; 0 = 0600.  Writing is needed
-	                       * to send as well as to receive */
+	uint32_t mode;	      /* permission bits; 0 = 0600.  Writing is needed
+			       * to send as well as to receive */
 	uint32_t endpoints;   /* most endpoints at once; 0 = 256; up to 4096 */
 	uint32_t lifetime;    /* enum chan_lifetime */
-	uint32_t kind;        /* 0: queue (each message to one receiver) */
+	uint32_t kind;	      /* 0: queue (each message to one receiver) */
 	uint64_t linger;      /* CHAN_REF: ns that an unused channel stays */
 };
 
@@ -173,7 +173,7 @@ void chan_detach(chan_t *ch);
 
 /* How to close. */
 enum {
-	CHAN_DRAIN = 0,   /* receivers still get what is in the channel */
+	CHAN_DRAIN = 0,	  /* receivers still get what is in the channel */
 	CHAN_DISCARD = 1, /* receivers end at once */
 };
 
@@ -259,8 +259,8 @@ void chan_abort(chan_t *ch);
 struct chan_lease {
 	const void *data;
 	size_t len;
-	uint64_t seq;     /* 1, 2, ...: place in the channel's order */
-	uint64_t pos;     /* the library's */
+	uint64_t seq;	  /* 1, 2, ...: place in the channel's order */
+	uint64_t pos;	  /* the library's */
 	uint32_t attempt; /* 1 on first delivery */
 	uint32_t reserved;
 };
@@ -290,8 +290,8 @@ int chan_release(chan_t *ch, const struct chan_lease *lease, unsigned n);
 
 /* Where chan_peek() stands; start with zeros. */
 struct chan_cursor {
-	uint64_t pos;     /* the library's */
-	uint64_t seq;     /* of the message just shown */
+	uint64_t pos;	  /* the library's */
+	uint64_t seq;	  /* of the message just shown */
 	uint32_t attempt; /* deliveries it has had so far */
 	uint32_t reserved;
 };
@@ -327,17 +327,17 @@ struct chan_stat {
 	uint32_t size; /* sizeof(struct chan_stat), set by the caller */
 	uint32_t flags;
 	uint64_t capacity; /* usable bytes of the ring, 0 for a rendezvous */
-	uint64_t used;     /* bytes of it in use, headers included */
-	uint64_t depth;    /* messages not yet consumed, leased ones included */
-	uint64_t sent;     /* messages committed, ever */
+	uint64_t used;	   /* bytes of it in use, headers included */
+	uint64_t depth;	   /* messages not yet consumed, leased ones included */
+	uint64_t sent;	   /* messages committed, ever */
 	uint64_t received; /* messages consumed, ever, drops and purges not */
 	uint64_t dropped_newest;
 	uint64_t dropped_oldest; /* by policy or purged */
-	uint64_t redelivered;    /* leases given back; +-1 for each crash */
-	uint64_t recoveries;     /* dead lock owners cleaned up after */
-	uint64_t bytes;          /* ring bytes ever sent, headers included */
-	uint64_t segment;        /* bytes of shared memory */
-	int64_t created;         /* CLOCK_REALTIME, ns */
+	uint64_t redelivered;	 /* leases given back; +-1 for each crash */
+	uint64_t recoveries;	 /* dead lock owners cleaned up after */
+	uint64_t bytes;		 /* ring bytes ever sent, headers included */
+	uint64_t segment;	 /* bytes of shared memory */
+	int64_t created;	 /* CLOCK_REALTIME, ns */
 	uint64_t linger;
 	uint32_t max_message;
 	uint32_t overflow;
@@ -346,15 +346,15 @@ struct chan_stat {
 	uint32_t gid;
 	uint32_t lifetime;
 	uint32_t kind;
-	uint32_t endpoints;   /* size of the endpoint table */
-	uint32_t senders;     /* endpoints alive now; one that does both */
-	uint32_t receivers;   /*   counts in both */
-	uint32_t closed;      /* 0 no, 1 draining, 2 discarding */
-	uint32_t damaged;     /* damage was found */
-	uint32_t removed;     /* the name was removed */
-	uint32_t format;      /* format version of the segment */
-	uint32_t full;        /* no room for a message of max_message bytes */
-	uint32_t condvar;     /* 1 futex, 2 pthread */
+	uint32_t endpoints; /* size of the endpoint table */
+	uint32_t senders;   /* endpoints alive now; one that does both */
+	uint32_t receivers; /*   counts in both */
+	uint32_t closed;    /* 0 no, 1 draining, 2 discarding */
+	uint32_t damaged;   /* damage was found */
+	uint32_t removed;   /* the name was removed */
+	uint32_t format;    /* format version of the segment */
+	uint32_t full;	    /* no room for a message of max_message bytes */
+	uint32_t condvar;   /* 1 futex, 2 pthread */
 };
 
 /* Fill *ret (ret->size set by the caller; less than this library knows is fine,
@@ -367,9 +367,10 @@ struct chan_endpoint {
 	uint32_t roles; /* CHAN_SEND | CHAN_RECV | CHAN_EXCLUSIVE */
 	int32_t pid;
 	uint32_t uid;
-	int64_t attached;  /* CLOCK_REALTIME, ns */
-	int64_t waiting;   /* ns since when it sleeps, 0 if it doesn't */
-	char command[16];  /* NUL-terminated, unprintable bytes as '?' */
+	int64_t attached; /* CLOCK_REALTIME, ns */
+	int64_t waiting;  /* CLOCK_MONOTONIC, ns: since when a call of it waits,
+			   * 0 if none does */
+	char command[16]; /* NUL-terminated, unprintable bytes as '?' */
 };
 
 /* Set ret[0..n-1] to the live endpoints; returns how many there are, which may

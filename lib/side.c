@@ -52,20 +52,20 @@ static bool give_up(void *arg)
 	return atomic_load_explicit(&((struct call *)arg)->ch->interrupted, memory_order_relaxed);
 }
 
-static int64_t deadline(void *arg) { return limit_deadline(((struct call *)arg)->limit); }
-
-static int enter(struct chan *ch, struct layout_lock *lock, int (*repair)(void *), struct limit *limit)
+static int64_t deadline(void *arg)
 {
-	struct call call = { .ch = ch, .limit = limit };
-	struct lock_policy policy = { .repair = repair, .give_up = give_up, .deadline = deadline,
-				      .arg = &call };
-	int err;
+	return limit_deadline(((struct call *)arg)->limit);
+}
 
-	if (unlikely(atomic_load_explicit(&ch->orphan, memory_order_relaxed)))
-		return -ENOTCONN;
-	err = lock_acquire(lock, &policy);
-	if (likely(err == 0))
-		return 0;
+/* The lock was not free: wait for it, or repair. */
+static int enter(struct chan *ch, struct layout_lock *lock, int err, int (*repair)(void *),
+	struct limit *limit)
+{
+	struct call call = {.ch = ch, .limit = limit};
+	struct lock_policy policy = {
+		.repair = repair, .give_up = give_up, .deadline = deadline, .arg = &call};
+
+	err = lock_acquire(lock, err, &policy);
 	if (err == LOCK_RECOVERED) {
 		channel_wake_all(ch);
 		return 0;
@@ -73,43 +73,14 @@ static int enter(struct chan *ch, struct layout_lock *lock, int (*repair)(void *
 	return channel_checked(ch, err);
 }
 
-/* An exclusive endpoint has its locks already; but it must be their owner. */
-static bool exclusive(const struct chan *ch, unsigned role)
+int senders_enter_slow(struct chan *ch, int err, struct limit *limit)
 {
-	return (ch->roles & (CHAN_EXCLUSIVE | role)) == (CHAN_EXCLUSIVE | role);
+	return enter(ch, &ch->control->senders.lock, err, repair_senders, limit);
 }
 
-static int exclusive_check(const struct chan *ch)
+int receivers_enter_slow(struct chan *ch, int err, struct limit *limit)
 {
-	if (atomic_load_explicit(&ch->orphan, memory_order_relaxed))
-		return -ENOTCONN;
-	return pthread_equal(ch->thread, pthread_self()) ? 0 : -EPERM;
-}
-
-int senders_enter(struct chan *ch, struct limit *limit)
-{
-	if (exclusive(ch, CHAN_SEND))
-		return exclusive_check(ch);
-	return enter(ch, &ch->control->senders.lock, repair_senders, limit);
-}
-
-int receivers_enter(struct chan *ch, struct limit *limit)
-{
-	if (exclusive(ch, CHAN_RECV))
-		return exclusive_check(ch);
-	return enter(ch, &ch->control->receivers.lock, repair_receivers, limit);
-}
-
-void senders_leave(struct chan *ch)
-{
-	if (!exclusive(ch, CHAN_SEND))
-		lock_release(&ch->control->senders.lock);
-}
-
-void receivers_leave(struct chan *ch)
-{
-	if (!exclusive(ch, CHAN_RECV))
-		lock_release(&ch->control->receivers.lock);
+	return enter(ch, &ch->control->receivers.lock, err, repair_receivers, limit);
 }
 
 /* A visitor's time: `outer` (or NULL: no limit), but a second at most. */
@@ -125,7 +96,10 @@ static struct limit visit_limit(struct limit *outer)
 	return limit_of(left <= 0 ? 0 : left < VISIT ? left : VISIT);
 }
 
-static int visited(int err) { return err == -ETIMEDOUT ? -EBUSY : err; }
+static int visited(int err)
+{
+	return err == -ETIMEDOUT ? -EBUSY : err;
+}
 
 int senders_visit(struct chan *ch)
 {
@@ -148,10 +122,10 @@ int sides_keep(struct chan *ch)
 
 	ch->thread = pthread_self();
 	if (exclusive(ch, CHAN_SEND))
-		err = enter(ch, &ch->control->senders.lock, repair_senders, &limit);
+		err = side_enter(ch, &ch->control->senders.lock, senders_enter_slow, &limit);
 	if (err < 0 || !exclusive(ch, CHAN_RECV))
 		return visited(err);
-	err = enter(ch, &ch->control->receivers.lock, repair_receivers, &limit);
+	err = side_enter(ch, &ch->control->receivers.lock, receivers_enter_slow, &limit);
 	if (err < 0 && exclusive(ch, CHAN_SEND))
 		lock_release(&ch->control->senders.lock);
 	return visited(err);

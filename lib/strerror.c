@@ -7,33 +7,64 @@
 const char *chan_strerror(int err)
 {
 	switch (err < 0 ? -err : err) {
-	case 0: return "success";
-	case EACCES: return "no permission for this channel";
-	case EAGAIN: return "would have to wait: the channel is full or empty";
-	case EBADF: return "the endpoint was not opened for this: sending needs CHAN_SEND, receiving CHAN_RECV";
-	case EBADMSG: return "not a channel, or its segment is damaged";
-	case EBUSY: return "a side of the channel is in exclusive use, or its lock is held by a stopped process";
-	case EDEADLK: return "this thread has a reservation open: commit or abort it first";
-	case EDQUOT: return "quota for shared memory exceeded";
-	case EEXIST: return "the channel exists already";
-	case EINTR: return "interrupted";
-	case EINVAL: return "invalid argument, option or channel name";
-	case EMFILE: return "too many open files in this process";
-	case EMSGSIZE: return "message too large for the channel or the buffer";
-	case ENFILE: return "too many open files in the system";
-	case ENOENT: return "no such channel";
-	case ENOMEM: return "out of memory";
-	case ENOSPC: return "not enough shared memory in /dev/shm";
-	case ENOTCONN: return "the endpoint belongs to the parent process: open one after fork()";
-	case EOPNOTSUPP: return "shared memory is not available: /dev/shm and /proc are needed";
-	case EPERM: return "not allowed: another owner's name, or another thread's endpoint";
-	case EPIPE: return "the channel is closed, or has no peer left";
-	case EPROTONOSUPPORT: return "the channel was made by another version of shmchan";
-	case EPROTOTYPE: return "the channel was made by a program with another libc, word size or condition variable";
-	case ESTALE: return "the message is not leased by this endpoint (any more)";
-	case ETIMEDOUT: return "timed out";
-	case EUSERS: return "all endpoints of the channel are taken";
-	case EXDEV: return "the channel belongs to another PID namespace";
-	default: return "unexpected system error";
+	case 0:
+		return "success";
+	case EACCES:
+		return "no permission for this channel";
+	case EAGAIN:
+		return "would have to wait: the channel is full or empty";
+	case EBADF:
+		return "the endpoint was not opened for this: sending needs CHAN_SEND, receiving "
+		       "CHAN_RECV";
+	case EBADMSG:
+		return "not a channel, or its segment is damaged";
+	case EBUSY:
+		return "a side of the channel is in exclusive use, or its lock is held by a "
+		       "stopped process";
+	case EDEADLK:
+		return "this thread has a reservation open: commit or abort it first";
+	case EDQUOT:
+		return "quota for shared memory exceeded";
+	case EEXIST:
+		return "the channel exists already";
+	case EINTR:
+		return "interrupted";
+	case EINVAL:
+		return "invalid argument, option or channel name";
+	case EMFILE:
+		return "too many open files in this process";
+	case EMSGSIZE:
+		return "message too large for the channel or the buffer";
+	case ENFILE:
+		return "too many open files in the system";
+	case ENOENT:
+		return "no such channel";
+	case ENOMEM:
+		return "out of memory";
+	case ENOSPC:
+		return "not enough shared memory in /dev/shm";
+	case ENOTCONN:
+		return "the endpoint belongs to the parent process: open one after fork()";
+	case EOPNOTSUPP:
+		return "shared memory is not available: /dev/shm and /proc are needed";
+	case EPERM:
+		return "not allowed: another owner's name, or another thread's endpoint";
+	case EPIPE:
+		return "the channel is closed, or has no peer left";
+	case EPROTONOSUPPORT:
+		return "the channel was made by another version of shmchan";
+	case EPROTOTYPE:
+		return "the channel was made by a program with another libc, word size or "
+		       "condition variable";
+	case ESTALE:
+		return "the message is not leased by this endpoint (any more)";
+	case ETIMEDOUT:
+		return "timed out";
+	case EUSERS:
+		return "all endpoints of the channel are taken";
+	case EXDEV:
+		return "the channel belongs to another PID namespace";
+	default:
+		return "unexpected system error";
 	}
 }

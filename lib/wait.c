@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Waiting: spin a little, then sleep in slices.
+ * Waiting: lag a little, spin a little, then sleep in slices.
  *
  * Spinning: a wake-up costs 5 to 30 us, a hot hand-over less than one, so a short
  * look pays when the other side is at work.  The budget doubles when a spin was
  * rewarded and halves when it was not; none is spent on a single CPU.
+ *
+ * Lag: who follows the other side closely takes the same cache lines from it for
+ * each message, and both are slow.  So who was answered within a quarter of a
+ * microsecond, again and again, stays away from those lines for a while, a
+ * microsecond at most, and finds several messages (or room for several) then.
+ * In a dialogue the answer takes longer than that, and nothing is added.
  *
  * Slices: a process killed between its commit and its wake-up leaves a sleeper
  * beside work, and one killed with a wake-up takes it along (condvar.h); and a
@@ -19,7 +25,10 @@
 #define SLICE INT64_C(1000000000)
 #define SPIN_MAX 50000u
 #define SPIN_MIN 1000u
-#define SPINS_A_LOOK 16 /* pauses between two looks at the clock */
+#define CLOSE_BEHIND 250u
+#define LAG_STEP 50u
+#define LAG_MAX 1000u
+#define SPINS_A_LOOK 16 /* looks between two at the clock */
 
 int64_t limit_deadline(struct limit *limit)
 {
@@ -31,27 +40,45 @@ int64_t limit_deadline(struct limit *limit)
 		return DEADLINE_NOW;
 	if (limit->deadline == 0) {
 		now = lock_clock();
-		limit->deadline = limit->timeout < DEADLINE_NEVER - now ? now + limit->timeout : DEADLINE_NEVER;
+		limit->deadline = limit->timeout < DEADLINE_NEVER - now ? now + limit->timeout
+									: DEADLINE_NEVER;
 	}
 	return limit->deadline;
 }
 
+static uint32_t get(const _Atomic uint32_t *p)
+{
+	return atomic_load_explicit(p, memory_order_relaxed);
+}
+
+static void set(_Atomic uint32_t *p, uint32_t v)
+{
+	atomic_store_explicit(p, v, memory_order_relaxed);
+}
+
 static bool spin(struct chan *ch, const struct awaited *what)
 {
-	uint32_t budget = atomic_load_explicit(&what->spin->budget, memory_order_relaxed);
-	int64_t end = lock_clock() + budget;
+	uint32_t budget = get(&what->spin->budget), lag = get(&what->spin->lag);
+	int64_t start = lock_clock(), now = start;
 	bool changed = false;
 
-	do
+	while (now < start + lag) {
+		cpu_relax();
+		now = lock_clock();
+	}
+	do {
 		for (int i = 0; i < SPINS_A_LOOK && !changed; i++) {
 			cpu_relax();
 			changed = what->changed(ch, what->seen);
 		}
-	while (!changed && lock_clock() < end);
+		now = lock_clock();
+	} while (!changed && now < start + budget);
 	budget = changed ? budget * 2 : budget / 2;
-	atomic_store_explicit(&what->spin->budget,
-			      budget > SPIN_MAX ? SPIN_MAX : budget < SPIN_MIN ? SPIN_MIN : budget,
-			      memory_order_relaxed);
+	set(&what->spin->budget, budget > SPIN_MAX   ? SPIN_MAX
+				 : budget < SPIN_MIN ? SPIN_MIN
+						     : budget);
+	lag = changed && now - start < lag + CLOSE_BEHIND ? lag + LAG_STEP : lag / 2;
+	set(&what->spin->lag, lag > LAG_MAX ? LAG_MAX : lag);
 	return changed;
 }
 
@@ -60,7 +87,7 @@ static void note_waiting(struct chan *ch, int64_t since)
 {
 	if (ch->slot >= 0)
 		atomic_store_explicit(&ch->segment.layout->endpoint[ch->slot].waiting, since,
-				      memory_order_relaxed);
+			memory_order_relaxed);
 }
 
 static bool interrupted(const struct chan *ch)
@@ -79,13 +106,16 @@ int wait_for(struct chan *ch, const struct awaited *what, struct limit *limit)
 	if (what->spin && cpu_several() && spin(ch, what))
 		return 0;
 	key = cond_arm(what->cond);
+	channel_announced(ch);
 	if (what->changed(ch, what->seen))
 		return 0;
 	now = lock_clock();
 	end = now + SLICE < deadline ? now + SLICE : deadline;
 	if (now < deadline) {
 		limit->slept = true;
-		note_waiting(ch, now);
+		if (limit->waiting_since == 0)
+			limit->waiting_since = now;
+		note_waiting(ch, limit->waiting_since);
 		/* Asked after arming: chan_interrupt() sets it and then moves
 		 * the sequence on. */
 		if (!interrupted(ch))
@@ -96,7 +126,7 @@ int wait_for(struct chan *ch, const struct awaited *what, struct limit *limit)
 		return -EINTR;
 	/* A last look: the change may have come with the deadline. */
 	if ((now >= deadline || (err == -ETIMEDOUT && end == deadline)) &&
-	    !what->changed(ch, what->seen))
+		!what->changed(ch, what->seen))
 		return -ETIMEDOUT;
 	return 0;
 }

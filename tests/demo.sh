@@ -102,8 +102,7 @@ chansend "$c-kill" "the next message"
 # It has taken the message when the first bytes of it come out.
 head -c 1 <&3 >/dev/null
 show "process $victim has taken 200000 bytes and is still writing them"
-kill -KILL $victim
-wait $victim 2>/dev/null || :
+{ kill -KILL $victim && wait $victim || :; } 2>/dev/null
 exec 3>&-
 show "killed; another receiver starts and gets:"
 chanrecv -n 2 --format='%l bytes: %p\n' "$c-kill" | cut -c 1-40 | while read -r line; do show "  $line"; done

@@ -139,7 +139,8 @@ static int chan_link_send(struct bench_link *link, const uint64_t *stamp, unsign
 	bench_buffers_stamp(&l->buffers, stamp, n);
 	if (link->spec->send_batch == 1) {
 		do
-			r = chan_send(l->ch, l->buffers.iov->iov_base, link->spec->size, l->timeout);
+			r = chan_send(
+				l->ch, l->buffers.iov->iov_base, link->spec->size, l->timeout);
 		while (chan_again(l, r, &turns));
 		return r < 0 ? r : 1;
 	}

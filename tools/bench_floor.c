@@ -166,7 +166,7 @@ static void floor_fill(char *ring, size_t capacity, const char *msg, size_t size
 double bench_memcpy_rate(size_t size, size_t capacity)
 {
 	char *ring = bench_shared(capacity);
-	struct bench_buffers msg = { 0 };
+	struct bench_buffers msg = {0};
 	double begin, end, rounds = 0;
 
 	if (!ring || size > capacity || bench_buffers_make(&msg, 1, size) < 0) {

@@ -205,7 +205,7 @@ static void crew_kill(struct crew *c)
 /* Sleep until a worker ends, at most so long.  -EINTR after a signal. */
 static int crew_sleep(long ns)
 {
-	struct timespec limit = { .tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000 };
+	struct timespec limit = {.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000};
 	sigset_t child;
 
 	sigemptyset(&child);
@@ -245,23 +245,26 @@ static int crew_stalled(struct crew *c)
 {
 	snprintf(c->why, BENCH_WHY,
 		"%s: nothing moved for %d s after %" PRIu64 " sends and receipts: a message or a "
-		"wake-up was lost", c->job->peer->name, STALL_SECONDS, crew_progress(c));
+		"wake-up was lost",
+		c->job->peer->name, STALL_SECONDS, crew_progress(c));
 	return -ETIMEDOUT;
 }
 
 /* Until all have ended. */
 static int crew_watch(struct crew *c)
 {
-	double between = c->job->rate > 0 ? 1 / c->job->rate : 0;
+	double between = c->job->rate > 0 ? 1e9 / c->job->rate : 0;
+	double patience = STALL_SECONDS * 1e9 + between;
 	uint64_t before = 0;
+	int64_t moved = cli_now();
 	int r;
 
-	for (double quiet = 0; (r = crew_reap(c)) > 0; quiet++) {
+	while ((r = crew_reap(c)) > 0) {
 		uint64_t progress = crew_progress(c);
 
 		if (progress != before)
-			quiet = 0;
-		if (quiet > STALL_SECONDS + between)
+			moved = cli_now();
+		if ((double)(cli_now() - moved) > patience)
 			return crew_stalled(c);
 		before = progress;
 		r = crew_sleep(1000000000);
@@ -318,7 +321,7 @@ static void share(const struct crew *c, bool senders, double *least, double *mos
 
 static struct bench_result crew_result(const struct crew *c, struct hist *latency)
 {
-	struct bench_result res = { .messages = c->job->messages * c->job->senders };
+	struct bench_result res = {.messages = c->job->messages * c->job->senders};
 	int64_t start = atomic_load(&c->board->start);
 
 	for (unsigned i = 0; i < c->n; i++) {
@@ -359,8 +362,8 @@ int bench_run(const struct bench_job *job, struct bench_result *ret, struct hist
 	struct crew c = {
 		.job = job,
 		.n = job->senders + job->receivers,
-		.ready = { -1, -1 },
-		.go = { -1, -1 },
+		.ready = {-1, -1},
+		.go = {-1, -1},
 		.why = why,
 	};
 	sigset_t child, mask;

@@ -44,17 +44,17 @@ struct bench_job {
 	unsigned senders, receivers;
 	uint64_t messages; /* measured, of each sender */
 	uint64_t warmup;   /* before them, of each sender */
-	double rate;       /* a second, of each sender; 0: closed loop */
+	double rate;	   /* a second, of each sender; 0: closed loop */
 	const struct bench_cpus *cpus;
 	int futex_event; /* of bench_count_event(), or negative: don't count */
 };
 
 struct bench_result {
-	uint64_t messages; /* measured, of all senders */
-	int64_t elapsed;   /* ns */
-	int64_t cpu;       /* ns, of all workers */
+	uint64_t messages;		 /* measured, of all senders */
+	int64_t elapsed;		 /* ns */
+	int64_t cpu;			 /* ns, of all workers */
 	uint64_t voluntary, involuntary; /* context switches of all workers */
-	uint64_t futexes;                /* if counted */
+	uint64_t futexes;		 /* if counted */
 	/* When the first sender was done: what the slowest and the fastest had
 	 * sent and received, where 1 is an equal share. */
 	double sender_least, sender_most, receiver_least, receiver_most;

@@ -236,7 +236,7 @@ static long mqueue_limit(const char *path, long otherwise)
  * child inherits. */
 static int mqueue_make(struct bench_link **ret, const struct bench_spec *spec)
 {
-	struct mq_attr attr = { .mq_msgsize = (long)spec->size };
+	struct mq_attr attr = {.mq_msgsize = (long)spec->size};
 	size_t fits = spec->capacity / spec->size;
 	char name[64];
 	struct kernel_link *l;
@@ -270,7 +270,7 @@ static int mqueue_make(struct bench_link **ret, const struct bench_spec *spec)
 
 static int mqueue_attach(struct bench_link *link)
 {
-	struct mq_attr attr = { .mq_flags = link->spec->wait == BENCH_SPIN ? O_NONBLOCK : 0 };
+	struct mq_attr attr = {.mq_flags = link->spec->wait == BENCH_SPIN ? O_NONBLOCK : 0};
 	struct kernel_link *l = kernel_of(link);
 
 	kernel_close(&l->fd[!link->sending]);
@@ -310,8 +310,8 @@ static int mqueue_recv(struct bench_link *link, uint64_t *stamp, unsigned n)
 	return 1;
 }
 
-#define KERNEL_PEER .streams = true, .sleeps = true, .seal = kernel_seal, .end = kernel_end, \
-		    .drop = kernel_drop
+#define KERNEL_PEER                                                                                \
+	.streams = true, .sleeps = true, .seal = kernel_seal, .end = kernel_end, .drop = kernel_drop
 
 const struct bench_peer bench_pipe = {
 	.name = "pipe",

@@ -72,17 +72,19 @@ static double get_futexes(const struct bench_row *row, double p)
 static double get_least(const struct bench_row *row, double p)
 {
 	(void)p;
-	return row->job.senders + row->job.receivers <= 2 ? NAN :
-		fmin(bench_row_median(row, BENCH_SENDER_LEAST),
-			bench_row_median(row, BENCH_RECEIVER_LEAST));
+	return row->job.senders + row->job.receivers <= 2
+		       ? NAN
+		       : fmin(bench_row_median(row, BENCH_SENDER_LEAST),
+				 bench_row_median(row, BENCH_RECEIVER_LEAST));
 }
 
 static double get_most(const struct bench_row *row, double p)
 {
 	(void)p;
-	return row->job.senders + row->job.receivers <= 2 ? NAN :
-		fmax(bench_row_median(row, BENCH_SENDER_MOST),
-			bench_row_median(row, BENCH_RECEIVER_MOST));
+	return row->job.senders + row->job.receivers <= 2
+		       ? NAN
+		       : fmax(bench_row_median(row, BENCH_SENDER_MOST),
+				 bench_row_median(row, BENCH_RECEIVER_MOST));
 }
 
 /* How many times as fast as this row shmchan is. */
@@ -114,26 +116,26 @@ static double get_floor_p99(const struct bench_row *row, double p)
 }
 
 static const struct bench_column before[] = {
-	{ "msgs/s", "msgs_per_s", RATE, get_rate, 0 },
-	{ "MB/s", "mb_per_s", RATE, get_megabytes, 0 },
-	{ "min", "min_ns", NANOSECONDS, get_percentile, 0 },
+	{"msgs/s", "msgs_per_s", RATE, get_rate, 0},
+	{"MB/s", "mb_per_s", RATE, get_megabytes, 0},
+	{"min", "min_ns", NANOSECONDS, get_percentile, 0},
 };
 
 static const struct bench_column after[] = {
-	{ "max", "max_ns", NANOSECONDS, get_percentile, 100 },
-	{ "mean", "mean_ns", NANOSECONDS, get_mean, 0 },
-	{ "cpu%", "cpu_percent", NUMBER, get_cpu, 0 },
-	{ "switches", "switches_per_msg", RATIO, get_voluntary, 0 },
-	{ "preempted", "preemptions_per_msg", RATIO, get_involuntary, 0 },
-	{ "futexes", "futexes_per_msg", RATIO, get_futexes, 0 },
-	{ "least", "least_share", RATIO, get_least, 0 },
-	{ "most", "most_share", RATIO, get_most, 0 },
-	{ "faster", "shmchan_times_faster", RATIO, get_faster, 0 },
-	{ "/floor", "of_floor", RATIO, get_floor, 0 },
-	{ "/floor.p99", "of_floor_p99", RATIO, get_floor_p99, 0 },
+	{"max", "max_ns", NANOSECONDS, get_percentile, 100},
+	{"mean", "mean_ns", NANOSECONDS, get_mean, 0},
+	{"cpu%", "cpu_percent", NUMBER, get_cpu, 0},
+	{"switches", "switches_per_msg", RATIO, get_voluntary, 0},
+	{"preempted", "preemptions_per_msg", RATIO, get_involuntary, 0},
+	{"futexes", "futexes_per_msg", RATIO, get_futexes, 0},
+	{"least", "least_share", RATIO, get_least, 0},
+	{"most", "most_share", RATIO, get_most, 0},
+	{"faster", "shmchan_times_faster", RATIO, get_faster, 0},
+	{"/floor", "of_floor", RATIO, get_floor, 0},
+	{"/floor.p99", "of_floor_p99", RATIO, get_floor_p99, 0},
 };
 
-static const struct bench_column any_percentile = { NULL, NULL, NANOSECONDS, get_percentile, 0 };
+static const struct bench_column any_percentile = {NULL, NULL, NANOSECONDS, get_percentile, 0};
 
 #define COUNT(a) (sizeof(a) / sizeof(*(a)))
 #define COLUMNS_MAX (COUNT(before) + BENCH_PERCENTILES_MAX + COUNT(after))
@@ -155,8 +157,8 @@ static void columns_make(struct columns *c, const struct bench_out *out)
 	for (unsigned i = 0; i < out->percentiles; i++) {
 		snprintf(c->title[i], sizeof(c->title[i]), "p%.12g", out->percentile[i]);
 		snprintf(c->name[i], sizeof(c->name[i]), "p%.12g_ns", out->percentile[i]);
-		c->column[c->n++] = (struct bench_column){ c->title[i], c->name[i], NANOSECONDS,
-			get_percentile, out->percentile[i] };
+		c->column[c->n++] = (struct bench_column){
+			c->title[i], c->name[i], NANOSECONDS, get_percentile, out->percentile[i]};
 	}
 	for (unsigned i = 0; i < COUNT(after); i++)
 		c->column[c->n++] = after[i];
@@ -200,8 +202,8 @@ static int text_width(const struct bench_column *c)
 	return c->unit == RATE ? 10 : c->title[0] == '/' || strlen(c->title) > 8 ? 10 : 8;
 }
 
-static bool column_used(const struct bench_column *c, const struct bench_row *const *row,
-	unsigned n)
+static bool column_used(
+	const struct bench_column *c, const struct bench_row *const *row, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++)
 		if (!isnan(column_get(c, row[i])))
@@ -221,8 +223,7 @@ static void text_row(const struct columns *c, const bool *used, const struct ben
 {
 	char batch[24], text[32];
 
-	snprintf(batch, sizeof(batch), "%u:%u", row->job.spec.send_batch,
-		row->job.spec.recv_batch);
+	snprintf(batch, sizeof(batch), "%u:%u", row->job.spec.send_batch, row->job.spec.recv_batch);
 	printf("%-5s%-19s%8zu%5ux%-4u%6s", row->mode, row->label, row->job.spec.size,
 		row->job.senders, row->job.receivers, batch);
 	if (row->error < 0) {
@@ -266,8 +267,8 @@ static void csv_text(const char *text)
 	putchar('"');
 }
 
-static void csv_row(const struct bench_out *out, const struct columns *c,
-	const struct bench_row *row)
+static void csv_row(
+	const struct bench_out *out, const struct columns *c, const struct bench_row *row)
 {
 	const struct bench_spec *spec = &row->job.spec;
 
@@ -318,15 +319,14 @@ static json_t *json_row(const struct columns *c, const struct bench_row *row)
 		row->mode, "what", row->label, "size", (json_int_t)spec->size, "senders",
 		(int)row->job.senders, "receivers", (int)row->job.receivers, "send_batch",
 		(int)spec->send_batch, "recv_batch", (int)spec->recv_batch, "exclusive",
-		spec->exclusive, "in_place", spec->in_place, "capacity",
-		(json_int_t)spec->capacity, "runs", (int)row->runs, "messages",
-		(json_int_t)row->job.messages);
+		spec->exclusive, "in_place", spec->in_place, "capacity", (json_int_t)spec->capacity,
+		"runs", (int)row->runs, "messages", (json_int_t)row->job.messages);
 
 	for (unsigned i = 0; i < c->n; i++) {
 		double value = column_get(&c->column[i], row);
 
-		json_object_set_new(o, c->column[i].name,
-			isnan(value) ? json_null() : json_real(value));
+		json_object_set_new(
+			o, c->column[i].name, isnan(value) ? json_null() : json_real(value));
 	}
 	if (row->error < 0)
 		json_object_set_new(o, "error", json_string(row->why));
@@ -435,7 +435,7 @@ static int parse_value(const struct bench_column *c, const char *text, double *r
 int bench_assertion_parse(struct bench_assertion *ret, const char *text, char why[BENCH_WHY])
 {
 	size_t len = strcspn(text, "<>"), op = strspn(text + len, "<>=");
-	struct bench_assertion a = { .text = text, .column = column_find(text, len) };
+	struct bench_assertion a = {.text = text, .column = column_find(text, len)};
 	char number[16];
 
 	if (!a.column && text[0] == 'p' && len > 1 && len < sizeof(number)) {
@@ -459,15 +459,16 @@ int bench_assertion_parse(struct bench_assertion *ret, const char *text, char wh
 	memcpy(a.op, text + len, op);
 	if (parse_value(a.column, text + len + op, &a.value) < 0) {
 		snprintf(why, BENCH_WHY, "'%.40s' is not a %s", text + len + op,
-			a.column->unit == NANOSECONDS ? "duration (5us, 1ms)" : "number (100, 1.5M)");
+			a.column->unit == NANOSECONDS ? "duration (5us, 1ms)"
+						      : "number (100, 1.5M)");
 		return -EINVAL;
 	}
 	*ret = a;
 	return 0;
 }
 
-bool bench_assertion_holds(const struct bench_assertion *a, const struct bench_row *row,
-	char why[BENCH_WHY])
+bool bench_assertion_holds(
+	const struct bench_assertion *a, const struct bench_row *row, char why[BENCH_WHY])
 {
 	double value = row->error == 0 && row->runs > 0 ? a->column->get(row, a->percentile) : NAN;
 	bool less = a->op[0] == '<', equal = a->op[1] == '=';
@@ -477,8 +478,8 @@ bool bench_assertion_holds(const struct bench_assertion *a, const struct bench_r
 		(equal && value <= a->value && value >= a->value))
 		return true;
 	text_value(text, sizeof(text), a->column, value);
-	snprintf(why, BENCH_WHY, "%s %zu bytes: asserted %s, but %s", row->mode,
-		row->job.spec.size, a->text, isnan(value) ? "it was not measured" : text);
+	snprintf(why, BENCH_WHY, "%s %zu bytes: asserted %s, but %s", row->mode, row->job.spec.size,
+		a->text, isnan(value) ? "it was not measured" : text);
 	return false;
 }
 
@@ -495,8 +496,7 @@ static void host_cpu(char *model, size_t size)
 			continue;
 		line[strcspn(line, "\n")] = '\0';
 		colon += 1 + strspn(colon + 1, " ");
-		snprintf(model, size, "%.100s, %ld online", colon,
-			sysconf(_SC_NPROCESSORS_ONLN));
+		snprintf(model, size, "%.100s, %ld online", colon, sysconf(_SC_NPROCESSORS_ONLN));
 		break;
 	}
 	if (f)
@@ -516,15 +516,14 @@ static void host_cpus(char *list, size_t size, const struct bench_cpus *cpus)
 		}
 		at += (size_t)snprintf(list + at, size - at, at > 0 ? ",%u" : "%u", first);
 		if (last > first)
-			at += (size_t)snprintf(list + at, size - at, last == first + 1 ? ",%u" : "-%u",
-				last);
+			at += (size_t)snprintf(
+				list + at, size - at, last == first + 1 ? ",%u" : "-%u", last);
 	}
 }
 
-void bench_host_read(struct bench_host *host, const struct bench_cpus *cpus,
-	enum bench_wait wait)
+void bench_host_read(struct bench_host *host, const struct bench_cpus *cpus, enum bench_wait wait)
 {
-	static const char *const words[] = { "adaptive", "block", "spin" };
+	static const char *const words[] = {"adaptive", "block", "spin"};
 	struct utsname u;
 
 	memset(host, 0, sizeof(*host));

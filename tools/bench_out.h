@@ -25,8 +25,7 @@ struct bench_out {
 	struct bench_host host;
 };
 
-void bench_host_read(struct bench_host *host, const struct bench_cpus *cpus,
-	enum bench_wait wait);
+void bench_host_read(struct bench_host *host, const struct bench_cpus *cpus, enum bench_wait wait);
 
 /* What comes before the first run: in the text, the host. */
 void bench_out_begin(const struct bench_out *out);
@@ -47,7 +46,7 @@ struct bench_assertion {
 int bench_assertion_parse(struct bench_assertion *ret, const char *text, char why[BENCH_WHY]);
 
 /* Whether it holds for the row; if not, `why` says by what it fails. */
-bool bench_assertion_holds(const struct bench_assertion *a, const struct bench_row *row,
-	char why[BENCH_WHY]);
+bool bench_assertion_holds(
+	const struct bench_assertion *a, const struct bench_row *row, char why[BENCH_WHY]);
 
 #endif

@@ -22,8 +22,8 @@ int bench_buffers_make(struct bench_buffers *b, unsigned n, size_t size)
 	}
 	memset(all, 'x', n * room);
 	for (unsigned i = 0; i < n; i++)
-		iov[i] = (struct iovec){ .iov_base = all + i * room, .iov_len = size };
-	*b = (struct bench_buffers){ .n = n, .size = size, .iov = iov };
+		iov[i] = (struct iovec){.iov_base = all + i * room, .iov_len = size};
+	*b = (struct bench_buffers){.n = n, .size = size, .iov = iov};
 	return 0;
 }
 
@@ -32,7 +32,7 @@ void bench_buffers_free(struct bench_buffers *b)
 	if (b->n > 0)
 		free(b->iov[0].iov_base);
 	free(b->iov);
-	*b = (struct bench_buffers){ 0 };
+	*b = (struct bench_buffers){0};
 }
 
 void bench_buffers_stamp(struct bench_buffers *b, const uint64_t *stamp, unsigned n)

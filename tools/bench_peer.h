@@ -27,16 +27,16 @@
 
 enum bench_wait {
 	BENCH_ADAPTIVE, /* as the peer does by itself */
-	BENCH_BLOCK,    /* the same, for none of them has a knob */
-	BENCH_SPIN,     /* ask again and again without waiting */
+	BENCH_BLOCK,	/* the same, for none of them has a knob */
+	BENCH_SPIN,	/* ask again and again without waiting */
 };
 
 struct bench_spec {
-	size_t size;     /* bytes of a message, the stamp included */
+	size_t size;	 /* bytes of a message, the stamp included */
 	size_t capacity; /* bytes that fit between sender and receiver */
 	enum bench_wait wait;
 	unsigned send_batch, recv_batch; /* messages a call, at most */
-	bool exclusive, in_place;        /* shmchan only */
+	bool exclusive, in_place;	 /* shmchan only */
 };
 
 /* The beginning of each peer's own structure. */

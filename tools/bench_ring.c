@@ -31,7 +31,7 @@
 
 struct ring_side {
 	_Alignas(PAIR_OF_LINES) _Atomic uint64_t position; /* written by this side */
-	uint64_t seen;       /* the other's position, when last looked at */
+	uint64_t seen;				    /* the other's position, when last looked at */
 	_Alignas(PAIR_OF_LINES) atomic_bool asleep; /* eventfd only */
 };
 
@@ -71,11 +71,11 @@ static unsigned ring_put(struct ring *r, const struct iovec *msg, unsigned n)
 				break;
 		}
 		if (skip > 0) {
-			memcpy(r->bytes + at, &(uint64_t){ SKIP }, HEADER);
+			memcpy(r->bytes + at, &(uint64_t){SKIP}, HEADER);
 			head += skip;
 			at = 0;
 		}
-		memcpy(r->bytes + at, &(uint64_t){ msg[i].iov_len }, HEADER);
+		memcpy(r->bytes + at, &(uint64_t){msg[i].iov_len}, HEADER);
 		memcpy(r->bytes + at + HEADER, msg[i].iov_base, msg[i].iov_len);
 		head += need;
 	}
@@ -92,8 +92,7 @@ static unsigned ring_get(struct ring *r, struct iovec *buf, unsigned n)
 
 	/* Pairs with the release in ring_put(): what is published is written. */
 	if (tail == r->receiver.seen)
-		r->receiver.seen =
-			atomic_load_explicit(&r->sender.position, memory_order_acquire);
+		r->receiver.seen = atomic_load_explicit(&r->sender.position, memory_order_acquire);
 	while (i < n && tail != r->receiver.seen) {
 		size_t at = tail & (r->size - 1);
 		uint64_t len;
@@ -229,8 +228,8 @@ static int eventfd_make(struct bench_link **ret, const struct bench_spec *spec)
  * and then looks again; the waker publishes and then looks who is asleep: with
  * a full fence in both, one of the two sees the other.
  */
-static int eventfd_sleep(int fd, struct ring_side *me, const struct ring_side *other,
-	uint64_t position)
+static int eventfd_sleep(
+	int fd, struct ring_side *me, const struct ring_side *other, uint64_t position)
 {
 	uint64_t count;
 
@@ -252,7 +251,7 @@ static int eventfd_wake(int fd, struct ring_side *other)
 	if (!atomic_load_explicit(&other->asleep, memory_order_relaxed))
 		return 0;
 	atomic_store_explicit(&other->asleep, false, memory_order_relaxed);
-	while (write(fd, &(uint64_t){ 1 }, sizeof(uint64_t)) < 0)
+	while (write(fd, &(uint64_t){1}, sizeof(uint64_t)) < 0)
 		if (errno != EINTR)
 			return -errno;
 	return 0;
@@ -270,8 +269,8 @@ static int eventfd_send(struct bench_link *link, const uint64_t *stamp, unsigned
 		if (link->spec->wait == BENCH_SPIN)
 			bench_spin(&turns);
 		else
-			r = eventfd_sleep(l->full, &ring->sender, &ring->receiver,
-				ring->sender.seen);
+			r = eventfd_sleep(
+				l->full, &ring->sender, &ring->receiver, ring->sender.seen);
 	}
 	if (r == 0)
 		r = eventfd_wake(l->empty, &ring->receiver);
@@ -289,8 +288,8 @@ static int eventfd_recv(struct bench_link *link, uint64_t *stamp, unsigned n)
 		if (link->spec->wait == BENCH_SPIN)
 			bench_spin(&turns);
 		else
-			r = eventfd_sleep(l->empty, &ring->receiver, &ring->sender,
-				ring->receiver.seen);
+			r = eventfd_sleep(
+				l->empty, &ring->receiver, &ring->sender, ring->receiver.seen);
 	}
 	bench_buffers_read(&l->buffers, stamp, got);
 	if (r == 0)

@@ -34,14 +34,14 @@ static int row_once(struct bench_row *row, struct bench_result *ret, struct hist
 static int row_calibrate(struct bench_row *row)
 {
 	double trial = row->seconds / TRIAL_PART * 1e9, senders = row->job.senders;
-	struct bench_result res = { 0 };
+	struct bench_result res = {0};
 
 	if (row->job.rate > 0) {
 		row->job.messages = (uint64_t)(row->job.rate * row->seconds) + 1;
 		return 0;
 	}
 	for (double n = TRIAL_FIRST; (double)res.elapsed < trial;) {
-		struct hist unused = { 0 };
+		struct hist unused = {0};
 		double growth;
 		int r;
 
@@ -52,8 +52,9 @@ static int row_calibrate(struct bench_row *row)
 		growth = trial / (double)(res.elapsed + 1) * 1.1;
 		n *= growth < GROWTH_MAX ? growth : GROWTH_MAX;
 	}
-	row->job.messages = (uint64_t)((double)res.messages / senders /
-		(double)res.elapsed * row->seconds * 1e9) + 1;
+	row->job.messages = (uint64_t)((double)res.messages / senders / (double)res.elapsed *
+				       row->seconds * 1e9) +
+			    1;
 	return 0;
 }
 
@@ -110,7 +111,7 @@ int bench_row_run(struct bench_row *row)
 int bench_row_count(struct bench_row *row, int event)
 {
 	struct bench_result res;
-	struct hist unused = { 0 };
+	struct hist unused = {0};
 
 	if (row->error < 0 || !row->job.peer || event < 0)
 		return row->error;

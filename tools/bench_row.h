@@ -13,8 +13,8 @@
 
 /* What each run has one of. */
 enum bench_figure {
-	BENCH_RATE,        /* messages a second */
-	BENCH_CPU,         /* percent of one CPU, all workers */
+	BENCH_RATE,	   /* messages a second */
+	BENCH_CPU,	   /* percent of one CPU, all workers */
 	BENCH_VOLUNTARY,   /* context switches a message, */
 	BENCH_INVOLUNTARY, /* these by preemption */
 	BENCH_SENDER_LEAST,
@@ -28,7 +28,7 @@ struct bench_row {
 	const char *mode;     /* lat, thr, fan, wake */
 	const char *label;    /* shmchan, shmchan-exclusive, pipe, ... */
 	struct bench_job job; /* without a peer: the bound of copying */
-	double seconds;       /* how long a run is to take; 0: `messages` is given */
+	double seconds;	      /* how long a run is to take; 0: `messages` is given */
 	bool warmup_given;
 	/* What it is compared with, or NULL. */
 	const struct bench_row *shmchan, *floor;

@@ -28,7 +28,7 @@ struct work {
 	struct bench_worker *me;
 	struct bench_link *link[2];
 	uint64_t total; /* messages of a sender, the warm-up included */
-	int counter;    /* of futex calls, or negative */
+	int counter;	/* of futex calls, or negative */
 };
 
 _Noreturn void bench_worker_fail(struct bench_worker *w, const char *what, int err)
@@ -127,13 +127,13 @@ static void sender_done(struct work *k)
 static int64_t planned(const struct work *k, uint64_t number)
 {
 	return atomic_load_explicit(&k->board->start, memory_order_relaxed) +
-		(int64_t)((double)number * 1e9 / k->job->rate);
+	       (int64_t)((double)number * 1e9 / k->job->rate);
 }
 
 static void wait_until(int64_t when)
 {
 	int64_t sleep = when - SPIN_NS;
-	struct timespec until = { .tv_sec = sleep / 1000000000, .tv_nsec = sleep % 1000000000 };
+	struct timespec until = {.tv_sec = sleep / 1000000000, .tv_nsec = sleep % 1000000000};
 	unsigned turns = 0;
 
 	if (cli_now() < sleep)
@@ -179,7 +179,7 @@ struct intake {
 
 static void intake_open(struct intake *in, struct work *k)
 {
-	*in = (struct intake){ .k = k, .next = calloc(k->job->senders, sizeof(*in->next)) };
+	*in = (struct intake){.k = k, .next = calloc(k->job->senders, sizeof(*in->next))};
 	if (!in->next)
 		bench_worker_fail(k->me, "receiving", -ENOMEM);
 }
@@ -192,7 +192,8 @@ static inline void intake_check(struct intake *in, uint64_t stamp)
 	const struct bench_job *job = in->k->job;
 
 	if (__builtin_expect(sender >= job->senders || number < in->next[sender] ||
-			(job->receivers == 1 && number != in->next[sender]), 0))
+				     (job->receivers == 1 && number != in->next[sender]),
+		    0))
 		bench_worker_fail(in->k->me, "a message was lost, repeated or changed", -EBADMSG);
 	in->next[sender] = number + 1;
 	in->k->me->sum += stamp;
@@ -397,8 +398,8 @@ static void work_sleep(struct work *k)
 			bench_worker_fail(k->me, "receiving", r);
 		if (number_of(stamp) >= k->job->warmup)
 			hist_record(&k->me->latency,
-				(uint64_t)(now - atomic_load_explicit(&k->board->sent,
-					memory_order_relaxed)));
+				(uint64_t)(now - atomic_load_explicit(
+							 &k->board->sent, memory_order_relaxed)));
 		intake_count(&in, &stamp, 1);
 		atomic_fetch_add_explicit(&k->board->got, 1, memory_order_release);
 	}
@@ -408,8 +409,8 @@ static void work_sleep(struct work *k)
 
 /* Which of these. */
 
-void bench_worker_attach(const struct bench_job *job, struct bench_worker *w,
-	struct bench_link *const link[2])
+void bench_worker_attach(
+	const struct bench_job *job, struct bench_worker *w, struct bench_link *const link[2])
 {
 	for (unsigned i = 0; i < (job->kind == BENCH_ROUND_TRIP ? 2 : 1); i++) {
 		int r;
@@ -425,15 +426,15 @@ void bench_work(const struct bench_job *job, struct bench_board *board, struct b
 	struct bench_link *const link[2])
 {
 	static void (*const part[3][2])(struct work *) = {
-		[BENCH_STREAM] = { work_recv, work_send },
-		[BENCH_ROUND_TRIP] = { work_echo, work_trips },
-		[BENCH_WAKE] = { work_sleep, work_wake },
+		[BENCH_STREAM] = {work_recv, work_send},
+		[BENCH_ROUND_TRIP] = {work_echo, work_trips},
+		[BENCH_WAKE] = {work_sleep, work_wake},
 	};
 	struct work k = {
 		.job = job,
 		.board = board,
 		.me = w,
-		.link = { link[0], link[1] },
+		.link = {link[0], link[1]},
 		.total = job->warmup + job->messages,
 		.counter = -1,
 	};

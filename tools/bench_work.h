@@ -23,15 +23,15 @@ struct bench_worker {
 	int64_t end;
 	struct bench_usage used;
 	uint64_t sum, count; /* of the stamps received */
-	uint64_t had;        /* progress when the first sender was done */
+	uint64_t had;	     /* progress when the first sender was done */
 	int error;
 	char why[BENCH_WHY / 2];
 	struct hist latency;
 };
 
 struct bench_board {
-	_Atomic int64_t start; /* ns of the clock; 0: still warming up */
-	_Atomic unsigned done; /* senders */
+	_Atomic int64_t start;		    /* ns of the clock; 0: still warming up */
+	_Atomic unsigned done;		    /* senders */
 	_Alignas(128) _Atomic int64_t sent; /* wake: when the message was sent, */
 	_Alignas(128) _Atomic uint64_t got; /* and how many were received */
 	struct bench_worker worker[];
@@ -48,8 +48,8 @@ static inline uint64_t bench_stamp(unsigned sender, uint64_t number)
 _Noreturn void bench_worker_fail(struct bench_worker *w, const char *what, int err);
 
 /* Attach to the job's links for the worker's part. */
-void bench_worker_attach(const struct bench_job *job, struct bench_worker *w,
-	struct bench_link *const link[2]);
+void bench_worker_attach(
+	const struct bench_job *job, struct bench_worker *w, struct bench_link *const link[2]);
 
 /* Do the worker's part of the job. */
 void bench_work(const struct bench_job *job, struct bench_board *board, struct bench_worker *w,

@@ -31,9 +31,9 @@
 
 enum { LAT, THR, FAN, WAKE, COMPARE, MODES };
 
-static const char *const mode_name[MODES] = { "lat", "thr", "fan", "wake", "compare" };
-static const enum bench_kind mode_kind[] = { BENCH_ROUND_TRIP, BENCH_STREAM, BENCH_STREAM,
-	BENCH_WAKE };
+static const char *const mode_name[MODES] = {"lat", "thr", "fan", "wake", "compare"};
+static const enum bench_kind mode_kind[] = {
+	BENCH_ROUND_TRIP, BENCH_STREAM, BENCH_STREAM, BENCH_WAKE};
 
 enum {
 	OPT_CPUS = CLI_LONG,
@@ -91,8 +91,8 @@ static const struct cli_tool chanbench = {
 		 "  compare [MODE..] lat, thr and wake over shmchan, other means and floors",
 };
 
-static const struct bench_peer *const peers[] = { &bench_pipe, &bench_socketpair,
-	&bench_seqpacket, &bench_mqueue, &bench_eventfd };
+static const struct bench_peer *const peers[] = {
+	&bench_pipe, &bench_socketpair, &bench_seqpacket, &bench_mqueue, &bench_eventfd};
 
 struct setup {
 	int mode;
@@ -129,7 +129,7 @@ static bool next_part(const char **list, char *part, size_t size, const char *op
 		return false;
 	len = strcspn(*list, ",");
 	if (len == 0 || len >= size)
-		cli_usage("%s: '%s' is not a list of values", option, *list);
+		cli_usage("%s: a value is missing or too long at '%s'", option, *list);
 	memcpy(part, *list, len);
 	part[len] = '\0';
 	*list = (*list)[len] ? *list + len + 1 : NULL;
@@ -146,7 +146,8 @@ static void sizes_arg(struct setup *s, const char *list)
 		if (s->sizes == SIZES_MAX)
 			cli_usage("--size: more than %d sizes", SIZES_MAX);
 		if (size < BENCH_STAMP)
-			cli_usage("--size: '%s' is less than the %zu bytes by which a message is known",
+			cli_usage("--size: '%s' is less than the %zu bytes by which a message is "
+				  "known",
 				part, BENCH_STAMP);
 		if (size > SIZE_MAX_BYTES)
 			cli_usage("--size: '%s' is more than 1G", part);
@@ -197,8 +198,8 @@ static void add_cpus(struct bench_cpus *cpus, const cpu_set_t *allowed, uint64_t
 {
 	for (uint64_t cpu = first; cpu <= last; cpu++) {
 		if (cpu >= BENCH_CPUS_MAX || !CPU_ISSET(cpu, allowed))
-			cli_usage("--cpus: '%s': there is no CPU %llu that this process may use", part,
-				(unsigned long long)cpu);
+			cli_usage("--cpus: '%s': there is no CPU %llu that this process may use",
+				part, (unsigned long long)cpu);
 		if (cpus->n == BENCH_CPUS_MAX)
 			cli_usage("--cpus: more than %d", BENCH_CPUS_MAX);
 		cpus->cpu[cpus->n++] = (unsigned short)cpu;
@@ -228,7 +229,9 @@ static void cpus_arg(struct setup *s, const char *list)
 			*dash = '\0';
 		first = last = count_arg("--cpus", part, 0, BENCH_CPUS_MAX - 1);
 		if (dash)
-			last = count_arg("--cpus", dash + 1, first, BENCH_CPUS_MAX - 1);
+			last = count_arg("--cpus", dash + 1, 0, BENCH_CPUS_MAX - 1);
+		if (last < first)
+			cli_usage("--cpus: %s-%s ends before it begins", part, dash + 1);
 		add_cpus(&s->cpus, &allowed, first, last, part);
 	}
 }
@@ -281,8 +284,10 @@ static void versus_arg(struct setup *s, const char *list)
 			if (!strcmp(peers[i]->name, part))
 				found = peers[i];
 		if (!found)
-			cli_usage("--versus: '%s' is none of pipe, socketpair, seqpacket, mqueue and "
-				  "eventfd", part);
+			cli_usage(
+				"--versus: '%s' is none of pipe, socketpair, seqpacket, mqueue and "
+				"eventfd",
+				part);
 		if (s->versus == PEERS_MAX)
 			cli_usage("--versus: more than %d", PEERS_MAX);
 		s->peer[s->versus] = found;
@@ -491,13 +496,14 @@ static struct bench_row *add_row(struct rows *rows, const struct setup *s, int m
 	row->job = (struct bench_job){
 		.kind = mode_kind[mode],
 		.peer = peer,
-		.spec = {
-			.size = size,
-			.capacity = capacity_for(s, size),
-			.wait = s->wait,
-			.send_batch = 1,
-			.recv_batch = 1,
-		},
+		.spec =
+			{
+				.size = size,
+				.capacity = capacity_for(s, size),
+				.wait = s->wait,
+				.send_batch = 1,
+				.recv_batch = 1,
+			},
 		.senders = 1,
 		.receivers = 1,
 		.messages = s->messages,
@@ -514,10 +520,12 @@ static struct bench_row *add_row(struct rows *rows, const struct setup *s, int m
 static void plain_rows(struct rows *rows, const struct setup *s)
 {
 	for (unsigned i = 0; i < s->sizes; i++) {
-		const char *label = s->exclusive && s->in_place ? "shmchan-excl-inplace" :
-			s->exclusive ? "shmchan-exclusive" :
-			s->in_place ? "shmchan-inplace" : "shmchan";
-		struct bench_row *row = add_row(rows, s, s->mode, s->size[i], &bench_shmchan, label);
+		const char *label = s->exclusive && s->in_place ? "shmchan-excl-inplace"
+				    : s->exclusive		? "shmchan-exclusive"
+				    : s->in_place		? "shmchan-inplace"
+								: "shmchan";
+		struct bench_row *row =
+			add_row(rows, s, s->mode, s->size[i], &bench_shmchan, label);
 
 		row->job.senders = (unsigned)s->senders;
 		row->job.receivers = (unsigned)s->receivers;
@@ -555,8 +563,8 @@ static void set_floor(struct rows *rows, unsigned first, const struct bench_row 
 	}
 }
 
-static void add_floors(struct rows *rows, const struct setup *s, int mode, size_t size,
-	unsigned first)
+static void add_floors(
+	struct rows *rows, const struct setup *s, int mode, size_t size, unsigned first)
 {
 	unsigned batch = s->recv_batch;
 
@@ -622,8 +630,8 @@ static bool row_failed(const struct bench_row *row)
 		cli_warn(NULL, "%s", row->why);
 		return false;
 	}
-	cli_error(NULL, "%s %s, %zu bytes: %s", row->mode, row->label, row->job.spec.size,
-		row->why);
+	cli_error(
+		NULL, "%s %s, %zu bytes: %s", row->mode, row->label, row->job.spec.size, row->why);
 	return true;
 }
 

@@ -28,8 +28,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BATCH 256                  /* messages a take */
-#define HELD_MAX 1024              /* messages before a write */
+#define BATCH 256		      /* messages a take */
+#define HELD_MAX 1024		      /* messages before a write */
 #define FLUSH_SIZE ((size_t)64 << 10) /* bytes before a write */
 #define BUFFER_SIZE (2 * FLUSH_SIZE)
 #define KICK_MS 100
@@ -37,24 +37,25 @@
 enum { OPT_RAW = CLI_LONG };
 
 static const struct cli_option options[] = {
-	{ 'n', "count", "N", "stop after N messages" },
-	{ '1', NULL, NULL, "the same as -n 1" },
-	{ 'W', "timeout", "D", "give up after D in all" },
-	{ 'w', "idle-timeout", "D", "give up after D without a message" },
-	{ 'N', "nowait", NULL, "only what is there now" },
-	{ 'e', "drain", NULL, "stop when what was there at the start is read" },
-	{ 'l', "lines", NULL, "a newline after each message (the default)" },
-	{ '0', "null", NULL, "a NUL after each message" },
-	{ 'd', "delimiter", "C", "the byte C after each message (\\n \\t \\0 \\xHH)" },
-	{ 'F', "framing", "FRAMING", "lines, null, len32, netstring, jsonl, or raw (adds nothing)" },
-	{ 'J', NULL, NULL, "the same as --framing=jsonl" },
-	{ 'o', "format", "FMT",
-	  "each message as FMT: %p payload, %x hexadecimal, %q quoted\nfor a shell, %l length, "
-	  "%L length as 4 bytes big-endian,\n%n channel, %s sequence, %t time of receipt; "
-	  "\\n \\t \\0 \\xHH" },
-	{ 'p', "peek", NULL, "show what is there without consuming it, then end" },
-	{ 'D', "dir", "DIR", "a file in DIR for each message" },
-	{ OPT_RAW, "raw", NULL, "don't escape control bytes on a terminal" },
+	{'n', "count", "N", "stop after N messages"},
+	{'1', NULL, NULL, "the same as -n 1"},
+	{'W', "timeout", "D", "give up after D in all"},
+	{'w', "idle-timeout", "D", "give up after D without a message"},
+	{'N', "nowait", NULL, "only what is there now"},
+	{'e', "drain", NULL, "stop when what was there at the start is read"},
+	{'l', "lines", NULL, "a newline after each message (the default)"},
+	{'0', "null", NULL, "a NUL after each message"},
+	{'d', "delimiter", "C", "the byte C after each message (\\n \\t \\0 \\xHH)"},
+	{'F', "framing", "lines|null|len32|netstring|jsonl|raw",
+		"how messages lie in the output; raw adds nothing"},
+	{'J', NULL, NULL, "the same as --framing=jsonl"},
+	{'o', "format", "FMT",
+		"each message as FMT: %p payload, %x in hex,\n%q quoted for a shell, "
+		"%l length, %L in 4 bytes,\n%n channel, %s sequence number, %t time of\nreceipt; "
+		"\\n \\t \\0 \\xHH"},
+	{'p', "peek", NULL, "show what is there without consuming it, then end"},
+	{'D', "dir", "DIR", "a file in DIR for each message"},
+	{OPT_RAW, "raw", NULL, "don't escape control bytes on a terminal"},
 	CLI_COMMON,
 	CLI_END,
 };
@@ -68,12 +69,12 @@ static const struct cli_tool tool = {
 
 /* Why a channel's thread ended, the most important last. */
 enum outcome {
-	STOPPED,   /* others saw to it */
-	ENDED,     /* end of channel */
-	DRAINED,   /* -e: read what was there */
-	EMPTY,     /* nothing there, and waiting was not wanted */
+	STOPPED, /* others saw to it */
+	ENDED,	 /* end of channel */
+	DRAINED, /* -e: read what was there */
+	EMPTY,	 /* nothing there, and waiting was not wanted */
 	TIMED_OUT,
-	FAILED,    /* and status tells */
+	FAILED, /* and status tells */
 };
 
 struct receiver {
@@ -83,11 +84,11 @@ struct receiver {
 	enum outcome outcome;
 	int status;
 
-	uint64_t last;   /* -e: the last sequence number wanted */
+	uint64_t last;	 /* -e: the last sequence number wanted */
 	int64_t created; /* the channel, for names of files */
 
 	struct chan_lease lease[HELD_MAX]; /* taken, not yet acknowledged */
-	size_t end[HELD_MAX];              /* where each ends in the buffer */
+	size_t end[HELD_MAX];		   /* where each ends in the buffer */
 	unsigned held;
 	char *buf; /* encoded, not yet written */
 	size_t used, size;
@@ -106,12 +107,12 @@ static struct {
 	atomic_int running;
 	int done; /* an eventfd, for each that ended */
 	atomic_bool stopping, reader_gone;
-	atomic_uint_fast64_t left;          /* messages until the limit */
+	atomic_uint_fast64_t left; /* messages until the limit */
 	atomic_uint_fast64_t received, bytes;
-	_Atomic int64_t active;             /* when the last message came */
+	_Atomic int64_t active; /* when the last message came */
 	pthread_mutex_t output;
 } run = {
-	.framing = { .kind = FRAMING_DELIMITED, .delimiter = '\n' },
+	.framing = {.kind = FRAMING_DELIMITED, .delimiter = '\n'},
 	.limit = UINT64_MAX,
 	.deadline = CHAN_WAIT,
 	.idle = CHAN_WAIT,
@@ -162,8 +163,8 @@ static bool encode(struct receiver *r, const struct message *m)
 {
 	for (;;) {
 		size_t room = r->size - r->used;
-		ssize_t need = run.format ? format_encode(run.format, m, r->buf + r->used, room) :
-					    framing_encode(&run.framing, m, r->buf + r->used, room);
+		ssize_t need = run.format ? format_encode(run.format, m, r->buf + r->used, room)
+					  : framing_encode(&run.framing, m, r->buf + r->used, room);
 		char *p;
 
 		if (need >= 0 && (size_t)need <= room) {
@@ -370,7 +371,7 @@ static void on_kick(int sig)
 
 static const struct timespec *kick_time(void)
 {
-	static const struct timespec kick = { .tv_nsec = KICK_MS * 1000000L };
+	static const struct timespec kick = {.tv_nsec = KICK_MS * 1000000L};
 
 	return stopping() ? &kick : NULL;
 }
@@ -379,8 +380,8 @@ static const struct timespec *kick_time(void)
  * only inside ppoll(), so none is missed before it. */
 static void supervise(const sigset_t *unblocked)
 {
-	struct pollfd fds[] = { { .fd = run.done, .events = POLLIN },
-				{ .fd = run.store ? -1 : STDOUT_FILENO } };
+	struct pollfd fds[] = {
+		{.fd = run.done, .events = POLLIN}, {.fd = run.store ? -1 : STDOUT_FILENO}};
 
 	while (atomic_load(&run.running)) {
 		uint64_t news;
@@ -401,7 +402,7 @@ static void supervise(const sigset_t *unblocked)
 
 static int receive_all(void)
 {
-	struct sigaction kick = { .sa_handler = on_kick };
+	struct sigaction kick = {.sa_handler = on_kick};
 	sigset_t ours, old;
 	int started = 0, err = 0;
 
@@ -439,8 +440,8 @@ static int receive_all(void)
 /* -p: show and leave. */
 static void peek(struct receiver *r)
 {
-	struct chan_stat st = { .size = sizeof(st) };
-	struct chan_cursor at = { 0 };
+	struct chan_stat st = {.size = sizeof(st)};
+	struct chan_cursor at = {0};
 	int err = chan_stat(r->ch, &st);
 	char *msg = err ? NULL : malloc((size_t)st.max_message + 1);
 	ssize_t n;
@@ -451,7 +452,7 @@ static void peek(struct receiver *r)
 	}
 	end(r, EMPTY);
 	while (atomic_load(&run.left) && !stopping()) {
-		struct message m = { .data = msg, .channel = r->name };
+		struct message m = {.data = msg, .channel = r->name};
 		struct timespec now;
 
 		n = chan_peek(r->ch, msg, st.max_message, &at);
@@ -484,7 +485,7 @@ static int conclude(void)
 	int status = CLI_OK;
 
 	cli_note(NULL, "received %" PRIu64 " messages, %" PRIu64 " bytes", got,
-		 (uint64_t)atomic_load(&run.bytes));
+		(uint64_t)atomic_load(&run.bytes));
 	for (int i = 0; i < run.count; i++) {
 		const struct receiver *r = &run.receivers[i];
 
@@ -516,7 +517,7 @@ static int conclude(void)
 
 static int open_channel(struct receiver *r, const char *name)
 {
-	struct chan_stat st = { .size = sizeof(st) };
+	struct chan_stat st = {.size = sizeof(st)};
 	int err = chan_open(&r->ch, name, run.peek ? 0 : CHAN_RECV, NULL);
 
 	r->name = name;
@@ -549,7 +550,8 @@ static void parse_framing(const char *arg)
 {
 	run.format = NULL;
 	if (framing_parse(arg, &run.framing))
-		cli_usage("--framing: '%s' is not lines, null, len32, netstring, jsonl or raw", arg);
+		cli_usage(
+			"--framing: '%s' is not lines, null, len32, netstring, jsonl or raw", arg);
 }
 
 static void parse_delimiter(const char *arg)
@@ -564,9 +566,10 @@ static void parse_format(const char *arg)
 	const char *bad;
 
 	if (format_check(arg, &bad))
-		cli_usage("--format: '%.4s' is not known; there are %%p %%x %%q %%l %%L %%n %%s %%t "
-			  "%%%% \\n \\t \\r \\0 \\\\ \\xHH",
-			  bad);
+		cli_usage(
+			"--format: '%.4s' is not known; there are %%p %%x %%q %%l %%L %%n %%s %%t "
+			"%%%% \\n \\t \\r \\0 \\\\ \\xHH",
+			bad);
 	run.format = arg;
 }
 

@@ -37,29 +37,29 @@ enum {
 };
 
 static const struct cli_option options[] = {
-	{ 'l', "lines", NULL, "stdin: a message a line (the default)" },
-	{ '0', "null", NULL, "stdin: a NUL ends each message" },
-	{ 'd', "delimiter", "C", "stdin: the byte C ends each message (\\n \\t \\0 \\xHH)" },
-	{ 'F', "framing", "FRAMING",
-	  "stdin: lines, null, len32, netstring, jsonl,\nor raw:SIZE (pieces of SIZE bytes)" },
-	{ OPT_SKIP_EMPTY, "skip-empty", NULL, "an empty line is no message" },
-	{ 's', "whole", NULL, "all of stdin is one message" },
-	{ 'f', "file", "FILE", "all of FILE is one message; repeatable" },
-	{ 'E', "empty", NULL, "an empty message; repeatable" },
-	{ 'n', "count", "N", "stop after N messages" },
-	{ 'W', "timeout", "D", "give up after D in all" },
-	{ 'w', "send-timeout", "D", "wait at most D for room for a message" },
-	{ 'N', "nowait", NULL, "never wait for room" },
-	{ OPT_OVERFLOW, "overflow", "POLICY", "when it is full: block, fail or drop-new" },
-	{ 'R', "require-receiver", NULL, "fail with 9 if nobody is there to receive" },
-	{ 'c', "create", "[SPEC]",
-	  "create the channel if it is missing; SPEC is\ncapacity=1M,max-message=64K,... "
-	  "as for chanctl create" },
-	{ OPT_EOF, "eof", NULL, "close the channel (draining) after the last message" },
-	{ 'T', "tee", NULL, "copy what was sent to stdout" },
-	{ 'K', "keep-going", NULL, "count messages that fail, go on, and end with 8" },
-	{ 'r', "rate", "N/s", "send at most N a second (or N/m, N/h)" },
-	{ OPT_PROGRESS, "progress", "[FD]", "show progress on a terminal, or as lines to FD" },
+	{'l', "lines", NULL, "stdin: a message a line (the default)"},
+	{'0', "null", NULL, "stdin: a NUL ends each message"},
+	{'d', "delimiter", "C", "stdin: the byte C (as , or \\t) ends each message"},
+	{'F', "framing", "lines|null|len32|netstring|jsonl|raw:SIZE",
+		"stdin: how messages lie in it; raw:SIZE is\npieces of SIZE bytes"},
+	{OPT_SKIP_EMPTY, "skip-empty", NULL, "an empty line is no message"},
+	{'s', "whole", NULL, "all of stdin is one message"},
+	{'f', "file", "FILE", "all of FILE is one message; repeatable"},
+	{'E', "empty", NULL, "an empty message; repeatable"},
+	{'n', "count", "N", "stop after N messages"},
+	{'W', "timeout", "D", "give up after D in all"},
+	{'w', "send-timeout", "D", "wait at most D for room for a message"},
+	{'N', "nowait", NULL, "never wait for room"},
+	{OPT_OVERFLOW, "overflow", "block|fail|drop-new", "what to do when it is full"},
+	{'R', "require-receiver", NULL, "fail with 9 if nobody is there to receive"},
+	{'c', "create", "[SPEC]",
+		"create the channel if it is missing; SPEC is\n"
+		"capacity=1M,max-message=64K,... (man page)"},
+	{OPT_EOF, "eof", NULL, "close the channel after the last message"},
+	{'T', "tee", NULL, "copy what was sent to stdout"},
+	{'K', "keep-going", NULL, "count messages that fail, go on, and end with 8"},
+	{'r', "rate", "N/s", "send at most N a second (or N/m, N/h)"},
+	{OPT_PROGRESS, "progress", "[FD]", "show progress on a terminal, or as lines to FD"},
 	CLI_COMMON,
 	CLI_END,
 };
@@ -79,21 +79,21 @@ static struct {
 	unsigned flags;
 	struct chan_options create;
 	struct framing framing; /* of stdin */
-	const char **sources;   /* files, NULL for -E, in the order given */
+	const char **sources;	/* files, NULL for -E, in the order given */
 	int source_count;
 	uint64_t limit;
 	int64_t deadline, send_timeout;
 	int overflow; /* or -1 */
 	bool nowait, require_receiver, close, tee, keep_going;
 	double interval; /* ns between messages, 0: no pace */
-	int progress;    /* descriptor, or -1 */
+	int progress;	 /* descriptor, or -1 */
 	bool bar;
 
 	uint64_t sent, bytes, failed;
 	int64_t started, due, reported;
 	int status;
 } run = {
-	.framing = { .kind = FRAMING_DELIMITED, .delimiter = '\n' },
+	.framing = {.kind = FRAMING_DELIMITED, .delimiter = '\n'},
 	.create = CLI_OPTIONS_INIT,
 	.flags = CHAN_SEND,
 	.limit = UINT64_MAX,
@@ -148,8 +148,8 @@ static void report(bool last)
 	seconds = (double)(now - run.started) / NS_PER_S;
 	if (run.bar)
 		dprintf(run.progress, "\r%" PRIu64 " messages, %.1f MiB, %.0f/s%s", run.sent,
-			(double)run.bytes / (1 << 20),
-			seconds > 0 ? (double)run.sent / seconds : 0, last ? "\n" : "\033[K");
+			(double)run.bytes / (1 << 20), seconds > 0 ? (double)run.sent / seconds : 0,
+			last ? "\n" : "\033[K");
 	else
 		dprintf(run.progress,
 			"sent=%" PRIu64 " bytes=%" PRIu64 " failed=%" PRIu64 " seconds=%.3f\n",
@@ -164,7 +164,7 @@ static bool copy_out(const struct framing *framing, const struct iovec *msg, uns
 	int r = 0;
 
 	for (unsigned i = 0; i < n && !r;) {
-		struct message m = { .data = msg[i].iov_base, .len = msg[i].iov_len };
+		struct message m = {.data = msg[i].iov_base, .len = msg[i].iov_len};
 		ssize_t len = framing_encode(framing, &m, out.data + used, out.size - used);
 
 		if (len < 0) {
@@ -199,7 +199,7 @@ static bool pace(unsigned *n)
 
 		if (r == -ETIMEDOUT && !cli_remaining(run.deadline)) {
 			cli_error(run.name, "timed out; --rate left no time for message %" PRIu64,
-				  run.sent + run.failed + 1);
+				run.sent + run.failed + 1);
 			return stop(CLI_TIMEOUT);
 		}
 		if (r != -ETIMEDOUT)
@@ -235,7 +235,7 @@ static bool telling(void)
 
 static bool no_peer(void)
 {
-	struct chan_stat st = { .size = sizeof(st) };
+	struct chan_stat st = {.size = sizeof(st)};
 
 	if (!chan_stat(run.ch, &st) && !st.closed) {
 		cli_error(run.name, "no receiver is left; start one ('chanrecv %s')", run.name);
@@ -248,7 +248,7 @@ static bool no_peer(void)
 /* The channel did not take a message of `len` bytes. */
 static bool refused(int err, size_t len)
 {
-	struct chan_stat st = { .size = sizeof(st) };
+	struct chan_stat st = {.size = sizeof(st)};
 	uint64_t number = run.sent + run.failed + 1;
 	bool timed_out = !run.nowait && !cli_remaining(run.deadline);
 
@@ -262,9 +262,9 @@ static bool refused(int err, size_t len)
 	case -EMSGSIZE:
 		if (telling() && !chan_stat(run.ch, &st))
 			cli_error(run.name,
-				  "message %" PRIu64 " is %zu bytes, the channel allows %" PRIu32
-				  "; %s",
-				  number, len, st.max_message, cli_remedy(err));
+				"message %" PRIu64 " is %zu bytes, the channel allows %" PRIu32
+				"; %s",
+				number, len, st.max_message, cli_remedy(err));
 		break;
 	case -EAGAIN:
 		if (telling())
@@ -273,9 +273,9 @@ static bool refused(int err, size_t len)
 	case -ETIMEDOUT:
 		if (telling() || timed_out)
 			cli_error(run.name,
-				  "full, timed out at message %" PRIu64
-				  "; is anybody receiving? ('chanctl info %s')",
-				  number, run.name);
+				"full, timed out at message %" PRIu64
+				"; is anybody receiving? ('chanctl info %s')",
+				number, run.name);
 		if (timed_out)
 			return stop(CLI_TIMEOUT);
 		break;
@@ -371,8 +371,8 @@ static bool bad_input(const struct input *in, const struct decoder *d, int err, 
 	if (err == -ENOMEM)
 		return stop(cli_fail(run.name, NULL, err));
 	if (telling())
-		cli_error(run.name, "%s: %s%s%s", in->name, d->error,
-			  err == -EMSGSIZE ? "; " : "", err == -EMSGSIZE ? cli_remedy(err) : "");
+		cli_error(run.name, "%s: %s%s%s", in->name, d->error, err == -EMSGSIZE ? "; " : "",
+			err == -EMSGSIZE ? cli_remedy(err) : "");
 	if (err == -EPROTO && !used) {
 		run.failed++;
 		return stop(CLI_ERROR); /* there is no telling where the next one starts */
@@ -382,8 +382,8 @@ static bool bad_input(const struct input *in, const struct decoder *d, int err, 
 
 static bool send_stream(const char *name, int fd, const struct framing *framing)
 {
-	struct chan_stat st = { .size = sizeof(st) };
-	struct input in = { .name = name, .fd = fd };
+	struct chan_stat st = {.size = sizeof(st)};
+	struct input in = {.name = name, .fd = fd};
 	struct iovec msg[BATCH];
 	struct decoder decoder;
 	struct stat file;
@@ -396,7 +396,7 @@ static bool send_stream(const char *name, int fd, const struct framing *framing)
 		size_t used = 0;
 
 		n = decoder_next(&decoder, in.buf.data + in.start, in.end - in.start, in.eof, msg,
-				 BATCH, &used);
+			BATCH, &used);
 		in.start += used;
 		if (n > 0)
 			go = publish(framing, msg, (unsigned)n);
@@ -414,12 +414,12 @@ static bool send_stream(const char *name, int fd, const struct framing *framing)
 
 static bool send_file(const char *path)
 {
-	static const struct framing whole = { .kind = FRAMING_WHOLE };
+	static const struct framing whole = {.kind = FRAMING_WHOLE};
 	bool go;
 	int fd;
 
 	if (!path) {
-		struct iovec empty = { .iov_base = NULL, .iov_len = 0 };
+		struct iovec empty = {.iov_base = NULL, .iov_len = 0};
 
 		return publish(&whole, &empty, 1);
 	}
@@ -437,7 +437,7 @@ static bool send_file(const char *path)
 
 static void send_all(char **operands, int count)
 {
-	static const struct framing line = { .kind = FRAMING_DELIMITED, .delimiter = '\n' };
+	static const struct framing line = {.kind = FRAMING_DELIMITED, .delimiter = '\n'};
 	bool go = run.limit > 0;
 
 	if (go && !run.source_count && !count)
@@ -445,7 +445,7 @@ static void send_all(char **operands, int count)
 	for (int i = 0; go && i < run.source_count; i++)
 		go = send_file(run.sources[i]);
 	for (int i = 0; go && i < count; i++) {
-		struct iovec msg = { .iov_base = operands[i], .iov_len = strlen(operands[i]) };
+		struct iovec msg = {.iov_base = operands[i], .iov_len = strlen(operands[i])};
 
 		go = publish(&line, &msg, 1);
 	}
@@ -466,6 +466,15 @@ static void parse_progress(const char *arg)
 	if (fd > INT_MAX || fcntl((int)fd, F_GETFD) < 0)
 		cli_usage("--progress: descriptor %s is not open", arg);
 	run.progress = (int)fd;
+}
+
+/* 0 is not to wait for room; input is waited for. */
+static void parse_timeout(const char *arg)
+{
+	int64_t duration = cli_duration_arg("--timeout", arg);
+
+	run.nowait |= !duration;
+	run.deadline = duration ? cli_deadline(duration) : CHAN_WAIT;
 }
 
 static void parse_overflow(const char *arg)
@@ -490,7 +499,7 @@ static void parse_framing(const char *arg)
 
 	if (framing_parse(arg, &run.framing))
 		cli_usage("--framing: '%s' is not lines, null, len32, netstring, jsonl or raw:SIZE",
-			  arg);
+			arg);
 	if (run.framing.kind == FRAMING_RAW && !run.framing.size)
 		cli_usage("--framing: raw needs a size, as raw:64K");
 	run.framing.skip_empty = skip_empty;
@@ -533,7 +542,7 @@ static void parse_options(int argc, char **argv)
 			run.limit = cli_count_arg("--count", optarg);
 			break;
 		case 'W':
-			run.deadline = cli_deadline(cli_duration_arg("--timeout", optarg));
+			parse_timeout(optarg);
 			break;
 		case 'w':
 			run.send_timeout = cli_duration_arg("--send-timeout", optarg);
@@ -580,7 +589,7 @@ static void parse_options(int argc, char **argv)
 
 static int open_channel(void)
 {
-	struct chan_stat st = { .size = sizeof(st) };
+	struct chan_stat st = {.size = sizeof(st)};
 	int r = chan_open(&run.ch, run.name, run.flags, &run.create);
 
 	if (!r)
@@ -593,7 +602,7 @@ static int open_channel(void)
 		return cli_fail(run.name, &run.create, r);
 	if (run.require_receiver && !st.receivers) {
 		cli_error(run.name, "nobody is there to receive; start one ('chanrecv %s')",
-			  run.name);
+			run.name);
 		return CLI_CONDITION;
 	}
 	return CLI_OK;
@@ -609,7 +618,7 @@ static void finish(void)
 		run.status = cli_fail(run.name, NULL, r);
 	if (run.failed && run.keep_going) {
 		cli_error(run.name, "%" PRIu64 " of %" PRIu64 " messages failed", run.failed,
-			  run.failed + run.sent);
+			run.failed + run.sent);
 		if (!run.status)
 			run.status = CLI_PARTIAL;
 	}

@@ -67,11 +67,11 @@ static void build(void)
 				*l++ = ':';
 		}
 		if (o->long_name)
-			*lo++ = (struct option){ o->long_name, kind, NULL, o->letter };
+			*lo++ = (struct option){o->long_name, kind, NULL, o->letter};
 	}
 	*l = '\0';
-	*lo++ = (struct option){ "help-options", no_argument, NULL, OPT_HELP_OPTIONS };
-	*lo = (struct option){ NULL, 0, NULL, 0 };
+	*lo++ = (struct option){"help-options", no_argument, NULL, OPT_HELP_OPTIONS};
+	*lo = (struct option){NULL, 0, NULL, 0};
 }
 
 static int bare_name(const struct cli_tool *t)
@@ -104,10 +104,10 @@ static void print_option(const struct cli_option *o)
 		n += snprintf(left + n, sizeof(left) - (size_t)n, "--%s", o->long_name);
 	if (o->arg && *o->arg == '[')
 		snprintf(left + n, sizeof(left) - (size_t)n, "[%s%s", o->long_name ? "=" : "",
-			 o->arg + 1);
+			o->arg + 1);
 	else if (o->arg)
 		snprintf(left + n, sizeof(left) - (size_t)n, "%s%s", o->long_name ? "=" : " ",
-			 o->arg);
+			o->arg);
 
 	printf("%-*s", HELP_COLUMN, left);
 	if (strlen(left) >= HELP_COLUMN - 1)
@@ -133,7 +133,8 @@ static _Noreturn void print_options(void)
 	for (const struct cli_option *o = tool->options; !at_end(o); o++) {
 		if (has_letter(o))
 			putchar(o->letter);
-		printf("\t%s\t%s\n", o->long_name ? o->long_name : "", o->arg ? o->arg : "");
+		printf("\t%s\t%s\t%.*s\n", o->long_name ? o->long_name : "", o->arg ? o->arg : "",
+			(int)strcspn(o->help, "\n"), o->help);
 	}
 	finish_output();
 }
@@ -165,7 +166,7 @@ static _Noreturn void bad_option(int how, char **argv)
 		cli_usage("unknown or ambiguous option '%s'", argv[optind - 1]);
 	if (o || optopt == OPT_HELP_OPTIONS)
 		cli_usage("option '%.*s' takes no argument", (int)strcspn(argv[optind - 1], "="),
-			  argv[optind - 1]);
+			argv[optind - 1]);
 	cli_usage("unknown option '-%c'", optopt);
 }
 
@@ -176,7 +177,7 @@ static void guard_descriptors(void)
 {
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
 		if (fcntl(fd, F_GETFD) < 0 &&
-		    open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
+			open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
 			exit(CLI_ERROR);
 }
 
@@ -224,8 +225,7 @@ static void say(const char *channel, const char *fmt, va_list ap)
 	char line[1024];
 	size_t room = sizeof(line) - 1; /* for the newline */
 	int n = snprintf(line, room, "%.*s: %s%s", tool ? bare_name(tool) : 7,
-			 tool ? tool->name : "shmchan", channel ? channel : "",
-			 channel ? ": " : "");
+		tool ? tool->name : "shmchan", channel ? channel : "", channel ? ": " : "");
 
 	if (n > 0 && (size_t)n < room) {
 		int m = vsnprintf(line + n, room - (size_t)n, fmt, ap);
@@ -303,26 +303,26 @@ static const struct {
 	enum cli_status status;
 	const char *remedy;
 } errors[] = {
-	{ ENOENT, CLI_NO_CHANNEL, "create it with 'chanctl create NAME'" },
-	{ EACCES, CLI_DENIED, "its owner must allow reading and writing: 'chanctl create --mode'" },
-	{ EPERM, CLI_DENIED, "its owner or root must do this, or remove what is in the way" },
-	{ EAGAIN, CLI_WOULD_BLOCK, NULL },
-	{ EPIPE, CLI_CLOSED, NULL },
-	{ EMSGSIZE, CLI_TOO_LARGE, "create the channel with a larger --max-message" },
-	{ EBADMSG, CLI_CONDITION, "remove it with 'chanctl remove' and create it again" },
-	{ EPROTONOSUPPORT, CLI_CONDITION,
-	  "use the version of shmchan that made it, or remove it and create it again" },
-	{ EPROTOTYPE, CLI_CONDITION,
-	  "use programs of one libc and word size, or remove it and create it again" },
-	{ EXDEV, CLI_CONDITION, "share the PID namespace (containers: --pid together with --ipc)" },
-	{ ETIMEDOUT, CLI_TIMEOUT, NULL },
-	{ EINVAL, CLI_USAGE, NULL },
-	{ EEXIST, CLI_ERROR, "use it as it is, or remove it first with 'chanctl remove'" },
-	{ ENOSPC, CLI_ERROR, "make room in /dev/shm or choose a smaller --capacity" },
-	{ EUSERS, CLI_ERROR, "create it with more endpoints, or end some ('chanctl info')" },
-	{ EBUSY, CLI_ERROR, "see who uses it with 'chanctl info'" },
-	{ EMFILE, CLI_ERROR, "raise 'ulimit -n'" },
-	{ EOPNOTSUPP, CLI_ERROR, "mount a tmpfs at /dev/shm, and /proc; see 'chanctl doctor'" },
+	{ENOENT, CLI_NO_CHANNEL, "create it with 'chanctl create NAME'"},
+	{EACCES, CLI_DENIED, "its owner must allow reading and writing: 'chanctl create --mode'"},
+	{EPERM, CLI_DENIED, "its owner or root must do this, or remove what is in the way"},
+	{EAGAIN, CLI_WOULD_BLOCK, NULL},
+	{EPIPE, CLI_CLOSED, NULL},
+	{EMSGSIZE, CLI_TOO_LARGE, "create the channel with a larger --max-message"},
+	{EBADMSG, CLI_CONDITION, "remove it with 'chanctl remove' and create it again"},
+	{EPROTONOSUPPORT, CLI_CONDITION,
+		"use the version of shmchan that made it, or remove it and create it again"},
+	{EPROTOTYPE, CLI_CONDITION,
+		"use programs of one libc and word size, or remove it and create it again"},
+	{EXDEV, CLI_CONDITION, "share the PID namespace (containers: --pid together with --ipc)"},
+	{ETIMEDOUT, CLI_TIMEOUT, NULL},
+	{EINVAL, CLI_USAGE, NULL},
+	{EEXIST, CLI_ERROR, "use it as it is, or remove it first with 'chanctl remove'"},
+	{ENOSPC, CLI_ERROR, "make room in /dev/shm or choose a smaller --capacity"},
+	{EUSERS, CLI_ERROR, "create it with more endpoints, or end some ('chanctl info')"},
+	{EBUSY, CLI_ERROR, "see who uses it with 'chanctl info'"},
+	{EMFILE, CLI_ERROR, "raise 'ulimit -n'"},
+	{EOPNOTSUPP, CLI_ERROR, "mount a tmpfs at /dev/shm, and /proc; see 'chanctl doctor'"},
 };
 
 int cli_exit_code(int err)
@@ -372,9 +372,9 @@ static void fail_no_space(const char *channel, const struct chan_options *opt)
 		cli_error(channel, "%s; %s", chan_strerror(-ENOSPC), cli_remedy(-ENOSPC));
 	else
 		cli_error(channel,
-			  "no space: it needs %" PRId64 " bytes and /dev/shm has %" PRIu64
-			  " left; %s",
-			  need, (uint64_t)vfs.f_bavail * vfs.f_frsize, cli_remedy(-ENOSPC));
+			"no space: it needs %" PRId64 " bytes and /dev/shm has %" PRIu64
+			" left; %s",
+			need, (uint64_t)vfs.f_bavail * vfs.f_frsize, cli_remedy(-ENOSPC));
 }
 
 int cli_fail(const char *channel, const struct chan_options *opt, int err)
@@ -385,9 +385,9 @@ int cli_fail(const char *channel, const struct chan_options *opt, int err)
 		fail_no_space(channel, opt);
 	else if (err == -EINVAL && channel && !good_name(channel))
 		cli_error(channel,
-			  "bad channel name; it is NAME or OWNER/NAME, with NAME 1 to %d of "
-			  "A-Z a-z 0-9 . _ - and no dot in front",
-			  CHAN_NAME_MAX);
+			"bad channel name; it is NAME or OWNER/NAME, with NAME 1 to %d of "
+			"A-Z a-z 0-9 . _ - and no dot in front",
+			CHAN_NAME_MAX);
 	else if (err == -EINVAL && opt && chan_footprint(opt) < 0)
 		cli_error(channel, "no channel can be made so; a message of max-message bytes "
 				   "and its header must fit the capacity");
@@ -395,6 +395,6 @@ int cli_fail(const char *channel, const struct chan_options *opt, int err)
 		cli_error(channel, "%s; %s or use --create", chan_strerror(err), remedy);
 	else
 		cli_error(channel, "%s%s%s", chan_strerror(err), remedy ? "; " : "",
-			  remedy ? remedy : "");
+			remedy ? remedy : "");
 	return cli_exit_code(err);
 }

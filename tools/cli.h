@@ -39,9 +39,10 @@ enum cli_status {
 #define CLI_LONG 256
 
 struct cli_option {
-	int letter;            /* 'c', or CLI_LONG and up: what cli_next() returns */
+	int letter;	       /* 'c', or CLI_LONG and up: what cli_next() returns */
 	const char *long_name; /* NULL: only the letter */
-	const char *arg;       /* NULL: none; "NAME": required; "[NAME]": optional */
+	const char *arg;       /* NULL: none; "NAME": required; "[NAME]": optional;
+				* "a|b|c": a choice */
 	const char *help;      /* one line; \n starts another */
 };
 
@@ -69,8 +70,9 @@ struct cli_tool {
  * The next option of argv: its letter, with its argument in getopt's optarg, or
  * -1 at the end, with optind at the first operand.  A different tool than in the
  * call before starts again at argv[1].  --help, --version and --help-options (a
- * line for each option: letter, long name and argument, separated by tabs) print
- * and exit; -q and -v are counted; what is wrong is a usage error.
+ * line for each option: letter, long name, argument and the first line of its
+ * help, separated by tabs) print and exit; -q and -v are counted; what is wrong is
+ * a usage error.
  */
 int cli_next(const struct cli_tool *tool, int argc, char **argv);
 
@@ -119,12 +121,15 @@ double cli_rate_arg(const char *option, const char *text);
  * end-with-senders and need-receivers. */
 
 /* For struct chan_options before the first key. */
-#define CLI_OPTIONS_INIT { .size = sizeof(struct chan_options) }
+#define CLI_OPTIONS_INIT                                                                           \
+	{                                                                                          \
+		.size = sizeof(struct chan_options)                                                \
+	}
 
 /* Set one key (value NULL for a bare word).  On -EINVAL `why` says what is
  * wrong, in `size` bytes. */
-int cli_parse_key(struct chan_options *opt, const char *key, const char *value, char *why,
-		  size_t size);
+int cli_parse_key(
+	struct chan_options *opt, const char *key, const char *value, char *why, size_t size);
 int cli_parse_spec(struct chan_options *opt, const char *spec, char *why, size_t size);
 void cli_spec_arg(const char *option, struct chan_options *opt, const char *spec);
 
@@ -137,7 +142,7 @@ int cli_parse_overflow(const char *text, uint32_t *ret);
 
 int64_t cli_now(void);
 int64_t cli_deadline(int64_t duration);
-int64_t cli_remaining(int64_t deadline); /* 0 when it passed */
+int64_t cli_remaining(int64_t deadline);  /* 0 when it passed */
 int64_t cli_sooner(int64_t a, int64_t b); /* of two deadlines or durations */
 
 /*

@@ -61,7 +61,7 @@ int64_t cli_sooner(int64_t a, int64_t b)
 
 /* Signals.  Written by the main thread, read by its handler. */
 
-static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
+static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
 static atomic_int signalled;
 static _Atomic(chan_t *) watched[CLI_WATCH_MAX];
 static atomic_int watched_end; /* all beyond are NULL */
@@ -90,7 +90,7 @@ static void on_signal(int sig)
 
 void cli_signals(void)
 {
-	struct sigaction act = { .sa_handler = on_signal }, old;
+	struct sigaction act = {.sa_handler = on_signal}, old;
 
 	event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	for (size_t i = 0; i < sizeof(signals) / sizeof(*signals); i++)
@@ -141,13 +141,12 @@ void cli_unwatch(chan_t *ch)
 
 int cli_wait_fd(int fd, short events, int64_t deadline)
 {
-	struct pollfd fds[] = { { .fd = fd, .events = events },
-				{ .fd = event, .events = POLLIN } };
+	struct pollfd fds[] = {{.fd = fd, .events = events}, {.fd = event, .events = POLLIN}};
 
 	for (;;) {
 		int64_t left = cli_remaining(deadline);
-		struct timespec ts = { .tv_sec = (time_t)(left / NS_PER_S),
-				       .tv_nsec = (long)(left % NS_PER_S) };
+		struct timespec ts = {
+			.tv_sec = (time_t)(left / NS_PER_S), .tv_nsec = (long)(left % NS_PER_S)};
 		int n = ppoll(fds, 2, left == CHAN_WAIT ? NULL : &ts, NULL);
 
 		if (cli_signalled())
@@ -161,6 +160,19 @@ int cli_wait_fd(int fd, short events, int64_t deadline)
 	}
 }
 
+/* Whether `fd` takes something before our patience ends. */
+static bool takes(int fd)
+{
+	struct pollfd p = {.fd = fd, .events = POLLOUT};
+	int64_t deadline = cli_deadline(PATIENCE_MS * INT64_C(1000000));
+	int n;
+
+	do
+		n = poll(&p, 1, (int)(cli_remaining(deadline) / 1000000));
+	while (n < 0 && errno == EINTR && cli_remaining(deadline));
+	return n > 0;
+}
+
 /* One writev(2).  After a signal it must not block without a bound: as many
  * bytes as a pipe that polls writable takes at once. */
 static ssize_t write_some(int fd, const struct iovec *iov, size_t n)
@@ -169,9 +181,7 @@ static ssize_t write_some(int fd, const struct iovec *iov, size_t n)
 	ssize_t written;
 
 	if (cli_signalled()) {
-		struct pollfd p = { .fd = fd, .events = POLLOUT };
-
-		if (!poll(&p, 1, PATIENCE_MS))
+		if (!takes(fd))
 			return -EINTR;
 		head = *iov;
 		if (head.iov_len > PIPE_BUF)
@@ -226,8 +236,8 @@ int cli_write(int fd, const void *buf, size_t len, size_t *done)
 	union {
 		const void *in;
 		void *out;
-	} base = { .in = buf }; /* writev() doesn't write to it */
-	struct iovec iov = { .iov_base = base.out, .iov_len = len };
+	} base = {.in = buf}; /* writev() doesn't write to it */
+	struct iovec iov = {.iov_base = base.out, .iov_len = len};
 
 	return cli_writev(fd, &iov, 1, done);
 }
@@ -235,12 +245,14 @@ int cli_write(int fd, const void *buf, size_t len, size_t *done)
 /* Bytes of the valid UTF-8 character at p[0..len-1], or 0. */
 static size_t utf8_char(const unsigned char *p, size_t len)
 {
-	static const unsigned smallest[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	size_t n = *p < 0x80 ? 1 : *p < 0xc0 ? 0 : *p < 0xe0 ? 2 : *p < 0xf0 ? 3 : *p < 0xf8 ? 4 : 0;
+	static const unsigned smallest[] = {0, 0, 0x80, 0x800, 0x10000};
+	size_t n = *p < 0xe0 ? 2 : *p < 0xf0 ? 3 : 4;
 	unsigned code;
 
-	if (n < 2 || n > len)
-		return n == 1;
+	if (*p < 0x80)
+		return 1;
+	if (*p < 0xc0 || *p >= 0xf8 || n > len)
+		return 0;
 	code = *p & (0xffu >> (n + 1));
 	for (size_t i = 1; i < n; i++) {
 		if ((p[i] & 0xc0) != 0x80)
@@ -270,7 +282,7 @@ size_t cli_escape(char *out, const void *data, size_t len)
 			continue;
 		}
 		for (n += !n; n; n--, in++, o += 4)
-			memcpy(o, (char[]){ '\\', 'x', hex[*in >> 4], hex[*in & 15] }, 4);
+			memcpy(o, (char[]){'\\', 'x', hex[*in >> 4], hex[*in & 15]}, 4);
 	}
 	return (size_t)(o - out);
 }

@@ -25,7 +25,7 @@ static int digits(const char **text, uint64_t *ret)
 		return -EINVAL;
 	for (; is_digit(*p); p++)
 		if (__builtin_mul_overflow(n, 10, &n) ||
-		    __builtin_add_overflow(n, (uint64_t)(*p - '0'), &n))
+			__builtin_add_overflow(n, (uint64_t)(*p - '0'), &n))
 			return -ERANGE;
 	*text = p;
 	*ret = n;
@@ -117,13 +117,13 @@ static int64_t duration_unit(const char *text, size_t *len)
 		const char *name;
 		int64_t ns;
 	} units[] = {
-		{ "ns", 1 },
-		{ "us", 1000 },
-		{ "ms", 1000000 },
-		{ "s", 1000000000 },
-		{ "m", INT64_C(60) * 1000000000 },
-		{ "h", INT64_C(3600) * 1000000000 },
-		{ "d", INT64_C(86400) * 1000000000 },
+		{"ns", 1},
+		{"us", 1000},
+		{"ms", 1000000},
+		{"s", 1000000000},
+		{"m", INT64_C(60) * 1000000000},
+		{"h", INT64_C(3600) * 1000000000},
+		{"d", INT64_C(86400) * 1000000000},
 	};
 
 	*len = strspn(text, "abcdefghijklmnopqrstuvwxyz");
@@ -237,7 +237,7 @@ double cli_rate_arg(const char *option, const char *text)
 	double rate = 0;
 
 	check_arg(cli_parse_rate(text, &rate), option, text,
-		  "a rate above 0 (as 100/s, 0.5/s, 30/m)");
+		"a rate above 0 (as 100/s, 0.5/s, 30/m)");
 	return rate;
 }
 
@@ -249,7 +249,7 @@ static const char *const overflows[] = {
 	[CHAN_DROP_NEWEST] = "drop-new",
 	[CHAN_DROP_OLDEST] = "drop-old",
 };
-static const char *const lifetimes[] = { [CHAN_PERSIST] = "persist", [CHAN_REF] = "ref" };
+static const char *const lifetimes[] = {[CHAN_PERSIST] = "persist", [CHAN_REF] = "ref"};
 
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 
@@ -304,8 +304,8 @@ static const char *set_max_message(struct chan_options *opt, const char *value)
 
 static const char *set_overflow(struct chan_options *opt, const char *value)
 {
-	return cli_parse_overflow(value, &opt->overflow) ? "block, fail, drop-new or drop-old" :
-							   NULL;
+	return cli_parse_overflow(value, &opt->overflow) ? "block, fail, drop-new or drop-old"
+							 : NULL;
 }
 
 static const char *set_mode(struct chan_options *opt, const char *value)
@@ -325,8 +325,8 @@ static const char *set_endpoints(struct chan_options *opt, const char *value)
 
 static const char *set_lifetime(struct chan_options *opt, const char *value)
 {
-	return parse_word(lifetimes, COUNT(lifetimes), value, &opt->lifetime) ? "persist or ref" :
-										NULL;
+	return parse_word(lifetimes, COUNT(lifetimes), value, &opt->lifetime) ? "persist or ref"
+									      : NULL;
 }
 
 static const char *set_linger(struct chan_options *opt, const char *value)
@@ -356,20 +356,20 @@ static const struct {
 	const char *(*set)(struct chan_options *opt, const char *value);
 	uint32_t flag; /* of a bare word */
 } keys[] = {
-	{ "capacity", set_capacity, 0 },
-	{ "max-message", set_max_message, 0 },
-	{ "overflow", set_overflow, 0 },
-	{ "mode", set_mode, 0 },
-	{ "endpoints", set_endpoints, 0 },
-	{ "lifetime", set_lifetime, 0 },
-	{ "linger", set_linger, 0 },
-	{ "kind", set_kind, 0 },
-	{ "end-with-senders", NULL, CHAN_END_WITH_SENDERS },
-	{ "need-receivers", NULL, CHAN_NEED_RECEIVERS },
+	{"capacity", set_capacity, 0},
+	{"max-message", set_max_message, 0},
+	{"overflow", set_overflow, 0},
+	{"mode", set_mode, 0},
+	{"endpoints", set_endpoints, 0},
+	{"lifetime", set_lifetime, 0},
+	{"linger", set_linger, 0},
+	{"kind", set_kind, 0},
+	{"end-with-senders", NULL, CHAN_END_WITH_SENDERS},
+	{"need-receivers", NULL, CHAN_NEED_RECEIVERS},
 };
 
-int cli_parse_key(struct chan_options *opt, const char *key, const char *value, char *why,
-		  size_t size)
+int cli_parse_key(
+	struct chan_options *opt, const char *key, const char *value, char *why, size_t size)
 {
 	for (size_t i = 0; i < COUNT(keys); i++) {
 		const char *wanted;
@@ -395,9 +395,9 @@ int cli_parse_key(struct chan_options *opt, const char *key, const char *value, 
 		return -EINVAL;
 	}
 	snprintf(why, size,
-		 "unknown key '%s'; there are capacity, max-message, overflow, mode, endpoints, "
-		 "lifetime, linger, kind, end-with-senders, need-receivers",
-		 key);
+		"unknown key '%s'; there are capacity, max-message, overflow, mode, endpoints, "
+		"lifetime, linger, kind, end-with-senders, need-receivers",
+		key);
 	return -EINVAL;
 }
 
@@ -413,7 +413,7 @@ int cli_parse_spec(struct chan_options *opt, const char *spec, char *why, size_t
 
 		if (!len || len >= sizeof(item)) {
 			snprintf(why, size, "'%.*s' is not KEY=VALUE", (int)(len < 40 ? len : 40),
-				 spec);
+				spec);
 			return -EINVAL;
 		}
 		memcpy(item, spec, len);

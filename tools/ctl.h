@@ -90,9 +90,9 @@ void ctl_set(json_t *object, const char *key, json_t *value);
 
 struct ctl_channel {
 	char *name;
-	chan_t *ch;		   /* an observer, NULL if it can't be read */
-	int err;		   /* why it can't */
-	struct chan_stat stat;	   /* valid if ch */
+	chan_t *ch;		   /* an observer, NULL if closed again */
+	int err;		   /* why it can't be read, or 0 */
+	struct chan_stat stat;	   /* valid unless err */
 	struct chan_stat before;   /* the one before, for rates */
 	int64_t time, time_before; /* of the two, CLOCK_MONOTONIC; 0 is none */
 };
@@ -108,11 +108,15 @@ int ctl_open(struct ctl_channel *ch, const char *name);
 int ctl_refresh(struct ctl_channel *ch);
 void ctl_forget(struct ctl_channel *ch);
 
-/* Every channel whose name matches `glob` (NULL: all), opened, sorted by name.
- * Those that can't be read are among them; those that vanished meanwhile not. */
+/* Every channel whose name matches `glob` (NULL: all), read and closed again, sorted
+ * by name.  Those that can't be read are among them; those that vanished meanwhile
+ * are not. */
 int ctl_channels(struct ctl_channels *ret, const char *glob);
 void ctl_channels_free(struct ctl_channels *channels);
 bool ctl_matches(const char *glob, const char *name);
+
+/* Messages that receivers can still get: none when it is closed, discarding. */
+uint64_t ctl_depth(const struct chan_stat *stat);
 
 /* One word: "open", "draining", ..., "denied", "other-format". */
 const char *ctl_state(const struct ctl_channel *ch);

@@ -4,6 +4,7 @@
  * named.  What fails for one does not keep it from the others; the exit status
  * is that of the first failure.
  */
+#include <errno.h>
 #include <inttypes.h>
 
 #include "ctl.h"
@@ -50,7 +51,7 @@ static int may_remove(const char *name)
 
 	if (r < 0) {
 		status = cli_fail(name, NULL, r);
-	} else if (if_empty && ch.stat.depth) {
+	} else if (if_empty && ctl_depth(&ch.stat)) {
 		cli_error(name,
 			  "not removed: %" PRIu64 " messages are in it; "
 			  "receive them or use 'chanctl purge'",
@@ -74,6 +75,10 @@ static int remove_one(const char *name)
 	if (r)
 		return r;
 	r = chan_remove(name);
+	if (r == -EACCES || r == -EPERM) {
+		cli_error(name, "no permission; only its owner and root may remove it");
+		return CLI_DENIED;
+	}
 	if (r < 0)
 		return cli_fail(name, NULL, r);
 	cli_note(name, "removed");

@@ -18,10 +18,9 @@ int ctl_refresh(struct ctl_channel *ch)
 	struct chan_stat now = { .size = sizeof(now) };
 	int r = chan_stat(ch->ch, &now);
 
-	if (r < 0) {
-		ch->err = r;
+	ch->err = r;
+	if (r < 0)
 		return r;
-	}
 	ch->before = ch->stat;
 	ch->time_before = ch->time;
 	ch->stat = now;
@@ -61,14 +60,19 @@ static int collect(const char *name, void *arg)
 {
 	struct collect *c = arg;
 	struct ctl_channels *channels = c->channels;
+	struct ctl_channel *ch;
 
 	if (!ctl_matches(c->glob, name))
 		return 0;
 	channels->at = ctl_grow(channels->at, channels->n + 1, sizeof(*channels->at));
-	if (ctl_open(&channels->at[channels->n], name) == -ENOENT)
-		ctl_forget(&channels->at[channels->n]); /* gone since it was listed */
-	else
-		channels->n++;
+	ch = &channels->at[channels->n];
+	if (ctl_open(ch, name) == -ENOENT) { /* gone since it was listed */
+		ctl_forget(ch);
+		return 0;
+	}
+	chan_detach(ch->ch); /* there may be more of them than descriptors */
+	ch->ch = NULL;
+	channels->n++;
 	return 0;
 }
 
@@ -106,6 +110,11 @@ void ctl_channels_free(struct ctl_channels *channels)
 	*channels = (struct ctl_channels){ 0 };
 }
 
+uint64_t ctl_depth(const struct chan_stat *stat)
+{
+	return stat->closed == 2 ? 0 : stat->depth;
+}
+
 static const char *unreadable(int err)
 {
 	switch (err) {
@@ -127,13 +136,13 @@ static const char *unreadable(int err)
 
 const char *ctl_state(const struct ctl_channel *ch)
 {
-	if (!ch->ch)
+	if (ch->err)
 		return unreadable(ch->err);
 	if (ch->stat.damaged)
 		return "damaged";
 	if (ch->stat.removed)
 		return "removed";
-	if (ch->stat.closed == 1 && ch->stat.depth)
+	if (ch->stat.closed && ctl_depth(&ch->stat))
 		return "draining";
 	return ch->stat.closed ? "closed" : "open";
 }

@@ -222,7 +222,7 @@ static json_t *value_of(const struct ctl_column *column, const struct ctl_channe
 		return ctl_text(ch->name);
 	if (column->kind == STATE)
 		return ctl_text(ctl_state(ch));
-	if (!ch->ch)
+	if (ch->err)
 		return json_null();
 
 	switch (column->kind) {

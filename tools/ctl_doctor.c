@@ -56,7 +56,7 @@ static uint64_t taken(const struct ctl_channels *channels)
 	uint64_t sum = 0;
 
 	for (size_t i = 0; i < channels->n; i++)
-		sum += channels->at[i].ch ? channels->at[i].stat.segment : 0;
+		sum += channels->at[i].err ? 0 : channels->at[i].stat.segment;
 	return sum;
 }
 
@@ -226,9 +226,9 @@ static bool check_channel(const struct ctl_channel *ch)
 {
 	char remedy[400];
 
-	if (!ch->ch && ch->err == -EACCES)
+	if (ch->err == -EACCES)
 		return false; /* somebody's own business */
-	if (!ch->ch) {
+	if (ch->err) {
 		const char *what = cli_remedy(ch->err);
 
 		tell(PROBLEM, "segments", what ? what : "see the error", "%s: %s", ch->name,
@@ -245,8 +245,8 @@ static bool check_channel(const struct ctl_channel *ch)
 	}
 	if (left_behind(&ch->stat)) {
 		snprintf(remedy, sizeof(remedy), "chanctl remove --if-unused %s", ch->name);
-		tell(NOTE, "segments", remedy, "%s: made to go with its last endpoint, and unused",
-		     ch->name);
+		tell(NOTE, "segments", remedy,
+		     "%s: made to go with its last endpoint, and has none", ch->name);
 		return true;
 	}
 	return false;

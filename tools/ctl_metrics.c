@@ -131,7 +131,7 @@ static void put_family(FILE *out, const struct family *family, const struct ctl_
 	for (size_t i = 0; i < channels->n; i++) {
 		const struct ctl_channel *ch = &channels->at[i];
 
-		for (int s = 0; ch->ch && s < 2 && family->samples[s].label; s++) {
+		for (int s = 0; !ch->err && s < 2 && family->samples[s].label; s++) {
 			fprintf(out, "%s%s{", family->name, counter ? "_total" : "");
 			put_labels(out, ch);
 			fprintf(out, "%s}", family->samples[s].label);
@@ -146,7 +146,7 @@ static void put_readable(FILE *out, const struct ctl_channels *channels)
 	for (size_t i = 0; i < channels->n; i++) {
 		fputs("shmchan_readable{", out);
 		put_labels(out, &channels->at[i]);
-		fprintf(out, "} %d\n", channels->at[i].ch != NULL);
+		fprintf(out, "} %d\n", !channels->at[i].err);
 	}
 }
 

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -296,6 +297,17 @@ static void follow(int fd)
 	}
 }
 
+/* A descriptor for each channel: as many as we may have. */
+static void allow_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static int monitor(int n, char **operand)
 {
 	int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
@@ -307,6 +319,7 @@ static int monitor(int n, char **operand)
 		cli_error(NULL, "can't watch " CTL_SHM ": %s", strerror(errno));
 		return CLI_ERROR;
 	}
+	allow_descriptors();
 	cli_signals();
 	r = chan_list(list_one, (char[]){ "present" });
 	if (r < 0)

@@ -126,7 +126,7 @@ void ctl_size_text(char *ret, size_t size, uint64_t bytes)
 		snprintf(ret, size, "%llu", (unsigned long long)bytes);
 		return;
 	}
-	for (; value >= 1024; value /= 1024)
+	for (; value >= 1023.5; value /= 1024) /* what would be shown as 1024 */
 		unit++;
 	snprintf(ret, size, "%.*f", value < 99.95, value);
 	if (strstr(ret, ".0"))

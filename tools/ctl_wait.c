@@ -19,8 +19,8 @@ enum subject { EXISTS, GONE, EMPTY, FULL, CLOSED, RECEIVERS, SENDERS, DEPTH };
 struct condition {
 	const char *text;
 	enum subject subject;
-	bool not ;     /* nonempty, notfull */
-	char operator; /* '>', '<' or '=' of those with a number: >=, <=, = */
+	bool negated;  /* nonempty, notfull */
+	char relation; /* '>', '<' or '=' of those with a number: >=, <=, = */
 	uint64_t number;
 };
 
@@ -45,10 +45,10 @@ static void parse_number(struct condition *cond, const char *text)
 		cli_usage("condition '%s' needs a number, as in '%s>=1': quote it, "
 			  "> is special to the shell",
 			  cond->text, cond->text);
-	cond->operator= * digits++;
-	if (cond->operator!= '=' && * digits++ != '=')
-		cond->operator= 0;
-	if (!cond->operator|| !strchr("><=", cond->operator) ||
+	cond->relation = *digits++;
+	if (cond->relation != '=' && *digits++ != '=')
+		cond->relation = 0;
+	if (!cond->relation || !strchr("><=", cond->relation) ||
 	    cli_parse_count(digits, &cond->number))
 		cli_usage("condition '%s%s': '%s' is not >=N, <=N or =N", cond->text, text, text);
 }
@@ -62,7 +62,7 @@ static struct condition parse(const char *text)
 
 		if (strlen(cond.text) != len || strncmp(cond.text, text, len) != 0)
 			continue;
-		if (cond.operator)
+		if (cond.relation)
 			parse_number(&cond, text + len);
 		else if (text[len])
 			break;
@@ -76,7 +76,7 @@ static struct condition parse(const char *text)
 
 static bool compare(const struct condition *cond, uint64_t value)
 {
-	switch (cond->operator) {
+	switch (cond->relation) {
 	case '>':
 		return value >= cond->number;
 	case '<':
@@ -92,9 +92,9 @@ static bool holds(const struct condition *cond, const struct chan_stat *stat)
 	case GONE:
 		break;
 	case EMPTY:
-		return cond->not == (stat->depth != 0);
+		return cond->negated == (ctl_depth(stat) != 0);
 	case FULL:
-		return cond->not == !stat->full;
+		return cond->negated == !stat->full;
 	case CLOSED:
 		return stat->closed;
 	case RECEIVERS:
@@ -102,7 +102,7 @@ static bool holds(const struct condition *cond, const struct chan_stat *stat)
 	case SENDERS:
 		return compare(cond, stat->senders);
 	case DEPTH:
-		return compare(cond, stat->depth);
+		return compare(cond, ctl_depth(stat));
 	}
 	return false;
 }
@@ -112,11 +112,11 @@ static bool needs_more(const struct condition *cond, const struct chan_stat *sta
 {
 	switch (cond->subject) {
 	case EMPTY:
-		return cond->not ;
+		return cond->negated;
 	case FULL:
-		return !cond->not ;
+		return !cond->negated;
 	case DEPTH:
-		return cond->operator!= '<' && stat->depth<cond->number;
+		return cond->relation != '<' && ctl_depth(stat) < cond->number;
 	default:
 		return false;
 	}
@@ -220,7 +220,7 @@ static int wait_name(const struct condition *cond, const char *name, int64_t dea
 
 	if (!r &&
 	    inotify_add_watch(fd, CTL_SHM,
-			      IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_ATTRIB) < 0)
+			      IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO) < 0)
 		r = -errno;
 	while (!r) {
 		r = name_holds(cond, name);

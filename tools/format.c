@@ -29,7 +29,7 @@ static void put_hex(struct output *o, const struct message *m)
 	const unsigned char *p = m->data;
 
 	for (size_t i = 0; i < m->len; i++)
-		put(o, (char[]){ digits[p[i] >> 4], digits[p[i] & 15] }, 2);
+		put(o, (char[]){digits[p[i] >> 4], digits[p[i] & 15]}, 2);
 }
 
 static void put_quoted(struct output *o, const struct message *m)
@@ -59,15 +59,15 @@ static void put_number(struct output *o, uint64_t n)
 static void put_time(struct output *o, int64_t ns)
 {
 	char text[40];
-	int len = snprintf(text, sizeof(text), "%" PRId64 ".%06" PRId64, ns / 1000000000,
-			   ns / 1000 % 1000000);
+	int len = snprintf(
+		text, sizeof(text), "%" PRId64 ".%06" PRId64, ns / 1000000000, ns / 1000 % 1000000);
 
 	put(o, text, (size_t)len);
 }
 
 static void put_field(struct output *o, char field, const struct message *m)
 {
-	static const struct framing len32 = { .kind = FRAMING_LEN32 };
+	static const struct framing len32 = {.kind = FRAMING_LEN32};
 	char head[FRAMING_HEAD_MAX];
 
 	switch (field) {
@@ -122,7 +122,7 @@ int format_check(const char *format, const char **bad)
 
 ssize_t format_encode(const char *format, const struct message *m, char *out, size_t room)
 {
-	struct output o = { .out = out, .room = room };
+	struct output o = {.out = out, .room = room};
 	unsigned char byte;
 
 	while (*format) {

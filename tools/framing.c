@@ -86,12 +86,12 @@ int framing_parse(const char *text, struct framing *ret)
 		const char *name;
 		struct framing framing;
 	} names[] = {
-		{ "lines", { .kind = FRAMING_DELIMITED, .delimiter = '\n' } },
-		{ "null", { .kind = FRAMING_DELIMITED, .delimiter = '\0' } },
-		{ "len32", { .kind = FRAMING_LEN32 } },
-		{ "netstring", { .kind = FRAMING_NETSTRING } },
-		{ "jsonl", { .kind = FRAMING_JSONL } },
-		{ "raw", { .kind = FRAMING_RAW } },
+		{"lines", {.kind = FRAMING_DELIMITED, .delimiter = '\n'}},
+		{"null", {.kind = FRAMING_DELIMITED, .delimiter = '\0'}},
+		{"len32", {.kind = FRAMING_LEN32}},
+		{"netstring", {.kind = FRAMING_NETSTRING}},
+		{"jsonl", {.kind = FRAMING_JSONL}},
+		{"raw", {.kind = FRAMING_RAW}},
 	};
 	uint64_t size;
 
@@ -101,9 +101,9 @@ int framing_parse(const char *text, struct framing *ret)
 			return 0;
 		}
 	if (strncmp(text, "raw:", 4) != 0 || cli_parse_size(text + 4, &size) || !size ||
-	    size > UINT32_MAX)
+		size > UINT32_MAX)
 		return -EINVAL;
-	*ret = (struct framing){ .kind = FRAMING_RAW, .size = (size_t)size };
+	*ret = (struct framing){.kind = FRAMING_RAW, .size = (size_t)size};
 	return 0;
 }
 
@@ -164,7 +164,7 @@ ssize_t framing_encode(const struct framing *f, const struct message *m, char *o
 
 void decoder_init(struct decoder *d, const struct framing *f, uint64_t max)
 {
-	*d = (struct decoder){ .framing = *f, .max = max };
+	*d = (struct decoder){.framing = *f, .max = max};
 }
 
 void decoder_free(struct decoder *d)
@@ -192,9 +192,9 @@ static struct iovec slice(const char *data, size_t len)
 	union {
 		const char *in;
 		void *out;
-	} base = { .in = data }; /* an iovec that is only read from */
+	} base = {.in = data}; /* an iovec that is only read from */
 
-	return (struct iovec){ .iov_base = base.out, .iov_len = len };
+	return (struct iovec){.iov_base = base.out, .iov_len = len};
 }
 
 static int fail(struct decoder *d, const struct input *in, size_t at, int err, const char *fmt, ...)
@@ -216,7 +216,7 @@ static int fail(struct decoder *d, const struct input *in, size_t at, int err, c
 static int too_long(struct decoder *d, const struct input *in, uint64_t len)
 {
 	return fail(d, in, 0, -EMSGSIZE,
-		    "a message of %" PRIu64 " bytes; the longest allowed is %" PRIu64, len, d->max);
+		"a message of %" PRIu64 " bytes; the longest allowed is %" PRIu64, len, d->max);
 }
 
 static int cut_off(struct decoder *d, const struct input *in)
@@ -227,7 +227,7 @@ static int cut_off(struct decoder *d, const struct input *in)
 /* The delimited piece at the input's place: 1 and its length, or 0, incomplete.
  * *found: it has its delimiter. */
 static int find_delimiter(struct decoder *d, unsigned char delimiter, const struct input *in,
-			  size_t *len, bool *found)
+	size_t *len, bool *found)
 {
 	const char *p = NULL;
 
@@ -256,11 +256,11 @@ static int next_delimited(struct decoder *d, struct input *in, struct iovec *msg
 	if (len > d->max) {
 		if (r)
 			r = fail(d, in, 0, -EMSGSIZE,
-				 "a message of %zu bytes; the longest allowed is %" PRIu64, len,
-				 d->max);
+				"a message of %zu bytes; the longest allowed is %" PRIu64, len,
+				d->max);
 		else
 			r = fail(d, in, 0, -EMSGSIZE,
-				 "a message of more than the %" PRIu64 " bytes allowed", d->max);
+				"a message of more than the %" PRIu64 " bytes allowed", d->max);
 		d->skip = len;
 		d->skip_delim = true;
 		d->scanned = 0;
@@ -343,9 +343,9 @@ static int next_jsonl(struct decoder *d, struct input *in, struct iovec *msg, bo
 
 	if (len > longest) {
 		r = fail(d, in, 0, -EMSGSIZE,
-			 "a line of more than %" PRIu64
-			 " bytes; the longest message allowed is %" PRIu64,
-			 longest, d->max);
+			"a line of more than %" PRIu64
+			" bytes; the longest message allowed is %" PRIu64,
+			longest, d->max);
 		d->skip = len;
 		d->skip_delim = true;
 		d->scanned = 0;
@@ -356,7 +356,7 @@ static int next_jsonl(struct decoder *d, struct input *in, struct iovec *msg, bo
 	*none = is_blank(in->at, len);
 	if (!*none) {
 		r = json_decode(in->at, len, &d->payload, &d->payload_size, &payload_len, why,
-				sizeof(why), &at);
+			sizeof(why), &at);
 		if (r == -EPROTO)
 			fail(d, in, at, r, "%s", why);
 		else if (!r && payload_len > d->max)
@@ -397,7 +397,7 @@ static int next_whole(struct decoder *d, struct input *in, struct iovec *msg, bo
 	if (in->left > d->max) {
 		d->skip = UINT64_MAX;
 		return fail(d, in, 0, -EMSGSIZE,
-			    "a message of more than the %" PRIu64 " bytes allowed", d->max);
+			"a message of more than the %" PRIu64 " bytes allowed", d->max);
 	}
 	if (!in->eof || d->scanned)
 		return 0;
@@ -428,14 +428,17 @@ static bool skip(struct decoder *d, struct input *in)
 }
 
 int decoder_next(struct decoder *d, const char *in, size_t len, bool eof, struct iovec *msg,
-		 unsigned n, size_t *used)
+	unsigned n, size_t *used)
 {
 	static int (*const next[])(struct decoder *, struct input *, struct iovec *, bool *) = {
-		[FRAMING_DELIMITED] = next_delimited, [FRAMING_LEN32] = next_len32,
-		[FRAMING_NETSTRING] = next_netstring, [FRAMING_JSONL] = next_jsonl,
-		[FRAMING_RAW] = next_raw,	      [FRAMING_WHOLE] = next_whole,
+		[FRAMING_DELIMITED] = next_delimited,
+		[FRAMING_LEN32] = next_len32,
+		[FRAMING_NETSTRING] = next_netstring,
+		[FRAMING_JSONL] = next_jsonl,
+		[FRAMING_RAW] = next_raw,
+		[FRAMING_WHOLE] = next_whole,
 	};
-	struct input input = { .start = in, .at = in, .left = len, .eof = eof };
+	struct input input = {.start = in, .at = in, .left = len, .eof = eof};
 	unsigned k = 0;
 	int r = 0;
 

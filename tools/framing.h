@@ -16,18 +16,18 @@
 
 enum framing_kind {
 	FRAMING_DELIMITED, /* lines, null, any other byte: after each message */
-	FRAMING_LEN32,     /* the length before it, 4 bytes, big-endian */
+	FRAMING_LEN32,	   /* the length before it, 4 bytes, big-endian */
 	FRAMING_NETSTRING, /* 5:hello, */
-	FRAMING_JSONL,     /* an object a line, see json.h */
-	FRAMING_RAW,       /* nothing: pieces of `size` bytes, the last may be shorter */
-	FRAMING_WHOLE,     /* nothing: the stream is one message */
+	FRAMING_JSONL,	   /* an object a line, see json.h */
+	FRAMING_RAW,	   /* nothing: pieces of `size` bytes, the last may be shorter */
+	FRAMING_WHOLE,	   /* nothing: the stream is one message */
 };
 
 struct framing {
 	enum framing_kind kind;
 	unsigned char delimiter;
 	bool skip_empty; /* decoding FRAMING_DELIMITED: an empty message is none */
-	size_t size;     /* of FRAMING_RAW */
+	size_t size;	 /* of FRAMING_RAW */
 };
 
 /* "lines", "null", "len32", "netstring", "jsonl", "raw" or "raw:SIZE"; 0 or
@@ -63,15 +63,15 @@ size_t framing_head(const struct framing *f, size_t len, char head[FRAMING_HEAD_
 
 struct decoder {
 	struct framing framing;
-	uint64_t max;    /* longest message wanted */
+	uint64_t max;	 /* longest message wanted */
 	uint64_t offset; /* bytes of the stream used so far */
 	char error[160]; /* after an error: "byte N: what" */
 
 	/* the decoder's own */
-	uint64_t skip;   /* bytes of a message that is too long still to come */
+	uint64_t skip;	 /* bytes of a message that is too long still to come */
 	bool skip_delim; /* and then on to a delimiter */
-	size_t scanned;  /* start of the input that holds no delimiter */
-	char *payload;   /* jsonl: the message, unescaped */
+	size_t scanned;	 /* start of the input that holds no delimiter */
+	char *payload;	 /* jsonl: the message, unescaped */
 	size_t payload_size;
 };
 
@@ -92,6 +92,6 @@ void decoder_free(struct decoder *d);
  * after -EMSGSIZE, for jsonl after -EPROTO; else the error stays.  -ENOMEM.
  */
 int decoder_next(struct decoder *d, const char *in, size_t len, bool eof, struct iovec *msg,
-		 unsigned n, size_t *used);
+	unsigned n, size_t *used);
 
 #endif

@@ -10,8 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char b64_digits[] =
-	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+static const char b64_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 static json_t *b64_encode(const unsigned char *in, size_t len)
 {
@@ -84,8 +83,8 @@ ssize_t json_encode(const struct message *m, char *out, size_t room)
 	if (m->seq)
 		r |= json_object_set_new_nocheck(json, "seq", json_integer((json_int_t)m->seq));
 	if (m->time)
-		r |= json_object_set_new_nocheck(json, "ts",
-						 json_real((double)(m->time / 1000) / 1e6));
+		r |= json_object_set_new_nocheck(
+			json, "ts", json_real((double)(m->time / 1000) / 1e6));
 	r |= json_object_set_new_nocheck(json, "len", json_integer((json_int_t)m->len));
 	r |= json_object_set_new_nocheck(json, key, text);
 	if (!r)
@@ -139,20 +138,19 @@ static ssize_t extract(const json_t *json, char **payload, size_t *size, const c
 }
 
 int json_decode(const char *line, size_t line_len, char **payload, size_t *size, size_t *len,
-		char *why, size_t why_size, size_t *at)
+	char *why, size_t why_size, size_t *at)
 {
 	json_error_t error;
 	const char *what = NULL;
-	json_t *json =
-		json_loadb(line, line_len, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, &error);
+	json_t *json = json_loadb(line, line_len, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, &error);
 	ssize_t n;
 
 	if (!json) {
 		if (json_error_code(&error) == json_error_out_of_memory)
 			return -ENOMEM;
-		*at = error.position > 0 && (size_t)error.position <= line_len ?
-			      (size_t)error.position :
-			      0;
+		*at = error.position > 0 && (size_t)error.position <= line_len
+			      ? (size_t)error.position
+			      : 0;
 		snprintf(why, why_size, "not JSON: %s", error.text);
 		return -EPROTO;
 	}

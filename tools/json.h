@@ -17,6 +17,6 @@ ssize_t json_encode(const struct message *m, char *out, size_t room);
  * checked if it is there, other members are ignored.  -EPROTO with `why`, and *at,
  * the byte of the line; -ENOMEM. */
 int json_decode(const char *line, size_t line_len, char **payload, size_t *size, size_t *len,
-		char *why, size_t why_size, size_t *at);
+	char *why, size_t why_size, size_t *at);
 
 #endif

@@ -92,12 +92,12 @@ static int publish(const struct store *s, const struct draft *d, const char *nam
 }
 
 int store_put(const struct store *s, const char *channel, int64_t created, uint64_t seq,
-	      const void *data, size_t len)
+	const void *data, size_t len)
 {
 	char name[NAME_MAX + 1];
 	struct draft d;
-	int err, n = snprintf(name, sizeof(name), "%s.%" PRId64 ".%012" PRIu64, channel, created,
-			      seq);
+	int err, n = snprintf(
+			 name, sizeof(name), "%s.%" PRId64 ".%012" PRIu64, channel, created, seq);
 
 	if (n < 0 || (size_t)n >= sizeof(name))
 		return -ENAMETOOLONG;

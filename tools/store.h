@@ -25,7 +25,7 @@ const char *store_name(const struct store *s);
 /* Make the file of a message; any thread.  Its name is on disk after
  * store_sync(). */
 int store_put(const struct store *s, const char *channel, int64_t created, uint64_t seq,
-	      const void *data, size_t len);
+	const void *data, size_t len);
 int store_sync(const struct store *s);
 
 #endif

@@ -14,9 +14,9 @@ _shmchan_channels() {
 	"$1" list -H -o NAME 2>/dev/null
 }
 
-# The words of a section of chanctl's help: the first of each line, or all.
+# The lines of a section of chanctl's help, after sed's command $3.
 _shmchan_section() {
-	"$1" --help 2>/dev/null | sed -n "/^$2:/,/^\$/{ /^$2:/d; $3 p; }"
+	"$1" --help 2>/dev/null | sed -n "/^$2:/,/^\$/{ /^$2:/d; ${3-} p; }"
 }
 
 # Fill COMPREPLY with those of the words on stdin that begin with $1.

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+/* See endpoint_ops.h. */
+#define _GNU_SOURCE 1
+#include "endpoint_ops.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+bool refused_soundly(int err)
+{
+	switch (err) {
+	case -EBADMSG:
+	case -EPROTONOSUPPORT:
+	case -EPROTOTYPE:
+	case -EXDEV:
+	case -EUSERS:
+	case -EBUSY:
+	case -ENOENT: /* of a short life, and over */
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Errors are as documented; and what there is to read is inside. */
+static void check(int64_t r)
+{
+	switch (r < 0 ? r : 0) {
+	case 0:
+	case -EAGAIN:
+	case -EBADF:
+	case -EBADMSG:
+	case -EBUSY:
+	case -EDEADLK:
+	case -EINVAL:
+	case -EMSGSIZE:
+	case -EPIPE:
+	case -ESTALE:
+	case -ETIMEDOUT:
+		return;
+	default:
+		fprintf(stderr, "unexpected: %s\n", chan_strerror((int)r));
+		abort();
+	}
+}
+
+static void act_send(struct user *u, struct input *in, int64_t timeout)
+{
+	static const char bytes[2048];
+	size_t len = take_bytes(in, 2) % sizeof(bytes);
+	struct iovec iov[3];
+	void *place;
+
+	switch (take_byte(in) % 4) {
+	case 0:
+		check(chan_send(u->ch, bytes, len, timeout));
+		return;
+	case 1:
+		for (size_t i = 0; i < 3; i++)
+			iov[i] = (struct iovec){ (void *)(uintptr_t)bytes, len / (i + 1) };
+		check(chan_send_batch(u->ch, iov, 3, timeout));
+		return;
+	default:
+		if (chan_reserve(u->ch, &place, len, timeout) < 0)
+			return;
+		memset(place, 'r', len);
+		if (take_byte(in) & 1)
+			chan_abort(u->ch);
+		else
+			check(chan_commit(u->ch, len / 2));
+	}
+}
+
+static void act_receive(struct user *u, struct input *in, int64_t timeout)
+{
+	size_t size = take_bytes(in, 2) % 4096;
+	char *buf = malloc(size ? size : 1); /* exactly: the sanitizer looks */
+	struct iovec iov[2] = { { buf, size / 2 }, { buf + size / 2, size - size / 2 } };
+	int64_t r;
+
+	MUST(buf);
+	if (take_byte(in) & 1) {
+		r = chan_recv(u->ch, buf, size, timeout);
+		MUST(r <= (int64_t)size);
+	} else {
+		r = chan_recv_batch(u->ch, iov, 2, timeout);
+		MUST(r <= 2);
+	}
+	check(r);
+	free(buf);
+}
+
+static void act_take(struct user *u, int64_t timeout)
+{
+	const unsigned char *ring = u->ch->ring.data;
+	int n = chan_take(u->ch, u->lease, 4, timeout);
+
+	check(n);
+	u->leases = n > 0 ? (unsigned)n : 0;
+	for (unsigned i = 0; i < u->leases; i++) {
+		const unsigned char *p = u->lease[i].data;
+
+		MUST(p >= ring && u->lease[i].len <= u->ch->ring.max_message &&
+		     p + u->lease[i].len <= ring + 2 * u->ch->ring.capacity);
+		for (size_t j = 0; j < u->lease[i].len; j++)
+			__asm__ volatile("" : : "r"(p[j]));
+	}
+}
+
+static void act_look(struct user *u, struct input *in)
+{
+	struct chan_stat st = { .size = sizeof(st) };
+	struct chan_endpoint e[4];
+	struct chan_cursor at = { .pos = take_bytes(in, 1) * RING_ALIGN };
+	char buf[256];
+	int n;
+
+	check(chan_stat(u->ch, &st));
+	n = chan_endpoints(u->ch, e, 4);
+	MUST(n >= 0 && n <= (int)FUZZ_ENDPOINTS);
+	for (int i = 0; i < n && i < 4; i++)
+		MUST(strnlen(e[i].command, sizeof(e[i].command)) < sizeof(e[i].command));
+	check(chan_peek(u->ch, buf, sizeof(buf), &at));
+}
+
+void user_act(struct user *u, struct input *in)
+{
+	uint32_t what = take_byte(in), arg = take_byte(in);
+	int64_t timeout = arg & 1 ? BRIEF : 0;
+
+	switch (what % 12) {
+	case 0:
+	case 1: act_send(u, in, timeout); break;
+	case 2:
+	case 3: act_receive(u, in, timeout); break;
+	case 4: act_take(u, timeout); break;
+	case 5: check(chan_ack(u->ch, u->lease, u->leases)); break;
+	case 6: check(chan_release(u->ch, u->lease, u->leases)); break;
+	case 7: act_look(u, in); break;
+	case 8: check(chan_recover(u->ch)); break;
+	case 9: check(chan_purge(u->ch)); break;
+	case 10: check(chan_set_overflow(u->ch, arg % 5)); break;
+	default:
+		if (arg % 8 == 0)
+			check(chan_close(u->ch, arg >> 3 & 1));
+	}
+}
+
+void user_leave(struct user *u)
+{
+	chan_detach(u->ch);
+	u->ch = NULL;
+	u->leases = 0;
+}
+
+const char *fuzz_channel(void)
+{
+	static char name[128];
+	const char *prefix = getenv("FUZZ_NAME");
+
+	if (!name[0])
+		snprintf(name, sizeof(name), "%s-%d", prefix ? prefix : "fuzz", (int)getpid());
+	return name;
+}
+
+void spoiler_make(struct spoiler *s, uint32_t how)
+{
+	struct chan_options opt = { .size = sizeof(opt), .capacity = FUZZ_CAPACITY, .max_message = 1000,
+				    .endpoints = FUZZ_ENDPOINTS };
+	struct stat st;
+	char path[256];
+
+	if (how & 1) {
+		opt.flags |= CHAN_RENDEZVOUS;
+		opt.capacity = 0;
+	}
+	opt.flags |= how & 2 ? CHAN_NEED_RECEIVERS : 0;
+	opt.flags |= how & 4 ? CHAN_END_WITH_SENDERS : 0;
+	chan_remove(fuzz_channel()); /* of an execution that was given up */
+	MUST(chan_create(fuzz_channel(), &opt) == 0);
+	snprintf(path, sizeof(path), "/dev/shm/shmchan.%u.%s", (unsigned)geteuid(), fuzz_channel());
+	s->fd = open(path, O_RDWR | O_CLOEXEC);
+	MUST(s->fd >= 0 && fstat(s->fd, &st) == 0);
+	s->size = (size_t)st.st_size;
+	s->layout = mmap(NULL, s->size, PROT_READ | PROT_WRITE, MAP_SHARED, s->fd, 0);
+	MUST(s->layout != MAP_FAILED);
+	s->ring = (unsigned char *)s->layout + s->layout->header.ring_offset;
+}
+
+void spoiler_free(struct spoiler *s)
+{
+	munmap(s->layout, s->size);
+	close(s->fd);
+	chan_remove(fuzz_channel());
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/* One endpoint, and what an input makes it do; shared by fuzz_segment.c and
+ * fuzz_live.c. */
+#ifndef TESTS_FUZZ_ENDPOINT_OPS_H
+#define TESTS_FUZZ_ENDPOINT_OPS_H
+
+#include "channel.h"
+#include "fuzz.h"
+
+/* The longest wait of a call. */
+#define BRIEF INT64_C(100000)
+
+struct user {
+	chan_t *ch;
+	struct chan_lease lease[4];
+	unsigned leases;
+};
+
+/* May opening a spoiled segment fail like that? */
+bool refused_soundly(int err);
+
+/* One call; it must return, in time, a sound result or an error. */
+void user_act(struct user *u, struct input *in);
+
+/* Detach. */
+void user_leave(struct user *u);
+
+/* A name of its own for each process, the prefix from $FUZZ_NAME. */
+const char *fuzz_channel(void);
+
+/* The segment of a channel, mapped apart from the library: what a spoiler holds. */
+struct spoiler {
+	struct layout *layout;
+	unsigned char *ring;
+	size_t size;
+	int fd;
+};
+
+#define FUZZ_CAPACITY 4096u
+#define FUZZ_ENDPOINTS 64u
+
+void spoiler_make(struct spoiler *s, uint32_t how); /* and the channel */
+void spoiler_free(struct spoiler *s);
+
+#endif

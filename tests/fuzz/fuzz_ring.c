@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The ring on an array, where the address sanitizer sees every byte: operations
+ * and damage in turns.  Whatever is spoiled, no operation leaves the array, and
+ * each ends.
+ */
+#include "fuzz.h"
+#include "ring.h"
+
+enum { CAPACITY = 1024, MAX_MESSAGE = 200 };
+
+static bool every_other(uint32_t holder, void *arg)
+{
+	(void)arg;
+	return holder & 1;
+}
+
+static void append_some(struct ring *r, struct input *in)
+{
+	struct ring_cursor at;
+	uint64_t old;
+	uint32_t n = 1 + take_byte(in) % 4, length;
+	bool any = false;
+
+	if (ring_begin(r, &at) < 0)
+		return;
+	for (old = at.pos; n--; any = true) {
+		length = take_byte(in) % (MAX_MESSAGE + 1);
+		if (ring_room(r, &at, length) < 0)
+			break;
+		memset(ring_append(r, &at, length), 'x', length);
+	}
+	if (!any)
+		return;
+	ring_publish(r, &at);
+	if (take_byte(in) % 8 == 0)
+		ring_settle(r, old);
+}
+
+/* Read all of it; what comes of it is nothing, but the compiler can't know. */
+static void sum_of(struct ring *r, const struct ring_item *it)
+{
+	const unsigned char *p = ring_payload(it->record);
+	uint64_t sum = 0;
+
+	MUST(it->length <= r->max_message);
+	for (uint32_t i = 0; i < it->length; i++)
+		sum += p[i];
+	__asm__ volatile("" : : "r"(sum));
+}
+
+/* A sender takes back what it published where it found the end. */
+static void withdraw(struct ring *r)
+{
+	struct ring_cursor at, old;
+
+	if (ring_begin(r, &at) < 0 || ring_room(r, &at, 8) < 0)
+		return;
+	old = at;
+	ring_append(r, &at, 8);
+	ring_publish(r, &at);
+	if (!ring_handed_over(r, old.pos))
+		ring_withdraw(r, old.pos);
+}
+
+static void consume_some(struct ring *r, uint32_t n)
+{
+	uint64_t from = ring_first(r), end = from;
+	struct ring_item it;
+
+	while (n-- && ring_next(r, end, &it) == 0) {
+		sum_of(r, &it);
+		end = it.end;
+	}
+	if (end != from)
+		ring_consume(r, from, end);
+	else
+		ring_exhausted(r);
+}
+
+static void lease_one(struct ring *r, uint32_t holder, struct ring_claim *claim)
+{
+	struct ring_item it;
+
+	if (ring_next(r, ring_first(r), &it) < 0 || !ring_lease(r, &it, holder))
+		return;
+	*claim = (struct ring_claim){ it.pos, it.seq, holder, record_attempts(it.state) };
+}
+
+static void operate(struct ring *r, struct input *in, struct ring_claim claim[4])
+{
+	uint32_t arg = take_byte(in);
+	struct ring_item it;
+
+	switch (take_byte(in) % 14) {
+	case 0: append_some(r, in); break;
+	case 1: consume_some(r, arg % 8); break;
+	case 2: lease_one(r, arg & 3, &claim[arg & 3]); break;
+	case 3: ring_ack(r, &claim[arg & 3]); break;
+	case 4: ring_release(r, &claim[arg & 3]); break;
+	case 5: ring_free(r); break;
+	case 6: ring_reclaim(r, every_other, NULL); break;
+	case 7: ring_drop(r); break;
+	case 8: ring_purge(r); break;
+	case 9: ring_repair_senders(r); break;
+	case 10: ring_repair_receivers(r); break;
+	case 11: ring_valid(r); break;
+	case 12: withdraw(r); break;
+	default:
+		ring_seal(r);
+		if (ring_next(r, ring_first(r), &it) == 0)
+			sum_of(r, &it);
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct input in = { data, size };
+	struct ring_claim claim[4] = { { 0, 0, 0, 0 } };
+	static struct layout_control control;
+	struct ring r = { .capacity = CAPACITY, .max_message = MAX_MESSAGE, .control = &control };
+
+	memset(&control, 0, sizeof(control));
+	r.rendezvous = take_byte(&in) & 1;
+	r.data = calloc(2, CAPACITY);
+	MUST(r.data);
+	ring_init(&r);
+	while (in.left)
+		switch (take_byte(&in) % 4) {
+		case 0: spoil_control(&control, &in); break;
+		case 1: spoil_ring(r.data, 2 * CAPACITY, &in); break;
+		default: operate(&r, &in, claim);
+		}
+	free(r.data);
+	return 0;
+}

@@ -1,0 +1,95 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# Usage: BUILD=DIR tests/fuzz/run.sh --quick|--full [TARGET...]
+#
+# Fuzz each target (fuzz_*.c) under the address and undefined-behaviour
+# sanitizers: first the corpus and the regressions, then new inputs, for 6 s or
+# for 10 minutes each.  An input that fails is kept in BUILD/fuzz/failures; once the
+# cause is mended, it goes to tests/fuzz/regress/TARGET, named by the cause.
+#
+# Without clang the corpus and the regressions are replayed only, and it is a skip.
+
+set -u
+cd "$(dirname "$0")/../.." || exit
+: "${BUILD:?is not set: use make test}"
+here=tests/fuzz
+out=$BUILD/fuzz
+case ${1-} in
+--quick) seconds=6 ;;
+--full) seconds=600 ;;
+*) echo 'usage: run.sh --quick|--full [TARGET...]' >&2; exit 2 ;;
+esac
+shift
+targets=${*:-ring segment live framing parse}
+export FUZZ_NAME=fuzz-$$
+export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:abort_on_error=0}
+
+mkdir -p "$out/failures"
+trap 'rm -f "/dev/shm/shmchan.$(id -u).$FUZZ_NAME"-*' EXIT
+
+sources=(lib/*.c tools/cli*.c tools/framing.c tools/format.c tools/json.c
+	$here/spoil.c $here/endpoint_ops.c)
+flags=(-std=gnu11 -g -O1 -Ilib -Itools -I$here -pthread -fno-omit-frame-pointer -Wall -Wextra)
+
+# build COMPILER INSTRUMENTED LINKED EXTRA...: everything but the targets into one
+# archive, then each target with it.
+build() {
+	local cc=$1 sanitize=$2 link=$3 f o objects=()
+	shift 3
+	for f in "${sources[@]}"; do
+		o=$out/$(tr / - <<<"${f%.c}").o
+		objects+=("$o")
+		if [ ! "$o" -nt "$f" ] || [ -n "$(find lib tools $here -maxdepth 1 -name '*.h' -newer "$o")" ]; then
+			"$cc" "${flags[@]}" "-fsanitize=$sanitize" -fno-sanitize-recover=all -c -o "$o" "$f" ||
+				return
+		fi
+	done
+	for f in $targets; do
+		"$cc" "${flags[@]}" "-fsanitize=$link" -fno-sanitize-recover=all -o "$out/$f" \
+			"$here/fuzz_$f.c" "$@" "${objects[@]}" -ljansson -lm || return
+	done
+}
+
+# The files that are kept for a target.
+kept() {
+	find "$here/corpus/$1" "$here/regress/$1" -type f 2>/dev/null | sort
+}
+
+if ! echo 'int LLVMFuzzerTestOneInput(const char *d, long n) { return *d & (n != 0) & 0; }' |
+	clang -fsanitize=fuzzer -x c - -o "$out/probe" 2>/dev/null; then
+	build "${CC:-cc}" address,undefined address,undefined "$here/replay.c" || exit
+	for t in $targets; do
+		mapfile -t files < <(kept "$t")
+		timeout 120 "$out/$t" "${files[@]}" 2>"$out/$t.log" ||
+			{ cat "$out/$t.log"; echo "$t: failed"; exit 1; }
+		echo "$t: ${#files[@]} inputs replayed"
+	done
+	echo 'clang with libFuzzer is missing: the corpus was replayed only'
+	exit 77
+fi
+
+build clang fuzzer-no-link,address,undefined fuzzer,address,undefined || exit
+bad=0 total=0 inputs=0
+for t in $targets; do
+	log=$out/$t.log
+	mapfile -t files < <(kept "$t")
+	mkdir -p "$out/corpus/$t"
+	inputs=$((inputs + ${#files[@]}))
+	# A call that takes ten seconds does not end.
+	limits=(-timeout=10 -rss_limit_mb=2048 -artifact_prefix="$out/failures/$t-")
+	if [ ${#files[@]} -gt 0 ] && ! "$out/$t" "${limits[@]}" "${files[@]}" >"$log" 2>&1; then
+		grep -v '^#[0-9]' "$log" | tail -n 40
+		echo "$t: an input that is kept fails"
+		bad=1
+		continue
+	fi
+	"$out/$t" "${limits[@]}" -max_total_time=$seconds -max_len=1024 -print_final_stats=1 \
+		"$out/corpus/$t" "$here/corpus/$t" "$here/regress/$t" >"$log" 2>&1 ||
+		{ grep -v '^#[0-9]' "$log" | tail -n 40; bad=1; }
+	n=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
+	total=$((total + ${n:-0}))
+	echo "$t: ${n:-0} executions, $(sed -n 's/.*cov: \([0-9]*\).*/\1/p' "$log" | tail -n1) edges covered"
+done
+echo "$total executions, $inputs kept inputs replayed$([ $bad = 0 ] || echo '; some failed')"
+exit $bad

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/* Print the rows of lib/FORMAT.md's tables as this library has them; format.sh
+ * compares. */
+#include "layout.h"
+
+#include <stdio.h>
+
+#define ROW(base, type, field, label)                                                              \
+	printf("| %zu | %zu | `%s` |\n", (size_t)(base) + offsetof(type, field),                   \
+		sizeof(((type *)0)->field), label)
+#define HEADER(field) ROW(0, struct layout_header, field, #field)
+#define CONTROL(field, label) ROW(512, struct layout_control, field, label)
+#define ENDPOINT(field) ROW(0, struct layout_endpoint, field, #field)
+#define RECORD(field) ROW(0, struct layout_record, field, #field)
+
+int main(void)
+{
+	HEADER(magic);
+	HEADER(format);
+	HEADER(abi);
+	HEADER(libc);
+	HEADER(condvar);
+	HEADER(pidns_dev);
+	HEADER(pidns_ino);
+	HEADER(segment_size);
+	HEADER(ring_offset);
+	HEADER(capacity);
+	HEADER(max_message);
+	HEADER(endpoints);
+	HEADER(kind);
+	HEADER(overflow);
+	HEADER(options);
+	HEADER(lifetime);
+	HEADER(linger);
+	HEADER(created);
+	CONTROL(state, "state");
+	CONTROL(seal, "seal");
+	CONTROL(idle_since, "idle_since");
+	CONTROL(not_empty.sequence, "not_empty.sequence");
+	CONTROL(not_empty.waiting, "not_empty.waiting");
+	CONTROL(not_full.sequence, "not_full.sequence");
+	CONTROL(not_full.waiting, "not_full.waiting");
+	CONTROL(senders.lock.mutex, "senders.lock.mutex");
+	CONTROL(senders.lock.recoveries, "senders.lock.recoveries");
+	CONTROL(senders.dropped, "senders.dropped");
+	CONTROL(senders.position, "senders.position");
+	CONTROL(receivers.lock.mutex, "receivers.lock.mutex");
+	CONTROL(receivers.lock.recoveries, "receivers.lock.recoveries");
+	CONTROL(receivers.deliver, "receivers.deliver");
+	CONTROL(receivers.frontier, "receivers.frontier");
+	CONTROL(receivers.dropped, "receivers.dropped");
+	CONTROL(receivers.drop_position, "receivers.drop_position");
+	CONTROL(receivers.drop_count, "receivers.drop_count");
+	CONTROL(receivers.redelivered, "receivers.redelivered");
+	CONTROL(receivers.position, "receivers.position");
+	ENDPOINT(pid);
+	ENDPOINT(roles);
+	ENDPOINT(uid);
+	ENDPOINT(attached);
+	ENDPOINT(waiting);
+	ENDPOINT(command);
+	RECORD(length);
+	RECORD(state);
+	RECORD(seq);
+	printf("abi = 0x%08x\n", (unsigned)LAYOUT_ABI);
+	return 0;
+}

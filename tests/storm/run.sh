@@ -1,0 +1,22 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# Usage: BUILD=DIR tests/storm/run.sh --quick|--full
+#
+# Storms of SIGKILL, SIGSTOP, detaching and attaching, in every scenario of
+# prog_storm: 2,000 kills, or 300,000.
+
+set -u
+cd "$(dirname "$0")/../.." || exit
+: "${BUILD:?is not set: use make test}"
+
+case ${1-} in
+--quick) kills=2000 ;;
+--full) kills=300000 ;;
+*) echo 'usage: run.sh --quick|--full' >&2; exit 2 ;;
+esac
+if [ "${CONDVAR-}" = pthread ]; then
+	echo 'pthread_cond_t is not expected to survive this'
+	exit 77
+fi
+exec "$BUILD/tests/storm/prog_storm" -k "$kills"

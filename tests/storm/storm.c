@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/* See storm.h. */
+#define _GNU_SOURCE 1
+#include "storm.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define MAGIC 0x53746f72u
+#define PATIENCE INT64_C(20000000000)
+
+uint64_t random_next(uint64_t *state) /* splitmix64 */
+{
+	uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
+
+	z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+	z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+	return z ^ z >> 31;
+}
+
+static uint64_t sum_of(const struct message *m)
+{
+	uint64_t sum = UINT64_C(0xcbf29ce484222325) ^ m->lane ^ (uint64_t)m->seq << 32 ^ m->length;
+
+	for (size_t i = 0; i < m->length - sizeof(*m); i++)
+		sum = (sum ^ m->body[i]) * UINT64_C(0x100000001b3);
+	return sum;
+}
+
+size_t message_make(void *to, uint32_t lane, uint32_t seq)
+{
+	struct message *m = to;
+	uint64_t state = (uint64_t)lane << 32 | seq;
+
+	m->magic = MAGIC;
+	m->lane = lane;
+	m->seq = seq;
+	/* Most are small; some are as long as may be. */
+	m->length = (uint32_t)sizeof(*m) +
+		    random_below(&state, random_below(&state, 8) ? 64 : MESSAGE_MAX - sizeof(*m) + 1);
+	for (size_t i = 0; i < m->length - sizeof(*m); i++)
+		m->body[i] = (unsigned char)random_next(&state);
+	m->sum = sum_of(m);
+	return m->length;
+}
+
+const struct message *message_in(const void *buf)
+{
+	const struct message *m = buf;
+
+	if (m->magic != MAGIC || m->length < sizeof(*m) || m->length > MESSAGE_MAX || m->sum != sum_of(m))
+		return NULL;
+	return m;
+}
+
+bool message_whole(const void *data, size_t len)
+{
+	return len >= sizeof(struct message) && len <= MESSAGE_MAX &&
+	       ((const struct message *)data)->length == len && message_in(data);
+}
+
+int64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+void nap(int64_t ns)
+{
+	struct timespec t = { .tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000 };
+
+	nanosleep(&t, NULL);
+}
+
+/* The number of the system call in which `pid` sleeps, or -1. */
+static long sleeping_in(pid_t pid)
+{
+	char path[64], line[256] = "";
+	long nr = -1;
+	FILE *f;
+
+	/* It says "running", or the number and the arguments. */
+	snprintf(path, sizeof(path), "/proc/%d/syscall", (int)pid);
+	f = fopen(path, "re");
+	if (!f)
+		return -1;
+	if (!fgets(line, sizeof(line), f) || sscanf(line, "%ld", &nr) != 1)
+		nr = -1;
+	fclose(f);
+	return nr;
+}
+
+bool wait_asleep(pid_t pid, long nr)
+{
+	int64_t end = now_ns() + PATIENCE;
+
+	while (sleeping_in(pid) != nr) {
+		if (now_ns() > end)
+			return false;
+		nap(50000);
+	}
+	return true;
+}

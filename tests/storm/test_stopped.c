@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A process is stopped (SIGSTOP) inside a lock: no call overruns its timeout, and
+ * each says what it is that keeps it.  Then the stopped one is killed, and all goes
+ * on; or continued, and what it had begun is done.
+ *
+ * The bound is 100 ms as promised, plus what a busy machine takes to schedule; the
+ * worst is printed.
+ */
+#define _GNU_SOURCE 1
+#include "channel.h"
+#include "storm.h"
+
+#include <check.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define MS INT64_C(1000000)
+#define ALLOWED (100 * MS + 400 * MS)
+#define VISIT (1000 * MS) /* how long those wait that have no timeout */
+
+static char name[64];
+static pid_t stopped;
+static chan_t *ch;
+static int64_t worst;
+
+/* ---- the one that is stopped ---- */
+
+static void stop_in_senders_lock(chan_t *mine)
+{
+	void *place;
+
+	if (chan_reserve(mine, &place, 16, 0) < 0)
+		_exit(1);
+	memcpy(place, "from the stopped", 16);
+	raise(SIGSTOP);
+	if (chan_commit(mine, 16) < 0)
+		_exit(1);
+}
+
+static void stop_in_receivers_lock(chan_t *mine)
+{
+	struct limit limit = limit_of(0);
+
+	if (receivers_enter(mine, &limit) < 0)
+		_exit(1);
+	raise(SIGSTOP);
+	receivers_leave(mine);
+}
+
+static void stop_one(void (*stop)(chan_t *))
+{
+	pid_t parent = getpid();
+	int status;
+
+	stopped = fork();
+	ck_assert_int_ge(stopped, 0);
+	if (stopped == 0) {
+		chan_t *mine;
+
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getppid() != parent || chan_open(&mine, name, CHAN_SEND | CHAN_RECV, NULL) < 0)
+			_exit(1);
+		stop(mine);
+		chan_detach(mine);
+		_exit(0);
+	}
+	ck_assert_int_eq(waitpid(stopped, &status, WUNTRACED), stopped);
+	ck_assert(WIFSTOPPED(status));
+}
+
+static void kill_it(void)
+{
+	kill(stopped, SIGKILL);
+	ck_assert_int_eq(waitpid(stopped, NULL, 0), stopped);
+}
+
+static void continue_it(void)
+{
+	int status;
+
+	kill(stopped, SIGCONT);
+	ck_assert_int_eq(waitpid(stopped, &status, 0), stopped);
+	ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+/* ---- the calls ---- */
+
+static char buf[64];
+
+static int64_t do_send(int64_t timeout) { return chan_send(ch, "x", 1, timeout); }
+static int64_t do_recv(int64_t timeout) { return chan_recv(ch, buf, sizeof(buf), timeout); }
+
+static int64_t do_send_batch(int64_t timeout)
+{
+	struct iovec iov[2] = { { buf, 1 }, { buf, 2 } };
+
+	return chan_send_batch(ch, iov, 2, timeout);
+}
+
+static int64_t do_reserve(int64_t timeout)
+{
+	void *place;
+
+	return chan_reserve(ch, &place, 8, timeout);
+}
+
+static int64_t do_recv_batch(int64_t timeout)
+{
+	struct iovec iov[2] = { { buf, 32 }, { buf + 32, 32 } };
+
+	return chan_recv_batch(ch, iov, 2, timeout);
+}
+
+static int64_t do_take(int64_t timeout)
+{
+	struct chan_lease lease[2];
+
+	return chan_take(ch, lease, 2, timeout);
+}
+
+static int64_t do_peek(int64_t timeout)
+{
+	struct chan_cursor at = { 0 };
+
+	(void)timeout;
+	return chan_peek(ch, buf, sizeof(buf), &at);
+}
+
+static int64_t do_purge(int64_t timeout)
+{
+	(void)timeout;
+	return chan_purge(ch);
+}
+
+static int64_t do_recover(int64_t timeout)
+{
+	(void)timeout;
+	return chan_recover(ch);
+}
+
+static int64_t do_open(int64_t timeout)
+{
+	chan_t *another;
+	int err = chan_open(&another, name, CHAN_RECV, NULL);
+
+	(void)timeout;
+	if (err == 0)
+		chan_detach(another);
+	return err;
+}
+
+/* `call` with `timeout` must return `expected` and take no longer. */
+static void check_call(int64_t (*call)(int64_t), int64_t timeout, int64_t expected, const char *what)
+{
+	int64_t begin = now_ns(), r = call(timeout), over = now_ns() - begin - timeout;
+
+	worst = over > worst ? over : worst;
+	ck_assert_msg(r == expected, "%s: %lld (%s) in place of %lld (%s)", what, (long long)r,
+		      chan_strerror((int)r), (long long)expected, chan_strerror((int)expected));
+	ck_assert_msg(over < ALLOWED, "%s: %lld ms over", what, (long long)(over / MS));
+	/* Nor may it give up before. */
+	ck_assert_msg(r != -ETIMEDOUT || over >= 0, "%s: %lld ns too early", what, (long long)-over);
+}
+
+static void check_timeouts(int64_t (*call)(int64_t), const char *what)
+{
+	static const int64_t timeouts[] = { 1, MS, 30 * MS, 49 * MS, 51 * MS, 130 * MS };
+
+	check_call(call, 0, -EAGAIN, what);
+	for (size_t i = 0; i < sizeof(timeouts) / sizeof(timeouts[0]); i++)
+		check_call(call, timeouts[i], -ETIMEDOUT, what);
+}
+
+#define CHECK_TIMEOUTS(call) check_timeouts(call, #call)
+#define CHECK_VISIT(call) check_call(call, VISIT, -EBUSY, #call)
+
+static void report(const char *what)
+{
+	printf("%s: overran its timeout by %.1f ms at most\n", what, (double)worst / 1e6);
+}
+
+static void check_all_goes_on(int messages)
+{
+	for (int i = 0; i < messages; i++)
+		ck_assert_int_ge(do_recv(0), 0);
+	ck_assert_int_eq(do_recv(0), -EAGAIN);
+	ck_assert_int_eq(do_send(0), 0);
+	ck_assert_int_eq(do_recv(0), 1);
+	ck_assert_int_eq(do_open(0), 0);
+	ck_assert_int_eq(do_recover(0), 0);
+	ck_assert_int_eq(ring_valid(&ch->ring), 0);
+}
+
+/* ---- tests ---- */
+
+static void check_senders(void (*end)(void), int messages)
+{
+	ck_assert_int_eq(do_send(0), 0);
+	stop_one(stop_in_senders_lock);
+	CHECK_TIMEOUTS(do_send);
+	CHECK_TIMEOUTS(do_send_batch);
+	CHECK_TIMEOUTS(do_reserve);
+	/* The other side doesn't even notice. */
+	ck_assert_int_eq(do_recv(0), 1);
+	CHECK_TIMEOUTS(do_recv);
+	CHECK_TIMEOUTS(do_take);
+	ck_assert_int_eq(do_open(0), 0);
+	CHECK_VISIT(do_recover);
+	report("stopped in the senders' lock");
+	end();
+	check_all_goes_on(messages);
+}
+
+START_TEST(stopped_in_the_senders_lock_and_killed)
+{
+	check_senders(kill_it, 0);
+}
+END_TEST
+
+START_TEST(stopped_in_the_senders_lock_and_continued)
+{
+	check_senders(continue_it, 1);
+}
+END_TEST
+
+static void check_receivers(void (*end)(void))
+{
+	ck_assert_int_eq(do_send(0), 0);
+	stop_one(stop_in_receivers_lock);
+	CHECK_TIMEOUTS(do_recv);
+	CHECK_TIMEOUTS(do_recv_batch);
+	CHECK_TIMEOUTS(do_take);
+	ck_assert_int_eq(do_send(0), 0); /* the other side doesn't even notice */
+	CHECK_VISIT(do_peek);
+	CHECK_VISIT(do_purge);
+	CHECK_VISIT(do_recover);
+	CHECK_VISIT(do_open);
+	report("stopped in the receivers' lock");
+	end();
+	check_all_goes_on(2);
+}
+
+START_TEST(stopped_in_the_receivers_lock_and_killed)
+{
+	check_receivers(kill_it);
+}
+END_TEST
+
+START_TEST(stopped_in_the_receivers_lock_and_continued)
+{
+	check_receivers(continue_it);
+}
+END_TEST
+
+/* Drop-oldest needs the receivers' lock too. */
+START_TEST(a_full_drop_oldest_channel_and_a_stopped_receiver)
+{
+	static const int64_t timeouts[] = { 1, MS, 30 * MS, 130 * MS };
+
+	ck_assert_int_eq(chan_set_overflow(ch, CHAN_DROP_OLDEST), 0);
+	do
+		ck_assert_int_eq(do_send(0), 0);
+	while (atomic_load(&ch->control->receivers.position) == 0);
+	stop_one(stop_in_receivers_lock);
+	check_call(do_send, 0, -EAGAIN, "drop-oldest");
+	for (size_t i = 0; i < sizeof(timeouts) / sizeof(timeouts[0]); i++) {
+		int64_t begin = now_ns(), r = do_send(timeouts[i]), over = now_ns() - begin - timeouts[i];
+
+		worst = over > worst ? over : worst;
+		ck_assert_msg(r == -ETIMEDOUT || r == -EAGAIN || r == -EBUSY, "%lld", (long long)r);
+		ck_assert_msg(over < ALLOWED, "%lld ms over", (long long)(over / MS));
+	}
+	report("drop-oldest");
+	kill_it();
+	ck_assert_int_eq(do_send(0), 0);
+}
+END_TEST
+
+/* The timeouts hold under a storm of signals, which end no wait. */
+static void on_alarm(int sig) { (void)sig; }
+
+START_TEST(signals_neither_shorten_nor_lengthen_a_wait)
+{
+	struct sigaction sa = { .sa_handler = on_alarm };
+	struct itimerval every = { .it_interval.tv_usec = 700, .it_value.tv_usec = 700 };
+
+	sigaction(SIGALRM, &sa, NULL);
+	stop_one(stop_in_senders_lock);
+	setitimer(ITIMER_REAL, &every, NULL);
+	CHECK_TIMEOUTS(do_send);
+	CHECK_TIMEOUTS(do_reserve);
+	CHECK_TIMEOUTS(do_recv); /* empty: on the condition variable */
+	CHECK_TIMEOUTS(do_take);
+	memset(&every, 0, sizeof(every));
+	setitimer(ITIMER_REAL, &every, NULL);
+	report("a signal each 0.7 ms");
+	kill_it();
+	check_all_goes_on(0);
+}
+END_TEST
+
+static void setup(void)
+{
+	struct chan_options opt = { .size = sizeof(opt), .capacity = 4096 };
+
+	snprintf(name, sizeof(name), "stopped-%d", (int)getpid());
+	worst = 0;
+	ck_assert_int_eq(chan_open(&ch, name, CHAN_SEND | CHAN_RECV | CHAN_CREATE, &opt), 0);
+}
+
+static void teardown(void)
+{
+	chan_detach(ch);
+	chan_remove(name);
+}
+
+int main(void)
+{
+	Suite *s = suite_create("stopped");
+	TCase *tc = tcase_create("stopped");
+	SRunner *runner;
+	int failed;
+
+	tcase_set_timeout(tc, 60);
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, stopped_in_the_senders_lock_and_killed);
+	tcase_add_test(tc, stopped_in_the_senders_lock_and_continued);
+	tcase_add_test(tc, stopped_in_the_receivers_lock_and_killed);
+	tcase_add_test(tc, stopped_in_the_receivers_lock_and_continued);
+	tcase_add_test(tc, a_full_drop_oldest_channel_and_a_stopped_receiver);
+	tcase_add_test(tc, signals_neither_shorten_nor_lengthen_a_wait);
+	suite_add_tcase(s, tc);
+	runner = srunner_create(s);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed != 0;
+}

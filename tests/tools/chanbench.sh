@@ -1,0 +1,167 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# chanbench's modes run, account for every message, print what CLI.md promises,
+# and leave nothing.  No figure is judged: these are tests, not measurements.
+
+# shellcheck source=tests/tools/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+# bench ARG...: a short run, its row in `row` as "column: value" lines
+bench() {
+	status 0 chanbench "$@" -n 2000 -R 2 -O 50 --json
+	jq -e '.results | length >= 1' "$tmp/out" >"$tmp/jq" || fail "$*: no results"
+}
+
+# row FILTER: of the JSON
+row() {
+	jq -r ".results[0].$1" "$tmp/out"
+}
+
+# positive FIELD...: they are numbers above 0
+positive() {
+	local f
+	for f; do
+		jq -e ".results[0].$f > 0" "$tmp/out" >"$tmp/jq" || fail "$f is $(row "$f")"
+	done
+	pass
+}
+
+segments() {
+	find /dev/shm -maxdepth 1 -name 'shmchan.*.chanbench.*' | sort
+}
+before=$(segments)
+
+# ---- what comes first, and the headings ----
+
+status 0 chanbench lat -n 500 -R 1
+for line in 'version: shmchan ' 'kernel:  Linux ' 'cpu:     ' 'used:    CPUs ' 'wait:    adaptive'; do
+	grep -q "^$line" "$tmp/out" && pass || fail "'$line' is missing"
+done
+heading=$(grep '^mode' "$tmp/out" | tr -s ' ')
+case $heading in
+*' msgs/s MB/s min p50 p90 p99 p99.9 max mean cpu% switches preempted'*) pass ;;
+*) fail "headings: $heading" ;;
+esac
+is 'the host comes first' "$(sed -n 1p "$tmp/out" | cut -d: -f1)" version
+
+# ---- the modes ----
+
+positive_rate='msgs_per_s mb_per_s'
+latencies='min_ns p50_ns p90_ns p99_ns max_ns mean_ns'
+
+# shellcheck disable=SC2086
+{
+	bench lat -s 8
+	positive $positive_rate $latencies
+	is 'messages of lat' "$(row messages)" 2000
+	is 'runs of lat' "$(row runs)" 2
+
+	bench lat -r 20000/s -s 100
+	positive $positive_rate $latencies
+
+	bench thr
+	positive $positive_rate
+	is 'no latency without a rate' "$(row p99_ns)" null
+	is senders "$(row senders)x$(row receivers)" 1x1
+
+	bench thr -s 1000 -b 16:7
+	positive $positive_rate
+	is batch "$(row send_batch):$(row recv_batch)" 16:7
+
+	bench thr -r 20000/s -p 75,99.99
+	positive $positive_rate min_ns p75_ns '"p99.99_ns"' max_ns
+	is 'only the percentiles asked for' "$(row p50_ns)" null
+
+	bench thr --exclusive -w spin
+	positive $positive_rate
+	is exclusive "$(row exclusive) $(row what)" 'true shmchan-exclusive'
+
+	bench thr --in-place -s 64K -b 1:4
+	positive $positive_rate
+	is 'in place' "$(row in_place) $(row what)" 'true shmchan-inplace'
+	is 'room for four' "$(($(row capacity) >= 262144))" 1
+
+	bench fan -P 3 -C 2
+	positive $positive_rate least_share most_share
+	is 'of the most and the least, an equal share is between' \
+		"$(jq '.results[0] | .least_share <= 1 and .most_share >= 1' "$tmp/out")" true
+
+	bench fan -P 2 -C 2 -s 8,500
+	is 'a row for each size' "$(jq -c '[.results[].size]' "$tmp/out")" '[8,500]'
+}
+
+status 0 chanbench wake -n 20 -O 2 -R 1 -C 3 --json
+positive msgs_per_s min_ns p50_ns
+# Each message wakes somebody who slept: that is what the mode is for.
+positive switches_per_msg
+
+# The futex calls are counted or said not to be.
+if jq -e .futexes_not_counted "$tmp/out" >"$tmp/jq"; then
+	is 'no figure without a counter' "$(row futexes_per_msg)" null
+else
+	positive futexes_per_msg
+fi
+
+status 0 chanbench lat -n 300 -R 1 --cpus 0 --json
+is 'CPUs used' "$(jq -r .cpus "$tmp/out")" 0
+
+# ---- compare ----
+
+status 0 chanbench compare -n 300 -O 20 -R 1 -s 64 --json
+names=$(jq -r '[.results[] | select(.error == null) | .what] | unique | join(" ")' "$tmp/out")
+is 'everybody ran' "$names" "cacheline eventfd futex memcpy mqueue pipe ring seqpacket \
+shmchan shmchan-excl-inplace shmchan-exclusive shmchan-inplace socketpair"
+is 'jobs' "$(jq -c '[.results[].mode] | unique' "$tmp/out")" '["lat","thr","wake"]'
+is 'each other one has a ratio to shmchan' "$(jq '[.results[] | select(.what == "pipe") |
+	.shmchan_times_faster > 0] | all and length == 3' "$tmp/out")" true
+is 'shmchan has a ratio to the floor' "$(jq '[.results[] |
+	select(.what | startswith("shmchan")) | .of_floor > 0] | all' "$tmp/out")" true
+# The floor of a stream is the ring used in the same way.
+is 'the ratio is of the two rates' "$(jq '
+	def rate(w; s; r): .results[] | select(.mode == "thr" and .what == w and
+		.send_batch == s and .recv_batch == r) | .msgs_per_s;
+	(.results[] | select(.mode == "thr" and .what == "shmchan-exclusive" and
+		.send_batch == 1 and .recv_batch == 64) | .of_floor) as $ratio |
+	(rate("shmchan-exclusive"; 1; 64) / rate("ring"; 1; 64) / $ratio - 1) |
+	. < 0.000001 and . > -0.000001' "$tmp/out")" true
+
+status 0 chanbench compare thr -n 300 -R 1 -s 8,64K -b 1 --versus mqueue,pipe --json
+is 'what was asked for' \
+	"$(jq -r '[.results[] | .mode + " " + .what] | unique | join(",")' "$tmp/out")" \
+	'thr memcpy,thr mqueue,thr pipe,thr ring,thr shmchan,thr shmchan-excl-inplace,thr shmchan-exclusive,thr shmchan-inplace'
+if [ "$(cat /proc/sys/fs/mqueue/msgsize_max)" -lt 65536 ]; then
+	is 'a peer that cannot says so' "$(jq '[.results[] |
+		select(.what == "mqueue" and .size == 65536) | .error | length > 0] == [true]' \
+		"$tmp/out")" true
+	says 'mqueue'
+fi
+
+# ---- nothing is left ----
+
+is 'segments' "$(segments)" "$before"
+is 'message queues' "$(find /dev/mqueue -name 'chanbench.*' 2>/dev/null)" ''
+
+# Interrupted: it dies of the signal, its workers with it, and no name stays.
+env --default-signal=INT chanbench lat -d 1h -R 1 >"$tmp/out" 2>&1 &
+pid=$!
+workers() { [ "$(pgrep -c -P $pid)" = 2 ]; }
+happens workers
+children=$(pgrep -P $pid)
+kill -INT $pid
+ended $pid 130
+# shellcheck disable=SC2086
+gone() { ! kill -0 $children; }
+happens gone
+is 'segments after a signal' "$(segments)" "$before"
+
+# A worker that is killed fails the run.
+chanbench lat -d 1h -R 1 >"$tmp/out" 2>"$tmp/err" &
+pid=$!
+happens workers
+kill -KILL "$(pgrep -P $pid | head -n 1)"
+ended $pid 1
+says 'a worker died'
+is 'segments after a death' "$(segments)" "$before"
+
+finish

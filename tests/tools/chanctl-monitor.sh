@@ -1,0 +1,134 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# chanctl monitor: what happens to a channel is told, in order, in whole lines.
+
+# shellcheck source=tests/tools/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+channel_name
+channels+=("$ch".{before,a,full,denied})
+events=$tmp/events
+
+# told EVENT...: each of them, as "CHANNEL EVENT DETAIL...", is in the stream.
+told() {
+	local got
+	got=$(jq -r '[(.ch | sub(".*[.]"; "")), .event, .role // .how // .state // .count // empty] | join(" ")' \
+		"$events" 2>/dev/null)
+	for event; do
+		grep -qxF -e "$event" <<<"$got" || return
+	done
+}
+
+# times EVENT: how many of the channel `a` there are
+times() { jq -s --arg e "$1" --arg ch "$ch.a" 'map(select(.event == $e and .ch == $ch)) | length' "$events"; }
+
+chanctl create "$ch.before"
+chanctl -v monitor -J "$ch.*" >"$events" 2>"$tmp/note" &
+monitor=$!
+happens told 'before present open'
+happens grep -q 'chanctl: watching, 1 channels so far' "$tmp/note"
+
+chanctl create -c 4K -m 1000 "$ch.a"
+happens told 'a created open'
+
+mkfifo "$tmp/fifo"
+exec 8<>"$tmp/fifo"
+chansend "$ch.a" <"$tmp/fifo" 2>/dev/null &
+sender=$!
+happens told 'a attached sender'
+is 'who attached' "$(jq -c --arg ch "$ch.a" 'select(.event == "attached" and .ch == $ch) |
+	[.pid, .user, .command]' "$events")" "[$sender,\"$(id -un)\",\"chansend\"]"
+echo hello >&8
+happens told 'a nonempty'
+for ((i = 0; i < 4; i++)); do printf '%0990d\n' 0; done >&8
+happens told 'a full'
+kill -KILL $sender
+happens told 'a detached sender'
+
+chanrecv -n 2 "$ch.a" >/dev/null
+happens told 'a notfull'
+is 'told as empty too early' "$(times empty)" 0
+chanctl purge "$ch.a"
+happens told 'a empty' 'a dropped 3'
+chanctl close "$ch.a"
+happens told 'a closed drain'
+chanctl close --now "$ch.a"
+happens told 'a closed discard'
+chanctl remove "$ch.a"
+happens told 'a removed'
+
+# A name that comes again is another channel; one that is gone at once is told too.
+chanctl create "$ch.a"
+chanctl remove "$ch.a"
+chanctl create -c 4K -m 1000 "$ch.a"
+created_again() { [ "$(times created)" = 3 ] && [ "$(times removed)" = 2 ]; }
+happens created_again
+
+# The last that happened before a removal is told before it.
+chanctl close --now "$ch.a"
+chanctl remove "$ch.a"
+removed_again() { [ "$(times removed)" = 3 ]; }
+happens removed_again
+is 'the end of the stream' "$(tail -n2 "$events" | jq -r .event | paste -sd' ')" 'closed removed'
+
+# Damage found by a receiver.
+chanctl create -c 4K -m 1000 "$ch.a"
+chansend "$ch.a" aaaaaaaaaaaaaaaa
+segment=/dev/shm/shmchan.$(id -u).$ch.a
+at=$(grep -abo aaaaaaaaaaaaaaaa "$segment" | cut -d: -f1)
+head -c 16 /dev/zero | tr '\0' '\377' |
+	dd of="$segment" bs=1 seek=$((at - 16)) conv=notrunc status=none
+status 9 chanrecv -N "$ch.a"
+happens told 'a damaged'
+
+# A receiver that is killed with a message: it is delivered again.
+channels+=("$ch.lease")
+chanctl create "$ch.lease"
+chansend "$ch.lease" one two
+mkfifo "$tmp/stuck"
+exec 7<>"$tmp/stuck"
+# Full: the receiver hangs in write(2).
+dd if=/dev/zero of="$tmp/stuck" bs=4096 oflag=nonblock 2>"$tmp/dd"
+chanrecv -F raw "$ch.lease" >"$tmp/stuck" &
+receiver=$!
+leased() { [ "$(chanctl info -H -o RECEIVERS,DEPTH "$ch.lease" | paste -sd' ')" = '1 2' ]; }
+happens leased
+happens told 'lease attached receiver'
+kill -KILL $receiver
+happens told 'lease detached receiver'
+is 'after the death' "$(chanrecv -N "$ch.lease" | paste -sd' ')" 'one two'
+
+# TERM ends it by that signal; every line is whole, has a time, in order.
+now=$(date +%s)
+kill $monitor
+ended $monitor 143
+jq -se --argjson now "$now" 'map(.ts) | . == sort and .[0] > $now - 300 and .[-1] < $now + 2' \
+	"$events" >/dev/null && pass || fail "times: $(jq -c .ts "$events")"
+
+# For people.
+chanctl monitor "$ch.full" >"$events" &
+monitor=$!
+watches() { grep -qs inotify "/proc/$monitor/fdinfo/"*; }
+happens watches
+chanctl create "$ch.full"
+happens grep -qE "^20[0-9-]+ [0-9:.]+ $ch.full created state=open$" "$events"
+is 'of other channels' "$(grep -cv "$ch.full" "$events")" 0
+
+# INT too, and a reader that goes away ends it though nothing happens.
+kill $monitor
+ended $monitor 143
+env --default-signal=INT chanctl monitor "$ch.full" >"$events" &
+monitor=$!
+happens grep -q present "$events"
+kill -INT $monitor
+ended $monitor 130
+mkfifo "$tmp/reader"
+env --default-signal=PIPE chanctl monitor "$ch.none*" >"$tmp/reader" &
+monitor=$!
+exec 9<"$tmp/reader"
+happens watches
+exec 9<&-
+ended $monitor 141
+
+finish
