@@ -48,7 +48,10 @@ make --no-print-directory install BUILD="$BUILD" DESTDIR="$root" PREFIX=/usr >"$
 }
 cp tests/systemd/inside.sh "$root/usr/lib/inside.sh"
 cp tests/systemd/units/* "$root/etc/systemd/system/"
-mkdir -p "$root/etc/chand/channels.d" "$root/result"
+mkdir -p "$root/etc/chand/channels.d" "$root/result" "$root/etc/systemd/system/chand.service.d"
+# That the watchdog bites is seen within a test's patience.
+printf '[Service]\nWatchdogSec=2s\nTimeoutAbortSec=1s\n' \
+	>"$root/etc/systemd/system/chand.service.d/test.conf"
 cp tests/systemd/channels/* "$root/etc/chand/channels.d/"
 for u in chand.socket chand-metrics.socket inside.service; do
 	systemctl --root="$root" enable "$u" >>"$t/log" 2>&1 || { cat "$t/log"; exit 1; }

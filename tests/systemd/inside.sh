@@ -7,7 +7,7 @@ set -u
 bad=0
 
 ok() {
-	echo "ok $*"
+	echo "ok $* ($SECONDS s)"
 }
 not_ok() {
 	echo "FAILED: $*"
@@ -117,8 +117,6 @@ check "what was sent before the restart is there" equal "$(as bob chanrecv -1 ch
 check "an asked-for channel outlived five kills" chanctl remove chand/load
 
 # The metrics.
-python=$(command -v python3)
-if [ -n "$python" ]; then :; fi
 check "metrics, as text to the end" bash -c 'chanctl metrics | grep -q "^# EOF"'
 
 # The watchdog: a chand that does not answer is replaced.
@@ -155,6 +153,9 @@ check "it stopped well" equal "$(systemctl show -p Result --value chand.service)
 check "nothing is left in /dev/shm" equal "$(find /dev/shm -name 'shmchan.*')" ""
 check "no process is left" equal "$(pgrep -u chand)" ""
 systemctl stop "user@$uid.service"
+check "her manager ended well" equal "$(systemctl show -p Result --value "user@$uid.service")" success ||
+	systemctl status "user@$uid.service"
+journalctl -u "user@$uid.service" -o cat | tail -n 20
 check "nothing failed" equal "$(systemctl list-units --failed --no-legend --plain)" ""
 
 journalctl -u chand.service -o cat --no-pager | sed 's/^/    /' | tail -n 40
