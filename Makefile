@@ -139,26 +139,31 @@ $(PROGRAMS:%=$(BUILD)/%): $(BUILD)/%: $(BUILD)/tools/%.o $(BUILD)/tools.a $(BUIL
 	$(call say,LD)
 	$(Q)$(CC) $(all_ldflags) -o $@ $^ $(jansson) -lm
 
+$(BUILD)/daemon.a: $(DAEMON_OBJ)
+	$(call say,AR)
+	@rm -f $@; mkdir -p $(@D)
+	$(Q)$(AR) rcs $@ $^
+
 # It sees the library's internals.
-$(BUILD)/chand: $(BUILD)/daemon/main.o $(DAEMON_OBJ) $(LIB_OBJ) $(BUILD)/tools.a
+$(BUILD)/chand: $(BUILD)/daemon/main.o $(BUILD)/daemon.a $(LIB_OBJ) $(BUILD)/tools.a
 	$(call say,LD)
 	$(Q)$(CC) $(all_ldflags) -o $@ $^ $(uring) $(jansson) -lm
 
-# Tests see the library's internals, so they link its objects; those of the daemon
-# see it too.
+# Tests see the library's internals, so they link its objects.
 test_support = $(filter-out $(TEST_BIN:=.o) $(STEPKILL_OBJ),$(filter $(BUILD)/$(1)%,$(TEST_OBJ)))
 
 .SECONDEXPANSION:
-$(TEST_BIN): $(BUILD)/%: $(BUILD)/%.o $$(call test_support,$$(dir $$*)) \
-		$$(if $$(filter tests/daemon/%,$$*),$(DAEMON_OBJ)) $(LIB_OBJ) $(BUILD)/tools.a
+$(TEST_BIN): $(BUILD)/%: $(BUILD)/%.o $$(call test_support,$$(dir $$*)) $(BUILD)/daemon.a \
+		$(LIB_OBJ) $(BUILD)/tools.a
 	$(call say,LD)
-	$(Q)$(CC) $(all_ldflags) -o $@ $^ $(check) $(if $(findstring /daemon/,$@),$(uring)) $(jansson) -lm
+	$(Q)$(CC) $(all_ldflags) -o $@ $^ $(check) $(uring) $(jansson) -lm
 
 $(STEPKILL): $(STEPKILL_OBJ) $(LIB_OBJ) $(BUILD)/tools.a
 	$(call say,LD)
 	$(Q)$(CC) $(all_ldflags) -o $@ $^ $(jansson) -lm
 
--include $(patsubst %.o,%.d,$(LIB_OBJ) $(TEST_OBJ) $(COMMON_OBJ) $(DAEMON_OBJ) $(BUILD)/daemon/main.o $(PROGRAMS:%=$(BUILD)/tools/%.o))
+-include $(patsubst %.o,%.d,$(LIB_OBJ) $(TEST_OBJ) $(COMMON_OBJ) $(DAEMON_OBJ) \
+	$(BUILD)/daemon/main.o $(PROGRAMS:%=$(BUILD)/tools/%.o))
 
 # ---- tests ----
 

@@ -23,7 +23,7 @@ extern struct bus bus;
 void bus_event(const char *event, const char *channel, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* For logging, as everything here counts on it not to happen again. */
+/* What an error means, for people. */
 const char *bus_error(int err);
 
 #endif

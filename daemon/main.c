@@ -38,8 +38,6 @@
 #include "supervise.h"
 #include "watchdog.h"
 
-struct bus bus;
-
 enum { USER = CLI_LONG, CONFIG_DIR, RUNTIME_DIR, LOOP };
 
 static const struct cli_option options[] = {
@@ -68,11 +66,6 @@ static const char *config_dirs[4];
 static char runtime[PATH_MAX];
 static enum loop_backend backend = LOOP_AUTO;
 static bool backend_given, stopping;
-
-const char *bus_error(int err)
-{
-	return chan_strerror(err);
-}
 
 /* ---- command line ---- */
 

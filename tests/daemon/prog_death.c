@@ -68,7 +68,7 @@ static void *survive(void *arg)
 /* Until `n` processes wait in the channel. */
 static void await_waiting(chan_t *ch)
 {
-	const struct timespec ms = { .tv_nsec = 1000000 };
+	const struct timespec ms = {.tv_nsec = 1000000};
 
 	for (int i = 0; i < 10000; i++) {
 		struct chan_endpoint ends[8];
@@ -89,7 +89,7 @@ struct times {
 /* When the process is dead. */
 static int64_t death_of(int pidfd)
 {
-	struct pollfd dead = { .fd = pidfd, .events = POLLIN };
+	struct pollfd dead = {.fd = pidfd, .events = POLLIN};
 
 	if (pidfd < 0 || poll(&dead, 1, 10000) != 1)
 		fail("pidfd", -errno);
@@ -99,7 +99,7 @@ static int64_t death_of(int pidfd)
 
 static struct times round_of(const char *name)
 {
-	struct survivor s = { .ch = NULL };
+	struct survivor s = {.ch = NULL};
 	pthread_t thread;
 	int64_t killed, dead;
 	int pidfd;
@@ -135,7 +135,7 @@ static struct times round_of(const char *name)
 	chan_detach(send);
 	if (s.err < 0)
 		fail("survivor", s.err);
-	return (struct times){ s.got - killed, s.got - dead };
+	return (struct times){s.got - killed, s.got - dead};
 }
 
 static int ascending(const void *a, const void *b)
@@ -148,8 +148,8 @@ static int ascending(const void *a, const void *b)
 static void report(const char *what, int64_t *ns, uint64_t n)
 {
 	qsort(ns, n, sizeof(*ns), ascending);
-	printf("%s to progress: p50 %" PRId64 " us, p99 %" PRId64 " us, max %" PRId64 " us of %" PRIu64
-	       "\n",
+	printf("%s to progress: p50 %" PRId64 " us, p99 %" PRId64 " us, max %" PRId64
+	       " us of %" PRIu64 "\n",
 		what, ns[n / 2] / 1000, ns[n * 99 / 100] / 1000, ns[n - 1] / 1000, n);
 }
 
