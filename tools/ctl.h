@@ -41,7 +41,7 @@ extern const struct ctl_verb ctl_verb_create, ctl_verb_remove, ctl_verb_close, c
 extern const struct ctl_verb ctl_verb_list, ctl_verb_stat, ctl_verb_info;
 extern const struct ctl_verb ctl_verb_wait, ctl_verb_test;
 extern const struct ctl_verb ctl_verb_monitor, ctl_verb_metrics, ctl_verb_doctor;
-extern const struct ctl_verb ctl_verb_completion;
+extern const struct ctl_verb ctl_verb_bus, ctl_verb_completion;
 
 /* The table's entries for the output options. */
 /* clang-format off */
