@@ -27,6 +27,10 @@
 
 #define EVENTS_MAX 128 /* that a monitor has not read */
 #define EVENT_MAX 512
+/* So long may an answer wait for a client to read.  Who passes a connection to
+ * itself, and never reads, would else be there for ever: nobody is left to hang
+ * up. */
+#define PATIENCE INT64_C(10000000000)
 #define STEPS 32 /* of one client, before others have their turn */
 
 enum stream { STREAM_NONE, STREAM_LIST, STREAM_INFO, STREAM_TEXT };
@@ -35,6 +39,7 @@ struct connection {
 	struct source source;
 	struct peer peer;
 	struct connection *next, **link;
+	struct timer patience;
 
 	char out[MESSAGE_MAX];
 	size_t out_len; /* 0: nothing waits */
@@ -563,6 +568,7 @@ static void request(struct connection *c, char *text, size_t len)
 static void drop(struct connection *c)
 {
 	loop_remove(bus.loop, &c->source);
+	loop_cancel(bus.loop, &c->patience);
 	close(c->source.fd);
 	if (c->out_fd >= 0)
 		close(c->out_fd);
@@ -632,10 +638,21 @@ static void ready(struct source *source)
 
 	for (int i = 0; i < STEPS && r > 0; i++)
 		r = step(c);
-	if (r < 0)
+	if (r < 0) {
 		drop(c);
-	else if (r > 0)
+		return;
+	}
+	if (r > 0)
 		loop_again(bus.loop, source);
+	if (!c->out_len)
+		loop_cancel(bus.loop, &c->patience);
+	else if (!c->patience.place)
+		loop_timer(bus.loop, &c->patience, loop_now(bus.loop) + PATIENCE);
+}
+
+static void impatient(struct timer *timer)
+{
+	drop((struct connection *)((char *)timer - offsetof(struct connection, patience)));
 }
 
 /* Say why, as far as he can hear it, and end it. */
@@ -655,6 +672,7 @@ static int welcome(struct connection *c, int fd, const struct peer *peer)
 
 	*c = (struct connection){.peer = *peer, .out_fd = -1};
 	c->source = (struct source){.fd = fd, .events = POLLIN | POLLOUT, .ready = ready};
+	c->patience.fired = impatient;
 	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send_buffer, sizeof(send_buffer));
 	err = loop_add(bus.loop, &c->source);
 	if (err < 0)

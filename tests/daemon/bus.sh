@@ -19,13 +19,13 @@ each_loop() {
 	fails 1 "-p, with another capacity" chanctl create --system -p -c 32K $a
 	check "send" chansend $a hello
 	check "and receive" equal "$(chanrecv -1 $a)" hello
-	check "list" sh -c "'$BUILD/chanctl' bus list | grep -qx name=$a"
+	check "list" told name=$a list
 	check "remove" chanctl remove $a
 	await "chand sees it go" test ! -e "$run/channels/$a.conf"
 
 	# Found.
 	check "made without chand" chanctl create $b
-	await "found" sh -c "'$BUILD/chanctl' bus info $b | grep -qx origin=adopted"
+	await "found" told origin=adopted info $b
 	check "removed without chand" chanctl remove $b
 	await "seen" sh -c "! '$BUILD/chanctl' bus info $b"
 
@@ -34,9 +34,9 @@ each_loop() {
 	check "used and left" chansend $a x
 	await "removed" test ! -e "$(segment $a)"
 	check "ref with linger" chanctl create --system --lifetime=ref --linger=300ms $a
-	chanrecv $a >/dev/null &
+	background "$BUILD/chanrecv" $a >/dev/null
 	await "a receiver" sh -c "'$BUILD/chanctl' test $keeper/$a 'receivers>=1'"
-	check "seen" sh -c "'$BUILD/chanctl' bus info $a | grep -qx role=receiver"
+	check "seen" told role=receiver info $a
 	kill -9 "$(chanctl bus info $a | sed -n 's/^pid=//p')"
 	wait $! 2>/dev/null
 	await "removed after its linger" test ! -e "$(segment $a)"
@@ -48,23 +48,28 @@ each_loop() {
 	await "ready" test -e "$run/ready/$a"
 	check "received" chanrecv -1 $a
 	await "not ready any more" test ! -e "$run/ready/$a"
-	(sleep 0.2; echo y; sleep 5) | keep "$BUILD/chansend" --lines $a &
+	mkfifo "$t/lines"
+	exec 9<>"$t/lines"
+	background bash -c "exec '$BUILD/chansend' --lines $a <'$t/lines'" 9>&-
+	await "a sender" told role=sender info $a
+	echo y >&9
 	await "a sender that was there before is noticed" test -e "$run/ready/$a"
 	check "removed" chanctl remove $a
 	await "and with it the sign" test ! -e "$run/ready/$a"
-	kill $! 2>/dev/null
-	wait $! 2>/dev/null
+	exec 9>&-
+	wait $!
+	rm "$t/lines"
 
 	# A death: what was taken comes back at once.
 	check "for a death" chanctl create --system $a
-	keep "$BUILD/chanctl" bus monitor >"$t/events" &
+	background "$BUILD/chanctl" bus monitor >"$t/events"
 	local monitor=$!
-	await "monitoring" equal "$(status_of connections)" 2
+	await "monitoring" told connections=2 status
 	check "message" chansend $a again
 	: >"$t/taken"
-	(keep "$BUILD/tests/daemon/prog_take" $a >"$t/taken") &
+	background "$BUILD/tests/daemon/prog_take" $a >"$t/taken"
 	await "taken" grep -q taken "$t/taken"
-	kill -9 "$(sed -n 's/^taken //p' "$t/taken")"
+	kill -9 $!
 	wait $! 2>/dev/null
 	check "redelivered" equal "$(chanrecv -1 -W 10 $a)" again
 	await "event: died" grep -qx event=died "$t/events"

@@ -31,6 +31,12 @@ as() {
 	fi
 }
 keep() { as "$keeper" - "$@"; }
+# The same in the background; $! is the program itself.
+background() {
+	if [ "$(id -u)" = "$keeper" ]; then "$@" & else
+		setpriv --reuid="$keeper" --regid="$keeper" --clear-groups "$@" &
+	fi
+}
 chanctl() { keep "$BUILD/chanctl" "$@"; }
 chansend() { keep "$BUILD/chansend" "$@"; }
 chanrecv() { keep "$BUILD/chanrecv" "$@"; }
@@ -74,13 +80,7 @@ await() { # WHAT COMMAND...: until it succeeds, 20 seconds at most
 
 start() { # OPTIONS: chand, until it answers
 	local i
-	# Not through keep(), so that its number is known.
-	if [ "$(id -u)" = "$keeper" ]; then
-		"$BUILD/chand" --config-dir="$etc" --runtime-dir="$run" "$@" >>"$t/log" 2>&1 &
-	else
-		setpriv --reuid="$keeper" --regid="$keeper" --clear-groups \
-			"$BUILD/chand" --config-dir="$etc" --runtime-dir="$run" "$@" >>"$t/log" 2>&1 &
-	fi
+	background "$BUILD/chand" --config-dir="$etc" --runtime-dir="$run" "$@" >>"$t/log" 2>&1
 	bus_pid=$!
 	for ((i = 0; i < 1000; i++)); do
 		[ "$(chanctl bus status 2>/dev/null | sed -n 's/^pid=//p')" = $bus_pid ] && return
@@ -107,7 +107,7 @@ declare_channel() { # NAME LINE...
 	} >"$etc/channels.d/$name.conf"
 }
 logged() { grep -q -e "$1" "$t/log"; }
-status_of() { chanctl bus status | sed -n "s/^$1=//p"; }
+told() { chanctl bus "${@:2}" | grep -qx "$1"; }
 
 finish() { # WHAT
 	stop
