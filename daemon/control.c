@@ -617,8 +617,13 @@ static int receive(struct connection *c)
 /* Do the next thing there is: 1, or 0 nothing now, negative: he is gone. */
 static int step(struct connection *c)
 {
-	if (c->out_len)
-		return send_packet(c);
+	if (c->out_len) {
+		int r = send_packet(c);
+
+		if (r > 0)
+			loop_cancel(bus.loop, &c->patience);
+		return r;
+	}
 	if (c->stream != STREAM_NONE) {
 		next_packet(c);
 		return 1;
@@ -644,9 +649,7 @@ static void ready(struct source *source)
 	}
 	if (r > 0)
 		loop_again(bus.loop, source);
-	if (!c->out_len)
-		loop_cancel(bus.loop, &c->patience);
-	else if (!c->patience.place)
+	if (c->out_len && !c->patience.place)
 		loop_timer(bus.loop, &c->patience, loop_now(bus.loop) + PATIENCE);
 }
 

@@ -45,7 +45,8 @@ static const struct cli_option options[] = {
 	  "receives needs to write, too" },
 	{ ENDPOINTS, "endpoints", "N", "most endpoints at once (default 256)" },
 	{ LIFETIME, "lifetime", "persist|ref|daemon",
-	  "until it is removed (default), or until its last\nendpoint leaves, or while chand runs" },
+	  "until it is removed (default), or until its last\n"
+	  "endpoint leaves, or while chand runs" },
 	{ LINGER, "linger", "DURATION", "with ref: and so long after" },
 	{ END_WITH_SENDERS, "end-with-senders", NULL,
 	  "receivers end when the last sender is gone" },

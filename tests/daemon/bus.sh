@@ -4,6 +4,7 @@
 # What chand does with channels: declared, asked for and found ones; their ends;
 # what it tells; reload; a second instance.  On both kinds of loop.
 
+# shellcheck source=tests/daemon/lib.sh
 . "$(dirname "$0")/lib.sh"
 a=$prefix-a b=$prefix-b d=$prefix-d
 

@@ -5,6 +5,7 @@
 # loop.  No limit but this: with chand it is not the second that the library takes
 # by itself.
 
+# shellcheck source=tests/daemon/lib.sh
 . "$(dirname "$0")/lib.sh"
 a=$prefix-a
 for loop in io_uring epoll; do

@@ -50,7 +50,7 @@ static size_t good_packet(char *buf, size_t size)
 		"chand/1 OPEN\nname=%s\nroles=send\n",
 		"chand/1 OPEN\nbus=1\nname=%s\nroles=receive\n",
 		"chand/1 INFO\nname=%s\n",
-		"chand/1 CREATE\nname=%s-x\ncapacity=16K\nmode=0666\nsend=1 2 @3\nlinger=1s\n",
+		"chand/1 CREATE\nname=%s-x\ncapacity=16384\nmode=0666\nsend=1 2 @3\nlinger=1s\n",
 		"chand/1 CREATE\nname=%s-x\nkind=rendezvous\noverflow=drop-new\nlifetime=ref\n",
 		"chand/1 REMOVE\nname=%s-x\n",
 		"chand/1 LIST\n",
@@ -130,7 +130,8 @@ static void nonsense(void)
 /* Asks without end and reads nothing. */
 static int deaf(void)
 {
-	static const char *const asks[] = {"chand/1 METRICS\n", "chand/1 LIST\n", "chand/1 MONITOR\n",
+	static const char *const asks[] = {
+		"chand/1 METRICS\n", "chand/1 LIST\n", "chand/1 MONITOR\n",
 		"chand/1 STATUS\n"};
 	int fd = dial(SOCK_NONBLOCK);
 	const char *ask = asks[rnd(4)];

@@ -4,6 +4,7 @@
 # chand is killed again and again while messages pass: none is lost, delayed or out
 # of order, and each new chand takes up the channels and whoever has them open.
 
+# shellcheck source=tests/daemon/lib.sh
 . "$(dirname "$0")/lib.sh"
 a=$prefix-a b=$prefix-b
 

@@ -4,6 +4,7 @@
 # Who may do what: four users and a group, every kind of permission, each asked for
 # each role; quotas of channels, bytes and connections; what is refused says why.
 
+# shellcheck source=tests/daemon/lib.sh
 . "$(dirname "$0")/lib.sh"
 [ "$(id -u)" = 0 ] || { echo "users other than one's own need root"; exit 77; }
 
