@@ -27,7 +27,7 @@ for i in 1 2 3 4 5 6 7 8 9 10; do
 		kill -9 $user
 		wait $user 2>/dev/null
 	fi
-	start $([ $((i % 2)) = 0 ] || echo --loop=epoll)
+	if [ $((i % 2)) = 0 ]; then start; else start --loop=epoll; fi
 	check "taken up ($i)" told origin=requested info $a
 	check "with its users ($i)" told role=sender info $a
 	before=$(stat -c %s "$t/received")
