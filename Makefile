@@ -194,9 +194,10 @@ check-full: all test-programs
 check-threads: all test-programs
 	@$(run_tests) --quick $(CHECKS) tests/leftovers.sh
 
-check-valgrind: all test-programs	## The Check programs under valgrind
+check-valgrind: all test-programs	## The tests of library and tools in C under valgrind
 	@WRAP='valgrind -q --error-exitcode=99 --leak-check=full' \
-		$(run_tests) --quick $(CHECKS) tests/leftovers.sh
+		$(run_tests) --quick $(filter $(BUILD)/tests/lib/% $(BUILD)/tests/tools/%,$(CHECKS)) \
+		tests/leftovers.sh
 
 check-aarch64:	## Cross-compile for AArch64 and run a smoke test under qemu
 	$(MAKE) CROSS_COMPILE=aarch64-linux-gnu- BUILD=build-aarch64 lib

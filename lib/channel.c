@@ -258,6 +258,8 @@ static int open_once(struct chan *ch, const char *name)
 
 int chan_open(chan_t **ret, const char *name, unsigned flags, const struct chan_options *opt)
 {
+	uint32_t had = (flags & CHAN_SEND ? LAYOUT_HAD_SENDER : 0) |
+		       (flags & CHAN_RECV ? LAYOUT_HAD_RECEIVER : 0);
 	struct chan *ch;
 	int err = fork_prepare();
 
@@ -280,8 +282,10 @@ int chan_open(chan_t **ret, const char *name, unsigned flags, const struct chan_
 		err = open_once(ch, name);
 		if (err == -ENOENT && flags & CHAN_CREATE) {
 			err = chan_create(name, opt);
-			if (err == 0 || err == -EEXIST)
+			if (err == 0 || err == -EEXIST) {
+				err = -ENOENT; /* should it go again, each time */
 				continue;
+			}
 		} else if (err == -EUSERS || err == -ESTALE) {
 			/* Somebody may be about to remove it: the gate is closed,
 			 * or the name went. */
@@ -295,9 +299,8 @@ int chan_open(chan_t **ret, const char *name, unsigned flags, const struct chan_
 		free_handle(ch);
 		return err == -ESTALE ? -ENOENT : err;
 	}
-	if (ch->slot >= 0)
-		channel_mark(ch, (flags & CHAN_SEND ? LAYOUT_HAD_SENDER : 0) |
-					 (flags & CHAN_RECV ? LAYOUT_HAD_RECEIVER : 0));
+	if (had)
+		channel_mark(ch, had);
 	*ret = ch;
 	return 0;
 }
@@ -364,18 +367,19 @@ void chan_detach(chan_t *ch)
 int chan_close(const chan_t *ch, unsigned how)
 {
 	struct layout_control *c = ch->control;
-
 	if (how > CHAN_DISCARD)
 		return -EINVAL;
 	if (atomic_load_explicit(&ch->orphan, memory_order_relaxed))
 		return -ENOTCONN;
 	if (!ch->segment.writable)
 		return -EACCES;
-	/* One store closes both sides.  seq_cst: pairs with the fence in
-	 * publish(), see ring_seal(); and with those of the condition
+	/* One store closes both sides.  seq_cst: pairs with the fence after a
+	 * publication, see ring_seal(), and with those of the condition
 	 * variables. */
 	atomic_fetch_or_explicit(&c->state,
 		LAYOUT_CLOSED | (how == CHAN_DISCARD ? LAYOUT_DISCARD : 0), memory_order_seq_cst);
+	channel_announced(ch);
+	ring_seal(&ch->ring);
 	cond_broadcast(&c->not_empty);
 	cond_broadcast(&c->not_full);
 	return 0;

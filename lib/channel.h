@@ -20,6 +20,36 @@
 #include "ring.h"
 #include "segment.h"
 #include "shmchan.h"
+#include "thread.h"
+
+#include <string.h>
+
+/* What every message passes through is compiled into its caller: a quarter of the
+ * time of a small message was calls. */
+#define hot static inline __attribute__((always_inline))
+
+/* ---- time limits (wait.c) ---- */
+
+/* A call's time limit; the clock is asked when it first has to wait. */
+struct limit {
+	int64_t timeout;       /* as given to the call */
+	int64_t deadline;      /* once known */
+	int64_t waiting_since; /* when the call first slept */
+	bool slept;	       /* so it owes a wake-up: see condvar.h */
+};
+
+static inline struct limit limit_of(int64_t timeout)
+{
+	return (struct limit){.timeout = timeout};
+}
+
+int64_t limit_deadline(struct limit *limit);
+
+hot void copy_bytes(void *to, const void *from, size_t n)
+{
+	if (n) /* an empty message may be at NULL */
+		memcpy(to, from, n);
+}
 
 /* How long to spin for a side, and how long to lag first, ns; both follow what
  * they gave lately (wait.c). */
@@ -39,26 +69,21 @@ struct chan {
 	_Atomic bool interrupted; /* chan_interrupt() */
 	_Atomic bool leases;	  /* false: no lease is this endpoint's */
 	struct spin send_spin, recv_spin;
-	pthread_t thread; /* an exclusive endpoint's */
-	bool light;	  /* exclusive, and its peers make its fences */
+	uint64_t thread; /* an exclusive endpoint's: see thread.h */
+	bool light;	 /* exclusive, and its peers make its fences */
 
 	/* The reservation; guarded by the senders' lock, but for the question
-	 * whether it is this thread's. */
-	_Atomic bool reserved;
-	_Atomic pthread_t reserver;
+	 * whose it is.  A thread that ended left the lock, and is nobody now. */
+	_Atomic uint64_t reserver; /* thread, 0 none */
 	struct ring_cursor reserve_at;
 	uint64_t reserve_length;
-	int64_t reserve_timeout;
+	struct limit reserve_limit;
 
 	/* CHAN_NEED_RECEIVERS: when receivers were last looked for. */
 	_Atomic int64_t receivers_seen;
 
 	struct chan *next, **link; /* fork.c */
 };
-
-/* What every message passes through is compiled into its caller: a quarter of the
- * time of a small message was calls. */
-#define hot static inline __attribute__((always_inline))
 
 /* ---- states ---- */
 
@@ -99,22 +124,7 @@ static inline void channel_freed(struct chan *ch)
 		cond_signal_fenced(&ch->control->not_full);
 }
 
-/* ---- time limits (wait.c) ---- */
-
-/* A call's time limit; the clock is asked when it first has to wait. */
-struct limit {
-	int64_t timeout;       /* as given to the call */
-	int64_t deadline;      /* once known */
-	int64_t waiting_since; /* when the call first slept */
-	bool slept;	       /* so it owes a wake-up: see condvar.h */
-};
-
-static inline struct limit limit_of(int64_t timeout)
-{
-	return (struct limit){.timeout = timeout};
-}
-
-int64_t limit_deadline(struct limit *limit);
+/* ---- waiting (wait.c) ---- */
 
 /* What a waiter waits for. */
 struct awaited {
@@ -157,7 +167,13 @@ hot int exclusive_check(const struct chan *ch)
 {
 	if (unlikely(atomic_load_explicit(&ch->orphan, memory_order_relaxed)))
 		return -ENOTCONN;
-	return likely(pthread_equal(ch->thread, pthread_self())) ? 0 : -EPERM;
+	return likely(ch->thread == thread_self()) ? 0 : -EPERM;
+}
+
+/* Has this thread a reservation open, and so the senders' lock? */
+hot bool reserving(const struct chan *ch)
+{
+	return atomic_load_explicit(&ch->reserver, memory_order_relaxed) == thread_self();
 }
 
 /* Take a side's lock: 0, or -ENOTCONN, -EAGAIN, -ETIMEDOUT, -EINTR, -EPERM,
@@ -198,10 +214,17 @@ hot void receivers_leave(struct chan *ch)
 }
 
 /* After announcing something that light endpoints must not miss: their fence. */
-static inline void channel_announced(struct chan *ch)
+static inline void channel_announced(const struct chan *ch)
 {
 	if (channel_state(ch) & LAYOUT_LIGHT)
 		fence_heavy();
+}
+
+/* The channel is closed: decide where it ends, if nobody has. */
+static inline void channel_seal(struct chan *ch)
+{
+	channel_announced(ch);
+	ring_seal(&ch->ring);
 }
 
 /* The same for one who is not of the side (an observer, a drop-oldest sender,
@@ -251,16 +274,18 @@ hot int receiver_find(struct chan *ch, struct limit *limit, struct ring_item *it
 	return err;
 }
 
-/* Leave the lock after a success: wake who can go on.  `end` is the end of what
- * was received, `freed` whether space was.  Who slept passes the wake-up on if
- * anything is left. */
-hot void receiver_done(struct chan *ch, const struct limit *limit, uint64_t end, bool freed)
+/* Leave the lock after a success: wake who can go on, if space was freed.  Who
+ * slept passes the wake-up on if anything is left. */
+hot void receiver_done(struct chan *ch, const struct limit *limit, bool freed)
 {
 	receivers_leave(ch);
 	if (freed)
 		channel_freed(ch);
-	if (unlikely(limit->slept) && ring_limit(&ch->ring) != end)
-		cond_signal(&ch->control->not_empty);
+	if (unlikely(limit->slept)) {
+		cond_rearm(&ch->control->not_empty);
+		if (ring_any(&ch->ring))
+			cond_signal(&ch->control->not_empty);
+	}
 }
 
 /* ---- channel.c ---- */

@@ -29,17 +29,21 @@
  * the change visible): a waiter not yet asleep finds a changed sequence and does
  * not sleep, a sleeping one is woken.  The hint is cleared before the sequence
  * moves, never after the wake: cleared after, it would erase the hint of a
- * waiter that armed in between.  It is set again when somebody was woken, since
- * others may sleep behind it.
+ * waiter that armed in between.
  *
  * Why a death costs time only.  Killed between clearing the hint and the wake, a
  * signaller leaves sleepers without a hint; killed after it was woken, a waiter
  * takes the wake-up with it.  So no sleep is longer than a slice (wait.c): the
  * sleeper looks again by itself.
  *
- * One signal wakes one.  Two signallers at once may, between them, wake one only
- * (the second finds the hint cleared); so a waiter that has slept passes the
- * wake-up on when it leaves anything behind or leaves empty-handed.
+ * One signal wakes one, and two signallers at once may, between them, wake one
+ * only: the second finds the hint cleared.  So who has slept owes the others a
+ * look: before it leaves, it sets the hint again (cond_rearm()), and if it leaves
+ * anything behind, or leaves empty-handed, it passes the wake-up on.  Every
+ * clearing is followed by a wake, and the woken one sets the hint, fence, looks: a
+ * signaller that found it cleared made its change before that fence, so the look
+ * sees it.  (The signaller sets the hint again too if it woke somebody.  That is
+ * for the case that the woken one dies.)
  *
  * Model-checked in tests/model.  The construction is an eventcount (D. P. Reed,
  * R. K. Kanodia, "Synchronization with eventcounts and sequencers", CACM 22(2),
@@ -105,6 +109,22 @@ static inline void cond_signal_fenced(struct layout_cond *c)
 {
 	if (__builtin_expect(atomic_load_explicit(&c->waiting, memory_order_relaxed) != 0, 0))
 		cond_wake(c, 1);
+}
+
+/* Who slept leaves: others may sleep behind it.  Before its look at what it leaves
+ * behind. */
+static inline void cond_rearm(struct layout_cond *c)
+{
+	atomic_store_explicit(&c->waiting, 1, memory_order_relaxed);
+	/* Pairs with the fence in cond_waited(), as cond_arm()'s. */
+	atomic_thread_fence(memory_order_seq_cst);
+}
+
+/* Who slept leaves something, or leaves empty-handed: somebody else may go on. */
+static inline void cond_pass_on(struct layout_cond *c)
+{
+	cond_rearm(c);
+	cond_wake(c, 1);
 }
 
 /* Wake all, whatever the hint says.  Async-signal-safe on futex. */

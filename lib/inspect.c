@@ -3,7 +3,6 @@
 #define _GNU_SOURCE 1
 #include "channel.h"
 
-#include <string.h>
 #include <sys/stat.h>
 
 #define LOOKS 100 /* at positions that move while they are read */
@@ -114,7 +113,7 @@ ssize_t chan_peek(chan_t *ch, void *buf, size_t size, struct chan_cursor *at)
 	if (err == 0 && it.length > size)
 		err = -EMSGSIZE;
 	if (err == 0) {
-		memcpy(buf, ring_payload(it.record), it.length);
+		copy_bytes(buf, ring_payload(it.record), it.length);
 		at->pos = it.end;
 		at->seq = it.seq;
 		at->attempt = record_attempts(it.state);

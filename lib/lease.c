@@ -35,7 +35,7 @@ int chan_take(chan_t *ch, struct chan_lease *ret, unsigned n, int64_t timeout)
 				lease_of(&it, &ret[got++]);
 		while (got < n && ring_next(&ch->ring, it.end, &it) == 0);
 		/* In a rendezvous the sender may go. */
-		receiver_done(ch, &limit, it.end, ch->ring.rendezvous);
+		receiver_done(ch, &limit, ch->ring.rendezvous);
 	} while (got == 0);
 	return (int)got;
 }

@@ -8,6 +8,20 @@
 #include <errno.h>
 #include <time.h>
 
+/* musl has no pthread_mutex_clocklock(), and ThreadSanitizer doesn't know it. */
+#if defined(__has_feature)
+#define TSAN __has_feature(thread_sanitizer)
+#elif defined(__SANITIZE_THREAD__)
+#define TSAN 1
+#else
+#define TSAN 0
+#endif
+#if defined(__GLIBC__) && !TSAN
+#define HAVE_CLOCKLOCK 1
+#else
+#define HAVE_CLOCKLOCK 0
+#endif
+
 #define SLICE INT64_C(50000000)
 #define SPINS 100
 
@@ -57,10 +71,26 @@ static int outcome(struct layout_lock *lock, const struct lock_policy *policy, i
 	}
 }
 
+static int lock_until(struct layout_lock *lock, int64_t end)
+{
+#if HAVE_CLOCKLOCK
+	struct timespec at = {.tv_sec = end / 1000000000, .tv_nsec = end % 1000000000};
+
+	return pthread_mutex_clocklock(&lock->mutex, CLOCK_MONOTONIC, &at);
+#else
+	/* No timedlock: its clock can be set back. */
+	struct timespec pause = {.tv_nsec = 1000000};
+	int err;
+
+	while ((err = lock_try(lock)) == EBUSY && lock_clock() < end)
+		nanosleep(&pause, NULL);
+	return err == EBUSY ? ETIMEDOUT : err;
+#endif
+}
+
 static int wait_for_lock(struct layout_lock *lock, const struct lock_policy *policy)
 {
 	int64_t deadline = policy->deadline(policy->arg);
-	struct timespec at;
 	int err;
 
 	if (deadline == DEADLINE_NOW)
@@ -72,9 +102,7 @@ static int wait_for_lock(struct layout_lock *lock, const struct lock_policy *pol
 			return -EINTR;
 		if (end > deadline)
 			end = deadline;
-		at.tv_sec = end / 1000000000;
-		at.tv_nsec = end % 1000000000;
-		err = pthread_mutex_clocklock(&lock->mutex, CLOCK_MONOTONIC, &at);
+		err = lock_until(lock, end);
 		if (err != ETIMEDOUT)
 			return outcome(lock, policy, err);
 		if (now >= deadline)

@@ -4,7 +4,6 @@
 #include "channel.h"
 
 #include <limits.h>
-#include <string.h>
 
 /* What a sleeping receiver looks at: a message published or given back, a channel
  * closed. */
@@ -23,19 +22,18 @@ static int when_empty(struct chan *ch)
 
 	if (state & LAYOUT_DAMAGED)
 		return -EBADMSG;
+	if (state & LAYOUT_CLOSED)
+		channel_seal(ch);
 	if (unlikely(ring_leased(&ch->ring))) {
 		err = reclaim_leases(ch);
 		if (err)
 			return err < 0 ? err : 0;
 	}
-	if (state & LAYOUT_CLOSED) {
-		channel_announced(ch);
-		ring_seal(&ch->ring);
-	} else if (!(ch->segment.header.options & CHAN_END_WITH_SENDERS) ||
-		   !(state & LAYOUT_HAD_SENDER) || ch->roles & CHAN_SEND ||
-		   endpoint_any(ch->segment.fd, CHAN_SEND)) {
+	if (!(state & LAYOUT_CLOSED) &&
+		(!(ch->segment.header.options & CHAN_END_WITH_SENDERS) ||
+			!(state & LAYOUT_HAD_SENDER) || ch->roles & CHAN_SEND ||
+			endpoint_any(ch->segment.fd, CHAN_SEND)))
 		return 1;
-	}
 	/* The end, unless something came before we saw that it is. */
 	err = ring_next(&ch->ring, ring_first(&ch->ring), &it);
 	return err == -EAGAIN ? -EPIPE : err;
@@ -75,7 +73,7 @@ int receiver_wait(struct chan *ch, struct limit *limit, struct ring_item *it, in
 	}
 	/* Leaving empty-handed, perhaps with somebody's wake-up. */
 	if (limit->slept)
-		cond_signal(&ch->control->not_empty);
+		cond_pass_on(&ch->control->not_empty);
 	return err;
 }
 
@@ -94,12 +92,12 @@ ssize_t chan_recv(chan_t *ch, void *buf, size_t size, int64_t timeout)
 			return err;
 		if (unlikely(it.length > size)) {
 			limit.slept = true; /* pass it on */
-			receiver_done(ch, &limit, it.pos, false);
+			receiver_done(ch, &limit, false);
 			return -EMSGSIZE;
 		}
-		memcpy(buf, ring_payload(it.record), it.length);
+		copy_bytes(buf, ring_payload(it.record), it.length);
 		got = ring_consume(&ch->ring, it.pos, it.end);
-		receiver_done(ch, &limit, it.end, true);
+		receiver_done(ch, &limit, true);
 	} while (unlikely(!got));
 	return (ssize_t)it.length;
 }
@@ -128,14 +126,14 @@ int chan_recv_batch(chan_t *ch, struct iovec *buf, unsigned n, int64_t timeout)
 		do {
 			if (it.length > buf[got].iov_len)
 				break;
-			memcpy(buf[got].iov_base, ring_payload(it.record), it.length);
+			copy_bytes(buf[got].iov_base, ring_payload(it.record), it.length);
 			buf[got++].iov_len = it.length;
 			end = it.end;
 		} while (got < n && ring_next(&ch->ring, end, &it) == 0);
 		consumed = got && ring_consume(&ch->ring, first, end);
 		if (!got)
 			limit.slept = true;
-		receiver_done(ch, &limit, end, consumed);
+		receiver_done(ch, &limit, consumed);
 	} while (got && !consumed);
 	return got ? (int)got : -EMSGSIZE;
 }

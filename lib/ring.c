@@ -28,16 +28,19 @@ void ring_init(struct ring *r)
 /* ---- the end of a closed channel ----
  *
  * A close is one bit in `state`, set without a lock, so a send may publish
- * without having seen it.  Whether its records are inside the channel is then
- * decided by the first to write `seal`: the sender, who finds the bit after
- * publishing, seals behind its records; a receiver, who finds the bit and no
- * message, seals where it stands.  The fences between publish and look (sender)
- * and between bit and look (receiver: the acquire that read the bit follows the
- * closer's RMW; fence.h for exclusive senders) make sure that one of them sees the
- * other: a sender that does not find the bit published before it was set, and
- * every receiver that finds the bit sees its records. */
+ * without having seen it.  What is inside the channel is then decided by `seal`,
+ * set once, by anybody who has seen the bit: to the senders' position as it reads
+ * then.
+ *
+ * A send looks for the bit after it has published, with a full fence in between
+ * (or fence.h's).  Not there: it published before the bit was set, so every seal,
+ * which is read after the bit, is behind its records.  There: it asks the seal,
+ * and sets it first if nobody has.  A receiver that reads a position and then
+ * finds no bit may take what is before that position: every seal is behind it.
+ * One that finds the bit but no seal takes nothing more until there is one
+ * (ring_reload()).  So both sides always agree. */
 
-void ring_seal(struct ring *r)
+void ring_seal(const struct ring *r)
 {
 	uint64_t open = 0;
 	uint64_t end = atomic_load_explicit(&r->control->senders.position, memory_order_acquire);
@@ -48,13 +51,10 @@ void ring_seal(struct ring *r)
 
 bool ring_settle(struct ring *r, uint64_t pos)
 {
-	uint64_t seal = 0;
-
-	if (atomic_compare_exchange_strong_explicit(
-		    &r->control->seal, &seal, pos | 1, memory_order_acq_rel, memory_order_acquire))
-		return true;
-	/* What lies behind the seal stays there, and nobody looks (ring_limit()). */
-	return (seal & ~UINT64_C(1)) >= pos;
+	ring_seal(r);
+	/* What lies behind the seal stays there, and nobody looks. */
+	return (atomic_load_explicit(&r->control->seal, memory_order_acquire) & ~UINT64_C(1)) >=
+	       pos;
 }
 
 /* ---- rendezvous ---- */

@@ -163,20 +163,31 @@ struct ring_item {
 	struct layout_record *record;
 };
 
-/* Where the channel ends for receivers, at this moment. */
+/* Where the channel ends, at this moment, for who only looks. */
 static inline uint64_t ring_limit(const struct ring *r)
+{
+	/* Acquire: pairs with ring_publish(). */
+	uint64_t limit = atomic_load_explicit(&r->control->senders.position, memory_order_acquire);
+	uint64_t seal = atomic_load_explicit(&r->control->seal, memory_order_acquire);
+
+	return seal && limit > (seal & ~UINT64_C(1)) ? seal & ~UINT64_C(1) : limit;
+}
+
+/* See how far the senders are: 0, or -EAGAIN if the channel is closed and not yet
+ * sealed.  The order of the loads matters: see ring_seal(). */
+static inline int ring_reload(struct ring *r)
 {
 	/* Acquire: pairs with ring_publish(). */
 	uint64_t limit = atomic_load_explicit(&r->control->senders.position, memory_order_acquire);
 
 	if (unlikely(atomic_load_explicit(&r->control->state, memory_order_acquire) &
 		     LAYOUT_CLOSED)) {
-		uint64_t seal = atomic_load_explicit(&r->control->seal, memory_order_acquire);
-
-		if (seal && limit > (seal & ~UINT64_C(1)))
-			limit = seal & ~UINT64_C(1);
+		if (!atomic_load_explicit(&r->control->seal, memory_order_acquire))
+			return -EAGAIN;
+		limit = ring_limit(r);
 	}
-	return limit;
+	r->rx.seen = limit;
+	return 0;
 }
 
 /* Check and read the record at `pos`, wherever it stands: 0, -EAGAIN at the
@@ -186,9 +197,10 @@ static inline int ring_look(struct ring *r, uint64_t pos, struct ring_item *it)
 	uint64_t there = r->rx.seen - pos;
 
 	if (unlikely(there - 1 >= r->capacity)) {
-		r->rx.seen = ring_limit(r);
+		int err = ring_reload(r);
+
 		there = r->rx.seen - pos;
-		if (there == 0)
+		if (err < 0 || there == 0)
 			return -EAGAIN;
 		if (there > r->capacity)
 			return -EBADMSG;
@@ -281,6 +293,12 @@ int ring_release(struct ring *r, const struct ring_claim *claim);
 /* Free what is done at the front; true if that moved the position. */
 bool ring_free(struct ring *r);
 
+/* May anything be ready?  False only if nothing is. */
+static inline bool ring_any(const struct ring *r)
+{
+	return ring_first(r) != ring_limit(r);
+}
+
 /* True if any lease may be outstanding. */
 bool ring_leased(const struct ring *r);
 
@@ -294,9 +312,10 @@ int ring_drop(struct ring *r);
 /* Drop all ready records: how many. */
 int64_t ring_purge(struct ring *r);
 
-/* The channel is closed: fix where it ends, once for all.  After that, ring_next()
- * says -EAGAIN only at the true end. */
-void ring_seal(struct ring *r);
+/* The channel is closed, which the caller has seen: fix where it ends, once for
+ * all.  Until that is done, ring_next() may say -EAGAIN too early.  Needs no
+ * lock. */
+void ring_seal(const struct ring *r);
 
 /* After a dead owner of the receivers' lock: 0, or -EBADMSG and as much of the
  * ring as is sound remains readable. */

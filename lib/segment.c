@@ -374,7 +374,10 @@ static int open_object(const struct path *path, bool write)
 	int fd = shm_open(object(path), write ? O_RDWR : O_RDONLY, 0);
 
 	if (fd < 0)
-		return errno == ELOOP || errno == EISDIR || errno == ENXIO ? -EPERM : -errno;
+		/* Something else has the name.  glibc says EINVAL for a directory. */
+		return errno == ELOOP || errno == EISDIR || errno == EINVAL || errno == ENXIO
+			       ? -EPERM
+			       : -errno;
 	return fd;
 }
 

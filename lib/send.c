@@ -4,7 +4,6 @@
 #include "channel.h"
 
 #include <limits.h>
-#include <string.h>
 #include <time.h>
 
 /* How often a busy sender of a CHAN_NEED_RECEIVERS channel looks for them. */
@@ -16,17 +15,10 @@ hot int sender_check(const struct chan *ch, int64_t timeout)
 {
 	if (unlikely(!(ch->roles & CHAN_SEND)))
 		return -EBADF;
-	if (unlikely(atomic_load_explicit(&ch->reserved, memory_order_relaxed)) &&
-		pthread_equal(
-			atomic_load_explicit(&ch->reserver, memory_order_relaxed), pthread_self()))
-		return -EDEADLK;
+	if (unlikely(reserving(ch)))
+		return atomic_load_explicit(&ch->orphan, memory_order_relaxed) ? -ENOTCONN
+									       : -EDEADLK;
 	return unlikely(timeout < CHAN_WAIT) ? -EINVAL : 0;
-}
-
-hot void copy(void *to, const void *from, size_t n)
-{
-	if (n) /* an empty message may be NULL */
-		memcpy(to, from, n);
 }
 
 /* ---- may a message be sent at all? ---- */
@@ -106,6 +98,27 @@ hot int sender_look(struct chan *ch, uint64_t length, bool look, struct ring_cur
 	return likely(err == 0) ? ring_room(&ch->ring, at, length) : err;
 }
 
+/* Do the senders that wait for room need different amounts?  Then a wake-up may
+ * reach one who can't use it, and has to travel on.  A hint, like those of the
+ * condition variables: noted by who goes to wait, the lock held. */
+static bool uneven(const struct chan *ch)
+{
+	return atomic_load_explicit(&ch->control->senders.uneven, memory_order_relaxed);
+}
+
+static void note_need(struct chan *ch, uint64_t length)
+{
+	struct layout_senders *tx = &ch->control->senders;
+	uint32_t need = (uint32_t)ring_size(length);
+	uint32_t last = atomic_load_explicit(&tx->need, memory_order_relaxed);
+
+	if (last == need)
+		return;
+	if (last)
+		atomic_store_explicit(&tx->uneven, 1, memory_order_relaxed);
+	atomic_store_explicit(&tx->need, need, memory_order_relaxed);
+}
+
 /* sender_look() gave `err`: do as the policy says. */
 static int sender_wait(struct chan *ch, struct limit *limit, uint64_t length, bool in_place,
 	struct ring_cursor *at, int err)
@@ -113,6 +126,7 @@ static int sender_wait(struct chan *ch, struct limit *limit, uint64_t length, bo
 	struct awaited room = {
 		.cond = &ch->control->not_full, .spin = &ch->send_spin, .changed = space_or_end};
 	uint32_t policy = atomic_load_explicit(&ch->overflow, memory_order_relaxed);
+	bool pass_on;
 
 	for (;;) {
 		/* The lock is held, and err says why there is no room. */
@@ -128,10 +142,17 @@ static int sender_wait(struct chan *ch, struct limit *limit, uint64_t length, bo
 				return 0;
 			continue;
 		}
+		/* Woken by new room, too small for this message, perhaps not for
+		 * another sender's.  Once for each new room, so it ends. */
+		pass_on = err == -EAGAIN && limit->slept && uneven(ch) &&
+			  room.seen != ch->ring.tx.seen;
 		room.seen = ch->ring.tx.seen;
+		note_need(ch, length);
 		senders_leave(ch);
 		if (channel_checked(ch, err) != -EAGAIN || policy != CHAN_BLOCK)
 			break;
+		if (pass_on)
+			cond_pass_on(&ch->control->not_full);
 		err = wait_for(ch, &room, limit);
 		if (err == 0)
 			err = senders_enter(ch, limit);
@@ -143,7 +164,7 @@ static int sender_wait(struct chan *ch, struct limit *limit, uint64_t length, bo
 	}
 	/* Leaving empty-handed, perhaps with somebody's wake-up. */
 	if (limit->slept)
-		cond_signal(&ch->control->not_full);
+		cond_pass_on(&ch->control->not_full);
 	return err;
 }
 
@@ -165,18 +186,21 @@ hot int sender_find(struct chan *ch, struct limit *limit, uint64_t length, bool 
 	return err;
 }
 
-/* Leave after a success.  Who slept for room passes the wake-up on if another
- * message like its own would fit. */
+/* Leave after a success.  Who slept for room passes the wake-up on if there is
+ * room left for another: of its own length, or of any if lengths differ. */
 hot void sender_done(struct chan *ch, const struct limit *limit, uint64_t length)
 {
-	bool more = false;
 	struct ring_cursor at;
+	bool more = false;
 
-	if (unlikely(limit->slept))
-		more = ring_begin(&ch->ring, &at) == 0 && ring_room(&ch->ring, &at, length) == 0;
+	if (unlikely(limit->slept)) {
+		cond_rearm(&ch->control->not_full);
+		more = ring_begin(&ch->ring, &at) == 0 &&
+		       ring_room(&ch->ring, &at, uneven(ch) ? 0 : length) == 0;
+	}
 	senders_leave(ch);
 	if (more)
-		cond_signal(&ch->control->not_full);
+		cond_pass_on(&ch->control->not_full);
 }
 
 /*
@@ -186,9 +210,7 @@ hot void sender_done(struct chan *ch, const struct limit *limit, uint64_t length
  */
 hot int published(struct chan *ch, uint64_t pos)
 {
-	if (unlikely(atomic_load_explicit(&ch->control->state, memory_order_relaxed) &
-		     LAYOUT_CLOSED) &&
-		!ring_settle(&ch->ring, pos))
+	if (unlikely(channel_state(ch) & LAYOUT_CLOSED) && !ring_settle(&ch->ring, pos))
 		return -EPIPE;
 	cond_signal_fenced(&ch->control->not_empty);
 	return 0;
@@ -271,7 +293,7 @@ int chan_send(chan_t *ch, const void *msg, size_t len, int64_t timeout)
 		return err;
 	}
 	old = at;
-	copy(ring_append(&ch->ring, &at, (uint32_t)len), msg, len);
+	copy_bytes(ring_append(&ch->ring, &at, (uint32_t)len), msg, len);
 	return commit(ch, &old, &at, &limit, len);
 }
 
@@ -316,7 +338,7 @@ int chan_send_batch(chan_t *ch, const struct iovec *msg, unsigned n, int64_t tim
 	do {
 		void *to = ring_append(&ch->ring, &at, (uint32_t)msg[sent].iov_len);
 
-		copy(to, msg[sent].iov_base, msg[sent].iov_len);
+		copy_bytes(to, msg[sent].iov_base, msg[sent].iov_len);
 		sent++;
 	} while (sent < n && msg[sent].iov_len <= ch->ring.max_message &&
 		 ring_room(&ch->ring, &at, msg[sent].iov_len) == 0);
@@ -341,10 +363,9 @@ int chan_reserve(chan_t *ch, void **ret, size_t len, int64_t timeout)
 		return err;
 	ch->reserve_at = at;
 	ch->reserve_length = len;
-	ch->reserve_timeout = timeout;
+	ch->reserve_limit = limit;
 	*ret = ring_append(&ch->ring, &at, (uint32_t)len);
-	atomic_store_explicit(&ch->reserver, pthread_self(), memory_order_relaxed);
-	atomic_store_explicit(&ch->reserved, true, memory_order_relaxed);
+	atomic_store_explicit(&ch->reserver, thread_self(), memory_order_relaxed);
 	return 0;
 }
 
@@ -353,12 +374,9 @@ static int reservation_check(const struct chan *ch)
 {
 	if (atomic_load_explicit(&ch->orphan, memory_order_relaxed))
 		return -ENOTCONN;
-	if (!atomic_load_explicit(&ch->reserved, memory_order_relaxed))
-		return -EINVAL;
-	return pthread_equal(
-		       atomic_load_explicit(&ch->reserver, memory_order_relaxed), pthread_self())
-		       ? 0
-		       : -EPERM;
+	if (reserving(ch))
+		return 0;
+	return atomic_load_explicit(&ch->reserver, memory_order_relaxed) ? -EPERM : -EINVAL;
 }
 
 int chan_commit(chan_t *ch, size_t len)
@@ -371,9 +389,9 @@ int chan_commit(chan_t *ch, size_t len)
 		return err;
 	if (len > ch->reserve_length)
 		return -EINVAL;
-	limit = limit_of(ch->reserve_timeout);
+	limit = ch->reserve_limit;
 	at = old = ch->reserve_at;
-	atomic_store_explicit(&ch->reserved, false, memory_order_relaxed);
+	atomic_store_explicit(&ch->reserver, 0, memory_order_relaxed);
 	err = sendable(ch, false);
 	if (err < 0) {
 		sender_done(ch, &limit, len);
@@ -385,8 +403,13 @@ int chan_commit(chan_t *ch, size_t len)
 
 void chan_abort(chan_t *ch)
 {
+	bool slept;
+
 	if (reservation_check(ch) < 0)
 		return;
-	atomic_store_explicit(&ch->reserved, false, memory_order_relaxed);
+	atomic_store_explicit(&ch->reserver, 0, memory_order_relaxed);
+	slept = ch->reserve_limit.slept;
 	senders_leave(ch);
+	if (slept) /* for room that is left unused */
+		cond_pass_on(&ch->control->not_full);
 }

@@ -200,7 +200,8 @@ int chan_remove(const char *name);
  *
  * Errors: -EAGAIN, -ETIMEDOUT full; -EPIPE closed, or no receiver is left
  * (CHAN_NEED_RECEIVERS); -EMSGSIZE longer than max_message; -EBUSY the policy
- * is drop-oldest and the receivers' side exclusive; -EBADF not a sending
+ * is drop-oldest and the receivers' side exclusive, or a process stopped inside its
+ * lock; -EBADF not a sending
  * endpoint; -EPERM another thread's exclusive endpoint; -EDEADLK this thread has
  * a reservation open; -EINTR chan_interrupt().
  */

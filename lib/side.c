@@ -40,7 +40,11 @@ static int repair_senders(void *arg)
 static int repair_receivers(void *arg)
 {
 	struct chan *ch = ((struct call *)arg)->ch;
-	int err = channel_checked(ch, ring_repair_receivers(&ch->ring));
+	int err;
+
+	if (channel_state(ch) & LAYOUT_CLOSED)
+		channel_seal(ch);
+	err = channel_checked(ch, ring_repair_receivers(&ch->ring));
 
 	if (err == 0)
 		err = reclaim_leases(ch);
@@ -105,14 +109,19 @@ int senders_visit(struct chan *ch)
 {
 	struct limit limit = visit_limit(NULL);
 
+	if (reserving(ch) && !atomic_load_explicit(&ch->orphan, memory_order_relaxed))
+		return -EDEADLK;
 	return visited(senders_enter(ch, &limit));
 }
 
 int receivers_visit(struct chan *ch, struct limit *outer)
 {
 	struct limit limit = visit_limit(outer);
+	int err = visited(receivers_enter(ch, &limit));
 
-	return visited(receivers_enter(ch, &limit));
+	if (err == 0 && channel_state(ch) & LAYOUT_CLOSED)
+		channel_seal(ch);
+	return err;
 }
 
 int sides_keep(struct chan *ch)
@@ -120,7 +129,7 @@ int sides_keep(struct chan *ch)
 	struct limit limit = visit_limit(NULL);
 	int err = 0;
 
-	ch->thread = pthread_self();
+	ch->thread = thread_self();
 	if (exclusive(ch, CHAN_SEND))
 		err = side_enter(ch, &ch->control->senders.lock, senders_enter_slow, &limit);
 	if (err < 0 || !exclusive(ch, CHAN_RECV))

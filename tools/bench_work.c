@@ -33,8 +33,8 @@ struct work {
 
 _Noreturn void bench_worker_fail(struct bench_worker *w, const char *what, int err)
 {
-	w->error = err;
-	snprintf(w->why, sizeof(w->why), "%s: %s", what, chan_strerror(err));
+	w->error = err ? err : -EBADMSG;
+	snprintf(w->why, sizeof(w->why), err ? "%s: %s" : "%s", what, chan_strerror(err));
 	_exit(1);
 }
 
@@ -194,7 +194,7 @@ static inline void intake_check(struct intake *in, uint64_t stamp)
 	if (__builtin_expect(sender >= job->senders || number < in->next[sender] ||
 				     (job->receivers == 1 && number != in->next[sender]),
 		    0))
-		bench_worker_fail(in->k->me, "a message was lost, repeated or changed", -EBADMSG);
+		bench_worker_fail(in->k->me, "a message was lost, repeated or changed", 0);
 	in->next[sender] = number + 1;
 	in->k->me->sum += stamp;
 }
@@ -266,7 +266,7 @@ static void trip(struct work *k, uint64_t number)
 	if (r < 0)
 		bench_worker_fail(k->me, "a round trip", r);
 	if (back != number)
-		bench_worker_fail(k->me, "another message came back", -EBADMSG);
+		bench_worker_fail(k->me, "another message came back", 0);
 	work_progress(k, number + 1);
 }
 

@@ -44,7 +44,7 @@ static inline uint64_t bench_stamp(unsigned sender, uint64_t number)
 	return (uint64_t)sender << BENCH_NUMBER_BITS | number;
 }
 
-/* Note what went wrong and end the process. */
+/* Note what went wrong and end the process; `err` 0: it is in the messages. */
 _Noreturn void bench_worker_fail(struct bench_worker *w, const char *what, int err);
 
 /* Attach to the job's links for the worker's part. */

@@ -480,11 +480,12 @@ static void peek(struct receiver *r)
 /* The exit status of it all, and a word about it. */
 static int conclude(void)
 {
+	const char *name = run.count == 1 ? run.receivers[0].name : NULL;
 	uint64_t got = atomic_load(&run.received);
 	enum outcome worst = STOPPED;
 	int status = CLI_OK;
 
-	cli_note(NULL, "received %" PRIu64 " messages, %" PRIu64 " bytes", got,
+	cli_note(name, "received %" PRIu64 " messages, %" PRIu64 " bytes", got,
 		(uint64_t)atomic_load(&run.bytes));
 	for (int i = 0; i < run.count; i++) {
 		const struct receiver *r = &run.receivers[i];
@@ -498,17 +499,17 @@ static int conclude(void)
 		return status;
 	switch (worst) {
 	case TIMED_OUT:
-		cli_warn(NULL, "timed out after %" PRIu64 " messages", got);
+		cli_warn(name, "timed out after %" PRIu64 " messages", got);
 		return CLI_TIMEOUT;
 	case EMPTY:
 		if (run.peek || (got && run.limit == UINT64_MAX))
 			return CLI_OK;
-		cli_warn(NULL, "empty after %" PRIu64 " messages", got);
+		cli_warn(name, "empty after %" PRIu64 " messages", got);
 		return CLI_WOULD_BLOCK;
 	case ENDED:
 		if (run.limit == UINT64_MAX)
 			return CLI_OK;
-		cli_error(NULL, "closed after %" PRIu64 " of %" PRIu64 " messages", got, run.limit);
+		cli_error(name, "closed after %" PRIu64 " of %" PRIu64 " messages", got, run.limit);
 		return CLI_CLOSED;
 	default:
 		return CLI_OK;

@@ -60,7 +60,7 @@ static void act_send(struct user *u, struct input *in, int64_t timeout)
 		return;
 	case 1:
 		for (size_t i = 0; i < 3; i++)
-			iov[i] = (struct iovec){ (void *)(uintptr_t)bytes, len / (i + 1) };
+			iov[i] = (struct iovec){(void *)(uintptr_t)bytes, len / (i + 1)};
 		check(chan_send_batch(u->ch, iov, 3, timeout));
 		return;
 	default:
@@ -78,7 +78,7 @@ static void act_receive(struct user *u, struct input *in, int64_t timeout)
 {
 	size_t size = take_bytes(in, 2) % 4096;
 	char *buf = malloc(size ? size : 1); /* exactly: the sanitizer looks */
-	struct iovec iov[2] = { { buf, size / 2 }, { buf + size / 2, size - size / 2 } };
+	struct iovec iov[2] = {{buf, size / 2}, {buf + size / 2, size - size / 2}};
 	int64_t r;
 
 	MUST(buf);
@@ -104,7 +104,7 @@ static void act_take(struct user *u, int64_t timeout)
 		const unsigned char *p = u->lease[i].data;
 
 		MUST(p >= ring && u->lease[i].len <= u->ch->ring.max_message &&
-		     p + u->lease[i].len <= ring + 2 * u->ch->ring.capacity);
+			p + u->lease[i].len <= ring + 2 * u->ch->ring.capacity);
 		for (size_t j = 0; j < u->lease[i].len; j++)
 			__asm__ volatile("" : : "r"(p[j]));
 	}
@@ -112,9 +112,9 @@ static void act_take(struct user *u, int64_t timeout)
 
 static void act_look(struct user *u, struct input *in)
 {
-	struct chan_stat st = { .size = sizeof(st) };
+	struct chan_stat st = {.size = sizeof(st)};
 	struct chan_endpoint e[4];
-	struct chan_cursor at = { .pos = take_bytes(in, 1) * RING_ALIGN };
+	struct chan_cursor at = {.pos = take_bytes(in, 1) * RING_ALIGN};
 	char buf[256];
 	int n;
 
@@ -133,16 +133,34 @@ void user_act(struct user *u, struct input *in)
 
 	switch (what % 12) {
 	case 0:
-	case 1: act_send(u, in, timeout); break;
+	case 1:
+		act_send(u, in, timeout);
+		break;
 	case 2:
-	case 3: act_receive(u, in, timeout); break;
-	case 4: act_take(u, timeout); break;
-	case 5: check(chan_ack(u->ch, u->lease, u->leases)); break;
-	case 6: check(chan_release(u->ch, u->lease, u->leases)); break;
-	case 7: act_look(u, in); break;
-	case 8: check(chan_recover(u->ch)); break;
-	case 9: check(chan_purge(u->ch)); break;
-	case 10: check(chan_set_overflow(u->ch, arg % 5)); break;
+	case 3:
+		act_receive(u, in, timeout);
+		break;
+	case 4:
+		act_take(u, timeout);
+		break;
+	case 5:
+		check(chan_ack(u->ch, u->lease, u->leases));
+		break;
+	case 6:
+		check(chan_release(u->ch, u->lease, u->leases));
+		break;
+	case 7:
+		act_look(u, in);
+		break;
+	case 8:
+		check(chan_recover(u->ch));
+		break;
+	case 9:
+		check(chan_purge(u->ch));
+		break;
+	case 10:
+		check(chan_set_overflow(u->ch, arg % 5));
+		break;
 	default:
 		if (arg % 8 == 0)
 			check(chan_close(u->ch, arg >> 3 & 1));
@@ -168,8 +186,10 @@ const char *fuzz_channel(void)
 
 void spoiler_make(struct spoiler *s, uint32_t how)
 {
-	struct chan_options opt = { .size = sizeof(opt), .capacity = FUZZ_CAPACITY, .max_message = 1000,
-				    .endpoints = FUZZ_ENDPOINTS };
+	struct chan_options opt = {.size = sizeof(opt),
+		.capacity = FUZZ_CAPACITY,
+		.max_message = 1000,
+		.endpoints = FUZZ_ENDPOINTS};
 	struct stat st;
 	char path[256];
 

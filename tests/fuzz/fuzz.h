@@ -33,7 +33,10 @@ static inline uint64_t take_bytes(struct input *in, size_t n)
 	return v;
 }
 
-static inline uint32_t take_byte(struct input *in) { return (uint32_t)take_bytes(in, 1); }
+static inline uint32_t take_byte(struct input *in)
+{
+	return (uint32_t)take_bytes(in, 1);
+}
 
 /* ---- what must not happen ---- */
 

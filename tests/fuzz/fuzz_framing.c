@@ -32,7 +32,8 @@ static void note_message(struct outcome *o, const struct iovec *msg)
 }
 
 /* Decode a copy of exactly the bytes that the decoder may see at each step. */
-static int step(struct decoder *d, const char *data, size_t len, bool eof, size_t *used, struct outcome *o)
+static int step(
+	struct decoder *d, const char *data, size_t len, bool eof, size_t *used, struct outcome *o)
 {
 	struct iovec msg[3];
 	char *exact = malloc(len ? len : 1);
@@ -55,9 +56,10 @@ static int step(struct decoder *d, const char *data, size_t len, bool eof, size_
 	return n;
 }
 
-static struct outcome decode(const struct framing *f, uint64_t max, const char *data, size_t size, size_t piece)
+static struct outcome decode(
+	const struct framing *f, uint64_t max, const char *data, size_t size, size_t piece)
 {
-	struct outcome o = { UINT64_C(0xcbf29ce484222325), 0 };
+	struct outcome o = {UINT64_C(0xcbf29ce484222325), 0};
 	struct decoder d;
 	size_t start = 0, end = 0, used;
 	int n;
@@ -82,9 +84,10 @@ static struct outcome decode(const struct framing *f, uint64_t max, const char *
 /* Any bytes, encoded, are what is decoded. */
 static void round_trip(const struct framing *f, const char *data, size_t size)
 {
-	struct message m = { .data = data, .len = size, .channel = "ch", .seq = 7, .time = 1700000000 };
-	struct outcome expected = { UINT64_C(0xcbf29ce484222325), 0 }, got;
-	struct iovec whole = { (void *)(uintptr_t)data, size };
+	struct message m = {
+		.data = data, .len = size, .channel = "ch", .seq = 7, .time = 1700000000};
+	struct outcome expected = {UINT64_C(0xcbf29ce484222325), 0}, got;
+	struct iovec whole = {(void *)(uintptr_t)data, size};
 	ssize_t need = framing_encode(f, &m, NULL, 0);
 	char *out;
 
@@ -99,9 +102,10 @@ static void round_trip(const struct framing *f, const char *data, size_t size)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
-	struct input in = { bytes, size };
+	struct input in = {bytes, size};
 	uint32_t how = take_byte(&in);
-	struct framing f = { .kind = how % 6, .delimiter = how & 64 ? 0 : '\n', .skip_empty = how & 128 };
+	struct framing f = {
+		.kind = how % 6, .delimiter = how & 64 ? 0 : '\n', .skip_empty = how & 128};
 	uint64_t max = take_byte(&in);
 	size_t piece = 1 + take_byte(&in);
 	const char *data = (const char *)in.data;

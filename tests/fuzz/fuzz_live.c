@@ -19,12 +19,12 @@ static struct worker {
 	unsigned flags;
 	struct input in; /* what to do */
 	_Atomic int busy;
-} worker[WORKERS] = { { .flags = CHAN_SEND }, { .flags = CHAN_RECV } };
+} worker[WORKERS] = {{.flags = CHAN_SEND}, {.flags = CHAN_RECV}};
 
 static void work(struct worker *w)
 {
 	struct input in = w->in;
-	struct user u = { .ch = NULL };
+	struct user u = {.ch = NULL};
 	int err = chan_open(&u.ch, fuzz_channel(), w->flags, NULL);
 
 	MUST(err == 0 || refused_soundly(err));
@@ -69,11 +69,11 @@ static bool anybody_busy(void)
  * fault. */
 static void spoil(struct spoiler *s, const uint8_t *data, size_t size)
 {
-	struct input in = { data, size };
+	struct input in = {data, size};
 
 	for (int i = 0; i < SPOILINGS && anybody_busy(); i++) {
 		if (!in.left)
-			in = (struct input){ data, size };
+			in = (struct input){data, size};
 		for (uint32_t pause = take_byte(&in); pause; pause--)
 			cpu_relax();
 		if (take_byte(&in) % 4)
@@ -95,7 +95,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	start_workers();
 	spoiler_make(&s, data[0]);
 	for (int i = 0; i < WORKERS; i++) {
-		worker[i].in = (struct input){ data + i * third, third };
+		worker[i].in = (struct input){data + i * third, third};
 		atomic_store(&worker[i].busy, 1);
 	}
 	spoil(&s, data + 2 * third, third);

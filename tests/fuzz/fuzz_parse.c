@@ -22,17 +22,19 @@ static void parse_numbers(const char *text)
 	int err;
 
 	err = cli_parse_duration(text, &duration);
-	MUST(err == 0 ? duration >= CHAN_WAIT : (err == -EINVAL || err == -ERANGE) && duration == -77);
+	MUST(err == 0 ? duration >= CHAN_WAIT
+		      : (err == -EINVAL || err == -ERANGE) && duration == -77);
 	err = cli_parse_size(text, &n);
 	MUST(err == 0 || ((err == -EINVAL || err == -ERANGE) && n == 77));
 	n = 77;
 	err = cli_parse_count(text, &n);
-	MUST(err == 0 ? strspn(text, "0123456789") == strlen(text) && *text :
-			(err == -EINVAL || err == -ERANGE) && n == 77);
+	MUST(err == 0 ? strspn(text, "0123456789") == strlen(text) && *text
+		      : (err == -EINVAL || err == -ERANGE) && n == 77);
 	err = cli_parse_mode(text, &mode);
 	MUST(err == 0 ? mode <= 0777 : (err == -EINVAL || err == -ERANGE) && mode == 7777);
 	err = cli_parse_rate(text, &rate);
-	MUST(err == 0 ? rate > 0 && isfinite(rate) : (err == -EINVAL || err == -ERANGE) && rate == -7);
+	MUST(err == 0 ? rate > 0 && isfinite(rate)
+		      : (err == -EINVAL || err == -ERANGE) && rate == -7);
 }
 
 static void parse_spec(const char *text)
@@ -60,7 +62,7 @@ static void parse_framing(const char *text)
 
 static void parse_format(const char *text, size_t len)
 {
-	struct message m = { .data = text, .len = len, .channel = "ch", .seq = 1, .time = 1 };
+	struct message m = {.data = text, .len = len, .channel = "ch", .seq = 1, .time = 1};
 	const char *bad = NULL;
 	ssize_t need;
 	char *out;

@@ -84,7 +84,7 @@ static void lease_one(struct ring *r, uint32_t holder, struct ring_claim *claim)
 
 	if (ring_next(r, ring_first(r), &it) < 0 || !ring_lease(r, &it, holder))
 		return;
-	*claim = (struct ring_claim){ it.pos, it.seq, holder, record_attempts(it.state) };
+	*claim = (struct ring_claim){it.pos, it.seq, holder, record_attempts(it.state)};
 }
 
 static void operate(struct ring *r, struct input *in, struct ring_claim claim[4])
@@ -93,19 +93,45 @@ static void operate(struct ring *r, struct input *in, struct ring_claim claim[4]
 	struct ring_item it;
 
 	switch (take_byte(in) % 14) {
-	case 0: append_some(r, in); break;
-	case 1: consume_some(r, arg % 8); break;
-	case 2: lease_one(r, arg & 3, &claim[arg & 3]); break;
-	case 3: ring_ack(r, &claim[arg & 3]); break;
-	case 4: ring_release(r, &claim[arg & 3]); break;
-	case 5: ring_free(r); break;
-	case 6: ring_reclaim(r, every_other, NULL); break;
-	case 7: ring_drop(r); break;
-	case 8: ring_purge(r); break;
-	case 9: ring_repair_senders(r); break;
-	case 10: ring_repair_receivers(r); break;
-	case 11: ring_valid(r); break;
-	case 12: withdraw(r); break;
+	case 0:
+		append_some(r, in);
+		break;
+	case 1:
+		consume_some(r, arg % 8);
+		break;
+	case 2:
+		lease_one(r, arg & 3, &claim[arg & 3]);
+		break;
+	case 3:
+		ring_ack(r, &claim[arg & 3]);
+		break;
+	case 4:
+		ring_release(r, &claim[arg & 3]);
+		break;
+	case 5:
+		ring_free(r);
+		break;
+	case 6:
+		ring_reclaim(r, every_other, NULL);
+		break;
+	case 7:
+		ring_drop(r);
+		break;
+	case 8:
+		ring_purge(r);
+		break;
+	case 9:
+		ring_repair_senders(r);
+		break;
+	case 10:
+		ring_repair_receivers(r);
+		break;
+	case 11:
+		ring_valid(r);
+		break;
+	case 12:
+		withdraw(r);
+		break;
 	default:
 		ring_seal(r);
 		if (ring_next(r, ring_first(r), &it) == 0)
@@ -115,10 +141,10 @@ static void operate(struct ring *r, struct input *in, struct ring_claim claim[4]
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct input in = { data, size };
-	struct ring_claim claim[4] = { { 0, 0, 0, 0 } };
+	struct input in = {data, size};
+	struct ring_claim claim[4] = {{0, 0, 0, 0}};
 	static struct layout_control control;
-	struct ring r = { .capacity = CAPACITY, .max_message = MAX_MESSAGE, .control = &control };
+	struct ring r = {.capacity = CAPACITY, .max_message = MAX_MESSAGE, .control = &control};
 
 	memset(&control, 0, sizeof(control));
 	r.rendezvous = take_byte(&in) & 1;
@@ -127,9 +153,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	ring_init(&r);
 	while (in.left)
 		switch (take_byte(&in) % 4) {
-		case 0: spoil_control(&control, &in); break;
-		case 1: spoil_ring(r.data, 2 * CAPACITY, &in); break;
-		default: operate(&r, &in, claim);
+		case 0:
+			spoil_control(&control, &in);
+			break;
+		case 1:
+			spoil_ring(r.data, 2 * CAPACITY, &in);
+			break;
+		default:
+			operate(&r, &in, claim);
 		}
 	free(r.data);
 	return 0;

@@ -22,6 +22,7 @@ static void spoil_header(struct spoiler *s, struct input *in)
 	case 0: /* of a size that fits, with less or more behind it */
 		pages = 1 + take_byte(in) % 16;
 		h->capacity = pages * 4096;
+		h->ring_offset = (uint64_t)(s->ring - (unsigned char *)s->layout);
 		h->segment_size = h->ring_offset + h->capacity;
 		MUST(ftruncate(s->fd, (off_t)h->segment_size) == 0);
 		break;
@@ -34,7 +35,8 @@ static void spoil_header(struct spoiler *s, struct input *in)
 		break;
 	default:
 		memcpy(&word, (char *)h + at, sizeof(word));
-		word = take_byte(in) & 1 ? word ^ 1u << take_byte(in) % 32 : (uint32_t)take_bytes(in, 4);
+		word = take_byte(in) & 1 ? word ^ 1u << take_byte(in) % 32
+					 : (uint32_t)take_bytes(in, 4);
 		memcpy((char *)h + at, &word, sizeof(word));
 	}
 }
@@ -66,12 +68,19 @@ static void open_one(struct user *u, struct input *in)
 static void spoil_somewhere(struct spoiler *s, struct input *in)
 {
 	switch (take_byte(in) % 8) {
-	case 0: spoil_header(s, in); break;
-	case 1: spoil_table(s, in); break;
+	case 0:
+		spoil_header(s, in);
+		break;
+	case 1:
+		spoil_table(s, in);
+		break;
 	case 2:
 	case 3:
-	case 4: spoil_ring(s->ring, FUZZ_CAPACITY, in); break;
-	default: spoil_control(&s->layout->control, in);
+	case 4:
+		spoil_ring(s->ring, FUZZ_CAPACITY, in);
+		break;
+	default:
+		spoil_control(&s->layout->control, in);
 	}
 }
 
@@ -87,8 +96,8 @@ static bool nobody(const struct user *user)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct input in = { data, size };
-	struct user user[USERS] = { { .ch = NULL } };
+	struct input in = {data, size};
+	struct user user[USERS] = {{.ch = NULL}};
 	struct spoiler s;
 
 	spoiler_make(&s, take_byte(&in));

@@ -29,8 +29,8 @@ mkdir -p "$out/failures"
 trap 'rm -f "/dev/shm/shmchan.$(id -u).$FUZZ_NAME"-*' EXIT
 
 sources=(lib/*.c tools/cli*.c tools/framing.c tools/format.c tools/json.c
-	$here/spoil.c $here/endpoint_ops.c)
-flags=(-std=gnu11 -g -O1 -Ilib -Itools -I$here -pthread -fno-omit-frame-pointer -Wall -Wextra)
+	tests/fuzz/spoil.c tests/fuzz/endpoint_ops.c)
+flags=(-std=gnu11 -g -O1 -Ilib -Itools -Itests/fuzz -pthread -fno-omit-frame-pointer -Wall -Wextra)
 
 # build COMPILER INSTRUMENTED LINKED EXTRA...: everything but the targets into one
 # archive, then each target with it.

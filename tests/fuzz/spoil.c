@@ -14,24 +14,42 @@ struct word {
 static struct word control_word(struct layout_control *c, uint32_t n)
 {
 	switch (n % CONTROL_WORDS) {
-	case 0: return (struct word){ .w64 = &c->senders.position };
-	case 1: return (struct word){ .w64 = &c->receivers.position };
-	case 2: return (struct word){ .w64 = &c->receivers.deliver };
-	case 3: return (struct word){ .w64 = &c->receivers.frontier };
-	case 4: return (struct word){ .w64 = &c->seal };
-	case 5: return (struct word){ .w32 = &c->state };
-	case 6: return (struct word){ .w64 = &c->receivers.drop_position };
-	case 7: return (struct word){ .w64 = &c->receivers.drop_count };
-	case 8: return (struct word){ .w64 = &c->receivers.dropped };
-	case 9: return (struct word){ .w64 = &c->receivers.redelivered };
-	case 10: return (struct word){ .w64 = &c->senders.dropped };
-	case 11: return (struct word){ .w64 = (_Atomic uint64_t *)&c->idle_since };
-	case 12: return (struct word){ .w32 = &c->not_empty.sequence };
-	case 13: return (struct word){ .w32 = &c->not_empty.waiting };
-	case 14: return (struct word){ .w32 = &c->not_full.sequence };
-	case 15: return (struct word){ .w32 = &c->not_full.waiting };
-	case 16: return (struct word){ .w32 = &c->senders.lock.recoveries };
-	default: return (struct word){ .w32 = &c->receivers.lock.recoveries };
+	case 0:
+		return (struct word){.w64 = &c->senders.position};
+	case 1:
+		return (struct word){.w64 = &c->receivers.position};
+	case 2:
+		return (struct word){.w64 = &c->receivers.deliver};
+	case 3:
+		return (struct word){.w64 = &c->receivers.frontier};
+	case 4:
+		return (struct word){.w64 = &c->seal};
+	case 5:
+		return (struct word){.w32 = &c->state};
+	case 6:
+		return (struct word){.w64 = &c->receivers.drop_position};
+	case 7:
+		return (struct word){.w64 = &c->receivers.drop_count};
+	case 8:
+		return (struct word){.w64 = &c->receivers.dropped};
+	case 9:
+		return (struct word){.w64 = &c->receivers.redelivered};
+	case 10:
+		return (struct word){.w64 = &c->senders.dropped};
+	case 11:
+		return (struct word){.w64 = (_Atomic uint64_t *)&c->idle_since};
+	case 12:
+		return (struct word){.w32 = &c->not_empty.sequence};
+	case 13:
+		return (struct word){.w32 = &c->not_empty.waiting};
+	case 14:
+		return (struct word){.w32 = &c->not_full.sequence};
+	case 15:
+		return (struct word){.w32 = &c->not_full.waiting};
+	case 16:
+		return (struct word){.w32 = &c->senders.lock.recoveries};
+	default:
+		return (struct word){.w32 = &c->receivers.lock.recoveries};
 	}
 }
 
@@ -41,18 +59,29 @@ static uint64_t new_value(uint64_t old, uint64_t other, struct input *in)
 	uint64_t by = take_byte(in);
 
 	switch (how % 8) {
-	case 0: return old + by * RING_ALIGN;
-	case 1: return old - by * RING_ALIGN;
-	case 2: return old ^ UINT64_C(1) << by % 64;
-	case 3: return other + by * RING_ALIGN;
-	case 4: return other - by * RING_ALIGN;
-	case 5: return by;
-	case 6: return ~by;
-	default: return take_bytes(in, 8);
+	case 0:
+		return old + by * RING_ALIGN;
+	case 1:
+		return old - by * RING_ALIGN;
+	case 2:
+		return old ^ UINT64_C(1) << by % 64;
+	case 3:
+		return other + by * RING_ALIGN;
+	case 4:
+		return other - by * RING_ALIGN;
+	case 5:
+		return by;
+	case 6:
+		return ~by;
+	default:
+		return take_bytes(in, 8);
 	}
 }
 
-static uint64_t value_of(struct word w) { return w.w64 ? get(w.w64) : get(w.w32); }
+static uint64_t value_of(struct word w)
+{
+	return w.w64 ? get(w.w64) : get(w.w32);
+}
 
 void spoil_control(struct layout_control *c, struct input *in)
 {
@@ -71,9 +100,15 @@ void spoil_ring(unsigned char *ring, uint64_t capacity, struct input *in)
 	struct layout_record *rec = (struct layout_record *)(void *)(ring + at);
 
 	switch (take_byte(in) % 4) {
-	case 0: set(&rec->length, (uint32_t)new_value(get(&rec->length), capacity, in)); break;
-	case 1: set(&rec->state, record_state(take_byte(in) % 5, take_byte(in), take_byte(in))); break;
-	case 2: set(&rec->seq, new_value(get(&rec->seq), 0, in)); break;
+	case 0:
+		set(&rec->length, (uint32_t)new_value(get(&rec->length), capacity, in));
+		break;
+	case 1:
+		set(&rec->state, record_state(take_byte(in) % 5, take_byte(in), take_byte(in)));
+		break;
+	case 2:
+		set(&rec->seq, new_value(get(&rec->seq), 0, in));
+		break;
 	default: /* a word of anything, as an atomic, for others look at it */
 		set(&rec->length, (uint32_t)take_bytes(in, 4));
 		set(&rec->state, (uint32_t)take_bytes(in, 4));

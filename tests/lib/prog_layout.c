@@ -43,6 +43,8 @@ int main(void)
 	CONTROL(senders.lock.mutex, "senders.lock.mutex");
 	CONTROL(senders.lock.recoveries, "senders.lock.recoveries");
 	CONTROL(senders.dropped, "senders.dropped");
+	CONTROL(senders.need, "senders.need");
+	CONTROL(senders.uneven, "senders.uneven");
 	CONTROL(senders.position, "senders.position");
 	CONTROL(receivers.lock.mutex, "receivers.lock.mutex");
 	CONTROL(receivers.lock.recoveries, "receivers.lock.recoveries");

@@ -407,11 +407,30 @@ START_TEST(should_let_either_side_decide_the_end_once)
 	fill(ring_append(&r, &at, 8), 8, 1);
 	ring_publish(&r, &at);
 	atomic_fetch_or(&r.control->state, LAYOUT_CLOSED);
+	get_empty(); /* not before it is known where it ends */
 	ck_assert(ring_settle(&r, at.pos));
 	ring_seal(&r);
 	get(8, 0);
 	get(8, 1);
 	get_empty();
+}
+END_TEST
+
+START_TEST(should_keep_what_was_taken_before_the_end_was_decided)
+{
+	struct ring_item it;
+
+	/* two sends, published, that have not looked yet; both are received */
+	put(8, 0);
+	put(8, 1);
+	ck_assert_int_eq(ring_next(&r, 0, &it), 0);
+	ck_assert_int_eq(ring_next(&r, it.end, &it), 0);
+	ck_assert(ring_consume(&r, 0, it.end));
+	atomic_fetch_or(&r.control->state, LAYOUT_CLOSED);
+	ck_assert(ring_settle(&r, 32));
+	ck_assert(ring_settle(&r, 64));
+	get_empty();
+	ck_assert_int_eq(ring_valid(&r), 0);
 }
 END_TEST
 
@@ -422,8 +441,8 @@ START_TEST(should_never_show_what_was_published_behind_the_seal)
 
 	put(8, 0);
 	atomic_fetch_or(&r.control->state, LAYOUT_CLOSED);
+	ring_seal(&r);
 	get(8, 0);
-	ring_seal(&r); /* a receiver saw the end */
 	ck_assert_int_eq(ring_begin(&r, &at), 0);
 	old = at.pos;
 	fill(ring_append(&r, &at, 8), 8, 1);
@@ -722,6 +741,7 @@ int main(void)
 	tcase_add_test(t, should_purge_what_is_ready_and_keep_what_is_leased);
 	tcase_add_test(t, should_keep_the_drop_count_exact_over_a_death);
 	tcase_add_test(t, should_let_either_side_decide_the_end_once);
+	tcase_add_test(t, should_keep_what_was_taken_before_the_end_was_decided);
 	tcase_add_test(t, should_never_show_what_was_published_behind_the_seal);
 	tcase_add_test(t, should_hand_over_or_withdraw_never_both);
 	tcase_add_test(t, should_withdraw_a_dead_sender_s_message);

@@ -38,8 +38,9 @@ size_t message_make(void *to, uint32_t lane, uint32_t seq)
 	m->lane = lane;
 	m->seq = seq;
 	/* Most are small; some are as long as may be. */
-	m->length = (uint32_t)sizeof(*m) +
-		    random_below(&state, random_below(&state, 8) ? 64 : MESSAGE_MAX - sizeof(*m) + 1);
+	m->length =
+		(uint32_t)sizeof(*m) +
+		random_below(&state, random_below(&state, 8) ? 64 : MESSAGE_MAX - sizeof(*m) + 1);
 	for (size_t i = 0; i < m->length - sizeof(*m); i++)
 		m->body[i] = (unsigned char)random_next(&state);
 	m->sum = sum_of(m);
@@ -50,7 +51,8 @@ const struct message *message_in(const void *buf)
 {
 	const struct message *m = buf;
 
-	if (m->magic != MAGIC || m->length < sizeof(*m) || m->length > MESSAGE_MAX || m->sum != sum_of(m))
+	if (m->magic != MAGIC || m->length < sizeof(*m) || m->length > MESSAGE_MAX ||
+		m->sum != sum_of(m))
 		return NULL;
 	return m;
 }
@@ -71,7 +73,7 @@ int64_t now_ns(void)
 
 void nap(int64_t ns)
 {
-	struct timespec t = { .tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000 };
+	struct timespec t = {.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000};
 
 	nanosleep(&t, NULL);
 }

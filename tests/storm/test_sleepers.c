@@ -22,7 +22,7 @@
 #include <unistd.h>
 
 enum { ROUNDS = 1000 };
-#define AT_ONCE INT64_C(500000000)   /* half of what it would take without a wake-up */
+#define AT_ONCE INT64_C(500000000) /* half of what it would take without a wake-up */
 #define PATIENCE INT64_C(20000000000)
 
 static char name[64];
@@ -121,15 +121,16 @@ static void room(chan_t *ch)
 	ck_assert_int_ge(chan_recv(ch, buf, sizeof(buf), 0), 0);
 }
 
-static void check_rounds(unsigned role, void (*work)(chan_t *, _Atomic uint32_t *), event *happens,
-			 const char *what)
+static void check_rounds(
+	unsigned role, void (*work)(chan_t *, _Atomic uint32_t *), event *happens, const char *what)
 {
 	unsigned late = 0;
 	int64_t worst = 0, begin, took;
-	struct chan_options opt = { .size = sizeof(opt), .capacity = 4096, .endpoints = 8 };
+	struct chan_options opt = {.size = sizeof(opt), .capacity = 4096, .endpoints = 8};
 	chan_t *ch;
 
-	ck_assert_int_eq(chan_open(&ch, name, (role ^ (CHAN_SEND | CHAN_RECV)) | CHAN_CREATE, &opt), 0);
+	ck_assert_int_eq(
+		chan_open(&ch, name, (role ^ (CHAN_SEND | CHAN_RECV)) | CHAN_CREATE, &opt), 0);
 	if (role == CHAN_SEND) { /* on a full ring */
 		chan_t *filler;
 
@@ -160,8 +161,8 @@ static void check_rounds(unsigned role, void (*work)(chan_t *, _Atomic uint32_t 
 	for (int i = 0; i < 2; i++)
 		kill_one(i);
 	chan_detach(ch);
-	printf("%s: killed in its sleep %d times; the other was at work within %.1f ms\n", what, ROUNDS,
-	       (double)worst / 1e6);
+	printf("%s: killed in its sleep %d times; the other was at work within %.1f ms\n", what,
+		ROUNDS, (double)worst / 1e6);
 	/* A busy machine may delay a few; a lost wake-up would delay most. */
 	ck_assert_uint_le(late, ROUNDS / 100);
 }
@@ -204,8 +205,8 @@ static void teardown(void)
 
 int main(void)
 {
-	Suite *s = suite_create("sleepers");
-	TCase *tc = tcase_create("sleepers");
+	Suite *s;
+	TCase *tc;
 	SRunner *runner;
 	int failed;
 
@@ -213,6 +214,8 @@ int main(void)
 		printf("pthread_cond_t is not expected to survive this\n");
 		return 77;
 	}
+	s = suite_create("sleepers");
+	tc = tcase_create("sleepers");
 	tcase_set_timeout(tc, 120);
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, a_receiver_killed_while_it_sleeps_takes_no_wake_up_along);

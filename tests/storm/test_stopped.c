@@ -94,12 +94,18 @@ static void continue_it(void)
 
 static char buf[64];
 
-static int64_t do_send(int64_t timeout) { return chan_send(ch, "x", 1, timeout); }
-static int64_t do_recv(int64_t timeout) { return chan_recv(ch, buf, sizeof(buf), timeout); }
+static int64_t do_send(int64_t timeout)
+{
+	return chan_send(ch, "x", 1, timeout);
+}
+static int64_t do_recv(int64_t timeout)
+{
+	return chan_recv(ch, buf, sizeof(buf), timeout);
+}
 
 static int64_t do_send_batch(int64_t timeout)
 {
-	struct iovec iov[2] = { { buf, 1 }, { buf, 2 } };
+	struct iovec iov[2] = {{buf, 1}, {buf, 2}};
 
 	return chan_send_batch(ch, iov, 2, timeout);
 }
@@ -113,7 +119,7 @@ static int64_t do_reserve(int64_t timeout)
 
 static int64_t do_recv_batch(int64_t timeout)
 {
-	struct iovec iov[2] = { { buf, 32 }, { buf + 32, 32 } };
+	struct iovec iov[2] = {{buf, 32}, {buf + 32, 32}};
 
 	return chan_recv_batch(ch, iov, 2, timeout);
 }
@@ -127,7 +133,7 @@ static int64_t do_take(int64_t timeout)
 
 static int64_t do_peek(int64_t timeout)
 {
-	struct chan_cursor at = { 0 };
+	struct chan_cursor at = {0};
 
 	(void)timeout;
 	return chan_peek(ch, buf, sizeof(buf), &at);
@@ -157,21 +163,23 @@ static int64_t do_open(int64_t timeout)
 }
 
 /* `call` with `timeout` must return `expected` and take no longer. */
-static void check_call(int64_t (*call)(int64_t), int64_t timeout, int64_t expected, const char *what)
+static void check_call(
+	int64_t (*call)(int64_t), int64_t timeout, int64_t expected, const char *what)
 {
 	int64_t begin = now_ns(), r = call(timeout), over = now_ns() - begin - timeout;
 
 	worst = over > worst ? over : worst;
 	ck_assert_msg(r == expected, "%s: %lld (%s) in place of %lld (%s)", what, (long long)r,
-		      chan_strerror((int)r), (long long)expected, chan_strerror((int)expected));
+		chan_strerror((int)r), (long long)expected, chan_strerror((int)expected));
 	ck_assert_msg(over < ALLOWED, "%s: %lld ms over", what, (long long)(over / MS));
 	/* Nor may it give up before. */
-	ck_assert_msg(r != -ETIMEDOUT || over >= 0, "%s: %lld ns too early", what, (long long)-over);
+	ck_assert_msg(
+		r != -ETIMEDOUT || over >= 0, "%s: %lld ns too early", what, (long long)-over);
 }
 
 static void check_timeouts(int64_t (*call)(int64_t), const char *what)
 {
-	static const int64_t timeouts[] = { 1, MS, 30 * MS, 49 * MS, 51 * MS, 130 * MS };
+	static const int64_t timeouts[] = {1, MS, 30 * MS, 49 * MS, 51 * MS, 130 * MS};
 
 	check_call(call, 0, -EAGAIN, what);
 	for (size_t i = 0; i < sizeof(timeouts) / sizeof(timeouts[0]); i++)
@@ -262,7 +270,7 @@ END_TEST
 /* Drop-oldest needs the receivers' lock too. */
 START_TEST(a_full_drop_oldest_channel_and_a_stopped_receiver)
 {
-	static const int64_t timeouts[] = { 1, MS, 30 * MS, 130 * MS };
+	static const int64_t timeouts[] = {1, MS, 30 * MS, 130 * MS};
 
 	ck_assert_int_eq(chan_set_overflow(ch, CHAN_DROP_OLDEST), 0);
 	do
@@ -271,7 +279,8 @@ START_TEST(a_full_drop_oldest_channel_and_a_stopped_receiver)
 	stop_one(stop_in_receivers_lock);
 	check_call(do_send, 0, -EAGAIN, "drop-oldest");
 	for (size_t i = 0; i < sizeof(timeouts) / sizeof(timeouts[0]); i++) {
-		int64_t begin = now_ns(), r = do_send(timeouts[i]), over = now_ns() - begin - timeouts[i];
+		int64_t begin = now_ns(), r = do_send(timeouts[i]),
+			over = now_ns() - begin - timeouts[i];
 
 		worst = over > worst ? over : worst;
 		ck_assert_msg(r == -ETIMEDOUT || r == -EAGAIN || r == -EBUSY, "%lld", (long long)r);
@@ -284,12 +293,15 @@ START_TEST(a_full_drop_oldest_channel_and_a_stopped_receiver)
 END_TEST
 
 /* The timeouts hold under a storm of signals, which end no wait. */
-static void on_alarm(int sig) { (void)sig; }
+static void on_alarm(int sig)
+{
+	(void)sig;
+}
 
 START_TEST(signals_neither_shorten_nor_lengthen_a_wait)
 {
-	struct sigaction sa = { .sa_handler = on_alarm };
-	struct itimerval every = { .it_interval.tv_usec = 700, .it_value.tv_usec = 700 };
+	struct sigaction sa = {.sa_handler = on_alarm};
+	struct itimerval every = {.it_interval.tv_usec = 700, .it_value.tv_usec = 700};
 
 	sigaction(SIGALRM, &sa, NULL);
 	stop_one(stop_in_senders_lock);
@@ -308,7 +320,7 @@ END_TEST
 
 static void setup(void)
 {
-	struct chan_options opt = { .size = sizeof(opt), .capacity = 4096 };
+	struct chan_options opt = {.size = sizeof(opt), .capacity = 4096};
 
 	snprintf(name, sizeof(name), "stopped-%d", (int)getpid());
 	worst = 0;

@@ -28,14 +28,25 @@ is "-e" "$(cat "$tmp/out")" $'a\nb'
 status 0 chanrecv -e "$ch"
 is "-e of nothing" "$(cat "$tmp/out")" ''
 
-# -e leaves what comes later: messages that are sent for each one that is printed
-chansend "$ch" 1 2 3
-# shellcheck disable=SC2094
-status 0 sh -c 'chanrecv -e "$1" | tee "$2" | chansend "$1"' - "$ch" "$tmp/copy"
-is "-e beside a sender" "$(cat "$tmp/copy")" $'1\n2\n3'
-is "what came later" "$(chanrecv -N "$ch")" $'1\n2\n3'
+# -e leaves what comes later, while it is at it: here its reader does not read yet
+mkfifo "$tmp/fifo"
+exec 8<>"$tmp/fifo" 7<"$tmp/fifo"
+channel -c 4M
+seq 50000 >"$tmp/seq"
+chansend "$ch" <"$tmp/seq"
+chanrecv -e "$ch" >"$tmp/fifo" 7<&- 8<&- &
+pid=$!
+happens read -r -t 0 -u 7
+exec 8<&-
+chansend "$ch" later
+cat <&7 >"$tmp/got"
+exec 7<&-
+ended $pid 0
+same "-e beside a sender" "$tmp/seq" "$tmp/got"
+is "what came later" "$(chanrecv -N "$ch")" later
 
 # End of channel: what is left, then 0.
+channel
 seq 1000 >"$tmp/seq"
 chansend --eof "$ch" <"$tmp/seq"
 chanrecv "$ch" >"$tmp/got" || fail "end of channel: $?"
@@ -43,6 +54,11 @@ same "drained" "$tmp/got" "$tmp/seq"
 channel --end-with-senders
 seq 10 | chansend "$ch"
 is "the last sender is gone" "$(chanrecv "$ch" | wc -l)" 10
+
+# A rendezvous: each message is handed over.
+channel --kind=rendezvous
+seq 1000 | chansend --eof "$ch" &
+is "a rendezvous" "$(chanrecv "$ch" | cksum)" "$(cksum <"$tmp/seq")"
 
 # A receiver that sleeps: prints at once when a message comes, ends when it closes.
 channel
@@ -59,14 +75,14 @@ ended $pid 0
 
 # -w counts from the last message, -W from the start.
 channel
-chanrecv -q -w 1s "$ch" >"$tmp/got" &
+chanrecv -q -w 2s "$ch" >"$tmp/got" &
 pid=$!
-for i in 1 2 3 4; do
-	sleep 0.3 # together more than -w
+for i in 1 2 3 4 5; do
+	sleep 0.5 # together more than -w
 	chansend "$ch" $i
 done
 ended $pid 124
-is "-w with messages in between" "$(wc -l <"$tmp/got")" 4
+is "-w with messages in between" "$(wc -l <"$tmp/got")" 5
 (while chansend "$ch" x; do :; done) 2>/dev/null &
 sender=$!
 status 124 chanrecv -q -W 300ms "$ch"
@@ -178,6 +194,6 @@ is "no terminal" "$(chanrecv -N "$ch")" $'\033[31mred\r'
 # -v
 chansend "$ch" abc d
 chanrecv -N -v "$ch" 2>"$tmp/err" >/dev/null
-is -v "$(cat "$tmp/err")" "chanrecv: received 2 messages, 4 bytes"
+is -v "$(cat "$tmp/err")" "chanrecv: $ch: received 2 messages, 4 bytes"
 
 finish

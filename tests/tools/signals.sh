@@ -66,7 +66,7 @@ for sig in TERM INT HUP; do
 	happens sleeps $pid
 	kill -$sig $pid
 	ended $pid $((128 + number[$sig]))
-	says "chanrecv: received 1 messages"
+	says "chanrecv: $ch: received 1 messages"
 	chansend "$ch" kept
 	is "sent after $sig" "$(chanrecv -N "$ch")" kept
 done

@@ -1,0 +1,91 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# Programs of another kind open our channel, and we theirs: built with another libc
+# (musl), for another machine (AArch64, under qemu: other sizes), in another PID
+# namespace.  Each is refused; and at home each works.
+
+set -u
+cd "$(dirname "$0")/../.." || exit
+: "${BUILD:?is not set: use make test}"
+out=$BUILD/tests/inject/foreign
+ours=$BUILD/tests/inject/prog_open
+name=foreign-sh-$$
+tried=() bad=0
+mkdir -p "$out"
+trap 'rm -f "/dev/shm/shmchan.$(id -u).$name" "/dev/shm/shmchan.$(id -u).$name-theirs"' EXIT
+
+number() { # of an errno's name
+	printf '#include <errno.h>\n%s\n' "$1" | ${CC:-cc} -E -P - | tail -n1
+}
+
+# expect WHAT ERRNO COMMAND...: the command prints that errno.
+expect() {
+	local what=$1 want=$2 got
+	shift 2
+	got=$("$@" 2>&1)
+	[ "$got" = "$want" ] || { echo "$what: errno '$got' in place of $want"; bad=1; }
+}
+
+# both WAYS: another program's runner and our own, each with its own channel.
+both() {
+	local kind=$1 prototype
+	shift
+	prototype=$(number EPROTOTYPE)
+	expect "$kind, at home" 0 "$@" create "$name-theirs"
+	expect "$kind, at home" 0 "$@" open "$name-theirs"
+	expect "$kind opens ours" "$prototype" "$@" open "$name"
+	expect "we open that of $kind" "$prototype" "$ours" open "$name-theirs"
+	rm -f "/dev/shm/shmchan.$(id -u).$name-theirs"
+	tried+=("$kind")
+}
+
+expect 'we, at home' 0 "$ours" create "$name"
+expect 'we, at home' 0 "$ours" open "$name"
+
+# musl has no pthread_mutex_clocklock(); a port would bring its own.  This one is
+# good enough for a test: nothing waits here.
+if command -v musl-gcc >/dev/null; then
+	cat >"$out/musl.h" <<-'END'
+		#include <pthread.h>
+		#include <time.h>
+		static inline int pthread_mutex_clocklock(pthread_mutex_t *m, clockid_t c,
+							  const struct timespec *at)
+		{
+			(void)c;
+			return pthread_mutex_timedlock(m, at);
+		}
+	END
+	# The kernel's headers, which musl leaves to the distribution.
+	if musl-gcc -std=gnu11 -O1 -static -D_GNU_SOURCE -include "$out/musl.h" -Ilib \
+		-idirafter /usr/include -idirafter "/usr/include/$(uname -m)-linux-gnu" \
+		-o "$out/musl" lib/*.c tests/inject/prog_open.c 2>"$out/musl.log"; then
+		both musl "$out/musl"
+	else
+		echo 'musl: does not build:'
+		cat "$out/musl.log"
+		bad=1
+	fi
+fi
+
+if command -v aarch64-linux-gnu-gcc >/dev/null && command -v qemu-aarch64 >/dev/null &&
+	[ "$(uname -m)" != aarch64 ]; then
+	aarch64-linux-gnu-gcc -std=gnu11 -O1 -static -Ilib -o "$out/aarch64" lib/*.c \
+		tests/inject/prog_open.c 2>"$out/aarch64.log" ||
+		{ cat "$out/aarch64.log"; bad=1; }
+	both AArch64 qemu-aarch64 "$out/aarch64"
+fi
+
+if unshare -fp --mount-proc true 2>/dev/null; then
+	expect 'in another PID namespace' "$(number EXDEV)" unshare -fp --mount-proc "$ours" open "$name"
+	expect 'at home there' 0 unshare -fp --mount-proc "$ours" create "$name-theirs"
+	expect 'we open one from there' "$(number EXDEV)" "$ours" open "$name-theirs"
+	tried+=('another PID namespace')
+fi
+
+if [ ${#tried[@]} -eq 0 ]; then
+	echo 'neither musl-gcc, nor an AArch64 compiler with qemu, nor unshare'
+	exit 77
+fi
+[ $bad = 0 ] && echo "refused, both ways: $(printf '%s, ' "${tried[@]}" | sed 's/, $//')"
+exit $bad

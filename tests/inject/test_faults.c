@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Every system call that making, opening, leaving and looking at a channel makes,
+ * fails once, with each error that comes of a lack of something.  The call fails
+ * with an error that its documentation has (or goes on, where it can), leaves
+ * nothing behind, neither a name nor a descriptor nor a mapping, and works the
+ * next time.
+ */
+#define _GNU_SOURCE 1
+#include "faults.h"
+
+#include "shmchan.h"
+
+#include <check.h>
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static const int errors[] = {ENOMEM, ENOSPC, EMFILE, ENFILE, EINTR, EACCES, EDQUOT};
+enum { ERRORS = sizeof(errors) / sizeof(errors[0]) };
+
+static char name[64], prefix[128];
+
+/* ---- what must not stay ---- */
+
+static int entries(const char *dir, const char *start)
+{
+	DIR *d = opendir(dir);
+	struct dirent *e;
+	int n = 0;
+
+	ck_assert_ptr_nonnull(d);
+	while ((e = readdir(d)))
+		n += strncmp(e->d_name, start, strlen(start)) == 0;
+	closedir(d);
+	return n;
+}
+
+static int mappings(void)
+{
+	FILE *f = fopen("/proc/self/maps", "re");
+	char line[512];
+	int n = 0;
+
+	ck_assert_ptr_nonnull(f);
+	while (fgets(line, sizeof(line), f))
+		n += strstr(line, "/dev/shm") != NULL;
+	fclose(f);
+	return n;
+}
+
+static int descriptors(void)
+{
+	return entries("/proc/self/fd", "");
+}
+static int names(void)
+{
+	return entries("/dev/shm", prefix);
+}
+
+/* ---- the calls ---- */
+
+static const struct chan_options small = {.size = sizeof(small), .capacity = 4096, .endpoints = 8};
+
+static int do_create(void)
+{
+	return chan_create(name, &small);
+}
+
+static int open_with(unsigned flags)
+{
+	chan_t *ch;
+	int err = chan_open(&ch, name, flags, &small);
+
+	if (err == 0)
+		chan_detach(ch);
+	return err;
+}
+
+static int do_open(void)
+{
+	return open_with(CHAN_SEND | CHAN_RECV);
+}
+static int do_open_exclusive(void)
+{
+	return open_with(CHAN_SEND | CHAN_RECV | CHAN_EXCLUSIVE);
+}
+static int do_observe(void)
+{
+	return open_with(0);
+}
+static int do_open_create(void)
+{
+	return open_with(CHAN_SEND | CHAN_CREATE);
+}
+static int do_collect(void)
+{
+	return chan_collect(name);
+}
+static int do_remove(void)
+{
+	return chan_remove(name);
+}
+
+static int count_it(const char *channel, void *arg)
+{
+	(void)channel;
+	(void)arg;
+	return 0;
+}
+
+static int do_list(void)
+{
+	return chan_list(count_it, NULL);
+}
+
+static int do_look(void)
+{
+	struct chan_stat st = {.size = sizeof(st)};
+	struct chan_endpoint e[2];
+	chan_t *ch;
+	int err = chan_open(&ch, name, CHAN_RECV, NULL);
+
+	if (err < 0)
+		return err;
+	err = chan_stat(ch, &st);
+	if (err == 0)
+		err = chan_endpoints(ch, e, 2);
+	chan_detach(ch);
+	return err < 0 ? err : 0;
+}
+
+/* ---- the trial ---- */
+
+/* May a call say `err` when the system says `cause`? */
+static bool documented(int err, int cause)
+{
+	switch (err) {
+	case -ENOMEM:
+	case -ENOSPC:
+	case -EMFILE:
+	case -ENFILE:
+	case -EDQUOT:
+	case -EACCES:
+	case -EINTR:
+		return err == -cause; /* none of these is made up */
+	case -EOPNOTSUPP:	      /* no /proc, as far as can be seen */
+	case -EBUSY:		      /* somebody else's lock, as far as can be seen */
+	case -EUSERS:
+	case -EBADMSG:
+		return true;
+	default:
+		return false;
+	}
+}
+
+struct trial {
+	const char *what;
+	int (*call)(void);
+	bool exists; /* the channel is there before */
+	int left;    /* names that are there after success */
+};
+
+/* Fail the k-th system call; returns whether there was one. */
+static bool fail_one(const struct trial *t, unsigned k, int error)
+{
+	int fds, maps, nr, r;
+
+	chan_remove(name);
+	if (t->exists)
+		ck_assert_int_eq(chan_create(name, &small), 0);
+	fds = descriptors();
+	maps = mappings();
+	faults_arm(k, error);
+	r = t->call();
+	nr = faults_disarm();
+	ck_assert_msg(r >= 0 || documented(r, error),
+		"%s: system call %d (the %u.) failed with %s: %s", t->what, nr, k, strerror(error),
+		strerror(-r));
+	ck_assert_msg(descriptors() == fds, "%s: system call %d (the %u.), %s: a descriptor stays",
+		t->what, nr, k, strerror(error));
+	ck_assert_msg(mappings() == maps, "%s: system call %d (the %u.), %s: a mapping stays",
+		t->what, nr, k, strerror(error));
+	/* It is there as a whole or not at all, and the next one succeeds. */
+	if (r < 0 && !t->exists && names() && strcmp(t->what, "open, creating"))
+		ck_abort_msg("%s: system call %d (the %u.), %s: a name stays", t->what, nr, k,
+			strerror(error));
+	if (r < 0) {
+		r = t->call();
+		ck_assert_msg(r >= 0, "%s: not even afterwards: %s", t->what, strerror(-r));
+	}
+	ck_assert_int_eq(names(), t->left);
+	if (t->left)
+		ck_assert_int_eq(open_with(CHAN_SEND | CHAN_RECV), 0);
+	return nr >= 0;
+}
+
+static void check_trial(const struct trial *t)
+{
+	unsigned k = 1, trials = 0;
+
+	if (!faults_start()) {
+		printf("%s: not tried, the kernel does not let us\n", t->what);
+		return;
+	}
+	/* What is made once (atfork handlers) is made now. */
+	ck_assert_int_eq(open_with(CHAN_SEND | CHAN_CREATE), 0);
+	for (bool more = true; more; k++) {
+		ck_assert_uint_lt(k, 1000);
+		more = false;
+		for (int i = 0; i < ERRORS; i++, trials++)
+			more |= fail_one(t, k, errors[i]);
+	}
+	printf("%s: %u system calls, each failed in %d ways\n", t->what, k - 2, ERRORS);
+	ck_assert_uint_gt(k, 2); /* or nothing was tried */
+	(void)trials;
+	chan_remove(name);
+}
+
+static const struct trial trials[] = {
+	{"create", do_create, false, 1},
+	{"open", do_open, true, 1},
+	{"open, exclusive", do_open_exclusive, true, 1},
+	{"open, creating", do_open_create, false, 1},
+	{"observe", do_observe, true, 1},
+	{"stat and endpoints", do_look, true, 1},
+	{"collect", do_collect, true, 1},
+	{"list", do_list, true, 1},
+	{"remove", do_remove, true, 0},
+};
+
+START_TEST(each_system_call_fails_once)
+{
+	check_trial(&trials[_i]);
+}
+END_TEST
+
+static void setup(void)
+{
+	snprintf(name, sizeof(name), "faults-%d", (int)getpid());
+	snprintf(prefix, sizeof(prefix), "shmchan.%u.%s", (unsigned)geteuid(), name);
+}
+
+static void teardown(void)
+{
+	chan_remove(name);
+}
+
+int main(void)
+{
+	Suite *s;
+	TCase *tc;
+	SRunner *runner;
+	int failed;
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+	printf("the sanitizer's own system calls would fail\n");
+	return 77;
+#endif
+	s = suite_create("faults");
+	tc = tcase_create("faults");
+	tcase_set_timeout(tc, 60);
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_loop_test(tc, each_system_call_fails_once, 0, sizeof(trials) / sizeof(trials[0]));
+	suite_add_tcase(s, tc);
+	runner = srunner_create(s);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed != 0;
+}

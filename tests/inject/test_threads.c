@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Threads.  Many on one endpoint at once, with every kind of call (this is what
+ * the thread sanitizer is to look at); and threads that end with something in
+ * their hands.
+ */
+#define _GNU_SOURCE 1
+#include "shmchan.h"
+
+#include <check.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+enum { SENDERS = 3, RECEIVERS = 3, MESSAGES = 3000 };
+#define PATIENCE INT64_C(20000000000)
+
+static char name[64];
+
+static chan_t *open_it(unsigned flags)
+{
+	struct chan_options opt = {.size = sizeof(opt), .capacity = 4096};
+	chan_t *ch;
+
+	ck_assert_int_eq(chan_open(&ch, name, flags, &opt), 0);
+	return ch;
+}
+
+/* ---- many on one endpoint ---- */
+
+static _Atomic uint64_t sent, received, sum_sent, sum_received;
+
+static void *send_many(void *arg)
+{
+	chan_t *ch = arg;
+
+	for (uint32_t i = 0; i < MESSAGES; i++) {
+		uint32_t m[2] = {i, i + 1};
+		struct iovec iov[2] = {{&m[0], 4}, {&m[1], 4}};
+		void *place;
+		int n = 1;
+
+		switch (i % 3) {
+		case 0:
+			ck_assert_int_eq(chan_send(ch, &m[0], 4, PATIENCE), 0);
+			break;
+		case 1:
+			ck_assert_int_eq(chan_reserve(ch, &place, 8, PATIENCE), 0);
+			memcpy(place, &m[0], 4);
+			ck_assert_int_eq(chan_commit(ch, 4), 0);
+			break;
+		default:
+			n = chan_send_batch(ch, iov, 2, PATIENCE);
+			ck_assert_int_gt(n, 0);
+		}
+		for (int j = 0; j < n; j++)
+			atomic_fetch_add(&sum_sent, m[j]);
+		atomic_fetch_add(&sent, (unsigned)n);
+	}
+	return NULL;
+}
+
+static void *receive_many(void *arg)
+{
+	chan_t *ch = arg;
+
+	for (unsigned i = 0;; i++) {
+		uint32_t m[2];
+		struct iovec iov[2] = {{&m[0], 4}, {&m[1], 4}};
+		struct chan_lease lease[2];
+		int n;
+
+		if (i % 3 == 0) {
+			ssize_t r = chan_recv(ch, &m[0], 4, PATIENCE);
+
+			n = r < 0 ? (int)r : 1;
+		} else if (i % 3 == 1) {
+			n = chan_recv_batch(ch, iov, 2, PATIENCE);
+		} else {
+			n = chan_take(ch, lease, 2, PATIENCE);
+			for (int j = 0; j < n; j++)
+				memcpy(&m[j], lease[j].data, 4);
+			if (n > 0 && i % 5 == 0) {
+				ck_assert_int_eq(chan_release(ch, lease, (unsigned)n), n);
+				continue;
+			}
+			if (n > 0)
+				ck_assert_int_eq(chan_ack(ch, lease, (unsigned)n), n);
+		}
+		if (n == -EPIPE)
+			return NULL;
+		ck_assert_int_gt(n, 0);
+		for (int j = 0; j < n; j++)
+			atomic_fetch_add(&sum_received, m[j]);
+		atomic_fetch_add(&received, (unsigned)n);
+	}
+}
+
+static _Atomic bool over;
+
+static void *look_on(void *arg)
+{
+	chan_t *ch = arg;
+	char buf[8];
+
+	while (!atomic_load(&over)) {
+		struct chan_stat st = {.size = sizeof(st)};
+		struct chan_endpoint e[4];
+		struct chan_cursor at = {0};
+		ssize_t r;
+
+		ck_assert_int_eq(chan_stat(ch, &st), 0);
+		ck_assert_int_ge(chan_endpoints(ch, e, 4), 1);
+		r = chan_peek(ch, buf, sizeof(buf), &at);
+		ck_assert(r == 4 || r == -EAGAIN || r == -EBUSY);
+		r = chan_recover(ch);
+		ck_assert(r == 0 || r == -EBUSY);
+	}
+	return NULL;
+}
+
+/* One endpoint for all, or one for each. */
+static void check_crowd(bool one)
+{
+	pthread_t sender[SENDERS], receiver[RECEIVERS], onlooker;
+	chan_t *ch[SENDERS + RECEIVERS + 1]; /* the last for who looks on */
+	const int crowd = SENDERS + RECEIVERS + 1;
+
+	for (int i = 0; i < crowd; i++)
+		ch[i] = one && i ? ch[0] : open_it(CHAN_SEND | CHAN_RECV | CHAN_CREATE);
+	for (int i = 0; i < SENDERS; i++)
+		ck_assert_int_eq(pthread_create(&sender[i], NULL, send_many, ch[i]), 0);
+	for (int i = 0; i < RECEIVERS; i++)
+		ck_assert_int_eq(
+			pthread_create(&receiver[i], NULL, receive_many, ch[SENDERS + i]), 0);
+	ck_assert_int_eq(pthread_create(&onlooker, NULL, look_on, ch[crowd - 1]), 0);
+	for (int i = 0; i < SENDERS; i++)
+		pthread_join(sender[i], NULL);
+	ck_assert_int_eq(chan_close(ch[0], CHAN_DRAIN), 0);
+	for (int i = 0; i < RECEIVERS; i++)
+		pthread_join(receiver[i], NULL);
+	atomic_store(&over, true);
+	pthread_join(onlooker, NULL);
+	ck_assert_uint_eq(atomic_load(&received), atomic_load(&sent));
+	ck_assert_uint_eq(atomic_load(&sum_received), atomic_load(&sum_sent));
+	for (int i = 0; i < (one ? 1 : crowd); i++)
+		chan_detach(ch[i]);
+}
+
+START_TEST(many_threads_on_one_endpoint)
+{
+	check_crowd(true);
+}
+END_TEST
+
+START_TEST(many_threads_with_one_each)
+{
+	check_crowd(false);
+}
+END_TEST
+
+static void *open_and_leave(void *arg)
+{
+	(void)arg;
+	for (int i = 0; i < 200; i++) {
+		chan_t *ch = open_it(CHAN_SEND | CHAN_RECV);
+		char buf[8];
+
+		ck_assert_int_eq(chan_send(ch, "x", 1, 0), 0);
+		ck_assert_int_eq(chan_recv(ch, buf, sizeof(buf), PATIENCE), 1);
+		chan_detach(ch);
+	}
+	return NULL;
+}
+
+START_TEST(threads_that_open_and_leave)
+{
+	chan_t *keep = open_it(CHAN_SEND | CHAN_CREATE);
+	pthread_t thread[4];
+
+	for (int i = 0; i < 4; i++)
+		ck_assert_int_eq(pthread_create(&thread[i], NULL, open_and_leave, NULL), 0);
+	for (int i = 0; i < 4; i++)
+		pthread_join(thread[i], NULL);
+	chan_detach(keep);
+}
+END_TEST
+
+/* ---- interrupted ---- */
+
+static void *wait_for_ever(void *arg)
+{
+	char buf[8];
+
+	return (void *)(intptr_t)chan_recv(arg, buf, sizeof(buf), CHAN_WAIT);
+}
+
+START_TEST(an_interrupted_wait_of_another_thread)
+{
+	chan_t *ch = open_it(CHAN_RECV | CHAN_CREATE);
+	pthread_t thread[3];
+	void *result;
+
+	for (int i = 0; i < 3; i++)
+		ck_assert_int_eq(pthread_create(&thread[i], NULL, wait_for_ever, ch), 0);
+	chan_interrupt(ch, 1);
+	for (int i = 0; i < 3; i++) {
+		pthread_join(thread[i], &result);
+		ck_assert_int_eq((int)(intptr_t)result, -EINTR);
+	}
+	chan_interrupt(ch, 0);
+	chan_detach(ch);
+}
+END_TEST
+
+/* ---- threads that end with something in their hands ---- */
+
+#ifndef __SANITIZE_THREAD__ /* it knows no robust mutex whose owner ends */
+
+static void run(void *(*work)(void *), void *arg)
+{
+	pthread_t thread;
+
+	ck_assert_int_eq(pthread_create(&thread, NULL, work, arg), 0);
+	pthread_join(thread, NULL);
+}
+
+static void *reserve_and_end(void *arg)
+{
+	void *place;
+
+	ck_assert_int_eq(chan_reserve(arg, &place, 8, 0), 0);
+	memcpy(place, "not sent", 8);
+	return NULL;
+}
+
+static void *send_one(void *arg)
+{
+	int r = chan_send(arg, "sent", 4, PATIENCE);
+
+	ck_assert_msg(r == 0, "send: %s", chan_strerror(r));
+	return NULL;
+}
+
+START_TEST(a_thread_that_ends_with_a_reservation)
+{
+	chan_t *ch = open_it(CHAN_SEND | CHAN_RECV | CHAN_CREATE);
+	chan_t *other = open_it(CHAN_SEND);
+	char buf[8];
+
+	run(reserve_and_end, ch);
+	ck_assert_int_eq(chan_send(other, "other", 5, PATIENCE), 0);
+	ck_assert_int_eq(chan_send(ch, "same", 4, PATIENCE), 0);
+	ck_assert_int_eq(chan_recv(ch, buf, sizeof(buf), 0), 5);
+	ck_assert_int_eq(chan_recv(ch, buf, sizeof(buf), 0), 4);
+	ck_assert_int_eq(chan_recv(ch, buf, sizeof(buf), 0), -EAGAIN);
+	chan_detach(other);
+	chan_detach(ch);
+}
+END_TEST
+
+/* The next thread has the same pthread_t, most likely; the reservation is not its
+ * own. */
+START_TEST(the_thread_after_one_that_ended_with_a_reservation)
+{
+	chan_t *ch = open_it(CHAN_SEND | CHAN_RECV | CHAN_CREATE);
+	char buf[8];
+
+	run(reserve_and_end, ch);
+	run(send_one, ch);
+	ck_assert_int_eq(chan_recv(ch, buf, sizeof(buf), 0), 4);
+	chan_detach(ch);
+}
+END_TEST
+
+static void *commit_anothers(void *arg)
+{
+	ck_assert_int_lt(chan_commit(arg, 8), 0);
+	return NULL;
+}
+
+/* A commit without the lock would write over what another sent since. */
+START_TEST(nobody_commits_the_reservation_of_a_thread_that_ended)
+{
+	chan_t *ch = open_it(CHAN_SEND | CHAN_RECV | CHAN_CREATE);
+	chan_t *other = open_it(CHAN_SEND);
+	char buf[8];
+
+	run(reserve_and_end, ch);
+	ck_assert_int_eq(chan_send(other, "other", 5, PATIENCE), 0);
+	run(commit_anothers, ch);
+	ck_assert_int_eq(chan_recv(ch, buf, sizeof(buf), 0), 5);
+	ck_assert_mem_eq(buf, "other", 5);
+	ck_assert_int_eq(chan_recv(ch, buf, sizeof(buf), 0), -EAGAIN);
+	chan_detach(other);
+	chan_detach(ch);
+}
+END_TEST
+
+static chan_t *alone;
+
+static void *open_exclusive_and_end(void *arg)
+{
+	(void)arg;
+	alone = open_it(CHAN_SEND | CHAN_RECV | CHAN_EXCLUSIVE);
+	ck_assert_int_eq(chan_send(alone, "left", 4, 0), 0);
+	return NULL;
+}
+
+START_TEST(a_thread_that_ends_with_an_exclusive_endpoint)
+{
+	chan_t *ch;
+	char buf[8];
+
+	ck_assert_int_eq(chan_create(name, NULL), 0);
+	run(open_exclusive_and_end, NULL);
+	ck_assert_int_eq(chan_recv(alone, buf, sizeof(buf), 0), -EPERM);
+	ck_assert_int_eq(chan_open(&ch, name, CHAN_RECV, NULL), -EBUSY); /* it is still there */
+	chan_detach(alone);
+	ch = open_it(CHAN_SEND | CHAN_RECV | CHAN_EXCLUSIVE);
+	ck_assert_int_eq(chan_recv(ch, buf, sizeof(buf), 0), 4);
+	ck_assert_int_eq(chan_send(ch, "x", 1, 0), 0);
+	chan_detach(ch);
+	ch = open_it(CHAN_SEND | CHAN_RECV);
+	ck_assert_int_eq(chan_recv(ch, buf, sizeof(buf), 0), 1);
+	chan_detach(ch);
+}
+END_TEST
+#endif
+
+static void setup(void)
+{
+	snprintf(name, sizeof(name), "threads-%d", (int)getpid());
+}
+
+static void teardown(void)
+{
+	chan_remove(name);
+}
+
+int main(void)
+{
+	Suite *s = suite_create("threads");
+	TCase *tc = tcase_create("threads");
+	SRunner *runner;
+	int failed;
+
+	tcase_set_timeout(tc, 120);
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, many_threads_on_one_endpoint);
+	tcase_add_test(tc, many_threads_with_one_each);
+	tcase_add_test(tc, threads_that_open_and_leave);
+	tcase_add_test(tc, an_interrupted_wait_of_another_thread);
+#ifndef __SANITIZE_THREAD__
+	tcase_add_test(tc, a_thread_that_ends_with_a_reservation);
+	tcase_add_test(tc, the_thread_after_one_that_ended_with_a_reservation);
+	tcase_add_test(tc, nobody_commits_the_reservation_of_a_thread_that_ended);
+	tcase_add_test(tc, a_thread_that_ends_with_an_exclusive_endpoint);
+#endif
+	suite_add_tcase(s, tc);
+	runner = srunner_create(s);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed != 0;
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Memory with store buffers, and processes that die.
+ *
+ * A store goes to the buffer of its process, one place a cell, and becomes visible
+ * at any later time, in any order among cells; a load sees the process's own
+ * buffer first.  A full fence and an atomic read-modify-write empty the buffer.
+ * That is weaker than x86 (TSO: stores become visible in their order), so what is
+ * proved here holds there; and a fence left out between a store and a load is an
+ * error that spin can find.
+ *
+ * A store that is followed by a fence before the process's next load is modelled
+ * as visible at once (STORE_NOW): when it becomes visible is when it happens.
+ *
+ * The includer defines PROCS, and CELLS (up to 5).  `me` is the process.
+ *
+ * A dead process takes no more steps: MORTAL { ... } UNLESS_KILLED.  What it has
+ * stored becomes visible: a processor doesn't forget.  Who includes this says what
+ * else the kernel does.  UNDISTURBED is for steps that no other process can tell
+ * from one: of which at most one touches what others read without the lock that is
+ * held meanwhile (taking a lock can be put off to the step after it, leaving one
+ * can be drawn to the step before).  A death can tell them apart, though.
+ */
+
+#if CRASHES
+#define MORTAL
+#define UNLESS_KILLED unless { dead[me] }
+#define UNDISTURBED
+#else
+#define MORTAL
+#define UNLESS_KILLED
+#define UNDISTURBED atomic
+#endif
+
+typedef store_buffer {
+	bit pending[CELLS];
+	byte value[CELLS]
+};
+
+store_buffer buffer[PROCS];
+byte memory[CELLS];
+bit dead[PROCS];
+
+#define LOAD(cell) (buffer[me].pending[cell] -> buffer[me].value[cell] : memory[cell])
+
+/* In a d_step. */
+#define PUT(cell, x) buffer[me].value[cell] = x; buffer[me].pending[cell] = 1
+
+#define STORE(cell, x) d_step { PUT(cell, x) }
+
+#define STORE_NOW(cell, x) d_step { PUT(cell, x); drain(me) }
+
+inline flush(p, cell)
+{
+	if
+	:: buffer[p].pending[cell] ->
+		memory[cell] = buffer[p].value[cell];
+		buffer[p].pending[cell] = 0;
+		buffer[p].value[cell] = 0
+	:: else
+	fi
+}
+
+inline drain(p)
+{
+	flush(p, 0);
+#if CELLS > 1
+	flush(p, 1);
+#endif
+#if CELLS > 2
+	flush(p, 2);
+#endif
+#if CELLS > 3
+	flush(p, 3);
+#endif
+#if CELLS > 4
+	flush(p, 4);
+#endif
+}
+
+inline fence()
+{
+	d_step {
+		drain(me)
+	}
+}
+
+/* The processor of p makes its stores visible, when it likes. */
+proctype processor(byte p)
+{
+end:	do
+	:: d_step { buffer[p].pending[0] -> flush(p, 0) }
+#if CELLS > 1
+	:: d_step { buffer[p].pending[1] -> flush(p, 1) }
+#endif
+#if CELLS > 2
+	:: d_step { buffer[p].pending[2] -> flush(p, 2) }
+#endif
+#if CELLS > 3
+	:: d_step { buffer[p].pending[3] -> flush(p, 3) }
+#endif
+#if CELLS > 4
+	:: d_step { buffer[p].pending[4] -> flush(p, 4) }
+#endif
+	od
+}

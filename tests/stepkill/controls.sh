@@ -1,0 +1,126 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# Negative controls of the step-kill: each breaks one rule of the library, and the
+# same harness has to find it.  A control whose change does not apply any more, or
+# that is not found, is a failure.
+
+set -u
+: "${BUILD:?is not set: use make test}"
+if [ -n "${SANITIZE-}${CONDVAR-}" ]; then
+	echo "only for the plain build"
+	exit 77
+fi
+if [ "$(uname -m)" != x86_64 ]; then
+	echo "needs x86-64"
+	exit 77
+fi
+CC=${CC:-cc}
+out=$BUILD/tests/stepkill/controls
+flags=(-std=gnu11 -O1 -g -pthread -Ilib -Itools -w)
+failed=0 found=0
+export STEPKILL_CONTROL=1
+
+complain() {
+	echo "$1"
+	failed=$((failed + 1))
+}
+
+# The program, with what is in directory $1 in place of what it is a copy of.
+build() {
+	local dir=$1 objects=() o c
+	if ls "$dir"/*.h >/dev/null 2>&1; then # all that may include it
+		cp -n lib/*.[ch] "$dir"
+		cp tests/stepkill/*.[ch] "$dir"
+		objects=("$dir"/*.c)
+	else
+		for o in "$BUILD"/lib/*.o "$BUILD"/tests/stepkill/*.o; do
+			c=$dir/$(basename "$o" .o).c
+			[ -e "$c" ] || c=$o
+			objects+=("$c")
+		done
+	fi
+	"$CC" "${flags[@]}" -o "$dir/stepkill" "${objects[@]}" -Wl,-z,now
+}
+
+# Run $1/stepkill on scenario $3: it has to fail, and to say $4.
+run() {
+	local dir=$1 name=$2 scenario=$3 words=$4 status
+	"$dir/stepkill" --quick "$scenario" >"$dir/log" 2>&1
+	status=$?
+	if [ $status != 1 ]; then
+		complain "$name: not found (status $status)"
+		tail -n 5 "$dir/log"
+	elif ! grep -Eq "^FAIL.*($words)|^  -> ($words)" "$dir/log"; then
+		complain "$name: found, but not for its reason"
+		head -n 5 "$dir/log"
+	else
+		found=$((found + 1))
+		printf '%-34s found: %s\n' "$name" "$(grep -E "$words" "$dir/log" | head -n 1)"
+	fi
+}
+
+# control NAME FILE SED SCENARIO WORDS: change one file of the library.
+control() {
+	local name=$1 file=$2 sed=$3 dir=$out/${1// /-}
+	rm -rf "$dir"
+	mkdir -p "$dir"
+	sed "$sed" "lib/$file" >"$dir/$file"
+	if cmp -s "lib/$file" "$dir/$file"; then
+		complain "$name: the change does not apply to lib/$file any more"
+	elif ! build "$dir"; then
+		complain "$name: does not compile"
+	else
+		run "$dir" "$name" "$4" "$5"
+	fi
+}
+
+goes_on='sleeps beside|does not go on|hangs'
+
+control 'an unbounded lock' lock.c \
+	's/pthread_mutex_clocklock(&lock->mutex, CLOCK_MONOTONIC, &at)/pthread_mutex_lock(\&lock->mutex)/' \
+	send/early "$goes_on"
+
+control 'a commit of two stores' ring.h \
+	'/^static inline void ring_publish/,/^}/s/^\tatomic_store_explicit(\(.*\), at->pos, \(.*\));/\tatomic_store_explicit(\1, atomic_load(\1) + 256, \2);\n&/' \
+	batch/alone 'of a batch of|neither before nor after'
+
+control "the receivers' repair left out" side.c \
+	's/channel_checked(ch, ring_repair_receivers(&ch->ring))/0/' \
+	take/alone 'neither before nor after|not valid'
+
+control 'the journal of drops left out' ring.c \
+	's/^\tdrop_repair(r);$//' \
+	'send, drop-oldest/alone' 'neither before nor after|changed less|back to'
+
+control 'no pthread_mutex_consistent' lock.c \
+	's/^\tpthread_mutex_consistent.*//' \
+	send/alone 'recover|damaged|open'
+
+control 'sleep without slices' wait.c \
+	's/^#define SLICE .*/#define SLICE INT64_C(100000000000)/' \
+	send/asleep "$goes_on"
+
+control 'leases of the dead kept' side.c \
+	's/return !endpoint_receives(.*/return false;/' \
+	take/alone 'lost|of 15 messages|neither before nor after|changed less'
+
+# glibc before 2.41 keeps count of the waiters of a pthread_cond_t, dead ones too.
+glibc=$(getconf GNU_LIBC_VERSION | sed 's/.* //')
+if [ "$(printf '%s\n' "$glibc" 2.41 | sort -V | head -n 1)" = 2.41 ]; then
+	echo "pthread_cond_t: not with glibc $glibc, which is not affected like this"
+else
+	dir=$out/pthread-cond
+	rm -rf "$dir"
+	mkdir -p "$dir"
+	cp lib/*.[ch] "$dir"
+	flags+=(-DCHAN_CONDVAR_PTHREAD)
+	if build "$dir"; then
+		run "$dir" 'pthread_cond_t' 'receive, wait/asleep' "$goes_on"
+	else
+		complain 'pthread_cond_t: does not compile'
+	fi
+fi
+
+echo "$found of the broken rules were found, $failed were not"
+[ $failed = 0 ]

@@ -1,0 +1,432 @@
+/* SPDX-License-Identifier: MIT */
+/* One death: prepare, step, kill, and let the others look. */
+#define _GNU_SOURCE 1
+#include "stepkill.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+struct board *board;
+struct result *result;
+char channel[64];
+int tokens[2];
+
+static const struct scenario *scenario;
+static const struct calls *calls;
+
+int64_t now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * SECOND + t.tv_nsec;
+}
+
+void doing(const char *what)
+{
+	result->doing = what;
+	result->progress++;
+}
+
+/* In a child of the job too: the job notices. */
+void fail(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	if (!result->failed) /* by a child, which knows better */
+		vsnprintf(result->why, sizeof(result->why), format, args);
+	va_end(args);
+	result->failed = true;
+	_exit(1);
+}
+
+/* Tracer and victim take turns: on one CPU that is five times as fast. */
+static void stay_on(int cpu)
+{
+	cpu_set_t one;
+
+	CPU_ZERO(&one);
+	CPU_SET(cpu, &one);
+	sched_setaffinity(0, sizeof(one), &one);
+}
+
+void token_take(void)
+{
+	unsigned char cpu;
+	ssize_t n;
+
+	doing(NULL); /* its turn will come */
+	do
+		n = read(tokens[0], &cpu, 1);
+	while (n < 0 && errno == EINTR);
+	if (n != 1)
+		fail("the token pipe");
+	atomic_store(&result->token, cpu + 1);
+	stay_on(cpu);
+	doing("starting");
+}
+
+void token_return(int token)
+{
+	unsigned char cpu = (unsigned char)(token - 1);
+
+	if (token && write(tokens[1], &cpu, 1) != 1)
+		fail("the token pipe");
+}
+
+static void rest(void)
+{
+	token_return(atomic_exchange(&result->token, 0));
+}
+
+void note_recovery(int64_t since)
+{
+	int64_t took = now() - since;
+
+	if (took > result->worst)
+		result->worst = took;
+	if (took > BOUND)
+		fail("recovery took %d ms", (int)(took / MS));
+}
+
+/* ---- the state before ---- */
+
+static void must(const char *what, int err)
+{
+	if (err < 0)
+		fail("preparing: %s: %s (%d)", what, chan_strerror(err), err);
+}
+
+static void prepare(unsigned endpoints)
+{
+	struct chan_options opt = scenario->opt;
+	unsigned char buf[1024] = "";
+	chan_t *ch;
+
+	doing("preparing");
+	memset(board, 0, sizeof(*board));
+	trace_forget_segment();
+	if (scenario->fresh)
+		return;
+	opt.endpoints = endpoints;
+	must("create", chan_create(channel, &opt));
+	must("open", chan_open(&ch, channel, CHAN_SEND | CHAN_RECV, NULL));
+	for (unsigned i = 0; i < scenario->advance; i++) {
+		must("send", chan_send(ch, buf, USUAL, 0));
+		must("receive", (int)chan_recv(ch, buf, sizeof(buf), 0));
+	}
+	for (unsigned i = 1; i <= scenario->fill; i++)
+		must("send", note_send(ch, PREPARER, i, USUAL, 0));
+	if (scenario->closed)
+		must("close", chan_close(ch, CHAN_DRAIN));
+	chan_detach(ch);
+}
+
+/* ---- what the job does while the victim is stopped ---- */
+
+static void rouse(void)
+{
+	chan_t *ch;
+
+	if (scenario->rouse == BY_NOBODY)
+		return;
+	ch = survivor_open(scenario->rouse == BY_SENDING ? CHAN_SEND : CHAN_RECV);
+	if (scenario->rouse == BY_SENDING)
+		must("rouse", note_send(ch, ROUSER, 1, USUAL, 0));
+	else
+		must("rouse", (int)note_recv(ch, SECOND));
+	chan_detach(ch);
+}
+
+static unsigned peers(void)
+{
+	return scenario->peers ? scenario->peers : CHAN_SEND | CHAN_RECV;
+}
+
+/* Let contenders of the side go, as many as there are. */
+static void go(unsigned role, unsigned how_many)
+{
+	contenders_go(role & peers(), how_many);
+	contenders_settle();
+}
+
+static void go_all(void)
+{
+	go(CHAN_SEND, 1);
+	go(CHAN_RECV, 1);
+}
+
+static void on_lock(unsigned side)
+{
+	doing("contenders come to a held lock");
+	go(side, 2);
+	go_all();
+}
+
+/* Which side sleeps with the victim, or for it? */
+static unsigned sleepers(void)
+{
+	switch (scenario->rouse) {
+	case BY_SENDING:
+		return CHAN_RECV;
+	case BY_RECEIVING:
+		return CHAN_SEND;
+	default:
+		return scenario->fill == FULL ? CHAN_SEND : CHAN_RECV;
+	}
+}
+
+/* The victim sleeps; another one behind it; then one is woken, which is the victim,
+ * and could take the wake-up with it. */
+static void one_more_sleeps(void)
+{
+	doing("a contender sleeps beside the victim");
+	go(sleepers(), 1);
+	rouse();
+}
+
+static void all_come(void)
+{
+	doing("contenders come to the sleeping victim");
+	go(sleepers(), 1);
+	go_all();
+}
+
+/* Who is there before the operation, and what happens on its way. */
+static void set_scene(struct trace *t, enum flow flow)
+{
+	bool room = scenario->fill == 0 || scenario->fill == FULL;
+
+	if (scenario->rouse) {
+		t->on_sleep = flow == LATE ? rouse : flow == EARLY ? all_come : one_more_sleeps;
+	} else if (flow == EARLY) {
+		if (room && !scenario->with)
+			go(sleepers(), 1);
+		t->on_lock = on_lock;
+	} else if (flow == ASLEEP) {
+		go(sleepers(), 2);
+	}
+}
+
+/* ---- the victim's fate ---- */
+
+static struct trace step(const struct scenario *s, bool every, unsigned point)
+{
+	struct trace t = {.every = every, .target = point};
+
+	if (s == scenario && !s->rouse && !s->meddle)
+		t.skip = calls;
+	doing("the victim gets ready");
+	trace_start(&t, s);
+	return t;
+}
+
+/* What it came to, if it ended before the kill. */
+static void completed(const struct trace *t, bool undisturbed)
+{
+	int got = atomic_load(&board->result);
+
+	if (!t->complete)
+		return;
+	if (got == -EBADMSG || (undisturbed && got != scenario->result))
+		fail("the operation returned %d (%s), not %d", got, chan_strerror(got),
+			scenario->result);
+	for (unsigned i = 1; i <= scenario->sends; i++)
+		atomic_store(&board->sending[VICTIM][i],
+			got < 0 || (got == CHAN_DROPPED && scenario->sends == 1) ? REFUSED : SENT);
+}
+
+static int64_t kill_it(struct trace *t)
+{
+	int64_t when;
+
+	doing("killing");
+	trace_kill(t);
+	when = now();
+	result->deaths++;
+	return when;
+}
+
+static int64_t die_alone(bool every, unsigned point)
+{
+	struct trace t = step(scenario, every, point);
+
+	t.on_sleep = rouse;
+	t.on_change = scenario->meddle;
+	doing("stepping");
+	trace_run(&t);
+	result->points = t.points;
+	result->changes = t.changes;
+	result->calls = t.calls;
+	result->complete = t.complete;
+	completed(&t, true);
+	return kill_it(&t);
+}
+
+/* ---- the flows ---- */
+
+static void alone(bool every, unsigned point)
+{
+	int64_t since;
+
+	prepare(4);
+	since = die_alone(every, point);
+	snapshot(result->snapshot, since);
+	if (strcmp(result->snapshot, "gone"))
+		take_stock(scenario);
+	all_is_back(scenario);
+}
+
+/* Kill at `point`, then the recoverer at at[0], and the next one at at[1], unless
+ * these are UINT_MAX: it comes to the same as an undisturbed recovery.  Returns
+ * whether the last of them ended its work before. */
+static bool recover_at(bool every, unsigned point, const struct scenario *r, const unsigned at[2],
+	struct calls *of)
+{
+	char state[SNAPSHOT];
+	int64_t since;
+	bool complete = false;
+
+	prepare(4);
+	since = die_alone(every, point);
+	for (unsigned i = 0; i < 2 && at[i] != UINT_MAX; i++) {
+		struct trace t = step(r, false, at[i]);
+
+		t.skip = i == 0 && of->n ? of : NULL;
+		doing("stepping the recoverer");
+		trace_run(&t);
+		if (t.complete && i == 0)
+			*of = t.calls;
+		complete = t.complete;
+		since = kill_it(&t);
+	}
+	snapshot(state, since);
+	if (strcmp(state, result->snapshot))
+		fail("recoverer \"%s\" killed at %d, the next at %d: %s; undisturbed: %s", r->name,
+			(int)at[0], (int)at[1], state, result->snapshot);
+	must("remove", chan_remove(channel));
+	rest();
+	token_take();
+	return complete;
+}
+
+/* The first recoverer at its every point, and behind it the second: at one point,
+ * another one each time, or at every one.  The quick form leaves out points of
+ * the recoverer, others for each point of the victim. */
+static void chain(bool every, unsigned point, const struct scenario *r)
+{
+	struct calls of = {.n = 0};
+	unsigned stride = full ? 1 : 10;
+	bool complete = false;
+
+	recover_at(every, point, r, (unsigned[]){UINT_MAX - 1, UINT_MAX}, &of);
+	for (unsigned i = point % stride; !complete; i += stride) {
+		complete = recover_at(every, point, r, (unsigned[]){i, UINT_MAX}, &of);
+		if (!full)
+			recover_at(every, point, r, (unsigned[]){i, i * 7 % 20}, &of);
+		else if (r == &recoverers[0])
+			for (unsigned j = 0; !recover_at(every, point, r, (unsigned[]){i, j}, &of);)
+				j++;
+	}
+}
+
+static void chained(bool every, unsigned point)
+{
+	struct result before;
+
+	alone(every, point);
+	before = *result;
+	for (unsigned i = 0; i < (full ? n_recoverers : 1); i++)
+		chain(every, point, &recoverers[i]);
+	result->points = before.points;
+	result->changes = before.changes;
+}
+
+/* Hold each lock that is free while the victim dies: a lock that it gave back, but
+ * whose waiters it did not yet wake, passes by these, and is free again. */
+static void barge_in(chan_t *ch, bool held[2])
+{
+	struct limit limit = {.timeout = 0};
+
+	if (!ch)
+		return;
+	held[0] = senders_enter(ch, &limit) == 0;
+	held[1] = receivers_enter(ch, &limit) == 0;
+}
+
+static void barge_out(chan_t *ch, const bool held[2])
+{
+	if (held[1])
+		receivers_leave(ch);
+	if (held[0])
+		senders_leave(ch);
+}
+
+static void busy(enum flow flow, bool every, unsigned point)
+{
+	chan_t *barger = NULL;
+	bool held[2] = {false, false};
+	struct trace t;
+	int64_t since;
+
+	prepare(8);
+	contenders_make(peers());
+	if (flow == EARLY)
+		must("open", chan_open(&barger, channel, peers(), NULL));
+	if (scenario->with)
+		go(scenario->with, 1);
+	t = step(scenario, every, point);
+	if (flow == EARLY)
+		t.skip = NULL; /* the lock has to be seen */
+	set_scene(&t, flow);
+	doing("stepping");
+	trace_run(&t);
+	doing("contenders come");
+	if (flow == ASLEEP)
+		go(sleepers(), 1);
+	else
+		go_all();
+	barge_in(barger, held);
+	result->points = t.points;
+	result->changes = t.changes;
+	result->calls = t.calls;
+	result->complete = t.complete;
+	completed(&t, false);
+	since = kill_it(&t);
+	barge_out(barger, held);
+	rest();
+	contenders_go_on(scenario, since);
+	token_take();
+	chan_detach(barger);
+	take_stock(scenario);
+	if (flow == ASLEEP)
+		still_wakes(scenario);
+	all_is_back(scenario);
+}
+
+void job_run(const struct scenario *s, enum flow flow, bool every, unsigned point,
+	const struct calls *known)
+{
+	scenario = s;
+	calls = known;
+	token_take();
+	switch (flow) {
+	case ALONE:
+		alone(every, point);
+		break;
+	case CHAINED:
+		chained(every, point);
+		break;
+	default:
+		busy(flow, every, point);
+		break;
+	}
+	rest();
+	_exit(0);
+}

@@ -1,0 +1,431 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The operations, each in a state that makes it take another path.  What runs
+ * here runs in the victim, but for meddling.
+ */
+#define _GNU_SOURCE 1
+#include "stepkill.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define TIME (3 * SECOND) /* the victim's patience, when somebody will wake it */
+#define SHORT (2 * MS)	  /* and when nobody will */
+
+static const struct scenario *self;
+static chan_t *ch;
+static unsigned char out[5][1024], in[5][1024];
+static struct chan_lease lease[4];
+static unsigned length;
+
+static chan_t *must_open(unsigned roles)
+{
+	chan_t *ret;
+	int err = chan_open(&ret, channel, roles, &self->opt);
+
+	if (err < 0)
+		_exit(100 - err % 100);
+	return ret;
+}
+
+void scenario_ready(const struct scenario *s)
+{
+	self = s;
+	length = s->length ? s->length : USUAL;
+	for (unsigned i = 0; i < 5; i++)
+		message_make(out[i], VICTIM, i + 1, length);
+	for (unsigned i = 1; i <= s->sends; i++)
+		atomic_store(&board->sending[VICTIM][i], ATTEMPTED);
+	if (s->roles)
+		ch = must_open(s->roles);
+	if (s->setup)
+		s->setup();
+}
+
+/* ---- before ---- */
+
+static void expect(int got, int wanted)
+{
+	if (got != wanted)
+		_exit(101);
+}
+
+static void take1(void)
+{
+	expect(chan_take(ch, lease, 1, 0), 1);
+}
+static void take3(void)
+{
+	expect(chan_take(ch, lease, 3, 0), 3);
+}
+static void take_and_release(void)
+{
+	take3();
+	expect(chan_release(ch, lease, 3), 3);
+}
+static void reserve(void)
+{
+	void *to;
+
+	expect(chan_reserve(ch, &to, 300, 0), 0);
+	memcpy(to, out[0], length);
+}
+static void create_and_open(void)
+{
+	ch = must_open(CHAN_SEND | CHAN_CREATE);
+}
+
+/* Somebody has been there, with leases, and died. */
+static void after_a_death(void)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		chan_t *other = must_open(CHAN_RECV | CHAN_CREATE);
+
+		chan_take(other, lease, 2, 0);
+		_exit(0);
+	}
+	expect(waitpid(pid, NULL, 0) == pid, 1);
+}
+static void watch_after_a_death(void)
+{
+	after_a_death();
+	ch = must_open(0);
+}
+
+/* ---- the operations ---- */
+
+static int op_create(void)
+{
+	return chan_create(channel, &self->opt);
+}
+static int op_open_send(void)
+{
+	return chan_open(&ch, channel, CHAN_SEND, NULL);
+}
+static int op_open_recv(void)
+{
+	return chan_open(&ch, channel, CHAN_RECV, NULL);
+}
+static int op_open_create(void)
+{
+	return chan_open(&ch, channel, CHAN_SEND | CHAN_RECV | CHAN_CREATE, &self->opt);
+}
+static int op_open_exclusive(void)
+{
+	return chan_open(&ch, channel, CHAN_SEND | CHAN_RECV | CHAN_EXCLUSIVE, NULL);
+}
+static int op_remove(void)
+{
+	return chan_remove(channel);
+}
+static int op_collect(void)
+{
+	return chan_collect(channel);
+}
+static int op_detach(void)
+{
+	chan_detach(ch);
+	return 0;
+}
+static int op_close(void)
+{
+	return chan_close(ch, CHAN_DRAIN);
+}
+static int op_discard(void)
+{
+	return chan_close(ch, CHAN_DISCARD);
+}
+static int op_send(void)
+{
+	return chan_send(ch, out[0], length, TIME);
+}
+static int op_send_short(void)
+{
+	return chan_send(ch, out[0], length, SHORT);
+}
+static int op_send_now(void)
+{
+	return chan_send(ch, out[0], length, 0);
+}
+static int op_batch(void)
+{
+	struct iovec msg[4];
+
+	for (unsigned i = 0; i < 4; i++)
+		msg[i] = (struct iovec){out[i], length};
+	return chan_send_batch(ch, msg, 4, TIME);
+}
+static int op_reserve(void)
+{
+	void *to;
+
+	return chan_reserve(ch, &to, length, TIME);
+}
+static int op_commit(void)
+{
+	return chan_commit(ch, length);
+}
+static int op_abort(void)
+{
+	chan_abort(ch);
+	return 0;
+}
+static int op_recv(void)
+{
+	return (int)chan_recv(ch, in[0], sizeof(in[0]), TIME);
+}
+static int op_recv_short(void)
+{
+	return (int)chan_recv(ch, in[0], sizeof(in[0]), SHORT);
+}
+static int op_recv_small(void)
+{
+	return (int)chan_recv(ch, in[0], 10, 0);
+}
+static int op_recv_batch(void)
+{
+	struct iovec buf[4];
+
+	for (unsigned i = 0; i < 4; i++)
+		buf[i] = (struct iovec){in[i], sizeof(in[i])};
+	return chan_recv_batch(ch, buf, 4, TIME);
+}
+static int op_take(void)
+{
+	return chan_take(ch, lease, 2, TIME);
+}
+static int op_ack(void)
+{
+	return chan_ack(ch, lease, 3);
+}
+static int op_ack_last(void)
+{
+	return chan_ack(ch, lease + 1, 2);
+}
+static int op_release(void)
+{
+	return chan_release(ch, lease, 3);
+}
+static int op_purge(void)
+{
+	return (int)chan_purge(ch);
+}
+static int op_peek(void)
+{
+	struct chan_cursor at = {.pos = 0};
+
+	return (int)chan_peek(ch, in[0], sizeof(in[0]), &at);
+}
+static int op_recover(void)
+{
+	return chan_recover(ch);
+}
+
+/* ---- meddling: by the job, while the victim is at work ---- */
+
+static uint64_t published(void)
+{
+	return atomic_load(&trace_segment()->control.senders.position);
+}
+
+static void close_it(void)
+{
+	chan_t *other;
+	int err = chan_open(&other, channel, 0, NULL);
+
+	if (err == 0)
+		err = chan_close(other, CHAN_DRAIN);
+	if (err < 0)
+		fail("can't close it: %s", chan_strerror(err));
+	chan_detach(other);
+}
+
+/* It has written, and not yet published. */
+static bool close_before(void)
+{
+	uint64_t pos = published();
+	const struct layout_record *next =
+		(const void *)((const char *)trace_segment() + trace_segment()->header.ring_offset +
+			pos % CAPACITY);
+
+	if (!atomic_load(&next->length))
+		return false;
+	close_it();
+	return true;
+}
+
+/* It has published, and not yet looked whether the channel is closed. */
+static bool close_behind(void)
+{
+	if (!published())
+		return false;
+	close_it();
+	return true;
+}
+
+/* ---- all of them ---- */
+
+#define OPT(...) {.size = sizeof(struct chan_options), .capacity = CAPACITY, __VA_ARGS__}
+#define BUSY (IN(ASLEEP) | IN(LATE) | IN(EARLY))
+#define ALL (IN(ALONE) | BUSY)
+#define CHAIN (IN(ALONE) | IN(CHAINED))
+
+/* clang-format off */
+const struct scenario scenarios[] = {
+	{ "create", IN(ALONE), .fresh = true, .opt = OPT(), .operation = op_create, .states = 2 },
+	{ "open, send", ALL, .opt = OPT(), .operation = op_open_send, .states = 1 },
+	{ "open, receive", ALL, .opt = OPT(), .fill = 2, .operation = op_open_recv, .states = 1 },
+	{ "open, after a death", CHAIN, .opt = OPT(), .fill = 3, .setup = after_a_death,
+		.operation = op_open_recv, .states = 1 },
+	{ "open, create", IN(ALONE), .fresh = true, .opt = OPT(), .operation = op_open_create,
+		.states = 2 },
+	{ "open, exclusive", CHAIN, .opt = OPT(), .fill = 2, .operation = op_open_exclusive,
+		.states = 1 },
+	{ "open, exclusive take-over", IN(ALONE), .opt = OPT(), .fill = 3, .setup = after_a_death,
+		.operation = op_open_exclusive, .states = 1 },
+
+	{ "send", ALL | CHAIN, true, .opt = OPT(), .roles = CHAN_SEND, .operation = op_send,
+		.states = 2, .sends = 1 },
+	{ "send, nearly full", ALL, .opt = OPT(), .fill = FULL - 1, .roles = CHAN_SEND,
+		.operation = op_send, .states = 2, .sends = 1 },
+	{ "send, wrapping", ALL, .opt = OPT(), .advance = 15, .roles = CHAN_SEND, .length = 600,
+		.operation = op_send, .states = 2, .sends = 1 },
+	{ "send, fail", ALL, true, .opt = OPT(.overflow = CHAN_FAIL), .fill = FULL,
+		.roles = CHAN_SEND, .operation = op_send, .result = -EAGAIN, .states = 1, .sends = 1 },
+	{ "send, drop-newest", ALL, true, .opt = OPT(.overflow = CHAN_DROP_NEWEST), .fill = FULL,
+		.roles = CHAN_SEND, .operation = op_send, .result = CHAN_DROPPED, .states = 2,
+		.sends = 1 },
+	{ "send, drop-oldest", ALL | CHAIN, true, .opt = OPT(.overflow = CHAN_DROP_OLDEST),
+		.fill = FULL, .roles = CHAN_SEND, .operation = op_send, .states = 3, .sends = 1,
+		.eats = 2 },
+	{ "send, drop-oldest, leased", CHAIN, .opt = OPT(.overflow = CHAN_DROP_OLDEST),
+		.fill = FULL, .roles = CHAN_SEND | CHAN_RECV, .setup = take1, .operation = op_send,
+		.result = CHAN_DROPPED, .states = 2, .sends = 1 },
+	{ "send, closed", ALL, .opt = OPT(), .fill = 3, .closed = true, .roles = CHAN_SEND,
+		.operation = op_send, .result = -EPIPE, .states = 1, .sends = 1, .ends = true },
+	{ "send, closed behind it", CHAIN, true, .opt = OPT(), .roles = CHAN_SEND,
+		.operation = op_send, .meddle = close_behind, .states = 2, .sends = 1 },
+	{ "send, closed before it", CHAIN, true, .opt = OPT(), .roles = CHAN_SEND,
+		.operation = op_send, .result = -EPIPE, .meddle = close_before, .states = 2,
+		.sends = 1 },
+	{ "send, exclusive", CHAIN, true, .opt = OPT(), .fill = 2,
+		.roles = CHAN_SEND | CHAN_EXCLUSIVE, .operation = op_send, .states = 2, .sends = 1 },
+	{ "send, wait", ALL, true, .opt = OPT(), .fill = FULL, .roles = CHAN_SEND,
+		.operation = op_send, .rouse = BY_RECEIVING, .states = 3, .sends = 1 },
+	{ "send, time out", ALL, .opt = OPT(), .fill = FULL, .roles = CHAN_SEND,
+		.operation = op_send_short, .result = -ETIMEDOUT, .states = 1, .sends = 1 },
+	{ "batch", ALL | CHAIN, .opt = OPT(), .roles = CHAN_SEND, .operation = op_batch,
+		.result = 4, .states = 2, .sends = 4 },
+	{ "batch, wrapping", ALL, .opt = OPT(), .advance = 14, .roles = CHAN_SEND,
+		.operation = op_batch, .result = 4, .states = 2, .sends = 4 },
+	{ "batch, what fits", IN(ALONE), .opt = OPT(), .fill = FULL - 2, .roles = CHAN_SEND,
+		.operation = op_batch, .result = 2, .states = 2, .sends = 2 },
+	{ "reserve", ALL, true, .opt = OPT(), .roles = CHAN_SEND, .operation = op_reserve,
+		.states = 1 },
+	{ "commit", ALL | CHAIN, true, .opt = OPT(), .roles = CHAN_SEND, .setup = reserve,
+		.operation = op_commit, .states = 2, .sends = 1 },
+	{ "abort", ALL, true, .opt = OPT(), .roles = CHAN_SEND, .setup = reserve,
+		.operation = op_abort, .states = 1 },
+
+	{ "receive", ALL | CHAIN, true, .opt = OPT(), .fill = 3, .roles = CHAN_RECV,
+		.operation = op_recv, .result = USUAL, .states = 2, .eats = 1 },
+	{ "receive, full", ALL, .opt = OPT(), .fill = FULL, .roles = CHAN_RECV,
+		.operation = op_recv, .result = USUAL, .states = 2, .eats = 1 },
+	{ "receive, too small", ALL, .opt = OPT(), .fill = 3, .roles = CHAN_RECV,
+		.operation = op_recv_small, .result = -EMSGSIZE, .states = 1 },
+	{ "receive, beside a lease", ALL | CHAIN, .opt = OPT(), .fill = FULL, .roles = CHAN_RECV,
+		.setup = take1, .operation = op_recv, .result = USUAL, .states = 2, .eats = 1 },
+	{ "receive, end", ALL, .opt = OPT(), .closed = true, .roles = CHAN_RECV,
+		.operation = op_recv, .result = -EPIPE, .states = 1, .ends = true },
+	{ "receive, exclusive", CHAIN, true, .opt = OPT(), .fill = 3,
+		.roles = CHAN_RECV | CHAN_EXCLUSIVE, .operation = op_recv, .result = USUAL,
+		.states = 2, .eats = 1 },
+	{ "receive, wait", ALL, true, .opt = OPT(), .roles = CHAN_RECV, .operation = op_recv,
+		.result = USUAL, .rouse = BY_SENDING, .states = 3, .eats = 1 },
+	{ "receive, time out", ALL, .opt = OPT(), .roles = CHAN_RECV, .operation = op_recv_short,
+		.result = -ETIMEDOUT, .states = 1, .eats = 1 },
+	{ "receive batch", ALL | CHAIN, .opt = OPT(), .fill = FULL, .roles = CHAN_RECV,
+		.operation = op_recv_batch, .result = 4, .states = 2, .eats = 4 },
+
+	{ "take", ALL | CHAIN, true, .opt = OPT(), .fill = FULL, .roles = CHAN_RECV,
+		.operation = op_take, .result = 2, .states = 3 },
+	{ "take, again", ALL, .opt = OPT(), .fill = FULL, .roles = CHAN_RECV,
+		.setup = take_and_release, .operation = op_take, .result = 2, .states = 3 },
+	{ "acknowledge", ALL | CHAIN, .opt = OPT(), .fill = FULL, .roles = CHAN_RECV,
+		.setup = take3, .operation = op_ack, .result = 3, .states = 4, .eats = 3 },
+	{ "acknowledge, not the first", ALL | CHAIN, .opt = OPT(), .fill = FULL,
+		.roles = CHAN_RECV, .setup = take3, .operation = op_ack_last, .result = 2,
+		.states = 3, .eats = 2 },
+	{ "release", ALL | CHAIN, .opt = OPT(), .fill = FULL, .roles = CHAN_RECV, .setup = take3,
+		.operation = op_release, .result = 3, .states = 1 },
+
+	{ "purge", ALL | CHAIN, .opt = OPT(), .fill = FULL, .roles = CHAN_RECV,
+		.operation = op_purge, .result = FULL, .states = 2, .eats = NUMBERS },
+	{ "purge, beside a lease", ALL | CHAIN, .opt = OPT(), .fill = 4, .roles = CHAN_RECV,
+		.setup = take1, .operation = op_purge, .result = 3, .states = 4, .eats = NUMBERS },
+	{ "peek", ALL, .opt = OPT(), .fill = 3, .roles = CHAN_RECV, .operation = op_peek,
+		.result = USUAL, .states = 1 },
+	{ "recover", CHAIN, .opt = OPT(), .fill = 4, .setup = watch_after_a_death,
+		.operation = op_recover, .result = 2, .states = 1 },
+
+	{ "rendezvous, send", BUSY, .opt = { .size = sizeof(struct chan_options),
+		.flags = CHAN_RENDEZVOUS, .max_message = USUAL }, .roles = CHAN_SEND,
+		.operation = op_send, .rouse = BY_RECEIVING, .sends = 1 },
+	{ "rendezvous, send to one", IN(ASLEEP) | IN(EARLY), .opt = { .size = sizeof(struct chan_options),
+		.flags = CHAN_RENDEZVOUS, .max_message = USUAL }, .roles = CHAN_SEND,
+		.operation = op_send, .sends = 1 },
+	{ "rendezvous, send at once", IN(ASLEEP) | IN(EARLY), .opt = { .size = sizeof(struct chan_options),
+		.flags = CHAN_RENDEZVOUS, .max_message = USUAL }, .roles = CHAN_SEND,
+		.operation = op_send_now, .sends = 1 },
+	{ "rendezvous, receive", BUSY, .opt = { .size = sizeof(struct chan_options),
+		.flags = CHAN_RENDEZVOUS, .max_message = USUAL }, .roles = CHAN_RECV,
+		.operation = op_recv, .with = CHAN_SEND, .eats = 1 },
+	{ "rendezvous, take", BUSY, .opt = { .size = sizeof(struct chan_options),
+		.flags = CHAN_RENDEZVOUS, .max_message = USUAL }, .roles = CHAN_RECV,
+		.operation = op_take, .with = CHAN_SEND },
+
+	{ "close, drain", ALL, .opt = OPT(), .fill = FULL, .roles = CHAN_SEND,
+		.operation = op_close, .states = 2, .ends = true },
+	{ "close, an empty one", ALL, .opt = OPT(), .roles = CHAN_SEND,
+		.operation = op_close, .states = 2, .ends = true },
+	{ "close, discard", ALL, .opt = OPT(), .fill = FULL, .roles = CHAN_RECV,
+		.operation = op_discard, .states = 2, .eats = NUMBERS, .ends = true },
+	{ "detach, with leases", ALL | CHAIN, .opt = OPT(), .fill = FULL, .roles = CHAN_RECV,
+		.setup = take3, .operation = op_detach, .states = 1 },
+	{ "detach, with a reservation", ALL, .opt = OPT(), .roles = CHAN_SEND, .setup = reserve,
+		.operation = op_detach, .states = 1 },
+	{ "detach, last sender", ALL, .opt = OPT(.flags = CHAN_END_WITH_SENDERS),
+		.roles = CHAN_SEND, .operation = op_detach, .states = 1, .ends = true,
+		.peers = CHAN_RECV },
+	{ "detach, last receiver", ALL, .opt = OPT(.flags = CHAN_NEED_RECEIVERS), .fill = FULL,
+		.roles = CHAN_RECV, .operation = op_detach, .states = 1, .ends = true,
+		.peers = CHAN_SEND },
+	{ "detach, exclusive", CHAIN, .opt = OPT(), .fill = 2,
+		.roles = CHAN_SEND | CHAN_RECV | CHAN_EXCLUSIVE, .operation = op_detach,
+		.states = 1 },
+	{ "detach, last of all", IN(ALONE), .fresh = true, .opt = OPT(.lifetime = CHAN_REF),
+		.setup = create_and_open, .operation = op_detach, .states = 1 },
+	{ "detach, lingering", IN(ALONE), .fresh = true,
+		.opt = OPT(.lifetime = CHAN_REF, .linger = 1000 * SECOND),
+		.setup = create_and_open, .operation = op_detach, .states = 1 },
+	{ "collect", IN(ALONE), .fresh = true, .opt = OPT(.lifetime = CHAN_REF),
+		.setup = after_a_death, .operation = op_collect, .result = 1, .states = 1 },
+	{ "remove", IN(ALONE), .opt = OPT(), .fill = 2, .operation = op_remove, .states = 2 },
+};
+const unsigned n_scenarios = sizeof(scenarios) / sizeof(scenarios[0]);
+
+static void watch(void)
+{
+	ch = must_open(0);
+}
+
+const struct scenario recoverers[] = {
+	{ "recover", .opt = OPT(), .setup = watch, .operation = op_recover },
+	{ "open, receive", .opt = OPT(), .operation = op_open_recv },
+	{ "open, exclusive", .opt = OPT(), .operation = op_open_exclusive },
+};
+const unsigned n_recoverers = sizeof(recoverers) / sizeof(recoverers[0]);

@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Usage: stepkill --quick|--full [NAME[/FLOW]...]
+ *
+ * Every scenario (or those whose names begin with a NAME, in that flow), a job for each kill
+ * point, several at once, and the judgement of all together: a channel that was
+ * changed in `states` steps goes through at most so many states from the first
+ * kill point to the last, one after the other, and never back.
+ *
+ * --quick kills at every instruction where the victim is alone, in the short
+ * operations, and else at each change that others can see; --full at every
+ * instruction of the short ones in every flow.
+ *
+ * Status: 0, 1 something is wrong with what is tested, 2 with the test, 77 not on
+ * this machine.
+ */
+#define _GNU_SOURCE 1
+#include "stepkill.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define JOBS 48 /* most of them sleep */
+#define COUNT UINT_MAX
+#define ENOUGH 5 /* failures of a run: it ends */
+#define HANGS (15 * SECOND)
+
+/* One scenario in one flow. */
+struct run {
+	const struct scenario *s;
+	enum flow flow;
+	bool every;
+	unsigned points;     /* kill points that there are */
+	unsigned next;	     /* to be started */
+	unsigned running;
+	struct calls calls;
+	struct outcome {
+		unsigned changes; /* passed */
+		char *state;	  /* of the channel then */
+	} *outcome; /* of each point */
+	unsigned deaths, survivors, failures, states;
+	int64_t worst;
+};
+
+static const char *const flow_names[FLOWS] = {"alone", "asleep", "late", "early", "chained"};
+
+bool full;
+static struct run *runs;
+static unsigned n_runs;
+
+static noreturn void broken(const char *what)
+{
+	fprintf(stderr, "stepkill: %s: %s\n", what, strerror(errno));
+	exit(2);
+}
+
+static void *shared(size_t size)
+{
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		broken("mmap");
+	return p;
+}
+
+/* ---- the jobs under way ---- */
+
+static struct job {
+	pid_t pid;
+	struct run *run;
+	unsigned point;
+	unsigned progress;
+	int64_t since; /* it made that much */
+	bool overdue;
+} jobs[JOBS];
+static struct result *results; /* [JOBS] */
+static struct board *boards;   /* [JOBS] */
+static pid_t own;
+
+static void set_channel(unsigned i)
+{
+	snprintf(channel, sizeof(channel), "stepkill.%d.%u", (int)own, i);
+}
+
+static void start(unsigned i, struct run *r, unsigned point)
+{
+	struct job *j = &jobs[i];
+
+	memset(&results[i], 0, sizeof(results[i]));
+	fflush(stdout);
+	*j = (struct job){.run = r, .point = point, .since = now()};
+	j->pid = fork();
+	if (j->pid < 0)
+		broken("fork");
+	if (j->pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		result = &results[i];
+		board = &boards[i];
+		set_channel(i);
+		job_run(r->s, point == COUNT && r->flow == CHAINED ? ALONE : r->flow, r->every,
+			point, r->calls.n && r->flow != EARLY ? &r->calls : NULL);
+	}
+	r->running++;
+}
+
+static void complain(struct run *r, unsigned point, const char *why)
+{
+	if (r->failures++ < ENOUGH)
+		printf("FAIL %s, %s, kill point %d of %u: %s\n", r->s->name, flow_names[r->flow],
+			(int)point, r->points, why);
+}
+
+static void ended(unsigned i)
+{
+	struct job *j = &jobs[i];
+	struct result *got = &results[i];
+	struct run *r = j->run;
+	char why[512];
+
+	if (j->overdue) {
+		snprintf(why, sizeof(why), "hangs: %s", got->doing ? got->doing : "?");
+		complain(r, j->point, why);
+	} else if (got->failed) {
+		snprintf(why, sizeof(why), "%s (%s)", got->why, got->doing ? got->doing : "?");
+		complain(r, j->point, why);
+	} else if (j->point == COUNT) {
+		r->points = got->points;
+		r->calls = got->calls;
+		r->outcome = calloc(r->points + 1, sizeof(*r->outcome));
+		if (!r->outcome)
+			broken("calloc");
+	} else if (j->point <= r->points) {
+		r->outcome[j->point] = (struct outcome){got->changes, strdup(got->snapshot)};
+	}
+	token_return(got->token);
+	r->deaths += got->deaths;
+	r->survivors += got->survivors;
+	if (got->worst > r->worst)
+		r->worst = got->worst;
+	r->running--;
+	set_channel(i);
+	chan_remove(channel); /* if it failed */
+	j->pid = 0;
+}
+
+static bool reap(unsigned i)
+{
+	struct result *got = &results[i];
+	int status;
+
+	if (waitpid(jobs[i].pid, &status, WNOHANG) != jobs[i].pid)
+		return false;
+	if (status && !got->failed) {
+		snprintf(got->why, sizeof(got->why), "ended with status %#x", (unsigned)status);
+		got->failed = true;
+	}
+	ended(i);
+	return true;
+}
+
+static void kill_if_it_hangs(unsigned i)
+{
+	struct job *j = &jobs[i];
+	unsigned progress = results[i].progress;
+
+	if (progress != j->progress || !results[i].doing) {
+		j->progress = progress;
+		j->since = now();
+	} else if (now() - j->since > HANGS) {
+		j->overdue = true;
+		kill(j->pid, SIGKILL);
+	}
+}
+
+/* The number under way. */
+static unsigned look_after(void)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < JOBS; i++)
+		if (jobs[i].pid && !reap(i)) {
+			kill_if_it_hangs(i);
+			n++;
+		}
+	return n;
+}
+
+static void pause_briefly(void)
+{
+	struct timespec pause = {.tv_nsec = 200000};
+
+	nanosleep(&pause, NULL);
+}
+
+static void start_when_free(struct run *r, unsigned point)
+{
+	for (;; pause_briefly()) {
+		if (look_after() == JOBS)
+			continue;
+		for (unsigned i = 0; i < JOBS; i++)
+			if (!jobs[i].pid) {
+				start(i, r, point);
+				return;
+			}
+	}
+}
+
+static void finish(void)
+{
+	while (look_after())
+		pause_briefly();
+}
+
+/* ---- judgement ---- */
+
+/* By the changes that were passed: the number of instructions differs from run to
+ * run where the clock is read. */
+static int by_changes(const void *a, const void *b)
+{
+	const struct outcome *x = a, *y = b;
+
+	return x->changes < y->changes ? -1 : x->changes > y->changes;
+}
+
+static void list_states(const struct run *r, const char *const *seen, const char *state)
+{
+	for (unsigned j = 0; j < r->states; j++)
+		printf("     %s\n", seen[j]);
+	printf("  -> %s\n", state);
+}
+
+/* From one state to the next, never back. */
+static void judge(struct run *r)
+{
+	const char *seen[64];
+
+	if ((r->flow != ALONE && r->flow != CHAINED) || !r->outcome)
+		return;
+	qsort(r->outcome, r->points + 1, sizeof(*r->outcome), by_changes);
+	for (unsigned i = 0; i <= r->points; i++) {
+		const char *state = r->outcome[i].state;
+
+		if (!state || (r->states && !strcmp(state, seen[r->states - 1])))
+			continue;
+		for (unsigned j = 0; j < r->states; j++)
+			if (!strcmp(state, seen[j])) {
+				complain(r, i, "back to a state of before:");
+				list_states(r, seen, state);
+				return;
+			}
+		if (r->states == r->s->states) {
+			complain(r, i, "a state that is neither before nor after:");
+			list_states(r, seen, state);
+			return;
+		}
+		seen[r->states++] = state;
+	}
+	if (r->states != r->s->states && !r->failures)
+		complain(r, r->points, "the operation changed less than it should");
+}
+
+/* ---- the table ---- */
+
+static unsigned print_table(void)
+{
+	unsigned failures = 0, deaths = 0, survivors = 0;
+	int64_t worst = 0;
+
+	printf("\n%-30s %-8s %-12s %7s %8s %9s %7s  %s\n", "operation", "others", "kill points",
+		"number", "deaths", "survivors", "states", "worst recovery");
+	for (unsigned i = 0; i < n_runs; i++) {
+		const struct run *r = &runs[i];
+		char states[16] = "-";
+
+		if (r->states)
+			snprintf(states, sizeof(states), "%u", r->states);
+		printf("%-30s %-8s %-12s %7u %8u %9u %7s  %7.1f ms%s\n", r->s->name,
+			flow_names[r->flow], r->every ? "instructions" : "changes", r->points,
+			r->deaths, r->survivors, states, (double)r->worst / (double)MS,
+			r->failures ? "  FAILED" : "");
+		failures += r->failures;
+		deaths += r->deaths;
+		survivors += r->survivors;
+		if (r->worst > worst)
+			worst = r->worst;
+	}
+	printf("%u runs, %u deaths, %u survivors checked, worst recovery %.1f ms, %u failures\n",
+		n_runs, deaths, survivors, (double)worst / (double)MS, failures);
+	return failures;
+}
+
+/* ---- what to run ---- */
+
+static bool wanted(const struct scenario *s, enum flow flow, char **names, int n)
+{
+	for (int i = 0; i < n; i++) {
+		size_t length = strcspn(names[i], "/");
+
+		if (!strncmp(s->name, names[i], length) &&
+			(!names[i][length] || !strcmp(flow_names[flow], names[i] + length + 1)))
+			return true;
+	}
+	return n == 0;
+}
+
+/* Is anybody there who sleeps for it? */
+static bool applies(const struct scenario *s, enum flow flow)
+{
+	return s->flows & IN(flow) && (flow != ASLEEP || s->rouse ||
+					      (!s->with && (s->fill == 0 || s->fill == FULL)));
+}
+
+static void choose(char **names, int n)
+{
+	runs = calloc((size_t)n_scenarios * FLOWS, sizeof(*runs));
+	if (!runs)
+		broken("calloc");
+	for (enum flow flow = 0; flow < FLOWS; flow++)
+		for (unsigned i = 0; i < n_scenarios; i++) {
+			const struct scenario *s = &scenarios[i];
+
+			if (!applies(s, flow) || !wanted(s, flow, names, n))
+				continue;
+			runs[n_runs++] = (struct run){.s = s, .flow = flow,
+				.every = s->every && (flow == ALONE || (full && flow != CHAINED))};
+		}
+	if (n_runs == 0) {
+		fprintf(stderr, "stepkill: no such scenario\n");
+		exit(2);
+	}
+}
+
+/* The quick form leaves out instructions of the longer ones. */
+static unsigned stride(const struct run *r)
+{
+	return full || !r->every || r->points < 400 ? 1 : 4;
+}
+
+static void run_all(void)
+{
+	for (unsigned i = 0; i < n_runs; i++)
+		start_when_free(&runs[i], COUNT);
+	finish();
+	for (unsigned i = 0; i < n_runs; i++)
+		for (unsigned point = 0; runs[i].outcome && runs[i].failures < ENOUGH && point <= runs[i].points;
+			point += stride(&runs[i]))
+			start_when_free(&runs[i], point);
+	finish();
+	for (unsigned i = 0; i < n_runs; i++)
+		judge(&runs[i]);
+}
+
+static void make_tokens(void)
+{
+	cpu_set_t cpus;
+
+	if (pipe2(tokens, O_CLOEXEC) < 0 || sched_getaffinity(0, sizeof(cpus), &cpus) < 0)
+		broken("tokens");
+	for (int i = 0; i < 255; i++)
+		if (CPU_ISSET(i, &cpus))
+			token_return(i + 1);
+}
+
+/* Variants of the build that would fail for known reasons, or take hours. */
+static void leave_if_pointless(void)
+{
+	const char *why = NULL;
+
+#if !defined(__x86_64__) || !defined(__GLIBC__)
+	why = "needs x86-64 and glibc";
+#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+	why = "not through a sanitizer's code";
+#endif
+	if (CONDVAR_KIND == LAYOUT_CONDVAR_PTHREAD)
+		why = "pthread_cond_t does not survive this: see controls.sh";
+	if (!why)
+		return;
+	printf("%s\n", why);
+	exit(77);
+}
+
+int main(int argc, char **argv)
+{
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (argc < 2 || (strcmp(argv[1], "--quick") && strcmp(argv[1], "--full"))) {
+		fprintf(stderr, "usage: stepkill --quick|--full [NAME[/FLOW]...]\n");
+		return 2;
+	}
+	if (!getenv("STEPKILL_CONTROL"))
+		leave_if_pointless();
+	full = !strcmp(argv[1], "--full");
+	own = getpid();
+	choose(argv + 2, argc - 2);
+	make_tokens();
+	results = shared(JOBS * sizeof(*results));
+	boards = shared(JOBS * sizeof(*boards));
+	run_all();
+	return print_table() ? 1 : 0;
+}

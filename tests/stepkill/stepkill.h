@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Step-kill: SIGKILL at every instruction that matters, and what is left for the
+ * others.
+ *
+ * The model.  A *scenario* (scenario.c) is one operation in one prepared state.
+ * A *job* (job.c) is one process that makes a fresh channel in that state, forks
+ * a *victim*, single-steps it (trace.c) to one *kill point* inside the operation,
+ * kills it, and lets *survivors* (survive.c) show that all is well.  stepkill.c
+ * runs a job for each kill point and judges them together.
+ *
+ * Why the kill points are enough.  When a process is killed, its own memory goes;
+ * what others can notice is the segment, what the kernel holds for it (descriptors,
+ * locks, its name), and its list of robust mutexes, which the kernel walks.  So a
+ * kill point is each change of the segment, each system call (before, after, and
+ * asleep in it) and each change of that list: between two of these, every
+ * instruction is the same death.  For the short operations we kill at every
+ * instruction all the same, and trust no such argument.
+ */
+#ifndef STEPKILL_H
+#define STEPKILL_H
+
+#include "channel.h"
+
+#include <limits.h>
+#include <stdnoreturn.h>
+
+#define MS INT64_C(1000000)
+#define SECOND (1000 * MS)
+#define BOUND (2 * SECOND)    /* within which survivors go on */
+#define PATIENCE (8 * SECOND) /* of a survivor's call: more than the bound */
+
+/* The ring that is used, and the usual message: 15 of them fill it. */
+#define CAPACITY 4096u
+#define USUAL 240u
+#define FULL 15
+
+/* ---- the board: memory that a job shares with its children ---- */
+
+/* Who sent a message. */
+enum who {
+	PREPARER,
+	VICTIM,
+	CONTENDER, /* and the next ones */
+	NEWCOMER = CONTENDER + 4,
+	ROUSER,
+	WHOS
+};
+#define NUMBERS 32 /* messages of each, 1... */
+
+/* What is known of a message's sending. */
+enum sending { NOT_SENT, ATTEMPTED, SENT, REFUSED };
+
+/* A survivor that was there when the victim died. */
+struct contender {
+	unsigned role; /* CHAN_SEND or CHAN_RECV, 0 none */
+	pid_t pid;
+	_Atomic int ready;	/* it has its endpoint */
+	_Atomic int going;	/* told to do its call; -1: to leave */
+	_Atomic int finished;
+	int result;
+	int64_t when; /* it finished */
+};
+
+struct board {
+	_Atomic int begun, done; /* the victim's operation */
+	_Atomic int result;
+	_Atomic int sending[WHOS][NUMBERS];
+	_Atomic int got[WHOS][NUMBERS]; /* how often a survivor received it */
+	struct contender contender[4];
+};
+
+/* ---- results: memory that a job shares with the runner ---- */
+
+#define SNAPSHOT 2048
+
+/* The system calls of an operation, so that a later run need not step up to its
+ * kill point: points and changes that were passed when the i-th returned. */
+#define CALLS 200
+
+struct calls {
+	unsigned n;
+	struct {
+		unsigned points, changes;
+	} at[CALLS];
+};
+
+struct result {
+	_Atomic int token;	/* held: CPU + 1 */
+	const char *_Atomic doing;
+	_Atomic unsigned progress; /* counts what it did */
+	bool complete;		/* the operation ended before the kill point */
+	bool failed;
+	unsigned points;	/* kill points that were passed or used */
+	unsigned changes;	/* of these, those that others can see */
+	struct calls calls;
+	unsigned deaths, survivors;
+	int64_t worst;		/* recovery, ns */
+	char why[400];
+	char snapshot[SNAPSHOT]; /* the channel's state after recovery */
+};
+
+/* ---- scenarios (scenario.c) ---- */
+
+/* How survivors look at a death. */
+enum flow {
+	ALONE,	 /* the victim was alone: the channel's exact state is looked at */
+	ASLEEP,	 /* others sleep for what the operation brings them */
+	LATE,	 /* others come to block beside the stopped victim */
+	EARLY,	 /* others blocked on its lock before, and one barges in */
+	CHAINED, /* alone; then the recoverer is killed at its every point, and the next */
+	FLOWS
+};
+#define IN(flow) (1u << (flow))
+
+/* What wakes a victim that sleeps. */
+enum rouse { BY_NOBODY, BY_SENDING, BY_RECEIVING };
+
+struct scenario {
+	const char *name;
+	unsigned flows;
+	bool every; /* each instruction is a kill point */
+
+	/* The channel before. */
+	bool fresh;	  /* there is none */
+	struct chan_options opt;
+	unsigned fill;	  /* usual messages in it */
+	unsigned advance; /* usual messages that have passed through it */
+	bool closed;
+
+	/* The victim. */
+	unsigned roles; /* its endpoint; 0 none, unless setup opens it */
+	void (*setup)(void);
+	int (*operation)(void);
+	int result;	 /* of the operation, unless in EARLY or LATE */
+	unsigned length; /* of the messages that it sends; 0 usual */
+	enum rouse rouse;
+	bool (*meddle)(void); /* asked of the job after each change, until it did something */
+
+	/* What may become of it. */
+	unsigned states; /* states that the channel goes through, one after the other */
+	unsigned sends;	 /* messages that it may send, all or none */
+	unsigned eats;	 /* messages that may vanish with it */
+	bool ends;	 /* it is an end of channel for the others */
+
+	/* The others. */
+	unsigned peers; /* roles that they may have; 0 both */
+	unsigned with;	/* CHAN_SEND: a sender blocks before it begins, in LATE too */
+};
+
+extern const struct scenario scenarios[];
+extern const unsigned n_scenarios;
+
+/* The operation of a recoverer, for CHAINED. */
+extern const struct scenario recoverers[];
+extern const unsigned n_recoverers;
+
+/* In the victim: be ready to do it, then do it. */
+void scenario_ready(const struct scenario *s);
+
+/* ---- tracing (trace.c) ---- */
+
+struct trace {
+	pid_t pid;
+	bool every;
+	unsigned target; /* the kill point; 0 is before the first instruction */
+	void (*on_lock)(unsigned side); /* the victim first holds this side's lock */
+	void (*on_sleep)(void);		/* it first sleeps */
+	bool (*on_change)(void);	/* it changed the segment; until true */
+
+	const struct calls *skip;	/* if nothing has to be noticed on the way */
+
+	unsigned points;		/* passed, the target included */
+	unsigned changes;
+	struct calls calls;
+	bool complete;
+};
+
+/* Fork a victim of `s` and stop it before its operation. */
+void trace_start(struct trace *t, const struct scenario *s);
+
+/* Step it to the target or to its operation's end, and leave it there. */
+void trace_run(struct trace *t);
+
+/* SIGKILL and reap. */
+void trace_kill(struct trace *t);
+
+/* Does process `pid` sleep in futex(2)? */
+bool trace_asleep(pid_t pid);
+
+/* The job's own look at the segment: NULL if there is none (yet). */
+struct layout *trace_segment(void);
+void trace_forget_segment(void);
+
+/* ---- survivors (survive.c) ---- */
+
+void message_make(unsigned char *buf, unsigned who, unsigned number, unsigned len);
+
+/* Send message `number` of `who`, or receive one, and note it on the board. */
+int note_send(chan_t *ch, unsigned who, unsigned number, unsigned len, int64_t timeout);
+ssize_t note_recv(chan_t *ch, int64_t timeout);
+
+/* Open as, within the bound. */
+chan_t *survivor_open(unsigned flags);
+
+/* Two for each of the roles, with an endpoint, told nothing yet. */
+void contenders_make(unsigned roles);
+/* Let them go on until `how_many` of each role do. */
+void contenders_go(unsigned roles, unsigned how_many);
+/* Wait until each that goes sleeps or is finished. */
+void contenders_settle(void);
+
+/* After the death: all contenders go on, by themselves if they can, else with a
+ * newcomer's help. */
+void contenders_go_on(const struct scenario *s, int64_t since);
+
+/* The channel's state, after recovery, as text; "gone" if there is none. */
+void snapshot(char *ret, int64_t since);
+
+/* Take what is in the channel, and check each message's fate. */
+void take_stock(const struct scenario *s);
+
+/* Who waits now is woken, again and again. */
+void still_wakes(const struct scenario *s);
+
+/* Locks, endpoints, space and name are all back. */
+void all_is_back(const struct scenario *s);
+
+/* ---- the job (job.c) ---- */
+
+extern struct board *board;
+extern struct result *result;
+extern char channel[64]; /* its name */
+
+int64_t now(void);
+noreturn void fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void doing(const char *what); /* NULL: waiting for its turn */
+void note_recovery(int64_t since);
+
+/* The tokens, one for each CPU: a job works only with one, and on that CPU. */
+extern int tokens[2];
+void token_take(void);
+void token_return(int token);
+
+/* Run one job to its end, in this process.  `calls` is from a run to the end
+ * before, or NULL. */
+noreturn void job_run(const struct scenario *s, enum flow flow, bool every, unsigned point,
+	const struct calls *calls);
+extern bool full;
+
+#endif

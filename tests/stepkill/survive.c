@@ -1,0 +1,514 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What survivors see and do.
+ *
+ * Each message carries who sent it and its number, and is filled with a pattern
+ * that depends on both: a torn or mixed one is found by its bytes.  The board
+ * counts how each was sent and how often it was received; what that may come to
+ * in the end is said in take_stock().
+ */
+#define _GNU_SOURCE 1
+#include "stepkill.h"
+
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static void breathe(void)
+{
+	struct timespec pause = {.tv_nsec = 300000};
+
+	nanosleep(&pause, NULL);
+}
+
+/* ---- messages ---- */
+
+struct tag {
+	uint32_t who, number, len;
+};
+
+static unsigned char pattern(uint32_t who, uint32_t number, unsigned i)
+{
+	return (unsigned char)(who * 97 + number * 31 + i * 7 + (i >> 8));
+}
+
+void message_make(unsigned char *buf, unsigned who, unsigned number, unsigned len)
+{
+	struct tag tag = {who, number, len};
+
+	memcpy(buf, &tag, sizeof(tag));
+	for (unsigned i = sizeof(tag); i < len; i++)
+		buf[i] = pattern(who, number, i);
+}
+
+static struct tag message_check(const unsigned char *buf, size_t len)
+{
+	struct tag tag;
+
+	if (len < sizeof(tag))
+		fail("a message of %zu bytes was never sent", len);
+	memcpy(&tag, buf, sizeof(tag));
+	if (tag.who >= WHOS || tag.number >= NUMBERS || tag.len != len)
+		fail("torn message: from %u, number %u, length %u and not %zu", tag.who,
+			tag.number, tag.len, len);
+	for (unsigned i = sizeof(tag); i < len; i++)
+		if (buf[i] != pattern(tag.who, tag.number, i))
+			fail("torn message: byte %u of %u.%u", i, tag.who, tag.number);
+	return tag;
+}
+
+int note_send(chan_t *ch, unsigned who, unsigned number, unsigned len, int64_t timeout)
+{
+	unsigned char buf[1024];
+	int err;
+
+	message_make(buf, who, number, len);
+	atomic_store(&board->sending[who][number], ATTEMPTED);
+	err = chan_send(ch, buf, len, timeout);
+	atomic_store(&board->sending[who][number], err == 0 ? SENT : REFUSED);
+	return err;
+}
+
+ssize_t note_recv(chan_t *ch, int64_t timeout)
+{
+	unsigned char buf[1024];
+	ssize_t n = chan_recv(ch, buf, sizeof(buf), timeout);
+	struct tag tag;
+
+	if (n < 0)
+		return n;
+	tag = message_check(buf, (size_t)n);
+	if (atomic_fetch_add(&board->got[tag.who][tag.number], 1))
+		fail("message %u.%u was received twice", tag.who, tag.number);
+	return n;
+}
+
+chan_t *survivor_open(unsigned flags)
+{
+	int64_t start = now();
+	chan_t *ch;
+	int err;
+
+	do {
+		err = chan_open(&ch, channel, flags, NULL);
+		if (err == 0)
+			return ch;
+	} while (now() - start < BOUND);
+	fail("a newcomer can't open it: %s (%d)", chan_strerror(err), err);
+}
+
+/* ---- contenders ---- */
+
+static int contend(struct contender *c, unsigned number)
+{
+	chan_t *ch = survivor_open(c->role);
+	int err = chan_set_overflow(ch, CHAN_BLOCK);
+
+	atomic_store(&c->ready, 1);
+	while (!atomic_load(&c->going))
+		breathe();
+	if (atomic_load(&c->going) < 0)
+		return 0;
+	if (err == 0)
+		err = c->role == CHAN_SEND ? note_send(ch, CONTENDER + number, 1, USUAL, PATIENCE)
+				   : (int)note_recv(ch, PATIENCE);
+	c->when = now();
+	return err;
+}
+
+static void make(unsigned i, unsigned role)
+{
+	struct contender *c = &board->contender[i];
+	pid_t pid = fork();
+
+	if (pid < 0)
+		fail("fork");
+	c->role = role;
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		c->result = contend(c, i);
+		atomic_store(&c->finished, 1);
+		_exit(0); /* its endpoint ends as by a death */
+	}
+	c->pid = pid;
+}
+
+void contenders_make(unsigned roles)
+{
+	for (unsigned i = 0; i < 4; i++)
+		if (roles & (i % 2 ? CHAN_RECV : CHAN_SEND))
+			make(i, i % 2 ? CHAN_RECV : CHAN_SEND);
+	for (unsigned i = 0; i < 4; i++)
+		while (board->contender[i].role && !atomic_load(&board->contender[i].ready)) {
+			if (waitpid(board->contender[i].pid, NULL, WNOHANG))
+				_exit(1); /* it said why */
+			breathe();
+		}
+}
+
+void contenders_go(unsigned roles, unsigned how_many)
+{
+	unsigned n[3] = {0, 0, 0};
+
+	for (unsigned i = 0; i < 4; i++) {
+		struct contender *c = &board->contender[i];
+
+		if (!(c->role & roles) || n[c->role]++ >= how_many || atomic_load(&c->going))
+			continue;
+		result->survivors++;
+		atomic_store(&c->going, 1);
+	}
+}
+
+/* Those that were not needed. */
+static void contenders_dismiss(void)
+{
+	for (unsigned i = 0; i < 4; i++) {
+		struct contender *c = &board->contender[i];
+
+		if (!c->role || atomic_load(&c->going))
+			continue;
+		atomic_store(&c->going, -1);
+		waitpid(c->pid, NULL, 0);
+		c->role = 0;
+	}
+}
+
+static bool settled(const struct contender *c)
+{
+	return atomic_load(&c->finished) || !atomic_load(&c->going) || trace_asleep(c->pid);
+}
+
+void contenders_settle(void)
+{
+	int64_t start = now();
+
+	for (unsigned i = 0; i < 4; i++)
+		while (board->contender[i].role && !settled(&board->contender[i])) {
+			if (now() - start > BOUND)
+				fail("a survivor neither sleeps nor ends");
+			breathe();
+		}
+}
+
+static bool unfinished(unsigned role)
+{
+	for (unsigned i = 0; i < 4; i++)
+		if (board->contender[i].role == role && !atomic_load(&board->contender[i].finished))
+			return true;
+	return false;
+}
+
+/* Can those of the role go on without anybody's help?  Seen from outside. */
+static bool can_go_on(const struct scenario *s, unsigned role)
+{
+	struct layout_control *c = &trace_segment()->control;
+	uint64_t used = atomic_load(&c->senders.position) - atomic_load(&c->receivers.position);
+
+	if (!unfinished(role))
+		return false;
+	if (atomic_load(&c->state) & LAYOUT_CLOSED)
+		return true;
+	if (role == CHAN_RECV && s->opt.flags & CHAN_END_WITH_SENDERS && s->peers == CHAN_RECV)
+		return true;
+	if (role == CHAN_SEND && s->opt.flags & CHAN_NEED_RECEIVERS && s->peers == CHAN_SEND)
+		return true;
+	if (s->opt.flags & CHAN_RENDEZVOUS)
+		return unfinished(CHAN_SEND) && unfinished(CHAN_RECV);
+	return role == CHAN_RECV ? used > 0
+				 : used + ring_size(USUAL) + RING_ALIGN <= CAPACITY;
+}
+
+static void no_word_of(unsigned role)
+{
+	fail("a %s sleeps beside %s for over %d ms", role == CHAN_RECV ? "receiver" : "sender",
+		role == CHAN_RECV ? "a message" : "free space", (int)(BOUND / MS));
+}
+
+static void by_themselves(const struct scenario *s, int64_t since)
+{
+	while (can_go_on(s, CHAN_RECV) || can_go_on(s, CHAN_SEND)) {
+		if (now() - since > BOUND)
+			no_word_of(can_go_on(s, CHAN_RECV) ? CHAN_RECV : CHAN_SEND);
+		breathe();
+	}
+}
+
+/* A newcomer sends to those who receive and the other way round. */
+static void with_help(const struct scenario *s)
+{
+	int64_t start = now();
+	unsigned sent = 0;
+	chan_t *ch;
+
+	doing("a newcomer helps the blocked ones");
+	ch = survivor_open(CHAN_SEND | CHAN_RECV);
+	result->survivors++;
+	while (unfinished(CHAN_RECV) || unfinished(CHAN_SEND)) {
+		if (unfinished(CHAN_RECV) && !can_go_on(s, CHAN_RECV) && sent < NUMBERS / 2)
+			sent += note_send(ch, NEWCOMER, sent + 1, USUAL, 0) == 0;
+		if (unfinished(CHAN_SEND) && !can_go_on(s, CHAN_SEND))
+			note_recv(ch, 0);
+		if (now() - start > BOUND)
+			fail("a blocked %s does not go on after a newcomer's work",
+				unfinished(CHAN_RECV) ? "receiver" : "sender");
+		breathe();
+	}
+	chan_detach(ch);
+}
+
+void contenders_go_on(const struct scenario *s, int64_t since)
+{
+	doing("blocked survivors go on by themselves");
+	contenders_dismiss();
+	by_themselves(s, since);
+	for (unsigned i = 0; i < 4; i++)
+		if (board->contender[i].role && atomic_load(&board->contender[i].finished) &&
+			board->contender[i].when - since > result->worst)
+			result->worst = board->contender[i].when - since;
+	if (unfinished(CHAN_RECV) || unfinished(CHAN_SEND))
+		with_help(s);
+	for (unsigned i = 0; i < 4; i++) {
+		struct contender *c = &board->contender[i];
+
+		if (!c->role)
+			continue;
+		waitpid(c->pid, NULL, 0);
+		if (result->failed)
+			_exit(1); /* it said why */
+		if (c->result < 0 && !(c->result == -EPIPE && s->ends))
+			fail("a survivor's %s: %s (%d)",
+				c->role == CHAN_SEND ? "send" : "receive",
+				chan_strerror(c->result), c->result);
+	}
+}
+
+/* ---- the channel's state ---- */
+
+struct text {
+	char *at;
+	size_t room;
+};
+
+static void say(struct text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void say(struct text *t, const char *format, ...)
+{
+	va_list args;
+	int n;
+
+	va_start(args, format);
+	n = vsnprintf(t->at, t->room, format, args);
+	va_end(args);
+	if (n < 0 || (size_t)n >= t->room)
+		fail("a snapshot too long");
+	t->at += n;
+	t->room -= (size_t)n;
+}
+
+static void say_messages(struct text *t, chan_t *ch)
+{
+	struct chan_cursor at = {.pos = 0};
+	unsigned char buf[1024];
+	ssize_t n;
+
+	while ((n = chan_peek(ch, buf, sizeof(buf), &at)) >= 0) {
+		struct tag tag = message_check(buf, (size_t)n);
+
+		say(t, " %u.%u(%llu,%u)", tag.who, tag.number, (unsigned long long)at.seq,
+			at.attempt);
+	}
+	if (n != -EAGAIN)
+		fail("peek: %s (%zd)", chan_strerror((int)n), n);
+}
+
+void snapshot(char *ret, int64_t since)
+{
+	struct chan_stat st = {.size = sizeof(st)};
+	struct text text = {ret, SNAPSHOT};
+	chan_t *ch;
+	int err;
+
+	doing("a newcomer recovers");
+	result->survivors++;
+	err = chan_open(&ch, channel, 0, NULL);
+	if (err == -ENOENT) {
+		say(&text, "gone");
+		return;
+	}
+	if (err < 0)
+		fail("an observer can't open it: %s (%d)", chan_strerror(err), err);
+	err = chan_recover(ch);
+	if (err < 0)
+		fail("recover: %s (%d)", chan_strerror(err), err);
+	note_recovery(since);
+	doing("the state after recovery");
+	err = ring_valid(&ch->ring);
+	if (err < 0)
+		fail("the ring is not valid after recovery");
+	err = chan_stat(ch, &st);
+	if (err < 0)
+		fail("stat: %s (%d)", chan_strerror(err), err);
+	if (st.damaged)
+		fail("marked as damaged");
+	if (st.senders || st.receivers)
+		fail("%u senders and %u receivers are left", st.senders, st.receivers);
+	say(&text, "used %llu depth %llu sent %llu dropped %llu+%llu closed %u removed %u:",
+		(unsigned long long)st.used, (unsigned long long)st.depth,
+		(unsigned long long)st.sent, (unsigned long long)st.dropped_newest,
+		(unsigned long long)st.dropped_oldest, st.closed, st.removed);
+	say_messages(&text, ch);
+	chan_detach(ch);
+}
+
+/* ---- accounts ---- */
+
+static void drain(chan_t *ch)
+{
+	ssize_t n;
+
+	while ((n = note_recv(ch, 0)) >= 0)
+		;
+	if (n != -EAGAIN && n != -EPIPE)
+		fail("draining: %s (%zd)", chan_strerror((int)n), n);
+}
+
+/*
+ * A message that was sent is received once, but for those that the victim was
+ * taking out; one that was refused never; the victim's, whose send did not
+ * return, once or never, and all of a batch alike.
+ */
+static void check_accounts(const struct scenario *s)
+{
+	unsigned missing = 0, victims = 0;
+
+	for (unsigned who = 0; who < WHOS; who++)
+		for (unsigned i = 0; i < NUMBERS; i++) {
+			int got = atomic_load(&board->got[who][i]);
+			int sending = atomic_load(&board->sending[who][i]);
+
+			if (got && (sending == NOT_SENT || sending == REFUSED))
+				fail("message %u.%u was received and never sent", who, i);
+			missing += sending == SENT && !got;
+			victims += who == VICTIM && got;
+		}
+	if (missing > s->eats)
+		fail("%u messages are lost, of %u that the victim was taking", missing, s->eats);
+	if (victims && victims != s->sends && !s->eats)
+		fail("%u of a batch of %u", victims, s->sends);
+}
+
+void take_stock(const struct scenario *s)
+{
+	chan_t *ch;
+
+	doing("a newcomer drains it");
+	ch = survivor_open(CHAN_SEND | CHAN_RECV);
+	result->survivors++;
+	drain(ch);
+	check_accounts(s);
+	if (ring_valid(&ch->ring) < 0)
+		fail("the ring is not valid in the end");
+	chan_detach(ch);
+}
+
+/* ---- waking ---- */
+
+/* What a dead sleeper leaves in a condition variable may show only later. */
+void still_wakes(const struct scenario *s)
+{
+	int64_t start;
+	chan_t *ch;
+
+	if (s->ends || s->closed)
+		return;
+	doing("newcomers sleep and are woken");
+	ch = survivor_open(CHAN_SEND);
+	for (unsigned i = 0; i < 6; i += 2) {
+		memset(board->contender, 0, sizeof(board->contender));
+		contenders_make(CHAN_RECV);
+		contenders_go(CHAN_RECV, 2);
+		contenders_settle();
+		start = now();
+		for (unsigned j = 0; j < 2; j++)
+			if (note_send(ch, NEWCOMER, NUMBERS - 1 - i - j, USUAL, BOUND) < 0)
+				fail("a newcomer's send");
+		while (unfinished(CHAN_RECV)) {
+			if (now() - start > BOUND)
+				no_word_of(CHAN_RECV);
+			breathe();
+		}
+		result->survivors += 2;
+		for (unsigned j = 0; j < 4; j++)
+			if (board->contender[j].role)
+				waitpid(board->contender[j].pid, NULL, 0);
+	}
+	chan_detach(ch);
+}
+
+/* ---- locks, endpoints, space, name ---- */
+
+static void space_is_back(chan_t *ch)
+{
+	static const unsigned char message[USUAL];
+	unsigned char buf[USUAL];
+	unsigned n = 0;
+	ssize_t got;
+	int err;
+
+	err = chan_set_overflow(ch, CHAN_FAIL);
+	while (err == 0 && n <= FULL) {
+		err = chan_send(ch, message, sizeof(message), 0);
+		n += err == 0;
+	}
+	if (err != -EAGAIN || n != FULL)
+		fail("of %u messages %u fit: %s (%d)", FULL, n, chan_strerror(err), err);
+	while ((got = chan_recv(ch, buf, sizeof(buf), 0)) >= 0)
+		n--;
+	if (n || got != -EAGAIN)
+		fail("%u of them did not come back: %s (%zd)", n, chan_strerror((int)got), got);
+}
+
+void all_is_back(const struct scenario *s)
+{
+	struct chan_stat st = {.size = sizeof(st)};
+	chan_t *ch[8];
+	unsigned n;
+	int err;
+
+	doing("locks, endpoints and space come back");
+	ch[0] = survivor_open(CHAN_SEND | CHAN_RECV | CHAN_CREATE);
+	result->survivors++;
+	err = chan_stat(ch[0], &st);
+	if (err < 0)
+		fail("stat: %s (%d)", chan_strerror(err), err);
+	if (!st.closed && !(st.flags & CHAN_RENDEZVOUS) && st.capacity == CAPACITY - RING_ALIGN)
+		space_is_back(ch[0]);
+	for (n = 1; n < st.endpoints && n < 8; n++) {
+		err = chan_open(&ch[n], channel, CHAN_SEND | CHAN_RECV, NULL);
+		if (err < 0)
+			fail("of %u endpoints %u are free: %s (%d)", st.endpoints, n,
+				chan_strerror(err), err);
+	}
+	while (n > 0)
+		chan_detach(ch[--n]);
+	err = chan_open(&ch[0], channel, CHAN_SEND | CHAN_RECV | CHAN_EXCLUSIVE, NULL);
+	if (err < 0 && !(err == -ENOENT && s->opt.lifetime == CHAN_REF))
+		fail("an exclusive endpoint: %s (%d)", chan_strerror(err), err);
+	if (err == 0)
+		chan_detach(ch[0]);
+	doing("the name is free again");
+	err = chan_remove(channel);
+	if (err < 0 && !(err == -ENOENT && s->opt.lifetime == CHAN_REF))
+		fail("remove: %s (%d)", chan_strerror(err), err);
+	err = chan_create(channel, &s->opt);
+	if (err < 0)
+		fail("create again: %s (%d)", chan_strerror(err), err);
+	err = chan_remove(channel);
+	if (err < 0)
+		fail("remove again: %s (%d)", chan_strerror(err), err);
+}
