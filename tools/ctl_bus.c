@@ -33,8 +33,11 @@ static const struct request {
 	const char *word, *verb;
 	bool name; /* takes the name of a channel */
 } requests[] = {
-	{"status", "STATUS", false}, {"list", "LIST", false}, {"info", "INFO", true},
-	{"monitor", "MONITOR", false}, {"metrics", "METRICS", false},
+	{"status", "STATUS", false},
+	{"list", "LIST", false},
+	{"info", "INFO", true},
+	{"monitor", "MONITOR", false},
+	{"metrics", "METRICS", false},
 };
 
 static const struct request *find(const char *word)
@@ -86,7 +89,7 @@ static int fail(const char *name, int err, const char *reason)
 {
 	if (err == -ENOTCONN) {
 		cli_error(name, "no chand to ask; start it with 'systemctl %sstart chand.socket'",
-			  user ? "--user " : "");
+			user ? "--user " : "");
 		return CLI_NO_CHANNEL;
 	}
 	cli_error(name, "%s", reason ? reason : strerror(-err));
@@ -131,8 +134,8 @@ static int bus(int n, char **operand)
 	if (r->name != (n == 2))
 		cli_usage("%s takes %s", operand[0], r->name ? "a channel's name" : "no name");
 	if (snprintf(request, sizeof(request), BUS_PROTOCOL " %s\n%s%s%s", r->verb,
-		     n == 2 ? "name=" : "", n == 2 ? operand[1] : "", n == 2 ? "\n" : "") >=
-	    (int)sizeof(request))
+		    n == 2 ? "name=" : "", n == 2 ? operand[1] : "",
+		    n == 2 ? "\n" : "") >= (int)sizeof(request))
 		return cli_fail(operand[1], NULL, -EINVAL);
 	cli_signals();
 	fd = bus_connect(user);
@@ -145,12 +148,13 @@ static int bus(int n, char **operand)
 }
 
 const struct ctl_verb ctl_verb_bus = {
-	.tool = {
-		.name = "chanctl bus",
-		.usage = "[OPTIONS] status|list|info NAME|monitor|metrics",
-		.summary = "Ask chand, the message bus, about itself and its channels.",
-		.options = options,
-	},
+	.tool =
+		{
+			.name = "chanctl bus",
+			.usage = "[OPTIONS] status|list|info NAME|monitor|metrics",
+			.summary = "Ask chand, the message bus, about itself and its channels.",
+			.options = options,
+		},
 	.output = CTL_JSON,
 	.min = 1,
 	.max = 2,

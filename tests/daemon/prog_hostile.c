@@ -97,7 +97,9 @@ static void send_with_descriptor(int fd, char *buf, size_t len)
 		char bytes[CMSG_SPACE(sizeof(int))];
 	} control = {.bytes = {0}};
 	struct iovec iov = {buf, len};
-	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
+	struct msghdr msg = {.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
 		.msg_controllen = sizeof(control)};
 	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
 
@@ -131,8 +133,7 @@ static void nonsense(void)
 static int deaf(void)
 {
 	static const char *const asks[] = {
-		"chand/1 METRICS\n", "chand/1 LIST\n", "chand/1 MONITOR\n",
-		"chand/1 STATUS\n"};
+		"chand/1 METRICS\n", "chand/1 LIST\n", "chand/1 MONITOR\n", "chand/1 STATUS\n"};
 	int fd = dial(SOCK_NONBLOCK);
 	const char *ask = asks[rnd(4)];
 	char open_it[512];

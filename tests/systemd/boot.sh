@@ -52,6 +52,8 @@ mkdir -p "$root/etc/chand/channels.d" "$root/result" "$root/etc/systemd/system/c
 # That the watchdog bites is seen within a test's patience.
 printf '[Service]\nWatchdogSec=2s\nTimeoutAbortSec=1s\n' \
 	>"$root/etc/systemd/system/chand.service.d/test.conf"
+mkdir -p "$root/etc/systemd/system/user@.service.d"
+printf '[Service]\nTimeoutStopSec=5s\n' >"$root/etc/systemd/system/user@.service.d/test.conf"
 cp tests/systemd/channels/* "$root/etc/chand/channels.d/"
 for u in chand.socket chand-metrics.socket inside.service; do
 	systemctl --root="$root" enable "$u" >>"$t/log" 2>&1 || { cat "$t/log"; exit 1; }
