@@ -113,15 +113,29 @@ static inline void channel_wake_all(struct chan *ch)
 	cond_broadcast(&ch->control->not_full);
 }
 
-/* Space was freed, and a full fence followed: a waiting sender may go on; all of
- * them look in a rendezvous, where the one that waits for its receiver is not the
- * one that waits for room. */
+/* Do waiting senders need different amounts of room?  (send.c) */
+static inline bool channel_uneven(const struct chan *ch)
+{
+	return atomic_load_explicit(&ch->control->senders.uneven, memory_order_relaxed);
+}
+
+/*
+ * Space was freed, and a full fence followed: a waiting sender may go on.  All of
+ * them look if any one might not be able to use it: where they need different
+ * amounts, and in a rendezvous, where the one that waits for its receiver is not
+ * the one that waits for room.  (`uneven` is stored before the waiter's fence in
+ * cond_arm(): either we see it, or that waiter sees the room.)
+ */
 static inline void channel_freed(struct chan *ch)
 {
-	if (unlikely(ch->ring.rendezvous) && cond_waited(&ch->control->not_full))
-		cond_broadcast(&ch->control->not_full);
+	struct layout_cond *c = &ch->control->not_full;
+
+	if (likely(!atomic_load_explicit(&c->waiting, memory_order_relaxed)))
+		return;
+	if (ch->ring.rendezvous || channel_uneven(ch))
+		cond_broadcast(c);
 	else
-		cond_signal_fenced(&ch->control->not_full);
+		cond_wake(c, 1);
 }
 
 /* ---- waiting (wait.c) ---- */

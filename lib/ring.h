@@ -72,10 +72,13 @@ static inline struct layout_record *ring_at(
 	return (struct layout_record *)(void *)(r->data + offset);
 }
 
-/* How far ahead to fetch: a locked instruction a message keeps the processor from
- * running ahead by itself.  Inside the mapping: a record starts in the first
- * half. */
-#define RING_AHEAD 512u
+/* How far ahead to fetch, two records of this size or more: a locked instruction a
+ * message keeps the processor from running ahead by itself.  (Fetching outside
+ * the mapping would be harmless.) */
+static inline uint64_t ring_ahead(uint64_t size)
+{
+	return size > 256 ? 2 * size : 512;
+}
 
 static inline void *ring_payload(struct layout_record *rec)
 {
@@ -121,11 +124,13 @@ static inline void *ring_append(struct ring *r, struct ring_cursor *at, uint32_t
 {
 	struct layout_record *rec = ring_at(r, &r->tx, at->pos);
 
-	cpu_prefetch_write((char *)rec + RING_AHEAD);
-	cpu_prefetch_write((char *)rec + RING_AHEAD + 64);
+	uint64_t size = ring_size(length);
+
+	cpu_prefetch_write((char *)rec + ring_ahead(size));
+	cpu_prefetch_write((char *)rec + ring_ahead(size) + 64);
 	atomic_store_explicit(&rec->length, length, memory_order_relaxed);
 	atomic_store_explicit(&rec->state, record_state(RECORD_READY, 0, 0), memory_order_relaxed);
-	at->pos += ring_size(length);
+	at->pos += size;
 	at->seq++;
 	atomic_store_explicit(&ring_at(r, &r->tx, at->pos)->seq, at->seq, memory_order_relaxed);
 	return ring_payload(rec);
@@ -194,7 +199,7 @@ static inline int ring_reload(struct ring *r)
  * end, -EBADMSG.  Any state. */
 static inline int ring_look(struct ring *r, uint64_t pos, struct ring_item *it)
 {
-	uint64_t there = r->rx.seen - pos;
+	uint64_t there = r->rx.seen - pos, size;
 
 	if (unlikely(there - 1 >= r->capacity)) {
 		int err = ring_reload(r);
@@ -208,15 +213,17 @@ static inline int ring_look(struct ring *r, uint64_t pos, struct ring_item *it)
 	if (unlikely(pos % RING_ALIGN))
 		return -EBADMSG;
 	it->record = ring_at(r, &r->rx, pos);
-	if (there > RING_AHEAD + 128) { /* not what is being written */
-		cpu_prefetch((char *)it->record + RING_AHEAD);
-		cpu_prefetch((char *)it->record + RING_AHEAD + 64);
-	}
+
 	it->pos = pos;
 	it->length = atomic_load_explicit(&it->record->length, memory_order_relaxed);
 	it->state = atomic_load_explicit(&it->record->state, memory_order_relaxed);
 	it->seq = atomic_load_explicit(&it->record->seq, memory_order_relaxed);
-	it->end = pos + ring_size(it->length);
+	size = ring_size(it->length);
+	it->end = pos + size;
+	if (there > ring_ahead(size) + 128) { /* not what is being written */
+		cpu_prefetch((char *)it->record + ring_ahead(size));
+		cpu_prefetch((char *)it->record + ring_ahead(size) + 64);
+	}
 	if (unlikely(it->length > r->max_message || it->end - pos > there ||
 		     record_kind(it->state) - RECORD_READY > RECORD_DONE - RECORD_READY))
 		return -EBADMSG;

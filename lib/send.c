@@ -98,25 +98,23 @@ hot int sender_look(struct chan *ch, uint64_t length, bool look, struct ring_cur
 	return likely(err == 0) ? ring_room(&ch->ring, at, length) : err;
 }
 
-/* Do the senders that wait for room need different amounts?  Then a wake-up may
- * reach one who can't use it, and has to travel on.  A hint, like those of the
- * condition variables: noted by who goes to wait, the lock held. */
-static bool uneven(const struct chan *ch)
-{
-	return atomic_load_explicit(&ch->control->senders.uneven, memory_order_relaxed);
-}
-
-static void note_need(struct chan *ch, uint64_t length)
+/* Do the senders that wait for room need different amounts?  Then one wake-up may
+ * reach one who can't use it: see channel_freed().  Noted by who goes to wait, the
+ * lock held, before it arms.  True if they do since now: whoever freed room and
+ * did not know yet may have woken the wrong one, so all have to look. */
+static bool note_need(struct chan *ch, uint64_t length)
 {
 	struct layout_senders *tx = &ch->control->senders;
 	uint32_t need = (uint32_t)ring_size(length);
 	uint32_t last = atomic_load_explicit(&tx->need, memory_order_relaxed);
 
 	if (last == need)
-		return;
-	if (last)
-		atomic_store_explicit(&tx->uneven, 1, memory_order_relaxed);
+		return false;
 	atomic_store_explicit(&tx->need, need, memory_order_relaxed);
+	if (!last || channel_uneven(ch))
+		return false;
+	atomic_store_explicit(&tx->uneven, 1, memory_order_relaxed);
+	return true;
 }
 
 /* sender_look() gave `err`: do as the policy says. */
@@ -126,8 +124,6 @@ static int sender_wait(struct chan *ch, struct limit *limit, uint64_t length, bo
 	struct awaited room = {
 		.cond = &ch->control->not_full, .spin = &ch->send_spin, .changed = space_or_end};
 	uint32_t policy = atomic_load_explicit(&ch->overflow, memory_order_relaxed);
-	bool pass_on;
-
 	for (;;) {
 		/* The lock is held, and err says why there is no room. */
 		if (err == -EAGAIN && policy == CHAN_DROP_NEWEST)
@@ -142,17 +138,13 @@ static int sender_wait(struct chan *ch, struct limit *limit, uint64_t length, bo
 				return 0;
 			continue;
 		}
-		/* Woken by new room, too small for this message, perhaps not for
-		 * another sender's.  Once for each new room, so it ends. */
-		pass_on = err == -EAGAIN && limit->slept && uneven(ch) &&
-			  room.seen != ch->ring.tx.seen;
 		room.seen = ch->ring.tx.seen;
-		note_need(ch, length);
+		turned = err == -EAGAIN && note_need(ch, length);
 		senders_leave(ch);
+		if (turned)
+			cond_broadcast(&ch->control->not_full);
 		if (channel_checked(ch, err) != -EAGAIN || policy != CHAN_BLOCK)
 			break;
-		if (pass_on)
-			cond_pass_on(&ch->control->not_full);
 		err = wait_for(ch, &room, limit);
 		if (err == 0)
 			err = senders_enter(ch, limit);
@@ -196,7 +188,7 @@ hot void sender_done(struct chan *ch, const struct limit *limit, uint64_t length
 	if (unlikely(limit->slept)) {
 		cond_rearm(&ch->control->not_full);
 		more = ring_begin(&ch->ring, &at) == 0 &&
-		       ring_room(&ch->ring, &at, uneven(ch) ? 0 : length) == 0;
+		       ring_room(&ch->ring, &at, channel_uneven(ch) ? 0 : length) == 0;
 	}
 	senders_leave(ch);
 	if (more)
@@ -244,8 +236,7 @@ static int await_receiver(struct chan *ch, uint64_t pos, struct limit *limit)
 	return 0;
 }
 
-static int meet(struct chan *ch, const struct ring_cursor *old, const struct ring_cursor *at,
-	struct limit *limit)
+static int meet(struct chan *ch, uint64_t old, const struct ring_cursor *at, struct limit *limit)
 {
 	int err = -EAGAIN;
 
@@ -255,7 +246,7 @@ static int meet(struct chan *ch, const struct ring_cursor *old, const struct rin
 		atomic_thread_fence(memory_order_seq_cst); /* no lock is released here */
 		err = published(ch, at->pos);
 		if (err == 0)
-			err = await_receiver(ch, old->pos, limit);
+			err = await_receiver(ch, old, limit);
 	}
 	senders_leave(ch);
 	return err;
@@ -263,10 +254,10 @@ static int meet(struct chan *ch, const struct ring_cursor *old, const struct rin
 
 /* ---- the commit, for every way to send ---- */
 
-/* Publish what was appended from `old` to `at`, and leave; `length` is a
+/* Publish what was appended from position `old` to `at`, and leave; `length` is a
  * message's. */
-hot int commit(struct chan *ch, const struct ring_cursor *old, const struct ring_cursor *at,
-	struct limit *limit, uint64_t length)
+hot int commit(struct chan *ch, uint64_t old, const struct ring_cursor *at, struct limit *limit,
+	uint64_t length)
 {
 	if (unlikely(ch->ring.rendezvous))
 		return meet(ch, old, at, limit);
@@ -278,7 +269,8 @@ hot int commit(struct chan *ch, const struct ring_cursor *old, const struct ring
 int chan_send(chan_t *ch, const void *msg, size_t len, int64_t timeout)
 {
 	struct limit limit = limit_of(timeout);
-	struct ring_cursor at, old;
+	struct ring_cursor at;
+	uint64_t old;
 	int err = sender_check(ch, timeout);
 
 	if (unlikely(err < 0))
@@ -292,9 +284,9 @@ int chan_send(chan_t *ch, const void *msg, size_t len, int64_t timeout)
 		senders_leave(ch);
 		return err;
 	}
-	old = at;
+	old = at.pos;
 	copy_bytes(ring_append(&ch->ring, &at, (uint32_t)len), msg, len);
-	return commit(ch, &old, &at, &limit, len);
+	return commit(ch, old, &at, &limit, len);
 }
 
 /* One after the other: each needs its own receiver. */
@@ -317,7 +309,8 @@ static int send_each(struct chan *ch, const struct iovec *msg, unsigned n, int64
 int chan_send_batch(chan_t *ch, const struct iovec *msg, unsigned n, int64_t timeout)
 {
 	struct limit limit = limit_of(timeout);
-	struct ring_cursor at, old;
+	struct ring_cursor at;
+	uint64_t old;
 	unsigned sent = 0;
 	int err = sender_check(ch, timeout);
 
@@ -334,7 +327,7 @@ int chan_send_batch(chan_t *ch, const struct iovec *msg, unsigned n, int64_t tim
 		senders_leave(ch);
 		return 1;
 	}
-	old = at;
+	old = at.pos;
 	do {
 		void *to = ring_append(&ch->ring, &at, (uint32_t)msg[sent].iov_len);
 
@@ -342,7 +335,7 @@ int chan_send_batch(chan_t *ch, const struct iovec *msg, unsigned n, int64_t tim
 		sent++;
 	} while (sent < n && msg[sent].iov_len <= ch->ring.max_message &&
 		 ring_room(&ch->ring, &at, msg[sent].iov_len) == 0);
-	err = commit(ch, &old, &at, &limit, msg[0].iov_len);
+	err = commit(ch, old, &at, &limit, msg[0].iov_len);
 	return err < 0 ? err : (int)sent;
 }
 
@@ -382,7 +375,8 @@ static int reservation_check(const struct chan *ch)
 int chan_commit(chan_t *ch, size_t len)
 {
 	struct limit limit;
-	struct ring_cursor at, old;
+	struct ring_cursor at;
+	uint64_t old;
 	int err = reservation_check(ch);
 
 	if (err < 0)
@@ -390,7 +384,8 @@ int chan_commit(chan_t *ch, size_t len)
 	if (len > ch->reserve_length)
 		return -EINVAL;
 	limit = ch->reserve_limit;
-	at = old = ch->reserve_at;
+	at = ch->reserve_at;
+	old = at.pos;
 	atomic_store_explicit(&ch->reserver, 0, memory_order_relaxed);
 	err = sendable(ch, false);
 	if (err < 0) {
@@ -398,7 +393,7 @@ int chan_commit(chan_t *ch, size_t len)
 		return err;
 	}
 	ring_append(&ch->ring, &at, (uint32_t)len); /* anew, with its final length */
-	return commit(ch, &old, &at, &limit, len);
+	return commit(ch, old, &at, &limit, len);
 }
 
 void chan_abort(chan_t *ch)

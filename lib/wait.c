@@ -9,7 +9,7 @@
  * Lag: who follows the other side closely takes the same cache lines from it for
  * each message, and both are slow.  So who was answered within a quarter of a
  * microsecond, again and again, stays away from those lines for a while, a
- * microsecond at most, and finds several messages (or room for several) then.
+ * few microseconds at most, and finds several messages (or room for several) then.
  * In a dialogue the answer takes longer than that, and nothing is added.
  *
  * Slices: a process killed between its commit and its wake-up leaves a sleeper
@@ -27,7 +27,7 @@
 #define SPIN_MIN 1000u
 #define CLOSE_BEHIND 250u
 #define LAG_STEP 50u
-#define LAG_MAX 1000u
+#define LAG_MAX 4000u
 #define SPINS_A_LOOK 16 /* looks between two at the clock */
 
 int64_t limit_deadline(struct limit *limit)

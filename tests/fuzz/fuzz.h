@@ -42,6 +42,9 @@ static inline uint32_t take_byte(struct input *in)
 
 #define MUST(cond) ((cond) ? (void)0 : abort())
 
+/* An execution from here on that takes 10 s of the CPU does not end: it aborts. */
+void bounded(void);
+
 /* ---- spoiling ---- */
 
 /* The words of the control block that are not a mutex's. */

@@ -111,6 +111,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	const char *data = (const char *)in.data;
 	struct outcome whole, pieces;
 
+	bounded();
 	f.size = f.kind == FRAMING_RAW ? 1 + max / 2 : 0;
 	whole = decode(&f, max, data, in.left, in.left ? in.left : 1);
 	pieces = decode(&f, max, data, in.left, piece);

@@ -92,6 +92,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size < 12)
 		return 0;
+	bounded();
 	start_workers();
 	spoiler_make(&s, data[0]);
 	for (int i = 0; i < WORKERS; i++) {

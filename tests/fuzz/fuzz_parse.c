@@ -110,6 +110,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *text = malloc(size + 1);
 
+	bounded();
 	MUST(text);
 	memcpy(text, data, size);
 	text[size] = 0;

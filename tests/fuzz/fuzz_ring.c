@@ -146,6 +146,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct layout_control control;
 	struct ring r = {.capacity = CAPACITY, .max_message = MAX_MESSAGE, .control = &control};
 
+	bounded();
 	memset(&control, 0, sizeof(control));
 	r.rendezvous = take_byte(&in) & 1;
 	r.data = calloc(2, CAPACITY);

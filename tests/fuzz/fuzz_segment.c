@@ -100,6 +100,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct user user[USERS] = {{.ch = NULL}};
 	struct spoiler s;
 
+	bounded();
 	spoiler_make(&s, take_byte(&in));
 	while (in.left) {
 		uint32_t what = take_byte(&in);

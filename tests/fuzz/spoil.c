@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* The ways to spoil a segment; see fuzz.h. */
+/* The ways to spoil a segment, and a watch over time; see fuzz.h. */
+#define _GNU_SOURCE 1
 #include "fuzz.h"
+
+#include <signal.h>
+#include <sys/time.h>
 
 #define get(p) atomic_load_explicit((p), memory_order_relaxed)
 #define set(p, v) atomic_store_explicit((p), (v), memory_order_relaxed)
@@ -113,4 +117,18 @@ void spoil_ring(unsigned char *ring, uint64_t capacity, struct input *in)
 		set(&rec->length, (uint32_t)take_bytes(in, 4));
 		set(&rec->state, (uint32_t)take_bytes(in, 4));
 	}
+}
+
+static void over(int sig)
+{
+	(void)sig;
+	abort();
+}
+
+void bounded(void)
+{
+	struct itimerval limit = {.it_value.tv_sec = 10};
+
+	signal(SIGPROF, over);
+	setitimer(ITIMER_PROF, &limit, NULL);
 }

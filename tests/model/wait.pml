@@ -72,7 +72,7 @@ byte timeouts, aborts, crashes, slices;
 byte ready; /* a set of records; guarded by the receivers' lock */
 #endif
 byte noted_need; /* guarded by the senders' lock */
-bit uneven;
+bit uneven; /* stored before a fence, loaded after one, as the hint */
 
 /* ---- locks ---- */
 
@@ -310,6 +310,21 @@ inline take()
 #endif
 }
 
+/* After a full fence: who waits for less than another may be the one to wake. */
+inline freed()
+{
+	if
+	:: !LOAD(NOT_FULL)
+	:: LOAD(NOT_FULL) ->
+		if
+#ifndef M_WAKE_ONE_OF_UNEVEN
+		:: uneven -> broadcast(NOT_FULL)
+#endif
+		:: else -> wake_one(NOT_FULL)
+		fi
+	fi
+}
+
 proctype receiver(byte me)
 {
 	byte key, seen, received;
@@ -338,7 +353,7 @@ proctype receiver(byte me)
 			fi
 			}
 #ifndef LEASES
-			signal_fenced(NOT_FULL);
+			freed();
 #endif
 			if
 			:: slept ->
@@ -420,10 +435,8 @@ proctype sender(byte me)
 inline note_need()
 {
 #ifdef UNEVEN
-#ifndef M_KEEP_UNUSED_WAKE_UP
-	pass_on = slept && uneven && LOAD(HEAD) != seen;
-#endif
-	uneven = uneven || (noted_need && noted_need != NEED(me));
+	turned = !uneven && noted_need && noted_need != NEED(me);
+	uneven = uneven || turned;
 	noted_need = NEED(me);
 #endif
 	seen = LOAD(HEAD)
@@ -432,7 +445,7 @@ inline note_need()
 proctype sender(byte me)
 {
 	byte key, seen, sent;
-	bit slept, timed_out, woken, dead_owner, more, pass_on;
+	bit slept, timed_out, woken, dead_owner, more, turned;
 
 	MORTAL {
 		do
@@ -481,13 +494,16 @@ sent_it:
 			}
 			goto next;
 wait:
+#ifdef UNEVEN
 			if
-			:: pass_on ->
-				REARM(NOT_FULL);
-				wake_one(NOT_FULL);
-				pass_on = 0
+#ifndef M_TURN_UNEVEN_SILENTLY
+			:: turned ->
+				broadcast(NOT_FULL);
+				turned = 0
+#endif
 			:: else
 			fi;
+#endif
 			arm(NOT_FULL);
 			if
 			:: LOAD(HEAD) != seen -> key = 0

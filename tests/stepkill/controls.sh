@@ -78,16 +78,20 @@ control() {
 goes_on='sleeps beside|does not go on|hangs'
 
 control 'an unbounded lock' lock.c \
-	's/pthread_mutex_clocklock(&lock->mutex, CLOCK_MONOTONIC, &at)/pthread_mutex_lock(\&lock->mutex)/' \
+	's/pthread_mutex_clocklock(\(&lock->mutex\), [^)]*)/pthread_mutex_lock(\1)/' \
 	send/early "$goes_on"
 
 control 'a commit of two stores' ring.h \
-	'/^static inline void ring_publish/,/^}/s/^\tatomic_store_explicit(\(.*\), at->pos, \(.*\));/\tatomic_store_explicit(\1, atomic_load(\1) + 256, \2);\n&/' \
+	'/^static inline void ring_publish/,/^}/s/^\tatomic_store_exp.*&\(.*\), at->pos, .*/\t\1 += 256;\n&/' \
 	batch/alone 'of a batch of|neither before nor after'
 
 control "the receivers' repair left out" side.c \
 	's/channel_checked(ch, ring_repair_receivers(&ch->ring))/0/' \
 	take/alone 'neither before nor after|not valid'
+
+control "the senders' repair left out" side.c \
+	's/channel_checked(ch, ring_repair_senders(&ch->ring))/0/' \
+	'rendezvous, send/alone' 'neither before nor after|back to|changed less'
 
 control 'the journal of drops left out' ring.c \
 	's/^\tdrop_repair(r);$//' \

@@ -126,6 +126,16 @@ static void prepare(unsigned endpoints)
 	if (scenario->closed)
 		must("close", chan_close(ch, CHAN_DRAIN));
 	chan_detach(ch);
+	if (scenario->held)
+		holder_take();
+}
+
+/* The channel's state, and that a holder of leases goes on. */
+static void look(char *state, int64_t since)
+{
+	snapshot(state, since, scenario->held);
+	if (scenario->held)
+		holder_ack();
 }
 
 /* ---- what the job does while the victim is stopped ---- */
@@ -277,7 +287,7 @@ static void alone(bool every, unsigned point)
 
 	prepare(4);
 	since = die_alone(every, point);
-	snapshot(result->snapshot, since);
+	look(result->snapshot, since);
 	if (strcmp(result->snapshot, "gone"))
 		take_stock(scenario);
 	all_is_back(scenario);
@@ -306,7 +316,7 @@ static bool recover_at(bool every, unsigned point, const struct scenario *r, con
 		complete = t.complete;
 		since = kill_it(&t);
 	}
-	snapshot(state, since);
+	look(state, since);
 	if (strcmp(state, result->snapshot))
 		fail("recoverer \"%s\" killed at %d, the next at %d: %s; undisturbed: %s", r->name,
 			(int)at[0], (int)at[1], state, result->snapshot);
@@ -316,23 +326,23 @@ static bool recover_at(bool every, unsigned point, const struct scenario *r, con
 	return complete;
 }
 
-/* The first recoverer at its every point, and behind it the second: at one point,
- * another one each time, or at every one.  The quick form leaves out points of
- * the recoverer, others for each point of the victim. */
-static void chain(bool every, unsigned point, const struct scenario *r)
+/*
+ * The first recoverer at its every point (at every `stride`th, others for each
+ * point of the victim, so that together they are all), and behind it the second one
+ * at every `third`th of its own.
+ */
+static void chain(
+	bool every, unsigned point, const struct scenario *r, unsigned stride, unsigned third)
 {
 	struct calls of = {.n = 0};
-	unsigned stride = full ? 1 : 10;
-	bool complete = false;
+	bool complete = false, last;
 
 	recover_at(every, point, r, (unsigned[]){UINT_MAX - 1, UINT_MAX}, &of);
 	for (unsigned i = point % stride; !complete; i += stride) {
 		complete = recover_at(every, point, r, (unsigned[]){i, UINT_MAX}, &of);
-		if (!full)
-			recover_at(every, point, r, (unsigned[]){i, i * 7 % 20}, &of);
-		else if (r == &recoverers[0])
-			for (unsigned j = 0; !recover_at(every, point, r, (unsigned[]){i, j}, &of);)
-				j++;
+		last = third == 0;
+		for (unsigned j = third ? (i + point) % third : 0; !last; j += third)
+			last = recover_at(every, point, r, (unsigned[]){i, j}, &of);
 	}
 }
 
@@ -342,8 +352,9 @@ static void chained(bool every, unsigned point)
 
 	alone(every, point);
 	before = *result;
-	for (unsigned i = 0; i < (full ? n_recoverers : 1); i++)
-		chain(every, point, &recoverers[i]);
+	chain(every, point, &recoverers[0], full ? 2 : 20, full ? 32 : 64);
+	for (unsigned i = 1; full && i < n_recoverers; i++)
+		chain(every, point, &recoverers[i], 6, 0);
 	result->points = before.points;
 	result->changes = before.changes;
 }

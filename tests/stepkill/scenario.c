@@ -220,6 +220,11 @@ static int op_peek(void)
 
 	return (int)chan_peek(ch, in[0], sizeof(in[0]), &at);
 }
+static int op_interrupt(void)
+{
+	chan_interrupt(ch, 1);
+	return 0;
+}
 static int op_recover(void)
 {
 	return chan_recover(ch);
@@ -250,7 +255,7 @@ static bool close_before(void)
 	uint64_t pos = published();
 	const struct layout_record *next =
 		(const void *)((const char *)trace_segment() + trace_segment()->header.ring_offset +
-			pos % CAPACITY);
+			       pos % CAPACITY);
 
 	if (!atomic_load(&next->length))
 		return false;
@@ -269,7 +274,15 @@ static bool close_behind(void)
 
 /* ---- all of them ---- */
 
-#define OPT(...) {.size = sizeof(struct chan_options), .capacity = CAPACITY, __VA_ARGS__}
+#define OPT(...)                                                                                   \
+	{                                                                                          \
+		.size = sizeof(struct chan_options), .capacity = CAPACITY, __VA_ARGS__             \
+	}
+#define RENDEZVOUS                                                                                 \
+	{                                                                                          \
+		.size = sizeof(struct chan_options), .flags = CHAN_RENDEZVOUS,                     \
+		.max_message = USUAL                                                               \
+	}
 #define BUSY (IN(ASLEEP) | IN(LATE) | IN(EARLY))
 #define ALL (IN(ALONE) | BUSY)
 #define CHAIN (IN(ALONE) | IN(CHAINED))
@@ -295,7 +308,8 @@ const struct scenario scenarios[] = {
 	{ "send, wrapping", ALL, .opt = OPT(), .advance = 15, .roles = CHAN_SEND, .length = 600,
 		.operation = op_send, .states = 2, .sends = 1 },
 	{ "send, fail", ALL, true, .opt = OPT(.overflow = CHAN_FAIL), .fill = FULL,
-		.roles = CHAN_SEND, .operation = op_send, .result = -EAGAIN, .states = 1, .sends = 1 },
+		.roles = CHAN_SEND, .operation = op_send, .result = -EAGAIN, .states = 1,
+		.sends = 1 },
 	{ "send, drop-newest", ALL, true, .opt = OPT(.overflow = CHAN_DROP_NEWEST), .fill = FULL,
 		.roles = CHAN_SEND, .operation = op_send, .result = CHAN_DROPPED, .states = 2,
 		.sends = 1 },
@@ -313,7 +327,8 @@ const struct scenario scenarios[] = {
 		.operation = op_send, .result = -EPIPE, .meddle = close_before, .states = 2,
 		.sends = 1 },
 	{ "send, exclusive", CHAIN, true, .opt = OPT(), .fill = 2,
-		.roles = CHAN_SEND | CHAN_EXCLUSIVE, .operation = op_send, .states = 2, .sends = 1 },
+		.roles = CHAN_SEND | CHAN_EXCLUSIVE, .operation = op_send, .states = 2,
+		.sends = 1 },
 	{ "send, wait", ALL, true, .opt = OPT(), .fill = FULL, .roles = CHAN_SEND,
 		.operation = op_send, .rouse = BY_RECEIVING, .states = 3, .sends = 1 },
 	{ "send, time out", ALL, .opt = OPT(), .fill = FULL, .roles = CHAN_SEND,
@@ -369,23 +384,38 @@ const struct scenario scenarios[] = {
 		.setup = take1, .operation = op_purge, .result = 3, .states = 4, .eats = NUMBERS },
 	{ "peek", ALL, .opt = OPT(), .fill = 3, .roles = CHAN_RECV, .operation = op_peek,
 		.result = USUAL, .states = 1 },
+	{ "held, receive", CHAIN, true, .opt = OPT(), .fill = FULL, .held = true,
+		.roles = CHAN_RECV, .operation = op_recv, .result = USUAL, .states = 2, .eats = 1 },
+	{ "held, take", CHAIN, .opt = OPT(), .fill = FULL, .held = true, .roles = CHAN_RECV,
+		.operation = op_take, .result = 2, .states = 3 },
+	{ "held, acknowledge", CHAIN, .opt = OPT(), .fill = FULL, .held = true,
+		.roles = CHAN_RECV, .setup = take3, .operation = op_ack, .result = 3, .states = 4,
+		.eats = 3 },
+	{ "held, purge", CHAIN, .opt = OPT(), .fill = 4, .held = true, .roles = CHAN_RECV,
+		.operation = op_purge, .result = 2, .states = 3, .eats = 2 },
+	{ "held, send, drop-oldest", CHAIN, .opt = OPT(.overflow = CHAN_DROP_OLDEST),
+		.fill = FULL, .held = true, .roles = CHAN_SEND, .operation = op_send,
+		.result = CHAN_DROPPED, .states = 2, .sends = 1 },
+	{ "held, detach, with leases", CHAIN, .opt = OPT(), .fill = FULL, .held = true,
+		.roles = CHAN_RECV, .setup = take3, .operation = op_detach, .states = 1 },
+	{ "held, open", CHAIN, .opt = OPT(), .fill = 4, .held = true, .operation = op_open_recv,
+		.states = 1 },
+
 	{ "recover", CHAIN, .opt = OPT(), .fill = 4, .setup = watch_after_a_death,
 		.operation = op_recover, .result = 2, .states = 1 },
 
-	{ "rendezvous, send", BUSY, .opt = { .size = sizeof(struct chan_options),
-		.flags = CHAN_RENDEZVOUS, .max_message = USUAL }, .roles = CHAN_SEND,
+	{ "interrupt", ALL, true, .opt = OPT(), .roles = CHAN_SEND, .operation = op_interrupt,
+		.states = 1 },
+
+	{ "rendezvous, send", CHAIN | BUSY, .states = 2, .opt = RENDEZVOUS, .roles = CHAN_SEND,
 		.operation = op_send, .rouse = BY_RECEIVING, .sends = 1 },
-	{ "rendezvous, send to one", IN(ASLEEP) | IN(EARLY), .opt = { .size = sizeof(struct chan_options),
-		.flags = CHAN_RENDEZVOUS, .max_message = USUAL }, .roles = CHAN_SEND,
+	{ "rendezvous, send to one", IN(ASLEEP) | IN(EARLY), .opt = RENDEZVOUS, .roles = CHAN_SEND,
 		.operation = op_send, .sends = 1 },
-	{ "rendezvous, send at once", IN(ASLEEP) | IN(EARLY), .opt = { .size = sizeof(struct chan_options),
-		.flags = CHAN_RENDEZVOUS, .max_message = USUAL }, .roles = CHAN_SEND,
+	{ "rendezvous, send at once", IN(ASLEEP) | IN(EARLY), .opt = RENDEZVOUS, .roles = CHAN_SEND,
 		.operation = op_send_now, .sends = 1 },
-	{ "rendezvous, receive", BUSY, .opt = { .size = sizeof(struct chan_options),
-		.flags = CHAN_RENDEZVOUS, .max_message = USUAL }, .roles = CHAN_RECV,
+	{ "rendezvous, receive", BUSY, .opt = RENDEZVOUS, .roles = CHAN_RECV,
 		.operation = op_recv, .with = CHAN_SEND, .eats = 1 },
-	{ "rendezvous, take", BUSY, .opt = { .size = sizeof(struct chan_options),
-		.flags = CHAN_RENDEZVOUS, .max_message = USUAL }, .roles = CHAN_RECV,
+	{ "rendezvous, take", BUSY, .opt = RENDEZVOUS, .roles = CHAN_RECV,
 		.operation = op_take, .with = CHAN_SEND },
 
 	{ "close, drain", ALL, .opt = OPT(), .fill = FULL, .roles = CHAN_SEND,

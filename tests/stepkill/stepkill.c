@@ -40,14 +40,14 @@ struct run {
 	const struct scenario *s;
 	enum flow flow;
 	bool every;
-	unsigned points;     /* kill points that there are */
-	unsigned next;	     /* to be started */
+	unsigned points; /* kill points that there are */
+	unsigned next;	 /* to be started */
 	unsigned running;
 	struct calls calls;
 	struct outcome {
 		unsigned changes; /* passed */
 		char *state;	  /* of the channel then */
-	} *outcome; /* of each point */
+	} * outcome;		  /* of each point */
 	unsigned deaths, survivors, failures, states;
 	int64_t worst;
 };
@@ -316,8 +316,8 @@ static bool wanted(const struct scenario *s, enum flow flow, char **names, int n
 /* Is anybody there who sleeps for it? */
 static bool applies(const struct scenario *s, enum flow flow)
 {
-	return s->flows & IN(flow) && (flow != ASLEEP || s->rouse ||
-					      (!s->with && (s->fill == 0 || s->fill == FULL)));
+	return s->flows & IN(flow) &&
+	       (flow != ASLEEP || s->rouse || (!s->with && (s->fill == 0 || s->fill == FULL)));
 }
 
 static void choose(char **names, int n)
@@ -331,7 +331,8 @@ static void choose(char **names, int n)
 
 			if (!applies(s, flow) || !wanted(s, flow, names, n))
 				continue;
-			runs[n_runs++] = (struct run){.s = s, .flow = flow,
+			runs[n_runs++] = (struct run){.s = s,
+				.flow = flow,
 				.every = s->every && (flow == ALONE || (full && flow != CHAINED))};
 		}
 	if (n_runs == 0) {
@@ -346,15 +347,21 @@ static unsigned stride(const struct run *r)
 	return full || !r->every || r->points < 400 ? 1 : 4;
 }
 
+static void kill_at_each_point(struct run *r)
+{
+	if (!r->outcome) /* it could not even be run to the end */
+		return;
+	for (unsigned i = 0; i <= r->points && r->failures < ENOUGH; i += stride(r))
+		start_when_free(r, i);
+}
+
 static void run_all(void)
 {
 	for (unsigned i = 0; i < n_runs; i++)
 		start_when_free(&runs[i], COUNT);
 	finish();
 	for (unsigned i = 0; i < n_runs; i++)
-		for (unsigned point = 0; runs[i].outcome && runs[i].failures < ENOUGH && point <= runs[i].points;
-			point += stride(&runs[i]))
-			start_when_free(&runs[i], point);
+		kill_at_each_point(&runs[i]);
 	finish();
 	for (unsigned i = 0; i < n_runs; i++)
 		judge(&runs[i]);

@@ -55,8 +55,8 @@ enum sending { NOT_SENT, ATTEMPTED, SENT, REFUSED };
 struct contender {
 	unsigned role; /* CHAN_SEND or CHAN_RECV, 0 none */
 	pid_t pid;
-	_Atomic int ready;	/* it has its endpoint */
-	_Atomic int going;	/* told to do its call; -1: to leave */
+	_Atomic int ready; /* it has its endpoint */
+	_Atomic int going; /* told to do its call; -1: to leave */
 	_Atomic int finished;
 	int result;
 	int64_t when; /* it finished */
@@ -86,16 +86,16 @@ struct calls {
 };
 
 struct result {
-	_Atomic int token;	/* held: CPU + 1 */
+	_Atomic int token; /* held: CPU + 1 */
 	const char *_Atomic doing;
 	_Atomic unsigned progress; /* counts what it did */
-	bool complete;		/* the operation ended before the kill point */
+	bool complete;		   /* the operation ended before the kill point */
 	bool failed;
-	unsigned points;	/* kill points that were passed or used */
-	unsigned changes;	/* of these, those that others can see */
+	unsigned points;  /* kill points that were passed or used */
+	unsigned changes; /* of these, those that others can see */
 	struct calls calls;
 	unsigned deaths, survivors;
-	int64_t worst;		/* recovery, ns */
+	int64_t worst; /* recovery, ns */
 	char why[400];
 	char snapshot[SNAPSHOT]; /* the channel's state after recovery */
 };
@@ -122,11 +122,12 @@ struct scenario {
 	bool every; /* each instruction is a kill point */
 
 	/* The channel before. */
-	bool fresh;	  /* there is none */
+	bool fresh; /* there is none */
 	struct chan_options opt;
 	unsigned fill;	  /* usual messages in it */
 	unsigned advance; /* usual messages that have passed through it */
 	bool closed;
+	bool held; /* somebody who lives has leased the first two */
 
 	/* The victim. */
 	unsigned roles; /* its endpoint; 0 none, unless setup opens it */
@@ -163,14 +164,14 @@ void scenario_ready(const struct scenario *s);
 struct trace {
 	pid_t pid;
 	bool every;
-	unsigned target; /* the kill point; 0 is before the first instruction */
+	unsigned target;		/* the kill point; 0 is before the first instruction */
 	void (*on_lock)(unsigned side); /* the victim first holds this side's lock */
 	void (*on_sleep)(void);		/* it first sleeps */
 	bool (*on_change)(void);	/* it changed the segment; until true */
 
-	const struct calls *skip;	/* if nothing has to be noticed on the way */
+	const struct calls *skip; /* if nothing has to be noticed on the way */
 
-	unsigned points;		/* passed, the target included */
+	unsigned points; /* passed, the target included */
 	unsigned changes;
 	struct calls calls;
 	bool complete;
@@ -214,8 +215,13 @@ void contenders_settle(void);
  * newcomer's help. */
 void contenders_go_on(const struct scenario *s, int64_t since);
 
-/* The channel's state, after recovery, as text; "gone" if there is none. */
-void snapshot(char *ret, int64_t since);
+/* The channel's state, after recovery, as text; "gone" if there is none.  That many
+ * receivers are still there. */
+void snapshot(char *ret, int64_t since, unsigned receivers);
+
+/* Lease two messages, and after the death acknowledge them. */
+void holder_take(void);
+void holder_ack(void);
 
 /* Take what is in the channel, and check each message's fate. */
 void take_stock(const struct scenario *s);

@@ -54,8 +54,8 @@ static struct tag message_check(const unsigned char *buf, size_t len)
 		fail("a message of %zu bytes was never sent", len);
 	memcpy(&tag, buf, sizeof(tag));
 	if (tag.who >= WHOS || tag.number >= NUMBERS || tag.len != len)
-		fail("torn message: from %u, number %u, length %u and not %zu", tag.who,
-			tag.number, tag.len, len);
+		fail("torn message: from %u, number %u, length %u and not %zu", tag.who, tag.number,
+			tag.len, len);
 	for (unsigned i = sizeof(tag); i < len; i++)
 		if (buf[i] != pattern(tag.who, tag.number, i))
 			fail("torn message: byte %u of %u.%u", i, tag.who, tag.number);
@@ -116,7 +116,7 @@ static int contend(struct contender *c, unsigned number)
 		return 0;
 	if (err == 0)
 		err = c->role == CHAN_SEND ? note_send(ch, CONTENDER + number, 1, USUAL, PATIENCE)
-				   : (int)note_recv(ch, PATIENCE);
+					   : (int)note_recv(ch, PATIENCE);
 	c->when = now();
 	return err;
 }
@@ -220,8 +220,7 @@ static bool can_go_on(const struct scenario *s, unsigned role)
 		return true;
 	if (s->opt.flags & CHAN_RENDEZVOUS)
 		return unfinished(CHAN_SEND) && unfinished(CHAN_RECV);
-	return role == CHAN_RECV ? used > 0
-				 : used + ring_size(USUAL) + RING_ALIGN <= CAPACITY;
+	return role == CHAN_RECV ? used > 0 : used + ring_size(USUAL) + RING_ALIGN <= CAPACITY;
 }
 
 static void no_word_of(unsigned role)
@@ -282,10 +281,38 @@ void contenders_go_on(const struct scenario *s, int64_t since)
 		if (result->failed)
 			_exit(1); /* it said why */
 		if (c->result < 0 && !(c->result == -EPIPE && s->ends))
-			fail("a survivor's %s: %s (%d)",
-				c->role == CHAN_SEND ? "send" : "receive",
+			fail("a survivor's %s: %s (%d)", c->role == CHAN_SEND ? "send" : "receive",
 				chan_strerror(c->result), c->result);
 	}
+}
+
+/* ---- a holder of leases, who lives ---- */
+
+static chan_t *holder;
+static struct chan_lease lease[2];
+
+void holder_take(void)
+{
+	holder = survivor_open(CHAN_RECV);
+	if (chan_take(holder, lease, 2, 0) != 2)
+		fail("preparing: can't take two");
+}
+
+void holder_ack(void)
+{
+	int n;
+
+	doing("a holder of leases goes on");
+	for (unsigned i = 0; i < 2; i++) {
+		struct tag tag = message_check(lease[i].data, lease[i].len);
+
+		atomic_fetch_add(&board->got[tag.who][tag.number], 1);
+	}
+	n = chan_ack(holder, lease, 2);
+	if (n != 2)
+		fail("its leases are lost: %s (%d)", chan_strerror(n), n);
+	chan_detach(holder);
+	result->survivors++;
 }
 
 /* ---- the channel's state ---- */
@@ -326,7 +353,7 @@ static void say_messages(struct text *t, chan_t *ch)
 		fail("peek: %s (%zd)", chan_strerror((int)n), n);
 }
 
-void snapshot(char *ret, int64_t since)
+void snapshot(char *ret, int64_t since, unsigned receivers)
 {
 	struct chan_stat st = {.size = sizeof(st)};
 	struct text text = {ret, SNAPSHOT};
@@ -355,7 +382,7 @@ void snapshot(char *ret, int64_t since)
 		fail("stat: %s (%d)", chan_strerror(err), err);
 	if (st.damaged)
 		fail("marked as damaged");
-	if (st.senders || st.receivers)
+	if (st.senders || st.receivers != receivers)
 		fail("%u senders and %u receivers are left", st.senders, st.receivers);
 	say(&text, "used %llu depth %llu sent %llu dropped %llu+%llu closed %u removed %u:",
 		(unsigned long long)st.used, (unsigned long long)st.depth,

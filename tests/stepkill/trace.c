@@ -48,8 +48,8 @@ static void map_segment(void)
 		fail("fstat of the segment");
 	segment_bytes = (size_t)st.st_size;
 	segment = mmap(NULL, segment_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	shadow = mmap(NULL, segment_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-		-1, 0);
+	shadow = mmap(
+		NULL, segment_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (segment == MAP_FAILED || shadow == MAP_FAILED)
 		fail("no memory");
 	close(fd);
@@ -103,8 +103,7 @@ static void await_stop(pid_t pid)
 static bool robust_changed(pid_t pid)
 {
 	struct robust is = {0, 0, 0};
-	struct iovec here = {&is, sizeof(is)},
-		     there = {(void *)(uintptr_t)robust_at, sizeof(is)};
+	struct iovec here = {&is, sizeof(is)}, there = {(void *)(uintptr_t)robust_at, sizeof(is)};
 
 	if (!robust_at || process_vm_readv(pid, &here, 1, &there, 1, 0) != (ssize_t)sizeof(is) ||
 		memcmp(&is, &robust, sizeof(is)) == 0)
@@ -166,12 +165,14 @@ bool trace_asleep(pid_t pid)
 /* What does the instruction at which the victim stands do? */
 enum instruction { PLAIN, SYSTEM_CALL, MAY_SLEEP };
 
+#if defined(__x86_64__) && defined(__GLIBC__)
+
 static enum instruction ahead(pid_t pid)
 {
 	const unsigned char *at;
 	struct user_regs_struct regs;
-	long rip = ptrace(PTRACE_PEEKUSER, pid,
-		(void *)offsetof(struct user_regs_struct, rip), NULL);
+	long rip =
+		ptrace(PTRACE_PEEKUSER, pid, (void *)offsetof(struct user_regs_struct, rip), NULL);
 
 	at = (const unsigned char *)(uintptr_t)rip;
 	if (at[0] != 0x0f || at[1] != 0x05)
@@ -189,11 +190,24 @@ static enum instruction ahead(pid_t pid)
 	}
 }
 
-static void step(pid_t pid)
+static int owner(const struct layout_lock *lock)
 {
-	if (ptrace(PTRACE_SINGLESTEP, pid, NULL, NULL))
-		fail("PTRACE_SINGLESTEP");
+	return lock->mutex.__data.__lock & FUTEX_TID_MASK;
 }
+
+#else /* stepkill.c does not come here */
+
+static enum instruction ahead(pid_t pid)
+{
+	fail("can't step process %d on this machine", (int)pid);
+}
+
+static int owner(const struct layout_lock *lock)
+{
+	fail("can't look into a lock (%p) of this libc", (const void *)lock);
+}
+
+#endif
 
 /* Which side's lock does it hold? */
 static unsigned holds(pid_t pid)
@@ -202,11 +216,17 @@ static unsigned holds(pid_t pid)
 
 	if (!l)
 		return 0;
-	if ((l->control.senders.lock.mutex.__data.__lock & FUTEX_TID_MASK) == pid)
+	if (owner(&l->control.senders.lock) == pid)
 		return CHAN_SEND;
-	if ((l->control.receivers.lock.mutex.__data.__lock & FUTEX_TID_MASK) == pid)
+	if (owner(&l->control.receivers.lock) == pid)
 		return CHAN_RECV;
 	return 0;
+}
+
+static void step(pid_t pid)
+{
+	if (ptrace(PTRACE_SINGLESTEP, pid, NULL, NULL))
+		fail("PTRACE_SINGLESTEP");
 }
 
 /* Step over a system call that may sleep; true if the target is to die asleep. */
