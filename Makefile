@@ -214,9 +214,8 @@ demo: deps	## Install what the build needs, build, and show what shmchan does
 
 DEPS := gcc libc6-dev pkg-config libjansson-dev liburing-dev
 DEPS_TEST := $(DEPS) g++ clang libclang-rt-dev check jq mandoc shellcheck bash-completion zsh fish \
-	spin procps
-DEPS_ALL := $(DEPS_TEST) valgrind gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user \
-	musl-tools
+	spin procps musl-tools
+DEPS_ALL := $(DEPS_TEST) valgrind gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
 
 deps: packages := $(DEPS)
 deps-test: packages := $(DEPS_TEST)
