@@ -124,6 +124,8 @@ static int sender_wait(struct chan *ch, struct limit *limit, uint64_t length, bo
 	struct awaited room = {
 		.cond = &ch->control->not_full, .spin = &ch->send_spin, .changed = space_or_end};
 	uint32_t policy = atomic_load_explicit(&ch->overflow, memory_order_relaxed);
+	bool turned;
+
 	for (;;) {
 		/* The lock is held, and err says why there is no room. */
 		if (err == -EAGAIN && policy == CHAN_DROP_NEWEST)
