@@ -214,7 +214,7 @@ demo: deps	## Install what the build needs, build, and show what shmchan does
 
 DEPS := gcc libc6-dev pkg-config libjansson-dev liburing-dev
 DEPS_TEST := $(DEPS) g++ clang libclang-rt-dev check jq mandoc shellcheck bash-completion zsh fish \
-	spin procps musl-tools
+	spin procps musl-tools systemd-container mmdebstrap
 DEPS_ALL := $(DEPS_TEST) valgrind gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
 
 deps: packages := $(DEPS)

@@ -116,6 +116,8 @@ finish() { # WHAT
 }
 cleanup() {
 	[ -z "$bus_pid" ] || { kill -9 "$bus_pid" 2>/dev/null; wait "$bus_pid" 2>/dev/null; }
+	# Root's keeper has no others.
+	if [ "$(id -u)" = 0 ]; then prefix=; fi
 	rm -f "/dev/shm/shmchan.$keeper.$prefix"*
 	rm -rf "$t"
 }
