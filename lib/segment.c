@@ -97,12 +97,13 @@ static int resolve(const char *name, struct path *ret)
 
 bool segment_foreign(const char *name, uid_t *owner, const char **base)
 {
+	const char *slash = name ? strchr(name, '/') : NULL;
 	struct path path;
 
-	if (resolve(name, &path) < 0 || path.owner == geteuid())
+	if (!slash || resolve(name, &path) < 0 || path.owner == geteuid())
 		return false;
 	*owner = path.owner;
-	*base = strchr(name, '/') + 1;
+	*base = slash + 1;
 	return true;
 }
 
