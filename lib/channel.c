@@ -199,6 +199,8 @@ static int attach(struct chan *ch)
 		channel_mark(ch, LAYOUT_HEAVY_MISSING);
 	if (!(ch->roles & (CHAN_SEND | CHAN_RECV)))
 		return 0;
+	if (!s->writable) /* chand may say so */
+		return -EACCES;
 	ch->slot = endpoint_attach(s->fd, s->layout, s->geometry.endpoints, ch->roles);
 	if (ch->slot < 0)
 		return ch->slot;

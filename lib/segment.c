@@ -354,11 +354,13 @@ static int check_header(struct segment *s, uint64_t size)
 
 int segment_adopt(struct segment *ret, int fd, uid_t owner)
 {
-	struct segment s = {.fd = fd, .writable = (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDWR};
+	struct segment s = {.fd = fd};
+	int flags = fcntl(fd, F_GETFL);
 	struct stat st;
 	int err;
 
-	if (fstat(s.fd, &st) < 0)
+	s.writable = (flags & O_ACCMODE) == O_RDWR;
+	if (flags < 0 || fstat(s.fd, &st) < 0)
 		err = -errno;
 	else if (st.st_uid != owner || !S_ISREG(st.st_mode))
 		err = -EPERM;
