@@ -61,7 +61,7 @@ STEPKILL := $(if $(STEPKILL_OBJ),$(BUILD)/tests/stepkill/stepkill)
 
 CHECKS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/*/test_*.c))
 TESTS := $(CHECKS) \
-	$(filter-out %/lib.sh %/run.sh,$(wildcard tests/*/*.sh)) \
+	$(filter-out %/lib.sh %/run.sh %/inside.sh,$(wildcard tests/*/*.sh)) \
 	$(STEPKILL) $(wildcard tests/*/run.sh) tests/leftovers.sh
 
 # ---- how ----
