@@ -27,6 +27,10 @@ libdir ?= $(PREFIX)/lib
 includedir ?= $(PREFIX)/include
 datadir ?= $(PREFIX)/share
 mandir ?= $(datadir)/man
+unitdir ?= $(PREFIX)/lib/systemd/system
+userunitdir ?= $(PREFIX)/lib/systemd/user
+sysusersdir ?= $(PREFIX)/lib/sysusers.d
+tmpfilesdir ?= $(PREFIX)/lib/tmpfiles.d
 bashcompdir ?= $(datadir)/bash-completion/completions
 zshcompdir ?= $(datadir)/zsh/site-functions
 fishcompdir ?= $(datadir)/fish/vendor_completions.d
@@ -42,6 +46,7 @@ SOFILE := libshmchan.so.$(VERSION)
 
 LIB_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard lib/*.c))
 PROGRAMS := $(patsubst tools/%.c,%,$(wildcard $(addprefix tools/chan,send.c recv.c ctl.c bench.c)))
+DAEMON_OBJ := $(filter-out $(BUILD)/daemon/main.o,$(patsubst %.c,$(BUILD)/%.o,$(wildcard daemon/*.c)))
 COMMON_OBJ := $(filter-out $(PROGRAMS:%=$(BUILD)/tools/%.o),\
 	$(patsubst %.c,$(BUILD)/%.o,$(wildcard tools/*.c)))
 
@@ -56,7 +61,7 @@ STEPKILL := $(if $(STEPKILL_OBJ),$(BUILD)/tests/stepkill/stepkill)
 
 CHECKS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/*/test_*.c))
 TESTS := $(CHECKS) \
-	$(filter-out %/lib.sh %/run.sh,$(wildcard tests/*/*.sh)) \
+	$(filter-out %/lib.sh %/run.sh %/inside.sh,$(wildcard tests/*/*.sh)) \
 	$(STEPKILL) $(wildcard tests/*/run.sh) tests/leftovers.sh
 
 # ---- how ----
@@ -85,6 +90,8 @@ so_ldflags = -shared -Wl,-soname,$(SONAME) -Wl,--version-script=lib/shmchan.map 
 
 # The static one if it is there: loading the other is a good part of the time that
 # `chansend CHANNEL MESSAGE` takes.
+uring = $(or $(wildcard $(shell $(PKG_CONFIG) --variable=libdir liburing)/liburing.a),\
+	$(shell $(PKG_CONFIG) --libs liburing))
 jansson = $(or $(wildcard $(shell $(PKG_CONFIG) --variable=libdir jansson)/libjansson.a),\
 	$(shell $(PKG_CONFIG) --libs jansson))
 check = $(shell $(PKG_CONFIG) --libs check)
@@ -94,7 +101,7 @@ say = @$(if $(V),:,printf '  %-7s %s\n' $(1) $@)
 
 LIBRARIES := $(addprefix $(BUILD)/,libshmchan.a $(SOFILE) $(SONAME) libshmchan.so)
 
-all: lib $(PROGRAMS:%=$(BUILD)/%)	## Build the libraries and programs (the default)
+all: lib $(PROGRAMS:%=$(BUILD)/%) $(BUILD)/chand	## Build the libraries and programs (the default)
 
 lib: $(LIBRARIES)	## Build the libraries only
 
@@ -132,19 +139,31 @@ $(PROGRAMS:%=$(BUILD)/%): $(BUILD)/%: $(BUILD)/tools/%.o $(BUILD)/tools.a $(BUIL
 	$(call say,LD)
 	$(Q)$(CC) $(all_ldflags) -o $@ $^ $(jansson) -lm
 
+$(BUILD)/daemon.a: $(DAEMON_OBJ)
+	$(call say,AR)
+	@rm -f $@; mkdir -p $(@D)
+	$(Q)$(AR) rcs $@ $^
+
+# It sees the library's internals.
+$(BUILD)/chand: $(BUILD)/daemon/main.o $(BUILD)/daemon.a $(LIB_OBJ) $(BUILD)/tools.a
+	$(call say,LD)
+	$(Q)$(CC) $(all_ldflags) -o $@ $^ $(uring) $(jansson) -lm
+
 # Tests see the library's internals, so they link its objects.
 test_support = $(filter-out $(TEST_BIN:=.o) $(STEPKILL_OBJ),$(filter $(BUILD)/$(1)%,$(TEST_OBJ)))
 
 .SECONDEXPANSION:
-$(TEST_BIN): $(BUILD)/%: $(BUILD)/%.o $$(call test_support,$$(dir $$*)) $(LIB_OBJ) $(BUILD)/tools.a
+$(TEST_BIN): $(BUILD)/%: $(BUILD)/%.o $$(call test_support,$$(dir $$*)) $(BUILD)/daemon.a \
+		$(LIB_OBJ) $(BUILD)/tools.a
 	$(call say,LD)
-	$(Q)$(CC) $(all_ldflags) -o $@ $^ $(check) $(jansson) -lm
+	$(Q)$(CC) $(all_ldflags) -o $@ $^ $(check) $(uring) $(jansson) -lm
 
 $(STEPKILL): $(STEPKILL_OBJ) $(LIB_OBJ) $(BUILD)/tools.a
 	$(call say,LD)
 	$(Q)$(CC) $(all_ldflags) -o $@ $^ $(jansson) -lm
 
--include $(patsubst %.o,%.d,$(LIB_OBJ) $(TEST_OBJ) $(COMMON_OBJ) $(PROGRAMS:%=$(BUILD)/tools/%.o))
+-include $(patsubst %.o,%.d,$(LIB_OBJ) $(TEST_OBJ) $(COMMON_OBJ) $(DAEMON_OBJ) \
+	$(BUILD)/daemon/main.o $(PROGRAMS:%=$(BUILD)/tools/%.o))
 
 # ---- tests ----
 
@@ -193,9 +212,9 @@ demo: deps	## Install what the build needs, build, and show what shmchan does
 
 # ---- packages that are needed, for apt ----
 
-DEPS := gcc libc6-dev pkg-config libjansson-dev
+DEPS := gcc libc6-dev pkg-config libjansson-dev liburing-dev
 DEPS_TEST := $(DEPS) g++ clang libclang-rt-dev check jq mandoc shellcheck bash-completion zsh fish \
-	spin procps musl-tools
+	spin procps musl-tools systemd-container mmdebstrap
 DEPS_ALL := $(DEPS_TEST) valgrind gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
 
 deps: packages := $(DEPS)
@@ -225,7 +244,12 @@ INSTALL_FILES = \
 	644:$(BUILD)/libshmchan.a:$(libdir)/libshmchan.a \
 	644:$(BUILD)/shmchan.pc:$(libdir)/pkgconfig/shmchan.pc \
 	644:lib/shmchan.h:$(includedir)/shmchan.h \
-	$(foreach m,$(wildcard lib/man/*.[1-8] tools/man/*.[1-8]),\
+	755:$(BUILD)/chand:$(bindir)/chand \
+	$(foreach u,$(notdir $(UNITS)),644:$(BUILD)/units/system/$(u):$(unitdir)/$(u)) \
+	$(foreach u,$(notdir $(USER_UNITS)),644:$(BUILD)/units/user/$(u):$(userunitdir)/$(u)) \
+	644:systemd/shmchan.sysusers:$(sysusersdir)/shmchan.conf \
+	644:systemd/shmchan.tmpfiles:$(tmpfilesdir)/shmchan.conf \
+	$(foreach m,$(wildcard lib/man/*.[1-8] tools/man/*.[1-8] daemon/man/*.[1-8]),\
 		644:$(m):$(mandir)/man$(subst .,,$(suffix $(m)))/$(notdir $(m))) \
 	644:tools/completions/shmchan.bash:$(bashcompdir)/chanctl \
 	644:tools/completions/shmchan.zsh:$(zshcompdir)/_shmchan \
@@ -237,7 +261,17 @@ INSTALL_LINKS = \
 	$(foreach f,$(shell sed -n 's/^\t\(chan_.*\);/\1/p' lib/shmchan.map),\
 		shmchan.3:$(mandir)/man3/$(f).3)
 
-install: all	## Install below PREFIX (/usr/local), under DESTDIR if that is set
+UNITS := $(patsubst %.in,%,$(filter-out %.sysusers %.tmpfiles %/user,$(wildcard systemd/*)))
+USER_UNITS := $(patsubst %.in,%,$(wildcard systemd/user/*))
+
+# The units, with the place of the programs filled in.
+units:
+	@set -e; for f in $(wildcard systemd/*.* systemd/user/*.*); do \
+		case $$f in *.sysusers|*.tmpfiles) continue ;; */user/*) d=user ;; *) d=system ;; esac; \
+		mkdir -p $(BUILD)/units/$$d; f1=$${f##*/}; \
+		sed 's|@bindir@|$(bindir)|' $$f >$(BUILD)/units/$$d/$${f1%.in}; done
+
+install: all units	## Install below PREFIX (/usr/local), under DESTDIR if that is set
 	@sed -e 's|@prefix@|$(PREFIX)|' -e 's|@libdir@|$(libdir)|' \
 		-e 's|@includedir@|$(includedir)|' -e 's|@version@|$(VERSION)|' \
 		lib/shmchan.pc.in >$(BUILD)/shmchan.pc
@@ -261,7 +295,7 @@ compile_commands.json: $(BUILD)/compile_commands.json	## Write one, for editors,
 
 $(BUILD)/compile_commands.json: Makefile
 	@mkdir -p $(@D)
-	$(Q){ sep='['; for f in $(wildcard lib/*.c tools/*.c tests/*/*.c); do \
+	$(Q){ sep='['; for f in $(wildcard lib/*.c daemon/*.c tools/*.c tests/*/*.c); do \
 		printf '%s\n{"directory": "%s", "file": "%s", "command": "%s"}' \
 			"$$sep" '$(CURDIR)' $$f '$(CC) $(strip $(all_cflags)) -c '$$f; sep=,; \
 	done; printf '\n]\n'; } >$@
@@ -271,5 +305,5 @@ help:	## List the targets
 		while IFS='	' read -r t d; do printf '  %-22s %s\n' "$$t" "$$d"; done
 
 .PHONY: all lib test check check-all check-full check-threads check-valgrind check-aarch64 \
-	test-programs lint demo deps deps-test deps-all install uninstall clean help \
+	test-programs lint units demo deps deps-test deps-all install uninstall clean help \
 	compile_commands.json $(BUILD)/compile_commands.json

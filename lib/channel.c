@@ -3,6 +3,8 @@
 #define _GNU_SOURCE 1
 #include "channel.h"
 
+#include "client.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -59,15 +61,25 @@ static int init_control(const struct segment *s)
 	return err;
 }
 
+/* What chand answered, or `err` if there is none, or none that answers. */
+static int or_else(int answer, int err)
+{
+	return answer == -ENOTCONN || answer == -ETIMEDOUT ? err : answer;
+}
+
 int chan_create(const char *name, const struct chan_options *opt)
 {
 	struct chan_options full;
 	struct geometry geometry;
 	struct segment s;
+	const char *base;
+	uid_t owner;
 	int err = options_resolve(opt, &full, &geometry);
 
 	if (err < 0)
 		return err;
+	if (segment_foreign(name, &owner, &base))
+		return or_else(client_create(owner, base, &full), -EPERM);
 	err = segment_exists(name); /* before memory is spent */
 	if (err != -ENOENT)
 		return err == 0 ? -EEXIST : err;
@@ -113,6 +125,18 @@ static int collect(const struct segment *s, const char *name, int64_t after)
 	return removed;
 }
 
+bool channel_detached(const struct chan *ch, const struct chan_endpoint *gone)
+{
+	return gone->id < ch->segment.geometry.endpoints &&
+	       atomic_load_explicit(
+		       &ch->segment.layout->endpoint[gone->id].pid, memory_order_relaxed) == 0;
+}
+
+int channel_collect(struct chan *ch)
+{
+	return collect(&ch->segment, ch->name, (int64_t)ch->segment.header.linger);
+}
+
 int chan_collect(const char *name)
 {
 	struct segment s;
@@ -133,6 +157,19 @@ int chan_collect(const char *name)
 
 /* ---- open ---- */
 
+/* It can't be opened, because of `err`: chand may. */
+static int open_through_chand(struct chan *ch, const char *name, int err)
+{
+	const char *base;
+	uid_t owner;
+	int fd;
+
+	if (!segment_foreign(name, &owner, &base))
+		return err;
+	fd = client_open(owner, base, ch->roles);
+	return fd < 0 ? or_else(fd, err) : segment_adopt(&ch->segment, fd, owner);
+}
+
 /* Map `name`, read-only if an observer may not write. */
 static int open_segment(struct chan *ch, const char *name)
 {
@@ -140,6 +177,8 @@ static int open_segment(struct chan *ch, const char *name)
 
 	if (err == -EACCES && !(ch->roles & (CHAN_SEND | CHAN_RECV)))
 		err = segment_open(&ch->segment, name, false);
+	if (err == -EACCES || err == -ENOENT)
+		err = open_through_chand(ch, name, err);
 	if (err == 0 && collect(&ch->segment, name, (int64_t)ch->segment.header.linger)) {
 		segment_close(&ch->segment);
 		err = -ENOENT;
@@ -160,6 +199,8 @@ static int attach(struct chan *ch)
 		channel_mark(ch, LAYOUT_HEAVY_MISSING);
 	if (!(ch->roles & (CHAN_SEND | CHAN_RECV)))
 		return 0;
+	if (!s->writable) /* chand may say so */
+		return -EACCES;
 	ch->slot = endpoint_attach(s->fd, s->layout, s->geometry.endpoints, ch->roles);
 	if (ch->slot < 0)
 		return ch->slot;
@@ -364,7 +405,13 @@ int chan_close(const chan_t *ch, unsigned how)
 
 int chan_remove(const char *name)
 {
-	return segment_remove(name);
+	const char *base;
+	uid_t owner;
+	int err = segment_remove(name);
+
+	if ((err == -EPERM || err == -EACCES) && segment_foreign(name, &owner, &base))
+		err = or_else(client_remove(owner, base), err);
+	return err;
 }
 
 int chan_list(int (*fn)(const char *name, void *arg), void *arg)

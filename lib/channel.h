@@ -308,6 +308,15 @@ hot void receiver_done(struct chan *ch, const struct limit *limit, bool freed)
 	}
 }
 
+/* ---- channel.c ---- */
+
+/* chan_collect() with an endpoint that is there: opens nothing. */
+int channel_collect(struct chan *ch);
+
+/* Of an endpoint that is not there any more: did it detach, so that nothing of it
+ * needs repair?  False if it died, and if its slot has been taken since. */
+bool channel_detached(const struct chan *ch, const struct chan_endpoint *gone);
+
 /* ---- fork.c ---- */
 
 /* Held while an endpoint is made, so that no child is forked with half of it. */

@@ -95,6 +95,18 @@ static int resolve(const char *name, struct path *ret)
 	return 0;
 }
 
+bool segment_foreign(const char *name, uid_t *owner, const char **base)
+{
+	const char *slash = name ? strchr(name, '/') : NULL;
+	struct path path;
+
+	if (!slash || resolve(name, &path) < 0 || path.owner == geteuid())
+		return false;
+	*owner = path.owner;
+	*base = slash + 1;
+	return true;
+}
+
 int segment_exists(const char *name)
 {
 	struct path path;
@@ -340,24 +352,17 @@ static int check_header(struct segment *s, uint64_t size)
 	return options_check(&s->geometry);
 }
 
-int segment_open(struct segment *ret, const char *name, bool write)
+int segment_adopt(struct segment *ret, int fd, uid_t owner)
 {
-	struct segment s = {.fd = -1, .writable = write};
-	struct path path;
+	struct segment s = {.fd = fd};
+	int flags = fcntl(fd, F_GETFL);
 	struct stat st;
-	int err = resolve(name, &path);
+	int err;
 
-	if (err < 0)
-		return err;
-	s.fd = shm_open(object(&path), (write ? O_RDWR : O_RDONLY) | O_NONBLOCK, 0);
-	if (s.fd < 0)
-		/* Something else has the name.  glibc says EINVAL for a directory. */
-		return errno == ELOOP || errno == EISDIR || errno == EINVAL || errno == ENXIO
-			       ? -EPERM
-			       : -errno;
-	if (fstat(s.fd, &st) < 0)
+	s.writable = (flags & O_ACCMODE) == O_RDWR;
+	if (flags < 0 || fstat(s.fd, &st) < 0)
 		err = -errno;
-	else if (st.st_uid != path.owner || !S_ISREG(st.st_mode))
+	else if (st.st_uid != owner || !S_ISREG(st.st_mode))
 		err = -EPERM;
 	else
 		err = check_header(&s, (uint64_t)st.st_size);
@@ -369,4 +374,35 @@ int segment_open(struct segment *ret, const char *name, bool write)
 	}
 	*ret = s;
 	return 0;
+}
+
+static int open_object(const struct path *path, bool write)
+{
+	int fd = shm_open(object(path), (write ? O_RDWR : O_RDONLY) | O_NONBLOCK, 0);
+
+	if (fd < 0)
+		/* Something else has the name.  glibc says EINVAL for a directory. */
+		return errno == ELOOP || errno == EISDIR || errno == EINVAL || errno == ENXIO
+			       ? -EPERM
+			       : -errno;
+	return fd;
+}
+
+int segment_descriptor(const char *name, bool write)
+{
+	struct path path;
+	int err = resolve(name, &path);
+
+	return err < 0 ? err : open_object(&path, write);
+}
+
+int segment_open(struct segment *ret, const char *name, bool write)
+{
+	struct path path;
+	int err = resolve(name, &path), fd;
+
+	if (err < 0)
+		return err;
+	fd = open_object(&path, write);
+	return fd < 0 ? fd : segment_adopt(ret, fd, path.owner);
 }

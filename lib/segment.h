@@ -40,6 +40,16 @@ int segment_publish(struct segment *s, const char *name, mode_t mode);
 /* Open `name`; read-only if !write. */
 int segment_open(struct segment *ret, const char *name, bool write);
 
+/* A descriptor for it, to be handed to somebody. */
+int segment_descriptor(const char *name, bool write);
+
+/* The same as segment_open() with a descriptor from somebody else, which it
+ * takes; the segment must be `owner`'s. */
+int segment_adopt(struct segment *ret, int fd, uid_t owner);
+
+/* Is it another user's? Then tell whose, and its name without that. */
+bool segment_foreign(const char *name, uid_t *owner, const char **base);
+
 /* Unmap and close; also of one that was never published. */
 void segment_close(struct segment *s);
 

@@ -16,7 +16,7 @@ static const struct ctl_verb *const verbs[] = {
 	&ctl_verb_create,     &ctl_verb_remove,	 &ctl_verb_close,   &ctl_verb_list,
 	&ctl_verb_stat,	      &ctl_verb_info,	 &ctl_verb_wait,    &ctl_verb_test,
 	&ctl_verb_purge,      &ctl_verb_monitor, &ctl_verb_metrics, &ctl_verb_doctor,
-	&ctl_verb_completion,
+	&ctl_verb_bus,	      &ctl_verb_completion,
 };
 enum { VERBS = sizeof(verbs) / sizeof(verbs[0]) };
 

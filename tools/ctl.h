@@ -41,7 +41,7 @@ extern const struct ctl_verb ctl_verb_create, ctl_verb_remove, ctl_verb_close, c
 extern const struct ctl_verb ctl_verb_list, ctl_verb_stat, ctl_verb_info;
 extern const struct ctl_verb ctl_verb_wait, ctl_verb_test;
 extern const struct ctl_verb ctl_verb_monitor, ctl_verb_metrics, ctl_verb_doctor;
-extern const struct ctl_verb ctl_verb_completion;
+extern const struct ctl_verb ctl_verb_bus, ctl_verb_completion;
 
 /* The table's entries for the output options. */
 /* clang-format off */
@@ -157,6 +157,9 @@ void ctl_columns_help(FILE *out);
  * the columns where they were in the calls before. */
 void ctl_columns_table(const struct ctl_columns *columns, const struct ctl_channels *channels,
 		       unsigned width[CTL_COLUMN_MAX], bool headings, FILE *out);
+
+/* Their counters as OpenMetrics text, but for its last line, "# EOF". */
+void ctl_metrics_print(FILE *out, const struct ctl_channels *channels);
 
 /* As 64K or, with -b, 65536. */
 void ctl_size_text(char *ret, size_t size, uint64_t bytes);

@@ -3,10 +3,18 @@
  * chanctl create.  Its options are the keys of a SPEC, so that the one parser
  * of those decides.  With --parents an existing channel is fine if all that was
  * asked for is true of it; what was not asked for may be anything.
+ *
+ * On a bus it is chand that makes it: the request has the options as they were
+ * given, with the names of users and groups made numbers.
  */
 #include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "bus.h"
 #include "ctl.h"
 
 enum {
@@ -16,6 +24,14 @@ enum {
 	LINGER,
 	END_WITH_SENDERS,
 	NEED_RECEIVERS,
+	SYSTEM,
+	USER,
+	/* Those that only a bus has: from here on. */
+	OWNER,
+	GROUP,
+	SENDERS,
+	RECEIVERS,
+	ACTIVATE,
 };
 
 static const struct cli_option options[] = {
@@ -28,12 +44,20 @@ static const struct cli_option options[] = {
 	  "permission bits, octal (default 0600); whoever\n"
 	  "receives needs to write, too" },
 	{ ENDPOINTS, "endpoints", "N", "most endpoints at once (default 256)" },
-	{ LIFETIME, "lifetime", "persist|ref",
-	  "until it is removed (default), or until its last\nendpoint leaves" },
+	{ LIFETIME, "lifetime", "persist|ref|daemon",
+	  "until it is removed (default), or until its last\n"
+	  "endpoint leaves, or while chand runs" },
 	{ LINGER, "linger", "DURATION", "with ref: and so long after" },
 	{ END_WITH_SENDERS, "end-with-senders", NULL,
 	  "receivers end when the last sender is gone" },
 	{ NEED_RECEIVERS, "need-receivers", NULL, "senders fail when the last receiver is gone" },
+	{ SYSTEM, "system", NULL, "on the system's bus, by chand, which the next need" },
+	{ USER, "user", NULL, "on your own bus" },
+	{ OWNER, "owner", "USER", "whose it is (root only)" },
+	{ GROUP, "group", "GROUP", "the group that --mode speaks of" },
+	{ SENDERS, "send", "WHO", "users and @groups that may send" },
+	{ RECEIVERS, "receive", "WHO", "users and @groups that may receive" },
+	{ ACTIVATE, "activate", NULL, "tell systemd when it has messages and no receiver" },
 	{ 'p', "parents", NULL, "fine if the same exists" },
 	CLI_COMMON,
 	CLI_END,
@@ -45,12 +69,101 @@ static bool existing_is_fine;
 /* What was asked for and may be 0. */
 static bool overflow_given, lifetime_given, linger_given;
 
+/* Of the request to chand. */
+static enum { NO_BUS, SYSTEM_BUS, USER_BUS } on_bus;
+static const char *needs_bus; /* the option, if one was given that needs it */
+static char request[BUS_PACKET];
+
+static void ask_for(const char *key, const char *value)
+{
+	size_t len = strlen(request), room = sizeof(request) - len;
+
+	if (snprintf(request + len, room, "%s=%s\n", key, value) >= (int)room)
+		cli_usage("--%s: more than fits a request", key);
+}
+
+static unsigned user_number(const char *option, const char *name)
+{
+	const struct passwd *pw = getpwnam(name);
+	uint64_t n;
+
+	if (!pw && (cli_parse_count(name, &n) || n >= UINT32_MAX))
+		cli_usage("%s: there is no user '%s'", option, name);
+	return pw ? pw->pw_uid : (unsigned)n;
+}
+
+static unsigned group_number(const char *option, const char *name)
+{
+	const struct group *gr = getgrnam(name);
+	uint64_t n;
+
+	if (!gr && (cli_parse_count(name, &n) || n >= UINT32_MAX))
+		cli_usage("%s: there is no group '%s'", option, name);
+	return gr ? gr->gr_gid : (unsigned)n;
+}
+
+/* `alice,@ops` as numbers. */
+static void ask_for_who(const char *option, const char *text)
+{
+	char list[512] = "", *copy = ctl_copy(text), *rest = copy, *word;
+
+	while ((word = strsep(&rest, ", "))) {
+		size_t len = strlen(list);
+
+		if (*word == '@')
+			snprintf(list + len, sizeof(list) - len, " @%u",
+				 group_number(option, word + 1));
+		else if (*word)
+			snprintf(list + len, sizeof(list) - len, " %u", user_number(option, word));
+		if (strlen(list) + 16 > sizeof(list))
+			cli_usage("%s: too many; make a group of them", option);
+	}
+	free(copy);
+	ask_for(option + strlen("--"), list);
+}
+
+static void bus_option(int letter, const char *name, const char *arg)
+{
+	char number[16];
+
+	if (letter >= OWNER)
+		needs_bus = name;
+	switch (letter) {
+	case SYSTEM:
+	case USER:
+		on_bus = letter == USER ? USER_BUS : SYSTEM_BUS;
+		break;
+	case OWNER:
+	case GROUP:
+		snprintf(number, sizeof(number), "%u",
+			 letter == OWNER ? user_number(name, arg) : group_number(name, arg));
+		ask_for(name + strlen("--"), number);
+		break;
+	case SENDERS:
+	case RECEIVERS:
+		ask_for_who(name, arg);
+		break;
+	case ACTIVATE:
+		ask_for("activate", "yes");
+		break;
+	}
+}
+
 static void option(int letter, const char *name, const char *arg)
 {
 	char why[256];
 
 	if (letter == 'p') {
 		existing_is_fine = true;
+		return;
+	}
+	if (letter >= SYSTEM) {
+		bus_option(letter, name, arg);
+		return;
+	}
+	ask_for(name + strlen("--"), arg ? arg : "yes");
+	if (letter == LIFETIME && !strcmp(arg, "daemon")) {
+		needs_bus = "--lifetime=daemon";
 		return;
 	}
 	overflow_given |= letter == 'o';
@@ -169,15 +282,75 @@ static int check_existing(const char *name)
 	return CLI_OK;
 }
 
+/* The answer to a request, its text in `packet`: 0 or negative errno. */
+static int ask(const char *text, char *packet, const char **lines)
+{
+	int fd = bus_connect(on_bus == USER_BUS), err;
+	ssize_t n;
+
+	*lines = NULL;
+	if (fd < 0)
+		return fd;
+	err = bus_send(fd, text);
+	n = err < 0 ? err : bus_receive(fd, packet);
+	close(fd);
+	if (n <= 0)
+		return n ? (int)n : -ENOTCONN;
+	return bus_verdict(packet, lines);
+}
+
+/* It is there already: OWNER/NAME, with the owner that the bus tells. */
+static int check_on_bus(const char *name)
+{
+	char packet[BUS_PACKET + 1], full[CHAN_NAME_MAX + 32];
+	const char *lines, *owner;
+
+	if (ask(BUS_PROTOCOL " STATUS\n", packet, &lines) < 0 || !(owner = strstr(lines, "bus=")))
+		return cli_fail(name, NULL, -EEXIST);
+	owner += strlen("bus=");
+	snprintf(full, sizeof(full), "%.*s/%s", (int)strcspn(owner, "\n"), owner, name);
+	return check_existing(full);
+}
+
+static int create_on_bus(const char *name)
+{
+	char text[2 * BUS_PACKET], packet[BUS_PACKET + 1];
+	const char *reason;
+	int err;
+
+	snprintf(text, sizeof(text), BUS_PROTOCOL " CREATE\nname=%s\n%s", name, request);
+	err = ask(text, packet, &reason);
+	if (err == -EEXIST && existing_is_fine)
+		return check_on_bus(name);
+	if (err == -ENOTCONN) {
+		cli_error(name, "no chand to ask; start it with 'systemctl %sstart chand.socket'",
+			  on_bus == USER_BUS ? "--user " : "");
+		return CLI_NO_CHANNEL;
+	}
+	if (err < 0 && !reason)
+		return cli_fail(name, &want, err);
+	if (err < 0) {
+		cli_error(name, "%s", reason);
+		return cli_exit_code(err);
+	}
+	cli_note(name, "created");
+	return CLI_OK;
+}
+
 static int create(int n, char **operand)
 {
 	const char *name = operand[n - 1];
 	int r;
 
+	if (needs_bus && !on_bus)
+		cli_usage("%s is for channels of a bus: --system or --user", needs_bus);
+
 	if (want.linger && want.lifetime != CHAN_REF)
 		cli_usage("--linger is for --lifetime=ref");
 	if (want.flags & CHAN_RENDEZVOUS && want.overflow == CHAN_DROP_OLDEST)
 		cli_usage("a rendezvous has nothing old to drop: no --overflow=drop-old");
+	if (on_bus)
+		return create_on_bus(name);
 	do {
 		int err = chan_create(name, &want);
 

@@ -162,13 +162,12 @@ static void put_shm(FILE *out)
 	fprintf(out, "shmchan_shm_free_bytes %" PRIu64 "\n", (uint64_t)shm.f_bavail * shm.f_frsize);
 }
 
-static void put_metrics(FILE *out, const struct ctl_channels *channels)
+void ctl_metrics_print(FILE *out, const struct ctl_channels *channels)
 {
 	for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++)
 		put_family(out, &families[i], channels);
 	put_readable(out, channels);
 	put_shm(out);
-	fputs("# EOF\n", out);
 }
 
 /* As if the file had been made with open(2). */
@@ -237,7 +236,8 @@ static int metrics(int n, char **operand)
 	if (r < 0)
 		return cli_fail(NULL, NULL, r);
 	out = ctl_memory(&text, &len);
-	put_metrics(out, &channels);
+	ctl_metrics_print(out, &channels);
+	fputs("# EOF\n", out);
 	ctl_memory_end(out);
 	ctl_channels_free(&channels);
 	if (!textfile)

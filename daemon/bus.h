@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/* What the parts of a running chand share: there is one bus in a process. */
+#ifndef CHAND_BUS_H
+#define CHAND_BUS_H
+
+#include "config.h"
+#include "loop.h"
+
+struct bus {
+	struct loop *loop;
+	struct config config;
+	bool user;	     /* a user's own, not the system's */
+	const char *runtime; /* directory of its socket and state */
+	const char *const *config_dirs;
+	uid_t uid;				  /* whose segments they are */
+	uint64_t deaths, recoveries, redelivered; /* seen, done, given back */
+};
+
+extern struct bus bus;
+
+/* Something happened: tell those who monitor (control.c).  `fmt` makes further
+ * lines, `key=value\n`. */
+void bus_event(const char *event, const char *channel, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* What an error means, for people. */
+const char *bus_error(int err);
+
+#endif

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The event loop: descriptors, connections to accept, timers.
+ *
+ * Two backends do the waiting, io_uring (loop_uring.c) and epoll (loop_epoll.c);
+ * loop.c has the timers and the order of things, and is the same for both.
+ *
+ * Readiness is *edge-triggered*, as multishot polls are: a handler is called
+ * when something happened, and whoever leaves work undone, so that others have
+ * their turn, says so with loop_again().  Spurious calls are possible.  A source
+ * or timer may be removed at any time, from its own handler too; after that its
+ * handler is not called.
+ *
+ * One thread.
+ */
+#ifndef CHAND_LOOP_H
+#define CHAND_LOOP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct loop;
+
+struct source {
+	int fd;
+	short events; /* of poll(2), POLLIN and POLLOUT; errors come by themselves */
+	void (*ready)(struct source *source);
+	/* If set, in place of `ready`: fd is a listening socket, and this takes
+	 * each connection (SOCK_CLOEXEC | SOCK_NONBLOCK). */
+	void (*accepted)(struct source *source, int fd);
+
+	/* the loop's */
+	uint32_t slot;
+	bool added, again;
+	struct source *next_again;
+};
+
+struct timer {
+	int64_t at; /* CLOCK_MONOTONIC, ns */
+	void (*fired)(struct timer *timer);
+
+	/* the loop's */
+	uint32_t place; /* in the heap, from 1; 0 is not set */
+};
+
+enum loop_backend { LOOP_AUTO, LOOP_URING, LOOP_EPOLL };
+
+/* Make a loop.  LOOP_AUTO takes io_uring if the kernel lets it, and epoll
+ * otherwise; `why` (NULL if nothing was refused) then says what was refused. */
+int loop_new(struct loop **ret, enum loop_backend backend, const char **why);
+struct loop *loop_free(struct loop *loop);
+const char *loop_name(const struct loop *loop);
+
+int loop_add(struct loop *loop, struct source *source);
+void loop_remove(struct loop *loop, struct source *source);
+void loop_again(struct loop *loop, struct source *source);
+
+/* Set a timer, or set it anew. -ENOMEM. */
+int loop_timer(struct loop *loop, struct timer *timer, int64_t at);
+void loop_cancel(struct loop *loop, struct timer *timer);
+
+/* Now, as it was when this turn began. */
+int64_t loop_now(const struct loop *loop);
+
+/* Wait for something to happen and call the handlers. 0, or a negative errno. */
+int loop_turn(struct loop *loop);
+
+int64_t clock_now(void);
+
+#endif

@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * chand [--user]: the message bus.
+ *
+ * It keeps channels, never their messages: no send or receive passes through it,
+ * and killing it loses nothing.  Parts, top down:
+ *
+ *   control, metrics   sockets          watchdog  tells systemd that it answers
+ *   registry           the channels     supervise  who is there, and who died
+ *   config, ini, spec  what is wanted   message   requests taken apart
+ *   loop               waiting, with io_uring or epoll
+ */
+#define _GNU_SOURCE 1
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bus.h"
+#include "cli.h"
+#include "control.h"
+#include "log.h"
+#include "metrics.h"
+#include "notify.h"
+#include "registry.h"
+#include "supervise.h"
+#include "watchdog.h"
+
+enum { USER = CLI_LONG, CONFIG_DIR, RUNTIME_DIR, LOOP };
+
+static const struct cli_option options[] = {
+	{USER, "user", NULL, "a bus of your own, not the system's"},
+	{CONFIG_DIR, "config-dir", "DIR",
+		"where chand.conf and channels.d are (default\n/etc/chand; with --user "
+		"~/.config/chand)"},
+	{RUNTIME_DIR, "runtime-dir", "DIR",
+		"where its socket and state are (default\n/run/chand; with --user "
+		"$XDG_RUNTIME_DIR/chand)"},
+	{LOOP, "loop", "auto|io_uring|epoll",
+		"how it waits (default auto: io_uring if the kernel\nlets it)"},
+	CLI_COMMON,
+	CLI_END,
+};
+
+static const struct cli_tool tool = {
+	.name = "chand",
+	.usage = "[OPTIONS]",
+	.summary = "Keep channels: make those that are declared or asked for, watch over their "
+		   "users.",
+	.options = options,
+};
+
+static const char *config_dirs[4];
+static char runtime[PATH_MAX];
+static enum loop_backend backend = LOOP_AUTO;
+static bool backend_given, stopping;
+
+/* ---- command line ---- */
+
+static enum loop_backend backend_arg(const char *text)
+{
+	if (!strcmp(text, "auto"))
+		return LOOP_AUTO;
+	if (!strcmp(text, "io_uring"))
+		return LOOP_URING;
+	if (strcmp(text, "epoll") != 0)
+		cli_usage("--loop: '%s' is not auto, io_uring or epoll", text);
+	return LOOP_EPOLL;
+}
+
+static void set_runtime(const char *dir, const char *sub)
+{
+	if (snprintf(runtime, sizeof(runtime), "%s%s", dir, sub) >= PATH_MAX - NAME_MAX - 64)
+		cli_usage("%s: the name of the directory is too long", dir);
+}
+
+static void user_defaults(void)
+{
+	static char config[PATH_MAX];
+	const char *dir = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+
+	if (dir && *dir == '/')
+		snprintf(config, sizeof(config), "%s/chand", dir);
+	else if (home)
+		snprintf(config, sizeof(config), "%s/.config/chand", home);
+	config_dirs[0] = config;
+	if (!*runtime) {
+		dir = getenv("XDG_RUNTIME_DIR");
+		if (!dir || *dir != '/')
+			cli_usage("--user needs XDG_RUNTIME_DIR, or --runtime-dir");
+		set_runtime(dir, "/chand");
+	}
+}
+
+static void parse(int argc, char **argv)
+{
+	const char *config = NULL;
+	int letter;
+
+	while ((letter = cli_next(&tool, argc, argv)) != -1)
+		switch (letter) {
+		case USER:
+			bus.user = true;
+			break;
+		case CONFIG_DIR:
+			config = optarg;
+			break;
+		case RUNTIME_DIR:
+			set_runtime(optarg, "");
+			break;
+		case LOOP:
+			backend = backend_arg(optarg);
+			backend_given = true;
+			break;
+		}
+	if (optind < argc)
+		cli_usage("operand '%s': chand takes none", argv[optind]);
+	if (bus.user) {
+		user_defaults();
+	} else {
+		config_dirs[0] = "/etc/chand";
+		config_dirs[1] = "/usr/local/lib/chand";
+		config_dirs[2] = "/usr/lib/chand";
+		if (!*runtime)
+			set_runtime("/run/chand", "");
+	}
+	if (config) {
+		config_dirs[0] = config;
+		config_dirs[1] = NULL;
+	}
+	bus.config_dirs = config_dirs;
+	bus.runtime = runtime;
+	bus.uid = geteuid();
+}
+
+/* ---- one at a time ---- */
+
+static int make_dir(const char *sub, mode_t mode)
+{
+	char path[PATH_MAX + 16];
+
+	snprintf(path, sizeof(path), "%s%s", runtime, sub);
+	if (mkdir(path, mode) < 0 && errno != EEXIST) {
+		log_line(LOG_ERR, "failed", NULL, 0, "%s: %s", path, strerror(errno));
+		return -errno;
+	}
+	return 0;
+}
+
+/* Held until the process ends, whatever ends it. */
+static int take_lock(void)
+{
+	char path[PATH_MAX + 8], pid[32] = "";
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/lock", runtime);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+	if (fd < 0) {
+		log_line(LOG_ERR, "failed", NULL, 0, "%s: %s", path, strerror(errno));
+		return -errno;
+	}
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		ssize_t n = pread(fd, pid, sizeof(pid) - 1, 0);
+
+		if (n > 0)
+			pid[n] = 0;
+		pid[strspn(pid, "0123456789")] = 0;
+		log_line(LOG_ERR, "second", NULL, 0,
+			"another chand, process %s, keeps this bus; this one ends",
+			*pid ? pid : "?");
+		close(fd);
+		return -EBUSY;
+	}
+	snprintf(pid, sizeof(pid), "%d\n", (int)getpid());
+	if (ftruncate(fd, 0) < 0 || pwrite(fd, pid, strlen(pid), 0) < 0)
+		log_line(LOG_WARNING, "failed", NULL, 0, "%s: %s", path, strerror(errno));
+	return 0;
+}
+
+/* ---- sockets ---- */
+
+/* Ours alone to bind: we have the lock. */
+static int make_listening(const char *file, int type, mode_t mode)
+{
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	int fd;
+
+	if (snprintf(at.sun_path, sizeof(at.sun_path), "%s/%s", runtime, file) >=
+		(int)sizeof(at.sun_path))
+		return -ENAMETOOLONG;
+	fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	unlink(at.sun_path);
+	if (bind(fd, (struct sockaddr *)&at, sizeof(at)) < 0 || chmod(at.sun_path, mode) < 0 ||
+		listen(fd, 1024) < 0) {
+		int err = -errno;
+
+		close(fd);
+		return err;
+	}
+	return fd;
+}
+
+/* The socket that systemd passed, or one of our own. */
+static int listening(const char *file, int type, mode_t mode)
+{
+	int fd = notify_listening(file), is = 0;
+	socklen_t len = sizeof(is);
+
+	if (fd < 0)
+		fd = make_listening(file, type, mode);
+	else if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &is, &len) < 0 || is != type)
+		fd = -EPROTOTYPE;
+	if (fd < 0)
+		log_line(LOG_ERR, "failed", NULL, 0, "socket %s/%s: %s", runtime, file,
+			strerror(-fd));
+	return fd;
+}
+
+static int serve(void)
+{
+	int control = listening("control", SOCK_SEQPACKET, bus.user ? 0600 : 0666);
+	int metrics = listening("metrics", SOCK_STREAM, 0600);
+	int err;
+
+	if (control < 0 || metrics < 0)
+		return -EIO;
+	err = control_start(control);
+	if (err == 0)
+		err = metrics_start(metrics);
+	return err < 0 ? err : watchdog_start(control);
+}
+
+/* ---- signals ---- */
+
+static void reload(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	notify("RELOADING=1\nMONOTONIC_USEC=%lld",
+		(long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
+	registry_reload();
+	log_line(LOG_INFO, "reloaded", NULL, 0, "configuration read again; %zu channels",
+		registry_count());
+	notify("READY=1");
+}
+
+static void signalled(struct source *source)
+{
+	struct signalfd_siginfo info;
+
+	while (read(source->fd, &info, sizeof(info)) == sizeof(info))
+		if (info.ssi_signo == SIGHUP)
+			reload();
+		else
+			stopping = true;
+}
+
+static int catch_signals(void)
+{
+	static struct source source = {.events = POLLIN, .ready = signalled};
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	source.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return source.fd < 0 ? -errno : loop_add(bus.loop, &source);
+}
+
+/* ---- life ---- */
+
+static int make_loop(void)
+{
+	const char *why;
+	int err = loop_new(&bus.loop, backend_given ? backend : bus.config.backend, &why);
+
+	if (err < 0)
+		log_line(LOG_ERR, "failed", NULL, 0, "no event loop: %s",
+			why ? why : strerror(-err));
+	else if (why)
+		log_line(LOG_NOTICE, "loop", NULL, 0, "waits with epoll: %s", why);
+	return err;
+}
+
+/* Descriptors for many channels and processes. */
+static void raise_limits(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
+}
+
+static int start(void)
+{
+	int err;
+
+	umask(022);
+	err = make_dir("", 0755);
+	if (err == 0)
+		err = take_lock();
+	if (err == 0)
+		err = make_dir("/channels", 0700);
+	if (err == 0)
+		err = make_dir("/ready", 0755);
+	if (err == 0)
+		err = config_read(&bus.config, config_dirs);
+	if (err == 0)
+		err = make_loop();
+	if (err < 0)
+		return err;
+	err = catch_signals();
+	if (err == 0)
+		err = supervise_start();
+	if (err == 0)
+		err = registry_start();
+	if (err == 0)
+		err = serve();
+	if (err < 0)
+		log_line(LOG_ERR, "failed", NULL, 0, "can't start: %s", strerror(-err));
+	return err;
+}
+
+int main(int argc, char **argv)
+{
+	int err;
+
+	parse(argc, argv);
+	log_open(cli_quiet() ? LOG_WARNING : cli_verbose() ? LOG_DEBUG : LOG_INFO);
+	raise_limits();
+	err = start();
+	if (err < 0)
+		return err == -EINVAL			 ? CLI_USAGE
+		       : err == -EACCES || err == -EPERM ? CLI_DENIED
+							 : CLI_ERROR;
+	log_line(LOG_INFO, "started", NULL, 0, "keeps %zu channels of user %u, waits with %s",
+		registry_count(), (unsigned)bus.uid, loop_name(bus.loop));
+	notify("READY=1\nSTATUS=waits with %s", loop_name(bus.loop));
+	while (!stopping && err == 0)
+		err = loop_turn(bus.loop);
+	notify("STOPPING=1");
+	if (err < 0)
+		log_line(LOG_ERR, "failed", NULL, 0, "event loop: %s", strerror(-err));
+	registry_stop();
+	log_line(LOG_INFO, "stopped", NULL, 0, "ends; channels that persist stay");
+	return err < 0 ? CLI_ERROR : CLI_OK;
+}

@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: MIT */
+/* The model is in spec.h.  Sizes and words are read by cli_parse_key(), as
+ * everywhere. */
+#define _GNU_SOURCE 1
+#include "spec.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <inttypes.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli.h"
+
+bool spec_name_valid(const char *name)
+{
+	size_t n =
+		strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-");
+
+	return n > 0 && n <= CHAN_NAME_MAX && !name[n] && name[0] != '.';
+}
+
+void spec_init(struct spec *spec, const char *name, uid_t owner)
+{
+	*spec = (struct spec){.options = CLI_OPTIONS_INIT, .owner = owner};
+	snprintf(spec->name, sizeof(spec->name), "%s", name);
+	spec->options.mode = 0600;
+}
+
+/* ---- users and groups ---- */
+
+static int number(const char *text, uint32_t *ret)
+{
+	uint64_t n;
+
+	if (cli_parse_count(text, &n) || n >= UINT32_MAX)
+		return -EINVAL;
+	*ret = (uint32_t)n;
+	return 0;
+}
+
+static int user_id(const char *text, bool names, uint32_t *ret)
+{
+	const struct passwd *pw;
+
+	if (number(text, ret) == 0)
+		return 0;
+	pw = names ? getpwnam(text) : NULL;
+	if (!pw)
+		return -ENOENT;
+	*ret = pw->pw_uid;
+	return 0;
+}
+
+static int group_id(const char *text, bool names, uint32_t *ret)
+{
+	const struct group *gr;
+
+	if (number(text, ret) == 0)
+		return 0;
+	gr = names ? getgrnam(text) : NULL;
+	if (!gr)
+		return -ENOENT;
+	*ret = gr->gr_gid;
+	return 0;
+}
+
+static int unknown(const char *what, const char *text, bool names, char *why, size_t size)
+{
+	if (names)
+		snprintf(why, size, "there is no %s '%.64s'", what, text);
+	else
+		snprintf(why, size, "'%.64s' is not the number of a %s", text, what);
+	return -EINVAL;
+}
+
+int who_parse(struct who_list *ret, const char *text, bool names, char *why, size_t size)
+{
+	struct who_list list = {.n = 0};
+	char word[256];
+
+	for (;;) {
+		struct who *w = &list.at[list.n];
+		size_t len;
+
+		text += strspn(text, " \t,");
+		if (!*text)
+			break;
+		len = strcspn(text, " \t,");
+		if (list.n == SPEC_WHO_MAX || len >= sizeof(word)) {
+			snprintf(why, size, "more than %d users and groups; make a group of them",
+				SPEC_WHO_MAX);
+			return -EINVAL;
+		}
+		memcpy(word, text, len);
+		word[len] = 0;
+		text += len;
+		w->group = word[0] == '@';
+		if (w->group ? group_id(word + 1, names, &w->id) : user_id(word, names, &w->id))
+			return unknown(
+				w->group ? "group" : "user", word + w->group, names, why, size);
+		list.n++;
+	}
+	*ret = list;
+	return 0;
+}
+
+bool who_has(const struct who_list *list, const struct peer *peer)
+{
+	for (unsigned i = 0; i < list->n; i++)
+		if (list->at[i].group ? peer_in_group(peer, list->at[i].id)
+				      : peer->uid == list->at[i].id)
+			return true;
+	return false;
+}
+
+static bool who_equal(const struct who_list *a, const struct who_list *b)
+{
+	if (a->n != b->n)
+		return false;
+	for (unsigned i = 0; i < a->n; i++)
+		if (a->at[i].group != b->at[i].group || a->at[i].id != b->at[i].id)
+			return false;
+	return true;
+}
+
+/* ---- keys ---- */
+
+static int yes_or_no(const char *key, const char *value, bool *ret, char *why, size_t size)
+{
+	if (!strcmp(value, "yes") || !strcmp(value, "true") || !strcmp(value, "1"))
+		*ret = true;
+	else if (!strcmp(value, "no") || !strcmp(value, "false") || !strcmp(value, "0"))
+		*ret = false;
+	else {
+		snprintf(why, size, "%s: '%.64s' is not yes or no", key, value);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* end-with-senders=yes: elsewhere it is a bare word. */
+static int flag_key(struct spec *spec, const char *key, const char *value, char *why, size_t size)
+{
+	struct chan_options bare = CLI_OPTIONS_INIT;
+	bool on;
+	int err = yes_or_no(key, value, &on, why, size);
+
+	if (err == 0)
+		err = cli_parse_key(&bare, key, NULL, why, size);
+	if (err == 0 && on)
+		spec->options.flags |= bare.flags;
+	else if (err == 0)
+		spec->options.flags &= ~bare.flags;
+	return err;
+}
+
+static int lifetime_key(struct spec *spec, const char *value, char *why, size_t size)
+{
+	spec->daemon = !strcmp(value, "daemon");
+	if (cli_parse_key(
+		    &spec->options, "lifetime", spec->daemon ? "persist" : value, why, size)) {
+		snprintf(why, size, "lifetime: '%.64s' is not persist, ref or daemon", value);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int mode_key(struct spec *spec, const char *value, char *why, size_t size)
+{
+	uint32_t mode;
+
+	if (cli_parse_mode(value, &mode) || mode & ~0666u) {
+		snprintf(why, size, "mode: '%.64s' is not a mode (octal, bits of 0666)", value);
+		return -EINVAL;
+	}
+	spec->options.mode = mode | 0600; /* chand's own */
+	return 0;
+}
+
+int spec_key(
+	struct spec *spec, const char *key, const char *value, bool names, char *why, size_t size)
+{
+	uint32_t id;
+
+	if (!strcmp(key, "send"))
+		return who_parse(&spec->send, value, names, why, size);
+	if (!strcmp(key, "receive"))
+		return who_parse(&spec->receive, value, names, why, size);
+	if (!strcmp(key, "activate"))
+		return yes_or_no(key, value, &spec->activate, why, size);
+	if (!strcmp(key, "lifetime"))
+		return lifetime_key(spec, value, why, size);
+	if (!strcmp(key, "mode"))
+		return mode_key(spec, value, why, size);
+	if (!strcmp(key, "end-with-senders") || !strcmp(key, "need-receivers"))
+		return flag_key(spec, key, value, why, size);
+	if (!strcmp(key, "owner")) {
+		if (user_id(value, names, &id))
+			return unknown("user", value, names, why, size);
+		spec->owner = id;
+		return 0;
+	}
+	if (!strcmp(key, "group")) {
+		if (group_id(value, names, &id))
+			return unknown("group", value, names, why, size);
+		spec->group = id;
+		spec->has_group = true;
+		return 0;
+	}
+	return cli_parse_key(&spec->options, key, value, why, size);
+}
+
+int spec_check(const struct spec *spec, char *why, size_t size)
+{
+	const char *wrong = NULL;
+
+	if (!spec_name_valid(spec->name))
+		wrong = "the name is not 1 to 200 of A-Z a-z 0-9 . _ - without a dot in front";
+	else if (spec->options.linger && spec->options.lifetime != CHAN_REF)
+		wrong = "linger is for lifetime=ref";
+	else if (spec->options.mode >> 3 & 06 & ~spec->options.mode && !spec->has_group)
+		wrong = "mode gives rights to a group, and there is no group=";
+	else if (chan_footprint(&spec->options) < 0)
+		wrong = "no channel can be made so; a message of max-message bytes and its header "
+			"must fit the capacity, and a rendezvous has no overflow=drop-old";
+	if (wrong)
+		snprintf(why, size, "%s", wrong);
+	return wrong ? -EINVAL : 0;
+}
+
+static void write_who(FILE *out, const char *key, const struct who_list *list)
+{
+	fprintf(out, "%s=", key);
+	for (unsigned i = 0; i < list->n; i++)
+		fprintf(out, "%s%s%" PRIu32, i ? " " : "", list->at[i].group ? "@" : "",
+			list->at[i].id);
+	fputc('\n', out);
+}
+
+void spec_write(const struct spec *spec, FILE *out)
+{
+	const struct chan_options *o = &spec->options;
+
+	if (o->flags & CHAN_RENDEZVOUS)
+		fputs("kind=rendezvous\n", out);
+	else if (o->capacity)
+		fprintf(out, "capacity=%" PRIu64 "\n", o->capacity);
+	if (o->max_message)
+		fprintf(out, "max-message=%" PRIu32 "\n", o->max_message);
+	fprintf(out, "overflow=%s\n", cli_overflow_name(o->overflow));
+	if (o->endpoints)
+		fprintf(out, "endpoints=%" PRIu32 "\n", o->endpoints);
+	fprintf(out, "lifetime=%s\n", spec->daemon ? "daemon" : cli_lifetime_name(o->lifetime));
+	if (o->linger)
+		fprintf(out, "linger=%" PRIu64 "ns\n", o->linger);
+	fprintf(out, "end-with-senders=%s\n", o->flags & CHAN_END_WITH_SENDERS ? "yes" : "no");
+	fprintf(out, "need-receivers=%s\n", o->flags & CHAN_NEED_RECEIVERS ? "yes" : "no");
+	fprintf(out, "mode=%04" PRIo32 "\nowner=%u\n", o->mode, (unsigned)spec->owner);
+	if (spec->has_group)
+		fprintf(out, "group=%u\n", (unsigned)spec->group);
+	write_who(out, "send", &spec->send);
+	write_who(out, "receive", &spec->receive);
+	fprintf(out, "activate=%s\n", spec->activate ? "yes" : "no");
+}
+
+bool spec_equal(const struct spec *a, const struct spec *b)
+{
+	const struct chan_options *x = &a->options, *y = &b->options;
+
+	return !strcmp(a->name, b->name) && x->flags == y->flags && x->capacity == y->capacity &&
+	       x->max_message == y->max_message && x->overflow == y->overflow &&
+	       x->mode == y->mode && x->endpoints == y->endpoints && x->lifetime == y->lifetime &&
+	       x->linger == y->linger && a->daemon == b->daemon && a->activate == b->activate &&
+	       a->owner == b->owner && a->has_group == b->has_group && a->group == b->group &&
+	       who_equal(&a->send, &b->send) && who_equal(&a->receive, &b->receive);
+}
+
+const char *spec_differs(const struct spec *spec, const struct chan_stat *is)
+{
+	const struct chan_options *o = &spec->options;
+	struct chan_options same = *o;
+
+	if (is->flags != o->flags)
+		return (is->flags ^ o->flags) & CHAN_RENDEZVOUS ? "kind"
+								: "end-with-senders or "
+								  "need-receivers";
+	if (o->max_message && is->max_message != o->max_message)
+		return "max-message";
+	if (is->overflow != o->overflow)
+		return "overflow";
+	if (o->endpoints && is->endpoints != o->endpoints)
+		return "endpoints";
+	if (is->lifetime != o->lifetime)
+		return "lifetime";
+	if (is->linger != o->linger)
+		return "linger";
+	/* Capacities are rounded up: would it have been rounded to this segment? */
+	same.endpoints = is->endpoints;
+	if (chan_footprint(&same) != (int64_t)is->segment)
+		return "capacity";
+	return NULL;
+}
+
+/* ---- rights ---- */
+
+bool spec_administers(const struct spec *spec, const struct peer *peer)
+{
+	return peer->uid == 0 || peer->uid == geteuid() || peer->uid == spec->owner;
+}
+
+/* The bits of `mode` that are the peer's, as 04 and 02. */
+static uint32_t mode_bits(const struct spec *spec, const struct peer *peer)
+{
+	uint32_t bits = spec->options.mode & 06;
+
+	if (spec->has_group && peer_in_group(peer, spec->group))
+		bits |= spec->options.mode >> 3 & 06;
+	return bits;
+}
+
+bool spec_allows(const struct spec *spec, const struct peer *peer, unsigned roles, bool *write)
+{
+	uint32_t bits = mode_bits(spec, peer);
+	bool all = spec_administers(spec, peer) || bits == 06;
+	bool send = all || who_has(&spec->send, peer);
+	bool receive = all || who_has(&spec->receive, peer);
+
+	*write = send || receive;
+	if (roles & CHAN_SEND && !send)
+		return false;
+	if (roles & CHAN_RECV && !receive)
+		return false;
+	return roles || *write || bits & 04;
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a channel of the bus is to be, and who may do what with it.  One set of
+ * keys says it, the same in a declaration, a request and the file in which chand
+ * keeps a requested one.
+ *
+ * Whoever sends writes the segment and whoever receives does so too, so a
+ * descriptor for one lets a process do the other, and ruin the channel.  What is
+ * decided here is who gets a descriptor at all, and for what a good program may
+ * use it.
+ */
+#ifndef CHAND_SPEC_H
+#define CHAND_SPEC_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "peer.h"
+#include "shmchan.h"
+
+#define SPEC_WHO_MAX 32
+
+struct who {
+	bool group;
+	uint32_t id;
+};
+
+struct who_list {
+	struct who at[SPEC_WHO_MAX];
+	unsigned n;
+};
+
+struct spec {
+	char name[CHAN_NAME_MAX + 1];
+	struct chan_options options;
+	bool daemon;   /* lifetime=daemon: while chand runs */
+	bool activate; /* tell, by a file, when it has messages and no receiver */
+	uid_t owner;   /* who may do all, and whose quota it counts for */
+	gid_t group;
+	bool has_group;
+	struct who_list send, receive;
+};
+
+void spec_init(struct spec *spec, const char *name, uid_t owner);
+
+/* Set a key; `names` allows names of users and groups, which may take long to
+ * look up, not only numbers.  -EINVAL and `why`. */
+int spec_key(
+	struct spec *spec, const char *key, const char *value, bool names, char *why, size_t size);
+
+/* Do all the keys together make a channel?  -EINVAL and `why`. */
+int spec_check(const struct spec *spec, char *why, size_t size);
+
+/* As a file that spec_key() reads, the same text for the same spec. */
+void spec_write(const struct spec *spec, FILE *out);
+bool spec_equal(const struct spec *a, const struct spec *b);
+
+/* What about an existing channel is not as wanted, and can't be changed: NULL,
+ * or the key. */
+const char *spec_differs(const struct spec *spec, const struct chan_stat *is);
+
+/* May the peer open it for these roles (0: to look)?  *write tells whether an
+ * observer gets to write. */
+bool spec_allows(const struct spec *spec, const struct peer *peer, unsigned roles, bool *write);
+bool spec_administers(const struct spec *spec, const struct peer *peer);
+
+bool spec_name_valid(const char *name);
+
+/* `alice @ops 1000 @100`: users and groups. */
+int who_parse(struct who_list *ret, const char *text, bool names, char *why, size_t size);
+bool who_has(const struct who_list *list, const struct peer *peer);
+
+#endif

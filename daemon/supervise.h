@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Watching over a channel.
+ *
+ * Who comes and goes is learnt by inotify on its segment, who they are from its
+ * endpoint table, and that one died from a pidfd of its process.  What follows a
+ * death, chan_recover(), may have to wait for a lock, so it is done by a thread
+ * of its own, one for a channel at most: nobody can keep the loop, or another
+ * channel, waiting.
+ *
+ * What was missed costs only time: the library's users repair by themselves, and
+ * every close of a segment is looked at.
+ */
+#ifndef CHAND_SUPERVISE_H
+#define CHAND_SUPERVISE_H
+
+#include "registry.h"
+
+int supervise_start(void);
+
+int supervise_add(struct channel *channel);
+void supervise_remove(struct channel *channel);
+
+/* Look at its endpoints now; the channel may be gone afterwards. */
+void supervise_look(struct channel *channel);
+
+/* How many processes are watched. */
+size_t supervise_processes(void);
+
+#endif

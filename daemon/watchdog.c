@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE 1
+#include "watchdog.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "bus.h"
+#include "message.h"
+#include "notify.h"
+
+static struct sockaddr_un address;
+static socklen_t address_len = sizeof(address);
+static struct timer timer;
+static struct source client = {.fd = -1};
+static int64_t interval;
+
+static void again(void)
+{
+	loop_timer(bus.loop, &timer, clock_now() + interval);
+}
+
+static void hang_up(void)
+{
+	loop_remove(bus.loop, &client);
+	close(client.fd);
+	client.fd = -1;
+}
+
+static void answered(struct source *source)
+{
+	static const char ok[] = MESSAGE_PROTOCOL " OK\n";
+	char text[MESSAGE_MAX];
+	ssize_t n = recv(source->fd, text, sizeof(text), MSG_DONTWAIT);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n >= (ssize_t)strlen(ok) && !memcmp(text, ok, strlen(ok)))
+		notify("WATCHDOG=1");
+	hang_up();
+	again();
+}
+
+static void ask(struct timer *unused)
+{
+	static const char status[] = MESSAGE_PROTOCOL " STATUS\n";
+
+	(void)unused;
+	client.fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	client.events = POLLIN;
+	client.ready = answered;
+	if (client.fd >= 0 && connect(client.fd, (struct sockaddr *)&address, address_len) == 0 &&
+		send(client.fd, status, strlen(status), MSG_NOSIGNAL) > 0 &&
+		loop_add(bus.loop, &client) == 0)
+		return;
+	/* The backlog is full, or descriptors are short: soon, not at the next
+	 * interval, which would be too late. */
+	if (client.fd >= 0)
+		close(client.fd);
+	client.fd = -1;
+	loop_timer(bus.loop, &timer, clock_now() + interval / 8);
+}
+
+int watchdog_start(int fd)
+{
+	interval = notify_watchdog();
+	if (!interval)
+		return 0;
+	if (getsockname(fd, (struct sockaddr *)&address, &address_len) < 0)
+		return -errno;
+	timer.fired = ask;
+	return loop_timer(bus.loop, &timer, clock_now());
+}

@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: MIT */
+/* The event loop, each test on both backends: _i is the enum loop_backend. */
+#define _GNU_SOURCE 1
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <poll.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../../daemon/loop.h"
+
+static struct loop *loop;
+
+static void make(int backend)
+{
+	const char *why;
+	int err = loop_new(&loop, (enum loop_backend)backend, &why);
+
+	if (err < 0 && backend == LOOP_URING) {
+		printf("io_uring is refused here: %s\n", why);
+		exit(0);
+	}
+	ck_assert_int_eq(err, 0);
+}
+
+static void turn(void)
+{
+	ck_assert_int_eq(loop_turn(loop), 0);
+}
+
+/* Turns, until *what is at least n; a timer of the test's own bounds it. */
+static void until(const int *what, int n)
+{
+	while (*what < n)
+		turn();
+}
+
+/* ---- sources ---- */
+
+struct reader {
+	struct source source;
+	int calls, bytes;
+	bool one_by_one, remove_itself;
+	struct source *remove;
+};
+
+static void read_some(struct source *source)
+{
+	struct reader *r = (struct reader *)((char *)source - offsetof(struct reader, source));
+	char buf[64];
+	ssize_t n;
+
+	r->calls++;
+	while ((n = read(source->fd, buf, r->one_by_one ? 1 : sizeof(buf))) > 0) {
+		r->bytes += (int)n;
+		if (r->one_by_one) {
+			loop_again(loop, source);
+			break;
+		}
+	}
+	if (r->remove)
+		loop_remove(loop, r->remove);
+	if (r->remove_itself)
+		loop_remove(loop, source);
+}
+
+/* A reader on one end of a socket pair; returns the other. */
+static int add_reader(struct reader *r)
+{
+	int sv[2];
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, sv), 0);
+	r->source = (struct source){.fd = sv[0], .events = POLLIN, .ready = read_some};
+	ck_assert_int_eq(loop_add(loop, &r->source), 0);
+	return sv[1];
+}
+
+static void put(int fd, const char *text)
+{
+	ck_assert_int_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+}
+
+START_TEST(each_arrival_is_told)
+{
+	struct reader r = {.bytes = 0};
+	int fd;
+
+	make(_i);
+	fd = add_reader(&r);
+	for (int i = 1; i <= 100; i++) {
+		put(fd, "ab");
+		until(&r.bytes, 2 * i);
+	}
+	ck_assert_int_ge(r.calls, 100);
+	close(fd); /* the end is told, too */
+	until(&r.calls, r.calls + 1);
+	loop_remove(loop, &r.source);
+	loop_free(loop);
+}
+END_TEST
+
+START_TEST(what_is_left_comes_again)
+{
+	struct reader r = {.one_by_one = true};
+	int fd;
+
+	make(_i);
+	fd = add_reader(&r);
+	put(fd, "0123456789");
+	until(&r.bytes, 10);
+	ck_assert_int_ge(r.calls, 10);
+	close(fd);
+	loop_free(loop);
+}
+END_TEST
+
+START_TEST(data_before_it_is_added_is_told)
+{
+	struct reader r = {.bytes = 0};
+	int sv[2];
+
+	make(_i);
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, sv), 0);
+	put(sv[1], "abc");
+	r.source = (struct source){.fd = sv[0], .events = POLLIN, .ready = read_some};
+	ck_assert_int_eq(loop_add(loop, &r.source), 0);
+	until(&r.bytes, 3);
+	loop_free(loop);
+}
+END_TEST
+
+static int timeouts;
+
+static void timeout(struct timer *timer)
+{
+	(void)timer;
+	timeouts++;
+}
+
+START_TEST(a_removed_source_is_not_called)
+{
+	struct reader a = {.remove_itself = true}, b = {.bytes = 0};
+	struct timer timer = {.fired = timeout};
+	int fa, fb;
+
+	make(_i);
+	fa = add_reader(&a);
+	fb = add_reader(&b);
+	a.remove = &b.source;
+	/* Both ready in one turn: whichever is first, a is called once at most
+	 * after this, and b not after a. */
+	put(fa, "x");
+	until(&a.calls, 1);
+	put(fa, "x");
+	put(fb, "x");
+	loop_timer(loop, &timer, clock_now() + 50000000);
+	until(&timeouts, 1);
+	ck_assert_int_eq(a.calls, 1);
+	ck_assert_int_eq(b.calls, 0);
+	loop_free(loop);
+}
+END_TEST
+
+START_TEST(a_removed_source_lets_go_of_its_file)
+{
+	struct reader r = {.bytes = 0};
+	struct pollfd other;
+	int fd;
+
+	make(_i);
+	fd = add_reader(&r);
+	put(fd, "x");
+	until(&r.bytes, 1); /* io_uring: the poll is under way */
+	loop_remove(loop, &r.source);
+	close(r.source.fd);
+	other = (struct pollfd){.fd = fd, .events = POLLIN};
+	ck_assert_int_eq(poll(&other, 1, 10000), 1);
+	ck_assert(other.revents & POLLHUP);
+	loop_free(loop);
+}
+END_TEST
+
+START_TEST(many_sources)
+{
+	enum { N = 1000 };
+	static struct reader r[N];
+	static int fd[N];
+	int all;
+
+	make(_i);
+	memset(r, 0, sizeof(r));
+	for (int i = 0; i < N; i++)
+		fd[i] = add_reader(&r[i]);
+	for (int i = 0; i < N; i++)
+		put(fd[i], "x");
+	do {
+		turn();
+		all = 0;
+		for (int i = 0; i < N; i++)
+			all += r[i].bytes;
+	} while (all < N);
+	ck_assert_int_eq(all, N);
+	loop_free(loop);
+}
+END_TEST
+
+/* ---- timers ---- */
+
+static int64_t last_at;
+static int fired;
+
+static void in_order(struct timer *timer)
+{
+	ck_assert_int_ge(timer->at, last_at);
+	ck_assert_int_ge(clock_now(), timer->at);
+	last_at = timer->at;
+	fired++;
+}
+
+START_TEST(timers_fire_in_order)
+{
+	enum { N = 300 };
+	static struct timer timer[N];
+	int64_t now = clock_now();
+	unsigned seed = 1;
+
+	make(_i);
+	for (int i = 0; i < N; i++) {
+		timer[i] = (struct timer){.fired = in_order};
+		seed = seed * 1103515245 + 12345;
+		loop_timer(loop, &timer[i], now + seed / 65536 % 50 * 1000000);
+	}
+	for (int i = 0; i < N; i += 3)
+		loop_cancel(loop, &timer[i]);
+	for (int i = 1; i < N; i += 3)
+		loop_timer(loop, &timer[i], now + (i % 70) * 1000000);
+	until(&fired, N - N / 3);
+	ck_assert_int_eq(fired, N - N / 3);
+	for (int i = 0; i < N; i++)
+		ck_assert_uint_eq(timer[i].place, 0);
+	loop_free(loop);
+}
+END_TEST
+
+/* ---- connections ---- */
+
+static int connections, connection[64];
+
+static void accepted(struct source *source, int fd)
+{
+	(void)source;
+	connection[connections++] = fd;
+}
+
+static int listening(struct sockaddr_un *at)
+{
+	socklen_t len = sizeof(at->sun_family); /* autobind */
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	*at = (struct sockaddr_un){.sun_family = AF_UNIX};
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)at, len), 0);
+	ck_assert_int_eq(listen(fd, 64), 0);
+	return fd;
+}
+
+static void connect_to(int fd)
+{
+	struct sockaddr_un at;
+	socklen_t len = sizeof(at);
+	int client = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+
+	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&at, &len), 0);
+	ck_assert_int_ge(client, 0);
+	ck_assert_int_eq(connect(client, (struct sockaddr *)&at, len), 0);
+}
+
+START_TEST(connections_are_accepted)
+{
+	struct source source = {.events = POLLIN, .accepted = accepted};
+	struct sockaddr_un at;
+
+	make(_i);
+	source.fd = listening(&at);
+	ck_assert_int_eq(loop_add(loop, &source), 0);
+	for (int i = 1; i <= 40; i++) {
+		connect_to(source.fd);
+		if (i % 7 == 0)
+			until(&connections, i);
+	}
+	until(&connections, 40);
+	for (int i = 0; i < 40; i++) {
+		int flags = fcntl(connection[i], F_GETFL);
+
+		ck_assert(flags & O_NONBLOCK);
+		ck_assert(fcntl(connection[i], F_GETFD) & FD_CLOEXEC);
+	}
+	loop_free(loop);
+}
+END_TEST
+
+START_TEST(without_descriptors_it_waits_and_goes_on)
+{
+	struct source source = {.events = POLLIN, .accepted = accepted};
+	struct timer timer = {.fired = timeout};
+	struct rlimit files = {.rlim_cur = 256, .rlim_max = 256};
+	static int spare[256];
+	struct sockaddr_un at;
+	int n = 0;
+
+	make(_i);
+	source.fd = listening(&at);
+	ck_assert_int_eq(loop_add(loop, &source), 0);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &files), 0);
+	connect_to(source.fd);
+	while (n < 256 && (spare[n] = dup(source.fd)) >= 0)
+		n++;
+	loop_timer(loop, &timer, clock_now() + 250000000);
+	until(&timeouts, 1);
+	ck_assert_int_eq(connections, 0);
+	while (n)
+		close(spare[--n]);
+	until(&connections, 1);
+	loop_free(loop);
+}
+END_TEST
+
+/* ---- refused ---- */
+
+/* From here on io_uring_setup(2) fails, as in a container. */
+static void forbid_uring(int err)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_setup, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned)err),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = {sizeof(code) / sizeof(code[0]), code};
+
+	ck_assert_int_eq(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+	ck_assert_int_eq(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), 0);
+}
+
+START_TEST(refused_it_is_epoll_and_says_why)
+{
+	const char *why;
+
+	forbid_uring(_i ? ENOSYS : EPERM);
+	ck_assert_int_eq(loop_new(&loop, LOOP_AUTO, &why), 0);
+	ck_assert_str_eq(loop_name(loop), "epoll");
+	ck_assert_ptr_nonnull(why);
+	ck_assert_ptr_nonnull(strstr(why, _i ? "not in this kernel" : "not allowed"));
+	loop_free(loop);
+	ck_assert_int_lt(loop_new(&loop, LOOP_URING, &why), 0);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("loop");
+	TCase *t = tcase_create("both");
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	tcase_set_timeout(t, 30);
+	tcase_add_loop_test(t, each_arrival_is_told, LOOP_URING, LOOP_EPOLL + 1);
+	tcase_add_loop_test(t, what_is_left_comes_again, LOOP_URING, LOOP_EPOLL + 1);
+	tcase_add_loop_test(t, data_before_it_is_added_is_told, LOOP_URING, LOOP_EPOLL + 1);
+	tcase_add_loop_test(t, a_removed_source_is_not_called, LOOP_URING, LOOP_EPOLL + 1);
+	tcase_add_loop_test(t, a_removed_source_lets_go_of_its_file, LOOP_URING, LOOP_EPOLL + 1);
+	tcase_add_loop_test(t, many_sources, LOOP_URING, LOOP_EPOLL + 1);
+	tcase_add_loop_test(t, timers_fire_in_order, LOOP_URING, LOOP_EPOLL + 1);
+	tcase_add_loop_test(t, connections_are_accepted, LOOP_URING, LOOP_EPOLL + 1);
+	tcase_add_loop_test(
+		t, without_descriptors_it_waits_and_goes_on, LOOP_URING, LOOP_EPOLL + 1);
+	tcase_add_loop_test(t, refused_it_is_epoll_and_says_why, 0, 2);
+	suite_add_tcase(suite, t);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? 1 : 0;
+}

@@ -1,0 +1,162 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# Run by boot.sh in the booted container, as root.
+
+set -u
+bad=0
+
+ok() {
+	echo "ok $* ($SECONDS s)"
+}
+not_ok() {
+	echo "FAILED: $*"
+	bad=1
+}
+check() { # WHAT COMMAND...
+	local what=$1
+	shift
+	if "$@" >/tmp/check.out 2>&1; then ok "$what"; else
+		not_ok "$what: $*"
+		sed 's/^/    /' /tmp/check.out
+	fi
+}
+# Until the command succeeds, 20 seconds at most.
+await() {
+	local what=$1 i
+	shift
+	for ((i = 0; i < 400; i++)); do
+		"$@" >/tmp/check.out 2>&1 && { ok "$what"; return; }
+		sleep 0.05
+	done
+	not_ok "$what: $* (never)"
+	sed 's/^/    /' /tmp/check.out
+}
+main_pid() {
+	systemctl show -p MainPID --value chand.service
+}
+as() { # USER COMMAND...
+	setpriv --reuid="$1" --regid="$(id -g "$1")" --init-groups "${@:2}"
+}
+equal() {
+	[ "$1" = "$2" ] || { echo "'$1' is not '$2'"; false; }
+}
+is_new() { # chand is another process than $1, and up
+	local now
+	now=$(main_pid)
+	[ "$now" != 0 ] && [ "$now" != "$1" ] && systemctl -q is-active chand.service
+}
+
+useradd -m alice
+useradd -m bob
+
+check "the sockets listen" systemctl -q is-active chand.socket chand-metrics.socket
+check "chand waits for the first who asks" equal "$(systemctl is-active chand.service)" inactive
+check "the runtime directory is chand's" equal "$(stat -c %U:%a /run/chand)" chand:755
+
+# Socket activation, by a library call of an ordinary user.
+check "a user's first message starts chand" as alice chansend chand/orders one
+check "chand runs" systemctl -q is-active chand.service
+check "as its own user" equal "$(stat -c %U "/proc/$(main_pid)")" chand
+check "and another user receives it" equal "$(as bob chanrecv -1 chand/orders)" one
+check "the segment is chand's" equal "$(stat -c %U:%a "/dev/shm/shmchan.$(id -u chand).orders")" \
+	chand:666
+journalctl -u chand.service -o export >/tmp/journal
+check "a bad file is refused by its line" grep -q '^MESSAGE=broken: .*line 3' /tmp/journal
+check "with fields" grep -qx 'CHAND_CHANNEL=broken' /tmp/journal
+check "the log says how it waits" grep -Eq '^MESSAGE=keeps .* waits with (io_uring|epoll)' /tmp/journal
+grep -E '^MESSAGE=(keeps|waits with)' /tmp/journal | sed 's/^/    /'
+
+# Rights: nobody may receive from jobs; alice may do nothing with it.
+as alice chansend chand/jobs x >/dev/null 2>&1
+check "no right, status 4" equal $? 4
+as bob chanctl create chand/mine >/dev/null 2>&1
+check "who is not in the group chand creates nothing" equal $? 4
+usermod -aG chand bob
+check "who is, does" as bob chanctl create chand/mine
+check "and removes it" as bob chanctl remove chand/mine
+
+# A channel as a unit.
+check "a unit that requires a channel" systemctl start needs-mail.service
+check "its message is there" equal "$(chanrecv -1 chand/mail)" "from a unit"
+check "it is removed" chanctl remove chand/mail
+
+# A worker by path.
+systemctl start chan-ready@jobs.path
+check "three jobs" sh -c 'for i in 1 2 3; do chansend chand/jobs job$i || exit; done'
+await "the worker started and did them" sh -c 'cat /tmp/systemd-private*/tmp/jobs.out /tmp/jobs.out \
+	2>/dev/null | sort -u | wc -l | grep -qx 3'
+await "nothing is ready any more" test ! -e /run/chand/ready/jobs
+check "one more" chansend chand/jobs job4
+await "is done too" grep -qx job4 /tmp/jobs.out
+
+# Killed under traffic.
+chanctl create --capacity=64K chand/load
+(i=0; while [ ! -e /tmp/enough ]; do echo $((++i)); done) | tee /tmp/sent | chansend --lines chand/load &
+sender=$!
+chanrecv chand/load >/tmp/received &
+receiver=$!
+for i in 1 2 3 4 5; do
+	old=$(main_pid)
+	before=$(wc -l </tmp/received)
+	kill -9 "$old"
+	await "killed, chand is back ($i)" is_new "$old"
+	await "and messages flow" sh -c "test \$(wc -l </tmp/received) -gt $before"
+done
+check "asked while it is restarted, it answers" as alice chansend chand/orders two
+check "systemctl restart" systemctl restart chand.service
+check "systemctl reload" systemctl reload chand.service
+touch /tmp/enough
+wait $sender
+check "the sender ended well" equal $? 0
+chanctl close chand/load
+wait $receiver
+check "the receiver, too" equal $? 0
+check "all messages came, once and in order" cmp /tmp/sent /tmp/received
+echo "    $(wc -l </tmp/sent) messages"
+check "what was sent before the restart is there" equal "$(as bob chanrecv -1 chand/orders)" two
+check "an asked-for channel outlived five kills" chanctl remove chand/load
+
+# The metrics.
+check "metrics, as text to the end" bash -c 'chanctl metrics | grep -q "^# EOF"'
+
+# The watchdog: a chand that does not answer is replaced.
+old=$(main_pid)
+kill -STOP "$old"
+await "a stopped chand is replaced by the watchdog" is_new "$old"
+
+# A new declaration.
+printf '[channel]\nmode = 0666\n' >/etc/chand/channels.d/later.conf
+check "reload" systemctl reload chand.service
+await "a new declaration is served" as alice chansend chand/later three
+
+# A user's own bus.
+uid=$(id -u alice)
+loginctl enable-linger alice
+await "alice's manager runs" systemctl -q is-active "user@$uid.service"
+user() {
+	as alice env XDG_RUNTIME_DIR="/run/user/$uid" HOME=/home/alice "$@"
+}
+check "her socket" user systemctl --user start chand.socket chand.service
+await "her chand runs" user systemctl --user -q is-active chand.service
+check "her channel" user chanctl create mine
+check "is hers" user chansend mine x
+check "and goes" user chanctl remove mine
+user systemctl --user stop chand.service chand.socket chand-metrics.socket
+
+# The end.
+check "removed" chanctl remove chand/orders
+rm -f /etc/chand/channels.d/orders.conf /etc/chand/channels.d/later.conf
+systemctl reload chand.service
+chanctl remove chand/orders chand/later 2>/dev/null
+systemctl stop chan-ready@jobs.path chand.socket chand-metrics.socket chand.service
+check "it stopped well" equal "$(systemctl show -p Result --value chand.service)" success
+check "nothing is left in /dev/shm" equal "$(find /dev/shm -name 'shmchan.*')" ""
+check "no process is left" equal "$(pgrep -u chand)" ""
+# user@.service itself is not looked at: where nspawn has control groups of version 1
+# only, systemd often does not notice that a user's manager ended.
+check "nothing failed" equal \
+	"$(systemctl list-units --failed --no-legend --plain | grep -v '^user@')" ""
+
+journalctl -u chand.service -o cat --no-pager | sed 's/^/    /' | tail -n 40
+exit $bad
