@@ -33,7 +33,7 @@
 #define JOBS 48 /* most of them sleep */
 #define COUNT UINT_MAX
 #define ENOUGH 5 /* failures of a run: it ends */
-#define HANGS (15 * SECOND)
+#define HANGS (30 * SECOND)
 
 /* One scenario in one flow. */
 struct run {
@@ -104,6 +104,8 @@ static void start(unsigned i, struct run *r, unsigned point)
 		broken("fork");
 	if (j->pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		signal(SIGTERM, SIG_DFL);
+		signal(SIGINT, SIG_DFL);
 		result = &results[i];
 		board = &boards[i];
 		set_channel(i);
@@ -182,10 +184,35 @@ static void kill_if_it_hangs(unsigned i)
 	}
 }
 
+static volatile sig_atomic_t told_to_stop;
+
+static void stop(int sig)
+{
+	told_to_stop = sig;
+}
+
+/* Leave nothing behind when the time is over. */
+static noreturn void give_up(void)
+{
+	for (unsigned i = 0; i < JOBS; i++) {
+		if (!jobs[i].pid)
+			continue;
+		kill(jobs[i].pid, SIGKILL);
+		waitpid(jobs[i].pid, NULL, 0);
+		set_channel(i);
+		chan_remove(channel);
+	}
+	fprintf(stderr, "stepkill: stopped by signal %d\n", (int)told_to_stop);
+	exit(2);
+}
+
 /* The number under way. */
 static unsigned look_after(void)
 {
 	unsigned n = 0;
+
+	if (told_to_stop)
+		give_up();
 
 	for (unsigned i = 0; i < JOBS; i++)
 		if (jobs[i].pid && !reap(i)) {
@@ -407,6 +434,8 @@ int main(int argc, char **argv)
 		leave_if_pointless();
 	full = !strcmp(argv[1], "--full");
 	own = getpid();
+	signal(SIGTERM, stop);
+	signal(SIGINT, stop);
 	choose(argv + 2, argc - 2);
 	make_tokens();
 	results = shared(JOBS * sizeof(*results));

@@ -27,8 +27,8 @@
 
 #define MS INT64_C(1000000)
 #define SECOND (1000 * MS)
-#define BOUND (2 * SECOND)    /* within which survivors go on */
-#define PATIENCE (8 * SECOND) /* of a survivor's call: more than the bound */
+#define BOUND (2 * SECOND)     /* within which survivors go on */
+#define PATIENCE (60 * SECOND) /* of a survivor's call: more than the bound */
 
 /* The ring that is used, and the usual message: 15 of them fill it. */
 #define CAPACITY 4096u
@@ -242,6 +242,16 @@ int64_t now(void);
 noreturn void fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void doing(const char *what); /* NULL: waiting for its turn */
 void note_recovery(int64_t since);
+
+/*
+ * A stop-watch for the bound, looked at again and again.  Long gaps between two
+ * looks count as short: then it was the machine that stood still, this process
+ * too, and that is nobody's fault.
+ */
+struct watch {
+	int64_t last, spent;
+};
+bool overdue(struct watch *w);
 
 /* The tokens, one for each CPU: a job works only with one, and on that CPU. */
 extern int tokens[2];

@@ -90,7 +90,7 @@ ssize_t note_recv(chan_t *ch, int64_t timeout)
 
 chan_t *survivor_open(unsigned flags)
 {
-	int64_t start = now();
+	struct watch watch = {0, 0};
 	chan_t *ch;
 	int err;
 
@@ -98,7 +98,8 @@ chan_t *survivor_open(unsigned flags)
 		err = chan_open(&ch, channel, flags, NULL);
 		if (err == 0)
 			return ch;
-	} while (now() - start < BOUND);
+		breathe();
+	} while (!overdue(&watch));
 	fail("a newcomer can't open it: %s (%d)", chan_strerror(err), err);
 }
 
@@ -186,11 +187,11 @@ static bool settled(const struct contender *c)
 
 void contenders_settle(void)
 {
-	int64_t start = now();
+	struct watch watch = {0, 0};
 
 	for (unsigned i = 0; i < 4; i++)
 		while (board->contender[i].role && !settled(&board->contender[i])) {
-			if (now() - start > BOUND)
+			if (overdue(&watch))
 				fail("a survivor neither sleeps nor ends");
 			breathe();
 		}
@@ -229,10 +230,12 @@ static void no_word_of(unsigned role)
 		role == CHAN_RECV ? "a message" : "free space", (int)(BOUND / MS));
 }
 
-static void by_themselves(const struct scenario *s, int64_t since)
+static void by_themselves(const struct scenario *s)
 {
+	struct watch watch = {0, 0};
+
 	while (can_go_on(s, CHAN_RECV) || can_go_on(s, CHAN_SEND)) {
-		if (now() - since > BOUND)
+		if (overdue(&watch))
 			no_word_of(can_go_on(s, CHAN_RECV) ? CHAN_RECV : CHAN_SEND);
 		breathe();
 	}
@@ -241,7 +244,7 @@ static void by_themselves(const struct scenario *s, int64_t since)
 /* A newcomer sends to those who receive and the other way round. */
 static void with_help(const struct scenario *s)
 {
-	int64_t start = now();
+	struct watch watch = {0, 0};
 	unsigned sent = 0;
 	chan_t *ch;
 
@@ -253,7 +256,7 @@ static void with_help(const struct scenario *s)
 			sent += note_send(ch, NEWCOMER, sent + 1, USUAL, 0) == 0;
 		if (unfinished(CHAN_SEND) && !can_go_on(s, CHAN_SEND))
 			note_recv(ch, 0);
-		if (now() - start > BOUND)
+		if (overdue(&watch))
 			fail("a blocked %s does not go on after a newcomer's work",
 				unfinished(CHAN_RECV) ? "receiver" : "sender");
 		breathe();
@@ -265,7 +268,7 @@ void contenders_go_on(const struct scenario *s, int64_t since)
 {
 	doing("blocked survivors go on by themselves");
 	contenders_dismiss();
-	by_themselves(s, since);
+	by_themselves(s);
 	for (unsigned i = 0; i < 4; i++)
 		if (board->contender[i].role && atomic_load(&board->contender[i].finished) &&
 			board->contender[i].when - since > result->worst)
@@ -448,7 +451,7 @@ void take_stock(const struct scenario *s)
 /* What a dead sleeper leaves in a condition variable may show only later. */
 void still_wakes(const struct scenario *s)
 {
-	int64_t start;
+	struct watch watch;
 	chan_t *ch;
 
 	if (s->ends || s->closed)
@@ -460,12 +463,12 @@ void still_wakes(const struct scenario *s)
 		contenders_make(CHAN_RECV);
 		contenders_go(CHAN_RECV, 2);
 		contenders_settle();
-		start = now();
+		watch = (struct watch){0, 0};
 		for (unsigned j = 0; j < 2; j++)
 			if (note_send(ch, NEWCOMER, NUMBERS - 1 - i - j, USUAL, BOUND) < 0)
 				fail("a newcomer's send");
 		while (unfinished(CHAN_RECV)) {
-			if (now() - start > BOUND)
+			if (overdue(&watch))
 				no_word_of(CHAN_RECV);
 			breathe();
 		}
