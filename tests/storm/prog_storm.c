@@ -42,7 +42,7 @@ enum {
 	SEQS = 512,
 	WORKERS = 8,
 	BATCH = 8,
-	PATIENCE = 20, /* seconds in which something has to happen */
+	PATIENCE = 60, /* seconds in which something has to happen */
 	BLOWS_BEFORE_CLOSE = 3,
 };
 

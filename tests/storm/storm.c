@@ -9,7 +9,7 @@
 #include <time.h>
 
 #define MAGIC 0x53746f72u
-#define PATIENCE INT64_C(20000000000)
+#define PATIENCE INT64_C(60000000000)
 
 uint64_t random_next(uint64_t *state) /* splitmix64 */
 {

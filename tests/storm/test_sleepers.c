@@ -23,7 +23,7 @@
 
 enum { ROUNDS = 1000 };
 #define AT_ONCE INT64_C(500000000) /* half of what it would take without a wake-up */
-#define PATIENCE INT64_C(20000000000)
+#define PATIENCE INT64_C(60000000000)
 
 static char name[64];
 static _Atomic uint32_t *done; /* calls that returned, of the one that lives */
