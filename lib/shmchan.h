@@ -128,7 +128,9 @@ struct chan_options {
 
 /*
  * Make the channel `name`: `NAME`, the caller's own, or `OWNER/NAME`, where
- * OWNER is a user's name or number and must be the caller (root included).
+ * OWNER is a user's name or number: the caller's, or another for whom chand, if it
+ * runs, makes it (it is asked for a second at most, and may refuse: -EACCES,
+ * -EDQUOT).
  * NAME is 1 to 200 of [A-Za-z0-9._-], not starting with a dot.  `opt` may be
  * NULL.  The channel appears complete or not at all: a creator killed at any
  * instruction leaves nothing behind.
@@ -147,7 +149,9 @@ int64_t chan_footprint(const struct chan_options *opt);
 /*
  * Open an endpoint of `name` and set *ret.  `flags` are CHAN_SEND | CHAN_RECV |
  * CHAN_CREATE | CHAN_EXCLUSIVE; `opt` (or NULL) is used only when CHAN_CREATE
- * makes the channel.  Waits a second at most for another process.
+ * makes the channel.  Another owner's channel that can't be opened directly is asked
+ * of chand, if that runs.  Waits a second at most for another process, and as long
+ * for chand.
  *
  * An exclusive endpoint is the only one on its side or sides and sends or
  * receives without a lock for each message.  It is bound to one thread: opened,
