@@ -347,20 +347,28 @@ static bool applies(const struct scenario *s, enum flow flow)
 	       (flow != ASLEEP || s->rouse || (!s->with && (s->fill == 0 || s->fill == FULL)));
 }
 
+static void add(const struct scenario *s, enum flow flow, bool every)
+{
+	runs[n_runs++] = (struct run){.s = s, .flow = flow, .every = every};
+}
+
 static void choose(char **names, int n)
 {
-	runs = calloc((size_t)n_scenarios * FLOWS, sizeof(*runs));
+	runs = calloc((size_t)n_scenarios * FLOWS * 2, sizeof(*runs));
 	if (!runs)
 		broken("calloc");
 	for (enum flow flow = 0; flow < FLOWS; flow++)
 		for (unsigned i = 0; i < n_scenarios; i++) {
 			const struct scenario *s = &scenarios[i];
+			bool every = s->every && (flow == ALONE || (full && flow != CHAINED));
 
 			if (!applies(s, flow) || !wanted(s, flow, names, n))
 				continue;
-			runs[n_runs++] = (struct run){.s = s,
-				.flow = flow,
-				.every = s->every && (flow == ALONE || (full && flow != CHAINED))};
+			/* Every change even where instructions are left out. */
+			if (!every || !full)
+				add(s, flow, false);
+			if (every)
+				add(s, flow, true);
 		}
 	if (n_runs == 0) {
 		fprintf(stderr, "stepkill: no such scenario\n");
