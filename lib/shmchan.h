@@ -30,7 +30,7 @@
  *
  * Errors that any call on an endpoint may return, not repeated below:
  *   -EBADMSG   the segment is damaged (a buggy or hostile peer wrote into it);
- *              what was sound has been kept, chan_recover() tells more
+ *              what was sound before the damage is still received
  *   -ENOTCONN  the endpoint belongs to the parent of this forked process
  *   -EINVAL    an argument is outside what is documented
  */
@@ -245,7 +245,7 @@ int chan_recv_batch(chan_t *ch, struct iovec *buf, unsigned n, int64_t timeout);
  * Send in place: set *ret to `len` writable bytes inside the ring, aligned to
  * 16.  The senders' lock is held until the same thread calls chan_commit() or
  * chan_abort(), which it should soon: other senders wait.  Only the policies
- * block and fail apply (drop-newest: -EAGAIN).  A process killed in between
+ * block and fail apply (the drop policies: -EAGAIN).  A process killed in between
  * leaves no trace of the reservation.  Errors as chan_send(); -EDEADLK this
  * thread has one already.
  */
@@ -385,7 +385,7 @@ int chan_endpoints(const chan_t *ch, struct chan_endpoint *ret, unsigned n);
 
 /*
  * Do now what the next user of the channel would do later: recover the locks of
- * dead owners, give back the leases of dead endpoints, check the ring, wake
+ * dead owners, give back the leases of dead endpoints, wake
  * everybody whose wake-up may have died with its sender.  Returns how many
  * messages were given back.  Rules as chan_peek().
  */
