@@ -11,8 +11,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define TIME (3 * SECOND) /* the victim's patience, when somebody will wake it */
-#define SHORT (2 * MS)	  /* and when nobody will */
+#define TIME PATIENCE /* the victim's patience, when somebody will wake it */
+#define SHORT (2 * MS) /* and when nobody will */
 
 static const struct scenario *self;
 static chan_t *ch;

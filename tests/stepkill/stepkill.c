@@ -33,7 +33,7 @@
 #define JOBS 48 /* most of them sleep */
 #define COUNT UINT_MAX
 #define ENOUGH 5 /* failures of a run: it ends */
-#define HANGS (30 * SECOND)
+#define HANGS (10 * SECOND) /* without progress, all asleep */
 
 /* One scenario in one flow. */
 struct run {
@@ -80,7 +80,7 @@ static struct job {
 	struct run *run;
 	unsigned point;
 	unsigned progress;
-	int64_t since; /* it made that much */
+	struct watch watch; /* since it made that much */
 	bool overdue;
 } jobs[JOBS];
 static struct result *results; /* [JOBS] */
@@ -98,7 +98,7 @@ static void start(unsigned i, struct run *r, unsigned point)
 
 	memset(&results[i], 0, sizeof(results[i]));
 	fflush(stdout);
-	*j = (struct job){.run = r, .point = point, .since = now()};
+	*j = (struct job){.run = r, .point = point};
 	j->pid = fork();
 	if (j->pid < 0)
 		broken("fork");
@@ -170,6 +170,19 @@ static bool reap(unsigned i)
 	return true;
 }
 
+/* Any process of a job; looked at only when it seems to stand still. */
+static bool runnable(unsigned i)
+{
+	pid_t victim = atomic_load(&results[i].victim);
+
+	if (jobs[i].watch.spent < SECOND)
+		return false;
+	for (unsigned c = 0; c < 4; c++)
+		if (boards[i].contender[c].role && trace_runnable(boards[i].contender[c].pid))
+			return true;
+	return trace_runnable(jobs[i].pid) || (victim && trace_runnable(victim));
+}
+
 static void kill_if_it_hangs(unsigned i)
 {
 	struct job *j = &jobs[i];
@@ -177,8 +190,8 @@ static void kill_if_it_hangs(unsigned i)
 
 	if (progress != j->progress || !results[i].doing) {
 		j->progress = progress;
-		j->since = now();
-	} else if (now() - j->since > HANGS) {
+		j->watch = (struct watch){0, 0};
+	} else if (overdue(&j->watch, HANGS, runnable(i))) {
 		j->overdue = true;
 		kill(j->pid, SIGKILL);
 	}

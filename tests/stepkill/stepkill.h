@@ -87,6 +87,7 @@ struct calls {
 
 struct result {
 	_Atomic int token; /* held: CPU + 1 */
+	_Atomic pid_t victim;
 	const char *_Atomic doing;
 	_Atomic unsigned progress; /* counts what it did */
 	bool complete;		   /* the operation ended before the kill point */
@@ -189,6 +190,9 @@ void trace_kill(struct trace *t);
 /* Does process `pid` sleep in futex(2)? */
 bool trace_asleep(pid_t pid);
 
+/* Does it run, or would it if it had a CPU? */
+bool trace_runnable(pid_t pid);
+
 /* The job's own look at the segment: NULL if there is none (yet). */
 struct layout *trace_segment(void);
 void trace_forget_segment(void);
@@ -244,14 +248,15 @@ void doing(const char *what); /* NULL: waiting for its turn */
 void note_recovery(int64_t since);
 
 /*
- * A stop-watch for the bound, looked at again and again.  Long gaps between two
- * looks count as short: then it was the machine that stood still, this process
- * too, and that is nobody's fault.
+ * A stop-watch for a bound, looked at again and again.  What it measures is sleep:
+ * who has work and gets no CPU is nobody's fault.  So long gaps between two looks
+ * count as short (this process stood still, too), and time in which the one that
+ * is waited for is `runnable` counts a thirtieth, for it might run for ever.
  */
 struct watch {
 	int64_t last, spent;
 };
-bool overdue(struct watch *w);
+bool overdue(struct watch *w, int64_t bound, bool runnable);
 
 /* The tokens, one for each CPU: a job works only with one, and on that CPU. */
 extern int tokens[2];

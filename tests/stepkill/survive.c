@@ -99,7 +99,7 @@ chan_t *survivor_open(unsigned flags)
 		if (err == 0)
 			return ch;
 		breathe();
-	} while (!overdue(&watch));
+	} while (!overdue(&watch, BOUND, false));
 	fail("a newcomer can't open it: %s (%d)", chan_strerror(err), err);
 }
 
@@ -191,7 +191,7 @@ void contenders_settle(void)
 
 	for (unsigned i = 0; i < 4; i++)
 		while (board->contender[i].role && !settled(&board->contender[i])) {
-			if (overdue(&watch))
+			if (overdue(&watch, BOUND, trace_runnable(board->contender[i].pid)))
 				fail("a survivor neither sleeps nor ends");
 			breathe();
 		}
@@ -201,6 +201,16 @@ static bool unfinished(unsigned role)
 {
 	for (unsigned i = 0; i < 4; i++)
 		if (board->contender[i].role == role && !atomic_load(&board->contender[i].finished))
+			return true;
+	return false;
+}
+
+/* Would one of them do something if it had a CPU? */
+static bool anybody_runnable(void)
+{
+	for (unsigned i = 0; i < 4; i++)
+		if (board->contender[i].role && !atomic_load(&board->contender[i].finished) &&
+			trace_runnable(board->contender[i].pid))
 			return true;
 	return false;
 }
@@ -235,7 +245,7 @@ static void by_themselves(const struct scenario *s)
 	struct watch watch = {0, 0};
 
 	while (can_go_on(s, CHAN_RECV) || can_go_on(s, CHAN_SEND)) {
-		if (overdue(&watch))
+		if (overdue(&watch, BOUND, anybody_runnable()))
 			no_word_of(can_go_on(s, CHAN_RECV) ? CHAN_RECV : CHAN_SEND);
 		breathe();
 	}
@@ -256,7 +266,7 @@ static void with_help(const struct scenario *s)
 			sent += note_send(ch, NEWCOMER, sent + 1, USUAL, 0) == 0;
 		if (unfinished(CHAN_SEND) && !can_go_on(s, CHAN_SEND))
 			note_recv(ch, 0);
-		if (overdue(&watch))
+		if (overdue(&watch, BOUND, anybody_runnable()))
 			fail("a blocked %s does not go on after a newcomer's work",
 				unfinished(CHAN_RECV) ? "receiver" : "sender");
 		breathe();
@@ -465,10 +475,10 @@ void still_wakes(const struct scenario *s)
 		contenders_settle();
 		watch = (struct watch){0, 0};
 		for (unsigned j = 0; j < 2; j++)
-			if (note_send(ch, NEWCOMER, NUMBERS - 1 - i - j, USUAL, BOUND) < 0)
+			if (note_send(ch, NEWCOMER, NUMBERS - 1 - i - j, USUAL, PATIENCE) < 0)
 				fail("a newcomer's send");
 		while (unfinished(CHAN_RECV)) {
-			if (overdue(&watch))
+			if (overdue(&watch, BOUND, anybody_runnable()))
 				no_word_of(CHAN_RECV);
 			breathe();
 		}

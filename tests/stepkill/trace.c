@@ -10,6 +10,10 @@
  *
  * A system call that sleeps is not waited for: asleep is a kill point, and then
  * somebody is asked (on_sleep) to wake it.
+ *
+ * The kernel's code that reads the clock (vDSO) runs at full speed: it changes
+ * nothing, and it starts again whenever the clock ticked in between, which it would
+ * do for ever where a step takes as long as a tick.
  */
 #define _GNU_SOURCE 1
 #include "stepkill.h"
@@ -19,6 +23,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -28,6 +33,9 @@
 #include <sys/user.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#define VDSO_SIZE 8192
+#define BREAKPOINT 0xcc /* int3 */
 
 /* ---- the segment, as the job sees it ---- */
 
@@ -136,6 +144,7 @@ void trace_start(struct trace *t, const struct scenario *s)
 		_exit(0);
 	}
 	t->pid = pid;
+	atomic_store(&result->victim, pid);
 	t->points = 0;
 	t->complete = false;
 	atomic_store(&board->begun, 0);
@@ -162,10 +171,55 @@ bool trace_asleep(pid_t pid)
 	return !strncmp(text, "202 ", 4);
 }
 
+bool trace_runnable(pid_t pid)
+{
+	char path[64], text[512] = "";
+	const char *end;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	if (read(fd, text, sizeof(text) - 1) < 0)
+		text[0] = 0;
+	close(fd);
+	end = strrchr(text, ')'); /* of its name */
+	return end && end[1] && end[2] == 'R';
+}
+
 /* What does the instruction at which the victim stands do? */
-enum instruction { PLAIN, SYSTEM_CALL, MAY_SLEEP };
+enum instruction { PLAIN, SYSTEM_CALL, MAY_SLEEP, CLOCK };
 
 #if defined(__x86_64__) && defined(__GLIBC__)
+
+/* The kernel's code that reads the clock, two or three pages. */
+static bool in_vdso(const unsigned char *at)
+{
+	const unsigned char *vdso = (const unsigned char *)getauxval(AT_SYSINFO_EHDR);
+
+	return vdso && at >= vdso && at < vdso + VDSO_SIZE;
+}
+
+/* From the first instruction of a function to behind its call, at full speed. */
+static void run_function(pid_t pid)
+{
+	struct user_regs_struct regs;
+	long there, was;
+
+	if (ptrace(PTRACE_GETREGS, pid, NULL, &regs))
+		fail("PTRACE_GETREGS");
+	there = ptrace(PTRACE_PEEKDATA, pid, (void *)(uintptr_t)regs.rsp, NULL);
+	was = ptrace(PTRACE_PEEKTEXT, pid, (void *)there, NULL);
+	if (ptrace(PTRACE_POKETEXT, pid, (void *)there, (void *)((was & ~0xffL) | BREAKPOINT)) ||
+		ptrace(PTRACE_CONT, pid, NULL, NULL))
+		fail("PTRACE_CONT");
+	await_stop(pid);
+	if (ptrace(PTRACE_POKETEXT, pid, (void *)there, (void *)was) ||
+		ptrace(PTRACE_POKEUSER, pid, (void *)offsetof(struct user_regs_struct, rip),
+			(void *)there))
+		fail("PTRACE_POKETEXT");
+}
 
 static enum instruction ahead(pid_t pid)
 {
@@ -175,6 +229,8 @@ static enum instruction ahead(pid_t pid)
 		ptrace(PTRACE_PEEKUSER, pid, (void *)offsetof(struct user_regs_struct, rip), NULL);
 
 	at = (const unsigned char *)(uintptr_t)rip;
+	if (in_vdso(at))
+		return CLOCK;
 	if (at[0] != 0x0f || at[1] != 0x05)
 		return PLAIN;
 	if (ptrace(PTRACE_GETREGS, pid, NULL, &regs))
@@ -196,6 +252,11 @@ static int owner(const struct layout_lock *lock)
 }
 
 #else /* stepkill.c does not come here */
+
+static void run_function(pid_t pid)
+{
+	fail("can't step process %d on this machine", (int)pid);
+}
 
 static enum instruction ahead(pid_t pid)
 {
@@ -319,10 +380,12 @@ void trace_run(struct trace *t)
 	for (is = ahead(t->pid);;) {
 		if (point && t->points++ == t->target)
 			return;
-		point = is != PLAIN; /* after a system call */
+		point = is == SYSTEM_CALL || is == MAY_SLEEP; /* after one */
 		if (is == MAY_SLEEP) {
 			if (step_and_sleep(t))
 				return;
+		} else if (is == CLOCK) {
+			run_function(t->pid);
 		} else {
 			step(t->pid);
 			await_stop(t->pid);
@@ -336,10 +399,10 @@ void trace_run(struct trace *t)
 		stored = segment_changed();
 		stored |= robust_changed(t->pid);
 		t->changes += point || stored;
-		if (is != PLAIN)
+		if (point)
 			note_call(t);
 		is = ahead(t->pid);
-		point |= stored || t->every || is != PLAIN; /* before one */
+		point |= stored || t->every || is == SYSTEM_CALL || is == MAY_SLEEP;
 		hooks(t, stored);
 	}
 }
@@ -353,4 +416,5 @@ void trace_kill(struct trace *t)
 		!WIFSIGNALED(status))
 		;
 	t->pid = 0;
+	atomic_store(&result->victim, 0);
 }
