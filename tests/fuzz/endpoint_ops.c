@@ -174,18 +174,31 @@ void user_leave(struct user *u)
 	u->leases = 0;
 }
 
+/* The channels, one for each way to make it: they are made once, and set right
+ * again before each execution. */
+enum { WAYS = 8 };
+static struct channel {
+	char name[128];
+	struct spoiler spoiler;
+	void *image; /* of the segment when it was new */
+} channels[WAYS], *current;
+
 const char *fuzz_channel(void)
 {
-	static char name[128];
-	const char *prefix = getenv("FUZZ_NAME");
-
-	if (!name[0])
-		snprintf(name, sizeof(name), "%s-%d", prefix ? prefix : "fuzz", (int)getpid());
-	return name;
+	return current->name;
 }
 
-void spoiler_make(struct spoiler *s, uint32_t how)
+static void remove_all(void)
 {
+	for (int i = 0; i < WAYS; i++)
+		if (channels[i].image)
+			chan_remove(channels[i].name);
+}
+
+static void make(struct channel *c, uint32_t how)
+{
+	struct spoiler *s = &c->spoiler;
+	const char *prefix = getenv("FUZZ_NAME");
 	struct chan_options opt = {.size = sizeof(opt),
 		.capacity = FUZZ_CAPACITY,
 		.max_message = 1000,
@@ -199,20 +212,47 @@ void spoiler_make(struct spoiler *s, uint32_t how)
 	}
 	opt.flags |= how & 2 ? CHAN_NEED_RECEIVERS : 0;
 	opt.flags |= how & 4 ? CHAN_END_WITH_SENDERS : 0;
-	chan_remove(fuzz_channel()); /* of an execution that was given up */
-	MUST(chan_create(fuzz_channel(), &opt) == 0);
-	snprintf(path, sizeof(path), "/dev/shm/shmchan.%u.%s", (unsigned)geteuid(), fuzz_channel());
+	snprintf(c->name, sizeof(c->name), "%s-%d-%u", prefix ? prefix : "fuzz", (int)getpid(),
+		how);
+	MUST(chan_create(c->name, &opt) == 0);
+	snprintf(path, sizeof(path), "/dev/shm/shmchan.%u.%s", (unsigned)geteuid(), c->name);
 	s->fd = open(path, O_RDWR | O_CLOEXEC);
 	MUST(s->fd >= 0 && fstat(s->fd, &st) == 0);
 	s->size = (size_t)st.st_size;
 	s->layout = mmap(NULL, s->size, PROT_READ | PROT_WRITE, MAP_SHARED, s->fd, 0);
 	MUST(s->layout != MAP_FAILED);
 	s->ring = (unsigned char *)s->layout + s->layout->header.ring_offset;
+	c->image = malloc(s->size);
+	MUST(c->image);
+	memcpy(c->image, s->layout, s->size);
 }
 
-void spoiler_free(struct spoiler *s)
+static void unmake(struct channel *c)
 {
-	munmap(s->layout, s->size);
-	close(s->fd);
-	chan_remove(fuzz_channel());
+	munmap(c->spoiler.layout, c->spoiler.size);
+	close(c->spoiler.fd);
+	free(c->image);
+	c->image = NULL;
+}
+
+struct spoiler *spoiler_ready(uint32_t how)
+{
+	static bool told;
+	struct spoiler *s;
+	struct stat st;
+
+	if (!told)
+		MUST(atexit(remove_all) == 0);
+	told = true;
+	how %= WAYS;
+	current = &channels[how];
+	s = &current->spoiler;
+	/* It may have been removed, as one of short life. */
+	if (current->image && (fstat(s->fd, &st) < 0 || st.st_nlink == 0))
+		unmake(current);
+	if (!current->image)
+		make(current, how);
+	MUST(ftruncate(s->fd, (off_t)s->size) == 0);
+	memcpy(s->layout, current->image, s->size);
+	return s;
 }

@@ -8,7 +8,7 @@
 #include "fuzz.h"
 
 /* The longest wait of a call. */
-#define BRIEF INT64_C(100000)
+#define BRIEF INT64_C(20000)
 
 struct user {
 	chan_t *ch;
@@ -25,7 +25,8 @@ void user_act(struct user *u, struct input *in);
 /* Detach. */
 void user_leave(struct user *u);
 
-/* A name of its own for each process, the prefix from $FUZZ_NAME. */
+/* The channel that is ready; a name of its own for each process, the prefix from
+ * $FUZZ_NAME. */
 const char *fuzz_channel(void);
 
 /* The segment of a channel, mapped apart from the library: what a spoiler holds. */
@@ -39,7 +40,7 @@ struct spoiler {
 #define FUZZ_CAPACITY 4096u
 #define FUZZ_ENDPOINTS 64u
 
-void spoiler_make(struct spoiler *s, uint32_t how); /* and the channel */
-void spoiler_free(struct spoiler *s);
+/* As new, of one of several kinds; nobody has it open. */
+struct spoiler *spoiler_ready(uint32_t how);
 
 #endif

@@ -11,6 +11,8 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <semaphore.h>
+#include <sys/prctl.h>
 
 enum { WORKERS = 2, CALLS = 60, SPOILINGS = 2000 };
 
@@ -18,6 +20,7 @@ static struct worker {
 	pthread_t thread;
 	unsigned flags;
 	struct input in; /* what to do */
+	sem_t go, done;
 	_Atomic int busy;
 } worker[WORKERS] = {{.flags = CHAN_SEND}, {.flags = CHAN_RECV}};
 
@@ -38,15 +41,22 @@ static void work(struct worker *w)
 	user_leave(&u);
 }
 
+static void await(sem_t *s)
+{
+	while (sem_wait(s) < 0)
+		;
+}
+
 static void *run(void *arg)
 {
 	struct worker *w = arg;
 
+	prctl(PR_SET_TIMERSLACK, 1); /* brief is brief */
 	for (;;) {
-		while (!atomic_load(&w->busy))
-			sched_yield();
+		await(&w->go);
 		work(w);
 		atomic_store(&w->busy, 0);
+		sem_post(&w->done);
 	}
 	return NULL;
 }
@@ -55,8 +65,10 @@ static void start_workers(void)
 {
 	static bool started;
 
-	for (int i = 0; i < WORKERS && !started; i++)
+	for (int i = 0; i < WORKERS && !started; i++) {
+		MUST(sem_init(&worker[i].go, 0, 0) == 0 && sem_init(&worker[i].done, 0, 0) == 0);
 		MUST(pthread_create(&worker[i].thread, NULL, run, &worker[i]) == 0);
+	}
 	started = true;
 }
 
@@ -87,21 +99,21 @@ static void spoil(struct spoiler *s, const uint8_t *data, size_t size)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct spoiler s;
+	struct spoiler *s;
 	size_t third = size / 3;
 
 	if (size < 12)
 		return 0;
 	bounded();
 	start_workers();
-	spoiler_make(&s, data[0]);
+	s = spoiler_ready(data[0]);
 	for (int i = 0; i < WORKERS; i++) {
 		worker[i].in = (struct input){data + i * third, third};
 		atomic_store(&worker[i].busy, 1);
+		sem_post(&worker[i].go);
 	}
-	spoil(&s, data + 2 * third, third);
-	while (anybody_busy())
-		sched_yield();
-	spoiler_free(&s);
+	spoil(s, data + 2 * third, third);
+	for (int i = 0; i < WORKERS; i++)
+		await(&worker[i].done);
 	return 0;
 }

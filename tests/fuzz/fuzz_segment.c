@@ -98,20 +98,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct input in = {data, size};
 	struct user user[USERS] = {{.ch = NULL}};
-	struct spoiler s;
+	struct spoiler *s = spoiler_ready(take_byte(&in));
 
 	bounded();
-	spoiler_make(&s, take_byte(&in));
 	while (in.left) {
 		uint32_t what = take_byte(&in);
 		struct user *u = &user[what / 16 % USERS];
 
 		if (what % 4 == 0 && nobody(user))
-			spoil_somewhere(&s, &in);
+			spoil_somewhere(s, &in);
 		else if (what % 4 == 0)
-			spoil_control(&s.layout->control, &in);
+			spoil_control(&s->layout->control, &in);
 		else if (what % 4 == 1 && !nobody(user))
-			spoil_ring(s.ring, FUZZ_CAPACITY, &in);
+			spoil_ring(s->ring, FUZZ_CAPACITY, &in);
 		else if (!u->ch)
 			open_one(u, &in);
 		else if (what == 255)
@@ -121,6 +120,5 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	for (int i = 0; i < USERS; i++)
 		user_leave(&user[i]);
-	spoiler_free(&s);
 	return 0;
 }
