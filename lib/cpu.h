@@ -14,6 +14,8 @@ static inline void cpu_relax(void)
 #endif
 }
 
+#define CPU_LINE 64 /* bytes; where lines are longer, some are fetched twice */
+
 /* Fetch a cache line to be read, or written, some 100 ns from now. */
 static inline void cpu_prefetch(const void *p)
 {

@@ -102,6 +102,7 @@ ssize_t chan_recv(chan_t *ch, void *buf, size_t size, int64_t timeout)
 			receiver_done(ch, &limit, false);
 			return -EMSGSIZE;
 		}
+		ring_fetch(&ch->ring, &it);
 		copy_bytes(buf, ring_payload(it.record), it.length);
 		got = ring_consume(&ch->ring, it.pos, it.end);
 		receiver_done(ch, &limit, true);
@@ -133,6 +134,7 @@ int chan_recv_batch(chan_t *ch, struct iovec *buf, unsigned n, int64_t timeout)
 		do {
 			if (it.length > buf[got].iov_len)
 				break;
+			ring_fetch(&ch->ring, &it);
 			copy_bytes(buf[got].iov_base, ring_payload(it.record), it.length);
 			buf[got++].iov_len = it.length;
 			end = it.end;

@@ -74,10 +74,20 @@ static inline struct layout_record *ring_at(
 
 /* How far ahead to fetch, two records of this size or more: a locked instruction a
  * message keeps the processor from running ahead by itself.  (Fetching outside
- * the mapping would be harmless.) */
+ * the mapping would be harmless.)  The first two lines are fetched with every
+ * record; the rest only for who copies, and only so many lines: behind them the
+ * processor has found out by itself. */
+#define RING_FETCH_FIRST 128
+#define RING_FETCH_MOST 4096
+
 static inline uint64_t ring_ahead(uint64_t size)
 {
 	return size > 256 ? 2 * size : 512;
+}
+
+static inline uint64_t ring_fetched(uint64_t size)
+{
+	return size < RING_FETCH_MOST ? size : RING_FETCH_MOST;
 }
 
 static inline void *ring_payload(struct layout_record *rec)
@@ -126,14 +136,24 @@ static inline void *ring_append(struct ring *r, struct ring_cursor *at, uint32_t
 
 	uint64_t size = ring_size(length);
 
-	cpu_prefetch_write((char *)rec + ring_ahead(size));
-	cpu_prefetch_write((char *)rec + ring_ahead(size) + 64);
+	for (uint64_t i = 0; i < RING_FETCH_FIRST; i += CPU_LINE)
+		cpu_prefetch_write((char *)rec + ring_ahead(size) + i);
 	atomic_store_explicit(&rec->length, length, memory_order_relaxed);
 	atomic_store_explicit(&rec->state, record_state(RECORD_READY, 0, 0), memory_order_relaxed);
 	at->pos += size;
 	at->seq++;
 	atomic_store_explicit(&ring_at(r, &r->tx, at->pos)->seq, at->seq, memory_order_relaxed);
 	return ring_payload(rec);
+}
+
+/* As many bytes as this record's are about to be written two records on, too. */
+static inline void ring_fetch_room(const void *payload, uint64_t length)
+{
+	uint64_t size = ring_size(length);
+	char *next = (char *)(uintptr_t)payload + ring_ahead(size);
+
+	for (uint64_t i = RING_FETCH_FIRST; i < ring_fetched(size); i += CPU_LINE)
+		cpu_prefetch_write(next + i);
 }
 
 /* The commit of a send.  Release: pairs with the acquire in ring_limit(), so who
@@ -220,14 +240,24 @@ static inline int ring_look(struct ring *r, uint64_t pos, struct ring_item *it)
 	it->seq = atomic_load_explicit(&it->record->seq, memory_order_relaxed);
 	size = ring_size(it->length);
 	it->end = pos + size;
-	if (there > ring_ahead(size) + 128) { /* not what is being written */
-		cpu_prefetch((char *)it->record + ring_ahead(size));
-		cpu_prefetch((char *)it->record + ring_ahead(size) + 64);
-	}
+	if (there > ring_ahead(size) + RING_FETCH_FIRST) /* not what is being written */
+		for (uint64_t i = 0; i < RING_FETCH_FIRST; i += CPU_LINE)
+			cpu_prefetch((char *)it->record + ring_ahead(size) + i);
 	if (unlikely(it->length > r->max_message || it->end - pos > there ||
 		     record_kind(it->state) - RECORD_READY > RECORD_DONE - RECORD_READY))
 		return -EBADMSG;
 	return 0;
+}
+
+/* As many bytes as the item's are about to be read two records on, if they are
+ * published. */
+static inline void ring_fetch(const struct ring *r, const struct ring_item *it)
+{
+	uint64_t size = it->end - it->pos, ahead = ring_ahead(size), most = ring_fetched(size);
+
+	if (most > RING_FETCH_FIRST && r->rx.seen - it->pos > ahead + most)
+		for (uint64_t i = RING_FETCH_FIRST; i < most; i += CPU_LINE)
+			cpu_prefetch((char *)it->record + ahead + i);
 }
 
 /* Where delivery starts. */

@@ -292,6 +292,7 @@ int chan_send(chan_t *ch, const void *msg, size_t len, int64_t timeout)
 	struct limit limit = limit_of(timeout);
 	struct ring_cursor at;
 	uint64_t old;
+	void *to;
 	int err = sender_check(ch, timeout);
 
 	if (unlikely(err < 0))
@@ -306,7 +307,9 @@ int chan_send(chan_t *ch, const void *msg, size_t len, int64_t timeout)
 		return err;
 	}
 	old = at.pos;
-	copy_bytes(ring_append(&ch->ring, &at, (uint32_t)len), msg, len);
+	to = ring_append(&ch->ring, &at, (uint32_t)len);
+	ring_fetch_room(to, len);
+	copy_bytes(to, msg, len);
 	return commit(ch, old, &at, &limit, len);
 }
 
@@ -352,6 +355,7 @@ int chan_send_batch(chan_t *ch, const struct iovec *msg, unsigned n, int64_t tim
 	do {
 		void *to = ring_append(&ch->ring, &at, (uint32_t)msg[sent].iov_len);
 
+		ring_fetch_room(to, msg[sent].iov_len);
 		copy_bytes(to, msg[sent].iov_base, msg[sent].iov_len);
 		sent++;
 	} while (sent < n && msg[sent].iov_len <= ch->ring.max_message &&
