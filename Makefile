@@ -60,9 +60,10 @@ STEPKILL_OBJ := $(filter-out $(TEST_BIN:=.o),$(filter $(BUILD)/tests/stepkill/%,
 STEPKILL := $(if $(STEPKILL_OBJ),$(BUILD)/tests/stepkill/stepkill)
 
 CHECKS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/*/test_*.c))
+PROOFS := $(STEPKILL) tests/stepkill/controls.sh $(wildcard tests/*/run.sh)
 TESTS := $(CHECKS) \
-	$(filter-out %/lib.sh %/run.sh %/inside.sh,$(wildcard tests/*/*.sh)) \
-	$(STEPKILL) $(wildcard tests/*/run.sh) tests/leftovers.sh
+	$(filter-out %/lib.sh %/inside.sh $(PROOFS),$(wildcard tests/*/*.sh)) \
+	$(PROOFS) tests/leftovers.sh
 
 # ---- how ----
 
@@ -178,8 +179,14 @@ test-programs: $(TEST_BIN) $(STEPKILL)	## Build the test programs only
 export CC SANITIZE CONDVAR
 run_tests = BUILD='$(abspath $(BUILD))' tests/run
 
+N ?= 1
+
+proof: $(STEPKILL) $(BUILD)/tests/storm/prog_storm	## N=1 passes of the proofs in their full form
+	@BUILD='$(abspath $(BUILD))' tests/proof '$(N)' $(PROOFS) tests/leftovers.sh
+
 # Every form that has to pass before a release.  Each line is a build of its own.
 check-all: deps-all	## Everything: long forms, variants, clang, valgrind, AArch64 (hours)
+	$(MAKE) WERROR=1 proof
 	$(MAKE) WERROR=1 check-full
 	$(MAKE) WERROR=1 CC=clang BUILD=build-clang check
 	$(MAKE) WERROR=1 CONDVAR=pthread check
@@ -189,7 +196,7 @@ check-all: deps-all	## Everything: long forms, variants, clang, valgrind, AArch6
 	$(MAKE) WERROR=1 check-aarch64
 
 check-full: all test-programs
-	@$(run_tests) --full $(TESTS)
+	@$(run_tests) --full $(filter-out $(PROOFS),$(TESTS))
 
 check-threads: all test-programs
 	@$(run_tests) --quick $(CHECKS) tests/leftovers.sh
@@ -304,6 +311,6 @@ help:	## List the targets
 	@sed -n 's/^\([a-z_.-]*\):[^#]*## \(.*\)/\1\t\2/p' Makefile | \
 		while IFS='	' read -r t d; do printf '  %-22s %s\n' "$$t" "$$d"; done
 
-.PHONY: all lib test check check-all check-full check-threads check-valgrind check-aarch64 \
+.PHONY: all lib test check proof check-all check-full check-threads check-valgrind check-aarch64 \
 	test-programs lint units demo deps deps-test deps-all install uninstall clean help \
 	compile_commands.json $(BUILD)/compile_commands.json

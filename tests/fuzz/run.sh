@@ -5,7 +5,7 @@
 #
 # Fuzz each target (fuzz_*.c) under the address and undefined-behaviour
 # sanitizers: first the corpus and the regressions, then new inputs, for 6 s or
-# for 10 minutes each.  An input that fails is kept in BUILD/fuzz/failures; once the
+# for 40 s each, from where the last run in this BUILD ended.  An input that fails is kept in BUILD/fuzz/failures; once the
 # cause is mended, it goes to tests/fuzz/regress/TARGET, named by the cause.
 #
 # Without clang the corpus and the regressions are replayed only, and it is a skip.
@@ -17,7 +17,7 @@ here=tests/fuzz
 out=$BUILD/fuzz
 case ${1-} in
 --quick) seconds=6 ;;
---full) seconds=600 ;;
+--full) seconds=40 ;;
 *) echo 'usage: run.sh --quick|--full [TARGET...]' >&2; exit 2 ;;
 esac
 shift
@@ -33,8 +33,10 @@ sources=(lib/*.c tools/cli*.c tools/framing.c tools/format.c tools/json.c
 flags=(-std=gnu11 -g -O1 -Ilib -Itools -Itests/fuzz -pthread -fno-omit-frame-pointer -Wall -Wextra)
 
 # For a target of one thread: it waits without sleeping.
-skip_time=("$here/skip_time.c"
-	-Wl,--wrap=clock_gettime,--wrap=pthread_mutex_clocklock,--wrap=syscall)
+skip_time=("$here/skip_time.c")
+for f in clock_gettime pthread_mutex_clocklock syscall; do
+	skip_time+=(-Xlinker "--wrap=$f")
+done
 
 # build COMPILER INSTRUMENTED LINKED EXTRA...: everything but the targets into one
 # archive, then each target with it.
@@ -76,29 +78,48 @@ if ! echo 'int LLVMFuzzerTestOneInput(const char *d, long n) { return *d & (n !=
 fi
 
 build clang fuzzer-no-link,address,undefined fuzzer,address,undefined || exit
-bad=0 total=0 inputs=0
-for t in $targets; do
-	log=$out/$t.log
+
+# What sleeps for two minutes does not end (what burns ten seconds of CPU neither:
+# bounded() in fuzz.h); a busy machine may stand still for a while.
+limits=(-timeout=120 -rss_limit_mb=2048)
+
+# Fuzz one target; its last line is the result.
+fuzz() {
+	local t=$1 log=$out/$1.log files more=() d n
 	mapfile -t files < <(kept "$t")
 	mkdir -p "$out/corpus/$t"
-	more=()
 	for d in "$here/corpus/$t" "$here/regress/$t"; do [ -d "$d" ] && more+=("$d"); done
-	inputs=$((inputs + ${#files[@]}))
-	# What sleeps for two minutes does not end (what burns ten seconds of CPU
-	# neither: bounded() in fuzz.h); a busy machine may stand still for a while.
-	limits=(-timeout=120 -rss_limit_mb=2048 -artifact_prefix="$out/failures/$t-")
+	limits+=(-artifact_prefix="$out/failures/$t-")
 	if [ ${#files[@]} -gt 0 ] && ! "$out/$t" "${limits[@]}" "${files[@]}" >"$log" 2>&1; then
 		grep -v '^#[0-9]' "$log" | tail -n 40
 		echo "$t: an input that is kept fails"
-		bad=1
-		continue
+		return 1
 	fi
-	"$out/$t" "${limits[@]}" -max_total_time=$seconds -max_len=1024 -print_final_stats=1 \
-		"$out/corpus/$t" "${more[@]}" >"$log" 2>&1 ||
-		{ grep -v '^#[0-9]' "$log" | tail -n 40; bad=1; }
+	if ! "$out/$t" "${limits[@]}" -max_total_time=$seconds -max_len=1024 \
+		-print_final_stats=1 "$out/corpus/$t" "${more[@]}" >"$log" 2>&1; then
+		grep -v '^#[0-9]' "$log" | tail -n 40
+		echo "$t: failed"
+		return 1
+	fi
 	n=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
-	total=$((total + ${n:-0}))
-	echo "$t: ${n:-0} executions, $(sed -n 's/.*cov: \([0-9]*\).*/\1/p' "$log" | tail -n1) edges covered"
+	echo "$t: $n executed, ${#files[@]} kept inputs replayed," \
+		"$(sed -n 's/.*cov: \([0-9]*\).*/\1/p' "$log" | tail -n1) edges covered"
+}
+
+# One for each CPU at a time.
+bad=0 total=0
+for t in $targets; do
+	while [ "$(jobs -rp | wc -l)" -ge "$(nproc)" ]; do
+		wait -n
+	done
+	{ fuzz "$t" >"$out/$t.result" 2>&1 || echo failed >>"$out/$t.result"; } &
 done
-echo "$total executions, $inputs kept inputs replayed$([ $bad = 0 ] || echo '; some failed')"
+wait
+for t in $targets; do
+	cat "$out/$t.result"
+	[ "$(tail -n 1 "$out/$t.result")" != failed ] || bad=1
+	n=$(sed -n "s/^$t: \([0-9]*\) executed.*/\1/p" "$out/$t.result")
+	total=$((total + ${n:-0}))
+done
+echo "$total executions of ${targets// /, }$([ $bad = 0 ] || echo '; some failed')"
 exit $bad

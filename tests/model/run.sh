@@ -101,6 +101,5 @@ for ((i = 1; i <= number; i++)); do
 		failed=$((failed + 1))
 	fi
 done
-echo "$total states"
-echo "$passed passed, $failed failed"
+echo "$total states, $passed cases as expected, $failed not"
 [ $failed -eq 0 ] && [ $passed -gt 0 ]

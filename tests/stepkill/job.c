@@ -321,19 +321,50 @@ static void alone(bool every, unsigned point)
 	all_is_back(scenario);
 }
 
+/*
+ * Segments as the dead left them: [0] the victim, [1] the recoverer killed at `at`.
+ * Nothing else is left of them, so it need not be done again for each of the next
+ * ones.  (But where a holder of leases lives.)
+ */
+static struct {
+	struct image left[2];
+	unsigned at;
+} dead;
+
+/* Have the channel as it was left before recoverer *next is at work. */
+static void let_die(bool every, unsigned point, unsigned at, unsigned *next)
+{
+	*next = dead.left[1].bytes && dead.at == at;
+	if (dead.left[*next].bytes) {
+		image_restore(&dead.left[*next]);
+		return;
+	}
+	prepare(4);
+	die_alone(every, point);
+	if (!scenario->held)
+		image_save(&dead.left[0]);
+}
+
+static void forget_the_dead(void)
+{
+	image_free(&dead.left[0]);
+	image_free(&dead.left[1]);
+	must("remove", chan_remove(channel));
+}
+
 /* Kill at `point`, then the recoverer at at[0], and the next one at at[1], unless
- * these are UINT_MAX: it comes to the same as an undisturbed recovery.  Returns
+ * that is UINT_MAX: it comes to the same as an undisturbed recovery.  Returns
  * whether the last of them ended its work before. */
 static bool recover_at(bool every, unsigned point, const struct scenario *r, const unsigned at[2],
 	struct calls *of)
 {
 	char state[SNAPSHOT];
-	int64_t since;
+	int64_t since = 0;
 	bool complete = false;
+	unsigned next;
 
-	prepare(4);
-	since = die_alone(every, point);
-	for (unsigned i = 0; i < 2 && at[i] != UINT_MAX; i++) {
+	let_die(every, point, at[0], &next);
+	for (unsigned i = next; i < 2 && at[i] != UINT_MAX; i++) {
 		struct trace t = step(r, false, at[i]);
 
 		t.skip = i == 0 && of->n ? of : NULL;
@@ -343,12 +374,17 @@ static bool recover_at(bool every, unsigned point, const struct scenario *r, con
 			*of = t.calls;
 		complete = t.complete;
 		since = kill_it(&t);
+		if (i == 0 && !scenario->held) {
+			image_save(&dead.left[1]);
+			dead.at = at[0];
+		}
 	}
 	look(state, since);
 	if (strcmp(state, result->snapshot))
 		fail("recoverer \"%s\" killed at %d, the next at %d: %s; undisturbed: %s", r->name,
 			(int)at[0], (int)at[1], state, result->snapshot);
-	must("remove", chan_remove(channel));
+	if (scenario->held)
+		must("remove", chan_remove(channel));
 	rest();
 	token_take();
 	return complete;
@@ -372,6 +408,8 @@ static void chain(
 		for (unsigned j = third ? (i + point) % third : 0; !last; j += third)
 			last = recover_at(every, point, r, (unsigned[]){i, j}, &of);
 	}
+	if (!scenario->held)
+		forget_the_dead();
 }
 
 static void chained(bool every, unsigned point)

@@ -197,6 +197,15 @@ bool trace_runnable(pid_t pid);
 struct layout *trace_segment(void);
 void trace_forget_segment(void);
 
+/* A copy of it, and its return; nobody is attached then. */
+struct image {
+	unsigned char *bytes;
+	size_t size;
+};
+void image_save(struct image *i);
+void image_restore(const struct image *i);
+void image_free(struct image *i);
+
 /* ---- survivors (survive.c) ---- */
 
 void message_make(unsigned char *buf, unsigned who, unsigned number, unsigned len);

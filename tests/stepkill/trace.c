@@ -22,6 +22,7 @@
 #include <linux/futex.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
@@ -78,6 +79,31 @@ void trace_forget_segment(void)
 	munmap(segment, segment_bytes);
 	munmap(shadow, segment_bytes);
 	segment = shadow = NULL;
+}
+
+void image_save(struct image *i)
+{
+	trace_segment();
+	if (!i->bytes)
+		i->bytes = malloc(segment_bytes);
+	if (!i->bytes)
+		fail("no memory");
+	i->size = segment_bytes;
+	memcpy(i->bytes, segment, segment_bytes);
+}
+
+void image_restore(const struct image *i)
+{
+	trace_segment();
+	if (!segment || segment_bytes != i->size)
+		fail("not the segment that it was");
+	memcpy(segment, i->bytes, i->size);
+}
+
+void image_free(struct image *i)
+{
+	free(i->bytes);
+	i->bytes = NULL;
 }
 
 /* Did the segment change since the last look? */
