@@ -148,6 +148,8 @@ struct awaited {
 	/* Did anything happen that is worth another look? */
 	bool (*changed)(struct chan *ch, uint64_t seen);
 	uint64_t seen;
+	/* The other side's position, if what is awaited is that it leaves `seen`. */
+	const _Atomic uint64_t *position;
 	/* Asked once more, when whoever changes it from now on wakes us: is nobody
 	 * left to wait for? */
 	bool (*ended)(struct chan *ch);

@@ -49,6 +49,7 @@ int receiver_wait(struct chan *ch, struct limit *limit, struct ring_item *it, in
 	struct awaited news_of = {.cond = &ch->control->not_empty,
 		.spin = &ch->recv_spin,
 		.changed = news,
+		.position = &ch->control->senders.position,
 		.ended = senders_gone};
 	bool freed;
 

@@ -135,6 +135,7 @@ static int sender_wait(struct chan *ch, struct limit *limit, uint64_t length, bo
 	struct awaited room = {.cond = &ch->control->not_full,
 		.spin = &ch->send_spin,
 		.changed = space_or_end,
+		.position = &ch->control->receivers.position,
 		.ended = nobody_receives};
 	uint32_t policy = atomic_load_explicit(&ch->overflow, memory_order_relaxed);
 	bool turned;

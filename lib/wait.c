@@ -4,13 +4,16 @@
  *
  * Spinning: a wake-up costs 5 to 30 us, a hot hand-over less than one, so a short
  * look pays when the other side is at work.  The budget doubles when a spin was
- * rewarded and halves when it was not; none is spent on a single CPU.
+ * rewarded, or would have been at its longest: the sleep was shorter than that.
+ * (Else two that once put each other to sleep would do so for each message.)  It
+ * halves when the sleep was longer; none is spent on a single CPU.
  *
  * Lag: who follows the other side closely takes the same cache lines from it for
  * each message, and both are slow.  So who was answered within a quarter of a
  * microsecond, again and again, stays away from those lines for a while, a
  * few microseconds at most, and finds several messages (or room for several) then.
- * In a dialogue the answer takes longer than that, and nothing is added.
+ * In a dialogue the answer takes longer than that, and nothing is added; nor where
+ * a good part of the ring came at once, which leaves the other side idle.
  *
  * Slices: a process killed between its commit and its wake-up leaves a sleeper
  * beside work, and one killed with a wake-up takes it along (condvar.h); and a
@@ -28,6 +31,7 @@
 #define CLOSE_BEHIND 250u
 #define LAG_STEP 50u
 #define LAG_MAX 4000u
+#define MUCH 8		/* a good part of the ring is a MUCHth */
 #define SPINS_A_LOOK 16 /* looks between two at the clock */
 
 int64_t limit_deadline(struct limit *limit)
@@ -56,6 +60,28 @@ static void set(_Atomic uint32_t *p, uint32_t v)
 	atomic_store_explicit(p, v, memory_order_relaxed);
 }
 
+/* Does waiting as long as this pay? */
+static void spin_learn(struct spin *s, bool paid)
+{
+	uint32_t budget = get(&s->budget);
+
+	budget = paid ? budget * 2 : budget / 2;
+	set(&s->budget, budget > SPIN_MAX ? SPIN_MAX : budget < SPIN_MIN ? SPIN_MIN : budget);
+}
+
+/* After an answer, or none, in `ns`: stay away longer, or not so long? */
+static void lag_learn(struct chan *ch, const struct awaited *what, bool changed, int64_t ns)
+{
+	uint32_t lag = get(&what->spin->lag);
+	bool close = changed && ns < lag + CLOSE_BEHIND;
+
+	if (close && what->position)
+		close = atomic_load_explicit(what->position, memory_order_relaxed) - what->seen <
+			ch->ring.capacity / MUCH;
+	lag = close ? lag + LAG_STEP : lag / 2;
+	set(&what->spin->lag, lag > LAG_MAX ? LAG_MAX : lag);
+}
+
 static bool spin(struct chan *ch, const struct awaited *what)
 {
 	uint32_t budget = get(&what->spin->budget), lag = get(&what->spin->lag);
@@ -73,12 +99,9 @@ static bool spin(struct chan *ch, const struct awaited *what)
 		}
 		now = lock_clock();
 	} while (!changed && now < start + budget);
-	budget = changed ? budget * 2 : budget / 2;
-	set(&what->spin->budget, budget > SPIN_MAX   ? SPIN_MAX
-				 : budget < SPIN_MIN ? SPIN_MIN
-						     : budget);
-	lag = changed && now - start < lag + CLOSE_BEHIND ? lag + LAG_STEP : lag / 2;
-	set(&what->spin->lag, lag > LAG_MAX ? LAG_MAX : lag);
+	if (changed)
+		spin_learn(what->spin, true);
+	lag_learn(ch, what, changed, now - start);
 	return changed;
 }
 
@@ -121,6 +144,8 @@ int wait_for(struct chan *ch, const struct awaited *what, struct limit *limit)
 		if (!interrupted(ch))
 			err = cond_wait(what->cond, key, end);
 		note_waiting(ch, 0);
+		if (what->spin)
+			spin_learn(what->spin, lock_clock() - now < SPIN_MAX);
 	}
 	if (interrupted(ch))
 		return -EINTR;
