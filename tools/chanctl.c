@@ -16,13 +16,14 @@ static const struct ctl_verb *const verbs[] = {
 	&ctl_verb_create,     &ctl_verb_remove,	 &ctl_verb_close,   &ctl_verb_list,
 	&ctl_verb_stat,	      &ctl_verb_info,	 &ctl_verb_wait,    &ctl_verb_test,
 	&ctl_verb_purge,      &ctl_verb_monitor, &ctl_verb_metrics, &ctl_verb_doctor,
-	&ctl_verb_bus,	      &ctl_verb_completion,
+	&ctl_verb_completion,
 };
 enum { VERBS = sizeof(verbs) / sizeof(verbs[0]) };
 
 static const struct cli_option options[] = {
 	CTL_OPTION_JSON,
 	CTL_OPTIONS_COLUMNS,
+	CLI_BUS,
 	CLI_COMMON,
 	CLI_END,
 };
@@ -83,9 +84,11 @@ static bool output_option(int letter, const char *arg)
 /* An output option before a verb that has no use for it is a mistake too. */
 static void check_output(const struct ctl_verb *verb)
 {
-	if (ctl_output.json && !(verb->output & CTL_JSON))
+	if (ctl_output.json && !(verb->has & CTL_JSON))
 		cli_usage("%s has no --json", verb->tool.name);
-	if (verb->output & CTL_COLUMNS)
+	if (cli_bus() && !(verb->has & CTL_BUS))
+		cli_usage("%s knows no bus: --system and --user do not apply", verb->tool.name);
+	if (verb->has & CTL_COLUMNS)
 		return;
 	if (ctl_output.columns)
 		cli_usage("%s has no columns: --output does not apply", verb->tool.name);
@@ -97,7 +100,7 @@ static void check_output(const struct ctl_verb *verb)
 /* Both tables have letters of their own: -o is --overflow of create. */
 static bool has_output_option(const struct ctl_verb *verb, int letter)
 {
-	return letter == 'J' ? verb->output & CTL_JSON : verb->output & CTL_COLUMNS;
+	return letter == 'J' ? verb->has & CTL_JSON : verb->has & CTL_COLUMNS;
 }
 
 /* The option as the table has it, for messages. */
@@ -111,7 +114,7 @@ static void option_text(char *ret, size_t size, const struct cli_option *table, 
 
 static int run(const struct ctl_verb *verb, int argc, char **argv)
 {
-	char option[64] = "";
+	char option[64] = "", **operand;
 	int letter, n;
 
 	while ((letter = cli_next(&verb->tool, argc, argv)) != -1) {
@@ -121,13 +124,18 @@ static int run(const struct ctl_verb *verb, int argc, char **argv)
 		verb->option(letter, option, optarg);
 	}
 	check_output(verb);
+	operand = argv + optind;
 	n = argc - optind;
 	if (n < verb->min)
 		cli_usage("operand missing: %s %s", verb->tool.name, verb->tool.usage);
 	if (verb->max >= 0 && n > verb->max)
-		cli_usage("operand '%s' too many: %s %s", argv[optind + verb->max], verb->tool.name,
+		cli_usage("operand '%s' too many: %s %s", operand[verb->max], verb->tool.name,
 			  verb->tool.usage);
-	return verb->run(n, argv + optind);
+	if (cli_bus() && verb->has & CTL_BUS_KNOWN)
+		bus_owner();
+	for (int i = 0; i < n && (i < verb->names || verb->names < 0); i++)
+		operand[i] = bus_name(operand[i]);
+	return verb->run(n, operand);
 }
 
 int main(int argc, char **argv)

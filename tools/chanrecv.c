@@ -9,6 +9,7 @@
  * signals, and a reader of stdout that went away.
  */
 #define _GNU_SOURCE 1 /* ppoll */
+#include "bus.h"
 #include "cli.h"
 #include "format.h"
 #include "framing.h"
@@ -56,6 +57,7 @@ static const struct cli_option options[] = {
 	{'p', "peek", NULL, "show what is there without consuming it, then end"},
 	{'D', "dir", "DIR", "a file in DIR for each message"},
 	{OPT_RAW, "raw", NULL, "don't escape control bytes on a terminal"},
+	CLI_BUS,
 	CLI_COMMON,
 	CLI_END,
 };
@@ -665,8 +667,10 @@ int main(int argc, char **argv)
 	run.receivers = calloc((size_t)(argc - optind), sizeof(*run.receivers));
 	if (!run.receivers)
 		return cli_fail(NULL, NULL, -ENOMEM);
-	for (char **name = argv + optind; *name && !status; name++)
+	for (char **name = argv + optind; *name && !status; name++) {
+		*name = bus_name(*name);
 		status = open_channel(&run.receivers[run.count++], *name);
+	}
 	if (!status && run.peek)
 		for (int i = 0; i < run.count; i++)
 			peek(&run.receivers[i]);

@@ -6,6 +6,7 @@
  * into the input buffer; so a slow input is not delayed, and a fast one costs no
  * copy and no call for each message.
  */
+#include "bus.h"
 #include "cli.h"
 #include "framing.h"
 
@@ -60,6 +61,7 @@ static const struct cli_option options[] = {
 	{'K', "keep-going", NULL, "count messages that fail, go on, and end with 8"},
 	{'r', "rate", "N/s", "send at most N a second (or N/m, N/h)"},
 	{OPT_PROGRESS, "progress", "[FD]", "show progress on a terminal, or as lines to FD"},
+	CLI_BUS,
 	CLI_COMMON,
 	CLI_END,
 };
@@ -582,7 +584,7 @@ static void parse_options(int argc, char **argv)
 	}
 	if (optind == argc)
 		cli_usage("which channel? it is the first operand");
-	run.name = argv[optind++];
+	run.name = bus_name(argv[optind++]);
 	if (run.framing.kind == FRAMING_WHOLE && (run.source_count || optind < argc))
 		cli_usage("--whole reads stdin, which is left alone when messages are given");
 }

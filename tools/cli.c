@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +26,7 @@ enum { OPT_HELP_OPTIONS = CLI_LONG - 1 };
 
 static const struct cli_tool *tool;
 static int verbosity;
+static enum cli_bus bus;
 
 /* getopt's view of the table. */
 static char letters[3 * OPTIONS_MAX + 3];
@@ -37,7 +39,7 @@ static bool at_end(const struct cli_option *o)
 
 static bool has_letter(const struct cli_option *o)
 {
-	return o->letter < OPT_HELP_OPTIONS;
+	return o->letter <= 'z';
 }
 
 static int arg_kind(const struct cli_option *o)
@@ -181,6 +183,18 @@ static void guard_descriptors(void)
 			exit(CLI_ERROR);
 }
 
+static void choose_bus(enum cli_bus which)
+{
+	if (bus && bus != which)
+		cli_usage("--system and --user: a channel is on one bus");
+	bus = which;
+}
+
+enum cli_bus cli_bus(void)
+{
+	return bus;
+}
+
 int cli_next(const struct cli_tool *t, int argc, char **argv)
 {
 	static char **last;
@@ -212,6 +226,12 @@ int cli_next(const struct cli_tool *t, int argc, char **argv)
 			break;
 		case 'v':
 			verbosity = 1;
+			break;
+		case CLI_SYSTEM:
+			choose_bus(CLI_SYSTEM_BUS);
+			break;
+		case CLI_USER:
+			choose_bus(CLI_USER_BUS);
 			break;
 		default:
 			return c;
@@ -341,6 +361,17 @@ const char *cli_remedy(int err)
 		if (errors[i].err == -err)
 			return errors[i].remedy;
 	return NULL;
+}
+
+const char *cli_user(uint32_t uid)
+{
+	static char number[16];
+	const struct passwd *user = getpwuid(uid);
+
+	if (user)
+		return user->pw_name;
+	snprintf(number, sizeof(number), "%" PRIu32, uid);
+	return number;
 }
 
 /* NAME or OWNER/NAME, as the library wants it. */

@@ -35,8 +35,9 @@ enum cli_status {
 
 /* Options. */
 
-/* First value of `letter` for an option that has no letter. */
+/* First value of `letter` for an option that has no letter; those below are common. */
 #define CLI_LONG 256
+enum { CLI_SYSTEM = CLI_LONG - 3, CLI_USER };
 
 struct cli_option {
 	int letter;	       /* 'c', or CLI_LONG and up: what cli_next() returns */
@@ -55,6 +56,12 @@ struct cli_option {
 	{ 'h', "help", NULL, "show this help and end" }, \
 	{ 'V', "version", NULL, "show the version and end" }
 #define CLI_END { 0, NULL, NULL, NULL }
+
+/* Of those that work on channels: which chand is meant.  cli_next() keeps it, and
+ * bus_name() applies it to a name. */
+#define CLI_BUS \
+	{ CLI_SYSTEM, "system", NULL, "channels of the system's bus (chand)" }, \
+	{ CLI_USER, "user", NULL, "your own channels, those of your own bus" }
 /* clang-format on */
 
 struct cli_tool {
@@ -75,6 +82,9 @@ struct cli_tool {
  * a usage error.
  */
 int cli_next(const struct cli_tool *tool, int argc, char **argv);
+
+enum cli_bus { CLI_ANY_BUS, CLI_SYSTEM_BUS, CLI_USER_BUS };
+enum cli_bus cli_bus(void);
 
 /* Messages: to stderr, as `tool: ...`. */
 
@@ -100,6 +110,9 @@ int cli_exit_code(int err);
 
 /* What to do about a negative errno, or NULL. */
 const char *cli_remedy(int err);
+
+/* A user's name, or its number; good until the next call. */
+const char *cli_user(uint32_t uid);
 
 /* Numbers: 0, or -EINVAL it is none, or -ERANGE it is too large. */
 

@@ -16,6 +16,7 @@
 #include <jansson.h>
 #include <stdio.h>
 
+#include "bus.h"
 #include "cli.h"
 
 /* Where the names of channels appear and disappear. */
@@ -26,12 +27,15 @@
 enum {
 	CTL_JSON = 1u << 0,    /* has -J */
 	CTL_COLUMNS = 1u << 1, /* has -o, -H and -b */
+	CTL_BUS = 1u << 2,     /* has --system and --user */
+	CTL_BUS_KNOWN = 1u << 3, /* and can do nothing where there is no such bus */
 };
 
 struct ctl_verb {
 	struct cli_tool tool; /* its name is "chanctl VERB" */
-	unsigned output;      /* CTL_JSON | CTL_COLUMNS */
+	unsigned has;	      /* CTL_JSON | ... */
 	int min, max;	      /* operands */
+	int names;	      /* so many of them, from the first, are channels */
 	/* An option of its own, `option` as written ("--mode"). */
 	void (*option)(int letter, const char *option, const char *arg);
 	int (*run)(int n, char **operand); /* returns the exit status */
@@ -41,7 +45,7 @@ extern const struct ctl_verb ctl_verb_create, ctl_verb_remove, ctl_verb_close, c
 extern const struct ctl_verb ctl_verb_list, ctl_verb_stat, ctl_verb_info;
 extern const struct ctl_verb ctl_verb_wait, ctl_verb_test;
 extern const struct ctl_verb ctl_verb_monitor, ctl_verb_metrics, ctl_verb_doctor;
-extern const struct ctl_verb ctl_verb_bus, ctl_verb_completion;
+extern const struct ctl_verb ctl_verb_completion;
 
 /* The table's entries for the output options. */
 /* clang-format off */
@@ -92,6 +96,7 @@ struct ctl_channel {
 	char *name;
 	chan_t *ch;		   /* an observer, NULL if closed again */
 	int err;		   /* why it can't be read, or 0 */
+	json_t *bus;		   /* what chand tells of it, or NULL */
 	struct chan_stat stat;	   /* valid unless err */
 	struct chan_stat before;   /* the one before, for rates */
 	int64_t time, time_before; /* of the two, CLOCK_MONOTONIC; 0 is none */
@@ -108,9 +113,9 @@ int ctl_open(struct ctl_channel *ch, const char *name);
 int ctl_refresh(struct ctl_channel *ch);
 void ctl_forget(struct ctl_channel *ch);
 
-/* Every channel whose name matches `glob` (NULL: all), read and closed again, sorted
- * by name.  Those that can't be read are among them; those that vanished meanwhile
- * are not. */
+/* Every channel whose name matches `glob` (NULL: all) and is on the bus that was
+ * chosen, read and closed again, sorted by name.  Those that can't be read are among
+ * them; those that vanished meanwhile are not. */
 int ctl_channels(struct ctl_channels *ret, const char *glob);
 void ctl_channels_free(struct ctl_channels *channels);
 bool ctl_matches(const char *glob, const char *name);
@@ -125,15 +130,43 @@ const char *ctl_state(const struct ctl_channel *ch);
 struct chan_endpoint *ctl_endpoints(const chan_t *ch, unsigned *n);
 json_t *ctl_role(uint32_t roles); /* "sender", "receiver", "sender+receiver" */
 
-/* A user's name, or its number; good until the next call. */
-const char *ctl_user(uint32_t uid);
-
 /* The channel of a file in CTL_SHM, as the user would write it; false if it is
  * none. */
 bool ctl_name_of_file(char *ret, size_t size, const char *file);
 
 /* True if logind removes an ordinary user's channels at the last logout. */
 bool ctl_logind_removes_ipc(void);
+
+/* Buses: what chand tells, where there is one.  Nothing of it is needed; that it
+ * fails to answer is said, that it is not there is not. */
+
+struct ctl_bus {
+	enum cli_bus which;
+	const char *scope; /* "system", "user" */
+	uid_t owner;	   /* of its segments */
+	json_t *status;	   /* what it tells of itself */
+	int fd;		   /* -1: it did not go on answering */
+};
+
+/* Those that answer, or of them the chosen one; NULL behind the last. */
+struct ctl_bus *const *ctl_buses(void);
+
+/* Connect, and ask for its status: 0, or a negative errno, -ENOTCONN if there is no
+ * chand; *reason is set if it told one. */
+int ctl_bus_open(struct ctl_bus *ret, enum cli_bus which, const char **reason);
+void ctl_bus_close(struct ctl_bus *bus);
+
+/* Ask; fn(kind, lines) for each packet of the answer but its END. */
+int ctl_bus_each(struct ctl_bus *bus, const char *request,
+		 void (*fn)(const char *kind, const char *lines, void *arg), void *arg);
+
+/* The lines `key=value` as an object of texts, and with `bus` its scope. */
+json_t *ctl_bus_object(const struct ctl_bus *bus, const char *lines);
+const char *ctl_bus_text(const json_t *object, const char *key); /* or NULL */
+uint64_t ctl_bus_number(const json_t *object, const char *key);	 /* or 0 */
+
+/* Ask for what there is to know of it: ch->bus. */
+void ctl_bus_tell(struct ctl_channel *ch);
 
 /* Columns. */
 
@@ -145,8 +178,9 @@ struct ctl_columns {
 	unsigned n;
 };
 
-/* Those of ctl_output.columns, else of `defaults`, NULL meaning all. */
-void ctl_columns_choose(struct ctl_columns *ret, const char *defaults);
+/* Those of ctl_output.columns, else of `defaults`, NULL meaning all, but chand's only
+ * if `bus`. */
+void ctl_columns_choose(struct ctl_columns *ret, const char *defaults, bool bus);
 json_t *ctl_columns_object(const struct ctl_columns *columns, const struct ctl_channel *ch);
 void ctl_columns_lines(const struct ctl_columns *columns, const struct ctl_channel *ch, FILE *out);
 

@@ -1,163 +1,190 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * chanctl bus: what chand tells of itself and its channels.  A packet of its
- * answer is a paragraph of key=value lines, or with -J a JSON object on a line.
+ * What chand tells chanctl: of itself, and of the channels it keeps.  An answer is
+ * packets of `key=value` lines; here they become JSON objects of texts, in which
+ * columns and findings look up what they want, so a key that an older chand does
+ * not tell is not there, and no more.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "bus.h"
 #include "ctl.h"
 
-enum { SYSTEM = CLI_LONG, USER };
-
-static const struct cli_option options[] = {
-	CTL_OPTION_JSON,
-	{SYSTEM, "system", NULL, "the system's (default)"},
-	{USER, "user", NULL, "your own"},
-	CLI_COMMON,
-	CLI_END,
-};
-
-static bool user;
-
-static void option(int letter, const char *name, const char *arg)
-{
-	(void)name;
-	(void)arg;
-	user = letter == USER;
-}
-
-static const struct request {
-	const char *word, *verb;
-	bool name; /* takes the name of a channel */
-} requests[] = {
-	{"status", "STATUS", false},
-	{"list", "LIST", false},
-	{"info", "INFO", true},
-	{"monitor", "MONITOR", false},
-	{"metrics", "METRICS", false},
-};
-
-static const struct request *find(const char *word)
-{
-	for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++)
-		if (!strcmp(requests[i].word, word))
-			return &requests[i];
-	cli_usage("'%s' is not status, list, info, monitor or metrics", word);
-}
-
-static json_t *object_of(char *lines)
+json_t *ctl_bus_object(const struct ctl_bus *bus, const char *lines)
 {
 	json_t *object = json_object();
-	char *next;
+	char *copy = ctl_copy(lines), *rest = copy, *line;
 
-	for (char *line = lines; *line; line = next) {
+	if (bus)
+		ctl_set(object, "bus", ctl_text(bus->scope));
+	while ((line = strsep(&rest, "\n"))) {
 		char *equals = strchr(line, '=');
 
-		next = strchr(line, '\n');
-		if (!next)
-			break;
-		*next++ = '\0';
 		if (!equals)
 			continue;
 		*equals = '\0';
 		ctl_set(object, line, ctl_text(equals + 1));
 	}
+	free(copy);
 	return object;
 }
 
-/* A packet of an answer: print what it has. */
-static int print(const char *lines, bool text)
+const char *ctl_bus_text(const json_t *object, const char *key)
 {
-	char copy[BUS_PACKET + 1];
-	int status;
-
-	if (!*lines)
-		return CLI_OK;
-	if (text)
-		return ctl_write(lines, strlen(lines));
-	snprintf(copy, sizeof(copy), "%s", lines);
-	if (ctl_output.json)
-		return ctl_write_json(object_of(copy));
-	status = ctl_write(lines, strlen(lines));
-	return status ? status : ctl_write("\n", 1);
+	return json_string_value(json_object_get(object, key));
 }
 
-static int fail(const char *name, int err, const char *reason)
+uint64_t ctl_bus_number(const json_t *object, const char *key)
 {
-	if (err == -ENOTCONN) {
-		cli_error(name, "no chand to ask; start it with 'systemctl %sstart chand.socket'",
-			user ? "--user " : "");
-		return CLI_NO_CHANNEL;
+	const char *text = ctl_bus_text(object, key);
+	uint64_t n;
+
+	return text && !cli_parse_count(text, &n) ? n : 0;
+}
+
+int ctl_bus_open(struct ctl_bus *ret, enum cli_bus which, const char **reason)
+{
+	static char packet[BUS_PACKET + 1]; /* the reason lies in it */
+	int fd = bus_connect(which), err;
+	const char *scope;
+
+	*reason = NULL;
+	if (fd < 0)
+		return fd;
+	err = bus_ask(fd, BUS_PROTOCOL " STATUS\n", packet, reason);
+	if (err < 0) {
+		close(fd);
+		return err;
 	}
-	cli_error(name, "%s", reason ? reason : strerror(-err));
-	return cli_exit_code(err);
+	*ret = (struct ctl_bus){
+		.which = which, .fd = fd, .status = ctl_bus_object(NULL, *reason)};
+	*reason = NULL;
+	scope = ctl_bus_text(ret->status, "scope");
+	ret->scope = scope && !strcmp(scope, "user") ? "user" : "system";
+	ret->owner = (uid_t)ctl_bus_number(ret->status, "bus");
+	return 0;
 }
 
-/* Is there more to come after this packet? */
-static bool more(const struct request *r, const char *kind)
+void ctl_bus_close(struct ctl_bus *bus)
 {
-	if (!strcmp(kind, BUS_PROTOCOL " END"))
-		return false;
-	return strcmp(r->verb, "STATUS") != 0;
+	if (bus->fd >= 0)
+		close(bus->fd);
+	bus->fd = -1;
+	json_decref(bus->status);
+	bus->status = NULL;
 }
 
-static int print_answer(int fd, const struct request *r, const char *name)
+static void failed(enum cli_bus which, int err, const char *reason)
+{
+	if (err != -ENOTCONN && err != -EACCES && err != -EINTR)
+		cli_warn(NULL, "the %s's chand: %s; going on without it",
+			 which == CLI_USER_BUS ? "user" : "system",
+			 reason ? reason : chan_strerror(err));
+}
+
+struct ctl_bus *const *ctl_buses(void)
+{
+	static struct ctl_bus bus[2], *answering[3];
+	static bool asked;
+	unsigned n = 0;
+
+	for (int i = 0; !asked && i < 2; i++) {
+		enum cli_bus which = i ? CLI_USER_BUS : CLI_SYSTEM_BUS;
+		const char *reason;
+		int err;
+
+		if (cli_bus() && cli_bus() != which)
+			continue;
+		err = ctl_bus_open(&bus[n], which, &reason);
+		if (err < 0)
+			failed(which, err, reason);
+		else
+			answering[n] = &bus[n], n++;
+	}
+	asked = true;
+	return answering;
+}
+
+/* The kind of a packet whose first line is cut off, or NULL. */
+static const char *kind_of(const char *packet)
+{
+	static const char head[] = BUS_PROTOCOL " ";
+
+	return strncmp(packet, head, strlen(head)) ? NULL : packet + strlen(head);
+}
+
+/* The packet is the first, and no error. */
+static int walk(struct ctl_bus *bus, char *packet, const char *lines,
+		void (*fn)(const char *kind, const char *lines, void *arg), void *arg)
+{
+	for (;;) {
+		const char *kind = kind_of(packet);
+		ssize_t n;
+
+		if (!kind)
+			return -EBADMSG;
+		if (!strcmp(kind, "END"))
+			return 0;
+		fn(kind, lines, arg);
+		n = bus_receive(bus->fd, packet, cli_deadline(BUS_PATIENCE));
+		if (n <= 0)
+			return n ? (int)n : -ENOTCONN;
+		n = bus_verdict(packet, &lines);
+		if (n < 0)
+			return (int)n;
+	}
+}
+
+int ctl_bus_each(struct ctl_bus *bus, const char *request,
+		 void (*fn)(const char *kind, const char *lines, void *arg), void *arg)
 {
 	char packet[BUS_PACKET + 1];
-	const char *text;
-	ssize_t n;
-	int status;
+	const char *lines;
+	int err;
 
-	do {
-		n = bus_receive(fd, packet);
-		if (n == -EINTR)
-			return CLI_OK; /* a signal ends the monitor */
-		if (n <= 0)
-			return fail(name, n ? (int)n : -ENOTCONN, "chand ended");
-		n = bus_verdict(packet, &text);
-		if (n < 0)
-			return fail(name, (int)n, text);
-		status = print(text, !strcmp(packet, BUS_PROTOCOL " TEXT"));
-	} while (status == CLI_OK && more(r, packet));
-	return status;
+	if (bus->fd < 0)
+		return -ENOTCONN;
+	err = bus_ask(bus->fd, request, packet, &lines);
+	if (err < 0 && lines)
+		return err; /* refused, and that was all of the answer */
+	if (!err)
+		err = walk(bus, packet, lines, fn, arg);
+	if (err < 0) {
+		failed(bus->which, err, NULL);
+		ctl_bus_close(bus);
+	}
+	return err;
 }
 
-static int bus(int n, char **operand)
-{
-	const struct request *r = find(operand[0]);
-	char request[BUS_PACKET];
-	int fd, err, status;
-
-	if (r->name != (n == 2))
-		cli_usage("%s takes %s", operand[0], r->name ? "a channel's name" : "no name");
-	if (snprintf(request, sizeof(request), BUS_PROTOCOL " %s\n%s%s%s", r->verb,
-		    n == 2 ? "name=" : "", n == 2 ? operand[1] : "",
-		    n == 2 ? "\n" : "") >= (int)sizeof(request))
-		return cli_fail(operand[1], NULL, -EINVAL);
-	cli_signals();
-	fd = bus_connect(user);
-	if (fd < 0)
-		return fail(NULL, fd, NULL);
-	err = bus_send(fd, request);
-	status = err < 0 ? fail(NULL, err, NULL) : print_answer(fd, r, n == 2 ? operand[1] : NULL);
-	close(fd);
-	return status;
-}
-
-const struct ctl_verb ctl_verb_bus = {
-	.tool =
-		{
-			.name = "chanctl bus",
-			.usage = "[OPTIONS] status|list|info NAME|monitor|metrics",
-			.summary = "Ask chand, the message bus, about itself and its channels.",
-			.options = options,
-		},
-	.output = CTL_JSON,
-	.min = 1,
-	.max = 2,
-	.option = option,
-	.run = bus,
+struct telling {
+	const struct ctl_bus *bus;
+	struct ctl_channel *ch;
 };
+
+static void tell(const char *kind, const char *lines, void *arg)
+{
+	struct telling *t = arg;
+
+	if (strcmp(kind, "CHANNEL") != 0)
+		return;
+	json_decref(t->ch->bus);
+	t->ch->bus = ctl_bus_object(t->bus, lines);
+}
+
+void ctl_bus_tell(struct ctl_channel *ch)
+{
+	char request[CHAN_NAME_MAX + 64];
+
+	for (struct ctl_bus *const *bus = ctl_buses(); *bus; bus++) {
+		const char *local = bus_name_of((*bus)->owner, ch->name);
+
+		if (!local || snprintf(request, sizeof(request), BUS_PROTOCOL " INFO\nname=%s\n",
+				       local) >= (int)sizeof(request))
+			continue;
+		if (!ctl_bus_each(*bus, request, tell,
+				  &(struct telling){ .bus = *bus, .ch = ch }))
+			return;
+	}
+}

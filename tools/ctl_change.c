@@ -29,6 +29,7 @@ enum { IF_EMPTY = CLI_LONG, IF_UNUSED };
 static const struct cli_option remove_options[] = {
 	{ IF_EMPTY, "if-empty", NULL, "only if no message is in it" },
 	{ IF_UNUSED, "if-unused", NULL, "only if nobody has it open to send or receive" },
+	CLI_BUS,
 	CLI_COMMON,
 	CLI_END,
 };
@@ -97,8 +98,10 @@ const struct ctl_verb ctl_verb_remove = {
 		.summary = "Remove channels; those who have one open go on with it.",
 		.options = remove_options,
 	},
+	.has = CTL_BUS,
 	.min = 1,
 	.max = -1,
+	.names = -1,
 	.option = remove_option,
 	.run = remove_all,
 };
@@ -109,6 +112,7 @@ enum { NOW = CLI_LONG };
 
 static const struct cli_option close_options[] = {
 	{ NOW, "now", NULL, "discard what is in it: receivers end at once" },
+	CLI_BUS,
 	CLI_COMMON,
 	CLI_END,
 };
@@ -163,15 +167,17 @@ const struct ctl_verb ctl_verb_close = {
 		.summary = "Close channels: nobody can send, receivers drain them and end.",
 		.options = close_options,
 	},
+	.has = CTL_BUS,
 	.min = 1,
 	.max = -1,
+	.names = -1,
 	.option = close_option,
 	.run = close_all,
 };
 
 /* purge */
 
-static const struct cli_option purge_options[] = { CLI_COMMON, CLI_END };
+static const struct cli_option purge_options[] = { CLI_BUS, CLI_COMMON, CLI_END };
 
 static int purge_one(const char *name)
 {
@@ -195,7 +201,9 @@ const struct ctl_verb ctl_verb_purge = {
 		.summary = "Drop the messages in channels that nobody has taken yet.",
 		.options = purge_options,
 	},
+	.has = CTL_BUS,
 	.min = 1,
 	.max = -1,
+	.names = -1,
 	.run = purge_all,
 };

@@ -6,7 +6,6 @@
  */
 #include <errno.h>
 #include <fnmatch.h>
-#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -42,38 +41,78 @@ int ctl_open(struct ctl_channel *ch, const char *name)
 void ctl_forget(struct ctl_channel *ch)
 {
 	chan_detach(ch->ch);
+	json_decref(ch->bus);
 	free(ch->name);
 	*ch = (struct ctl_channel){ 0 };
 }
 
 bool ctl_matches(const char *glob, const char *name)
 {
-	return !glob || !fnmatch(glob, name, 0);
+	const char *local = bus_local(name);
+
+	return local && (!glob || !fnmatch(glob, local, 0));
 }
 
 struct collect {
 	struct ctl_channels *channels;
 	const char *glob;
+	const struct ctl_bus *bus; /* that is listed */
 };
 
-static int collect(const char *name, void *arg)
+/* Open and read; NULL if it is gone. */
+static struct ctl_channel *add(struct ctl_channels *channels, const char *name)
 {
-	struct collect *c = arg;
-	struct ctl_channels *channels = c->channels;
 	struct ctl_channel *ch;
 
-	if (!ctl_matches(c->glob, name))
-		return 0;
 	channels->at = ctl_grow(channels->at, channels->n + 1, sizeof(*channels->at));
 	ch = &channels->at[channels->n];
-	if (ctl_open(ch, name) == -ENOENT) { /* gone since it was listed */
+	if (ctl_open(ch, name) == -ENOENT) {
 		ctl_forget(ch);
-		return 0;
+		return NULL;
 	}
 	chan_detach(ch->ch); /* there may be more of them than descriptors */
 	ch->ch = NULL;
 	channels->n++;
+	return ch;
+}
+
+static int collect(const char *name, void *arg)
+{
+	struct collect *c = arg;
+
+	if (ctl_matches(c->glob, name))
+		add(c->channels, name);
 	return 0;
+}
+
+static struct ctl_channel *find(const struct ctl_channels *channels, const char *name)
+{
+	for (size_t i = 0; i < channels->n; i++)
+		if (!strcmp(channels->at[i].name, name))
+			return &channels->at[i];
+	return NULL;
+}
+
+/* A channel of a bus.  Its segment may lie in a /dev/shm that we don't see. */
+static void collect_told(const char *kind, const char *lines, void *arg)
+{
+	struct collect *c = arg;
+	struct ctl_channel *ch = NULL;
+	json_t *told = ctl_bus_object(c->bus, lines);
+	const char *local = ctl_bus_text(told, "name");
+	char *name = local ? bus_full_name(c->bus->owner, local) : NULL;
+
+	if (!strcmp(kind, "CHANNEL") && name && ctl_matches(c->glob, name)) {
+		ch = find(c->channels, name);
+		if (!ch)
+			ch = add(c->channels, name);
+	}
+	if (ch) {
+		json_decref(ch->bus);
+		ch->bus = json_incref(told);
+	}
+	json_decref(told);
+	free(name);
 }
 
 /* The caller's own channels, which have no OWNER/, come first. */
@@ -96,6 +135,10 @@ int ctl_channels(struct ctl_channels *ret, const char *glob)
 	if (r < 0) {
 		ctl_channels_free(ret);
 		return r;
+	}
+	for (struct ctl_bus *const *bus = ctl_buses(); *bus; bus++) {
+		c.bus = *bus;
+		ctl_bus_each(*bus, BUS_PROTOCOL " LIST\n", collect_told, &c);
 	}
 	if (ret->n)
 		qsort(ret->at, ret->n, sizeof(*ret->at), by_name);
@@ -173,17 +216,6 @@ json_t *ctl_role(uint32_t roles)
 	return ctl_text("sender+receiver");
 }
 
-const char *ctl_user(uint32_t uid)
-{
-	static char number[16];
-	const struct passwd *user = getpwuid(uid);
-
-	if (user)
-		return user->pw_name;
-	snprintf(number, sizeof(number), "%u", uid);
-	return number;
-}
-
 static bool good_name(const char *name)
 {
 	size_t len = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
@@ -213,6 +245,6 @@ bool ctl_name_of_file(char *ret, size_t size, const char *file)
 	if (uid == geteuid())
 		snprintf(ret, size, "%s", name);
 	else
-		snprintf(ret, size, "%s/%s", ctl_user((uint32_t)uid), name);
+		snprintf(ret, size, "%s/%s", cli_user((uint32_t)uid), name);
 	return true;
 }

@@ -4,10 +4,14 @@
  * lines of `info`, for JSON and for -o.  A column says where its value lies and
  * of what kind it is; the kind says how it becomes a JSON value, and how that
  * becomes text.
+ *
+ * The segment tells what it is; chand, for a channel that it keeps, what it does
+ * with it.  Where both do (mode, group, lifetime), chand's is what holds.
  */
 #include <ctype.h>
 #include <grp.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "ctl.h"
@@ -33,6 +37,13 @@ enum kind {
 	LIFETIME,
 	KIND,
 	CONDVAR,
+	/* What chand tells: from here on. */
+	TOLD,
+	TOLD_COUNT,
+	TOLD_USER,
+	TOLD_WHO,
+	RIGHTS,
+	ACTIVATION,
 };
 
 struct ctl_column {
@@ -40,48 +51,58 @@ struct ctl_column {
 	enum kind kind;
 	size_t at;	 /* offset in struct chan_stat */
 	const char *key; /* in JSON, where it isn't the name in small letters */
+	const char *told; /* chand's key */
 };
 
 #define AT(member) offsetof(struct chan_stat, member)
 
 static const struct ctl_column all[] = {
-	{ "NAME", NAME, 0, NULL },
-	{ "STATE", STATE, 0, NULL },
-	{ "DEPTH", COUNT, AT(depth), NULL },
-	{ "USED", SIZE, AT(used), NULL },
-	{ "USE%", USE, 0, "used_percent" },
-	{ "CAPACITY", SIZE, AT(capacity), NULL },
-	{ "MAX-MESSAGE", SIZE32, AT(max_message), NULL },
-	{ "SENDERS", COUNT32, AT(senders), NULL },
-	{ "RECEIVERS", COUNT32, AT(receivers), NULL },
-	{ "ENDPOINTS-MAX", COUNT32, AT(endpoints), NULL },
-	{ "FULL", YES_NO, AT(full), NULL },
-	{ "SENT", COUNT, AT(sent), NULL },
-	{ "RECEIVED", COUNT, AT(received), NULL },
-	{ "SENT/S", RATE, AT(sent), "sent_per_second" },
-	{ "RECEIVED/S", RATE, AT(received), "received_per_second" },
-	{ "DROPPED", DROPPED, 0, NULL },
-	{ "DROPPED-NEWEST", COUNT, AT(dropped_newest), NULL },
-	{ "DROPPED-OLDEST", COUNT, AT(dropped_oldest), NULL },
-	{ "REDELIVERED", COUNT, AT(redelivered), NULL },
-	{ "RECOVERIES", COUNT, AT(recoveries), NULL },
-	{ "BYTES", SIZE, AT(bytes), NULL },
-	{ "OWNER", USER, AT(uid), NULL },
-	{ "GROUP", GROUP, AT(gid), NULL },
-	{ "UID", COUNT32, AT(uid), NULL },
-	{ "GID", COUNT32, AT(gid), NULL },
-	{ "MODE", MODE, AT(mode), NULL },
-	{ "KIND", KIND, AT(kind), NULL },
-	{ "OVERFLOW", OVERFLOW_POLICY, AT(overflow), NULL },
-	{ "LIFETIME", LIFETIME, AT(lifetime), NULL },
-	{ "LINGER", DURATION, AT(linger), NULL },
-	{ "END-WITH-SENDERS", FLAG, CHAN_END_WITH_SENDERS, NULL },
-	{ "NEED-RECEIVERS", FLAG, CHAN_NEED_RECEIVERS, NULL },
-	{ "RENDEZVOUS", FLAG, CHAN_RENDEZVOUS, NULL },
-	{ "CREATED", TIME, AT(created), NULL },
-	{ "SEGMENT", SIZE, AT(segment), NULL },
-	{ "FORMAT", COUNT32, AT(format), NULL },
-	{ "CONDVAR", CONDVAR, AT(condvar), NULL },
+	{ "NAME", NAME, 0, NULL, NULL },
+	{ "STATE", STATE, 0, NULL, NULL },
+	{ "DEPTH", COUNT, AT(depth), NULL, NULL },
+	{ "USED", SIZE, AT(used), NULL, NULL },
+	{ "USE%", USE, 0, "used_percent", NULL },
+	{ "CAPACITY", SIZE, AT(capacity), NULL, NULL },
+	{ "MAX-MESSAGE", SIZE32, AT(max_message), NULL, NULL },
+	{ "SENDERS", COUNT32, AT(senders), NULL, NULL },
+	{ "RECEIVERS", COUNT32, AT(receivers), NULL, NULL },
+	{ "ENDPOINTS-MAX", COUNT32, AT(endpoints), NULL, NULL },
+	{ "FULL", YES_NO, AT(full), NULL, NULL },
+	{ "SENT", COUNT, AT(sent), NULL, NULL },
+	{ "RECEIVED", COUNT, AT(received), NULL, NULL },
+	{ "SENT/S", RATE, AT(sent), "sent_per_second", NULL },
+	{ "RECEIVED/S", RATE, AT(received), "received_per_second", NULL },
+	{ "DROPPED", DROPPED, 0, NULL, NULL },
+	{ "DROPPED-NEWEST", COUNT, AT(dropped_newest), NULL, NULL },
+	{ "DROPPED-OLDEST", COUNT, AT(dropped_oldest), NULL, NULL },
+	{ "REDELIVERED", COUNT, AT(redelivered), NULL, NULL },
+	{ "RECOVERIES", COUNT, AT(recoveries), NULL, NULL },
+	{ "BYTES", SIZE, AT(bytes), NULL, NULL },
+	{ "OWNER", USER, AT(uid), NULL, NULL },
+	{ "GROUP", GROUP, AT(gid), NULL, "group" },
+	{ "UID", COUNT32, AT(uid), NULL, NULL },
+	{ "GID", COUNT32, AT(gid), NULL, NULL },
+	{ "MODE", MODE, AT(mode), NULL, "mode" },
+	{ "KIND", KIND, AT(kind), NULL, NULL },
+	{ "OVERFLOW", OVERFLOW_POLICY, AT(overflow), NULL, NULL },
+	{ "LIFETIME", LIFETIME, AT(lifetime), NULL, "lifetime" },
+	{ "LINGER", DURATION, AT(linger), NULL, NULL },
+	{ "END-WITH-SENDERS", FLAG, CHAN_END_WITH_SENDERS, NULL, NULL },
+	{ "NEED-RECEIVERS", FLAG, CHAN_NEED_RECEIVERS, NULL, NULL },
+	{ "RENDEZVOUS", FLAG, CHAN_RENDEZVOUS, NULL, NULL },
+	{ "CREATED", TIME, AT(created), NULL, NULL },
+	{ "SEGMENT", SIZE, AT(segment), NULL, NULL },
+	{ "FORMAT", COUNT32, AT(format), NULL, NULL },
+	{ "CONDVAR", CONDVAR, AT(condvar), NULL, NULL },
+	{ "BUS", TOLD, 0, NULL, "bus" },
+	{ "ORIGIN", TOLD, 0, NULL, "origin" },
+	{ "ADMIN", TOLD_USER, 0, NULL, "owner" },
+	{ "RIGHTS", RIGHTS, 0, NULL, "rights" },
+	{ "MAY-SEND", TOLD_WHO, 0, NULL, "send" },
+	{ "MAY-RECEIVE", TOLD_WHO, 0, NULL, "receive" },
+	{ "ACTIVATION", ACTIVATION, 0, NULL, "activate" },
+	{ "DEATHS", TOLD_COUNT, 0, NULL, "deaths" },
+	{ "FILE", TOLD, 0, NULL, "file" },
 };
 enum { ALL = sizeof(all) / sizeof(all[0]) };
 _Static_assert((int)ALL <= (int)CTL_COLUMN_MAX, "every column fits");
@@ -139,14 +160,15 @@ void ctl_columns_help(FILE *out)
 	}
 }
 
-void ctl_columns_choose(struct ctl_columns *ret, const char *defaults)
+void ctl_columns_choose(struct ctl_columns *ret, const char *defaults, bool bus)
 {
 	const char *list = ctl_output.columns ? ctl_output.columns : defaults;
 
 	ret->n = 0;
 	if (!list) {
 		for (unsigned i = 0; i < ALL; i++)
-			if (all[i].kind != RATE) /* there is none without a watch */
+			if (all[i].kind != RATE && /* there is none without a watch */
+			    (bus || all[i].kind < TOLD))
 				ret->at[ret->n++] = &all[i];
 		return;
 	}
@@ -205,19 +227,91 @@ static json_t *mode(uint32_t value)
 	return ctl_text(text);
 }
 
-static json_t *group(uint32_t gid)
+static const char *group_name(uint32_t gid)
 {
+	static char number[16];
 	const struct group *entry = getgrgid(gid);
-	char number[16];
 
 	snprintf(number, sizeof(number), "%u", gid);
-	return ctl_text(entry ? entry->gr_name : number);
+	return entry ? entry->gr_name : number;
+}
+
+/* `1000 @100` as chanctl create takes it: `alice,@ops`; nobody is null. */
+static json_t *who(const char *list)
+{
+	char *copy = ctl_copy(list), *rest = copy, *word, *text;
+	json_t *value;
+	size_t len;
+	FILE *out = ctl_memory(&text, &len);
+
+	while ((word = strsep(&rest, " "))) {
+		bool is_group = *word == '@';
+		uint64_t id;
+
+		if (cli_parse_count(word + is_group, &id) || id > UINT32_MAX)
+			continue;
+		fprintf(out, "%s%s", ftell(out) > 0 ? "," : "", is_group ? "@" : "");
+		fputs(is_group ? group_name((uint32_t)id) : cli_user((uint32_t)id), out);
+	}
+	ctl_memory_end(out);
+	value = len ? ctl_text(text) : json_null();
+	free(text);
+	free(copy);
+	return value;
+}
+
+/* `send receive` as one word, like a role. */
+static json_t *rights(const char *words)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "%s", words);
+	for (char *c = text; (c = strchr(c, ' ')); )
+		*c = '+';
+	return ctl_text(text);
+}
+
+static json_t *activation(const json_t *bus)
+{
+	const char *on = ctl_bus_text(bus, "activate"), *ready = ctl_bus_text(bus, "ready");
+
+	if (ready && !strcmp(ready, "yes"))
+		return ctl_text("ready");
+	return on && !strcmp(on, "yes") ? ctl_text("armed") : json_null();
+}
+
+/* What chand tells; NULL if it doesn't, or has no say in it. */
+static json_t *told(const struct ctl_column *column, const json_t *bus)
+{
+	const char *text = column->told ? ctl_bus_text(bus, column->told) : NULL;
+
+	if (!text)
+		return NULL;
+	switch (column->kind) {
+	case TOLD_COUNT:
+		return ctl_number(ctl_bus_number(bus, column->told));
+	case TOLD_USER:
+		return ctl_text(cli_user((uint32_t)ctl_bus_number(bus, column->told)));
+	case GROUP:
+		return ctl_text(group_name((uint32_t)ctl_bus_number(bus, column->told)));
+	case TOLD_WHO:
+		return who(text);
+	case RIGHTS:
+		return rights(text);
+	case ACTIVATION:
+		return activation(bus);
+	default:
+		return ctl_text(text);
+	}
 }
 
 static json_t *value_of(const struct ctl_column *column, const struct ctl_channel *ch)
 {
 	const struct chan_stat *stat = &ch->stat;
+	json_t *by_chand = told(column, ch->bus);
 
+	if (by_chand)
+		return by_chand;
 	if (column->kind == NAME)
 		return ctl_text(ch->name);
 	if (column->kind == STATE)
@@ -228,6 +322,12 @@ static json_t *value_of(const struct ctl_column *column, const struct ctl_channe
 	switch (column->kind) {
 	case NAME:
 	case STATE:
+	case TOLD:
+	case TOLD_COUNT:
+	case TOLD_USER:
+	case TOLD_WHO:
+	case RIGHTS:
+	case ACTIVATION:
 		break;
 	case COUNT:
 	case SIZE:
@@ -251,9 +351,9 @@ static json_t *value_of(const struct ctl_column *column, const struct ctl_channe
 	case MODE:
 		return mode(stat->mode);
 	case USER:
-		return ctl_text(ctl_user(stat->uid));
+		return ctl_text(cli_user(stat->uid));
 	case GROUP:
-		return group(stat->gid);
+		return ctl_text(group_name(stat->gid));
 	case OVERFLOW_POLICY:
 		return ctl_text(cli_overflow_name(stat->overflow));
 	case LIFETIME:
@@ -315,6 +415,7 @@ static bool to_the_right(const struct ctl_column *column)
 	case RATE:
 	case USE:
 	case DROPPED:
+	case TOLD_COUNT:
 		return true;
 	default:
 		return false;

@@ -14,7 +14,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "bus.h"
 #include "ctl.h"
 
 enum {
@@ -24,8 +23,6 @@ enum {
 	LINGER,
 	END_WITH_SENDERS,
 	NEED_RECEIVERS,
-	SYSTEM,
-	USER,
 	/* Those that only a bus has: from here on. */
 	OWNER,
 	GROUP,
@@ -51,14 +48,14 @@ static const struct cli_option options[] = {
 	{ END_WITH_SENDERS, "end-with-senders", NULL,
 	  "receivers end when the last sender is gone" },
 	{ NEED_RECEIVERS, "need-receivers", NULL, "senders fail when the last receiver is gone" },
-	{ SYSTEM, "system", NULL, "on the system's bus, by chand, which the next need" },
-	{ USER, "user", NULL, "on your own bus" },
-	{ OWNER, "owner", "USER", "whose it is (root only)" },
-	{ GROUP, "group", "GROUP", "the group that --mode speaks of" },
-	{ SENDERS, "send", "WHO", "users and @groups that may send" },
-	{ RECEIVERS, "receive", "WHO", "users and @groups that may receive" },
-	{ ACTIVATE, "activate", NULL, "tell systemd when it has messages and no receiver" },
+	{ OWNER, "owner", "USER", "on a bus: whose it is (root only)" },
+	{ GROUP, "group", "GROUP", "on a bus: the group that --mode speaks of" },
+	{ SENDERS, "send", "WHO", "on a bus: users and @groups that may send" },
+	{ RECEIVERS, "receive", "WHO", "on a bus: users and @groups that may receive" },
+	{ ACTIVATE, "activate", NULL,
+	  "on a bus: tell systemd when it has messages and\nno receiver" },
 	{ 'p', "parents", NULL, "fine if the same exists" },
+	CLI_BUS,
 	CLI_COMMON,
 	CLI_END,
 };
@@ -70,7 +67,6 @@ static bool existing_is_fine;
 static bool overflow_given, lifetime_given, linger_given;
 
 /* Of the request to chand. */
-static enum { NO_BUS, SYSTEM_BUS, USER_BUS } on_bus;
 static const char *needs_bus; /* the option, if one was given that needs it */
 static char request[BUS_PACKET];
 
@@ -126,13 +122,8 @@ static void bus_option(int letter, const char *name, const char *arg)
 {
 	char number[16];
 
-	if (letter >= OWNER)
-		needs_bus = name;
+	needs_bus = name;
 	switch (letter) {
-	case SYSTEM:
-	case USER:
-		on_bus = letter == USER ? USER_BUS : SYSTEM_BUS;
-		break;
 	case OWNER:
 	case GROUP:
 		snprintf(number, sizeof(number), "%u",
@@ -157,7 +148,7 @@ static void option(int letter, const char *name, const char *arg)
 		existing_is_fine = true;
 		return;
 	}
-	if (letter >= SYSTEM) {
+	if (letter >= OWNER) {
 		bus_option(letter, name, arg);
 		return;
 	}
@@ -282,51 +273,25 @@ static int check_existing(const char *name)
 	return CLI_OK;
 }
 
-/* The answer to a request, its text in `packet`: 0 or negative errno. */
-static int ask(const char *text, char *packet, const char **lines)
-{
-	int fd = bus_connect(on_bus == USER_BUS), err;
-	ssize_t n;
-
-	*lines = NULL;
-	if (fd < 0)
-		return fd;
-	err = bus_send(fd, text);
-	n = err < 0 ? err : bus_receive(fd, packet);
-	close(fd);
-	if (n <= 0)
-		return n ? (int)n : -ENOTCONN;
-	return bus_verdict(packet, lines);
-}
-
-/* It is there already: OWNER/NAME, with the owner that the bus tells. */
-static int check_on_bus(const char *name)
-{
-	char packet[BUS_PACKET + 1], full[CHAN_NAME_MAX + 32];
-	const char *lines, *owner;
-
-	if (ask(BUS_PROTOCOL " STATUS\n", packet, &lines) < 0 || !(owner = strstr(lines, "bus=")))
-		return cli_fail(name, NULL, -EEXIST);
-	owner += strlen("bus=");
-	snprintf(full, sizeof(full), "%.*s/%s", (int)strcspn(owner, "\n"), owner, name);
-	return check_existing(full);
-}
-
 static int create_on_bus(const char *name)
 {
 	char text[2 * BUS_PACKET], packet[BUS_PACKET + 1];
-	const char *reason;
-	int err;
+	const char *reason = NULL;
+	int fd = bus_connect(cli_bus()), err = fd;
 
-	snprintf(text, sizeof(text), BUS_PROTOCOL " CREATE\nname=%s\n%s", name, request);
-	err = ask(text, packet, &reason);
-	if (err == -EEXIST && existing_is_fine)
-		return check_on_bus(name);
-	if (err == -ENOTCONN) {
-		cli_error(name, "no chand to ask; start it with 'systemctl %sstart chand.socket'",
-			  on_bus == USER_BUS ? "--user " : "");
-		return CLI_NO_CHANNEL;
+	if (fd >= 0) {
+		snprintf(text, sizeof(text), BUS_PROTOCOL " CREATE\nname=%s\n%s", bus_local(name),
+			 request);
+		err = bus_ask(fd, text, packet, &reason);
+		close(fd);
 	}
+	if (err == -EEXIST && existing_is_fine) {
+		int status = check_existing(name);
+
+		return status < 0 ? cli_fail(name, NULL, status) : status;
+	}
+	if (err == -ENOTCONN)
+		return bus_missing(cli_bus(), name);
 	if (err < 0 && !reason)
 		return cli_fail(name, &want, err);
 	if (err < 0) {
@@ -342,14 +307,14 @@ static int create(int n, char **operand)
 	const char *name = operand[n - 1];
 	int r;
 
-	if (needs_bus && !on_bus)
+	if (needs_bus && !cli_bus())
 		cli_usage("%s is for channels of a bus: --system or --user", needs_bus);
 
 	if (want.linger && want.lifetime != CHAN_REF)
 		cli_usage("--linger is for --lifetime=ref");
 	if (want.flags & CHAN_RENDEZVOUS && want.overflow == CHAN_DROP_OLDEST)
 		cli_usage("a rendezvous has nothing old to drop: no --overflow=drop-old");
-	if (on_bus)
+	if (cli_bus())
 		return create_on_bus(name);
 	do {
 		int err = chan_create(name, &want);
@@ -370,8 +335,10 @@ const struct ctl_verb ctl_verb_create = {
 		.summary = "Make a channel.",
 		.options = options,
 	},
+	.has = CTL_BUS,
 	.min = 1,
 	.max = 1,
+	.names = 1,
 	.option = option,
 	.run = create,
 };

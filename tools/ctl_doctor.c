@@ -134,30 +134,31 @@ static bool lingers(uid_t uid)
 {
 	char path[128];
 
-	snprintf(path, sizeof(path), "/var/lib/systemd/linger/%s", ctl_user(uid));
+	snprintf(path, sizeof(path), "/var/lib/systemd/linger/%s", cli_user(uid));
 	return !access(path, F_OK);
 }
 
+static const char keep_ipc[] =
+	"RemoveIPC=no in /etc/systemd/logind.conf and 'systemctl restart systemd-logind', "
+	"or 'loginctl enable-linger USER', or run the programs as a system user";
+
 static void check_remove_ipc(void)
 {
-	static const char remedy[] =
-		"RemoveIPC=no in /etc/systemd/logind.conf and 'systemctl restart systemd-logind', "
-		"or 'loginctl enable-linger USER', or run the programs as a system user";
 	uid_t uid = geteuid();
 
 	if (!ctl_logind_removes_ipc())
 		tell(OK, "remove-ipc", NULL, "channels outlive their owner's logout");
 	else if (!is_person(uid))
-		tell(NOTE, "remove-ipc", remedy,
+		tell(NOTE, "remove-ipc", keep_ipc,
 		     "logind removes channels of ordinary users at their last logout; "
 		     "those of system users, as %s, stay",
-		     ctl_user(uid));
+		     cli_user(uid));
 	else if (lingers(uid))
 		tell(OK, "remove-ipc", NULL, "%s lingers: channels outlive the logout",
-		     ctl_user(uid));
+		     cli_user(uid));
 	else
-		tell(PROBLEM, "remove-ipc", remedy,
-		     "logind removes the channels of %s at the last logout", ctl_user(uid));
+		tell(PROBLEM, "remove-ipc", keep_ipc,
+		     "logind removes the channels of %s at the last logout", cli_user(uid));
 }
 
 /* The kernel. */
@@ -207,6 +208,143 @@ static void check_io_uring(void)
 		tell(NOTE, "io-uring", remedy, "refused: %s (kernel.io_uring_disabled is %ld)",
 		     strerror(errno), io_uring_disabled());
 	}
+}
+
+/* chand. */
+
+static const char *user_option(enum cli_bus which)
+{
+	return which == CLI_USER_BUS ? "--user " : "";
+}
+
+static const char *whose(enum cli_bus which)
+{
+	return which == CLI_USER_BUS ? "your" : "the system's";
+}
+
+/* A part of what a quota allows, as "3/64". */
+static void check_quota(const struct ctl_bus *bus, const char *key, const char *what)
+{
+	const char *text = ctl_bus_text(bus->status, key);
+	uint64_t used, most;
+	char number[32];
+	enum level level;
+
+	if (!text || !strchr(text, '/'))
+		return;
+	snprintf(number, sizeof(number), "%.*s", (int)strcspn(text, "/"), text);
+	if (cli_parse_count(number, &used) || cli_parse_count(strchr(text, '/') + 1, &most))
+		return;
+	level = used >= most ? PROBLEM : used >= most - most / 10 ? NOTE : OK;
+	if (level)
+		tell(level, "chand",
+		     "remove what nobody uses, or raise it in [quota] of chand.conf and reload",
+		     "%s of %" PRIu64 " %s that %s bus allows you are taken", number, most, what,
+		     whose(bus->which));
+}
+
+/* Only a system user's channels outlive every logout. */
+static void check_keeper(const struct ctl_bus *bus)
+{
+	if (bus->owner == geteuid() || !is_person(bus->owner) || lingers(bus->owner) ||
+	    !ctl_logind_removes_ipc())
+		return;
+	tell(PROBLEM, "chand", keep_ipc,
+	     "%s bus is kept by %s, whose channels logind removes at the last logout",
+	     whose(bus->which), cli_user(bus->owner));
+}
+
+static void check_answering(const struct ctl_bus *bus)
+{
+	const json_t *is = bus->status;
+	const char *version = ctl_bus_text(is, "version"), *loop = ctl_bus_text(is, "loop");
+	const char *pid = ctl_bus_text(is, "pid"), *watchdog = ctl_bus_text(is, "watchdog");
+	char remedy[256];
+
+	tell(OK, "chand", NULL, "%s: version %s, process %s, by %s, %" PRIu64 " channels",
+	     whose(bus->which), version ? version : "?", pid ? pid : "?", loop ? loop : "?",
+	     ctl_bus_number(is, "channels"));
+	snprintf(remedy, sizeof(remedy), "systemctl %srestart chand: no channel is lost by it",
+		 user_option(bus->which));
+	if (version && strcmp(version, chan_version()) != 0)
+		tell(NOTE, "chand", remedy, "%s chand is of version %s, these tools are of %s",
+		     whose(bus->which), version, chan_version());
+	if (loop && strcmp(loop, "io_uring") != 0)
+		tell(NOTE, "chand",
+		     "nothing, if that will do; else let it have io_uring (chand's log has the reason)",
+		     "%s chand waits by %s", whose(bus->which), loop);
+	if (watchdog && !ctl_bus_number(is, "watchdog"))
+		tell(NOTE, "chand", "start it by systemd, with WatchdogSec= in its unit",
+		     "nobody restarts %s chand when it hangs: no watchdog is set",
+		     whose(bus->which));
+	check_quota(bus, "your-channels", "channels");
+	check_quota(bus, "your-bytes", "bytes");
+	check_keeper(bus);
+}
+
+/* No chand is no problem, unless one was asked for, or should be there. */
+static void check_silent(enum cli_bus which, int err, const char *reason)
+{
+	char path[256], remedy[256];
+	bool there = !bus_path(which, path, sizeof(path)) && !access(path, F_OK);
+
+	if (err == -ENOTCONN && !there && cli_bus() != which)
+		return;
+	if (err == -ENOTCONN && !there) {
+		snprintf(remedy, sizeof(remedy), "systemctl %senable --now chand.socket",
+			 user_option(which));
+		tell(PROBLEM, "chand", remedy, "there is no chand for %s bus", whose(which));
+		return;
+	}
+	snprintf(remedy, sizeof(remedy), "systemctl %srestart chand.socket chand.service",
+		 user_option(which));
+	if (err == -ENOTCONN)
+		tell(PROBLEM, "chand", remedy, "%s is there, and nobody listens to it", path);
+	else if (err == -ETIMEDOUT)
+		tell(PROBLEM, "chand", remedy, "%s chand does not answer", whose(which));
+	else
+		tell(NOTE, "chand", "ask the administrator", "%s chand refuses you: %s",
+		     whose(which), reason ? reason : chan_strerror(err));
+}
+
+static void check_chand(enum cli_bus which)
+{
+	struct ctl_bus bus;
+	const char *reason;
+	int err;
+
+	if (cli_bus() && cli_bus() != which)
+		return;
+	err = ctl_bus_open(&bus, which, &reason);
+	if (err < 0) {
+		check_silent(which, err, reason);
+		return;
+	}
+	check_answering(&bus);
+	ctl_bus_close(&bus);
+}
+
+/* Units of ours that systemd gave up. */
+static void check_units(enum cli_bus which)
+{
+	char command[256], line[512], unit[256], remedy[400];
+	FILE *out;
+
+	if (access("/run/systemd/system", F_OK) || (cli_bus() && cli_bus() != which))
+		return;
+	snprintf(command, sizeof(command),
+		 "exec systemctl %s--failed --plain --no-legend --no-pager --quiet "
+		 "list-units 'chand*' 'chan@*' 'chan-ready@*' 2>/dev/null",
+		 user_option(which));
+	out = popen(command, "re");
+	while (out && fgets(line, sizeof(line), out)) {
+		if (sscanf(line, " %255s", unit) != 1)
+			continue;
+		snprintf(remedy, sizeof(remedy), "systemctl %sstatus %s", user_option(which), unit);
+		tell(PROBLEM, "chand", remedy, "%s has failed", unit);
+	}
+	if (out)
+		pclose(out);
 }
 
 /* Segments. */
@@ -322,6 +460,10 @@ static int doctor(int n, char **operand)
 	check_remove_ipc();
 	check_pid_namespace();
 	check_io_uring();
+	check_chand(CLI_SYSTEM_BUS);
+	check_chand(CLI_USER_BUS);
+	check_units(CLI_SYSTEM_BUS);
+	check_units(CLI_USER_BUS);
 	if (r < 0 && r != -EOPNOTSUPP)
 		tell(PROBLEM, "segments", "see the error", "can't list channels: %s",
 		     chan_strerror(r));
@@ -334,7 +476,7 @@ static int doctor(int n, char **operand)
 	return problems ? CLI_ERROR : CLI_OK;
 }
 
-static const struct cli_option options[] = { CTL_OPTION_JSON, CLI_COMMON, CLI_END };
+static const struct cli_option options[] = { CTL_OPTION_JSON, CLI_BUS, CLI_COMMON, CLI_END };
 
 const struct ctl_verb ctl_verb_doctor = {
 	.tool = {
@@ -343,6 +485,6 @@ const struct ctl_verb ctl_verb_doctor = {
 		.summary = "Look for what keeps channels from working here, and say what to do.",
 		.options = options,
 	},
-	.output = CTL_JSON,
+	.has = CTL_JSON | CTL_BUS,
 	.run = doctor,
 };

@@ -95,7 +95,7 @@ static void put_labels(FILE *out, const struct ctl_channel *ch)
 {
 	const char *slash = strchr(ch->name, '/');
 	const char *name = slash ? slash + 1 : ch->name;
-	const char *owner = slash ? ch->name : ctl_user(geteuid());
+	const char *owner = slash ? ch->name : cli_user(geteuid());
 
 	fputs("owner=\"", out);
 	put_escaped(out, owner, slash ? (size_t)(slash - ch->name) : strlen(owner));
@@ -211,6 +211,7 @@ enum { TEXTFILE = CLI_LONG };
 static const struct cli_option options[] = {
 	{ TEXTFILE, "textfile", "FILE",
 	  "to FILE, which is replaced whole (for the node exporter)" },
+	CLI_BUS,
 	CLI_COMMON,
 	CLI_END,
 };
@@ -225,6 +226,46 @@ static void option(int letter, const char *name, const char *arg)
 	textfile = arg;
 }
 
+/* Of chand's text only what it counts itself: the channels were told. */
+struct text {
+	char *at;
+	size_t len;
+	FILE *out;
+};
+
+static void collect(const char *kind, const char *lines, void *arg)
+{
+	struct text *text = arg;
+
+	if (!strcmp(kind, "TEXT"))
+		fputs(lines, text->out);
+}
+
+static bool about_chand(const char *line)
+{
+	return !strncmp(line, "chand_", 6) || !strncmp(line, "# TYPE chand_", 13) ||
+	       !strncmp(line, "# UNIT chand_", 13) || !strncmp(line, "# HELP chand_", 13);
+}
+
+/* Of one bus: names of metrics must not come twice. */
+static void put_bus(FILE *out)
+{
+	struct ctl_bus *bus = *ctl_buses();
+	struct text text = { 0 };
+	char *line, *rest;
+
+	if (!bus)
+		return;
+	text.out = ctl_memory(&text.at, &text.len);
+	ctl_bus_each(bus, BUS_PROTOCOL " METRICS\n", collect, &text);
+	ctl_memory_end(text.out);
+	rest = text.at;
+	while ((line = strsep(&rest, "\n")))
+		if (about_chand(line))
+			fprintf(out, "%s\n", line);
+	free(text.at);
+}
+
 static int metrics(int n, char **operand)
 {
 	struct ctl_channels channels;
@@ -237,6 +278,7 @@ static int metrics(int n, char **operand)
 		return cli_fail(NULL, NULL, r);
 	out = ctl_memory(&text, &len);
 	ctl_metrics_print(out, &channels);
+	put_bus(out);
 	fputs("# EOF\n", out);
 	ctl_memory_end(out);
 	ctl_channels_free(&channels);
@@ -257,6 +299,7 @@ const struct ctl_verb ctl_verb_metrics = {
 		.summary = "Print the counters of all channels as OpenMetrics text.",
 		.options = options,
 	},
+	.has = CTL_BUS | CTL_BUS_KNOWN,
 	.max = 1,
 	.option = option,
 	.run = metrics,

@@ -5,6 +5,10 @@
  * channel's state, 50 ms apart: what comes and goes in between is seen in the
  * counters only.  A channel's last state is looked at before it is reported as
  * removed, since its memory lives on while we have it open.
+ *
+ * Where a chand keeps the channel, it tells of endpoints, deaths and repairs as they
+ * happen, and these are not looked for.  When it ends, they are again; when it comes,
+ * it is asked.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -13,6 +17,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/inotify.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -22,15 +27,31 @@
 
 enum { LOOK_EVERY = 50000000 };
 
+/* How soon to try again where there was no chand, and where one did not answer. */
+#define RETRY INT64_C(1000000000)
+#define RETRY_SILENT INT64_C(60000000000)
+
+static struct feed {
+	struct ctl_bus bus;
+	enum cli_bus which;
+	bool open;
+	int64_t again; /* when it is not */
+} feeds[] = { { .which = CLI_SYSTEM_BUS }, { .which = CLI_USER_BUS } };
+enum { FEEDS = sizeof(feeds) / sizeof(feeds[0]) };
+
 struct watched {
 	struct ctl_channel channel;
-	struct chan_endpoint *ends; /* at the last look */
+	struct chan_endpoint *ends; /* at the last look, and what was told since */
 	unsigned n;
+	const struct feed *feed; /* that tells of it, or NULL */
+	/* Redeliveries, as the channel counts them: of those told, and by chand. */
+	uint64_t redelivered, redelivered_by_chand;
 };
 
 static struct watched *watched;
 static size_t watching;
 static const char *glob;
+static int names_fd = -1, poll_fd = -1;
 static int status; /* of stdout */
 
 /* An event: a line, of JSON or for people, made of the same members. */
@@ -117,8 +138,9 @@ static void tell_endpoint(const char *channel, const char *event, const struct c
 	json_t *details = detail("role", ctl_role(end->roles));
 
 	ctl_set(details, "pid", ctl_number((uint64_t)end->pid));
-	ctl_set(details, "user", ctl_text(ctl_user(end->uid)));
-	ctl_set(details, "command", ctl_text(end->command));
+	ctl_set(details, "user", ctl_text(cli_user(end->uid)));
+	if (*end->command) /* chand may have been too late to see it */
+		ctl_set(details, "command", ctl_text(end->command));
 	tell(channel, event, details);
 }
 
@@ -162,14 +184,16 @@ static void look(struct watched *w)
 
 	if (!ch->ch)
 		return;
-	look_at_endpoints(w);
+	if (!w->feed)
+		look_at_endpoints(w);
 	if (ctl_refresh(ch) < 0)
 		return;
 	tell_change(ch->name, was->depth, is->depth, "nonempty", "empty");
 	tell_change(ch->name, was->full, is->full, "full", "notfull");
 	tell_count(ch->name, "dropped", was->dropped_newest + was->dropped_oldest,
 		   is->dropped_newest + is->dropped_oldest);
-	tell_count(ch->name, "redelivered", was->redelivered, is->redelivered);
+	tell_count(ch->name, "redelivered", w->redelivered, is->redelivered);
+	w->redelivered = is->redelivered;
 	tell_count(ch->name, "recovered", was->recoveries, is->recoveries);
 	if (is->closed != was->closed)
 		tell(ch->name, "closed",
@@ -187,6 +211,14 @@ static struct watched *find(const char *name)
 	return NULL;
 }
 
+static const struct feed *feed_of(const char *name)
+{
+	for (int i = 0; i < FEEDS; i++)
+		if (feeds[i].open && bus_name_of(feeds[i].bus.owner, name))
+			return &feeds[i];
+	return NULL;
+}
+
 /* Whatever state it is found in is what later looks are compared with, its
  * endpoints are told. */
 static void begin(const char *name, const char *event)
@@ -199,12 +231,16 @@ static void begin(const char *name, const char *event)
 	*w = (struct watched){ 0 };
 	r = ctl_open(&w->channel, name);
 	tell(name, event, r == -ENOENT ? NULL : detail("state", ctl_text(ctl_state(&w->channel))));
-	if (!r)
-		look(w);
+	if (r)
+		return;
+	w->redelivered = w->redelivered_by_chand = w->channel.stat.redelivered;
+	look(w);
+	w->feed = feed_of(name);
 }
 
 static void end(struct watched *w)
 {
+	w->feed = NULL; /* what it did not tell yet is looked for */
 	look(w);
 	tell(w->channel.name, "removed", NULL);
 	ctl_forget(&w->channel);
@@ -263,12 +299,12 @@ static void list_again(void)
 	chan_list(list_one, (char[]){ "created" });
 }
 
-static void read_names(int fd)
+static void read_names(void)
 {
 	char buf[16384] __attribute__((aligned(__alignof__(struct inotify_event))));
 	ssize_t len;
 
-	while ((len = read(fd, buf, sizeof(buf))) > 0) {
+	while ((len = read(names_fd, buf, sizeof(buf))) > 0) {
 		for (ssize_t at = 0; at < len;) {
 			const struct inotify_event *event = (const void *)(buf + at);
 
@@ -281,15 +317,188 @@ static void read_names(int fd)
 	}
 }
 
-static void follow(int fd)
+/* What chand tells. */
+
+static void feed_end(struct feed *feed, int64_t retry)
+{
+	ctl_bus_close(&feed->bus);
+	feed->open = false;
+	feed->again = cli_deadline(retry);
+	for (size_t i = 0; i < watching; i++)
+		if (watched[i].feed == feed)
+			watched[i].feed = NULL;
+}
+
+/* Ask for events, unless there is no chand. */
+static void feed_begin(struct feed *feed)
+{
+	struct epoll_event in = { .events = EPOLLIN };
+	char packet[BUS_PACKET + 1];
+	const char *reason;
+	int err = ctl_bus_open(&feed->bus, feed->which, &reason);
+
+	if (err < 0) {
+		feed->again = cli_deadline(err == -ENOTCONN ? RETRY : RETRY_SILENT);
+		return;
+	}
+	feed->open = true;
+	err = bus_ask(feed->bus.fd, BUS_PROTOCOL " MONITOR\n", packet, &reason);
+	if (!err && epoll_ctl(poll_fd, EPOLL_CTL_ADD, feed->bus.fd, &in))
+		err = -errno;
+	if (err < 0) {
+		cli_warn(NULL, "the %s's chand: %s; looking without it", feed->bus.scope,
+			 reason ? reason : chan_strerror(err));
+		feed_end(feed, RETRY_SILENT);
+		return;
+	}
+	for (size_t i = 0; i < watching; i++) {
+		struct watched *w = &watched[i];
+
+		if (w->feed || feed_of(w->channel.name) != feed)
+			continue;
+		if (w->channel.ch)
+			look_at_endpoints(w); /* once more: from now on it tells */
+		w->feed = feed;
+		w->redelivered_by_chand = w->redelivered;
+	}
+}
+
+static struct chan_endpoint *find_end(struct chan_endpoint *ends, unsigned n, uint32_t id,
+				      int32_t pid)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (ends[i].id == id && ends[i].pid == pid)
+			return &ends[i];
+	return NULL;
+}
+
+/* As it registered itself, or if it is gone already, as chand says. */
+static struct chan_endpoint told_end(const struct watched *w, const json_t *said)
+{
+	struct chan_endpoint end = {
+		.id = (uint32_t)ctl_bus_number(said, "id"),
+		.pid = (int32_t)ctl_bus_number(said, "pid"),
+		.uid = (uint32_t)ctl_bus_number(said, "uid"),
+	};
+	const char *role = ctl_bus_text(said, "role"), *command = ctl_bus_text(said, "command");
+	unsigned n = 0;
+	struct chan_endpoint *ends = w->channel.ch ? ctl_endpoints(w->channel.ch, &n) : NULL;
+	const struct chan_endpoint *there = find_end(ends, n, end.id, end.pid);
+
+	if (there)
+		end = *there;
+	else if (command)
+		snprintf(end.command, sizeof(end.command), "%s", command);
+	if (!there && role)
+		end.roles = (strstr(role, "sender") ? CHAN_SEND : 0) |
+			    (strstr(role, "receiver") ? CHAN_RECV : 0);
+	free(ends);
+	return end;
+}
+
+static void told_of_end(struct watched *w, const char *event, const json_t *said)
+{
+	struct chan_endpoint end = told_end(w, said);
+	struct chan_endpoint *known = find_end(w->ends, w->n, end.id, end.pid);
+
+	if (!strcmp(event, "attached")) {
+		if (known)
+			return; /* it was looked at when chand saw it come */
+		tell_endpoint(w->channel.name, "attached", &end);
+		w->ends = ctl_grow(w->ends, w->n + 1, sizeof(*w->ends));
+		w->ends[w->n++] = end;
+		return;
+	}
+	tell_endpoint(w->channel.name, event, known ? known : &end);
+	if (known)
+		*known = w->ends[--w->n];
+}
+
+/* The counter may have been looked at before chand told. */
+static void told_of_redelivery(struct watched *w, uint64_t messages)
+{
+	w->redelivered_by_chand += messages;
+	tell_count(w->channel.name, "redelivered", w->redelivered, w->redelivered_by_chand);
+	if (w->redelivered < w->redelivered_by_chand)
+		w->redelivered = w->redelivered_by_chand;
+}
+
+static void told(struct watched *w, const char *event, const json_t *said)
+{
+	const char *origin = ctl_bus_text(said, "origin");
+
+	if (!strcmp(event, "attached") || !strcmp(event, "detached") || !strcmp(event, "died"))
+		told_of_end(w, event, said);
+	else if (!strcmp(event, "redelivered"))
+		told_of_redelivery(w, ctl_bus_number(said, "messages"));
+	else if (strcmp(event, "created") && strcmp(event, "removed")) /* those inotify told */
+		tell(w->channel.name, event, origin ? detail("origin", ctl_text(origin)) : NULL);
+}
+
+/* It told less than happened: look what there is. */
+static void feed_lost(const struct feed *feed, uint64_t lost)
+{
+	cli_warn(NULL, "%" PRIu64 " events of the %s's chand were lost", lost, feed->bus.scope);
+	for (size_t i = 0; i < watching; i++)
+		if (watched[i].feed == feed && watched[i].channel.ch)
+			look_at_endpoints(&watched[i]);
+}
+
+static void read_event(const struct feed *feed, const char *lines)
+{
+	json_t *said = ctl_bus_object(NULL, lines);
+	const char *event = ctl_bus_text(said, "event"), *local = ctl_bus_text(said, "channel");
+	char *name = local ? bus_full_name(feed->bus.owner, local) : NULL;
+	struct watched *w = name ? find(name) : NULL;
+
+	if (name && !w) {
+		read_names(); /* chand was quicker */
+		w = find(name);
+	}
+	if (w && event)
+		told(w, event, said);
+	if (ctl_bus_number(said, "lost"))
+		feed_lost(feed, ctl_bus_number(said, "lost"));
+	free(name);
+	json_decref(said);
+}
+
+static void read_feed(struct feed *feed)
+{
+	char packet[BUS_PACKET + 1];
+	const char *lines;
+	ssize_t n;
+
+	while ((n = bus_receive(feed->bus.fd, packet, cli_now())) > 0)
+		if (!bus_verdict(packet, &lines))
+			read_event(feed, lines);
+	if (n == -ETIMEDOUT || n == -EINTR)
+		return;
+	cli_warn(NULL, "the %s's chand ended; looking without it", feed->bus.scope);
+	feed_end(feed, RETRY);
+}
+
+static void feed_all(void)
+{
+	for (int i = 0; i < FEEDS; i++) {
+		struct feed *feed = &feeds[i];
+
+		if (feed->open)
+			read_feed(feed);
+		else if ((!cli_bus() || cli_bus() == feed->which) && !cli_remaining(feed->again))
+			feed_begin(feed);
+	}
+}
+
+static void follow(void)
 {
 	while (!status) {
-		int r = cli_wait_fd(fd, POLLIN, cli_deadline(LOOK_EVERY));
+		int r = cli_wait_fd(poll_fd, POLLIN, cli_deadline(LOOK_EVERY));
 
 		if (r == -EINTR)
 			return;
-		if (r > 0)
-			read_names(fd);
+		read_names();
+		feed_all();
 		for (size_t i = 0; i < watching; i++)
 			look(&watched[i]);
 		if (ctl_reader_gone())
@@ -308,30 +517,44 @@ static void allow_descriptors(void)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/* What there is to wait for: 0 or -errno. */
+static int watch_names(void)
+{
+	struct epoll_event in = { .events = EPOLLIN };
+
+	names_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	poll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (names_fd < 0 || poll_fd < 0 ||
+	    inotify_add_watch(names_fd, CTL_SHM,
+			      IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO) < 0 ||
+	    epoll_ctl(poll_fd, EPOLL_CTL_ADD, names_fd, &in))
+		return -errno;
+	return 0;
+}
+
 static int monitor(int n, char **operand)
 {
-	int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	int r;
+	int r = watch_names();
 
 	glob = n ? operand[0] : NULL;
-	if (fd < 0 || inotify_add_watch(fd, CTL_SHM,
-					IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO) < 0) {
-		cli_error(NULL, "can't watch " CTL_SHM ": %s", strerror(errno));
+	if (r < 0) {
+		cli_error(NULL, "can't watch " CTL_SHM ": %s", strerror(-r));
 		return CLI_ERROR;
 	}
 	allow_descriptors();
 	cli_signals();
+	feed_all();
 	r = chan_list(list_one, (char[]){ "present" });
 	if (r < 0)
 		return cli_fail(NULL, NULL, r);
 	cli_note(NULL, "watching, %zu channels so far", watching);
-	follow(fd);
-	close(fd);
+	follow();
 	return status;
 }
 
 static const struct cli_option options[] = {
 	{ 'J', "json", NULL, "a line of JSON for each event" },
+	CLI_BUS,
 	CLI_COMMON,
 	CLI_END,
 };
@@ -342,10 +565,11 @@ const struct ctl_verb ctl_verb_monitor = {
 		.usage = "[OPTIONS] [GLOB]",
 		.summary = "Tell what happens to channels, an event a line, until interrupted.",
 		.notes = "Events: present created removed attached detached nonempty empty full\n"
-			 "notfull dropped redelivered recovered closed damaged.",
+			 "notfull dropped redelivered recovered closed damaged; of a bus also died\n"
+			 "adopted changed ready served.",
 		.options = options,
 	},
-	.output = CTL_JSON,
+	.has = CTL_JSON | CTL_BUS | CTL_BUS_KNOWN,
 	.max = 1,
 	.run = monitor,
 };

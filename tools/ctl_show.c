@@ -39,23 +39,41 @@ static int print(const struct ctl_columns *columns, const struct ctl_channels *c
 static const struct cli_option list_options[] = {
 	CTL_OPTION_JSON,
 	CTL_OPTIONS_COLUMNS,
+	CLI_BUS,
 	CLI_COMMON,
 	CLI_END,
 };
 
 static const char list_columns[] = "NAME,STATE,DEPTH,USED,CAPACITY,SENDERS,RECEIVERS,MODE";
+static const char bus_columns[] = "NAME,STATE,DEPTH,USED,CAPACITY,SENDERS,RECEIVERS,MODE,"
+				  "BUS,ORIGIN,LIFETIME,ACTIVATION,RIGHTS";
+
+static bool any_on_bus(const struct ctl_channels *channels)
+{
+	for (size_t i = 0; i < channels->n; i++)
+		if (channels->at[i].bus)
+			return true;
+	return false;
+}
 
 static int list(int n, char **operand)
 {
 	unsigned width[CTL_COLUMN_MAX] = { 0 };
 	struct ctl_channels channels;
 	struct ctl_columns columns;
+	bool bus;
 	int r;
 
-	ctl_columns_choose(&columns, ctl_output.json ? NULL : list_columns);
+	ctl_columns_choose(&columns, list_columns, false); /* is -o good? */
 	r = ctl_channels(&channels, n ? operand[0] : NULL);
 	if (r < 0)
 		return cli_fail(NULL, NULL, r);
+	bus = any_on_bus(&channels);
+	ctl_columns_choose(&columns,
+			   ctl_output.json ? NULL
+			   : bus	   ? bus_columns
+					   : list_columns,
+			   bus);
 	r = print(&columns, &channels, width, true);
 	ctl_channels_free(&channels);
 	return r;
@@ -69,7 +87,7 @@ const struct ctl_verb ctl_verb_list = {
 		.notes = "GLOB is a shell pattern: quote it. Other users' channels are OWNER/NAME.",
 		.options = list_options,
 	},
-	.output = CTL_JSON | CTL_COLUMNS,
+	.has = CTL_JSON | CTL_COLUMNS | CTL_BUS | CTL_BUS_KNOWN,
 	.max = 1,
 	.run = list,
 };
@@ -80,6 +98,7 @@ static const struct cli_option stat_options[] = {
 	{ 'w', "watch", "[DURATION]", "again and again, each DURATION (default 1s)" },
 	CTL_OPTION_JSON,
 	CTL_OPTIONS_COLUMNS,
+	CLI_BUS,
 	CLI_COMMON,
 	CLI_END,
 };
@@ -106,6 +125,7 @@ static int open_named(struct ctl_channels *channels, int n, char **name)
 		int r = ctl_open(ch, name[i]);
 
 		if (!r) {
+			ctl_bus_tell(ch);
 			channels->n++;
 			continue;
 		}
@@ -128,6 +148,7 @@ static int refresh(struct ctl_channels *channels)
 		int r = ctl_refresh(ch);
 
 		if (!r && !ch->stat.removed) {
+			ctl_bus_tell(ch);
 			channels->at[kept++] = *ch;
 			continue;
 		}
@@ -187,10 +208,13 @@ static int stat_named(int n, char **name)
 	struct ctl_columns columns;
 	int status, r = CLI_OK;
 
-	ctl_columns_choose(&columns, ctl_output.json ? NULL
-				     : interval	     ? watch_columns
-						     : stat_columns);
+	ctl_columns_choose(&columns, stat_columns, false); /* is -o good? */
 	status = open_named(&channels, n, name);
+	ctl_columns_choose(&columns,
+			   ctl_output.json ? NULL
+			   : interval	   ? watch_columns
+					   : stat_columns,
+			   any_on_bus(&channels));
 	if (channels.n)
 		r = print(&columns, &channels, width, true);
 	if (!r && interval)
@@ -206,9 +230,10 @@ const struct ctl_verb ctl_verb_stat = {
 		.summary = "Show the counters of channels.",
 		.options = stat_options,
 	},
-	.output = CTL_JSON | CTL_COLUMNS,
+	.has = CTL_JSON | CTL_COLUMNS | CTL_BUS,
 	.min = 1,
 	.max = -1,
+	.names = -1,
 	.option = stat_option,
 	.run = stat_named,
 };
@@ -218,6 +243,7 @@ const struct ctl_verb ctl_verb_stat = {
 static const struct cli_option info_options[] = {
 	CTL_OPTION_JSON,
 	CTL_OPTIONS_COLUMNS,
+	CLI_BUS,
 	CLI_COMMON,
 	CLI_END,
 };
@@ -241,7 +267,7 @@ static json_t *endpoint_object(const struct chan_endpoint *end)
 	ctl_set(object, "id", ctl_number(end->id));
 	ctl_set(object, "pid", ctl_number((uint64_t)end->pid));
 	ctl_set(object, "uid", ctl_number(end->uid));
-	ctl_set(object, "user", ctl_text(ctl_user(end->uid)));
+	ctl_set(object, "user", ctl_text(cli_user(end->uid)));
 	ctl_set(object, "command", ctl_text(end->command));
 	ctl_set(object, "role", ctl_role(end->roles));
 	ctl_set(object, "exclusive", json_boolean((end->roles & CHAN_EXCLUSIVE) != 0));
@@ -267,7 +293,7 @@ static void endpoint_line(const struct chan_endpoint *end, FILE *out)
 	ctl_time_text(attached, sizeof(attached), end->attached);
 	if (end->waiting)
 		ctl_duration_text(waiting, sizeof(waiting), cli_now() - end->waiting);
-	fprintf(out, "  %-8d %-12s %-15s %-9s %-15s %-19s  %s\n", end->pid, ctl_user(end->uid),
+	fprintf(out, "  %-8d %-12s %-15s %-9s %-15s %-19s  %s\n", end->pid, cli_user(end->uid),
 		json_string_value(role), end->roles & CHAN_EXCLUSIVE ? "yes" : "no", end->command,
 		attached, waiting);
 	json_decref(role);
@@ -291,12 +317,14 @@ static int info(int n, char **name)
 	unsigned live;
 	int r;
 
-	ctl_columns_choose(&columns, NULL);
+	ctl_columns_choose(&columns, NULL, false); /* is -o good? */
 	r = ctl_open(&ch, name[n - 1]);
 	if (r < 0) {
 		ctl_forget(&ch);
 		return cli_fail(name[n - 1], NULL, r);
 	}
+	ctl_bus_tell(&ch);
+	ctl_columns_choose(&columns, NULL, ch.bus);
 	ends = ctl_endpoints(ch.ch, &live);
 	if (ctl_output.json) {
 		json_t *object = ctl_columns_object(&columns, &ch);
@@ -326,8 +354,9 @@ const struct ctl_verb ctl_verb_info = {
 		.summary = "Show all about a channel, and who has it open.",
 		.options = info_options,
 	},
-	.output = CTL_JSON | CTL_COLUMNS,
+	.has = CTL_JSON | CTL_COLUMNS | CTL_BUS,
 	.min = 1,
 	.max = 1,
+	.names = 1,
 	.run = info,
 };

@@ -153,7 +153,7 @@ static int name_holds(const struct condition *cond, const char *name)
 
 /* test */
 
-static const struct cli_option test_options[] = { CLI_COMMON, CLI_END };
+static const struct cli_option test_options[] = { CLI_BUS, CLI_COMMON, CLI_END };
 
 static int test(int n, char **operand)
 {
@@ -182,8 +182,10 @@ const struct ctl_verb ctl_verb_test = {
 		.notes = notes,
 		.options = test_options,
 	},
+	.has = CTL_BUS,
 	.min = 2,
 	.max = 2,
+	.names = 1,
 	.run = test,
 };
 
@@ -191,6 +193,7 @@ const struct ctl_verb ctl_verb_test = {
 
 static const struct cli_option wait_options[] = {
 	{ 'W', "timeout", "DURATION", "give up after it, with status 124" },
+	CLI_BUS,
 	CLI_COMMON,
 	CLI_END,
 };
@@ -309,8 +312,10 @@ const struct ctl_verb ctl_verb_wait = {
 		.notes = notes,
 		.options = wait_options,
 	},
+	.has = CTL_BUS,
 	.min = 2,
 	.max = 2,
+	.names = 1,
 	.option = wait_option,
 	.run = wait_for,
 };

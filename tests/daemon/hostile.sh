@@ -15,14 +15,14 @@ echo "seed $seed"
 for loop in io_uring epoll; do
 	start --loop=$loop
 	chanctl create --system -c 16K $a
-	check "settled" told connections=1 status
+	check "settled" told connections=1 STATUS
 	before=$(find "/proc/$bus_pid/fd" -type l | wc -l)
 	check "answered ($loop)" timeout 120 setpriv --reuid="$keeper" --regid="$keeper" \
 		--clear-groups "$BUILD/tests/daemon/prog_hostile" "$run/control" $a $rounds "$seed"
 	cat "$t/out"
-	await "all connections are gone" told connections=1 status
+	await "all connections are gone" told connections=1 STATUS
 	# Some of the nonsense makes channels, of any name.
-	for name in $(chanctl bus list | sed -n 's/^name=//p'); do
+	for name in $(ask LIST | sed -n 's/^name=//p'); do
 		[ "$name" = $a ] || chanctl remove "$name"
 	done
 	await "no descriptor stays" sh -c "test \$(find /proc/$bus_pid/fd -type l | wc -l) -le $before"

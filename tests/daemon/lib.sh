@@ -40,6 +40,8 @@ background() {
 chanctl() { keep "$BUILD/chanctl" "$@"; }
 chansend() { keep "$BUILD/chansend" "$@"; }
 chanrecv() { keep "$BUILD/chanrecv" "$@"; }
+# A request, and what chand answers.
+ask() { keep "$BUILD/tests/daemon/prog_ask" "$@"; }
 
 ok() { checks=$((checks + 1)); }
 not_ok() {
@@ -83,7 +85,7 @@ start() { # OPTIONS: chand, until it answers
 	background "$BUILD/chand" --config-dir="$etc" --runtime-dir="$run" "$@" >>"$t/log" 2>&1
 	bus_pid=$!
 	for ((i = 0; i < 1000; i++)); do
-		[ "$(chanctl bus status 2>/dev/null | sed -n 's/^pid=//p')" = $bus_pid ] && return
+		[ "$(ask STATUS 2>/dev/null | sed -n 's/^pid=//p')" = $bus_pid ] && return
 		sleep 0.02
 	done
 	not_ok "chand does not start"
@@ -107,7 +109,7 @@ declare_channel() { # NAME LINE...
 	} >"$etc/channels.d/$name.conf"
 }
 logged() { grep -q -e "$1" "$t/log"; }
-told() { chanctl bus "${@:2}" | grep -qx "$1"; }
+told() { ask "${@:2}" | grep -qx "$1"; }
 
 finish() { # WHAT
 	stop

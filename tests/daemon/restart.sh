@@ -17,7 +17,7 @@ chanrecv $a >"$t/received" &
 receiver=$!
 background "$BUILD/chanrecv" $b >/dev/null
 user=$!
-await "both there" sh -c "'$BUILD/chanctl' bus info $b | grep -qx role=receiver"
+await "both there" sh -c "'$BUILD/tests/daemon/prog_ask' INFO name=$b | grep -qx role=receiver"
 for i in 1 2 3 4 5 6 7 8 9 10; do
 	kill -9 "$bus_pid"
 	wait "$bus_pid" 2>/dev/null
@@ -28,8 +28,8 @@ for i in 1 2 3 4 5 6 7 8 9 10; do
 		wait $user 2>/dev/null
 	fi
 	if [ $((i % 2)) = 0 ]; then start; else start --loop=epoll; fi
-	check "taken up ($i)" told origin=requested info $a
-	check "with its users ($i)" told role=sender info $a
+	check "taken up ($i)" told origin=requested INFO name=$a
+	check "with its users ($i)" told role=sender INFO name=$a
 	before=$(stat -c %s "$t/received")
 	await "messages pass ($i)" sh -c "test \$(stat -c %s '$t/received') -gt $before"
 done
@@ -60,7 +60,7 @@ for i in 1 2 3 4 5; do
 	one=$!
 	background "$BUILD/chand" --config-dir="$etc" --runtime-dir="$run" >>"$t/log" 2>&1
 	two=$!
-	await "one of two serves ($i)" told scope=system status
+	await "one of two serves ($i)" told scope=system STATUS
 	await "the other says so ($i)" logged "another chand, process .* keeps this bus"
 	kill $one $two 2>/dev/null
 	wait $one

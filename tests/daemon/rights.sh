@@ -93,5 +93,5 @@ check "a declaration is not wider than it says" test "$(stat -c %a "$run/channel
 # A user's own bus is his.
 stop
 start --user
-fails 4 "another's bus" as $stranger - "$BUILD/chanctl" bus status
+fails 4 "another's bus" as $stranger - "$BUILD/tests/daemon/prog_ask" STATUS
 finish "rights and quotas of five users"

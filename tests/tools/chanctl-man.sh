@@ -59,12 +59,13 @@ done < <(tr '\t' '\037' <"$tmp/options")
 for condition in exists gone empty nonempty full notfull closed receivers senders depth; do
 	grep -qE "^ +([a-z]+, )?$condition(, |  |[<>]=N|\$)" "$tmp/page" && pass || fail "condition $condition"
 done
-mapfile -t events < <(chanctl monitor --help | sed -n '/^Events:/,/^$/p' | tr -d '.' |
-	tr ' ' '\n' | sed '1d; /./!d')
-is 'events' "${#events[@]}" 14
+mapfile -t events < <(chanctl monitor --help | sed -n '/^Events:/,/^$/p' |
+	sed 's/; of a bus also//' | tr -d '.' | tr ' ' '\n' | sed '1d; /./!d')
+is 'events' "${#events[@]}" 19
 for event in "${events[@]}"; do
 	grep -qE "^ +([a-z]+, )?$event(, |  |\$)" "$tmp/page" && pass || fail "event $event is not in the manual"
-	grep -qF "\"$event\"" "$root/tools/ctl_monitor.c" && pass || fail "event $event is never told"
+	grep -qF "\"$event\"" "$root"/tools/ctl_monitor.c "$root"/daemon/*.c && pass ||
+		fail "event $event is never told"
 done
 for code in 0 1 2 3 4 6 9 124; do
 	grep -qE "^ +$code +[a-z]" "$tmp/page" && pass || fail "status $code is not in the manual"

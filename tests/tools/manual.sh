@@ -38,7 +38,7 @@ for tool in chansend chanrecv; do
 		is "help of $text" "$(grep -cF -- "$help" "$tmp/help")" 1
 	done <"$tmp/options"
 	is "options in $tool.1" \
-		"$(sed -n '/^EXIT STATUS/q; s/^     \(-[^ ].*\)/\1/p' "$tmp/page" | sed 's/   .*//' | sort)" \
+		"$(sed -n '/^EXIT STATUS/q; s/^     \(-[^ ].*\)/\1/p' "$tmp/page" | sed 's/  .*//' | sort)" \
 		"$(sort "$tmp/heads")"
 	is "exit statuses in $tool.1" \
 		"$(sed -n '/^EXIT STATUS/,/^EXAMPLES/s/^     \([0-9]*\)  .*/\1/p' "$tmp/page" | xargs)" \

@@ -58,7 +58,7 @@ _shmchan_argument() {
 # The keys of a SPEC are the long options of create.
 _shmchan_spec() {
 	_shmchan_options "$1" create |
-		sed -nE $'s/^[^\037]*\037(parents|quiet|verbose|help|version)\037.*//; T next; d; :next
+		sed -nE $'s/^[^\037]*\037(owner|group|send|receive|activate|parents|system|user|quiet|verbose|help|version)\037.*//; T next; d; :next
 			s/^[^\037]*\037([^\037]*)\037\037.*/\\1/p; t
 			s/^[^\037]*\037([^\037]*)\037..*/\\1=/p'
 }

@@ -28,7 +28,8 @@ function __shmchan_spec
 	set -l keys
 	for line in (chanctl create --help-options 2>/dev/null)
 		set -l fields (string split \t -- $line)
-		contains -- $fields[2] parents quiet verbose help version; and continue
+		contains -- $fields[2] owner group send receive activate parents; and continue
+		contains -- $fields[2] system user quiet verbose help version; and continue
 		set -a keys $fields[2](test -n "$fields[3]"; and echo =; or echo '')
 	end
 	__shmchan_list $keys

@@ -36,7 +36,8 @@ _shmchan_spec() {
 	local -a keys fields
 	for line in ${(f)"$(_shmchan_chanctl create --help-options)"}; do
 		fields=("${(@ps:\t:)line}")
-		[[ $fields[2] == (parents|quiet|verbose|help|version) ]] && continue
+		[[ $fields[2] == (owner|group|send|receive|activate|parents) ]] && continue
+		[[ $fields[2] == (system|user|quiet|verbose|help|version) ]] && continue
 		keys+=("$fields[2]${fields[3]:+:$fields[3]:}")
 	done
 	_values -s , key $keys
