@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+/* ini files: sections, keys and values, and for what is wrong the number of its line. */
+#define _GNU_SOURCE 1
+#include <check.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../../daemon/ini.h"
+
+static char seen[512], why[256];
+
+/* What came, as `section.key=value;`; the key `refuse` is refused. */
+static int note(
+	void *arg, const char *section, const char *key, const char *value, char *reason, size_t size)
+{
+	size_t len = strlen(seen);
+
+	ck_assert_ptr_eq(arg, seen);
+	if (!strcmp(key, "refuse")) {
+		snprintf(reason, size, "refused: %s", value);
+		return -EINVAL;
+	}
+	snprintf(seen + len, sizeof(seen) - len, "%s.%s=%s;", section, key, value);
+	return 0;
+}
+
+static int parse_bytes(const void *text, size_t len)
+{
+	char *copy = malloc(len + 1);
+	int err;
+
+	ck_assert_ptr_nonnull(copy);
+	memcpy(copy, text, len);
+	copy[len] = 'x'; /* it is the parser's to write */
+	seen[0] = why[0] = '\0';
+	err = ini_parse(copy, len, note, seen, why, sizeof(why));
+	free(copy);
+	return err;
+}
+
+static int parse(const char *text)
+{
+	return parse_bytes(text, strlen(text));
+}
+
+START_TEST(sections_keys_and_values)
+{
+	ck_assert_int_eq(parse("a=1\n[one]\nb = 2 \n\t c\t=\t3 = 4\r\n[ two ]\nd=\n"), 0);
+	ck_assert_str_eq(seen, ".a=1;one.b=2;one.c=3 = 4;two.d=;");
+}
+END_TEST
+
+START_TEST(what_says_nothing)
+{
+	ck_assert_int_eq(parse(""), 0);
+	ck_assert_int_eq(parse("\n \n\t\r\n# a=1\n ; b=2\n"), 0);
+	ck_assert_str_eq(seen, "");
+	/* Only at the start of a line is it a comment. */
+	ck_assert_int_eq(parse("a=1 # no\n"), 0);
+	ck_assert_str_eq(seen, ".a=1 # no;");
+}
+END_TEST
+
+START_TEST(the_last_line_needs_no_newline)
+{
+	ck_assert_int_eq(parse("a=1\nb=2"), 0);
+	ck_assert_str_eq(seen, ".a=1;.b=2;");
+	ck_assert_int_eq(parse("a=1\n[sec"), -EINVAL);
+	ck_assert_str_eq(why, "line 2: not a [section]");
+}
+END_TEST
+
+static const struct {
+	const char *text, *why, *seen;
+} wrong[] = {
+	{"nonsense", "line 1: not 'key = value'", ""},
+	{"\n\n=1\n", "line 3: not 'key = value'", ""},
+	{"a=1\n# x\n  = 2\nb=3\n", "line 3: not 'key = value'", ".a=1;"},
+	{"[\n", "line 1: not a [section]", ""},
+	{"[x\n", "line 1: not a [section]", ""},
+	{"[x] y\n", "line 1: not a [section]", ""},
+	{"a=1\r\n\r\n[x]\r\nrefuse=it\r\n", "line 4: refused: it", ".a=1;"},
+	{"a=1\nrefuse=", "line 2: refused: ", ".a=1;"},
+};
+
+START_TEST(what_is_wrong_has_its_line)
+{
+	ck_assert_int_eq(parse(wrong[_i].text), -EINVAL);
+	ck_assert_str_eq(why, wrong[_i].why);
+	ck_assert_str_eq(seen, wrong[_i].seen);
+}
+END_TEST
+
+START_TEST(a_zero_byte)
+{
+	ck_assert_int_eq(parse_bytes("a=1\n\0b=2\n", 9), -EINVAL);
+	ck_assert_ptr_nonnull(strstr(why, "zero byte"));
+	ck_assert_str_eq(seen, "");
+}
+END_TEST
+
+START_TEST(the_longest_section)
+{
+	char text[80], expected[80];
+
+	snprintf(text, sizeof(text), "[%063d]\na=1\n", 0);
+	snprintf(expected, sizeof(expected), "%063d.a=1;", 0);
+	ck_assert_int_eq(parse(text), 0);
+	ck_assert_str_eq(seen, expected);
+	snprintf(text, sizeof(text), "[%064d]\na=1\n", 0);
+	ck_assert_int_eq(parse(text), -EINVAL);
+	ck_assert_str_eq(why, "line 1: not a [section]");
+}
+END_TEST
+
+/* A file of `size` bytes: the first `a=1`, all others newlines. */
+static int read_of_size(size_t size)
+{
+	char path[] = "/tmp/test_ini.XXXXXX";
+	int fd = mkstemp(path), err;
+	FILE *file = fdopen(fd, "w");
+
+	ck_assert_ptr_nonnull(file);
+	fputs("a=1", file);
+	for (size_t i = 3; i < size; i++)
+		fputc('\n', file);
+	ck_assert_int_eq(fclose(file), 0);
+	seen[0] = why[0] = '\0';
+	err = ini_read(path, note, seen, why, sizeof(why));
+	unlink(path);
+	return err;
+}
+
+START_TEST(the_largest_file)
+{
+	ck_assert_int_eq(read_of_size(65536), 0);
+	ck_assert_str_eq(seen, ".a=1;");
+	ck_assert_int_eq(read_of_size(65537), -EINVAL);
+	ck_assert_str_eq(why, "not a file of at most 65536 bytes");
+	ck_assert_str_eq(seen, "");
+}
+END_TEST
+
+START_TEST(what_is_no_file)
+{
+	char dir[] = "/tmp/test_ini.XXXXXX", path[64];
+
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/x", dir);
+	ck_assert_int_eq(ini_read(path, note, seen, why, sizeof(why)), -ENOENT);
+	ck_assert_int_eq(ini_read(dir, note, seen, why, sizeof(why)), -EINVAL);
+	ck_assert_int_eq(mkfifo(path, 0600), 0);
+	/* Nobody writes to it: it must not be waited for. */
+	ck_assert_int_eq(ini_read(path, note, seen, why, sizeof(why)), -EINVAL);
+	unlink(path);
+	rmdir(dir);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("ini");
+	TCase *t = tcase_create("parse");
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	tcase_add_test(t, sections_keys_and_values);
+	tcase_add_test(t, what_says_nothing);
+	tcase_add_test(t, the_last_line_needs_no_newline);
+	tcase_add_loop_test(
+		t, what_is_wrong_has_its_line, 0, (int)(sizeof(wrong) / sizeof(wrong[0])));
+	tcase_add_test(t, a_zero_byte);
+	tcase_add_test(t, the_longest_section);
+	tcase_add_test(t, the_largest_file);
+	tcase_add_test(t, what_is_no_file);
+	suite_add_tcase(suite, t);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? 1 : 0;
+}
