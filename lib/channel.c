@@ -232,8 +232,12 @@ static int attach(struct chan *ch)
 
 static void unmake(struct chan *ch)
 {
-	if (ch->slot >= 0)
+	if (ch->slot >= 0) {
 		endpoint_detach(ch->segment.fd, ch->segment.layout, (uint32_t)ch->slot);
+		/* The last one may have left meanwhile, and not removed the name
+		 * because of us. */
+		collect(&ch->segment, ch->name, (int64_t)ch->segment.header.linger);
+	}
 	segment_close(&ch->segment);
 	ch->slot = -1;
 }

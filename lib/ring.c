@@ -226,6 +226,11 @@ static void drop_finish(struct ring *r)
 	set(&rx(r)->dropped, get(&rx(r)->drop_count));
 }
 
+static void drop_cancel(struct ring *r)
+{
+	set(&rx(r)->drop_count, get(&rx(r)->dropped));
+}
+
 static void drop_repair(struct ring *r)
 {
 	uint64_t pos = get(&rx(r)->drop_position);
@@ -237,7 +242,7 @@ static void drop_repair(struct ring *r)
 		(ring_look(r, pos, &it) == 0 && record_kind(it.state) == RECORD_DONE))
 		drop_finish(r);
 	else
-		set(&rx(r)->drop_count, get(&rx(r)->dropped));
+		drop_cancel(r);
 }
 
 int ring_drop(struct ring *r)
@@ -273,10 +278,12 @@ int64_t ring_purge(struct ring *r)
 			continue;
 		raise_frontier(r, it.end);
 		drop_prepare(r, it.pos, 1);
-		if (change(it.record, it.state, record_state(RECORD_DONE, 0, 0)))
+		if (change(it.record, it.state, record_state(RECORD_DONE, 0, 0))) {
 			drop_finish(r);
-		else
+		} else {
+			drop_cancel(r);
 			n--;
+		}
 	}
 	if (err != -EAGAIN)
 		return err;

@@ -95,7 +95,7 @@ static int drop_oldest(struct chan *ch, struct limit *limit, bool in_place)
 	if (err == 0)
 		limit->slept = true; /* more may be free than is needed: pass it on */
 	/* What is leased can't be dropped, and what is behind it frees nothing. */
-	return err == -EAGAIN ? drop_newest(ch, in_place) : err;
+	return err == -EAGAIN ? drop_newest(ch, false) : err;
 }
 
 /* Room for a record of `length`, the lock held: 0 and the cursor; -EAGAIN full;
@@ -324,8 +324,10 @@ static int send_each(struct chan *ch, const struct iovec *msg, unsigned n, int64
 	for (sent = 0; sent < n && err >= 0; sent += err >= 0) {
 		int64_t deadline = limit_deadline(&limit), left = timeout;
 
-		if (timeout > 0)
-			left = deadline - lock_clock() > 0 ? deadline - lock_clock() : 0;
+		if (timeout > 0) { /* 0 would be another question */
+			left = deadline - lock_clock();
+			left = left > 0 ? left : 1;
+		}
 		err = chan_send(ch, msg[sent].iov_base, msg[sent].iov_len, left);
 	}
 	return sent ? (int)sent : err;

@@ -335,8 +335,8 @@ struct chan_stat {
 	uint64_t capacity; /* usable bytes of the ring, 0 for a rendezvous */
 	uint64_t used;	   /* bytes of it in use, headers included */
 	uint64_t depth;	   /* messages not yet consumed, leased ones included */
-	uint64_t sent;	   /* messages committed, ever */
-	uint64_t received; /* messages consumed, ever, drops and purges not */
+	uint64_t sent;	   /* messages committed, ever; withdrawn rendezvous, too */
+	uint64_t received; /* of those, not there any more and not dropped */
 	uint64_t dropped_newest;
 	uint64_t dropped_oldest; /* by policy or purged */
 	uint64_t redelivered;	 /* leases given back; +-1 for each crash */

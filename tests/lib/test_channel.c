@@ -727,6 +727,7 @@ START_TEST(should_meet)
 	ck_assert_uint_eq(stat_of(tx).capacity, 0);
 	ck_assert_int_eq(chan_send(tx, "x", 1, 0), -EAGAIN); /* nobody there */
 	ck_assert_int_eq(chan_send(tx, "x", 1, 20 * MS), -ETIMEDOUT);
+	ck_assert_int_eq(chan_send_batch(tx, v, 2, 1), -ETIMEDOUT);
 	ck_assert_int_eq(chan_recv(rx, buf, sizeof(buf), 0), -EAGAIN); /* withdrawn */
 	for (int i = 0; i < 2; i++) {
 		pthread_create(&thread, NULL, receive_one, rx);
