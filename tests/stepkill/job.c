@@ -17,7 +17,7 @@ char channel[64];
 int tokens[2];
 
 static const struct scenario *scenario;
-static const struct calls *calls;
+static const struct course *course;
 
 int64_t now(void)
 {
@@ -258,7 +258,7 @@ static struct trace step(const struct scenario *s, bool every, unsigned point)
 	struct trace t = {.every = every, .target = point};
 
 	if (s == scenario && !s->rouse && !s->meddle)
-		t.skip = calls;
+		t.skip = course;
 	doing("the victim gets ready");
 	trace_start(&t, s);
 	return t;
@@ -301,7 +301,7 @@ static int64_t die_alone(bool every, unsigned point)
 	trace_run(&t);
 	result->points = t.points;
 	result->changes = t.changes;
-	result->calls = t.calls;
+	result->course = t.course;
 	result->complete = t.complete;
 	completed(&t, true);
 	return kill_it(&t);
@@ -345,6 +345,8 @@ static void let_die(bool every, unsigned point, unsigned at, unsigned *next)
 		image_save(&dead.left[0]);
 }
 
+#define TO_ITS_END (UINT_MAX - 1)
+
 static void forget_the_dead(void)
 {
 	image_free(&dead.left[0]);
@@ -353,26 +355,24 @@ static void forget_the_dead(void)
 }
 
 /* Kill at `point`, then the recoverer at at[0], and the next one at at[1], unless
- * that is UINT_MAX: it comes to the same as an undisturbed recovery.  Returns
- * whether the last of them ended its work before. */
-static bool recover_at(bool every, unsigned point, const struct scenario *r, const unsigned at[2],
-	struct calls *of)
+ * that is UINT_MAX: it comes to the same as an undisturbed recovery.  The courses
+ * are of[0] and of[1]. */
+static void recover_at(bool every, unsigned point, const struct scenario *r, const unsigned at[2],
+	struct course of[2])
 {
 	char state[SNAPSHOT];
 	int64_t since = 0;
-	bool complete = false;
 	unsigned next;
 
 	let_die(every, point, at[0], &next);
 	for (unsigned i = next; i < 2 && at[i] != UINT_MAX; i++) {
 		struct trace t = step(r, false, at[i]);
 
-		t.skip = i == 0 && of->n ? of : NULL;
+		t.skip = of[i].points ? &of[i] : NULL;
 		doing("stepping the recoverer");
 		trace_run(&t);
-		if (t.complete && i == 0)
-			*of = t.calls;
-		complete = t.complete;
+		if (t.complete)
+			of[i] = t.course;
 		since = kill_it(&t);
 		if (i == 0 && !scenario->held) {
 			image_save(&dead.left[1]);
@@ -387,26 +387,28 @@ static bool recover_at(bool every, unsigned point, const struct scenario *r, con
 		must("remove", chan_remove(channel));
 	rest();
 	token_take();
-	return complete;
 }
 
 /*
  * The first recoverer at its every point (at every `stride`th, others for each
  * point of the victim, so that together they are all), and behind it the second one
- * at every `third`th of its own.
+ * at every `third`th of its own.  Each undisturbed before, which gives its course.
  */
 static void chain(
 	bool every, unsigned point, const struct scenario *r, unsigned stride, unsigned third)
 {
-	struct calls of = {.n = 0};
-	bool complete = false, last;
+	static struct course of[2];
 
-	recover_at(every, point, r, (unsigned[]){UINT_MAX - 1, UINT_MAX}, &of);
-	for (unsigned i = point % stride; !complete; i += stride) {
-		complete = recover_at(every, point, r, (unsigned[]){i, UINT_MAX}, &of);
-		last = third == 0;
-		for (unsigned j = third ? (i + point) % third : 0; !last; j += third)
-			last = recover_at(every, point, r, (unsigned[]){i, j}, &of);
+	of[0].points = 0;
+	recover_at(every, point, r, (unsigned[]){TO_ITS_END, UINT_MAX}, of);
+	for (unsigned i = point % stride; i < of[0].points; i += stride) {
+		recover_at(every, point, r, (unsigned[]){i, UINT_MAX}, of);
+		if (third == 0)
+			continue;
+		of[1].points = 0;
+		recover_at(every, point, r, (unsigned[]){i, TO_ITS_END}, of);
+		for (unsigned j = (i + point) % third; j < of[1].points; j += third)
+			recover_at(every, point, r, (unsigned[]){i, j}, of);
 	}
 	if (!scenario->held)
 		forget_the_dead();
@@ -472,7 +474,7 @@ static void busy(enum flow flow, bool every, unsigned point)
 	barge_in(barger, held);
 	result->points = t.points;
 	result->changes = t.changes;
-	result->calls = t.calls;
+	result->course = t.course;
 	result->complete = t.complete;
 	completed(&t, false);
 	since = kill_it(&t);
@@ -488,10 +490,10 @@ static void busy(enum flow flow, bool every, unsigned point)
 }
 
 void job_run(const struct scenario *s, enum flow flow, bool every, unsigned point,
-	const struct calls *known)
+	const struct course *known)
 {
 	scenario = s;
-	calls = known;
+	course = known;
 	token_take();
 	switch (flow) {
 	case ALONE:

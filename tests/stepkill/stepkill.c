@@ -43,7 +43,7 @@ struct run {
 	unsigned points; /* kill points that there are */
 	unsigned next;	 /* to be started */
 	unsigned running;
-	struct calls calls;
+	struct course course;
 	struct outcome {
 		unsigned changes; /* passed */
 		char *state;	  /* of the channel then */
@@ -110,7 +110,7 @@ static void start(unsigned i, struct run *r, unsigned point)
 		board = &boards[i];
 		set_channel(i);
 		job_run(r->s, point == COUNT && r->flow == CHAINED ? ALONE : r->flow, r->every,
-			point, r->calls.n && r->flow != EARLY ? &r->calls : NULL);
+			point, r->course.points && r->flow != EARLY ? &r->course : NULL);
 	}
 	r->running++;
 }
@@ -137,7 +137,7 @@ static void ended(unsigned i)
 		complain(r, j->point, why);
 	} else if (j->point == COUNT) {
 		r->points = got->points;
-		r->calls = got->calls;
+		r->course = got->course;
 		r->outcome = calloc(r->points + 1, sizeof(*r->outcome));
 		if (!r->outcome)
 			broken("calloc");

@@ -63,7 +63,7 @@ struct contender {
 };
 
 struct board {
-	_Atomic int begun, done; /* the victim's operation */
+	_Atomic int done; /* the victim's operation */
 	_Atomic int result;
 	_Atomic int sending[WHOS][NUMBERS];
 	_Atomic int got[WHOS][NUMBERS]; /* how often a survivor received it */
@@ -74,15 +74,20 @@ struct board {
 
 #define SNAPSHOT 2048
 
-/* The system calls of an operation, so that a later run need not step up to its
- * kill point: points and changes that were passed when the i-th returned. */
-#define CALLS 200
+/*
+ * The course of an operation, so that a later run need not step up to its kill
+ * point: for each of them, where it is.  That is behind so many system calls, at
+ * this instruction, when it comes there for the nth time since the last of them; 0
+ * if that can't be said: asleep, or the clock was asked how often.
+ */
+#define PLACES 4096
 
-struct calls {
-	unsigned n;
-	struct {
-		unsigned points, changes;
-	} at[CALLS];
+struct course {
+	unsigned points;
+	struct place {
+		uint64_t at;
+		unsigned calls, nth, changes;
+	} place[PLACES];
 };
 
 struct result {
@@ -94,7 +99,7 @@ struct result {
 	bool failed;
 	unsigned points;  /* kill points that were passed or used */
 	unsigned changes; /* of these, those that others can see */
-	struct calls calls;
+	struct course course;
 	unsigned deaths, survivors;
 	int64_t worst; /* recovery, ns */
 	char why[400];
@@ -170,11 +175,11 @@ struct trace {
 	void (*on_sleep)(void);		/* it first sleeps */
 	bool (*on_change)(void);	/* it changed the segment; until true */
 
-	const struct calls *skip; /* if nothing has to be noticed on the way */
+	const struct course *skip; /* if nothing has to be noticed on the way */
 
 	unsigned points; /* passed, the target included */
 	unsigned changes;
-	struct calls calls;
+	struct course course;
 	bool complete;
 };
 
@@ -272,10 +277,10 @@ extern int tokens[2];
 void token_take(void);
 void token_return(int token);
 
-/* Run one job to its end, in this process.  `calls` is from a run to the end
+/* Run one job to its end, in this process.  `course` is from a run to the end
  * before, or NULL. */
 noreturn void job_run(const struct scenario *s, enum flow flow, bool every, unsigned point,
-	const struct calls *calls);
+	const struct course *course);
 extern bool full;
 
 #endif

@@ -146,42 +146,6 @@ static bool robust_changed(pid_t pid)
 	return true;
 }
 
-void trace_start(struct trace *t, const struct scenario *s)
-{
-	size_t size;
-	pid_t pid = fork();
-
-	if (pid < 0)
-		fail("fork");
-	if (pid == 0) {
-		sigset_t children;
-
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		sigemptyset(&children);
-		sigaddset(&children, SIGCHLD);
-		sigprocmask(SIG_BLOCK, &children, NULL);
-		ptrace(PTRACE_TRACEME, 0, NULL, NULL);
-		scenario_ready(s);
-		raise(SIGSTOP);
-		atomic_store(&board->begun, 1);
-		atomic_store(&board->result, s->operation());
-		atomic_store(&board->done, 1);
-		raise(SIGSTOP);
-		_exit(0);
-	}
-	t->pid = pid;
-	atomic_store(&result->victim, pid);
-	t->points = 0;
-	t->complete = false;
-	atomic_store(&board->begun, 0);
-	atomic_store(&board->done, 0);
-	await_stop(pid);
-	if (ptrace(PTRACE_SETOPTIONS, pid, NULL, (void *)PTRACE_O_EXITKILL))
-		fail("PTRACE_SETOPTIONS");
-	if (syscall(SYS_get_robust_list, pid, &robust_at, &size))
-		robust_at = 0;
-}
-
 bool trace_asleep(pid_t pid)
 {
 	char path[64], text[32] = "";
@@ -227,34 +191,49 @@ static bool in_vdso(const unsigned char *at)
 	return vdso && at >= vdso && at < vdso + VDSO_SIZE;
 }
 
-/* From the first instruction of a function to behind its call, at full speed. */
-static void run_function(pid_t pid)
-{
-	struct user_regs_struct regs;
-	long there, was;
+#define RIP ((void *)offsetof(struct user_regs_struct, rip))
 
-	if (ptrace(PTRACE_GETREGS, pid, NULL, &regs))
-		fail("PTRACE_GETREGS");
-	there = ptrace(PTRACE_PEEKDATA, pid, (void *)(uintptr_t)regs.rsp, NULL);
-	was = ptrace(PTRACE_PEEKTEXT, pid, (void *)there, NULL);
-	if (ptrace(PTRACE_POKETEXT, pid, (void *)there, (void *)((was & ~0xffL) | BREAKPOINT)) ||
+static uint64_t position(pid_t pid)
+{
+	return (uint64_t)ptrace(PTRACE_PEEKUSER, pid, RIP, NULL);
+}
+
+/* At full speed to an instruction at which it does not yet stand. */
+static void run_to(pid_t pid, uint64_t at)
+{
+	void *there = (void *)(uintptr_t)at;
+	long was = ptrace(PTRACE_PEEKTEXT, pid, there, NULL);
+
+	if (ptrace(PTRACE_POKETEXT, pid, there, (void *)((was & ~0xffL) | BREAKPOINT)) ||
 		ptrace(PTRACE_CONT, pid, NULL, NULL))
 		fail("PTRACE_CONT");
 	await_stop(pid);
-	if (ptrace(PTRACE_POKETEXT, pid, (void *)there, (void *)was) ||
-		ptrace(PTRACE_POKEUSER, pid, (void *)offsetof(struct user_regs_struct, rip),
-			(void *)there))
+	if (position(pid) != at + 1)
+		fail("the operation went another way than before");
+	if (ptrace(PTRACE_POKETEXT, pid, there, (void *)was) ||
+		ptrace(PTRACE_POKEUSER, pid, RIP, there))
 		fail("PTRACE_POKETEXT");
+}
+
+/* From the first instruction of a function to behind its call. */
+static void run_function(pid_t pid)
+{
+	long sp = ptrace(PTRACE_PEEKUSER, pid, offsetof(struct user_regs_struct, rsp), NULL);
+
+	run_to(pid, (uint64_t)ptrace(PTRACE_PEEKDATA, pid, (void *)sp, NULL));
+}
+
+/* Here the victim stops. */
+static void breakpoint(void)
+{
+	__asm__ volatile("int3" : : : "memory");
 }
 
 static enum instruction ahead(pid_t pid)
 {
-	const unsigned char *at;
+	const unsigned char *at = (const unsigned char *)(uintptr_t)position(pid);
 	struct user_regs_struct regs;
-	long rip =
-		ptrace(PTRACE_PEEKUSER, pid, (void *)offsetof(struct user_regs_struct, rip), NULL);
 
-	at = (const unsigned char *)(uintptr_t)rip;
 	if (in_vdso(at))
 		return CLOCK;
 	if (at[0] != 0x0f || at[1] != 0x05)
@@ -279,6 +258,22 @@ static int owner(const struct layout_lock *lock)
 
 #else /* stepkill.c does not come here */
 
+static void breakpoint(void)
+{
+	raise(SIGTRAP);
+}
+
+static uint64_t position(pid_t pid)
+{
+	fail("can't step process %d on this machine", (int)pid);
+}
+
+static void run_to(pid_t pid, uint64_t at)
+{
+	(void)at;
+	fail("can't step process %d on this machine", (int)pid);
+}
+
 static void run_function(pid_t pid)
 {
 	fail("can't step process %d on this machine", (int)pid);
@@ -295,6 +290,40 @@ static int owner(const struct layout_lock *lock)
 }
 
 #endif
+
+void trace_start(struct trace *t, const struct scenario *s)
+{
+	size_t size;
+	pid_t pid = fork();
+
+	if (pid < 0)
+		fail("fork");
+	if (pid == 0) {
+		sigset_t children;
+
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		sigemptyset(&children);
+		sigaddset(&children, SIGCHLD);
+		sigprocmask(SIG_BLOCK, &children, NULL);
+		ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+		scenario_ready(s);
+		breakpoint();
+		atomic_store(&board->result, s->operation());
+		atomic_store(&board->done, 1);
+		raise(SIGSTOP);
+		_exit(0);
+	}
+	t->pid = pid;
+	atomic_store(&result->victim, pid);
+	t->points = 0;
+	t->complete = false;
+	atomic_store(&board->done, 0);
+	await_stop(pid);
+	if (ptrace(PTRACE_SETOPTIONS, pid, NULL, (void *)PTRACE_O_EXITKILL))
+		fail("PTRACE_SETOPTIONS");
+	if (syscall(SYS_get_robust_list, pid, &robust_at, &size))
+		robust_at = 0;
+}
 
 /* Which side's lock does it hold? */
 static unsigned holds(pid_t pid)
@@ -362,32 +391,97 @@ static void hooks(struct trace *t, bool changed)
 	segment_changed();
 }
 
-/* To behind the last system call before the target, without a step. */
-static void skip(struct trace *t)
+static void go_on(pid_t pid, enum __ptrace_request until)
 {
-	unsigned n = t->skip ? t->skip->n : 0;
+	if (ptrace(until, pid, NULL, NULL))
+		fail("can't let the victim go on");
+	await_stop(pid);
+}
 
-	while (n > 0 && t->skip->at[n - 1].points > t->target)
-		n--;
-	for (unsigned i = 0; i < 2 * n; i++) { /* into it, out of it */
-		if (ptrace(PTRACE_SYSCALL, t->pid, NULL, NULL))
-			fail("PTRACE_SYSCALL");
-		await_stop(t->pid);
-	}
-	if (n > 0) {
-		t->points = t->skip->at[n - 1].points;
-		t->changes = t->skip->at[n - 1].changes;
+/* To the place, at full speed. */
+static void go_to(pid_t pid, const struct place *p)
+{
+	unsigned n;
+
+	for (unsigned i = 0; i < 2 * p->calls; i++) /* into it, out of it */
+		go_on(pid, PTRACE_SYSCALL);
+	n = position(pid) == p->at;
+	while (n < p->nth) {
+		if (position(pid) == p->at)
+			go_on(pid, PTRACE_SINGLESTEP);
+		if (position(pid) != p->at)
+			run_to(pid, p->at);
+		n++;
 	}
 }
 
-static void note_call(struct trace *t)
+/* To the last known place up to the target, without a step. */
+static void skip(struct trace *t)
 {
-	struct calls *c = &t->calls;
+	const struct course *c = t->skip;
+	unsigned i;
 
-	if (c->n == CALLS)
+	if (!c || !c->points)
 		return;
-	c->at[c->n].points = t->points;
-	c->at[c->n++].changes = t->changes;
+	i = t->target < c->points ? t->target : c->points - 1;
+	while (i > 0 && !c->place[i].nth)
+		i--;
+	if (i == 0)
+		return;
+	go_to(t->pid, &c->place[i]);
+	t->points = i;
+	t->changes = c->place[i].changes;
+}
+
+/* ---- noting the course ---- */
+
+#define STRETCH 8192
+
+/* The instructions since the last system call; n is STRETCH if there are too many, or
+ * if the clock was read, which they may depend on. */
+static struct {
+	unsigned calls, n;
+	uint64_t at[STRETCH];
+} stretch;
+
+static void note_call(void)
+{
+	stretch.calls++;
+	stretch.n = 0;
+}
+
+static void note_instruction(enum instruction is, uint64_t at)
+{
+	if (is == CLOCK)
+		stretch.n = STRETCH;
+	if (stretch.n < STRETCH)
+		stretch.at[stretch.n++] = at;
+}
+
+static void note_place(struct trace *t, uint64_t at)
+{
+	struct place *p = &t->course.place[t->points];
+
+	if (t->points >= PLACES)
+		return;
+	t->course.points = t->points + 1;
+	if (stretch.n == STRETCH)
+		return;
+	*p = (struct place){.at = at, .calls = stretch.calls, .changes = t->changes};
+	for (unsigned i = 0; i < stretch.n; i++)
+		p->nth += stretch.at[i] == at;
+}
+
+static void note(struct trace *t, enum instruction is, bool point)
+{
+	uint64_t at;
+
+	if (t->skip)
+		return; /* it is known */
+	at = position(t->pid);
+	note_instruction(is, at);
+	if (point)
+		note_place(t, at);
 }
 
 void trace_run(struct trace *t)
@@ -395,15 +489,13 @@ void trace_run(struct trace *t)
 	enum instruction is;
 	bool stored, point = true;
 
-	while (!atomic_load(&board->begun)) {
-		step(t->pid);
-		await_stop(t->pid);
-	}
 	skip(t);
 	robust_changed(t->pid);
 	trace_segment();
 	segment_changed();
+	stretch.calls = stretch.n = 0;
 	for (is = ahead(t->pid);;) {
+		note(t, is, point);
 		if (point && t->points++ == t->target)
 			return;
 		point = is == SYSTEM_CALL || is == MAY_SLEEP; /* after one */
@@ -426,7 +518,7 @@ void trace_run(struct trace *t)
 		stored |= robust_changed(t->pid);
 		t->changes += point || stored;
 		if (point)
-			note_call(t);
+			note_call();
 		is = ahead(t->pid);
 		point |= stored || t->every || is == SYSTEM_CALL || is == MAY_SLEEP;
 		hooks(t, stored);
