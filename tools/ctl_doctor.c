@@ -271,7 +271,7 @@ static void check_answering(const struct ctl_bus *bus)
 		     whose(bus->which), version, chan_version());
 	if (loop && strcmp(loop, "io_uring") != 0)
 		tell(NOTE, "chand",
-		     "nothing, if that will do; else let it have io_uring (chand's log has the reason)",
+		     "nothing, if that will do; else see chand's log for why it has no io_uring",
 		     "%s chand waits by %s", whose(bus->which), loop);
 	if (watchdog && !ctl_bus_number(is, "watchdog"))
 		tell(NOTE, "chand", "start it by systemd, with WatchdogSec= in its unit",

@@ -564,9 +564,9 @@ const struct ctl_verb ctl_verb_monitor = {
 		.name = "chanctl monitor",
 		.usage = "[OPTIONS] [GLOB]",
 		.summary = "Tell what happens to channels, an event a line, until interrupted.",
-		.notes = "Events: present created removed attached detached nonempty empty full\n"
-			 "notfull dropped redelivered recovered closed damaged; of a bus also died\n"
-			 "adopted changed ready served.",
+		.notes = "Events: present created removed attached detached nonempty empty\n"
+			 "full notfull dropped redelivered recovered closed damaged; of a bus\n"
+			 "also died adopted changed ready served.",
 		.options = options,
 	},
 	.has = CTL_JSON | CTL_BUS | CTL_BUS_KNOWN,

@@ -60,7 +60,7 @@ for condition in exists gone empty nonempty full notfull closed receivers sender
 	grep -qE "^ +([a-z]+, )?$condition(, |  |[<>]=N|\$)" "$tmp/page" && pass || fail "condition $condition"
 done
 mapfile -t events < <(chanctl monitor --help | sed -n '/^Events:/,/^$/p' |
-	sed 's/; of a bus also//' | tr -d '.' | tr ' ' '\n' | sed '1d; /./!d')
+	sed 's/; of a bus$//; s/^also //' | tr -d '.' | tr ' ' '\n' | sed '1d; /./!d')
 is 'events' "${#events[@]}" 19
 for event in "${events[@]}"; do
 	grep -qE "^ +([a-z]+, )?$event(, |  |\$)" "$tmp/page" && pass || fail "event $event is not in the manual"
