@@ -15,8 +15,8 @@
 static char seen[512], why[256];
 
 /* What came, as `section.key=value;`; the key `refuse` is refused. */
-static int note(
-	void *arg, const char *section, const char *key, const char *value, char *reason, size_t size)
+static int note(void *arg, const char *section, const char *key, const char *value, char *reason,
+	size_t size)
 {
 	size_t len = strlen(seen);
 
