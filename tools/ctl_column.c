@@ -100,7 +100,7 @@ static const struct ctl_column all[] = {
 	{ "RIGHTS", RIGHTS, 0, NULL, "rights" },
 	{ "MAY-SEND", TOLD_WHO, 0, NULL, "send" },
 	{ "MAY-RECEIVE", TOLD_WHO, 0, NULL, "receive" },
-	{ "ACTIVATION", ACTIVATION, 0, NULL, "activate" },
+	{ "ACTIVATION", ACTIVATION, 0, NULL, "ready" },
 	{ "DEATHS", TOLD_COUNT, 0, NULL, "deaths" },
 	{ "FILE", TOLD, 0, NULL, "file" },
 };

@@ -122,7 +122,7 @@ wait $! 2>/dev/null
 await "redelivered" some $a redelivered '.count == 1'
 check "send" "$BUILD/chansend" --system $d x
 await "ready" some $d ready
-check "shown" equal "$(ctl list -H --system -o NAME $d)" "$of$d"
+check "shown" equal "$(ctl list -H --system -o ACTIVATION $d)" ready
 check "received" equal "$("$BUILD/chanrecv" -1 --system $d)" x
 await "served" some $d served
 # As often as it was sampled, it is told once.
