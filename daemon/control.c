@@ -45,6 +45,8 @@ struct connection {
 	size_t out_len; /* 0: nothing waits */
 	int out_fd;	/* goes with it, or -1 */
 
+	bool waiting; /* for a channel to be made: the answer comes then */
+
 	/* The rest of a long answer. */
 	enum stream stream;
 	char name[CHAN_NAME_MAX + 1]; /* the last of a list, or the one told about */
@@ -398,6 +400,18 @@ static int read_spec(
 	return spec_check(spec, why, size);
 }
 
+static void created(void *arg, int err, const char *why)
+{
+	struct connection *c = arg;
+
+	c->waiting = false;
+	if (err < 0)
+		put_error(c, err, why);
+	else
+		put_ok(c);
+	loop_again(bus.loop, &c->source);
+}
+
 static void do_create(struct connection *c, const struct message *m)
 {
 	struct spec spec;
@@ -411,12 +425,12 @@ static void do_create(struct connection *c, const struct message *m)
 		return;
 	}
 	err = read_spec(&spec, &c->peer, m, why, sizeof(why));
-	if (err == 0)
-		err = registry_create(&spec, why, sizeof(why));
-	if (err < 0)
+	if (err < 0) {
 		put_error(c, err, why);
-	else
-		put_ok(c);
+		return;
+	}
+	c->waiting = true;
+	registry_create(&spec, c->peer.uid, created, c);
 }
 
 static void do_remove(struct connection *c, const struct message *m)
@@ -614,9 +628,12 @@ static int receive(struct connection *c)
 	return 1;
 }
 
-/* Do the next thing there is: 1, or 0 nothing now, negative: he is gone. */
+/* Do the next thing there is: 1, or 0 nothing now, negative: he is gone.  Nothing is
+ * done, so he is not dropped either, while he waits. */
 static int step(struct connection *c)
 {
+	if (c->waiting)
+		return 0;
 	if (c->out_len) {
 		int r = send_packet(c);
 

@@ -7,6 +7,7 @@
  *
  *   control, metrics   sockets          watchdog  tells systemd that it answers
  *   registry           the channels     supervise  who is there, and who died
+ *   work, table        for these two
  *   config, ini, spec  what is wanted   message   requests taken apart
  *   loop               waiting, with io_uring or epoll
  */
@@ -37,6 +38,7 @@
 #include "registry.h"
 #include "supervise.h"
 #include "watchdog.h"
+#include "work.h"
 
 enum { USER = CLI_LONG, CONFIG_DIR, RUNTIME_DIR, LOOP };
 
@@ -246,6 +248,13 @@ static int serve(void)
 
 /* ---- signals ---- */
 
+static void reloaded(void)
+{
+	log_line(LOG_INFO, "reloaded", NULL, 0, "configuration read again; %zu channels",
+		registry_count());
+	notify("READY=1");
+}
+
 static void reload(void)
 {
 	struct timespec now;
@@ -253,10 +262,7 @@ static void reload(void)
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	notify("RELOADING=1\nMONOTONIC_USEC=%lld",
 		(long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
-	registry_reload();
-	log_line(LOG_INFO, "reloaded", NULL, 0, "configuration read again; %zu channels",
-		registry_count());
-	notify("READY=1");
+	registry_reload(reloaded);
 }
 
 static void signalled(struct source *source)
@@ -331,9 +337,13 @@ static int start(void)
 		return err;
 	err = catch_signals();
 	if (err == 0)
+		err = work_init();
+	if (err == 0)
 		err = supervise_start();
 	if (err == 0)
 		err = registry_start();
+	while (err == 0 && registry_busy() && !stopping)
+		err = loop_turn(bus.loop);
 	if (err == 0)
 		err = serve();
 	if (err < 0)

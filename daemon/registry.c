@@ -18,10 +18,14 @@
 #include "log.h"
 #include "segment.h"
 #include "supervise.h"
+#include "table.h"
 
-/* Sorted by name. */
-static struct channel **table;
-static size_t count, room;
+static int by_name(const void *item, const void *key)
+{
+	return strcmp(((const struct channel *)item)->spec.name, key);
+}
+
+static struct table table = {.order = by_name};
 
 const char *origin_name(enum origin origin)
 {
@@ -32,81 +36,77 @@ const char *origin_name(enum origin origin)
 
 size_t registry_count(void)
 {
-	return count;
+	return table.n;
 }
 
 void registry_each(void (*fn)(struct channel *channel, void *arg), void *arg)
 {
-	for (size_t i = 0; i < count; i++)
-		fn(table[i], arg);
-}
-
-/* The place of the first that is not before `name`. */
-static size_t place(const char *name)
-{
-	size_t low = 0, high = count;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (strcmp(table[middle]->spec.name, name) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	for (size_t i = 0; i < table.n; i++)
+		fn(table.at[i], arg);
 }
 
 struct channel *registry_find(const char *name)
 {
-	size_t i = place(name);
-
-	return i < count && !strcmp(table[i]->spec.name, name) ? table[i] : NULL;
+	return table_find(&table, name);
 }
 
 struct channel *registry_after(const char *name)
 {
-	size_t i = place(name);
+	size_t i = table_place(&table, name);
 
-	if (i < count && !strcmp(table[i]->spec.name, name))
+	if (i < table.n && by_name(table.at[i], name) == 0)
 		i++;
-	return i < count ? table[i] : NULL;
+	return i < table.n ? table.at[i] : NULL;
 }
 
-static int insert(struct channel *channel)
+/* ---- what is being made ---- */
+
+/* Who asks for a declared channel: one at a time, as for any user. */
+#define DECLARATIONS ((uid_t)-1)
+
+struct making {
+	struct work work;
+	struct spec spec;
+	char *file; /* of a declaration; else it is a request */
+	uid_t by;
+	void (*answer)(void *arg, int err, const char *why);
+	void *arg;
+	bool started;
+	struct making *next;
+
+	/* The work's: */
+	int err;
+	bool made;
+	chan_t *ch;
+};
+
+/* In the order in which they were asked for. */
+static struct making *makings, **last_making = &makings;
+static bool stopped;
+
+static bool being_made(const char *name)
 {
-	size_t at = place(channel->spec.name);
-
-	if (count == room) {
-		size_t larger = room ? 2 * room : 64;
-		struct channel **grown = reallocarray(table, larger, sizeof(struct channel *));
-
-		if (!grown)
-			return -ENOMEM;
-		table = grown;
-		room = larger;
-	}
-	memmove(table + at + 1, table + at, (count - at) * sizeof(struct channel *));
-	table[at] = channel;
-	count++;
-	return 0;
-}
-
-static void take_out(struct channel *channel)
-{
-	size_t at = place(channel->spec.name);
-
-	memmove(table + at, table + at + 1, (count - at - 1) * sizeof(struct channel *));
-	count--;
+	for (const struct making *m = makings; m; m = m->next)
+		if (m->started && !strcmp(m->spec.name, name))
+			return true;
+	return false;
 }
 
 void registry_usage(uid_t uid, uint64_t *channels, uint64_t *bytes)
 {
 	*channels = *bytes = 0;
-	for (size_t i = 0; i < count; i++)
-		if (table[i]->origin == ORIGIN_REQUESTED && table[i]->spec.owner == uid) {
+	for (size_t i = 0; i < table.n; i++) {
+		const struct channel *c = table.at[i];
+
+		if (c->origin == ORIGIN_REQUESTED && c->spec.owner == uid) {
 			++*channels;
-			*bytes += table[i]->segment;
+			*bytes += c->segment;
+		}
+	}
+	for (const struct making *m = makings; m; m = m->next)
+		if (m->started && !m->file && m->spec.owner == uid) {
+			++*channels;
+			*bytes += (uint64_t)chan_footprint(&m->spec.options);
 		}
 }
 
@@ -169,41 +169,58 @@ static int spec_load(struct spec *spec, const char *name)
 
 /* ---- channels ---- */
 
-void channel_free(struct channel *channel)
+static void leave(struct work *work)
 {
-	chan_detach(channel->ch);
-	free(channel->ends);
-	free(channel->file);
-	free(channel);
+	struct channel *c = (struct channel *)((char *)work - offsetof(struct channel, leave));
+
+	chan_detach(c->door);
+	chan_detach(c->ch);
 }
 
-static int channel_open(
-	struct channel **ret, const struct spec *spec, enum origin origin, const char *file)
+static void left(struct work *work)
+{
+	struct channel *c = (struct channel *)((char *)work - offsetof(struct channel, leave));
+
+	free(c->ends);
+	free(c->file);
+	free(c);
+}
+
+/* The memory of a removed channel goes with who has it open last. */
+void channel_free(struct channel *c)
+{
+	c->leave = (struct work){.run = leave, .done = left};
+	work_start(&c->leave);
+}
+
+/* Enter a channel that is there, and open; `ch` is taken. */
+static int channel_enter(struct channel **ret, const struct spec *spec, enum origin origin,
+	const char *file, chan_t *ch)
 {
 	struct channel *c = calloc(1, sizeof(*c));
 	struct chan_stat stat = {.size = sizeof(stat)};
 	int err;
 
-	if (!c)
+	if (!c) {
+		chan_detach(ch);
 		return -ENOMEM;
+	}
 	c->spec = *spec;
 	c->origin = origin;
 	c->wd = -1;
-	err = chan_open(&c->ch, spec->name, 0, NULL);
-	if (err == 0)
-		err = chan_stat(c->ch, &stat);
+	c->ch = ch;
+	err = chan_stat(ch, &stat);
+	c->segment = stat.segment;
 	if (err == 0 && file && !(c->file = strdup(file)))
 		err = -ENOMEM;
 	if (err == 0)
-		err = insert(c);
-	if (err < 0) {
-		channel_free(c);
-		return err;
+		err = table_add(&table, spec->name, c);
+	if (err == 0) {
+		err = supervise_add(c);
+		if (err < 0)
+			table_remove(&table, spec->name);
 	}
-	c->segment = stat.segment;
-	err = supervise_add(c);
 	if (err < 0) {
-		take_out(c);
 		channel_free(c);
 		return err;
 	}
@@ -260,19 +277,6 @@ static void set_mode(const struct spec *spec)
 		close(fd);
 }
 
-/* Make the segment, with nobody's rights but ours until the group is right. */
-static int make_segment(const struct spec *spec)
-{
-	struct chan_options options = spec->options;
-	int err;
-
-	options.mode &= ~0060u;
-	err = chan_create(spec->name, &options);
-	if (err == 0)
-		set_mode(spec);
-	return err;
-}
-
 static void tell_difference(const struct channel *c)
 {
 	struct chan_stat st = {.size = sizeof(st)};
@@ -284,32 +288,11 @@ static void tell_difference(const struct channel *c)
 			key, c->file ? c->file : "its request");
 }
 
-/* Make a declared channel, or take up the one that is there. */
-static void make_declared(const struct spec *spec, const char *file)
-{
-	struct channel *c;
-	int err = make_segment(spec);
-	bool made = err == 0;
-
-	if (err == 0 || err == -EEXIST)
-		err = channel_open(&c, spec, ORIGIN_DECLARED, file);
-	if (err < 0) {
-		log_line(LOG_ERR, "failed", spec->name, 0, "can't be made as %s wants it: %s", file,
-			bus_error(err));
-		return;
-	}
-	if (made) {
-		bus_event("created", spec->name, "origin=declared\n");
-	} else {
-		set_mode(spec);
-		tell_difference(c);
-	}
-}
-
 static void take_up(const char *name)
 {
 	struct spec spec;
 	struct channel *c;
+	chan_t *ch;
 	enum origin origin = ORIGIN_REQUESTED;
 	int err = spec_load(&spec, name);
 
@@ -318,7 +301,9 @@ static void take_up(const char *name)
 		err = spec_of_segment(&spec, name);
 	}
 	if (err == 0)
-		err = channel_open(&c, &spec, origin, NULL);
+		err = chan_open(&ch, name, 0, NULL);
+	if (err == 0)
+		err = channel_enter(&c, &spec, origin, NULL, ch);
 	if (err == 0)
 		bus_event("adopted", name, "origin=%s\n", origin_name(origin));
 	else if (err != -ENOENT)
@@ -327,35 +312,131 @@ static void take_up(const char *name)
 
 void registry_appeared(const char *name)
 {
-	if (!registry_find(name))
+	if (!registry_find(name) && !being_made(name))
 		take_up(name);
 }
 
-void registry_lost(struct channel *channel)
-{
-	struct spec spec = channel->spec;
-	char *file = channel->file;
-	enum origin origin = channel->origin;
+static void change(struct channel *c, const struct spec *spec, const char *file);
+static void start_makings(void);
+static void check_reload(void);
 
-	channel->file = NULL;
-	take_out(channel);
-	bus_event("removed", spec.name, "origin=%s\n", origin_name(origin));
-	supervise_remove(channel); /* and free */
-	if (origin == ORIGIN_REQUESTED)
-		spec_forget(spec.name);
-	/* A declared channel is there as long as it is declared. */
-	if (origin == ORIGIN_DECLARED)
-		make_declared(&spec, file);
-	free(file);
+static struct making *making_of(struct work *work)
+{
+	return (struct making *)((char *)work - offsetof(struct making, work));
 }
 
-int registry_create(const struct spec *spec, char *why, size_t size)
+/* Beside the loop: with nobody's rights but ours until the group is right. */
+static void make(struct work *work)
+{
+	struct making *m = making_of(work);
+	struct chan_options options = m->spec.options;
+
+	options.mode &= ~0060u;
+	m->err = chan_create(m->spec.name, &options);
+	m->made = m->err == 0;
+	/* One that is there is taken up if it is declared. */
+	if (m->made || (m->err == -EEXIST && m->file))
+		m->err = chan_open(&m->ch, m->spec.name, 0, NULL);
+	if (m->made && m->err < 0)
+		chan_remove(m->spec.name);
+}
+
+static int make_declared(const struct spec *spec, const char *file)
+{
+	struct making *m = calloc(1, sizeof(*m));
+
+	if (!m || !(m->file = strdup(file))) {
+		free(m);
+		return -ENOMEM;
+	}
+	m->spec = *spec;
+	m->by = DECLARATIONS;
+	*last_making = m;
+	last_making = &m->next;
+	start_makings();
+	return 0;
+}
+
+static void end_making(struct making *m)
+{
+	struct making **at = &makings;
+
+	while (*at != m)
+		at = &(*at)->next;
+	*at = m->next;
+	if (!*at)
+		last_making = at;
+	free(m->file);
+	free(m);
+}
+
+static void declared_made(const struct making *m, int err)
+{
+	struct channel *c;
+
+	if (err == 0)
+		err = channel_enter(&c, &m->spec, ORIGIN_DECLARED, m->file, m->ch);
+	if (err < 0) {
+		log_line(LOG_ERR, "failed", m->spec.name, 0, "can't be made as %s wants it: %s",
+			m->file, bus_error(err));
+		return;
+	}
+	set_mode(&m->spec);
+	if (m->made)
+		bus_event("created", m->spec.name, "origin=declared\n");
+	else
+		tell_difference(c);
+}
+
+static void requested_made(const struct making *m, int err)
+{
+	struct channel *c;
+
+	if (err == 0) {
+		err = channel_enter(&c, &m->spec, ORIGIN_REQUESTED, NULL, m->ch);
+		if (err < 0)
+			chan_remove(m->spec.name);
+	}
+	if (err < 0) {
+		spec_forget(m->spec.name);
+		if (err == -EEXIST) /* one came up behind our back: it keeps its own */
+			registry_appeared(m->spec.name);
+		m->answer(m->arg, err, bus_error(err));
+		return;
+	}
+	set_mode(&m->spec);
+	bus_event("created", m->spec.name, "origin=requested\nowner=%u\n",
+		(unsigned)m->spec.owner);
+	m->answer(m->arg, 0, NULL);
+}
+
+static void made(struct work *work)
+{
+	struct making *m = making_of(work);
+
+	m->started = false;
+	if (stopped) { /* the next chand takes it up, or makes it */
+		chan_detach(m->ch);
+		if (m->made && m->spec.daemon)
+			chan_remove(m->spec.name);
+	} else if (m->file) {
+		declared_made(m, m->err);
+	} else {
+		requested_made(m, m->err);
+	}
+	end_making(m);
+	if (!stopped) {
+		start_makings();
+		check_reload();
+	}
+}
+
+/* May it be made?  0, or a negative errno and `why`. */
+static int check_request(const struct spec *spec, char *why, size_t size)
 {
 	const struct quota *quota = config_quota(&bus.config, spec->owner);
 	int64_t need = chan_footprint(&spec->options);
 	uint64_t channels, bytes;
-	struct channel *c;
-	int err;
 
 	if (registry_find(spec->name)) {
 		snprintf(why, size, "there is a channel of that name");
@@ -372,20 +453,92 @@ int registry_create(const struct spec *spec, char *why, size_t size)
 			quota->bytes);
 		return -EDQUOT;
 	}
-	err = spec_save(spec);
-	if (err == 0)
-		err = make_segment(spec);
-	if (err == 0)
-		err = channel_open(&c, spec, ORIGIN_REQUESTED, NULL);
-	if (err < 0) {
-		if (err != -EEXIST) /* one came up behind our back: it keeps its own */
-			chan_remove(spec->name);
-		spec_forget(spec->name);
-		snprintf(why, size, "%s", bus_error(err));
-		return err;
-	}
-	bus_event("created", spec->name, "origin=requested\nowner=%u\n", (unsigned)spec->owner);
 	return 0;
+}
+
+/* Start it; or it is over, and freed. */
+static void start_making(struct making *m)
+{
+	struct channel *there = registry_find(m->spec.name);
+	char why[512];
+	int err = 0;
+
+	if (m->file && there) {
+		change(there, &m->spec, m->file);
+		end_making(m);
+		return;
+	}
+	if (!m->file) {
+		err = check_request(&m->spec, why, sizeof(why));
+		if (err == 0) {
+			err = spec_save(&m->spec);
+			snprintf(why, sizeof(why), "%s", bus_error(err));
+		}
+	}
+	if (err < 0) {
+		m->answer(m->arg, err, why);
+		end_making(m);
+		return;
+	}
+	m->started = true;
+	m->work = (struct work){.run = make, .done = made};
+	work_start(&m->work);
+}
+
+/* Is one of its user's, or of its name, before it? */
+static bool has_to_wait(const struct making *m)
+{
+	for (const struct making *before = makings; before != m; before = before->next)
+		if (before->by == m->by || !strcmp(before->spec.name, m->spec.name))
+			return true;
+	return false;
+}
+
+static struct making *next_to_make(void)
+{
+	for (struct making *m = makings; m; m = m->next)
+		if (!m->started && !has_to_wait(m))
+			return m;
+	return NULL;
+}
+
+static void start_makings(void)
+{
+	for (struct making *m; (m = next_to_make());)
+		start_making(m);
+}
+
+void registry_create(const struct spec *spec, uid_t by,
+	void (*answer)(void *arg, int err, const char *why), void *arg)
+{
+	struct making *m = calloc(1, sizeof(*m));
+
+	if (!m) {
+		answer(arg, -ENOMEM, bus_error(-ENOMEM));
+		return;
+	}
+	*m = (struct making){.spec = *spec, .by = by, .answer = answer, .arg = arg};
+	*last_making = m;
+	last_making = &m->next;
+	start_makings();
+}
+
+void registry_lost(struct channel *channel)
+{
+	struct spec spec = channel->spec;
+	char *file = channel->file;
+	enum origin origin = channel->origin;
+
+	channel->file = NULL;
+	table_remove(&table, spec.name);
+	bus_event("removed", spec.name, "origin=%s\n", origin_name(origin));
+	supervise_remove(channel); /* and free */
+	if (origin == ORIGIN_REQUESTED)
+		spec_forget(spec.name);
+	/* A declared channel is there as long as it is declared. */
+	if (origin == ORIGIN_DECLARED)
+		make_declared(&spec, file);
+	free(file);
 }
 
 int registry_remove(struct channel *channel, char *why, size_t size)
@@ -446,9 +599,9 @@ static struct declaration *declared(struct declarations *all, const char *name)
 }
 
 /* The declaration of a channel that is there changed. */
-static void change(struct channel *c, const struct declaration *d)
+static void change(struct channel *c, const struct spec *spec, const char *declaration)
 {
-	char *file = strdup(d->file);
+	char *file = strdup(declaration);
 	bool news = c->origin == ORIGIN_DECLARED; /* else it is just taken up */
 
 	if (file) {
@@ -458,13 +611,14 @@ static void change(struct channel *c, const struct declaration *d)
 	if (c->origin == ORIGIN_REQUESTED)
 		spec_forget(c->spec.name);
 	c->origin = ORIGIN_DECLARED;
-	if (spec_equal(&c->spec, &d->spec))
+	if (spec_equal(&c->spec, spec))
 		return;
-	c->spec = d->spec;
+	c->spec = *spec;
 	set_mode(&c->spec);
 	tell_difference(c);
 	if (news) {
-		log_line(LOG_INFO, "changed", c->spec.name, 0, "as %s now has it", d->file);
+		log_line(LOG_INFO, "changed", c->spec.name, 0, "as %s now has it",
+			declaration);
 		bus_event("changed", c->spec.name, "origin=declared\n");
 	}
 	supervise_look(c);
@@ -472,8 +626,8 @@ static void change(struct channel *c, const struct declaration *d)
 
 static void apply(struct declarations *all)
 {
-	for (size_t i = 0; i < count; i++) {
-		struct channel *c = table[i];
+	for (size_t i = 0; i < table.n; i++) {
+		struct channel *c = table.at[i];
 
 		if (c->origin != ORIGIN_DECLARED || declared(all, c->spec.name))
 			continue;
@@ -488,7 +642,7 @@ static void apply(struct declarations *all)
 		if (d->bad)
 			continue; /* one that is there stays as it is */
 		if (c)
-			change(c, d);
+			change(c, &d->spec, d->file);
 		else
 			make_declared(&d->spec, d->file);
 	}
@@ -516,31 +670,70 @@ int registry_start(void)
 	return read_declarations();
 }
 
-void registry_reload(void)
+bool registry_busy(void)
+{
+	for (const struct making *m = makings; m; m = m->next)
+		if (m->file)
+			return true;
+	return false;
+}
+
+static void reload(void)
 {
 	int err = config_read(&bus.config, bus.config_dirs);
 
-	if (err < 0)
-		return;
-	err = read_declarations();
-	if (err < 0)
-		log_line(LOG_ERR, "failed", NULL, 0, "reload: %s", bus_error(err));
+	if (err == 0) {
+		err = read_declarations();
+		if (err < 0)
+			log_line(LOG_ERR, "failed", NULL, 0, "reload: %s", bus_error(err));
+	}
+}
+
+/* One reload after the other: while channels are made for one, the next waits. */
+static void (*reloaded)(void);
+static bool reload_waits;
+
+static void check_reload(void)
+{
+	while (reloaded && !registry_busy()) {
+		if (!reload_waits) {
+			void (*done)(void) = reloaded;
+
+			reloaded = NULL;
+			done();
+			return;
+		}
+		reload_waits = false;
+		reload();
+	}
+}
+
+void registry_reload(void (*done)(void))
+{
+	reloaded = done;
+	reload_waits = true;
+	check_reload();
 }
 
 void registry_stop(void)
 {
-	while (count) {
-		struct channel *c = table[count - 1];
+	stopped = true;
+	while (table.n) {
+		struct channel *c = table.at[table.n - 1];
 
 		if (c->spec.daemon) {
 			chan_remove(c->spec.name);
 			if (c->origin == ORIGIN_REQUESTED)
 				spec_forget(c->spec.name);
 		}
-		take_out(c);
+		table_remove(&table, c->spec.name);
 		supervise_remove(c);
 	}
-	free(table);
-	table = NULL;
-	room = 0;
+	for (struct making *m = makings, *next; m; m = next) {
+		next = m->next;
+		if (!m->started)
+			end_making(m);
+	}
+	work_finish();
+	table_done(&table);
 }

@@ -2,6 +2,10 @@
 /*
  * The channels of the bus.
  *
+ * To make one takes time, by its size, so that is work beside the loop: one channel at
+ * a time for each user who asks, and one of those that are declared.  A channel is in
+ * the registry when it is made.
+ *
  * What outlives chand is in files: the segments, and for each requested channel a
  * file with its spec, RUNTIME/channels/NAME.conf, written before the segment is
  * made.  So a chand that is killed at any instruction leaves either a file without
@@ -12,6 +16,7 @@
 
 #include "loop.h"
 #include "spec.h"
+#include "work.h"
 
 enum origin {
 	ORIGIN_DECLARED,
@@ -30,31 +35,41 @@ struct channel {
 	int wd;
 	struct chan_endpoint *ends; /* when last looked at */
 	unsigned n;
-	struct timer settle, linger, poll;
+	struct timer settle, linger, pause;
 	int64_t settle_step;
-	bool recovering, recover_again; /* a thread is at it; and once more after that */
-	bool ready;			/* its file in RUNTIME/ready is there */
-	bool gone;			/* no more in the registry; freed when the thread is done */
+	struct work recovery, await, leave;
+	bool recovering, recover_again; /* it is under way; and once more after that */
+	int recovered;			/* what it gave */
+	bool awaiting;			/* a message, on this observer: */
+	chan_t *door;
+	bool ready; /* its file in RUNTIME/ready is there */
+	bool gone;  /* no more in the registry; freed when its work is done */
 	uint64_t deaths, redelivered;
 };
 
-/* Take up what is there, then make what is declared. */
+/* Take up what is there, then make what is declared: registry_busy() until that is
+ * done. */
 int registry_start(void);
+bool registry_busy(void);
 
-/* Read the configuration again; what is unchanged is not touched. */
-void registry_reload(void);
+/* Read the configuration again, and call done() when all is as it says.  What is
+ * unchanged is not touched. */
+void registry_reload(void (*done)(void));
 
 /* The end: remove what lives only while chand runs. */
 void registry_stop(void);
 
-/* A requested channel: 0, or a negative errno and `why`. */
-int registry_create(const struct spec *spec, char *why, size_t size);
+/* Make a channel that user `by` asks for.  Once it is there, or is not to be, maybe
+ * before this returns, answer(arg, 0) or with a negative errno and `why`. */
+void registry_create(const struct spec *spec, uid_t by,
+	void (*answer)(void *arg, int err, const char *why), void *arg);
 int registry_remove(struct channel *channel, char *why, size_t size);
 
 /* A segment of ours with that name appeared, or may have. */
 void registry_appeared(const char *name);
 /* The channel's name is gone; the structure too, when this returns. */
 void registry_lost(struct channel *channel);
+/* Let go of one that is in no table any more. */
 void channel_free(struct channel *channel);
 
 struct channel *registry_find(const char *name);

@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
@@ -18,6 +17,7 @@
 #include "bus.h"
 #include "channel.h"
 #include "log.h"
+#include "table.h"
 
 #define SHM "/dev/shm"
 #define MS INT64_C(1000000)
@@ -27,11 +27,9 @@
 #define SETTLE_FIRST (MS / 2)
 #define SETTLE_LAST (1000 * MS)
 
-/* How often an activated channel that has senders, no receiver and no message is
- * looked at.  Nothing tells chand of a message: it is not in the way of any. */
-#define POLL (20 * MS)
-
-#define RETRY (10 * MS)
+/* After an activated channel had something that was no message for anybody, or a
+ * message that somebody took at once. */
+#define PAUSE (20 * MS)
 
 /* ---- processes ---- */
 
@@ -41,44 +39,23 @@ struct process {
 	struct source source; /* its pidfd */
 };
 
-/* Sorted by pid. */
-static struct process **processes;
-static size_t process_count, process_room;
+static int by_pid(const void *item, const void *key)
+{
+	pid_t a = ((const struct process *)item)->pid, b = *(const pid_t *)key;
+
+	return (a > b) - (a < b);
+}
+
+static struct table processes = {.order = by_pid};
 
 size_t supervise_processes(void)
 {
-	return process_count;
-}
-
-static size_t process_place(pid_t pid)
-{
-	size_t low = 0, high = process_count;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (processes[middle]->pid < pid)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
-static struct process *process_find(pid_t pid)
-{
-	size_t i = process_place(pid);
-
-	return i < process_count && processes[i]->pid == pid ? processes[i] : NULL;
+	return processes.n;
 }
 
 static void process_forget(struct process *p)
 {
-	size_t at = process_place(p->pid);
-
-	memmove(processes + at, processes + at + 1,
-		(process_count - at - 1) * sizeof(struct process *));
-	process_count--;
+	table_remove(&processes, &p->pid);
 	loop_remove(bus.loop, &p->source);
 	if (p->source.fd >= 0)
 		close(p->source.fd);
@@ -91,41 +68,27 @@ static void process_died(struct source *source);
  * was before); it is held all the same. */
 static int process_hold(pid_t pid)
 {
-	struct process *p = process_find(pid);
-	size_t at = process_place(pid);
-	int err;
+	struct process *p = table_find(&processes, &pid);
 
 	if (p) {
 		p->ends++;
 		return 0;
 	}
-	if (process_count == process_room) {
-		size_t larger = process_room ? 2 * process_room : 64;
-		struct process **grown = reallocarray(processes, larger, sizeof(struct process *));
-
-		if (!grown)
-			return -ENOMEM;
-		processes = grown;
-		process_room = larger;
-	}
 	p = calloc(1, sizeof(*p));
-	if (!p)
+	if (!p || table_add(&processes, &pid, p) < 0) {
+		free(p);
 		return -ENOMEM;
+	}
 	*p = (struct process){.pid = pid, .ends = 1};
 	p->source.events = POLLIN;
 	p->source.ready = process_died;
 	p->source.fd = (int)syscall(SYS_pidfd_open, pid, 0);
-	err = p->source.fd < 0 ? -errno : loop_add(bus.loop, &p->source);
-	memmove(processes + at + 1, processes + at,
-		(process_count - at) * sizeof(struct process *));
-	processes[at] = p;
-	process_count++;
-	return err;
+	return p->source.fd < 0 ? -errno : loop_add(bus.loop, &p->source);
 }
 
 static void process_release(pid_t pid)
 {
-	struct process *p = process_find(pid);
+	struct process *p = table_find(&processes, &pid);
 
 	if (p && --p->ends == 0)
 		process_forget(p);
@@ -133,76 +96,48 @@ static void process_release(pid_t pid)
 
 /* ---- recovery ---- */
 
-struct job {
-	struct channel *channel;
-	chan_t *ch;
-	int result;
-};
-
-static int done_pipe[2] = {-1, -1};
-
-static void *recover_thread(void *arg)
+/* Free one that is gone, if no work uses it any more. */
+static void let_go(struct channel *c)
 {
-	struct job *job = arg;
-
-	job->result = chan_recover(job->ch);
-	/* A pointer is written whole. */
-	while (write(done_pipe[1], &job, sizeof(job)) < 0 && errno == EINTR)
-		;
-	return NULL;
+	if (c->gone && !c->recovering && !c->awaiting)
+		channel_free(c);
 }
 
-/* Not at all, or now, by a thread. */
-static int start_thread(struct job *job)
+static void run_recovery(struct work *work)
 {
-	pthread_attr_t attr;
-	pthread_t thread;
-	int err = pthread_attr_init(&attr);
+	struct channel *c = (struct channel *)((char *)work - offsetof(struct channel, recovery));
 
-	if (err)
-		return -err;
-	pthread_attr_setstacksize(&attr, 256 << 10);
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	err = pthread_create(&thread, &attr, recover_thread, job);
-	pthread_attr_destroy(&attr);
-	return -err;
+	c->recovered = chan_recover(c->ch);
 }
+
+static void recovered(struct work *work);
 
 static void recover(struct channel *c)
 {
-	struct job *job;
-
 	if (c->recovering) {
 		c->recover_again = true;
 		return;
 	}
-	job = calloc(1, sizeof(*job));
-	if (job) {
-		*job = (struct job){.channel = c, .ch = c->ch};
-		c->recovering = start_thread(job) == 0;
-	}
-	if (!c->recovering) { /* no thread to be had: when some ended */
-		free(job);
-		c->recover_again = true;
-		loop_timer(bus.loop, &c->settle, loop_now(bus.loop) + RETRY);
-	}
+	c->recovering = true;
+	c->recovery = (struct work){.run = run_recovery, .done = recovered};
+	work_start(&c->recovery);
 }
 
-static void recovered(struct job *job)
+static void recovered(struct work *work)
 {
-	struct channel *c = job->channel;
+	struct channel *c = (struct channel *)((char *)work - offsetof(struct channel, recovery));
 
 	c->recovering = false;
 	bus.recoveries++;
 	if (c->gone) {
-		channel_free(c);
+		let_go(c);
 		return;
 	}
-	if (job->result > 0) {
-		c->redelivered += (uint64_t)job->result;
-		bus.redelivered += (uint64_t)job->result;
-		bus_event("redelivered", c->spec.name, "messages=%d\n", job->result);
-	} else if (job->result == -EBADMSG) {
+	if (c->recovered > 0) {
+		c->redelivered += (uint64_t)c->recovered;
+		bus.redelivered += (uint64_t)c->recovered;
+		bus_event("redelivered", c->spec.name, "messages=%d\n", c->recovered);
+	} else if (c->recovered == -EBADMSG) {
 		log_line(LOG_ERR, "damaged", c->spec.name, 0,
 			"the channel is damaged; what is sound has been kept");
 	}
@@ -211,16 +146,6 @@ static void recovered(struct job *job)
 		recover(c);
 	}
 	supervise_look(c);
-}
-
-static void jobs_done(struct source *source)
-{
-	struct job *job;
-
-	while (read(source->fd, &job, sizeof(job)) == sizeof(job)) {
-		recovered(job);
-		free(job);
-	}
 }
 
 /* ---- activation ---- */
@@ -253,18 +178,83 @@ static void set_ready(struct channel *c, bool ready)
 	bus_event(ready ? "ready" : "served", c->spec.name, "%s", "");
 }
 
+static bool has_message(struct chan *ch, uint64_t unused)
+{
+	(void)unused;
+	return ring_any(&ch->ring);
+}
+
+static bool never(struct chan *ch)
+{
+	(void)ch;
+	return false;
+}
+
+/*
+ * Sleep, as a receiver does, until there is a message or chan_interrupt().  There is
+ * no receiver while this is wanted, but one that came a moment ago may sleep already:
+ * a wake-up that was for it is passed on.  Were chand killed right there, that
+ * receiver would look by itself within a second.
+ */
+static void run_await(struct work *work)
+{
+	struct channel *c = (struct channel *)((char *)work - offsetof(struct channel, await));
+	struct chan *ch = c->door;
+	struct layout_cond *cond = &ch->control->not_empty;
+	const struct awaited message = {.cond = cond, .changed = has_message, .ended = never};
+	struct limit limit = limit_of(CHAN_WAIT);
+
+	while (!ring_any(&ch->ring))
+		if (wait_for(ch, &message, &limit) < 0)
+			break;
+	if (limit.slept)
+		cond_pass_on(cond);
+}
+
+static void activate(struct channel *c);
+
+static void awaited(struct work *work)
+{
+	struct channel *c = (struct channel *)((char *)work - offsetof(struct channel, await));
+
+	c->awaiting = false;
+	if (c->gone) {
+		let_go(c);
+		return;
+	}
+	chan_interrupt(c->door, 0);
+	loop_timer(bus.loop, &c->pause, clock_now() + PAUSE); /* not at once again */
+	activate(c);
+}
+
+static void await(struct channel *c)
+{
+	int err = 0;
+
+	if (c->awaiting || c->pause.place)
+		return;
+	/* An endpoint of its own: to interrupt it interrupts nothing else. */
+	if (!c->door)
+		err = chan_open(&c->door, c->spec.name, 0, NULL);
+	if (err < 0 || !c->door->segment.writable) {
+		loop_timer(bus.loop, &c->pause, clock_now() + SETTLE_LAST);
+		return;
+	}
+	c->awaiting = true;
+	c->await = (struct work){.run = run_await, .done = awaited};
+	work_start(&c->await);
+}
+
 static void activate(struct channel *c)
 {
 	struct chan_stat st = {.size = sizeof(st)};
+	bool wanted = c->spec.activate && chan_stat(c->ch, &st) == 0 && !st.receivers;
 
-	loop_cancel(bus.loop, &c->poll);
-	if (!c->spec.activate || chan_stat(c->ch, &st) < 0) {
-		set_ready(c, false);
-		return;
-	}
-	set_ready(c, st.depth && !st.receivers);
-	if (!c->ready && !st.receivers && (st.senders || st.depth))
-		loop_timer(bus.loop, &c->poll, clock_now() + POLL);
+	set_ready(c, wanted && st.depth);
+	if (wanted && !c->ready && (st.senders || st.depth))
+		await(c);
+	else if (c->awaiting)
+		chan_interrupt(c->door, 1);
 }
 
 /* ---- endpoints ---- */
@@ -411,10 +401,6 @@ static void settle_fired(struct timer *timer)
 {
 	struct channel *c = (struct channel *)((char *)timer - offsetof(struct channel, settle));
 
-	if (c->recover_again && !c->recovering) {
-		c->recover_again = false;
-		recover(c);
-	}
 	if (c->settle_step <= SETTLE_LAST) {
 		loop_timer(bus.loop, &c->settle, clock_now() + c->settle_step);
 		c->settle_step *= 2;
@@ -422,9 +408,9 @@ static void settle_fired(struct timer *timer)
 	supervise_look(c);
 }
 
-static void poll_fired(struct timer *timer)
+static void pause_fired(struct timer *timer)
 {
-	activate((struct channel *)((char *)timer - offsetof(struct channel, poll)));
+	activate((struct channel *)((char *)timer - offsetof(struct channel, pause)));
 }
 
 static void linger_fired(struct timer *timer)
@@ -448,7 +434,7 @@ static void process_died(struct source *source)
 			}
 	}
 	/* Endpoints that are still there are somebody else's: a forked child's. */
-	p = process_find(pid);
+	p = table_find(&processes, &pid);
 	if (p)
 		loop_remove(bus.loop, &p->source);
 }
@@ -458,31 +444,14 @@ static void process_died(struct source *source)
 static struct source events = {.fd = -1};
 static int shm_wd = -1;
 
-/* By watch descriptor: they are given in ascending order. */
-static struct channel **watched;
-static size_t watched_count, watched_room;
-
-static size_t watched_place(int wd)
+static int by_wd(const void *item, const void *key)
 {
-	size_t low = 0, high = watched_count;
+	int a = ((const struct channel *)item)->wd, b = *(const int *)key;
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (watched[middle]->wd < wd)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return (a > b) - (a < b);
 }
 
-static struct channel *watched_find(int wd)
-{
-	size_t i = watched_place(wd);
-
-	return i < watched_count && watched[i]->wd == wd ? watched[i] : NULL;
-}
+static struct table watched = {.order = by_wd};
 
 static void segment_path(char *ret, size_t size, const char *name)
 {
@@ -492,28 +461,20 @@ static void segment_path(char *ret, size_t size, const char *name)
 int supervise_add(struct channel *c)
 {
 	char path[PATH_MAX];
-	size_t at;
+	int err;
 
 	c->settle.fired = settle_fired;
-	c->poll.fired = poll_fired;
+	c->pause.fired = pause_fired;
 	c->linger.fired = linger_fired;
 	segment_path(path, sizeof(path), c->spec.name);
-	if (watched_count == watched_room) {
-		size_t larger = watched_room ? 2 * watched_room : 64;
-		struct channel **grown = reallocarray(watched, larger, sizeof(struct channel *));
-
-		if (!grown)
-			return -ENOMEM;
-		watched = grown;
-		watched_room = larger;
-	}
 	c->wd = inotify_add_watch(events.fd, path, IN_OPEN | IN_CLOSE_WRITE | IN_ATTRIB);
 	if (c->wd < 0)
 		return -errno;
-	at = watched_place(c->wd);
-	memmove(watched + at + 1, watched + at, (watched_count - at) * sizeof(struct channel *));
-	watched[at] = c;
-	watched_count++;
+	err = table_add(&watched, &c->wd, c);
+	if (err < 0) {
+		inotify_rm_watch(events.fd, c->wd);
+		return err;
+	}
 	/* What happened before is seen now: deaths too. */
 	compare(c);
 	recover(c);
@@ -524,24 +485,22 @@ int supervise_add(struct channel *c)
 
 void supervise_remove(struct channel *c)
 {
-	size_t at = watched_place(c->wd);
-
-	if (watched_find(c->wd) == c) {
-		memmove(watched + at, watched + at + 1,
-			(watched_count - at - 1) * sizeof(struct channel *));
-		watched_count--;
+	/* The kernel may have taken the watch back, and even given its number away. */
+	if (table_find(&watched, &c->wd) == c) {
+		table_remove(&watched, &c->wd);
 		inotify_rm_watch(events.fd, c->wd);
 	}
 	loop_cancel(bus.loop, &c->settle);
-	loop_cancel(bus.loop, &c->poll);
+	loop_cancel(bus.loop, &c->pause);
 	loop_cancel(bus.loop, &c->linger);
 	set_ready(c, false);
 	for (unsigned i = 0; i < c->n; i++)
 		process_release(c->ends[i].pid);
 	c->n = 0;
 	c->gone = true;
-	if (!c->recovering)
-		channel_free(c);
+	if (c->awaiting)
+		chan_interrupt(c->door, 1);
+	let_go(c);
 }
 
 /* Somebody who had it open to write is gone, killed or not. */
@@ -604,7 +563,7 @@ static void read_events(struct source *source)
 			return;
 		for (ssize_t at = 0; at < n;) {
 			const struct inotify_event *e = (void *)(buffer.bytes + at);
-			struct channel *c = e->wd == shm_wd ? NULL : watched_find(e->wd);
+			struct channel *c = e->wd == shm_wd ? NULL : table_find(&watched, &e->wd);
 
 			at += (ssize_t)(sizeof(*e) + e->len);
 			if (e->mask & IN_Q_OVERFLOW)
@@ -618,22 +577,12 @@ static void read_events(struct source *source)
 	loop_again(bus.loop, source);
 }
 
-static struct source done_source = {.events = POLLIN, .ready = jobs_done};
-
 int supervise_start(void)
 {
-	int err;
-
 	events = (struct source){.events = POLLIN, .ready = read_events};
 	events.fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	if (events.fd < 0 || pipe2(done_pipe, O_CLOEXEC) < 0)
-		return -errno;
-	if (fcntl(done_pipe[0], F_SETFL, O_NONBLOCK) < 0)
+	if (events.fd < 0)
 		return -errno;
 	shm_wd = inotify_add_watch(events.fd, SHM, IN_CREATE | IN_MOVED_TO | IN_ONLYDIR);
-	if (shm_wd < 0)
-		return -errno;
-	done_source.fd = done_pipe[0];
-	err = loop_add(bus.loop, &events);
-	return err < 0 ? err : loop_add(bus.loop, &done_source);
+	return shm_wd < 0 ? -errno : loop_add(bus.loop, &events);
 }

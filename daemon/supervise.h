@@ -4,9 +4,9 @@
  *
  * Who comes and goes is learnt by inotify on its segment, who they are from its
  * endpoint table, and that one died from a pidfd of its process.  What follows a
- * death, chan_recover(), may have to wait for a lock, so it is done by a thread
- * of its own, one for a channel at most: nobody can keep the loop, or another
- * channel, waiting.
+ * death, chan_recover(), may have to wait for a lock, so it is work beside the loop
+ * (work.h), one piece for a channel at most: nobody can keep the loop, or another
+ * channel, waiting.  So is to wait for the first message of an activated channel.
  *
  * What was missed costs only time: the library's users repair by themselves, and
  * every close of a segment is looked at.
