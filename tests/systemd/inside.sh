@@ -120,6 +120,12 @@ check "an asked-for channel outlived five kills" chanctl remove chand/load
 # The metrics.
 check "metrics, as text to the end" bash -c 'chanctl metrics | grep -q "^# EOF"'
 
+mkdir -p /var/lib/prometheus/node-exporter
+check "the timer of the textfile" systemctl start chand-textfile.timer
+await "the metrics, as a textfile" grep -q "^# EOF" /var/lib/prometheus/node-exporter/chand.prom
+check "it tells of the channels" grep -q 'channel="orders"' /var/lib/prometheus/node-exporter/chand.prom
+systemctl stop chand-textfile.timer
+
 # The watchdog: a chand that does not answer is replaced.
 old=$(main_pid)
 kill -STOP "$old"
