@@ -17,6 +17,7 @@
 #include "cli.h"
 #include "message.h"
 #include "metrics.h"
+#include "notify.h"
 #include "registry.h"
 #include "segment.h"
 #include "supervise.h"
@@ -201,6 +202,9 @@ static int send_packet(struct connection *c)
 
 /* ---- what is told of a channel ---- */
 
+/* By CHAN_SEND | CHAN_RECV. */
+static const char *const role_words[] = {"observe", "send", "receive", "send receive"};
+
 static const char *state_word(const struct chan_stat *st)
 {
 	if (st->damaged)
@@ -210,9 +214,21 @@ static const char *state_word(const struct chan_stat *st)
 	return st->closed == 1 && st->depth ? "draining" : "closed";
 }
 
+/* What the client may do, in the words of roles=. */
+static const char *rights(const struct connection *c, const struct channel *ch)
+{
+	bool write;
+
+	for (unsigned roles = CHAN_SEND | CHAN_RECV; roles; roles--)
+		if (spec_allows(&ch->spec, &c->peer, roles, &write))
+			return role_words[roles];
+	return spec_allows(&ch->spec, &c->peer, 0, &write) ? role_words[0] : "none";
+}
+
 static void put_channel(struct connection *c, const struct channel *ch)
 {
 	struct chan_stat st = {.size = sizeof(st)};
+	char who[WHO_TEXT];
 
 	c->out_len = 0;
 	put(c, MESSAGE_PROTOCOL " CHANNEL\nname=%s\norigin=%s\nowner=%u\nmode=%04" PRIo32 "\n",
@@ -224,6 +240,9 @@ static void put_channel(struct connection *c, const struct channel *ch)
 		put(c, "file=%s\n", ch->file);
 	put(c, "lifetime=%s\n",
 		ch->spec.daemon ? "daemon" : cli_lifetime_name(ch->spec.options.lifetime));
+	put(c, "rights=%s\nactivate=%s\n", rights(c, ch), ch->spec.activate ? "yes" : "no");
+	put(c, "send=%s\n", who_text(who, &ch->spec.send));
+	put(c, "receive=%s\n", who_text(who, &ch->spec.receive));
 	put(c, "deaths=%" PRIu64 "\nready=%s\n", ch->deaths, ch->ready ? "yes" : "no");
 	if (chan_stat(ch->ch, &st) < 0)
 		return;
@@ -334,7 +353,6 @@ static struct channel *named(struct connection *c, const struct message *m)
 
 static void do_open(struct connection *c, const struct message *m)
 {
-	static const char *const words[] = {"observe", "send", "receive", "send receive"};
 	const char *wanted = message_get(m, "roles");
 	struct channel *ch = named(c, m);
 	unsigned roles = 0;
@@ -343,7 +361,7 @@ static void do_open(struct connection *c, const struct message *m)
 
 	if (!ch)
 		return;
-	while (roles < 4 && wanted && strcmp(words[roles], wanted) != 0)
+	while (roles < 4 && wanted && strcmp(role_words[roles], wanted) != 0)
 		roles++;
 	if (!wanted || roles == 4) {
 		put_error(c, -EINVAL, "roles= is observe, send, receive or send receive");
@@ -491,6 +509,7 @@ static void do_status(struct connection *c, const struct message *m)
 		supervise_processes(), total);
 	put(c, "deaths=%" PRIu64 "\nrecoveries=%" PRIu64 "\nredelivered=%" PRIu64 "\n", bus.deaths,
 		bus.recoveries, bus.redelivered);
+	put(c, "watchdog=%" PRId64 "\n", 2 * notify_watchdog());
 	put(c, "your-channels=%" PRIu64 "/%" PRIu64 "\nyour-bytes=%" PRIu64 "/%" PRIu64 "\n",
 		channels, quota->channels, bytes, quota->bytes);
 }

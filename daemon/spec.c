@@ -231,18 +231,21 @@ int spec_check(const struct spec *spec, char *why, size_t size)
 	return wrong ? -EINVAL : 0;
 }
 
-static void write_who(FILE *out, const char *key, const struct who_list *list)
+const char *who_text(char text[WHO_TEXT], const struct who_list *list)
 {
-	fprintf(out, "%s=", key);
+	int n = 0;
+
+	text[0] = 0;
 	for (unsigned i = 0; i < list->n; i++)
-		fprintf(out, "%s%s%" PRIu32, i ? " " : "", list->at[i].group ? "@" : "",
-			list->at[i].id);
-	fputc('\n', out);
+		n += snprintf(text + n, WHO_TEXT - (size_t)n, "%s%s%" PRIu32, i ? " " : "",
+			list->at[i].group ? "@" : "", list->at[i].id);
+	return text;
 }
 
 void spec_write(const struct spec *spec, FILE *out)
 {
 	const struct chan_options *o = &spec->options;
+	char who[WHO_TEXT];
 
 	if (o->flags & CHAN_RENDEZVOUS)
 		fputs("kind=rendezvous\n", out);
@@ -261,8 +264,8 @@ void spec_write(const struct spec *spec, FILE *out)
 	fprintf(out, "mode=%04" PRIo32 "\nowner=%u\n", o->mode, (unsigned)spec->owner);
 	if (spec->has_group)
 		fprintf(out, "group=%u\n", (unsigned)spec->group);
-	write_who(out, "send", &spec->send);
-	write_who(out, "receive", &spec->receive);
+	fprintf(out, "send=%s\n", who_text(who, &spec->send));
+	fprintf(out, "receive=%s\n", who_text(who, &spec->receive));
 	fprintf(out, "activate=%s\n", spec->activate ? "yes" : "no");
 }
 

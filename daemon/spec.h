@@ -68,6 +68,9 @@ bool spec_name_valid(const char *name);
 
 /* `alice @ops 1000 @100`: users and groups. */
 int who_parse(struct who_list *ret, const char *text, bool names, char *why, size_t size);
+/* The same text, with numbers; returns `text`. */
+#define WHO_TEXT (SPEC_WHO_MAX * sizeof(" @4294967295") + 1)
+const char *who_text(char text[WHO_TEXT], const struct who_list *list);
 bool who_has(const struct who_list *list, const struct peer *peer);
 
 #endif

@@ -308,6 +308,12 @@ struct change {
 	bool left; /* somebody, in good order */
 };
 
+static void tell(const char *event, const struct channel *c, const struct chan_endpoint *end)
+{
+	bus_event(event, c->spec.name, "id=%u\npid=%d\nuid=%u\nrole=%s\ncommand=%s\n", end->id,
+		end->pid, end->uid, role_name(end->roles), end->command);
+}
+
 static void came(struct channel *c, const struct chan_endpoint *end, struct change *change)
 {
 	int err = end->pid > 0 ? process_hold(end->pid) : -EINVAL;
@@ -317,8 +323,7 @@ static void came(struct channel *c, const struct chan_endpoint *end, struct chan
 	else if (err < 0 && err != -EINVAL)
 		log_line(LOG_WARNING, "unwatched", c->spec.name, end->pid,
 			"process %d can't be watched: %s", (int)end->pid, strerror(-err));
-	bus_event("attached", c->spec.name, "id=%u\npid=%d\nuid=%u\nrole=%s\n", end->id, end->pid,
-		end->uid, role_name(end->roles));
+	tell("attached", c, end);
 }
 
 static void went(struct channel *c, const struct chan_endpoint *end, struct change *change)
@@ -333,8 +338,7 @@ static void went(struct channel *c, const struct chan_endpoint *end, struct chan
 		change->left = true;
 	}
 	process_release(end->pid);
-	bus_event(dead ? "died" : "detached", c->spec.name, "id=%u\npid=%d\nuid=%u\nrole=%s\n",
-		end->id, end->pid, end->uid, role_name(end->roles));
+	tell(dead ? "died" : "detached", c, end);
 }
 
 /* Read the endpoint table and tell what is new. */
