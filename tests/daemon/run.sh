@@ -1,0 +1,24 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# Usage: run.sh [--quick|--full]
+#
+# chand is killed at each of its system calls (--quick: at some of them), in each thing
+# that it does, while messages pass: see prog_kill.c.  On both kinds of loop.
+
+form=${1:---quick}
+# shellcheck source=tests/daemon/lib.sh
+. "$(dirname "$0")/lib.sh"
+[ "$(id -u)" != 0 ] || chown "$keeper" "$etc/channels.d"
+points=60
+[ -z "${SANITIZE-}" ] || points=3
+[ "$form" != --full ] || points=0
+for loop in io_uring epoll; do
+	keep "$BUILD/tests/daemon/prog_kill" "$BUILD/chand" "$t" $loop "$prefix" $points 2>&1 | tee "$t/table"; [ "${PIPESTATUS[0]}" = 0 ] ||
+		not_ok "on $loop"
+	rm -rf "$run" "/dev/shm/shmchan.$keeper.$prefix"*
+done
+[ $bad = 0 ] || tail -n 20 "$t/log" 2>/dev/null
+killed=$(sed -n 's/.*: killed \([0-9]*\) times.*/\1/p' "$t/table")
+echo "chand killed at its system calls, last ${killed:-0} times on $loop"
+exit $bad
