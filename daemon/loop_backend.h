@@ -24,6 +24,10 @@ struct backend {
 
 extern const struct backend backend_uring, backend_epoll;
 
+/* For tests: a flag (of the lowest 16) that no kernel knows.  With it in each multishot
+ * request, any kernel refuses them as those before 5.13 and 5.19 do. */
+extern uint32_t uring_unknown;
+
 struct source *loop_find(struct loop *loop, uint32_t slot, uint32_t generation);
 
 /* The source is ready, or has (connection >= 0) a connection, which is closed if

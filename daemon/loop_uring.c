@@ -19,6 +19,8 @@
 
 #define ENTRIES 256
 
+uint32_t uring_unknown;
+
 struct state {
 	struct io_uring ring;
 	bool multishot_poll, multishot_accept;
@@ -106,10 +108,11 @@ static int add(void *arg, struct source *source, uint32_t generation)
 	if (accept) {
 		io_uring_prep_multishot_accept(
 			sqe, source->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		sqe->ioprio |= (uint16_t)uring_unknown;
 	} else {
 		io_uring_prep_poll_add(sqe, source->fd, (unsigned)source->events);
 		if (state->multishot_poll)
-			sqe->len = IORING_POLL_ADD_MULTI;
+			sqe->len = IORING_POLL_ADD_MULTI | uring_unknown;
 	}
 	io_uring_sqe_set_data64(sqe, tag(source, generation, accept));
 	return 0;
