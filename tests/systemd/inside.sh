@@ -143,12 +143,29 @@ await "alice's manager runs" systemctl -q is-active "user@$uid.service"
 user() {
 	as alice env XDG_RUNTIME_DIR="/run/user/$uid" HOME=/home/alice "$@"
 }
-check "her socket" user systemctl --user start chand.socket chand.service
-await "her chand runs" user systemctl --user -q is-active chand.service
-check "her channel" user chanctl create mine
-check "is hers" user chansend mine x
-check "and goes" user chanctl remove mine
-user systemctl --user stop chand.service chand.socket chand-metrics.socket
+her_pid() { user systemctl --user show -p MainPID --value chand.service; }
+her_new() { # her chand is another process than $1, and up
+	local now
+	now=$(her_pid)
+	[ "$now" != 0 ] && [ "$now" != "$1" ] && user systemctl --user -q is-active chand.service
+}
+check "her socket" user systemctl --user start chand.socket
+check "her chand waits for her" equal "$(user systemctl --user is-active chand.service)" inactive
+check "asked, it starts and makes a channel" user chanctl create --user mine
+check "it runs" user systemctl --user -q is-active chand.service
+check "as hers" equal "$(stat -c %U "$(printf '/proc/%s' "$(her_pid)")")" alice
+check "the segment is hers" equal "$(stat -c %U "/dev/shm/shmchan.$uid.mine")" alice
+check "she uses it" user chansend mine x
+old=$(her_pid)
+kill -9 "$old"
+await "killed, her chand is back" her_new "$old"
+check "with her channel" user chanctl info --user mine
+check "and her message" equal "$(user chanrecv -1 mine)" x
+as bob env XDG_RUNTIME_DIR="/run/user/$uid" chanctl info --user mine >/dev/null 2>&1
+check "bob is not served" test $? != 0
+check "it goes" user chanctl remove mine
+user systemctl --user stop chand.socket chand-metrics.socket chand.service
+check "nothing of hers failed" equal "$(user systemctl --user list-units --failed --no-legend --plain)" ""
 
 # The end.
 check "removed" chanctl remove chand/orders
@@ -159,10 +176,12 @@ systemctl stop chan-ready@jobs.path chand.socket chand-metrics.socket chand.serv
 check "it stopped well" equal "$(systemctl show -p Result --value chand.service)" success
 check "nothing is left in /dev/shm" equal "$(find /dev/shm -name 'shmchan.*')" ""
 check "no process is left" equal "$(pgrep -u chand)" ""
-# user@.service itself is not looked at: where nspawn has control groups of version 1
-# only, systemd often does not notice that a user's manager ended.
+# With control groups of version 1 systemd is not told that those of a user's manager
+# are empty, so it often waits for its end in vain, and calls that a failure.
+but='^$'
+[ "$(stat -f -c %T /sys/fs/cgroup)" = cgroup2fs ] || but='^user@'
 check "nothing failed" equal \
-	"$(systemctl list-units --failed --no-legend --plain | grep -v '^user@')" ""
+	"$(systemctl list-units --failed --no-legend --plain | grep -v "$but")" ""
 
 journalctl -u chand.service -o cat --no-pager | sed 's/^/    /' | tail -n 40
 exit $bad
