@@ -257,7 +257,7 @@ static struct trace step(const struct scenario *s, bool every, unsigned point)
 {
 	struct trace t = {.every = every, .target = point};
 
-	if (s == scenario && !s->rouse && !s->meddle)
+	if (s == scenario && !s->meddle)
 		t.skip = course;
 	doing("the victim gets ready");
 	trace_start(&t, s);
@@ -461,9 +461,9 @@ static void busy(enum flow flow, bool every, unsigned point)
 	if (scenario->with)
 		go(scenario->with, 1);
 	t = step(scenario, every, point);
-	if (flow == EARLY)
-		t.skip = NULL; /* the lock has to be seen */
 	set_scene(&t, flow);
+	if (t.on_lock)
+		t.skip = NULL; /* it has to be seen */
 	doing("stepping");
 	trace_run(&t);
 	doing("contenders come");

@@ -110,7 +110,7 @@ static void start(unsigned i, struct run *r, unsigned point)
 		board = &boards[i];
 		set_channel(i);
 		job_run(r->s, point == COUNT && r->flow == CHAINED ? ALONE : r->flow, r->every,
-			point, r->course.points && r->flow != EARLY ? &r->course : NULL);
+			point, r->course.points ? &r->course : NULL);
 	}
 	r->running++;
 }

@@ -76,17 +76,23 @@ struct board {
 
 /*
  * The course of an operation, so that a later run need not step up to its kill
- * point: for each of them, where it is.  That is behind so many system calls, at
+ * point.  It has stations: returns from system calls, asleep in between or not, and
+ * from looks at the clock (`back_at`).  A kill point is behind so many stations, at
  * this instruction, when it comes there for the nth time since the last of them; 0
- * if that can't be said: asleep, or the clock was asked how often.
+ * if that can't be said.
  */
 #define PLACES 4096
+#define STATIONS 400
 
 struct course {
-	unsigned points;
+	unsigned points, stations;
+	struct station {
+		bool slept;
+		uint64_t back_at; /* 0: it is a system call */
+	} station[STATIONS];
 	struct place {
 		uint64_t at;
-		unsigned calls, nth, changes;
+		unsigned stations, nth, changes;
 	} place[PLACES];
 };
 

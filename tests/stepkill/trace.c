@@ -345,6 +345,15 @@ static void step(pid_t pid)
 		fail("PTRACE_SINGLESTEP");
 }
 
+static void fall_asleep(struct trace *t)
+{
+	void (*fn)(void) = t->on_sleep;
+
+	t->on_sleep = NULL;
+	if (fn)
+		fn();
+}
+
 /* Step over a system call that may sleep; true if the target is to die asleep. */
 static bool step_and_sleep(struct trace *t)
 {
@@ -365,12 +374,7 @@ static bool step_and_sleep(struct trace *t)
 	}
 	if (t->points++ == t->target)
 		return true;
-	if (t->on_sleep) {
-		void (*fn)(void) = t->on_sleep;
-
-		t->on_sleep = NULL;
-		fn();
-	}
+	fall_asleep(t);
 	await_stop(t->pid);
 	return false;
 }
@@ -398,13 +402,40 @@ static void go_on(pid_t pid, enum __ptrace_request until)
 	await_stop(pid);
 }
 
-/* To the place, at full speed. */
-static void go_to(pid_t pid, const struct place *p)
+/* Through a system call in which it slept, and was woken. */
+static void pass_sleep(struct trace *t)
 {
+	struct timespec pause = {.tv_nsec = 20000};
+
+	go_on(t->pid, PTRACE_SYSCALL);
+	if (ptrace(PTRACE_SYSCALL, t->pid, NULL, NULL))
+		fail("PTRACE_SYSCALL");
+	while (!trace_asleep(t->pid) && trace_runnable(t->pid))
+		nanosleep(&pause, NULL);
+	fall_asleep(t);
+	await_stop(t->pid);
+}
+
+static void pass(struct trace *t, const struct station *s)
+{
+	if (s->back_at) {
+		run_to(t->pid, s->back_at);
+	} else if (s->slept) {
+		pass_sleep(t);
+	} else {
+		go_on(t->pid, PTRACE_SYSCALL); /* into it */
+		go_on(t->pid, PTRACE_SYSCALL); /* out of it */
+	}
+}
+
+/* To the place, at full speed. */
+static void go_to(struct trace *t, const struct place *p)
+{
+	pid_t pid = t->pid;
 	unsigned n;
 
-	for (unsigned i = 0; i < 2 * p->calls; i++) /* into it, out of it */
-		go_on(pid, PTRACE_SYSCALL);
+	for (unsigned i = 0; i < p->stations; i++)
+		pass(t, &t->skip->station[i]);
 	n = position(pid) == p->at;
 	while (n < p->nth) {
 		if (position(pid) == p->at)
@@ -428,7 +459,7 @@ static void skip(struct trace *t)
 		i--;
 	if (i == 0)
 		return;
-	go_to(t->pid, &c->place[i]);
+	go_to(t, &c->place[i]);
 	t->points = i;
 	t->changes = c->place[i].changes;
 }
@@ -437,23 +468,27 @@ static void skip(struct trace *t)
 
 #define STRETCH 8192
 
-/* The instructions since the last system call; n is STRETCH if there are too many, or
- * if the clock was read, which they may depend on. */
+/* The instructions since the last station; n is STRETCH if there are too many. */
 static struct {
-	unsigned calls, n;
+	unsigned n;
 	uint64_t at[STRETCH];
 } stretch;
 
-static void note_call(void)
+static void note_station(struct trace *t, enum instruction was, bool slept)
 {
-	stretch.calls++;
+	struct course *c = &t->course;
+
+	if (c->stations == STATIONS) {
+		stretch.n = STRETCH;
+		return;
+	}
+	c->station[c->stations++] = (struct station){
+		.slept = slept, .back_at = was == CLOCK ? position(t->pid) : 0};
 	stretch.n = 0;
 }
 
-static void note_instruction(enum instruction is, uint64_t at)
+static void note_instruction(uint64_t at)
 {
-	if (is == CLOCK)
-		stretch.n = STRETCH;
 	if (stretch.n < STRETCH)
 		stretch.at[stretch.n++] = at;
 }
@@ -467,19 +502,19 @@ static void note_place(struct trace *t, uint64_t at)
 	t->course.points = t->points + 1;
 	if (stretch.n == STRETCH)
 		return;
-	*p = (struct place){.at = at, .calls = stretch.calls, .changes = t->changes};
+	*p = (struct place){.at = at, .stations = t->course.stations, .changes = t->changes};
 	for (unsigned i = 0; i < stretch.n; i++)
 		p->nth += stretch.at[i] == at;
 }
 
-static void note(struct trace *t, enum instruction is, bool point)
+static void note(struct trace *t, bool point)
 {
 	uint64_t at;
 
 	if (t->skip)
 		return; /* it is known */
 	at = position(t->pid);
-	note_instruction(is, at);
+	note_instruction(at);
 	if (point)
 		note_place(t, at);
 }
@@ -487,21 +522,25 @@ static void note(struct trace *t, enum instruction is, bool point)
 void trace_run(struct trace *t)
 {
 	enum instruction is;
-	bool stored, point = true;
+	bool stored, slept = false, point = true;
+	unsigned before;
 
 	skip(t);
 	robust_changed(t->pid);
 	trace_segment();
 	segment_changed();
-	stretch.calls = stretch.n = 0;
+	stretch.n = 0;
 	for (is = ahead(t->pid);;) {
-		note(t, is, point);
+		note(t, point);
 		if (point && t->points++ == t->target)
 			return;
 		point = is == SYSTEM_CALL || is == MAY_SLEEP; /* after one */
+		slept = false;
 		if (is == MAY_SLEEP) {
+			before = t->points;
 			if (step_and_sleep(t))
 				return;
+			slept = t->points != before;
 		} else if (is == CLOCK) {
 			run_function(t->pid);
 		} else {
@@ -517,8 +556,8 @@ void trace_run(struct trace *t)
 		stored = segment_changed();
 		stored |= robust_changed(t->pid);
 		t->changes += point || stored;
-		if (point)
-			note_call();
+		if (is != PLAIN && !t->skip)
+			note_station(t, is, slept);
 		is = ahead(t->pid);
 		point |= stored || t->every || is == SYSTEM_CALL || is == MAY_SLEEP;
 		hooks(t, stored);
