@@ -68,8 +68,10 @@ check_case() {
 }
 
 export LC_ALL=C
+# The full sizes may take the memory that they are given, each.
 jobs=$(nproc)
-[ -z "$full" ] || jobs=1 # memory
+fit=$(awk '/^MemAvailable/ { print int($2 / 6200000) }' /proc/meminfo)
+[ -n "$full" ] && [ "$fit" -lt "$jobs" ] && jobs=$((fit > 0 ? fit : 1))
 number=0
 while read -r form model words; do
 	[ -z "$form" ] || [[ $form = \#* ]] && continue
