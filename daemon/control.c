@@ -108,10 +108,30 @@ static unsigned total_max(void)
 	return (unsigned)files.rlim_cur / 4;
 }
 
+static void drop(struct connection *c);
+
+/* Drop those of a user who has hung up, which is not handled yet. */
+static void reap(uid_t uid)
+{
+	for (struct connection *c = connections, *next; c; c = next) {
+		struct pollfd p = {.fd = c->source.fd};
+
+		next = c->next;
+		if (c->peer.uid == uid && !c->waiting && poll(&p, 1, 0) == 1 &&
+			p.revents & POLLHUP)
+			drop(c);
+	}
+}
+
 int control_admit(uid_t uid, char *why, size_t size)
 {
 	const struct quota *quota = config_quota(&bus.config, uid);
 	struct account *account = account_of(uid);
+
+	if (account && account->connections >= quota->connections) {
+		reap(uid);
+		account = account_of(uid);
+	}
 
 	if (!account || total >= total_max()) {
 		snprintf(why, size, "there are too many connections");
@@ -694,11 +714,16 @@ static void impatient(struct timer *timer)
 	drop((struct connection *)((char *)timer - offsetof(struct connection, patience)));
 }
 
-/* Say why, as far as he can hear it, and end it. */
+/* Say why, and end it.  What he said is read, and he can't say more: closed with
+ * something unread, he would get ECONNRESET before the reason. */
 static void refuse(int fd, int err, const char *reason)
 {
 	struct connection c = {.source.fd = fd, .out_fd = -1};
+	char unread[1];
 
+	shutdown(fd, SHUT_RD);
+	while (recv(fd, unread, sizeof(unread), MSG_DONTWAIT | MSG_TRUNC) > 0)
+		;
 	put_error(&c, err, reason);
 	send_packet(&c);
 	close(fd);
