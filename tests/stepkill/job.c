@@ -368,7 +368,7 @@ static void recover_at(bool every, unsigned point, const struct scenario *r, con
 	for (unsigned i = next; i < 2 && at[i] != UINT_MAX; i++) {
 		struct trace t = step(r, false, at[i]);
 
-		t.skip = of[i].points ? &of[i] : NULL;
+		t.skip = course && of[i].points ? &of[i] : NULL;
 		doing("stepping the recoverer");
 		trace_run(&t);
 		if (t.complete)

@@ -82,6 +82,7 @@ static struct job {
 	unsigned progress;
 	struct watch watch; /* since it made that much */
 	bool overdue;
+	bool stepped; /* by no course */
 } jobs[JOBS];
 static struct result *results; /* [JOBS] */
 static struct board *boards;   /* [JOBS] */
@@ -92,13 +93,13 @@ static void set_channel(unsigned i)
 	snprintf(channel, sizeof(channel), "stepkill.%d.%u", (int)own, i);
 }
 
-static void start(unsigned i, struct run *r, unsigned point)
+static void start(unsigned i, struct run *r, unsigned point, bool stepped)
 {
 	struct job *j = &jobs[i];
 
 	memset(&results[i], 0, sizeof(results[i]));
 	fflush(stdout);
-	*j = (struct job){.run = r, .point = point};
+	*j = (struct job){.run = r, .point = point, .stepped = stepped};
 	j->pid = fork();
 	if (j->pid < 0)
 		broken("fork");
@@ -110,7 +111,7 @@ static void start(unsigned i, struct run *r, unsigned point)
 		board = &boards[i];
 		set_channel(i);
 		job_run(r->s, point == COUNT && r->flow == CHAINED ? ALONE : r->flow, r->every,
-			point, r->course.points ? &r->course : NULL);
+			point, !stepped && r->course.points ? &r->course : NULL);
 	}
 	r->running++;
 }
@@ -144,14 +145,10 @@ static void ended(unsigned i)
 	} else if (j->point <= r->points) {
 		r->outcome[j->point] = (struct outcome){got->changes, strdup(got->snapshot)};
 	}
-	token_return(got->token);
 	r->deaths += got->deaths;
 	r->survivors += got->survivors;
 	if (got->worst > r->worst)
 		r->worst = got->worst;
-	r->running--;
-	set_channel(i);
-	chan_remove(channel); /* if it failed */
 	j->pid = 0;
 }
 
@@ -162,9 +159,17 @@ static bool reap(unsigned i)
 
 	if (waitpid(jobs[i].pid, &status, WNOHANG) != jobs[i].pid)
 		return false;
-	if (status && !got->failed) {
+	if (status && !got->failed && (!got->astray || jobs[i].stepped)) {
 		snprintf(got->why, sizeof(got->why), "ended with status %#x", (unsigned)status);
 		got->failed = true;
+	}
+	token_return(got->token);
+	jobs[i].run->running--;
+	set_channel(i);
+	chan_remove(channel); /* if it failed */
+	if (got->astray && !jobs[i].stepped) {
+		start(i, jobs[i].run, jobs[i].point, true);
+		return false;
 	}
 	ended(i);
 	return true;
@@ -249,7 +254,7 @@ static void start_when_free(struct run *r, unsigned point)
 			continue;
 		for (unsigned i = 0; i < JOBS; i++)
 			if (!jobs[i].pid) {
-				start(i, r, point);
+				start(i, r, point, false);
 				return;
 			}
 	}

@@ -103,6 +103,7 @@ struct result {
 	_Atomic unsigned progress; /* counts what it did */
 	bool complete;		   /* the operation ended before the kill point */
 	bool failed;
+	bool astray;	  /* another way than the course: to be stepped */
 	unsigned points;  /* kill points that were passed or used */
 	unsigned changes; /* of these, those that others can see */
 	struct course course;
@@ -284,7 +285,7 @@ void token_take(void);
 void token_return(int token);
 
 /* Run one job to its end, in this process.  `course` is from a run to the end
- * before, or NULL. */
+ * before, or NULL: it is stepped, and so are its recoverers. */
 noreturn void job_run(const struct scenario *s, enum flow flow, bool every, unsigned point,
 	const struct course *course);
 extern bool full;

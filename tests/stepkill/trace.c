@@ -208,8 +208,10 @@ static void run_to(pid_t pid, uint64_t at)
 		ptrace(PTRACE_CONT, pid, NULL, NULL))
 		fail("PTRACE_CONT");
 	await_stop(pid);
-	if (position(pid) != at + 1)
-		fail("the operation went another way than before");
+	if (position(pid) != at + 1) { /* the clock may decide */
+		result->astray = true;
+		_exit(1);
+	}
 	if (ptrace(PTRACE_POKETEXT, pid, there, (void *)was) ||
 		ptrace(PTRACE_POKEUSER, pid, RIP, there))
 		fail("PTRACE_POKETEXT");
