@@ -115,7 +115,7 @@ static int collect(const struct segment *s, const char *name, int64_t after)
 	if (endpoint_close_gate(s->fd) < 0)
 		return 0;
 	since = atomic_load_explicit(&c->idle_since, memory_order_relaxed);
-	if (since == 0 || since > now) { /* the last one was killed: from now on */
+	if (since <= 0 || since > now) { /* the last one was killed: from now on */
 		since = now;
 		atomic_store_explicit(&c->idle_since, since, memory_order_relaxed);
 	}
