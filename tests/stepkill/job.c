@@ -462,8 +462,8 @@ static void busy(enum flow flow, bool every, unsigned point)
 		go(scenario->with, 1);
 	t = step(scenario, every, point);
 	set_scene(&t, flow);
-	if (t.on_lock)
-		t.skip = NULL; /* it has to be seen */
+	if (flow == EARLY)
+		t.skip = NULL; /* the lock has to be seen; and waits are as others come */
 	doing("stepping");
 	trace_run(&t);
 	doing("contenders come");
