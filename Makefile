@@ -217,6 +217,9 @@ demo: deps	## Install what the build needs, build, and show what shmchan does
 	@$(MAKE) --no-print-directory all
 	@BUILD='$(abspath $(BUILD))' tests/demo.sh
 
+bench: all test-programs	## Measure what shmchan is good at, on this machine (root counts futex calls)
+	@BUILD='$(abspath $(BUILD))' tests/bench/measure
+
 # ---- packages that are needed, for apt ----
 
 DEPS := gcc libc6-dev pkg-config libjansson-dev liburing-dev
@@ -311,6 +314,6 @@ help:	## List the targets
 	@sed -n 's/^\([a-z_.-]*\):[^#]*## \(.*\)/\1\t\2/p' Makefile | \
 		while IFS='	' read -r t d; do printf '  %-22s %s\n' "$$t" "$$d"; done
 
-.PHONY: all lib test check proof check-all check-full check-threads check-valgrind check-aarch64 \
+.PHONY: all lib test bench check proof check-all check-full check-threads check-valgrind check-aarch64 \
 	test-programs lint units demo deps deps-test deps-all install uninstall clean help \
 	compile_commands.json $(BUILD)/compile_commands.json
