@@ -125,7 +125,7 @@ static int ask(const struct request *r, int *ret_fd)
 	do
 		n = send(sock, r->text, r->length, MSG_NOSIGNAL);
 	while (n < 0 && errno == EINTR);
-	if (n >= 0)
+	if (n >= 0 || errno == EPIPE) /* it hung up: it may have said why */
 		do
 			n = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC);
 		while (n < 0 && errno == EINTR);

@@ -65,7 +65,9 @@ int bus_send(int fd, const char *request)
 	if (len > BUS_PACKET)
 		return -EMSGSIZE;
 	while (send(fd, request, len, MSG_NOSIGNAL) < 0)
-		if (errno != EINTR)
+		if (errno == EPIPE) /* it hung up: it may have said why */
+			return 0;
+		else if (errno != EINTR)
 			return errno == EAGAIN ? -ETIMEDOUT : -ENOTCONN;
 	return 0;
 }

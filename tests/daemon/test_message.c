@@ -118,9 +118,10 @@ END_TEST
 static int parse_pairs(unsigned n)
 {
 	char text[1024] = HEAD;
+	size_t len = strlen(text);
 
 	for (unsigned i = 0; i < n; i++)
-		snprintf(text + strlen(text), 16, "k%u=%u\n", i, i);
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "k%u=%u\n", i, i);
 	return parse(text);
 }
 

@@ -60,6 +60,8 @@ receiver=$!
 happens chanctl test "$ch.a" 'receivers>=1'
 happens chanctl test "$ch.a" empty
 chansend "$ch.a" "$(printf '%01000d' 0)" && kill -STOP $receiver
+stopped() { [ -z "$(grep -L '^State:.T' /proc/"$1"/task/*/status)" ]; }
+happens stopped $receiver # until then it goes on receiving
 for ((i = 0; i < 9; i++)); do printf '%01000d\n' 0; done | chansend "$ch.a"
 
 status 0 chanctl metrics "$ch.*"
