@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #define OPEN_TRIES 1000
 #define SPIN_START 20000u
@@ -67,14 +68,51 @@ static int or_else(int answer, int err)
 	return answer == -ENOTCONN || answer == -ETIMEDOUT ? err : answer;
 }
 
+/* Close its segment.  The memory of one without a name goes with the last mapping,
+ * which can take long: no other thread waits for that. */
+static void let_go(struct chan *ch)
+{
+	fork_lock();
+	fork_remove(ch);
+	if (ch->segment.fd >= 0)
+		close(ch->segment.fd);
+	ch->segment.fd = -1;
+	fork_unlock();
+	segment_close(&ch->segment);
+}
+
+/* To take memory can take long, so no lock is held; it is among the endpoints
+ * meanwhile, as far as children that are forked are concerned. */
+static int make(struct chan *half, const char *name, const struct chan_options *full,
+	const struct geometry *geometry)
+{
+	struct segment *s = &half->segment;
+	int err;
+
+	fork_lock();
+	err = segment_begin(s);
+	if (err == 0)
+		fork_add(half);
+	fork_unlock();
+	if (err < 0)
+		return err;
+	err = segment_fill(s, full, geometry);
+	if (err == 0)
+		err = init_control(s);
+	if (err == 0)
+		err = segment_publish(s, name, full->mode);
+	let_go(half);
+	return err;
+}
+
 int chan_create(const char *name, const struct chan_options *opt)
 {
 	struct chan_options full;
 	struct geometry geometry;
-	struct segment s;
+	struct chan *half;
 	const char *base;
 	uid_t owner;
-	int err = options_resolve(opt, &full, &geometry);
+	int before, err = options_resolve(opt, &full, &geometry);
 
 	if (err < 0)
 		return err;
@@ -86,15 +124,13 @@ int chan_create(const char *name, const struct chan_options *opt)
 	err = fork_prepare();
 	if (err < 0)
 		return err;
-	fork_lock();
-	err = segment_make(&s, &full, &geometry);
-	if (err == 0) {
-		err = init_control(&s);
-		if (err == 0)
-			err = segment_publish(&s, name, full.mode);
-		segment_close(&s);
-	}
-	fork_unlock();
+	half = calloc(1, sizeof(*half));
+	if (!half)
+		return -ENOMEM;
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+	err = make(half, name, &full, &geometry);
+	pthread_setcancelstate(before, &before);
+	free(half);
 	return err;
 }
 
@@ -372,14 +408,11 @@ void chan_detach(chan_t *ch)
 		say_goodbye(ch);
 		collect(&ch->segment, ch->name, (int64_t)ch->segment.header.linger);
 	}
-	fork_lock();
-	fork_remove(ch);
 	/* In a child it is not mapped.  And a thread that still owns a lock in it
 	 * needs the mapping, so that its end releases the lock: leave it then. */
 	if (atomic_load_explicit(&ch->orphan, memory_order_relaxed) || lock_elsewhere(ch))
 		ch->segment.layout = NULL;
-	segment_close(&ch->segment);
-	fork_unlock();
+	let_go(ch);
 	free_handle(ch);
 }
 

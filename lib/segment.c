@@ -260,10 +260,19 @@ static int64_t realtime(void)
 	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-int segment_make(struct segment *ret, const struct chan_options *full, const struct geometry *g)
+int segment_begin(struct segment *ret)
 {
-	struct segment s = {.fd = -1, .writable = true, .geometry = *g};
-	struct layout_header *h = &s.header;
+	int fd = open(SHM_DIR, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return errno == ENOENT || errno == EISDIR ? -EOPNOTSUPP : -errno;
+	*ret = (struct segment){.fd = fd, .writable = true};
+	return 0;
+}
+
+int segment_fill(struct segment *s, const struct chan_options *full, const struct geometry *g)
+{
+	struct layout_header *h = &s->header;
 	int err = pid_namespace(&h->pidns_dev, &h->pidns_ino);
 
 	if (err < 0)
@@ -283,19 +292,13 @@ int segment_make(struct segment *ret, const struct chan_options *full, const str
 	h->lifetime = full->lifetime;
 	h->linger = full->linger;
 	h->created = realtime();
-	s.fd = open(SHM_DIR, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	if (s.fd < 0)
-		return errno == ENOENT || errno == EISDIR ? -EOPNOTSUPP : -errno;
-	err = allocate(s.fd, g->size);
+	s->geometry = *g;
+	err = allocate(s->fd, g->size);
 	if (err == 0)
-		err = map(&s);
-	if (err < 0) {
-		segment_close(&s);
-		return err;
-	}
-	memcpy(&s.layout->header, h, sizeof(*h)); /* magic is still 0 */
-	*ret = s;
-	return 0;
+		err = map(s);
+	if (err == 0)
+		memcpy(&s->layout->header, h, sizeof(*h)); /* magic is still 0 */
+	return err;
 }
 
 int segment_publish(struct segment *s, const char *name, mode_t mode)

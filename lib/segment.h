@@ -30,9 +30,10 @@ struct segment {
 	size_t mapped;
 };
 
-/* Make a segment that has no name yet, its header written but for the magic;
- * the rest is zero. */
-int segment_make(struct segment *ret, const struct chan_options *full, const struct geometry *g);
+/* Make a segment that has no name yet, and then its memory, which can take long:
+ * the header is written but for the magic, the rest is zero. */
+int segment_begin(struct segment *ret);
+int segment_fill(struct segment *s, const struct chan_options *full, const struct geometry *g);
 
 /* Give it its name and mode: from here on others can open it. */
 int segment_publish(struct segment *s, const char *name, mode_t mode);

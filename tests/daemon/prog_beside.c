@@ -3,8 +3,8 @@
  * prog_beside SOCKET USER NAME CAPACITY OTHER CHANNEL: while chand makes the large
  * channel NAME for USER, is OTHER served?  (Both numbers; root becomes them.)
  *
- * OTHER asks for the status and opens CHANNEL, again and again, until USER has his
- * answer.  Prints how many such rounds there were; fails if there were fewer than
+ * OTHER asks for the status, opens CHANNEL and makes and removes one, again and again,
+ * until USER has his answer.  Prints how many such rounds there were; fails if there were fewer than
  * ROUNDS, as when each request waits for the one before.
  */
 #define _GNU_SOURCE 1
@@ -84,6 +84,10 @@ static void round_of(int fd, const char *channel)
 	answered(fd, "status");
 	ask(fd, "chand/1 OPEN\nname=%s\nroles=send\n", channel);
 	answered(fd, "open");
+	ask(fd, "chand/1 CREATE\nname=%s.small\ncapacity=4K\n", channel);
+	answered(fd, "create");
+	ask(fd, "chand/1 REMOVE\nname=%s.small\n", channel);
+	answered(fd, "remove");
 }
 
 int main(int argc, char **argv)

@@ -333,6 +333,37 @@ START_TEST(a_thread_that_ends_with_an_exclusive_endpoint)
 END_TEST
 #endif
 
+/* ---- cancellation ---- */
+
+static _Atomic bool through;
+
+static void *open_while_cancelled(void *arg)
+{
+	struct chan_options opt = {.size = sizeof(opt), .capacity = 4096};
+	chan_t *ch;
+
+	pthread_cancel(pthread_self()); /* from now on, the first point is the last */
+	if (chan_create(name, &opt) == 0 && chan_open(&ch, name, CHAN_SEND, NULL) == 0) {
+		chan_detach(ch);
+		through = true;
+	}
+	pthread_testcancel();
+	return arg;
+}
+
+/* Unwound in the middle, it would leave descriptors, or the lock that fork() takes. */
+START_TEST(no_call_is_a_cancellation_point)
+{
+	pthread_t thread;
+	void *result;
+
+	ck_assert_int_eq(pthread_create(&thread, NULL, open_while_cancelled, NULL), 0);
+	ck_assert_int_eq(pthread_join(thread, &result), 0);
+	ck_assert(through);
+	ck_assert_ptr_eq(result, PTHREAD_CANCELED);
+}
+END_TEST
+
 static void setup(void)
 {
 	snprintf(name, sizeof(name), "threads-%d", (int)getpid());
@@ -356,6 +387,7 @@ int main(void)
 	tcase_add_test(tc, many_threads_with_one_each);
 	tcase_add_test(tc, threads_that_open_and_leave);
 	tcase_add_test(tc, an_interrupted_wait_of_another_thread);
+	tcase_add_test(tc, no_call_is_a_cancellation_point);
 #ifndef __SANITIZE_THREAD__
 	tcase_add_test(tc, a_thread_that_ends_with_a_reservation);
 	tcase_add_test(tc, the_thread_after_one_that_ended_with_a_reservation);
