@@ -3,9 +3,9 @@
  * prog_beside SOCKET USER NAME CAPACITY OTHER CHANNEL: while chand makes the large
  * channel NAME for USER, is OTHER served?  (Both numbers; root becomes them.)
  *
- * OTHER asks for the status, opens CHANNEL and makes and removes one, again and again,
- * until USER has his answer.  Prints how many such rounds there were; fails if there were fewer than
- * ROUNDS, as when each request waits for the one before.
+ * OTHER asks for the status, opens CHANNEL, and makes and removes another, again and
+ * again, until USER has his answer.  Prints how many such rounds there were; fails if
+ * there were fewer than ROUNDS, as when each request waits for the one before.
  */
 #define _GNU_SOURCE 1
 #include <poll.h>
