@@ -127,6 +127,7 @@ int chan_create(const char *name, const struct chan_options *opt)
 	half = calloc(1, sizeof(*half));
 	if (!half)
 		return -ENOMEM;
+	/* posix_fallocate() may be a cancellation point. */
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
 	err = make(half, name, &full, &geometry);
 	pthread_setcancelstate(before, &before);

@@ -13,12 +13,15 @@ form=${1:---quick}
 points=60
 [ -z "${SANITIZE-}" ] || points=3
 [ "$form" != --full ] || points=0
+killed=0
 for loop in io_uring epoll; do
-	keep "$BUILD/tests/daemon/prog_kill" "$BUILD/chand" "$t" $loop "$prefix" $points 2>&1 | tee "$t/table"; [ "${PIPESTATUS[0]}" = 0 ] ||
-		not_ok "on $loop"
+	keep "$BUILD/tests/daemon/prog_kill" "$BUILD/chand" "$t" $loop "$prefix" $points 2>&1 |
+		tee "$t/table"
+	[ "${PIPESTATUS[0]}" = 0 ] || not_ok "on $loop"
+	n=$(sed -n 's/.*: killed \([0-9]*\) times.*/\1/p' "$t/table")
+	killed=$((killed + ${n:-0}))
 	rm -rf "$run" "/dev/shm/shmchan.$keeper.$prefix"*
 done
 [ $bad = 0 ] || tail -n 20 "$t/log" 2>/dev/null
-killed=$(sed -n 's/.*: killed \([0-9]*\) times.*/\1/p' "$t/table")
-echo "chand killed at its system calls, last ${killed:-0} times on $loop"
+echo "chand killed $killed times at its system calls, on io_uring and epoll"
 exit $bad

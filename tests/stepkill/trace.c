@@ -146,34 +146,36 @@ static bool robust_changed(pid_t pid)
 	return true;
 }
 
-bool trace_asleep(pid_t pid)
+/* The beginning of /proc/PID/FILE; "" if there is none. */
+static void read_proc(pid_t pid, const char *file, char *text, size_t size)
 {
-	char path[64], text[32] = "";
+	char path[64];
+	ssize_t n = -1;
 	int fd;
 
-	snprintf(path, sizeof(path), "/proc/%d/syscall", (int)pid);
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, file);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	if (read(fd, text, sizeof(text) - 1) < 0)
-		text[0] = 0;
-	close(fd);
+	if (fd >= 0) {
+		n = read(fd, text, size - 1);
+		close(fd);
+	}
+	text[n > 0 ? n : 0] = 0;
+}
+
+bool trace_asleep(pid_t pid)
+{
+	char text[32];
+
+	read_proc(pid, "syscall", text, sizeof(text));
 	return !strncmp(text, "202 ", 4);
 }
 
 bool trace_runnable(pid_t pid)
 {
-	char path[64], text[512] = "";
+	char text[512];
 	const char *end;
-	int fd;
 
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	if (read(fd, text, sizeof(text) - 1) < 0)
-		text[0] = 0;
-	close(fd);
+	read_proc(pid, "stat", text, sizeof(text));
 	end = strrchr(text, ')'); /* of its name */
 	return end && end[1] && end[2] == 'R';
 }
