@@ -391,23 +391,25 @@ static void recover_at(bool every, unsigned point, const struct scenario *r, con
 
 /*
  * The first recoverer at its every point (at every `stride`th, others for each
- * point of the victim, so that together they are all), and behind it the second one
- * at every `third`th of its own.  Each undisturbed before, which gives its course.
+ * point of the victim, so that together they are all), and, if there is a `third`,
+ * behind every fourth of these the second one at every `third`th of its own.  Each
+ * undisturbed before, which gives its course: most of the time goes there.
  */
 static void chain(
 	bool every, unsigned point, const struct scenario *r, unsigned stride, unsigned third)
 {
 	static struct course of[2];
+	unsigned shift = point;
 
 	of[0].points = 0;
 	recover_at(every, point, r, (unsigned[]){TO_ITS_END, UINT_MAX}, of);
 	for (unsigned i = point % stride; i < of[0].points; i += stride) {
 		recover_at(every, point, r, (unsigned[]){i, UINT_MAX}, of);
-		if (third == 0)
+		if (third == 0 || (i + point) / stride % 4)
 			continue;
 		of[1].points = 0;
 		recover_at(every, point, r, (unsigned[]){i, TO_ITS_END}, of);
-		for (unsigned j = (i + point) % third; j < of[1].points; j += third)
+		for (unsigned j = shift++ % third; j < of[1].points; j += third)
 			recover_at(every, point, r, (unsigned[]){i, j}, of);
 	}
 	if (!scenario->held)
@@ -420,7 +422,7 @@ static void chained(bool every, unsigned point)
 
 	alone(every, point);
 	before = *result;
-	chain(every, point, &recoverers[0], full ? 2 : 30, full ? 32 : 64);
+	chain(every, point, &recoverers[0], full ? 2 : 30, full ? 8 : 16);
 	for (unsigned i = 1; full && i < n_recoverers; i++)
 		chain(every, point, &recoverers[i], 6, 0);
 	result->points = before.points;
@@ -462,8 +464,6 @@ static void busy(enum flow flow, bool every, unsigned point)
 		go(scenario->with, 1);
 	t = step(scenario, every, point);
 	set_scene(&t, flow);
-	if (flow == EARLY)
-		t.skip = NULL; /* the lock has to be seen; and waits are as others come */
 	doing("stepping");
 	trace_run(&t);
 	doing("contenders come");

@@ -32,6 +32,7 @@
 
 #define JOBS 48 /* most of them sleep */
 #define COUNT UINT_MAX
+#define SEEN 64 /* states of a run, more than any has */
 #define ENOUGH 5 /* failures of a run: it ends */
 #define HANGS (10 * SECOND) /* without progress, all asleep */
 
@@ -46,8 +47,10 @@ struct run {
 	struct course course;
 	struct outcome {
 		unsigned changes; /* passed */
-		char *state;	  /* of the channel then */
-	} * outcome;		  /* of each point */
+		const char *state; /* of the channel then */
+	} * outcome;		   /* of each point */
+	char (*seen)[SNAPSHOT];
+	unsigned n_seen;
 	unsigned deaths, survivors, failures, states;
 	int64_t worst;
 };
@@ -64,6 +67,11 @@ static noreturn void broken(const char *what)
 	exit(2);
 }
 
+/*
+ * For all that is kept.  Not malloc(): each fork would copy its page tables, which
+ * was a third of all the time, and a victim's malloc(), from its copy of the heap,
+ * would take another course as that grew.
+ */
 static void *shared(size_t size)
 {
 	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -123,6 +131,17 @@ static void complain(struct run *r, unsigned point, const char *why)
 			(int)point, r->points, why);
 }
 
+/* A copy of a state's text, one for all alike. */
+static const char *kept(struct run *r, const char *state)
+{
+	for (unsigned i = 0; i < r->n_seen; i++)
+		if (!strcmp(r->seen[i], state))
+			return r->seen[i];
+	if (r->n_seen == SEEN)
+		return NULL; /* judge() complains of far fewer */
+	return strcpy(r->seen[r->n_seen++], state);
+}
+
 static void ended(unsigned i)
 {
 	struct job *j = &jobs[i];
@@ -139,11 +158,10 @@ static void ended(unsigned i)
 	} else if (j->point == COUNT) {
 		r->points = got->points;
 		r->course = got->course;
-		r->outcome = calloc(r->points + 1, sizeof(*r->outcome));
-		if (!r->outcome)
-			broken("calloc");
+		r->outcome = shared((r->points + 1) * sizeof(*r->outcome));
+		r->seen = shared(SEEN * sizeof(*r->seen));
 	} else if (j->point <= r->points) {
-		r->outcome[j->point] = (struct outcome){got->changes, strdup(got->snapshot)};
+		r->outcome[j->point] = (struct outcome){got->changes, kept(r, got->snapshot)};
 	}
 	r->deaths += got->deaths;
 	r->survivors += got->survivors;
@@ -197,7 +215,11 @@ static void kill_if_it_hangs(unsigned i)
 		j->progress = progress;
 		j->watch = (struct watch){0, 0};
 	} else if (overdue(&j->watch, HANGS, runnable(i))) {
-		j->overdue = true;
+		/* By another way it may be asleep, where nobody wakes it. */
+		if (results[i].skipping && !j->stepped)
+			results[i].astray = true;
+		else
+			j->overdue = true;
 		kill(j->pid, SIGKILL);
 	}
 }
@@ -287,7 +309,7 @@ static void list_states(const struct run *r, const char *const *seen, const char
 /* From one state to the next, never back. */
 static void judge(struct run *r)
 {
-	const char *seen[64];
+	const char *seen[SEEN];
 
 	if ((r->flow != ALONE && r->flow != CHAINED) || !r->outcome)
 		return;
@@ -372,9 +394,7 @@ static void add(const struct scenario *s, enum flow flow, bool every)
 
 static void choose(char **names, int n)
 {
-	runs = calloc((size_t)n_scenarios * FLOWS * 2, sizeof(*runs));
-	if (!runs)
-		broken("calloc");
+	runs = shared((size_t)n_scenarios * FLOWS * 2 * sizeof(*runs));
 	for (enum flow flow = 0; flow < FLOWS; flow++)
 		for (unsigned i = 0; i < n_scenarios; i++) {
 			const struct scenario *s = &scenarios[i];

@@ -77,9 +77,9 @@ struct board {
 /*
  * The course of an operation, so that a later run need not step up to its kill
  * point.  It has stations: returns from system calls, asleep in between or not, and
- * from looks at the clock (`back_at`).  A kill point is behind so many stations, at
- * this instruction, when it comes there for the nth time since the last of them; 0
- * if that can't be said.
+ * from looks at the clock; and where the first lock is held, if others are to come
+ * then.  A place is this instruction, when it is come to for the nth time since the
+ * last station; 0 if that can't be said.
  */
 #define PLACES 4096
 #define STATIONS 400
@@ -87,8 +87,9 @@ struct board {
 struct course {
 	unsigned points, stations;
 	struct station {
-		bool slept;
-		uint64_t back_at; /* 0: it is a system call */
+		enum { CALL, SLEPT, CLOCK_READ, LOCK_HELD } kind;
+		unsigned nth;
+		uint64_t at; /* nth and at: not of system calls */
 	} station[STATIONS];
 	struct place {
 		uint64_t at;
@@ -103,6 +104,7 @@ struct result {
 	_Atomic unsigned progress; /* counts what it did */
 	bool complete;		   /* the operation ended before the kill point */
 	bool failed;
+	bool skipping;	  /* on its way to a known place, without a step */
 	bool astray;	  /* another way than the course: to be stepped */
 	unsigned points;  /* kill points that were passed or used */
 	unsigned changes; /* of these, those that others can see */

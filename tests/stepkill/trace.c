@@ -200,6 +200,13 @@ static uint64_t position(pid_t pid)
 	return (uint64_t)ptrace(PTRACE_PEEKUSER, pid, RIP, NULL);
 }
 
+/* It took another way than the course: the clock may decide, or another process. */
+static noreturn void lost(void)
+{
+	result->astray = true;
+	_exit(1);
+}
+
 /* At full speed to an instruction at which it does not yet stand. */
 static void run_to(pid_t pid, uint64_t at)
 {
@@ -210,10 +217,8 @@ static void run_to(pid_t pid, uint64_t at)
 		ptrace(PTRACE_CONT, pid, NULL, NULL))
 		fail("PTRACE_CONT");
 	await_stop(pid);
-	if (position(pid) != at + 1) { /* the clock may decide */
-		result->astray = true;
-		_exit(1);
-	}
+	if (position(pid) != at + 1)
+		lost();
 	if (ptrace(PTRACE_POKETEXT, pid, there, (void *)was) ||
 		ptrace(PTRACE_POKEUSER, pid, RIP, there))
 		fail("PTRACE_POKETEXT");
@@ -383,15 +388,24 @@ static bool step_and_sleep(struct trace *t)
 	return false;
 }
 
+static void note_lock(struct trace *t);
+
+/* Others may come to the lock that it holds. */
+static void hold_lock(struct trace *t, unsigned side)
+{
+	void (*fn)(unsigned) = t->on_lock;
+
+	t->on_lock = NULL;
+	fn(side);
+}
+
 static void hooks(struct trace *t, bool changed)
 {
 	unsigned side = t->on_lock ? holds(t->pid) : 0;
 
 	if (side) {
-		void (*fn)(unsigned) = t->on_lock;
-
-		t->on_lock = NULL;
-		fn(side);
+		note_lock(t);
+		hold_lock(t, side);
 	}
 	if (changed && t->on_change && t->on_change())
 		t->on_change = NULL;
@@ -420,33 +434,42 @@ static void pass_sleep(struct trace *t)
 	await_stop(t->pid);
 }
 
-static void pass(struct trace *t, const struct station *s)
+/* At full speed to an instruction, for the nth time. */
+static void run_to_nth(pid_t pid, uint64_t at, unsigned nth)
 {
-	if (s->back_at) {
-		run_to(t->pid, s->back_at);
-	} else if (s->slept) {
-		pass_sleep(t);
-	} else {
-		go_on(t->pid, PTRACE_SYSCALL); /* into it */
-		go_on(t->pid, PTRACE_SYSCALL); /* out of it */
+	unsigned n = position(pid) == at;
+
+	while (n < nth) {
+		if (position(pid) == at)
+			go_on(pid, PTRACE_SINGLESTEP);
+		if (position(pid) != at)
+			run_to(pid, at);
+		n++;
 	}
 }
 
-/* To the place, at full speed. */
-static void go_to(struct trace *t, const struct place *p)
+static void pass(struct trace *t, const struct station *s)
 {
-	pid_t pid = t->pid;
-	unsigned n;
+	unsigned side;
 
-	for (unsigned i = 0; i < p->stations; i++)
-		pass(t, &t->skip->station[i]);
-	n = position(pid) == p->at;
-	while (n < p->nth) {
-		if (position(pid) == p->at)
-			go_on(pid, PTRACE_SINGLESTEP);
-		if (position(pid) != p->at)
-			run_to(pid, p->at);
-		n++;
+	switch (s->kind) {
+	case CALL:
+		go_on(t->pid, PTRACE_SYSCALL); /* into it */
+		go_on(t->pid, PTRACE_SYSCALL); /* out of it */
+		break;
+	case SLEPT:
+		pass_sleep(t);
+		break;
+	case CLOCK_READ:
+		run_to(t->pid, s->at);
+		break;
+	case LOCK_HELD:
+		run_to_nth(t->pid, s->at, s->nth);
+		side = holds(t->pid);
+		if (!side)
+			lost();
+		hold_lock(t, side);
+		break;
 	}
 }
 
@@ -463,7 +486,11 @@ static void skip(struct trace *t)
 		i--;
 	if (i == 0)
 		return;
-	go_to(t, &c->place[i]);
+	result->skipping = true;
+	for (unsigned j = 0; j < c->place[i].stations; j++)
+		pass(t, &c->station[j]);
+	run_to_nth(t->pid, c->place[i].at, c->place[i].nth);
+	result->skipping = false;
 	t->points = i;
 	t->changes = c->place[i].changes;
 }
@@ -478,16 +505,17 @@ static struct {
 	uint64_t at[STRETCH];
 } stretch;
 
-static void note_station(struct trace *t, enum instruction was, bool slept)
+/* If it has none to spare, or `s` can't be said, no place behind it can. */
+static void note_station(struct trace *t, struct station s)
 {
 	struct course *c = &t->course;
 
-	if (c->stations == STATIONS) {
+	if (c->stations == STATIONS || (s.kind == LOCK_HELD && !s.nth)) {
+		c->stations = STATIONS;
 		stretch.n = STRETCH;
 		return;
 	}
-	c->station[c->stations++] = (struct station){
-		.slept = slept, .back_at = was == CLOCK ? position(t->pid) : 0};
+	c->station[c->stations++] = s;
 	stretch.n = 0;
 }
 
@@ -497,18 +525,37 @@ static void note_instruction(uint64_t at)
 		stretch.at[stretch.n++] = at;
 }
 
+/* How often it came there since the last station; 0 if that can't be said. */
+static unsigned visits(uint64_t at)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; stretch.n < STRETCH && i < stretch.n; i++)
+		n += stretch.at[i] == at;
+	return n;
+}
+
+/* Where it stands now. */
+static void note_lock(struct trace *t)
+{
+	uint64_t at;
+
+	if (t->skip)
+		return;
+	at = position(t->pid);
+	note_instruction(at);
+	note_station(t, (struct station){LOCK_HELD, visits(at), at});
+}
+
 static void note_place(struct trace *t, uint64_t at)
 {
-	struct place *p = &t->course.place[t->points];
-
 	if (t->points >= PLACES)
 		return;
 	t->course.points = t->points + 1;
-	if (stretch.n == STRETCH)
-		return;
-	*p = (struct place){.at = at, .stations = t->course.stations, .changes = t->changes};
-	for (unsigned i = 0; i < stretch.n; i++)
-		p->nth += stretch.at[i] == at;
+	t->course.place[t->points] = (struct place){.at = at,
+		.nth = visits(at),
+		.stations = t->course.stations,
+		.changes = t->changes};
 }
 
 static void note(struct trace *t, bool point)
@@ -561,7 +608,8 @@ void trace_run(struct trace *t)
 		stored |= robust_changed(t->pid);
 		t->changes += point || stored;
 		if (is != PLAIN && !t->skip)
-			note_station(t, is, slept);
+			note_station(t, (struct station){slept ? SLEPT : is == CLOCK ? CLOCK_READ : CALL,
+						1, position(t->pid)});
 		is = ahead(t->pid);
 		point |= stored || t->every || is == SYSTEM_CALL || is == MAY_SLEEP;
 		hooks(t, stored);
