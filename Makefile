@@ -60,7 +60,9 @@ STEPKILL_OBJ := $(filter-out $(TEST_BIN:=.o),$(filter $(BUILD)/tests/stepkill/%,
 STEPKILL := $(if $(STEPKILL_OBJ),$(BUILD)/tests/stepkill/stepkill)
 
 CHECKS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/*/test_*.c))
-PROOFS := $(STEPKILL) tests/stepkill/controls.sh $(wildcard tests/*/run.sh)
+# Of the library.
+PROOFS := $(STEPKILL) tests/stepkill/controls.sh \
+	$(filter-out tests/daemon/%,$(wildcard tests/*/run.sh))
 TESTS := $(CHECKS) \
 	$(filter-out %/lib.sh %/inside.sh $(PROOFS),$(wildcard tests/*/*.sh)) \
 	$(PROOFS) tests/leftovers.sh

@@ -5,8 +5,9 @@
 #
 # Fuzz each target (fuzz_*.c) under the address and undefined-behaviour
 # sanitizers: first the corpus and the regressions, then new inputs, for 6 s or
-# for 40 s each, from where the last run in this BUILD ended.  An input that fails is kept in BUILD/fuzz/failures; once the
-# cause is mended, it goes to tests/fuzz/regress/TARGET, named by the cause.
+# for 20 s each, from where the last run in this BUILD ended.  An input that fails is
+# kept in BUILD/fuzz/failures; once the cause is mended, it goes to
+# tests/fuzz/regress/TARGET, named by the cause.
 #
 # Without clang the corpus and the regressions are replayed only, and it is a skip.
 
@@ -17,7 +18,7 @@ here=tests/fuzz
 out=$BUILD/fuzz
 case ${1-} in
 --quick) seconds=6 ;;
---full) seconds=40 ;;
+--full) seconds=20 ;;
 *) echo 'usage: run.sh --quick|--full [TARGET...]' >&2; exit 2 ;;
 esac
 shift
