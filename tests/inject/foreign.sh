@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 #
 # Programs of another kind open our channel, and we theirs: built with another libc
-# (musl), for another machine (AArch64, under qemu: other sizes), in another PID
-# namespace.  Each is refused; and at home each works.
+# (musl), for 32 bits, for another machine (AArch64, under qemu: other sizes), in
+# another PID namespace.  Each is refused; and at home each works.
 
 set -u
 cd "$(dirname "$0")/../.." || exit
@@ -68,6 +68,16 @@ if command -v musl-gcc >/dev/null; then
 	fi
 fi
 
+# -idirafter: asm/*.h, which only gcc-multilib puts where -m32 looks, and that can't
+# be installed beside the AArch64 compiler.
+if [ "$(uname -m)" = x86_64 ] && echo 'int main(void) { return 0; }' |
+	gcc -m32 -static -o "$out/probe" -x c - 2>/dev/null; then
+	gcc -m32 -Wno-psabi -std=gnu11 -O1 -static -Ilib -idirafter /usr/include/x86_64-linux-gnu \
+		-o "$out/32" lib/*.c tests/inject/prog_open.c 2>"$out/32.log" ||
+		{ cat "$out/32.log"; bad=1; }
+	both '32 bits' "$out/32"
+fi
+
 if command -v aarch64-linux-gnu-gcc >/dev/null && command -v qemu-aarch64 >/dev/null &&
 	[ "$(uname -m)" != aarch64 ]; then
 	aarch64-linux-gnu-gcc -std=gnu11 -O1 -static -Ilib -o "$out/aarch64" lib/*.c \
@@ -84,7 +94,7 @@ if unshare -fp --mount-proc true 2>/dev/null; then
 fi
 
 if [ ${#tried[@]} -eq 0 ]; then
-	echo 'neither musl-gcc, nor an AArch64 compiler with qemu, nor unshare'
+	echo 'neither musl-gcc, nor gcc -m32, nor an AArch64 compiler with qemu, nor unshare'
 	exit 77
 fi
 [ $bad = 0 ] && echo "refused, both ways: $(printf '%s, ' "${tried[@]}" | sed 's/, $//')"
