@@ -11,6 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../starved.h"
+
 struct board *board;
 struct result *result;
 char channel[64];
@@ -94,19 +96,6 @@ bool overdue(struct watch *w, int64_t bound, bool runnable)
 	w->spent += runnable ? gap / 30 : gap;
 	w->last = is;
 	return w->spent > bound;
-}
-
-/* For how long this process would have run, and had no CPU; 0 if it isn't told. */
-static int64_t starved(void)
-{
-	long long ns = 0;
-	FILE *f = fopen("/proc/self/schedstat", "re");
-
-	if (f && fscanf(f, "%*s %lld", &ns) != 1)
-		ns = 0;
-	if (f)
-		fclose(f);
-	return ns;
 }
 
 static int64_t starved_at_death;
