@@ -81,6 +81,12 @@ check "a unit that requires a channel" systemctl start needs-mail.service
 check "its message is there" equal "$(chanrecv -1 chand/mail)" "from a unit"
 check "it is removed" chanctl remove chand/mail
 
+# One that can't be made.
+check "a channel of no valid name fails" sh -c '! systemctl start chan@.mail.service 2>/dev/null'
+check "the doctor says so" sh -c 'chanctl doctor --system | grep -q "chan@.mail.service has failed"'
+systemctl reset-failed chan@.mail.service
+check "no more" sh -c '! chanctl doctor --system | grep -q "has failed"'
+
 # A worker by path.
 systemctl start chan-ready@jobs.path
 check "three jobs" sh -c 'for i in 1 2 3; do chansend chand/jobs job$i || exit; done'
