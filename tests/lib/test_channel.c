@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -844,6 +845,7 @@ START_TEST(should_count_what_happened)
 	chan_t *ch = open_as(CHAN_SEND | CHAN_RECV, SMALL);
 	struct chan_stat st;
 	struct chan_endpoint e[2];
+	char me[16];
 
 	for (int i = 0; i < 5; i++)
 		send_text(ch, "12345");
@@ -865,7 +867,8 @@ START_TEST(should_count_what_happened)
 	ck_assert_uint_eq(e[0].roles, CHAN_SEND | CHAN_RECV);
 	ck_assert_int_eq(e[0].waiting, 0);
 	ck_assert_int_gt(e[0].attached, 0);
-	ck_assert_str_eq(e[0].command, "test_channel");
+	prctl(PR_GET_NAME, me);
+	ck_assert_str_eq(e[0].command, me); /* valgrind gives another */
 	st.size = 4;
 	ck_assert_int_eq(chan_stat(ch, &st), -EINVAL);
 	st.size = sizeof(st) + 1;
