@@ -184,6 +184,15 @@ static void intake_open(struct intake *in, struct work *k)
 		bench_worker_fail(k->me, "receiving", -ENOMEM);
 }
 
+/* Whom no measured message reached used nothing that is measured. */
+static void intake_close(struct intake *in)
+{
+	if (!in->began)
+		work_begin(in->k);
+	work_end(in->k);
+	free(in->next);
+}
+
 /* Numbers of a sender only grow; for a single receiver they lack none. */
 static inline void intake_check(struct intake *in, uint64_t stamp)
 {
@@ -250,8 +259,7 @@ static void work_recv(struct work *k)
 			record_since_planned(k, stamp, (unsigned)r);
 		intake_count(&in, stamp, (unsigned)r);
 	}
-	work_end(k);
-	free(in.next);
+	intake_close(&in);
 }
 
 /* Round trips. */
@@ -308,8 +316,7 @@ static void work_echo(struct work *k)
 		if (r < 0)
 			bench_worker_fail(k->me, "an echo", r);
 	}
-	work_end(k);
-	free(in.next);
+	intake_close(&in);
 }
 
 /* Wake-ups. */
@@ -403,8 +410,7 @@ static void work_sleep(struct work *k)
 		intake_count(&in, &stamp, 1);
 		atomic_fetch_add_explicit(&k->board->got, 1, memory_order_release);
 	}
-	work_end(k);
-	free(in.next);
+	intake_close(&in);
 }
 
 /* Which of these. */

@@ -256,7 +256,7 @@ static void percentiles_arg(struct setup *s, const char *list)
 		if (s->out.percentiles == BENCH_PERCENTILES_MAX)
 			cli_usage("--percentiles: more than %d", BENCH_PERCENTILES_MAX);
 		snprintf(metric, sizeof(metric), "p%s>0", part);
-		if (bench_assertion_parse(&a, metric, why) < 0)
+		if (part[0] < '0' || part[0] > '9' || bench_assertion_parse(&a, metric, why) < 0)
 			cli_usage("--percentiles: '%s' is not a number from 0 to 100", part);
 		s->out.percentile[s->out.percentiles++] = a.percentile;
 	}
@@ -333,6 +333,8 @@ static void read_option(struct setup *s, int letter)
 		break;
 	case 'c':
 		s->capacity = cli_size_arg("--capacity", optarg);
+		if (!s->capacity)
+			cli_usage("--capacity: 0 holds no message; a rendezvous is not measured");
 		break;
 	case 'w':
 		wait_arg(s, optarg);

@@ -242,11 +242,10 @@ static bool flush(struct receiver *r)
 	}
 	atomic_fetch_add(&run.received, n);
 	atomic_fetch_add(&run.bytes, len);
-	if (err)
-		return output_failed(r, run.store ? store_name(run.store) : "stdout", err);
+	/* What was not written goes back when the endpoint detaches. */
 	r->held = 0;
 	r->used = 0;
-	return true;
+	return !err || output_failed(r, run.store ? store_name(run.store) : "stdout", err);
 }
 
 /* Of n messages taken, those that -n still wants: counted off. */
@@ -659,7 +658,7 @@ int main(int argc, char **argv)
 
 	if (err) {
 		cli_error(NULL, "%s: %s", dir, strerror(-err));
-		return CLI_ERROR;
+		return err == -EACCES ? CLI_DENIED : CLI_ERROR;
 	}
 	cli_signals();
 	atomic_init(&run.left, run.limit);
@@ -681,7 +680,7 @@ int main(int argc, char **argv)
 	close_channels();
 	store_close(run.store);
 	cli_die();
-	if (run.reader_gone)
+	if (run.reader_gone && atomic_load(&run.received) != run.limit)
 		status = broken_pipe();
 	return status;
 }

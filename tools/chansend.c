@@ -87,11 +87,12 @@ static struct {
 	int64_t deadline, send_timeout;
 	int overflow; /* or -1 */
 	bool nowait, require_receiver, close, tee, keep_going;
+	bool drops;	 /* a full channel drops what comes: sent one by one */
 	double interval; /* ns between messages, 0: no pace */
 	int progress;	 /* descriptor, or -1 */
 	bool bar;
 
-	uint64_t sent, bytes, failed;
+	uint64_t sent, bytes, dropped, failed;
 	int64_t started, due, reported;
 	int status;
 } run = {
@@ -134,6 +135,12 @@ static bool stop(int status)
 	return false;
 }
 
+/* Of all messages, those that are done with. */
+static uint64_t handled(void)
+{
+	return run.sent + run.dropped + run.failed;
+}
+
 /* Progress. */
 
 static void report(bool last)
@@ -154,8 +161,9 @@ static void report(bool last)
 			last ? "\n" : "\033[K");
 	else
 		dprintf(run.progress,
-			"sent=%" PRIu64 " bytes=%" PRIu64 " failed=%" PRIu64 " seconds=%.3f\n",
-			run.sent, run.bytes, run.failed, seconds);
+			"sent=%" PRIu64 " bytes=%" PRIu64 " failed=%" PRIu64 " dropped=%" PRIu64
+			" seconds=%.3f\n",
+			run.sent, run.bytes, run.failed, run.dropped, seconds);
 }
 
 /* Copy to stdout, for --tee. */
@@ -181,11 +189,9 @@ static bool copy_out(const struct framing *framing, const struct iovec *msg, uns
 	}
 	if (!r)
 		r = cli_write(STDOUT_FILENO, out.data, used, NULL);
-	if (r) {
+	if (r && r != -EINTR)
 		cli_error(NULL, "stdout: %s", strerror(-r));
-		return stop(CLI_ERROR);
-	}
-	return true;
+	return !r || stop(CLI_ERROR);
 }
 
 /* Wait until --rate allows a message, and cut *n to as many as it does. */
@@ -201,7 +207,7 @@ static bool pace(unsigned *n)
 
 		if (r == -ETIMEDOUT && !cli_remaining(run.deadline)) {
 			cli_error(run.name, "timed out; --rate left no time for message %" PRIu64,
-				run.sent + run.failed + 1);
+				handled() + 1);
 			return stop(CLI_TIMEOUT);
 		}
 		if (r != -ETIMEDOUT)
@@ -251,7 +257,7 @@ static bool no_peer(void)
 static bool refused(int err, size_t len)
 {
 	struct chan_stat st = {.size = sizeof(st)};
-	uint64_t number = run.sent + run.failed + 1;
+	uint64_t number = handled() + 1;
 	bool timed_out = !run.nowait && !cli_remaining(run.deadline);
 
 	if (err == -EAGAIN && timed_out)
@@ -287,23 +293,49 @@ static bool refused(int err, size_t len)
 	return skip_message(cli_exit_code(err));
 }
 
+/* How many of n messages are sent, or were `*dropped`; or an error. */
+static int send_some(const struct iovec *msg, unsigned n, bool *dropped)
+{
+	int r;
+
+	*dropped = false;
+	if (!run.drops)
+		return chan_send_batch(run.ch, msg, n, patience());
+	r = chan_send(run.ch, msg->iov_base, msg->iov_len, patience());
+	*dropped = r == CHAN_DROPPED;
+	return r < 0 ? r : 1;
+}
+
+/* The first message is tried, however late it is. */
+static bool in_time(void)
+{
+	if (run.deadline == CHAN_WAIT || !handled() || cli_remaining(run.deadline))
+		return true;
+	cli_error(run.name, "timed out after %" PRIu64 " messages", handled());
+	return stop(CLI_TIMEOUT);
+}
+
 /* Send messages; `framing` is what --tee writes them in. */
 static bool publish(const struct framing *framing, const struct iovec *msg, unsigned n)
 {
 	while (n) {
-		uint64_t left = run.limit - run.sent;
+		uint64_t left = run.limit - run.sent - run.dropped;
 		unsigned k = n < left ? n : (unsigned)left;
+		bool dropped;
 		int r;
 
 		if (!k || cli_signalled())
 			return stop(CLI_OK);
-		if (run.interval > 0 && !pace(&k))
+		if (!in_time() || (run.interval > 0 && !pace(&k)))
 			return false;
-		r = chan_send_batch(run.ch, msg, k, patience());
+		r = send_some(msg, k, &dropped);
 		if (r < 0) {
 			if (!refused(r, msg->iov_len))
 				return false;
 			r = 1;
+		} else if (dropped) {
+			run.dropped++;
+			run.due += (int64_t)run.interval;
 		} else {
 			run.sent += (unsigned)r;
 			for (int i = 0; i < r; i++)
@@ -316,7 +348,7 @@ static bool publish(const struct framing *framing, const struct iovec *msg, unsi
 		n -= (unsigned)r;
 		report(false);
 	}
-	return run.sent < run.limit || stop(CLI_OK);
+	return run.sent + run.dropped < run.limit || stop(CLI_OK);
 }
 
 /* Input that is being decoded: data[start..end-1]. */
@@ -324,12 +356,13 @@ struct input {
 	const char *name;
 	int fd;
 	bool regular; /* a file: reading does not wait */
-	bool eof;
+	bool eof, unreadable;
 	struct buffer buf;
 	size_t start, end;
 };
 
-static bool read_error(const struct input *in, int err)
+/* A file that can't be read is one message that fails. */
+static bool read_error(struct input *in, int err)
 {
 	if (err == -EINTR)
 		return stop(CLI_ERROR);
@@ -338,7 +371,8 @@ static bool read_error(const struct input *in, int err)
 		return stop(CLI_TIMEOUT);
 	}
 	cli_error(NULL, "%s: %s", in->name, strerror(-err));
-	return stop(CLI_ERROR);
+	in->unreadable = true;
+	return in->fd == STDIN_FILENO ? stop(CLI_ERROR) : skip_message(CLI_ERROR);
 }
 
 /* Read what there is behind what has not been decoded. */
@@ -394,7 +428,7 @@ static bool send_stream(const char *name, int fd, const struct framing *framing)
 
 	in.regular = !fstat(fd, &file) && S_ISREG(file.st_mode);
 	decoder_init(&decoder, framing, st.max_message);
-	while (go) {
+	while (go && !in.unreadable) {
 		size_t used = 0;
 
 		n = decoder_next(&decoder, in.buf.data + in.start, in.end - in.start, in.eof, msg,
@@ -427,10 +461,13 @@ static bool send_file(const char *path)
 	}
 	if (!strcmp(path, "-"))
 		return send_stream("stdin", STDIN_FILENO, &whole);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
+	/* O_NONBLOCK: who opens a FIFO would wait for its writer, without a bound. */
+	fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0) {
+		int status = errno == EACCES ? CLI_DENIED : CLI_ERROR;
+
 		cli_error(NULL, "%s: %s", path, strerror(errno));
-		return skip_message(CLI_ERROR);
+		return skip_message(status);
 	}
 	go = send_stream(path, fd, &whole);
 	close(fd);
@@ -598,10 +635,12 @@ static int open_channel(void)
 		r = cli_watch(run.ch);
 	if (!r && run.overflow >= 0)
 		r = chan_set_overflow(run.ch, (unsigned)run.overflow);
-	if (!r && run.require_receiver)
+	if (!r)
 		r = chan_stat(run.ch, &st);
 	if (r)
 		return cli_fail(run.name, &run.create, r);
+	run.drops = run.overflow == CHAN_DROP_NEWEST ||
+		    (run.overflow < 0 && st.overflow == CHAN_DROP_NEWEST);
 	if (run.require_receiver && !st.receivers) {
 		cli_error(run.name, "nobody is there to receive; start one ('chanrecv %s')",
 			run.name);
@@ -614,17 +653,19 @@ static void finish(void)
 {
 	int r = 0;
 
-	if (run.close && !run.status && !cli_signalled())
+	if (run.close && !run.status && !run.failed && !cli_signalled())
 		r = chan_close(run.ch, CHAN_DRAIN);
 	if (r)
 		run.status = cli_fail(run.name, NULL, r);
 	if (run.failed && run.keep_going) {
 		cli_error(run.name, "%" PRIu64 " of %" PRIu64 " messages failed", run.failed,
-			run.failed + run.sent);
+			handled());
 		if (!run.status)
 			run.status = CLI_PARTIAL;
 	}
 	report(true);
+	if (run.dropped)
+		cli_note(run.name, "dropped %" PRIu64 " messages, as it was full", run.dropped);
 	cli_note(run.name, "sent %" PRIu64 " messages, %" PRIu64 " bytes", run.sent, run.bytes);
 }
 

@@ -64,7 +64,7 @@ static struct chan_options want = CLI_OPTIONS_INIT;
 static bool existing_is_fine;
 
 /* What was asked for and may be 0. */
-static bool overflow_given, lifetime_given, linger_given;
+static bool overflow_given, lifetime_given, linger_given, queue_given;
 
 /* Of the request to chand. */
 static const char *needs_bus; /* the option, if one was given that needs it */
@@ -160,8 +160,11 @@ static void option(int letter, const char *name, const char *arg)
 	overflow_given |= letter == 'o';
 	lifetime_given |= letter == LIFETIME;
 	linger_given |= letter == LINGER;
+	queue_given |= letter == 'k' && !strcmp(arg, "queue");
 	if (cli_parse_key(&want, name + strlen("--"), arg, why, sizeof(why)))
 		cli_usage("--%s", why);
+	if (queue_given && want.flags & CHAN_RENDEZVOUS)
+		cli_usage("--kind: a queue is no rendezvous; its capacity is not 0");
 }
 
 struct differences {
@@ -248,6 +251,8 @@ static void compare(struct differences *d, const struct chan_stat *is)
 	if (linger_given)
 		compare_linger(d, is->linger);
 	compare_flag(d, "rendezvous", CHAN_RENDEZVOUS, is->flags);
+	if (queue_given && is->flags & CHAN_RENDEZVOUS)
+		differs(d, "rendezvous", "on", "off");
 	compare_flag(d, "end-with-senders", CHAN_END_WITH_SENDERS, is->flags);
 	compare_flag(d, "need-receivers", CHAN_NEED_RECEIVERS, is->flags);
 }

@@ -98,6 +98,7 @@ static void tell(const char *channel, const char *event, json_t *details)
 		ctl_set(line, "event", ctl_text(event));
 		if (details)
 			json_object_update(line, details);
+		ctl_output.pretty = false; /* a line an event */
 		r = ctl_write_json(line);
 	} else {
 		out = ctl_memory(&text, &len);

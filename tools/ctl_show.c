@@ -5,6 +5,7 @@
  * it was asked for by name.
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -172,7 +173,7 @@ static int wait_interval(int64_t deadline)
 		if (cli_wait_fd(-1, 0, slice) == -EINTR)
 			return -EINTR;
 		if (ctl_reader_gone())
-			return -EPIPE;
+			raise(SIGPIPE);
 	}
 	return 0;
 }

@@ -206,6 +206,8 @@ static void wait_option(int letter, const char *option, const char *arg)
 	timeout = cli_duration_arg(option, arg);
 }
 
+#define NAME_EVERY INT64_C(200000000)
+
 /* Forget what inotify said: that it said something was all. */
 static void drain(int fd)
 {
@@ -215,7 +217,8 @@ static void drain(int fd)
 		;
 }
 
-/* The watch is there before the first look, so nothing falls between. */
+/* The watch is there before the first look, so nothing falls between.  An unused
+ * `ref` channel goes when somebody looks, so look now and then. */
 static int wait_name(const struct condition *cond, const char *name, int64_t deadline)
 {
 	int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
@@ -229,8 +232,8 @@ static int wait_name(const struct condition *cond, const char *name, int64_t dea
 		r = name_holds(cond, name);
 		if (r)
 			break;
-		r = cli_wait_fd(fd, POLLIN, deadline);
-		if (r > 0)
+		r = cli_wait_fd(fd, POLLIN, cli_sooner(deadline, cli_deadline(NAME_EVERY)));
+		if (r > 0 || (r == -ETIMEDOUT && cli_remaining(deadline)))
 			r = 0;
 		drain(fd);
 	}

@@ -377,7 +377,7 @@ static int next_raw(struct decoder *d, struct input *in, struct iovec *msg, bool
 	size_t len = d->framing.size;
 
 	(void)none;
-	if (len > d->max) {
+	if (len > d->max && in->left > d->max) {
 		d->skip = len;
 		return too_long(d, in, len);
 	}

@@ -132,7 +132,7 @@ static ssize_t extract(const json_t *json, char **payload, size_t *size, const c
 	if (n < 0)
 		return -EPROTO;
 	*why = "\"len\" is not the length of the message";
-	if (len && (!json_is_integer(len) || json_integer_value(len) != n))
+	if (len && (!json_is_real(len) || json_real_value(len) != (double)n))
 		return -EPROTO;
 	return n;
 }
@@ -142,7 +142,9 @@ int json_decode(const char *line, size_t line_len, char **payload, size_t *size,
 {
 	json_error_t error;
 	const char *what = NULL;
-	json_t *json = json_loadb(line, line_len, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, &error);
+	/* A number that is not ours may be larger than any integer. */
+	json_t *json = json_loadb(line, line_len,
+		JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL, &error);
 	ssize_t n;
 
 	if (!json) {

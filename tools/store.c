@@ -59,10 +59,18 @@ const char *store_name(const struct store *s)
 	return s->name;
 }
 
-static int open_draft(const struct store *s, struct draft *d)
+static int random_name(char name[32])
 {
 	uint64_t random;
 
+	if (getrandom(&random, sizeof(random), 0) != sizeof(random))
+		return -errno;
+	snprintf(name, 32, ".chanrecv.%016" PRIx64, random);
+	return 0;
+}
+
+static int open_draft(const struct store *s, struct draft *d)
+{
 	d->name[0] = '\0';
 	d->fd = openat(s->fd, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
 	if (d->fd >= 0)
@@ -70,25 +78,43 @@ static int open_draft(const struct store *s, struct draft *d)
 	if (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL)
 		return -errno;
 	do {
-		if (getrandom(&random, sizeof(random), 0) != sizeof(random))
-			return -errno;
-		snprintf(d->name, sizeof(d->name), ".chanrecv.%016" PRIx64, random);
+		int err = random_name(d->name);
+
+		if (err)
+			return err;
 		d->fd = openat(s->fd, d->name, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0666);
 	} while (d->fd < 0 && errno == EEXIST);
 	return d->fd < 0 ? -errno : 0;
 }
 
-/* Give the draft its name, if nothing has it. */
-static int publish(const struct store *s, const struct draft *d, const char *name)
+/* Give the draft, which may have none yet, this name, if nothing has it. */
+static int link_draft(const struct store *s, const struct draft *d, const char *name)
 {
 	char path[40];
 
-	if (d->name[0])
-		return renameat(s->fd, d->name, s->fd, name) ? -errno : 0;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", d->fd);
-	if (!linkat(AT_FDCWD, path, s->fd, name, AT_SYMLINK_FOLLOW) || errno == EEXIST)
-		return 0; /* EEXIST: from an earlier delivery, and complete */
-	return -errno;
+	return linkat(AT_FDCWD, path, s->fd, name, AT_SYMLINK_FOLLOW) ? -errno : 0;
+}
+
+/* What has the name already, from an earlier delivery or from whomever, is replaced:
+ * the message is not kept elsewhere. */
+static int publish(const struct store *s, struct draft *d, const char *name)
+{
+	int err;
+
+	if (!d->name[0]) {
+		err = link_draft(s, d, name);
+		if (err != -EEXIST)
+			return err;
+		err = random_name(d->name);
+		if (!err)
+			err = link_draft(s, d, d->name);
+		if (err) {
+			d->name[0] = '\0';
+			return err;
+		}
+	}
+	return renameat(s->fd, d->name, s->fd, name) ? -errno : 0;
 }
 
 int store_put(const struct store *s, const char *channel, int64_t created, uint64_t seq,

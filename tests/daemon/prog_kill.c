@@ -639,6 +639,7 @@ static void close_all(pthread_t *thread)
 int main(int argc, char **argv)
 {
 	unsigned all = 0, points;
+	char traffic[64];
 	pthread_t thread[2];
 	uint64_t wanted;
 
@@ -652,8 +653,9 @@ int main(int argc, char **argv)
 	launch(false);
 	until(serves());
 	make_channels();
-	pthread_create(&thread[0], NULL, send_all, strdup(name_of("t")));
-	pthread_create(&thread[1], NULL, receive_all, strdup(name_of("t")));
+	snprintf(traffic, sizeof(traffic), "%s", name_of("t"));
+	pthread_create(&thread[0], NULL, send_all, traffic);
+	pthread_create(&thread[1], NULL, receive_all, traffic);
 	for (size_t s = 0; s < sizeof(steps) / sizeof(steps[0]); s++) {
 		unsigned before = failures, stops = run(&steps[s], 0);
 

@@ -519,6 +519,14 @@ static void note_station(struct trace *t, struct station s)
 	stretch.n = 0;
 }
 
+/* The one where it stands, behind a system call or a look at the clock. */
+static struct station station_behind(pid_t pid, enum instruction was, bool slept)
+{
+	return (struct station){.kind = slept ? SLEPT : was == CLOCK ? CLOCK_READ : CALL,
+		.nth = 1,
+		.at = position(pid)};
+}
+
 static void note_instruction(uint64_t at)
 {
 	if (stretch.n < STRETCH)
@@ -608,8 +616,7 @@ void trace_run(struct trace *t)
 		stored |= robust_changed(t->pid);
 		t->changes += point || stored;
 		if (is != PLAIN && !t->skip)
-			note_station(t, (struct station){slept ? SLEPT : is == CLOCK ? CLOCK_READ : CALL,
-						1, position(t->pid)});
+			note_station(t, station_behind(t->pid, is, slept));
 		is = ahead(t->pid);
 		point |= stored || t->every || is == SYSTEM_CALL || is == MAY_SLEEP;
 		hooks(t, stored);

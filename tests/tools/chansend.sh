@@ -154,7 +154,7 @@ is "before the time-out" "$(all)" '<a>'
 seq 3 | chansend --progress=2 "$ch" 2>"$tmp/err"
 is "the last line of --progress" \
 	"$(tail -n 1 "$tmp/err" | sed 's/seconds=[0-9]*\.[0-9]*$/seconds=/')" \
-	"sent=3 bytes=3 failed=0 seconds="
+	"sent=3 bytes=3 failed=0 dropped=0 seconds="
 seq 3 | chansend --progress "$ch" 2>"$tmp/err"
 is "--progress without a terminal" "$(cat "$tmp/err")" ''
 
