@@ -18,10 +18,12 @@ struct bus {
 
 extern struct bus bus;
 
-/* Something happened: tell those who monitor (control.c).  `fmt` makes further
- * lines, `key=value\n`. */
-void bus_event(const char *event, const char *channel, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
+struct spec;
+
+/* Something happened: tell those who monitor (control.c); with a spec, those only who
+ * may look into that channel.  `fmt` makes further lines, `key=value\n`. */
+void bus_event(const char *event, const char *channel, const struct spec *look, const char *fmt,
+	...) __attribute__((format(printf, 4, 5)));
 
 /* What an error means, for people. */
 const char *bus_error(int err);

@@ -133,7 +133,8 @@ int control_admit(uid_t uid, char *why, size_t size)
 		account = account_of(uid);
 	}
 
-	if (!account || total >= total_max()) {
+	/* Root and chand itself, which asks whether it is alive, have no limit. */
+	if (!account || (uid != 0 && uid != bus.uid && total >= total_max())) {
 		snprintf(why, size, "there are too many connections");
 		return -EDQUOT;
 	}
@@ -473,17 +474,19 @@ static void do_create(struct connection *c, const struct message *m)
 
 static void do_remove(struct connection *c, const struct message *m)
 {
-	struct channel *ch = named(c, m);
-	char why[512];
-	int err;
+	const char *name = message_get(m, "name");
+	struct channel *ch = name ? registry_find(name) : NULL;
+	char why[512] = "only its owner and root remove it";
+	int err = -EPERM;
 
-	if (!ch)
-		return;
-	if (!spec_administers(&ch->spec, &c->peer)) {
-		put_error(c, -EPERM, "only its owner and root remove it");
+	if (!name) {
+		put_error(c, -EINVAL, "name= is missing");
 		return;
 	}
-	err = registry_remove(ch, why, sizeof(why));
+	if (!ch)
+		err = registry_remove_other(name, &c->peer, why, sizeof(why));
+	else if (spec_administers(&ch->spec, &c->peer))
+		err = registry_remove(ch, why, sizeof(why));
 	if (err < 0)
 		put_error(c, err, why);
 	else
@@ -784,10 +787,12 @@ static void accepted(struct source *source, int fd)
 
 /* ---- events ---- */
 
-void bus_event(const char *event, const char *channel, const char *fmt, ...)
+void bus_event(const char *event, const char *channel, const struct spec *look, const char *fmt,
+	...)
 {
 	char text[EVENT_MAX];
 	va_list ap;
+	bool write;
 	int n;
 
 	n = snprintf(text, sizeof(text), "event=%s\nchannel=%s\n", event, channel);
@@ -795,14 +800,16 @@ void bus_event(const char *event, const char *channel, const char *fmt, ...)
 	vsnprintf(text + n, sizeof(text) - (size_t)n, fmt, ap);
 	va_end(ap);
 	for (struct connection *c = connections; c; c = c->next) {
-		char *copy = c->monitor && c->events < EVENTS_MAX ? strdup(text) : NULL;
+		char *copy;
 
+		if (!c->monitor || (look && !spec_allows(look, &c->peer, 0, &write)))
+			continue;
+		copy = c->events < EVENTS_MAX ? strdup(text) : NULL;
 		if (copy)
 			c->event[(c->first + c->events++) % EVENTS_MAX] = copy;
-		else if (c->monitor)
+		else
 			c->lost++;
-		if (c->monitor)
-			loop_again(bus.loop, &c->source);
+		loop_again(bus.loop, &c->source);
 	}
 }
 

@@ -32,6 +32,7 @@
 #include "bus.h"
 #include "cli.h"
 #include "control.h"
+#include "cutoff.h"
 #include "log.h"
 #include "metrics.h"
 #include "notify.h"
@@ -248,10 +249,16 @@ static int serve(void)
 
 /* ---- signals ---- */
 
-static void reloaded(void)
+static void reloaded(int err)
 {
-	log_line(LOG_INFO, "reloaded", NULL, 0, "configuration read again; %zu channels",
-		registry_count());
+	if (err < 0)
+		log_line(LOG_ERR, "reloaded", NULL, 0,
+			"configuration not read again as a whole: %s; %zu channels",
+			err == -EINVAL ? "a file is refused, as said above" : bus_error(err),
+			registry_count());
+	else
+		log_line(LOG_INFO, "reloaded", NULL, 0, "configuration read again; %zu channels",
+			registry_count());
 	notify("READY=1");
 }
 
@@ -280,6 +287,7 @@ static int catch_signals(void)
 {
 	static struct source source = {.events = POLLIN, .ready = signalled};
 	sigset_t set;
+	int err;
 
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
@@ -287,6 +295,9 @@ static int catch_signals(void)
 	sigaddset(&set, SIGHUP);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
+	err = cutoff_survive();
+	if (err < 0)
+		return err;
 	source.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	return source.fd < 0 ? -errno : loop_add(bus.loop, &source);
 }

@@ -305,7 +305,7 @@ static void take_up(const char *name)
 	if (err == 0)
 		err = channel_enter(&c, &spec, origin, NULL, ch);
 	if (err == 0)
-		bus_event("adopted", name, "origin=%s\n", origin_name(origin));
+		bus_event("adopted", name, NULL, "origin=%s\n", origin_name(origin));
 	else if (err != -ENOENT)
 		log_line(LOG_WARNING, "failed", name, 0, "can't be supervised: %s", bus_error(err));
 }
@@ -383,7 +383,7 @@ static void declared_made(const struct making *m, int err)
 	}
 	set_mode(&m->spec);
 	if (m->made)
-		bus_event("created", m->spec.name, "origin=declared\n");
+		bus_event("created", m->spec.name, NULL, "origin=declared\n");
 	else
 		tell_difference(c);
 }
@@ -405,7 +405,7 @@ static void requested_made(const struct making *m, int err)
 		return;
 	}
 	set_mode(&m->spec);
-	bus_event("created", m->spec.name, "origin=requested\nowner=%u\n",
+	bus_event("created", m->spec.name, NULL, "origin=requested\nowner=%u\n",
 		(unsigned)m->spec.owner);
 	m->answer(m->arg, 0, NULL);
 }
@@ -438,7 +438,8 @@ static int check_request(const struct spec *spec, char *why, size_t size)
 	int64_t need = chan_footprint(&spec->options);
 	uint64_t channels, bytes;
 
-	if (registry_find(spec->name)) {
+	/* Also one that could not be taken up: its file is not overwritten. */
+	if (registry_find(spec->name) || segment_exists(spec->name) == 0) {
 		snprintf(why, size, "there is a channel of that name");
 		return -EEXIST;
 	}
@@ -464,6 +465,7 @@ static void start_making(struct making *m)
 	int err = 0;
 
 	if (m->file && there) {
+		m->started = true; /* whatever change() leads to, it is not started again */
 		change(there, &m->spec, m->file);
 		end_making(m);
 		return;
@@ -531,7 +533,7 @@ void registry_lost(struct channel *channel)
 
 	channel->file = NULL;
 	table_remove(&table, spec.name);
-	bus_event("removed", spec.name, "origin=%s\n", origin_name(origin));
+	bus_event("removed", spec.name, NULL, "origin=%s\n", origin_name(origin));
 	supervise_remove(channel); /* and free */
 	if (origin == ORIGIN_REQUESTED)
 		spec_forget(spec.name);
@@ -553,6 +555,28 @@ int registry_remove(struct channel *channel, char *why, size_t size)
 	return 0;
 }
 
+int registry_remove_other(const char *name, const struct peer *peer, char *why, size_t size)
+{
+	struct spec spec;
+	int err = -ENOENT;
+
+	if (spec_name_valid(name) && !being_made(name))
+		err = segment_exists(name);
+	if (err == 0 && spec_load(&spec, name) < 0)
+		spec_init(&spec, name, bus.user ? bus.uid : 0);
+	if (err == 0 && !spec_administers(&spec, peer)) {
+		snprintf(why, size, "only its owner and root remove it");
+		return -EPERM;
+	}
+	if (err == 0)
+		err = chan_remove(name);
+	if (err == 0)
+		spec_forget(name);
+	snprintf(why, size, "%s",
+		err == -ENOENT ? "there is no such channel on this bus" : bus_error(err));
+	return err;
+}
+
 /* ---- start, reload, stop ---- */
 
 static int appeared(const char *name, void *arg)
@@ -563,8 +587,13 @@ static int appeared(const char *name, void *arg)
 	return 0;
 }
 
+int registry_appeared_any(void)
+{
+	return chan_list(appeared, NULL);
+}
+
 /* Files of channels that are not there: asked for by one who got no answer, or
- * gone while chand was. */
+ * gone while chand was.  One that is there, and can't be taken up now, keeps its. */
 static void forget_missing(void)
 {
 	char path[PATH_MAX], name[NAME_MAX + 1];
@@ -583,7 +612,8 @@ static void forget_missing(void)
 			name[len - strlen(".conf")] = 0;
 		else
 			name[0] = 0; /* a temporary one */
-		if (!registry_find(name) || registry_find(name)->origin != ORIGIN_REQUESTED)
+		if (registry_find(name) ? registry_find(name)->origin != ORIGIN_REQUESTED
+					: segment_exists(name) < 0)
 			unlinkat(dirfd(dir), entry->d_name, 0);
 	}
 	if (dir)
@@ -619,7 +649,7 @@ static void change(struct channel *c, const struct spec *spec, const char *decla
 	if (news) {
 		log_line(LOG_INFO, "changed", c->spec.name, 0, "as %s now has it",
 			declaration);
-		bus_event("changed", c->spec.name, "origin=declared\n");
+		bus_event("changed", c->spec.name, NULL, "origin=declared\n");
 	}
 	supervise_look(c);
 }
@@ -662,7 +692,7 @@ static int read_declarations(void)
 
 int registry_start(void)
 {
-	int err = chan_list(appeared, NULL);
+	int err = registry_appeared_any();
 
 	if (err < 0)
 		return err;
@@ -678,37 +708,36 @@ bool registry_busy(void)
 	return false;
 }
 
-static void reload(void)
+/* A file that is refused does not keep the rest from being read. */
+static int reload(void)
 {
 	int err = config_read(&bus.config, bus.config_dirs);
+	int declarations = read_declarations();
 
-	if (err == 0) {
-		err = read_declarations();
-		if (err < 0)
-			log_line(LOG_ERR, "failed", NULL, 0, "reload: %s", bus_error(err));
-	}
+	return err < 0 ? err : declarations;
 }
 
 /* One reload after the other: while channels are made for one, the next waits. */
-static void (*reloaded)(void);
+static void (*reloaded)(int err);
 static bool reload_waits;
+static int reload_err; /* of the last */
 
 static void check_reload(void)
 {
 	while (reloaded && !registry_busy()) {
 		if (!reload_waits) {
-			void (*done)(void) = reloaded;
+			void (*done)(int err) = reloaded;
 
 			reloaded = NULL;
-			done();
+			done(reload_err);
 			return;
 		}
 		reload_waits = false;
-		reload();
+		reload_err = reload();
 	}
 }
 
-void registry_reload(void (*done)(void))
+void registry_reload(void (*done)(int err))
 {
 	reloaded = done;
 	reload_waits = true;

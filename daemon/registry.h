@@ -37,6 +37,8 @@ struct channel {
 	unsigned n;
 	struct timer settle, linger, pause;
 	int64_t settle_step;
+	uint32_t news; /* inotify's, not looked at yet */
+	unsigned closes;
 	struct work recovery, await, leave;
 	bool recovering, recover_again; /* it is under way; and once more after that */
 	int recovered;			/* what it gave */
@@ -52,9 +54,10 @@ struct channel {
 int registry_start(void);
 bool registry_busy(void);
 
-/* Read the configuration again, and call done() when all is as it says.  What is
- * unchanged is not touched. */
-void registry_reload(void (*done)(void));
+/* Read the configuration again, and call done() when all is as it says, or with a
+ * negative errno: what could be read is as it says.  What is unchanged is not
+ * touched. */
+void registry_reload(void (*done)(int err));
 
 /* The end: remove what lives only while chand runs. */
 void registry_stop(void);
@@ -64,9 +67,13 @@ void registry_stop(void);
 void registry_create(const struct spec *spec, uid_t by,
 	void (*answer)(void *arg, int err, const char *why), void *arg);
 int registry_remove(struct channel *channel, char *why, size_t size);
+/* The same for a name that is not in the registry: of a segment that could not be
+ * taken up, if the peer may. */
+int registry_remove_other(const char *name, const struct peer *peer, char *why, size_t size);
 
-/* A segment of ours with that name appeared, or may have. */
+/* A segment of ours with that name appeared, or may have; or any did. */
 void registry_appeared(const char *name);
+int registry_appeared_any(void);
 /* The channel's name is gone; the structure too, when this returns. */
 void registry_lost(struct channel *channel);
 /* Let go of one that is in no table any more. */

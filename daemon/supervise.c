@@ -3,6 +3,7 @@
 #define _GNU_SOURCE 1
 #include "supervise.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -30,6 +31,16 @@
 /* After an activated channel had something that was no message for anybody, or a
  * message that somebody took at once. */
 #define PAUSE (20 * MS)
+
+/* Threads that wait for first messages; of more activated channels it is looked at
+ * that often whether there is one. */
+#define AWAITING_MAX 256
+#define AWAITING_LOOK (200 * MS)
+
+/* The times at which an unused channel is looked at: some have no linger, or a
+ * hundred years. */
+#define LINGER_LEAST (1000 * MS)
+#define LINGER_MOST (86400 * 1000 * MS)
 
 /* ---- processes ---- */
 
@@ -136,7 +147,7 @@ static void recovered(struct work *work)
 	if (c->recovered > 0) {
 		c->redelivered += (uint64_t)c->recovered;
 		bus.redelivered += (uint64_t)c->recovered;
-		bus_event("redelivered", c->spec.name, "messages=%d\n", c->recovered);
+		bus_event("redelivered", c->spec.name, NULL, "messages=%d\n", c->recovered);
 	} else if (c->recovered == -EBADMSG) {
 		log_line(LOG_ERR, "damaged", c->spec.name, 0,
 			"the channel is damaged; what is sound has been kept");
@@ -175,7 +186,23 @@ static void set_ready(struct channel *c, bool ready)
 		unlink(path);
 	}
 	c->ready = ready;
-	bus_event(ready ? "ready" : "served", c->spec.name, "%s", "");
+	bus_event(ready ? "ready" : "served", c->spec.name, NULL, "%s", "");
+}
+
+/* What a chand that was killed left: activate() makes again what is still true. */
+static void forget_ready(void)
+{
+	char path[PATH_MAX];
+	struct dirent *entry;
+	DIR *dir;
+
+	ready_path(path, sizeof(path), "");
+	dir = opendir(path);
+	while (dir && (entry = readdir(dir)))
+		if (spec_name_valid(entry->d_name))
+			unlinkat(dirfd(dir), entry->d_name, 0);
+	if (dir)
+		closedir(dir);
 }
 
 static bool has_message(struct chan *ch, uint64_t unused)
@@ -211,6 +238,8 @@ static void run_await(struct work *work)
 		cond_pass_on(cond);
 }
 
+static unsigned awaiting;
+
 static void activate(struct channel *c);
 
 static void awaited(struct work *work)
@@ -218,6 +247,7 @@ static void awaited(struct work *work)
 	struct channel *c = (struct channel *)((char *)work - offsetof(struct channel, await));
 
 	c->awaiting = false;
+	awaiting--;
 	if (c->gone) {
 		let_go(c);
 		return;
@@ -233,6 +263,10 @@ static void await(struct channel *c)
 
 	if (c->awaiting || c->pause.place)
 		return;
+	if (awaiting == AWAITING_MAX) {
+		loop_timer(bus.loop, &c->pause, clock_now() + AWAITING_LOOK);
+		return;
+	}
 	/* An endpoint of its own: to interrupt it interrupts nothing else. */
 	if (!c->door)
 		err = chan_open(&c->door, c->spec.name, 0, NULL);
@@ -241,6 +275,7 @@ static void await(struct channel *c)
 		return;
 	}
 	c->awaiting = true;
+	awaiting++;
 	c->await = (struct work){.run = run_await, .done = awaited};
 	work_start(&c->await);
 }
@@ -264,15 +299,6 @@ static bool same_end(const struct chan_endpoint *a, const struct chan_endpoint *
 	return a->id == b->id && a->pid == b->pid && a->attached == b->attached;
 }
 
-static bool has_end(const struct chan_endpoint *ends, unsigned n, const struct chan_endpoint *end)
-{
-	/* Both lists are in the order of ids. */
-	for (unsigned i = 0; i < n && ends[i].id <= end->id; i++)
-		if (same_end(&ends[i], end))
-			return true;
-	return false;
-}
-
 static const char *role_name(uint32_t roles)
 {
 	static const char *const names[] = {"none", "sender", "receiver", "sender+receiver"};
@@ -288,12 +314,15 @@ static int read_ends(const struct channel *c, struct chan_endpoint **ret, unsign
 	int r;
 
 	do {
-		size += 8;
+		size += 8; /* who came meanwhile */
 		grown = reallocarray(ends, size, sizeof(*ends));
 		r = grown ? chan_endpoints(c->ch, grown, size) : -ENOMEM;
 		if (grown)
 			ends = grown;
-	} while (r > (int)size);
+		if (r <= (int)size)
+			break;
+		size = (unsigned)r;
+	} while (true);
 	if (r < 0) {
 		free(ends);
 		return r;
@@ -304,14 +333,15 @@ static int read_ends(const struct channel *c, struct chan_endpoint **ret, unsign
 }
 
 struct change {
-	bool died; /* somebody */
-	bool left; /* somebody, in good order */
+	bool died;     /* somebody */
+	unsigned left; /* in good order */
 };
 
 static void tell(const char *event, const struct channel *c, const struct chan_endpoint *end)
 {
-	bus_event(event, c->spec.name, "id=%u\npid=%d\nuid=%u\nrole=%s\ncommand=%s\n", end->id,
-		end->pid, end->uid, role_name(end->roles), end->command);
+	bus_event(event, c->spec.name, &c->spec,
+		"id=%u\npid=%d\nuid=%u\nrole=%s\ncommand=%s\n", end->id, end->pid, end->uid,
+		role_name(end->roles), end->command);
 }
 
 static void came(struct channel *c, const struct chan_endpoint *end, struct change *change)
@@ -335,7 +365,7 @@ static void went(struct channel *c, const struct chan_endpoint *end, struct chan
 		c->deaths++;
 		bus.deaths++;
 	} else {
-		change->left = true;
+		change->left++;
 	}
 	process_release(end->pid);
 	tell(dead ? "died" : "detached", c, end);
@@ -344,28 +374,38 @@ static void went(struct channel *c, const struct chan_endpoint *end, struct chan
 /* Read the endpoint table and tell what is new. */
 static struct change compare(struct channel *c)
 {
-	struct change change = {false};
+	struct change change = {.died = false};
 	struct chan_endpoint *ends;
-	unsigned n;
+	unsigned n, i = 0, was = 0;
 
 	if (read_ends(c, &ends, &n) < 0)
 		return change;
-	for (unsigned i = 0; i < n; i++)
-		if (!has_end(c->ends, c->n, &ends[i]))
-			came(c, &ends[i], &change);
-	for (unsigned i = 0; i < c->n; i++)
-		if (!has_end(ends, n, &c->ends[i]))
-			went(c, &c->ends[i], &change);
+	/* Both lists are in the order of ids. */
+	while (i < n || was < c->n) {
+		bool now = was == c->n || (i < n && ends[i].id <= c->ends[was].id);
+		bool before = i == n || (was < c->n && c->ends[was].id <= ends[i].id);
+
+		if (!now || !before || !same_end(&ends[i], &c->ends[was])) {
+			if (now)
+				came(c, &ends[i], &change);
+			if (before)
+				went(c, &c->ends[was], &change);
+		}
+		i += now;
+		was += before;
+	}
 	free(c->ends);
 	c->ends = ends;
 	c->n = n;
 	return change;
 }
 
-/* A CHAN_REF channel that nobody uses: its time may be over. */
-static void collect(struct channel *c)
+/* A CHAN_REF channel that nobody uses: its time may be over; else look again when it
+ * will be, and not in less than `least`. */
+static void collect(struct channel *c, int64_t least)
 {
 	struct chan_stat st = {.size = sizeof(st)};
+	int64_t after;
 
 	if (c->n || c->spec.options.lifetime != CHAN_REF)
 		return;
@@ -373,8 +413,10 @@ static void collect(struct channel *c)
 		registry_lost(c);
 		return;
 	}
-	if (chan_stat(c->ch, &st) == 0 && st.linger)
-		loop_timer(bus.loop, &c->linger, clock_now() + (int64_t)st.linger + MS);
+	if (chan_stat(c->ch, &st) < 0 || !st.linger)
+		return;
+	after = st.linger < (uint64_t)LINGER_MOST ? (int64_t)st.linger + MS : LINGER_MOST;
+	loop_timer(bus.loop, &c->linger, clock_now() + (after > least ? after : least));
 }
 
 static struct change look(struct channel *c)
@@ -390,7 +432,7 @@ static struct change look(struct channel *c)
 void supervise_look(struct channel *c)
 {
 	look(c);
-	collect(c);
+	collect(c, 0);
 }
 
 /* Who has just opened it will be in the table soon. */
@@ -419,7 +461,10 @@ static void pause_fired(struct timer *timer)
 
 static void linger_fired(struct timer *timer)
 {
-	supervise_look((struct channel *)((char *)timer - offsetof(struct channel, linger)));
+	struct channel *c = (struct channel *)((char *)timer - offsetof(struct channel, linger));
+
+	look(c);
+	collect(c, LINGER_LEAST);
 }
 
 static void process_died(struct source *source)
@@ -474,6 +519,10 @@ int supervise_add(struct channel *c)
 	c->wd = inotify_add_watch(events.fd, path, IN_OPEN | IN_CLOSE_WRITE | IN_ATTRIB);
 	if (c->wd < 0)
 		return -errno;
+	if (table_find(&watched, &c->wd)) { /* another name of a file that we have */
+		c->wd = -1;
+		return -EEXIST;
+	}
 	err = table_add(&watched, &c->wd, c);
 	if (err < 0) {
 		inotify_rm_watch(events.fd, c->wd);
@@ -507,31 +556,54 @@ void supervise_remove(struct channel *c)
 	let_go(c);
 }
 
-/* Somebody who had it open to write is gone, killed or not. */
-static void closed(struct channel *c)
+/* Those who had it open to write are gone, killed or not. */
+static void closed(struct channel *c, unsigned closes)
 {
 	struct change change = look(c);
 
-	/* All is well only if we know who it was, and that he detached. */
-	if (!change.left && !change.died)
+	/* All is well only if we know who they were, and that they detached. */
+	if (change.left < closes && !change.died)
 		recover(c);
-	settle(c); /* his locks go a moment after the event */
-	collect(c);
+	settle(c); /* their locks go a moment after the event */
+	collect(c, 0);
 }
 
-static void happened(struct channel *c, uint32_t mask)
+static bool is_removed(const struct channel *c)
 {
 	struct chan_stat st = {.size = sizeof(st)};
 
-	if (mask & (IN_ATTRIB | IN_IGNORED | IN_UNMOUNT) && chan_stat(c->ch, &st) == 0 &&
-		st.removed) {
+	return chan_stat(c->ch, &st) == 0 && st.removed;
+}
+
+static void happened(struct channel *c)
+{
+	uint32_t news = c->news;
+	unsigned closes = c->closes;
+
+	c->news = 0;
+	c->closes = 0;
+	if (news & (IN_ATTRIB | IN_IGNORED | IN_UNMOUNT) && is_removed(c)) {
 		registry_lost(c);
 		return;
 	}
-	if (mask & IN_OPEN)
+	if (news & IN_OPEN)
 		settle(c);
-	if (mask & IN_CLOSE_WRITE)
-		closed(c);
+	if (news & IN_CLOSE_WRITE)
+		closed(c, closes);
+}
+
+/* However often a channel is opened and closed, it is looked at once for all that was
+ * read: nobody can keep the loop busy.  Looking may take channels out of the table. */
+static void look_at_news(void)
+{
+	for (size_t i = 0; i < watched.n;) {
+		struct channel *c = watched.at[i];
+
+		if (c->news)
+			happened(c);
+		if (i < watched.n && watched.at[i] == c)
+			i++;
+	}
 }
 
 /* A new file in /dev/shm. */
@@ -544,13 +616,25 @@ static void made(const char *file)
 		registry_appeared(file + len);
 }
 
+/* Events were lost. */
 static void look_at_all(void)
 {
 	for (struct channel *c = registry_after(""), *next; c; c = next) {
 		next = registry_after(c->spec.name);
+		if (is_removed(c)) {
+			registry_lost(c);
+			continue;
+		}
 		recover(c);
 		supervise_look(c);
 	}
+	registry_appeared_any();
+}
+
+static void note(struct channel *c, uint32_t mask)
+{
+	c->news |= mask;
+	c->closes += !!(mask & IN_CLOSE_WRITE);
 }
 
 static void read_events(struct source *source)
@@ -559,12 +643,10 @@ static void read_events(struct source *source)
 		struct inotify_event event;
 		char bytes[4096];
 	} buffer;
-	ssize_t n;
+	ssize_t n = 1;
 
-	for (int i = 0; i < 16; i++) {
+	for (int i = 0; i < 16 && n > 0; i++) {
 		n = read(source->fd, &buffer, sizeof(buffer));
-		if (n <= 0)
-			return;
 		for (ssize_t at = 0; at < n;) {
 			const struct inotify_event *e = (void *)(buffer.bytes + at);
 			struct channel *c = e->wd == shm_wd ? NULL : table_find(&watched, &e->wd);
@@ -573,16 +655,19 @@ static void read_events(struct source *source)
 			if (e->mask & IN_Q_OVERFLOW)
 				look_at_all();
 			else if (c)
-				happened(c, e->mask);
+				note(c, e->mask);
 			else if (e->wd == shm_wd && e->len)
 				made(e->name);
 		}
 	}
-	loop_again(bus.loop, source);
+	look_at_news();
+	if (n > 0)
+		loop_again(bus.loop, source);
 }
 
 int supervise_start(void)
 {
+	forget_ready();
 	events = (struct source){.events = POLLIN, .ready = read_events};
 	events.fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	if (events.fd < 0)

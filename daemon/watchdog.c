@@ -13,15 +13,18 @@
 #include "message.h"
 #include "notify.h"
 
+/* Of an interval: when it did not work.  At the next one it would be too late. */
+#define SOON 8
+
 static struct sockaddr_un address;
 static socklen_t address_len = sizeof(address);
 static struct timer timer;
 static struct source client = {.fd = -1};
 static int64_t interval;
 
-static void again(void)
+static void again(int64_t after)
 {
-	loop_timer(bus.loop, &timer, clock_now() + interval);
+	loop_timer(bus.loop, &timer, clock_now() + after);
 }
 
 static void hang_up(void)
@@ -36,13 +39,14 @@ static void answered(struct source *source)
 	static const char ok[] = MESSAGE_PROTOCOL " OK\n";
 	char text[MESSAGE_MAX];
 	ssize_t n = recv(source->fd, text, sizeof(text), MSG_DONTWAIT);
+	bool well = n >= (ssize_t)strlen(ok) && !memcmp(text, ok, strlen(ok));
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	if (n >= (ssize_t)strlen(ok) && !memcmp(text, ok, strlen(ok)))
+	if (well)
 		notify("WATCHDOG=1");
 	hang_up();
-	again();
+	again(well ? interval : interval / SOON);
 }
 
 static void ask(struct timer *unused)
@@ -57,12 +61,11 @@ static void ask(struct timer *unused)
 		send(client.fd, status, strlen(status), MSG_NOSIGNAL) > 0 &&
 		loop_add(bus.loop, &client) == 0)
 		return;
-	/* The backlog is full, or descriptors are short: soon, not at the next
-	 * interval, which would be too late. */
+	/* The backlog is full, or descriptors are short. */
 	if (client.fd >= 0)
 		close(client.fd);
 	client.fd = -1;
-	loop_timer(bus.loop, &timer, clock_now() + interval / 8);
+	again(interval / SOON);
 }
 
 int watchdog_start(int fd)

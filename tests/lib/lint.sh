@@ -44,7 +44,7 @@ rule 'pthread synchronization and futex: lock and condvar only (fork: within a p
 	'lib/(lock|condvar[a-z_]*|fork)\.[ch]:|tools/|daemon/' 'pthread_mutex_lock(&m);'
 rule 'mapping and naming of shared memory: segment only' \
 	'\b(shm_open|shm_unlink|mmap|mremap|munmap|madvise|memfd_create) *\(' \
-	"lib/segment\.c:|$bench" 'p = mmap(NULL, n, 0, 0, fd, 0);'
+	"lib/segment\.c:|daemon/cutoff\.c:|$bench" 'p = mmap(NULL, n, 0, 0, fd, 0);'
 rule 'locks on the segment file: endpoint and segment only' \
 	'\bF_OFD_' 'lib/(endpoint|segment)\.c:' 'fcntl(fd, F_OFD_SETLK, &l);'
 rule 'offsets in a segment: layout.h only' '\boffsetof *\(struct layout' 'lib/layout\.h:' \

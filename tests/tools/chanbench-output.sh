@@ -101,6 +101,8 @@ refused "1-0 ends before it begins" lat --cpus 1-0
 refused "--versus: 'carrier-pigeon' is none of" compare --versus pipe,carrier-pigeon
 refused "--versus is for compare" lat --versus pipe
 refused "'101' is not a number from 0 to 100" lat -p 50,101
+refused "'reempted' is not a number from 0 to 100" lat -p reempted
+refused "--capacity: 0 holds no message" lat -c 0
 refused "'p99' has none of <" lat --assert p99
 refused "'speed' is no column" lat --assert 'speed>5'
 refused "'fast' is not a duration" lat --assert 'p99<fast'

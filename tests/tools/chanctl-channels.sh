@@ -59,6 +59,11 @@ for option in -m1001 -ofail --endpoints=8 --lifetime=persist '--lifetime=ref --l
 done
 expect 1 chanctl create -p --end-with-senders "$ch.a"
 expect 1 chanctl create -p -c 1M "$ch.r"
+for name in r r2; do
+	expect 1 chanctl create -p -k queue "$ch.$name"
+	[[ $err == *'rendezvous is on, not off'* ]] || fail "$err"
+done
+expect 0 chanctl create -p -k queue "$ch.b"
 expect 0 chanctl create -p "$ch.new"
 expect 0 chanctl test "$ch.new" exists
 
@@ -134,6 +139,11 @@ kill $watch
 wait $watch
 is 'status after TERM' $? 143
 is 'an unfinished line' "$(tail -c1 "$tmp/watched" | od -An -c | tr -d ' ')" '\n'
+
+# So does that its reader goes away, by SIGPIPE.
+env --default-signal=PIPE chanctl stat -w.2 "$ch.a" | head -n 1 >"$tmp/watched"
+is 'status of a watch without a reader' "${PIPESTATUS[0]}" 141
+is 'its first line' "$(cut -d' ' -f1 "$tmp/watched")" NAME
 
 # ---- info ----
 

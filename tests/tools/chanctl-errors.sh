@@ -58,6 +58,8 @@ usage chanctl create --group=root "$ch.x"
 usage chanctl create --lifetime=daemon "$ch.x"
 usage chanctl create --linger=1s "$ch.x"
 usage chanctl create -k rendezvous -c 1M "$ch.x"
+usage chanctl create -k queue -c 0 "$ch.x"
+usage chanctl create -c 0 -k queue "$ch.x"
 usage chanctl create -c 0 -o drop-old "$ch.x"
 for arg in --capacity=x --capacity=-1 --capacity=1.5M --capacity=99999999999999999999 \
 	--max-message=0 --max-message=5G --overflow=never --mode=999 --mode=rw --endpoints=0 \

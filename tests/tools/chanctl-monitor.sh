@@ -106,6 +106,16 @@ ended $monitor 143
 jq -se --argjson now "$now" 'map(.ts) | . == sort and .[0] > $now - 300 and .[-1] < $now + 2' \
 	"$events" >/dev/null && pass || fail "times: $(jq -c .ts "$events")"
 
+# An event is a line, also where JSON is to be pretty.
+chanctl --json=pretty monitor "$ch.before" >"$events" &
+monitor=$!
+happens grep -q present "$events"
+chanctl close "$ch.before"
+happens told 'before closed drain'
+kill $monitor
+ended $monitor 143
+is 'lines, pretty' "$(jq -Rr 'fromjson | .event' "$events" | paste -sd' ')" 'present closed'
+
 # For people.
 chanctl monitor "$ch.full" >"$events" &
 monitor=$!

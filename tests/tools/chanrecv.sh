@@ -136,6 +136,17 @@ chanrecv -p -D "$tmp/dir" "$ch"
 status 0 chanrecv -N -D "$tmp/dir" "$ch" # its file is there already
 is "delivered again" "$(cat "$tmp"/dir/*.000000000004)" "in the way"
 is "no more files" "$(find "$tmp/dir" -type f | wc -l)" 4
+
+# What has the name of a message's file is replaced.
+mkdir "$tmp/spool"
+channel
+chansend "$ch" payload
+chanrecv -p -o %l -D "$tmp/spool" "$ch"
+is "a file of another format" "$(cat "$tmp"/spool/*)" 7
+status 0 chanrecv -n 1 -D "$tmp/spool" "$ch"
+is "it is the message now" "$(cat "$tmp/spool/$ch".*.000000000001)" payload
+is "files beside it" "$(find "$tmp/spool" -mindepth 1 | wc -l)" 1
+
 chansend "$ch" lost
 mkdir "$tmp/ro"
 if unshare -m true 2>/dev/null; then

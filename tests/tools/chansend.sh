@@ -78,6 +78,34 @@ kill $pid
 ended $pid 143
 exec 9<&-
 
+# -W counts from the start, also where nothing is waited for. (KILL, since what ends
+# by timeout(1) gives 124 too.)
+bounded=(timeout -s KILL $bound)
+channel -c 4K -m 1K
+status 124 "${bounded[@]}" chansend -W 200ms --overflow=drop-new "$ch" < <(yes)
+says "timed out"
+is "a full channel" "$(chanctl stat -H -o DROPPED-NEWEST "$ch" | grep -c '^[1-9]')" 1
+
+# A FIFO without a writer is waited for, not longer than -W; one comes.
+mkfifo "$tmp/late"
+channel
+status 124 "${bounded[@]}" chansend -W 50ms -f "$tmp/late" "$ch"
+says "timed out while waiting for input"
+chansend -f "$tmp/late" "$ch" after &
+pid=$!
+# opened PID FILE: it has it open
+opened() {
+	local fd
+	for fd in /proc/"$1"/fd/*; do
+		[ "$fd" -ef "$2" ] && return
+	done
+	return 1
+}
+happens opened $pid "$tmp/late"
+printf 'came\nlate' >"$tmp/late"
+ended $pid 0
+is "a FIFO whose writer comes later" "$(all)" $'<came\nlate><after>'
+
 # --tee
 is --tee "$(printf 'a\n\nb' | chansend -T "$ch")" $'a\n\nb'
 is "--tee of operands" "$(chansend -T "$ch" x 'y z')" $'x\ny z'
@@ -87,6 +115,30 @@ chansend -T -n 12345 "$ch" <"$tmp/seq" >"$tmp/tee"
 head -n 12345 "$tmp/seq" >"$tmp/head"
 same "--tee with -n" "$tmp/tee" "$tmp/head"
 chanctl purge "$ch" >/dev/null
+
+# A full channel that drops: that is not sent, but done, for --tee, -v, --progress, -n.
+printf '%0500d\n' {1..20} >"$tmp/lines"
+channel -c 4K -m 1K
+chansend -T -v --progress=2 --overflow=drop-new "$ch" <"$tmp/lines" >"$tmp/tee" 2>"$tmp/err"
+sent=$(wc -l <"$tmp/tee")
+is "some are sent, some dropped" "$((0 < sent && sent < 20))" 1
+says "chansend: $ch: dropped $((20 - sent)) messages, as it was full"
+says "chansend: $ch: sent $sent messages, $((500 * sent)) bytes"
+says "sent=$sent bytes=$((500 * sent)) failed=0 dropped=$((20 - sent)) seconds="
+is "counters" "$(chanctl stat -H -o SENT,DROPPED-NEWEST "$ch" | tr -s ' \t' ' ')" \
+	"$sent $((20 - sent))"
+chanrecv -N "$ch" >"$tmp/got"
+same "--tee of what was not dropped" "$tmp/tee" "$tmp/got"
+channel -c 4K -m 1K -o drop-new # its own policy
+chansend "$ch" <"$tmp/lines"
+exec 9<>"$tmp/fifo"
+head -n 3 "$tmp/lines" >&9
+status 0 chansend -n 2 -T -v "$ch" <&9 # and does not wait for more
+says "dropped 2 messages, as it was full"
+says "sent 0 messages, 0 bytes"
+is "--tee of dropped ones" "$(cat "$tmp/out")" ''
+exec 9<&-
+
 channel -m 3
 is "--tee of what was sent only" "$(chansend -K -T "$ch" abc abcd ab 2>/dev/null)" $'abc\nab'
 chanctl purge "$ch" >/dev/null
@@ -108,7 +160,11 @@ is --eof "$(chanrecv -o '<%p>' "$ch")" '<1><2><3>'
 channel -m 3
 status 7 chansend --eof "$ch" abcd
 status 0 chansend "$ch" abc # it was not closed
-status 8 chansend --eof -K "$ch" abcd
+printf 'a\nabcd\nb\n' >"$tmp/one-too-long"
+status 8 chansend --eof -K "$ch" <"$tmp/one-too-long"
+is "after --eof -K, where one failed" "$(chanctl list -H -o STATE "$ch")" open
+status 0 chansend --eof -K "$ch" abc
+is "after --eof -K, where none failed" "$(all)" '<abc><a><b><abc>'
 status 6 chansend "$ch" abc
 
 # --require-receiver

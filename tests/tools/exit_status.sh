@@ -75,16 +75,32 @@ done
 if [ "$(id -u)" = 0 ]; then
 	install -m 755 "$BUILD/chansend" "$BUILD/chanrecv" "$tmp"
 	chmod 755 "$tmp"
+	other=(setpriv --reuid=65534 --regid=65534 --clear-groups)
 	for tool in chansend chanrecv; do
-		status 4 setpriv --reuid=65534 --regid=65534 --clear-groups "$tmp/$tool" "0/$ch" \
-			</dev/null
+		status 4 "${other[@]}" "$tmp/$tool" "0/$ch" </dev/null
 		says "0/$ch: "
 		says "; its owner must allow"
 	done
+	channel --mode=0666
+	chansend "$ch" kept
+	mkdir -m 700 "$tmp/closed"
+	install -m 600 /dev/null "$tmp/secret"
+	status 4 "${other[@]}" "$tmp/chanrecv" -n 1 -D "$tmp/closed" "0/$ch"
+	says "chanrecv: $tmp/closed: Permission denied"
+	status 4 "${other[@]}" "$tmp/chansend" -f "$tmp/secret" "0/$ch"
+	says "chansend: $tmp/secret: Permission denied"
+	is "what was there" "$(chanrecv -N "$ch")" kept
 else
 	channel --mode=0400
 	status 4 chansend "$ch" x
 	status 4 chanrecv "$ch"
+	channel
+	mkdir -m 0 "$tmp/closed"
+	install -m 0 /dev/null "$tmp/secret"
+	status 4 chanrecv -n 1 -D "$tmp/closed" "$ch"
+	says "chanrecv: $tmp/closed: Permission denied"
+	status 4 chansend -f "$tmp/secret" "$ch"
+	says "chansend: $tmp/secret: Permission denied"
 fi
 
 # 5: would block
@@ -162,6 +178,14 @@ says "stdin: byte 21: not JSON"
 is "what was sent" "$(chanrecv -o '%p,' -N "$ch")" "a,b,"
 status 8 chansend -K -f "$tmp/none" -E "$ch"
 is "what was sent" "$(chanrecv -o '%l,' -N "$ch")" "0,"
+printf 1234 >"$tmp/four"
+status 8 chansend -K -f "$tmp" -f "$tmp/four" "$ch"
+says "chansend: $tmp: Is a directory"
+says "1 of 2 messages failed"
+is "what was sent" "$(chanrecv -o '%p,' -N "$ch")" "1234,"
+status 1 chansend -f "$tmp" -f "$tmp/four" "$ch"
+says "chansend: $tmp: Is a directory"
+is "what was sent" "$(chanctl stat -H -o DEPTH "$ch")" 0
 status 1 chansend -K -F len32 "$ch" < <(printf '\0\0\0\1a\0\0\0')
 is "what was sent" "$(chanrecv -o '%p,' -N "$ch")" "a,"
 channel -c 4K -m 2K

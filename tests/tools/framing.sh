@@ -67,6 +67,22 @@ for size in 1K 4095 64K; do
 	same "raw:$size" "$tmp/blob" "$tmp/got"
 done
 
+# raw:SIZE with a size above the longest allowed: what is there may be shorter.
+channel -m 10
+for bytes in 12345 1234567890; do
+	status 0 chansend -F raw:11 "$ch" < <(printf $bytes)
+	is "raw:11, all of it" "$(chanrecv -e -o '<%p>' "$ch")" "<$bytes>"
+done
+status 0 chansend -F raw:11 "$ch" </dev/null
+status 7 chansend -F raw:1K "$ch" < <(printf 12345678901)
+is "raw:11 of nothing, and of too much" "$(chanctl stat -H -o DEPTH "$ch")" 0
+
+# jsonl: numbers that are none of its business may be larger than any integer.
+status 0 chansend -F jsonl "$ch" < <(printf '{"id":18446744073709551615,"data":"a","len":1}\n')
+is "jsonl with a large number" "$(chanrecv -e -o '<%p>' "$ch")" '<a>'
+status 1 chansend -F jsonl "$ch" < <(printf '{"data":"a","len":2}\n')
+says '"len" is not the length of the message'
+
 # A message as long as the channel allows, and longer than any buffer to start with.
 channel -c 16M -m 8M
 head -c 8388608 /dev/urandom >"$tmp/blob"

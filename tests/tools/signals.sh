@@ -110,6 +110,28 @@ whole=$(wc -l <"$tmp/got")
 is "consumed" "$(chanctl stat -H -o RECEIVED "$ch")" "$whole"
 is "the rest, after TERM" "$(chanrecv -N "$ch" | cksum)" "$(tail -n +$((whole + 1)) "$tmp/seq" | cksum)"
 
+# TERM, and the reader goes on when it has been given up, which is when what was
+# printed is acknowledged: no line is printed after that, so none twice.
+printf '%0199d\n' {1..1500} >"$tmp/lines"
+channel -c 4M
+chansend "$ch" <"$tmp/lines"
+stalled
+is "acknowledged by a reader that stalls" "$(chanctl stat -H -o RECEIVED "$ch")" 0
+kill -TERM $pid
+acknowledged() {
+	[ "$(chanctl stat -H -o RECEIVED "$ch")" -gt 0 ]
+}
+happens acknowledged
+cat <&7 >"$tmp/got"
+exec 7<&-
+ended $pid 143
+is "printed, to a reader that was late" "$(cksum <"$tmp/got")" \
+	"$(head -c "$(wc -c <"$tmp/got")" "$tmp/lines" | cksum)"
+whole=$(wc -l <"$tmp/got")
+is "consumed by a reader that was late" "$(chanctl stat -H -o RECEIVED "$ch")" "$whole"
+is "the rest, after a reader that was late" "$(chanrecv -N "$ch" | cksum)" \
+	"$(tail -n +$((whole + 1)) "$tmp/lines" | cksum)"
+
 # KILL: what was not acknowledged comes again, in order.
 channel -c 4M
 chansend "$ch" <"$tmp/seq"
@@ -184,5 +206,17 @@ first=$(head -n 1 "$tmp/rest")
 is "after head -1" "$(cksum <"$tmp/rest")" "$(tail -n "+$first" "$tmp/seq" | cksum)"
 # head and a pipe take 128 KiB at most, which is less than 27000 such lines
 is "little is gone" "$((first < 27000))" 1
+
+# A reader that leaves when it has all that was wanted: that is no failure.
+channel
+all=0
+for ((i = 0; i < 20; i++)); do
+	chansend "$ch" 1 2 3 4
+	"${uncaught[@]}" chanrecv -n 4 "$ch" | head -n 4 >>"$tmp/four"
+	[ "${PIPESTATUS[0]}" = 0 ] && all=$((all + 1))
+done
+is "chanrecv -n 4 | head -4 that ends with 0" $all 20
+is "its lines" "$(uniq -c "$tmp/four" | wc -l) $(sort "$tmp/four" | uniq -c | tr -s ' \n' ' ')" \
+	"80  20 1 20 2 20 3 20 4 "
 
 finish

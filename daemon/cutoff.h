@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A client that may write a segment may also cut it off (ftruncate), and who then
+ * reads it behind its new end gets SIGBUS.  chand has it mapped: here that becomes
+ * zeros, of which the library says that the channel is damaged.
+ */
+#ifndef CHAND_CUTOFF_H
+#define CHAND_CUTOFF_H
+
+/* From now on, in all threads. */
+int cutoff_survive(void);
+
+#endif

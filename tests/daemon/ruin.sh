@@ -1,0 +1,122 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# Who may write a channel, or make one, may ruin that channel, and no more: chand goes
+# on, for everybody else and after a restart.  And what keeps chand from taking
+# something up costs nothing else.  On both kinds of loop.
+
+# shellcheck source=tests/daemon/lib.sh
+. "$(dirname "$0")/lib.sh"
+a=$prefix-a b=$prefix-b d=$prefix-d
+
+alive() { equal "$(ask STATUS | sed -n 's/^pid=//p')" "$bus_pid"; }
+kill_chand() {
+	kill -9 "$bus_pid"
+	wait "$bus_pid" 2>/dev/null
+}
+
+each_loop() {
+	start "$@"
+
+	# Times at which to look that are never, or always.
+	check "a linger of centuries" ask CREATE name=$a lifetime=ref linger=9223372036854775807ns
+	check "and one of nothing" ask CREATE name=$b lifetime=ref linger=1ns
+	check "used" chansend $a x
+	check "answers" alive
+	check "removed" ask REMOVE name=$a
+	check "removed" ask REMOVE name=$b
+
+	# Cut off, under chand's own mapping.
+	check "create" ask CREATE name=$a activate=yes
+	check "used" chansend $a x
+	check "cut off" keep truncate -s 0 "$(segment $a)"
+	check "somebody comes" keep sh -c ": >>'$(segment $a)'"
+	await "answers" alive
+	fails 9 "it is damaged" chanctl info $a
+	check "others are served" chanctl create --system $b
+	check "it can be removed" ask REMOVE name=$a
+	check "and made again" ask CREATE name=$a
+	check "removed" ask REMOVE name=$a
+
+	# Another name of the same file.
+	check "create" ask CREATE name=$a mode=0666
+	check "linked" keep ln "$(segment $a)" "$(segment $d)"
+	await "refused" logged "$d: can't be supervised"
+	fails 3 "not a channel of the bus" ask INFO name=$d
+	check "removed" ask REMOVE name=$a
+	check "the other name is used" sh -c ": >>'$(segment $d)'"
+	check "others are" chansend $b x
+	check "answers" alive
+	check "the link goes" ask REMOVE name=$d
+
+	# One that can't be taken up keeps its owner.
+	check "create" ask CREATE name=$a
+	kill_chand
+	dd if=/dev/zero of="$(segment $a)" bs=64 count=1 conv=notrunc status=none
+	keep touch "$run/ready/$d"
+	start "$@"
+	check "it is not forgotten" test -f "$run/channels/$a.conf"
+	fails 1 "its name is not given away" ask CREATE name=$a
+	check "not ready any more" test ! -e "$run/ready/$d"
+	check "its owner removes it" ask REMOVE name=$a
+	check "and it is forgotten" test ! -e "$run/channels/$a.conf"
+
+	# A file that is refused.
+	echo nonsense >"$etc/chand.conf"
+	declare_channel $d 'capacity = 64K'
+	kill -HUP "$bus_pid"
+	await "the others are read" test -f "$(segment $d)"
+	await "it is told" logged 'not read again as a whole: a file is refused'
+	rm "$etc/chand.conf" "$etc/channels.d/$d.conf"
+	kill -HUP "$bus_pid"
+	await "read again" logged 'configuration read again'
+	check "removed" ask REMOVE name=$d
+	check "removed" ask REMOVE name=$b
+	stop
+}
+
+each_loop --loop=io_uring
+each_loop --loop=epoll
+
+# Who may not look at a channel is not told who uses it.
+if [ "$(id -u)" = 0 ]; then
+	other=$((keeper + 1))
+	start
+	as $other - "$BUILD/tests/daemon/prog_ask" MONITOR >"$t/theirs" 2>/dev/null &
+	theirs=$!
+	background "$BUILD/tests/daemon/prog_ask" MONITOR >"$t/ours" 2>/dev/null
+	ours=$!
+	await "both monitor" told connections=3 STATUS
+	check "secret" ask CREATE name=$a mode=0600
+	check "public" ask CREATE name=$b mode=0666
+	background "$BUILD/chanrecv" $a $b >/dev/null
+	user=$!
+	await "ours sees both" sh -c "test \$(grep -cx event=attached '$t/ours') -ge 2"
+	await "they see the public one" grep -qx event=attached "$t/theirs"
+	check "only" equal "$(grep -A1 -x event=attached "$t/theirs" | grep -c "channel=$a")" 0
+	check "but that there is one" grep -qx "channel=$a" "$t/theirs"
+	kill $theirs $ours $user
+	wait $theirs $ours $user 2>/dev/null
+	check "removed" ask REMOVE name=$a
+	check "removed" ask REMOVE name=$b
+	stop
+
+	# All connections are taken: not to the bus's own user, as whom chand asks itself
+	# whether it is alive.
+	start
+	keep prlimit --pid "$bus_pid" --nofile=80:80
+	held=()
+	for ((i = 0; i < 20; i++)); do
+		as $other - "$BUILD/tests/daemon/prog_ask" MONITOR >/dev/null 2>&1 &
+		held+=($!)
+	done
+	await "taken" told connections=21 STATUS
+	fails 1 "no more for others" as $other - "$BUILD/tests/daemon/prog_ask" STATUS
+	check "with the reason" grep -q 'too many connections' "$t/said"
+	check "answers" alive
+	kill "${held[@]}"
+	wait "${held[@]}" 2>/dev/null
+	stop
+fi
+
+finish "what a client can ruin"
