@@ -337,7 +337,7 @@ END_TEST
 
 static _Atomic bool through;
 
-static void open_and_detach(void)
+static __attribute__((noinline)) void open_and_detach(void)
 {
 	struct chan_options opt = {.size = sizeof(opt), .capacity = 4096};
 	chan_t *ch;

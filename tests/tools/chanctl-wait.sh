@@ -91,13 +91,6 @@ expect 124 chanctl wait -W 100ms "$ch" exists
 [[ $err == *"$ch: timed out waiting for 'exists'"* ]] || fail "$err"
 ((${EPOCHREALTIME/./} - ${start/./} >= 100000)) || fail "gave up early"
 
-# A `ref` channel that nobody opens goes when its linger time is over, with nobody
-# else who would look.
-channel --lifetime=ref --linger=1h
-expect 124 chanctl wait -W 50ms "$ch" gone
-channel --lifetime=ref --linger=50ms
-expect 0 chanctl wait -W $bound "$ch" gone
-
 # A signal ends it, by that signal.
 for signal in TERM INT HUP; do
 	# A background job of a script ignores INT; env puts that right.
@@ -122,5 +115,14 @@ expect 2 chanctl wait "$ch"
 expect 2 chanctl wait "$ch" empty full
 expect 2 chanctl wait -W soon "$ch" empty
 [[ $err == *"--timeout: 'soon' is not a duration"* ]] || fail "$err"
+
+# A `ref` channel that was used goes when its linger time is over, though nobody but
+# us looks.
+channel --lifetime=ref --linger=1h
+chansend "$ch" x
+expect 124 chanctl wait -W 50ms "$ch" gone
+channel --lifetime=ref --linger=200ms
+chansend "$ch" x
+expect 0 chanctl wait -W $bound "$ch" gone
 
 finish
