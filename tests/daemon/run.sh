@@ -7,6 +7,10 @@
 # that it does, while messages pass: see prog_kill.c.  On both kinds of loop.
 
 form=${1:---quick}
+if [ "${CONDVAR-}" = pthread ]; then
+	echo 'pthread_cond_t does not survive that chand is killed as it waits for a message'
+	exit 77
+fi
 # shellcheck source=tests/daemon/lib.sh
 . "$(dirname "$0")/lib.sh"
 [ "$(id -u)" != 0 ] || chown "$keeper" "$etc/channels.d"
