@@ -235,8 +235,8 @@ START_TEST(lines)
 		"<byte 0: a message of 5 bytes; the longest allowed is 3>");
 	expect("raw:2", 9, "abcde", 0, "ab|cd|e|");
 	expect("raw:4", 3, "abcde", -EMSGSIZE,
-		"<byte 0: a message of 4 bytes; the longest allowed is 3>"
-		"<byte 4: a message of 4 bytes; the longest allowed is 3>");
+		"<byte 0: a message of 4 bytes; the longest allowed is 3>e|");
+	expect("raw:4", 3, "abc", 0, "abc|");
 }
 END_TEST
 
