@@ -15,6 +15,9 @@ if [ "$(id -u)" = 0 ]; then
 else
 	keeper=$(id -u)
 fi
+# shellcheck source=tests/reach.sh
+. tests/reach.sh
+reach "$t"
 run=$t/run
 etc=$t/etc
 export SHMCHAN_CONTROL=$run/control

@@ -7,11 +7,13 @@
 
 set -u
 BUILD=$(cd "${BUILD:-build}" && pwd) || exit
-PATH=$BUILD:$PATH
 export LC_ALL=C
-# shellcheck disable=SC2034
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 tmp=$(mktemp -d)
+# shellcheck source=tests/reach.sh
+. "$root/tests/reach.sh"
+reach "$tmp"
+PATH=$BUILD:$PATH
 bound=60 # seconds to wait for what must happen
 passed=0
 failed=0
