@@ -32,6 +32,7 @@ build() {
 	if ls "$dir"/*.h >/dev/null 2>&1; then # all that may include it
 		cp -n lib/*.[ch] "$dir"
 		cp tests/stepkill/*.[ch] "$dir"
+		cp tests/*.h "$out" # ../ of these
 		objects=("$dir"/*.c)
 	else
 		for o in "$BUILD"/lib/*.o "$BUILD"/tests/stepkill/*.o; do
