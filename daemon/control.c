@@ -358,16 +358,24 @@ static void next_packet(struct connection *c)
 
 /* ---- requests ---- */
 
+/* The name in the request; else the answer is an error, and NULL. */
+static const char *name_in(struct connection *c, const struct message *m)
+{
+	const char *name = message_get(m, "name");
+
+	if (!name)
+		put_error(c, -EINVAL, "name= is missing");
+	return name;
+}
+
 /* The channel that the request names, if this is the bus that it means; else the
  * answer is an error, and NULL. */
 static struct channel *named(struct connection *c, const struct message *m)
 {
-	const char *name = message_get(m, "name");
+	const char *name = name_in(c, m);
 	struct channel *ch = name ? registry_find(name) : NULL;
 
-	if (!name)
-		put_error(c, -EINVAL, "name= is missing");
-	else if (!ch)
+	if (name && !ch)
 		put_error(c, -ENOENT, "there is no such channel on this bus");
 	return ch;
 }
@@ -474,15 +482,13 @@ static void do_create(struct connection *c, const struct message *m)
 
 static void do_remove(struct connection *c, const struct message *m)
 {
-	const char *name = message_get(m, "name");
+	const char *name = name_in(c, m);
 	struct channel *ch = name ? registry_find(name) : NULL;
 	char why[512] = "only its owner and root remove it";
 	int err = -EPERM;
 
-	if (!name) {
-		put_error(c, -EINVAL, "name= is missing");
+	if (!name)
 		return;
-	}
 	if (!ch)
 		err = registry_remove_other(name, &c->peer, why, sizeof(why));
 	else if (spec_administers(&ch->spec, &c->peer))

@@ -20,8 +20,8 @@ for loop in io_uring epoll; do
 	check "answered ($loop)" timeout 120 setpriv --reuid="$keeper" --regid="$keeper" \
 		--clear-groups "$BUILD/tests/daemon/prog_hostile" "$run/control" $a $rounds "$seed"
 	cat "$t/out"
-	# May take 10 s: who sent his connection over itself is there until chand's
-	# patience ends.
+	# May take the 10 s of chand's patience (control.c), as for who sent his connection
+	# over itself.
 	await "all connections are gone" told connections=1 STATUS
 	# Some of the nonsense makes channels, of any name, also like an option.
 	for name in $(ask LIST | sed -n 's/^name=//p'); do
