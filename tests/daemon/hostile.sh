@@ -15,7 +15,7 @@ echo "seed $seed"
 for loop in io_uring epoll; do
 	start --loop=$loop
 	chanctl create --system -c 16K $a
-	check "settled" told connections=1 STATUS
+	await "settled" told connections=1 STATUS
 	before=$(find "/proc/$bus_pid/fd" -type l | wc -l)
 	check "answered ($loop)" timeout 120 setpriv --reuid="$keeper" --regid="$keeper" \
 		--clear-groups "$BUILD/tests/daemon/prog_hostile" "$run/control" $a $rounds "$seed"

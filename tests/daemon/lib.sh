@@ -34,12 +34,13 @@ as() {
 	fi
 }
 keep() { as "$keeper" - "$@"; }
-# The same in the background; $! is the program itself.
-background() {
-	if [ "$(id -u)" = "$keeper" ]; then "$@" & else
-		setpriv --reuid="$keeper" --regid="$keeper" --clear-groups "$@" &
+# As user number $1 in the background; $! is the program itself.
+background_as() {
+	if [ "$(id -u)" = "$1" ]; then "${@:2}" & else
+		setpriv --reuid="$1" --regid="$1" --clear-groups "${@:2}" &
 	fi
 }
+background() { background_as "$keeper" "$@"; }
 chanctl() { keep "$BUILD/chanctl" "$@"; }
 chansend() { keep "$BUILD/chansend" "$@"; }
 chanrecv() { keep "$BUILD/chanrecv" "$@"; }

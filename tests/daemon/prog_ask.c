@@ -2,7 +2,8 @@
 /*
  * prog_ask VERB [KEY=VALUE...]: send chand a request and print what it answers, a
  * paragraph of lines for each packet; the text of METRICS as it is.  What a test
- * checks so is the protocol, not what chanctl makes of it.
+ * checks so is the protocol, not what chanctl makes of it.  That a MONITOR was
+ * admitted shows as an empty line.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -17,11 +18,11 @@ static int failed(int err, const char *reason)
 	return cli_exit_code(err == -ENOTCONN ? -ENOENT : err);
 }
 
-static void print(const char *packet, const char *lines)
+static void print(const char *verb, const char *packet, const char *lines)
 {
 	bool text = !strcmp(packet, BUS_PROTOCOL " TEXT");
 
-	if (*lines)
+	if (*lines || !strcmp(verb, "MONITOR"))
 		printf(text ? "%s" : "%s\n", lines);
 	fflush(stdout);
 }
@@ -48,7 +49,7 @@ int main(int argc, char **argv)
 	err = bus_ask(fd, request, packet, &lines);
 	if (err < 0)
 		return failed(err, lines);
-	print(packet, lines);
+	print(argv[1], packet, lines);
 	while (more(argv[1], packet)) {
 		ssize_t n = bus_receive(fd, packet, CHAN_WAIT);
 
@@ -57,7 +58,7 @@ int main(int argc, char **argv)
 		err = bus_verdict(packet, &lines);
 		if (err < 0)
 			return failed(err, lines);
-		print(packet, lines);
+		print(argv[1], packet, lines);
 	}
 	close(fd);
 	return 0;
