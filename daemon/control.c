@@ -267,6 +267,7 @@ static void put_channel(struct connection *c, const struct channel *ch)
 	put(c, "deaths=%" PRIu64 "\nready=%s\n", ch->deaths, ch->ready ? "yes" : "no");
 	if (chan_stat(ch->ch, &st) < 0)
 		return;
+	st.damaged |= ch->resized;
 	put(c, "state=%s\ncapacity=%" PRIu64 "\nmax-message=%" PRIu32 "\noverflow=%s\n",
 		state_word(&st), st.capacity, st.max_message, cli_overflow_name(st.overflow));
 	put(c, "used=%" PRIu64 "\ndepth=%" PRIu64 "\nsent=%" PRIu64 "\nreceived=%" PRIu64 "\n",

@@ -44,7 +44,8 @@ struct channel {
 	int recovered;			/* what it gave */
 	bool awaiting;			/* a message, on this observer: */
 	chan_t *door;
-	bool ready; /* its file in RUNTIME/ready is there */
+	bool ready;   /* its file in RUNTIME/ready is there */
+	bool resized; /* by somebody who may write it: it can't be opened any more */
 	bool gone;  /* no more in the registry; freed when its work is done */
 	uint64_t deaths, redelivered;
 };

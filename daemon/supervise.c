@@ -516,7 +516,8 @@ int supervise_add(struct channel *c)
 	c->pause.fired = pause_fired;
 	c->linger.fired = linger_fired;
 	segment_path(path, sizeof(path), c->spec.name);
-	c->wd = inotify_add_watch(events.fd, path, IN_OPEN | IN_CLOSE_WRITE | IN_ATTRIB);
+	c->wd = inotify_add_watch(events.fd, path,
+		IN_OPEN | IN_CLOSE_WRITE | IN_ATTRIB | IN_MODIFY);
 	if (c->wd < 0)
 		return -errno;
 	if (table_find(&watched, &c->wd)) { /* another name of a file that we have */
@@ -575,6 +576,20 @@ static bool is_removed(const struct channel *c)
 	return chan_stat(c->ch, &st) == 0 && st.removed;
 }
 
+/* Messages pass through mappings, which is no modification that inotify tells. */
+static void modified(struct channel *c)
+{
+	struct stat st;
+
+	if (c->resized || fstat(c->ch->segment.fd, &st) < 0 ||
+		(uint64_t)st.st_size == c->ch->segment.geometry.size)
+		return;
+	c->resized = true;
+	log_line(LOG_ERR, "damaged", c->spec.name, 0,
+		"somebody who may write the channel changed the size of its segment; "
+		"nobody can open it any more: remove it");
+}
+
 static void happened(struct channel *c)
 {
 	uint32_t news = c->news;
@@ -586,6 +601,8 @@ static void happened(struct channel *c)
 		registry_lost(c);
 		return;
 	}
+	if (news & IN_MODIFY)
+		modified(c);
 	if (news & IN_OPEN)
 		settle(c);
 	if (news & IN_CLOSE_WRITE)
@@ -625,6 +642,7 @@ static void look_at_all(void)
 			registry_lost(c);
 			continue;
 		}
+		modified(c);
 		recover(c);
 		supervise_look(c);
 	}

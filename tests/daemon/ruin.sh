@@ -30,6 +30,8 @@ each_loop() {
 	check "create" ask CREATE name=$a activate=yes
 	check "used" chansend $a x
 	check "cut off" keep truncate -s 0 "$(segment $a)"
+	await "which is logged" logged "$a: .*changed the size of its segment"
+	check "and told" told state=damaged INFO name=$a
 	check "somebody comes" keep sh -c ": >>'$(segment $a)'"
 	await "answers" alive
 	fails 9 "it is damaged" chanctl info $a
