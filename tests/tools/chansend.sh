@@ -202,7 +202,7 @@ seq 5 | chansend -r 20/s "$ch"
 took=$((${EPOCHREALTIME/./} - start))
 if [ $took -ge 190000 ]; then pass; else fail "--rate: 5 messages took $took us"; fi
 is --rate "$(all)" '<1><2><3><4><5>'
-status 124 chansend -r 1/h -W 50ms "$ch" a b
+status 124 chansend -r 1/h -W 1s "$ch" a b
 says "--rate left no time for message 2"
 is "before the time-out" "$(all)" '<a>'
 

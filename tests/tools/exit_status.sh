@@ -138,7 +138,7 @@ chansend "$ch" a b
 status 124 chanrecv -w 10ms "$ch"
 is "output before the time-out" "$(cat "$tmp/out")" $'a\nb'
 chansend "$ch" a b
-status 124 chanrecv -n 3 -W 100ms "$ch"
+status 124 chanrecv -n 3 -W 1s "$ch"
 is "output before the time-out" "$(cat "$tmp/out")" $'a\nb'
 
 # 6: closed
