@@ -37,7 +37,7 @@ each_loop() {
 	check "ref with linger" chanctl create --system --lifetime=ref --linger=300ms $a
 	background "$BUILD/chanrecv" $a >/dev/null
 	await "a receiver" sh -c "'$BUILD/chanctl' test $keeper/$a 'receivers>=1'"
-	check "seen" told role=receiver INFO name=$a
+	await "seen" told role=receiver INFO name=$a
 	kill -9 "$(ask INFO name=$a | sed -n 's/^pid=//p')"
 	wait $! 2>/dev/null
 	await "removed after its linger" test ! -e "$(segment $a)"
