@@ -205,8 +205,13 @@ START_TEST(many_sources)
 	enum { N = 1000 };
 	static struct reader r[N];
 	static int fd[N];
+	struct rlimit files;
 	int all;
 
+	/* Two for each; the soft limit is mostly 1024. */
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &files), 0);
+	files.rlim_cur = files.rlim_max;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &files), 0);
 	make(_i);
 	memset(r, 0, sizeof(r));
 	for (int i = 0; i < N; i++)

@@ -274,7 +274,7 @@ START_TEST(exec_detaches)
 	chan_t *watch = open_it(CHAN_RECV | CHAN_CREATE);
 
 	in_child(execs, watch);
-	ck_assert_uint_eq(stat_of(watch).senders, 0);
+	wait_until_gone(watch);
 	chan_detach(watch);
 }
 END_TEST

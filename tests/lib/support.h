@@ -30,6 +30,11 @@ chan_t *open_as(unsigned flags, const struct chan_options *opt);
 pid_t in_child(int (*fn)(void *arg), void *arg);
 int wait_child(pid_t pid); /* exit status, or 128 + signal */
 
+/* The same, and until its endpoints on `ch` are gone: who reads /proc/PID/cmdline or
+ * the like (ps) keeps the memory of a dead process, and what it had mapped, a moment
+ * longer. */
+int wait_gone(pid_t pid, const chan_t *ch);
+
 /* Until ready() or the bound (then the test fails). */
 void await(bool (*ready)(void *arg), void *arg);
 

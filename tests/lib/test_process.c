@@ -405,7 +405,7 @@ START_TEST(should_redeliver_what_a_killed_receiver_held)
 	ck_assert_uint_eq(l[0].seq, 3);
 	ck_assert_int_eq(chan_release(rx, l, 1), 1);
 	kill(pid, SIGKILL);
-	ck_assert_int_eq(wait_child(pid), 128 + SIGKILL);
+	ck_assert_int_eq(wait_gone(pid, observer), 128 + SIGKILL);
 	if (_i == 0) /* the sleeping receiver, a newcomer, or who is asked to */
 		ck_assert_int_eq(chan_recover(observer), 2);
 	if (_i == 1) {
@@ -446,7 +446,7 @@ START_TEST(should_take_the_lock_from_a_dead_sender)
 	chan_t *ch = open_as(CHAN_SEND | CHAN_RECV, OPTIONS(.capacity = 4096));
 	char buf[100];
 
-	ck_assert_int_eq(wait_child(in_child(reserve_and_die, NULL)), 128 + SIGKILL);
+	ck_assert_int_eq(wait_gone(in_child(reserve_and_die, NULL), ch), 128 + SIGKILL);
 	ck_assert_int_eq(chan_recv(ch, buf, sizeof(buf), 0), -EAGAIN);
 	ck_assert_int_eq(chan_send(ch, "x", 1, 0), 0);
 	ck_assert_uint_eq(stat_of(ch).recoveries, 1);
@@ -486,7 +486,7 @@ START_TEST(should_take_over_from_a_dead_exclusive_endpoint)
 	char buf[10];
 
 	for (int i = 0; i < 3; i++)
-		ck_assert_int_eq(wait_child(in_child(send_and_die, &flags)), 128 + SIGKILL);
+		ck_assert_int_eq(wait_gone(in_child(send_and_die, &flags), rx), 128 + SIGKILL);
 	tx = open_as(CHAN_SEND | CHAN_EXCLUSIVE, NULL);
 	for (int i = 0; i < 3; i++)
 		ck_assert_int_eq(chan_recv(rx, buf, sizeof(buf), 0), 1);
@@ -500,9 +500,10 @@ END_TEST
 START_TEST(should_collect_a_ref_channel_whose_users_were_killed)
 {
 	unsigned flags = 0;
+	chan_t *observer = open_as(0, OPTIONS(.capacity = 4096, .lifetime = CHAN_REF));
 
-	ck_assert_int_eq(chan_create(name, OPTIONS(.capacity = 4096, .lifetime = CHAN_REF)), 0);
-	ck_assert_int_eq(wait_child(in_child(send_and_die, &flags)), 128 + SIGKILL);
+	ck_assert_int_eq(wait_gone(in_child(send_and_die, &flags), observer), 128 + SIGKILL);
+	chan_detach(observer);
 	if (_i == 0) {
 		ck_assert_int_eq(chan_collect(name), 1);
 	} else {
@@ -555,7 +556,7 @@ START_TEST(should_not_give_a_child_its_parent_s_endpoint)
 	chan_detach(ch);
 	ck_assert_uint_eq(stat_of(rx).senders, 1);
 	kill(pid, SIGKILL);
-	wait_child(pid);
+	wait_gone(pid, rx);
 	ck_assert_uint_eq(stat_of(rx).senders, 0);
 	chan_detach(rx);
 }

@@ -10,6 +10,7 @@
 #define _GNU_SOURCE 1
 #include "stepkill.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -366,6 +367,18 @@ static void say_messages(struct text *t, chan_t *ch)
 		fail("peek: %s (%zd)", chan_strerror((int)n), n);
 }
 
+/* Who reads /proc/PID/cmdline or the like (ps) keeps the memory of a dead process, and
+ * so its endpoint, a moment longer. */
+static void await_deserted(const chan_t *ch, unsigned receivers)
+{
+	struct chan_stat st = {.size = sizeof(st)};
+	struct watch watch = {0, 0};
+
+	while (chan_stat(ch, &st) == 0 && (st.senders || st.receivers != receivers) &&
+		!overdue(&watch, BOUND, false))
+		breathe();
+}
+
 void snapshot(char *ret, int64_t since, unsigned receivers)
 {
 	struct chan_stat st = {.size = sizeof(st)};
@@ -382,6 +395,7 @@ void snapshot(char *ret, int64_t since, unsigned receivers)
 	}
 	if (err < 0)
 		fail("an observer can't open it: %s (%d)", chan_strerror(err), err);
+	await_deserted(ch, receivers);
 	err = chan_recover(ch);
 	if (err < 0)
 		fail("recover: %s (%d)", chan_strerror(err), err);
@@ -516,6 +530,7 @@ static void space_is_back(chan_t *ch)
 void all_is_back(const struct scenario *s)
 {
 	struct chan_stat st = {.size = sizeof(st)};
+	struct watch watch = {0, 0};
 	chan_t *ch[8];
 	unsigned n;
 	int err;
@@ -536,7 +551,9 @@ void all_is_back(const struct scenario *s)
 	}
 	while (n > 0)
 		chan_detach(ch[--n]);
-	err = chan_open(&ch[0], channel, CHAN_SEND | CHAN_RECV | CHAN_EXCLUSIVE, NULL);
+	do /* -EBUSY: as in await_deserted() */
+		err = chan_open(&ch[0], channel, CHAN_SEND | CHAN_RECV | CHAN_EXCLUSIVE, NULL);
+	while (err == -EBUSY && !overdue(&watch, BOUND, false));
 	if (err < 0 && !(err == -ENOENT && s->opt.lifetime == CHAN_REF))
 		fail("an exclusive endpoint: %s (%d)", chan_strerror(err), err);
 	if (err == 0)

@@ -371,13 +371,15 @@ static bool step_and_sleep(struct trace *t)
 
 	step(t->pid);
 	for (;;) {
+		/* First, for the same is told of one that stopped behind the call. */
+		bool asleep = trace_asleep(t->pid);
 		pid_t got = waitpid(t->pid, &status, __WALL | WNOHANG);
 
 		if (got == t->pid)
 			return false;
 		if (got < 0)
 			fail("the victim is gone");
-		if (trace_asleep(t->pid))
+		if (asleep)
 			break;
 		nanosleep(&pause, NULL);
 	}

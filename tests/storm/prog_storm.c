@@ -623,6 +623,11 @@ static void settle(struct tally *t)
 
 	if (err < 0)
 		give_up(chan_strerror(err));
+	/* Who reads /proc/PID/cmdline or the like (ps) keeps the memory of a dead one,
+	 * and so its endpoint, a moment longer. */
+	for (int64_t begin = now_ns(); chan_endpoints(ch, alone, 2) != 1; nap(20000))
+		if (now_ns() - begin > PATIENCE * INT64_C(1000000000))
+			give_up("a dead one is still there");
 	while ((len = chan_recv(ch, buf, sizeof(buf), 0)) >= 0) {
 		if (scene->what & CLOSES)
 			give_up("receivers came to the end before it");
