@@ -38,6 +38,11 @@ is_above() {
 
 bad=0
 
+# One that is dying is none.
+for ((i = 0; i < 50; i++)); do
+	[ -n "$(ours)" ] || break
+	sleep 0.1
+done
 for p in $(ours); do
 	[ -d "/proc/$p" ] || continue
 	echo "left running: $p $(tr '\0' ' ' <"/proc/$p/cmdline")"

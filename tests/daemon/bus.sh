@@ -63,6 +63,7 @@ each_loop() {
 
 	# A death: what was taken comes back at once.
 	check "for a death" chanctl create --system $a
+	: >"$t/events"
 	background "$BUILD/tests/daemon/prog_ask" MONITOR >"$t/events"
 	local monitor=$!
 	await "monitoring" test -s "$t/events"

@@ -50,9 +50,10 @@ static size_t good_packet(char *buf, size_t size)
 		"chand/1 OPEN\nname=%s\nroles=send\n",
 		"chand/1 OPEN\nbus=1\nname=%s\nroles=receive\n",
 		"chand/1 INFO\nname=%s\n",
-		"chand/1 CREATE\nname=%s-x\ncapacity=16384\nmode=0666\nsend=1 2 @3\nlinger=1s\n",
-		"chand/1 CREATE\nname=%s-x\nkind=rendezvous\noverflow=drop-new\nlifetime=ref\n",
-		"chand/1 REMOVE\nname=%s-x\n",
+		/* Cut short, it must not be the channel's name. */
+		"chand/1 CREATE\nname=x-%s\ncapacity=16384\nmode=0666\nsend=1 2 @3\nlinger=1s\n",
+		"chand/1 CREATE\nname=x-%s\nkind=rendezvous\noverflow=drop-new\nlifetime=ref\n",
+		"chand/1 REMOVE\nname=x-%s\n",
 		"chand/1 LIST\n",
 		"chand/1 STATUS\n",
 		"chand/1 METRICS\n",

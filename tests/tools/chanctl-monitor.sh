@@ -107,6 +107,7 @@ jq -se --argjson now "$now" 'map(.ts) | . == sort and .[0] > $now - 300 and .[-1
 	"$events" >/dev/null && pass || fail "times: $(jq -c .ts "$events")"
 
 # An event is a line, also where JSON is to be pretty.
+rm "$events"
 chanctl --json=pretty monitor "$ch.before" >"$events" &
 monitor=$!
 happens grep -q present "$events"
@@ -117,10 +118,11 @@ ended $monitor 143
 is 'lines, pretty' "$(jq -Rr 'fromjson | .event' "$events" | paste -sd' ')" 'present closed'
 
 # For people.
-chanctl monitor "$ch.full" >"$events" &
+rm -f "$events" "$tmp/note"
+chanctl -v monitor "$ch.full" >"$events" 2>"$tmp/note" &
 monitor=$!
 watches() { grep -qs inotify "/proc/$monitor/fdinfo/"*; }
-happens watches
+happens grep -q 'watching, 0 channels' "$tmp/note"
 chanctl create "$ch.full"
 happens grep -qE "^20[0-9-]+ [0-9:.]+ $ch.full created state=open$" "$events"
 is 'of other channels' "$(grep -cv "$ch.full" "$events")" 0
