@@ -105,9 +105,9 @@ happens() {
 	pass
 }
 
-# sleeps PID: it sleeps inside a call on channel $ch
+# sleeps PID [CHANNEL]: it sleeps inside a call on it ($ch)
 sleeps() {
-	chanctl info -J "$ch" |
+	chanctl info -J "${2-$ch}" |
 		jq -e --argjson pid "$1" \
 			'any(.endpoints[]; .pid == $pid and (.waiting_since // 0) > 0)' >/dev/null
 }
