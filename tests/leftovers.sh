@@ -40,11 +40,14 @@ bad=0
 
 # One that is dying is none.
 for ((i = 0; i < 50; i++)); do
-	[ -n "$(ours)" ] || break
+	left=()
+	for p in $(ours); do
+		[ ! -d "/proc/$p" ] || left+=("$p")
+	done
+	[ ${#left[@]} != 0 ] || break
 	sleep 0.1
 done
-for p in $(ours); do
-	[ -d "/proc/$p" ] || continue
+for p in "${left[@]}"; do
 	echo "left running: $p $(tr '\0' ' ' <"/proc/$p/cmdline")"
 	find "/proc/$p/fd" -lname '/dev/shm/shmchan.*' -printf '  has open: %l\n' 2>/dev/null
 	bad=1
