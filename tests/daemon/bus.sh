@@ -71,6 +71,8 @@ each_loop() {
 	: >"$t/taken"
 	background "$BUILD/tests/daemon/prog_take" $a >"$t/taken"
 	await "taken" grep -q taken "$t/taken"
+	# Who dies before chand saw him is not told of.
+	await "seen" told role=receiver INFO name=$a
 	kill -9 $!
 	wait $! 2>/dev/null
 	# By chand: a receiver that comes would do it too.
