@@ -41,6 +41,13 @@ each_loop() {
 	check "and made again" ask CREATE name=$a
 	check "removed" ask REMOVE name=$a
 
+	# Grown.
+	check "create" ask CREATE name=$a
+	check "grown" keep truncate -s +4096 "$(segment $a)"
+	await "which is told, too" told state=damaged INFO name=$a
+	fails 9 "it is damaged" chanctl info $a
+	check "removed" ask REMOVE name=$a
+
 	# Another name of the same file.
 	check "create" ask CREATE name=$a mode=0666
 	check "linked" keep ln "$(segment $a)" "$(segment $d)"
