@@ -44,11 +44,14 @@ SOFILE := libshmchan.so.$(VERSION)
 
 # ---- what is built of what ----
 
-LIB_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard lib/*.c))
-PROGRAMS := $(patsubst tools/%.c,%,$(wildcard $(addprefix tools/chan,send.c recv.c ctl.c bench.c)))
+LIB_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard lib/*/*.c))
+# Each program has a folder: tools/KEY makes chanKEY of chanKEY.c and what lies beside
+# it; tools/common is what they share.
+TOOLS := send recv ctl bench
+PROGRAMS := $(TOOLS:%=chan%)
+PROGRAM_OBJ := $(foreach t,$(TOOLS),$(BUILD)/tools/$(t)/chan$(t).o)
+TOOL_OBJ := $(filter-out $(PROGRAM_OBJ),$(patsubst %.c,$(BUILD)/%.o,$(wildcard tools/*/*.c)))
 DAEMON_OBJ := $(filter-out $(BUILD)/daemon/main.o,$(patsubst %.c,$(BUILD)/%.o,$(wildcard daemon/*.c)))
-COMMON_OBJ := $(filter-out $(PROGRAMS:%=$(BUILD)/tools/%.o),\
-	$(patsubst %.c,$(BUILD)/%.o,$(wildcard tools/*.c)))
 
 # A test_*.c is a test program, a prog_*.c a program that test scripts use; any
 # other C file beside them is linked to each of that directory.  stepkill is one
@@ -114,7 +117,7 @@ $(BUILD)/%.o: %.c Makefile
 	$(Q)$(CC) $(all_cflags) -c -o $@ $<
 
 # It carries the completions (.incbin), which -MMD can't see.
-$(BUILD)/tools/ctl_completion.o: $(wildcard tools/completions/*)
+$(BUILD)/tools/ctl/completion.o: $(wildcard tools/completions/*)
 
 $(BUILD)/$(SOFILE): $(LIB_OBJ) lib/shmchan.map
 	$(call say,LD)
@@ -133,12 +136,14 @@ $(BUILD)/libshmchan.a: $(LIB_OBJ) lib/shmchan.map
 	@rm -f $@
 	$(Q)$(AR) rcs $@ $(BUILD)/shmchan.o
 
-$(BUILD)/tools.a: $(COMMON_OBJ)
+# q, not r: files of the same name in two folders are two members.
+$(BUILD)/tools.a: $(TOOL_OBJ)
 	$(call say,AR)
 	@rm -f $@; mkdir -p $(@D)
-	$(Q)$(AR) rcs $@ $^
+	$(Q)$(AR) qcs $@ $^
 
-$(PROGRAMS:%=$(BUILD)/%): $(BUILD)/%: $(BUILD)/tools/%.o $(BUILD)/tools.a $(BUILD)/libshmchan.a
+.SECONDEXPANSION:
+$(PROGRAMS:%=$(BUILD)/%): $(BUILD)/chan%: $(BUILD)/tools/$$*/chan$$*.o $(BUILD)/tools.a $(BUILD)/libshmchan.a
 	$(call say,LD)
 	$(Q)$(CC) $(all_ldflags) -o $@ $^ $(jansson) -lm
 
@@ -155,7 +160,6 @@ $(BUILD)/chand: $(BUILD)/daemon/main.o $(BUILD)/daemon.a $(LIB_OBJ) $(BUILD)/too
 # Tests see the library's internals, so they link its objects.
 test_support = $(filter-out $(TEST_BIN:=.o) $(STEPKILL_OBJ),$(filter $(BUILD)/$(1)%,$(TEST_OBJ)))
 
-.SECONDEXPANSION:
 $(TEST_BIN): $(BUILD)/%: $(BUILD)/%.o $$(call test_support,$$(dir $$*)) $(BUILD)/daemon.a \
 		$(LIB_OBJ) $(BUILD)/tools.a
 	$(call say,LD)
@@ -165,8 +169,8 @@ $(STEPKILL): $(STEPKILL_OBJ) $(LIB_OBJ) $(BUILD)/tools.a
 	$(call say,LD)
 	$(Q)$(CC) $(all_ldflags) -o $@ $^ $(jansson) -lm
 
--include $(patsubst %.o,%.d,$(LIB_OBJ) $(TEST_OBJ) $(COMMON_OBJ) $(DAEMON_OBJ) \
-	$(BUILD)/daemon/main.o $(PROGRAMS:%=$(BUILD)/tools/%.o))
+-include $(patsubst %.o,%.d,$(LIB_OBJ) $(TEST_OBJ) $(TOOL_OBJ) $(DAEMON_OBJ) \
+	$(BUILD)/daemon/main.o $(PROGRAM_OBJ))
 
 # ---- tests ----
 
@@ -308,7 +312,7 @@ compile_commands.json: $(BUILD)/compile_commands.json	## Write one, for editors,
 
 $(BUILD)/compile_commands.json: Makefile
 	@mkdir -p $(@D)
-	$(Q){ sep='['; for f in $(wildcard lib/*.c daemon/*.c tools/*.c tests/*/*.c); do \
+	$(Q){ sep='['; for f in $(wildcard lib/*/*.c daemon/*.c tools/*/*.c tests/*/*.c); do \
 		printf '%s\n{"directory": "%s", "file": "%s", "command": "%s"}' \
 			"$$sep" '$(CURDIR)' $$f '$(CC) $(strip $(all_cflags)) -c '$$f; sep=,; \
 	done; printf '\n]\n'; } >$@

@@ -14,12 +14,12 @@
 #include <unistd.h>
 
 #include "bus.h"
-#include "cli.h"
+#include "common/cli.h"
 #include "message.h"
 #include "metrics.h"
 #include "notify.h"
 #include "registry.h"
-#include "segment.h"
+#include "segment/segment.h"
 #include "supervise.h"
 
 /* What the kernel holds of answers that a client did not read: descriptors under

@@ -30,7 +30,7 @@
 #include <unistd.h>
 
 #include "bus.h"
-#include "cli.h"
+#include "common/cli.h"
 #include "control.h"
 #include "cutoff.h"
 #include "log.h"

@@ -12,7 +12,7 @@
 
 #include "bus.h"
 #include "control.h"
-#include "ctl.h"
+#include "ctl/ctl.h"
 #include "registry.h"
 #include "supervise.h"
 

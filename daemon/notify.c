@@ -12,7 +12,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "cli.h"
+#include "common/cli.h"
 
 #define LISTEN_FIRST 3
 

@@ -16,7 +16,7 @@
 #include "bus.h"
 #include "ini.h"
 #include "log.h"
-#include "segment.h"
+#include "segment/segment.h"
 #include "supervise.h"
 #include "table.h"
 

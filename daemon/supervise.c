@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "bus.h"
-#include "channel.h"
+#include "channel/channel.h"
 #include "log.h"
 #include "table.h"
 

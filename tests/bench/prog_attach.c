@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "../../lib/shmchan.h"
-#include "../../tools/cli.h"
+#include "shmchan.h"
+#include "common/cli.h"
 
 static int by_value(const void *a, const void *b)
 {

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "bus.h"
+#include "common/bus.h"
 
 static int failed(int err, const char *reason)
 {

@@ -17,7 +17,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "cli.h"
+#include "common/cli.h"
 
 #define ROUNDS 3
 

@@ -22,7 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "cli.h"
+#include "common/cli.h"
 #include "shmchan.h"
 
 static _Noreturn void fail(const char *what, int err)

@@ -18,7 +18,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "cli.h"
+#include "common/cli.h"
 
 #define DEAF 20 /* connections that do not read */
 

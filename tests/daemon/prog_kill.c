@@ -29,7 +29,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "cli.h"
+#include "common/cli.h"
 #include "shmchan.h"
 
 #define PATIENCE INT64_C(30000000000)

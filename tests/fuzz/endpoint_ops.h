@@ -4,7 +4,7 @@
 #ifndef TESTS_FUZZ_ENDPOINT_OPS_H
 #define TESTS_FUZZ_ENDPOINT_OPS_H
 
-#include "channel.h"
+#include "channel/channel.h"
 #include "fuzz.h"
 
 /* The longest wait of a call. */

@@ -9,7 +9,7 @@
 #ifndef TESTS_FUZZ_H
 #define TESTS_FUZZ_H
 
-#include "layout.h"
+#include "core/layout.h"
 
 #include <stdbool.h>
 #include <stdlib.h>

@@ -5,8 +5,8 @@
  */
 #include "fuzz.h"
 
-#include "format.h"
-#include "framing.h"
+#include "recv/format.h"
+#include "common/framing.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -7,7 +7,7 @@
 #define _GNU_SOURCE 1
 #include "endpoint_ops.h"
 
-#include "cpu.h"
+#include "core/cpu.h"
 
 #include <pthread.h>
 #include <sched.h>

@@ -6,8 +6,8 @@
  */
 #include "fuzz.h"
 
-#include "cli.h"
-#include "format.h"
+#include "common/cli.h"
+#include "recv/format.h"
 
 #include <errno.h>
 #include <math.h>

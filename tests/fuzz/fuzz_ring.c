@@ -5,7 +5,7 @@
  * each ends.
  */
 #include "fuzz.h"
-#include "ring.h"
+#include "core/ring.h"
 
 enum { CAPACITY = 1024, MAX_MESSAGE = 200 };
 

@@ -29,7 +29,7 @@ export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:abort_on_error=0}
 mkdir -p "$out/failures"
 trap 'rm -f "/dev/shm/shmchan.$(id -u).$FUZZ_NAME"-*' EXIT
 
-sources=(lib/*.c tools/cli*.c tools/framing.c tools/format.c tools/json.c
+sources=(lib/*/*.c tools/common/*.c tools/recv/format.c
 	tests/fuzz/spoil.c tests/fuzz/endpoint_ops.c)
 flags=(-std=gnu11 -g -O1 -Ilib -Itools -Itests/fuzz -pthread -fno-omit-frame-pointer -Wall -Wextra)
 
@@ -47,7 +47,7 @@ build() {
 	for f in "${sources[@]}"; do
 		o=$out/$(tr / - <<<"${f%.c}").o
 		objects+=("$o")
-		if [ ! "$o" -nt "$f" ] || [ -n "$(find lib tools $here -maxdepth 1 -name '*.h' -newer "$o")" ]; then
+		if [ ! "$o" -nt "$f" ] || [ -n "$(find lib tools $here -name '*.h' -newer "$o")" ]; then
 			"$cc" "${flags[@]}" "-fsanitize=$sanitize" -fno-sanitize-recover=all -c -o "$o" "$f" ||
 				return
 		fi

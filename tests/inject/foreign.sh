@@ -59,7 +59,7 @@ if command -v musl-gcc >/dev/null; then
 	# The kernel's headers, which musl leaves to the distribution.
 	if musl-gcc -std=gnu11 -O1 -static -D_GNU_SOURCE -include "$out/musl.h" -Ilib \
 		-idirafter /usr/include -idirafter "/usr/include/$(uname -m)-linux-gnu" \
-		-o "$out/musl" lib/*.c tests/inject/prog_open.c 2>"$out/musl.log"; then
+		-o "$out/musl" lib/*/*.c tests/inject/prog_open.c 2>"$out/musl.log"; then
 		both musl "$out/musl"
 	else
 		echo 'musl: does not build:'
@@ -73,14 +73,14 @@ fi
 if [ "$(uname -m)" = x86_64 ] && echo 'int main(void) { return 0; }' |
 	gcc -m32 -static -o "$out/probe" -x c - 2>/dev/null; then
 	gcc -m32 -Wno-psabi -std=gnu11 -O1 -static -Ilib -idirafter /usr/include/x86_64-linux-gnu \
-		-o "$out/32" lib/*.c tests/inject/prog_open.c 2>"$out/32.log" ||
+		-o "$out/32" lib/*/*.c tests/inject/prog_open.c 2>"$out/32.log" ||
 		{ cat "$out/32.log"; bad=1; }
 	both '32 bits' "$out/32"
 fi
 
 if command -v aarch64-linux-gnu-gcc >/dev/null && command -v qemu-aarch64 >/dev/null &&
 	[ "$(uname -m)" != aarch64 ]; then
-	aarch64-linux-gnu-gcc -std=gnu11 -O1 -static -Ilib -o "$out/aarch64" lib/*.c \
+	aarch64-linux-gnu-gcc -std=gnu11 -O1 -static -Ilib -o "$out/aarch64" lib/*/*.c \
 		tests/inject/prog_open.c 2>"$out/aarch64.log" ||
 		{ cat "$out/aarch64.log"; bad=1; }
 	both AArch64 qemu-aarch64 "$out/aarch64"

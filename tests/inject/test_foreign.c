@@ -7,7 +7,7 @@
  * other kinds; here each word of the header is changed by itself.
  */
 #define _GNU_SOURCE 1
-#include "layout.h"
+#include "core/layout.h"
 #include "shmchan.h"
 
 #include <check.h>

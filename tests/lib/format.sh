@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# lib/FORMAT.md says what lib/layout.h does: every field's offset and size.
+# lib/FORMAT.md says what lib/core/layout.h does: every field's offset and size.
 set -eu
 cd "$(dirname "$0")/../.."
 failed=0

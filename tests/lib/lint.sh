@@ -19,7 +19,7 @@ code=$(mktemp -d) || exit
 trap 'rm -rf "$code"' EXIT
 
 # The sources without their comments, line for line.
-sources=(lib/*.[ch] daemon/*.[ch] tools/*.[ch])
+sources=(lib/*.h lib/*/*.[ch] daemon/*.[ch] tools/*/*.[ch])
 for f in "${sources[@]}"; do
 	mkdir -p "$code/${f%/*}"
 	perl -0777 -pe 's{/\*.*?\*/}{ $& =~ tr/\n//cdr }gse' "$f" >"$code/$f" ||
@@ -37,23 +37,22 @@ rule() {
 }
 
 none='nowhere at all'
-bench='tools/(chan)?bench[a-z_]*\.[ch]:'
+bench='tools/bench/[a-z]+\.[ch]:'
 
 rule 'pthread synchronization and futex: lock and condvar only (fork: within a process)' \
 	'pthread_(mutex|cond|rwlock|barrier|spin)_[a-z]+ *\(|SYS_futex|__NR_futex' \
-	'lib/(lock|condvar[a-z_]*|fork)\.[ch]:|tools/|daemon/' 'pthread_mutex_lock(&m);'
+	'lib/core/(lock|condvar[a-z_]*)\.[ch]:|lib/channel/fork\.c:|tools/|daemon/' 'pthread_mutex_lock(&m);'
 rule 'mapping and naming of shared memory: segment only' \
 	'\b(shm_open|shm_unlink|mmap|mremap|munmap|madvise|memfd_create) *\(' \
-	"lib/segment\.c:|daemon/cutoff\.c:|$bench" 'p = mmap(NULL, n, 0, 0, fd, 0);'
+	"lib/segment/segment\.c:|daemon/cutoff\.c:|$bench" 'p = mmap(NULL, n, 0, 0, fd, 0);'
 rule 'locks on the segment file: endpoint and segment only' \
-	'\bF_OFD_' 'lib/(endpoint|segment)\.c:' 'fcntl(fd, F_OFD_SETLK, &l);'
-rule 'offsets in a segment: layout.h only' '\boffsetof *\(struct layout' 'lib/layout\.h:' \
+	'\bF_OFD_' 'lib/segment/(endpoint|segment)\.c:' 'fcntl(fd, F_OFD_SETLK, &l);'
+rule 'offsets in a segment: layout.h only' '\boffsetof *\(struct layout' 'lib/core/layout\.h:' \
 	'offsetof(struct layout, control)'
-rule 'the ring knows no lock, the lock no ring' '#include "(lock|condvar|segment|endpoint)\.h"' \
-	'lib/(lock|condvar|segment|endpoint|channel)[a-z_]*\.[ch]:|daemon/' '#include "lock.h"'
+rule 'the ring knows no lock, the lock no ring' '#include "(core/(lock|condvar)|segment/.*)\.h"' \
+	'lib/core/(lock|condvar)[a-z_]*\.[ch]:|lib/(segment|channel)/|daemon/' '#include "core/lock.h"'
 rule 'of the library, programs see shmchan.h only' \
-	'#include "(\.\./lib/|lib/)?(layout|ring|lock|condvar|segment|endpoint)\.h"' \
-	"lib/|daemon/|$bench" '#include "../lib/ring.h"'
+	'#include "(core|segment|channel|bus)/' "lib/|daemon/|$bench" '#include "core/ring.h"'
 rule 'io_uring: one file only' 'include <liburing\.h>' 'daemon/loop_uring\.c:' '#include <liburing.h>'
 rule 'no volatile (asm volatile is another thing)' \
 	'(?<!asm )(?<!asm__ )\bvolatile\b' "$none" 'static volatile int x;'
@@ -63,7 +62,7 @@ rule 'atomics in shared memory name their order' \
 rule 'no conversion without checks, no unbounded copy' \
 	'\b(ato[ifl]|atoll|sprintf|vsprintf|strcpy|strcat|gets|alloca|strtok|mktemp|tmpnam) *\(' \
 	"$none" 'n = atoi(s);'
-rule 'numbers are parsed in one place' '\bstrto[a-z]+ *\(' "tools/cli_parse\.c:|lib/segment\.c:|$bench" \
+rule 'numbers are parsed in one place' '\bstrto[a-z]+ *\(' "tools/common/cli_parse\.c:|lib/segment/segment\.c:|$bench" \
 	'strtoul(s, &end, 10);'
 rule 'the library neither prints nor ends the process' \
 	'\b(printf|fprintf|puts|perror|exit|_exit|abort|syslog) *\(' 'tools/|daemon/' 'abort();'

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Print the rows of lib/FORMAT.md's tables as this library has them; format.sh
  * compares. */
-#include "layout.h"
+#include "core/layout.h"
 
 #include <stdio.h>
 

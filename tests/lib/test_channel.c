@@ -3,7 +3,7 @@
 #define _GNU_SOURCE 1
 #include "support.h"
 
-#include "layout.h"
+#include "core/layout.h"
 
 #include <errno.h>
 #include <fcntl.h>

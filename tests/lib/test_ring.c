@@ -4,7 +4,7 @@
  * process.  What needs a crash is made by writing the half-done state.
  */
 #define _GNU_SOURCE 1
-#include "ring.h"
+#include "core/ring.h"
 
 #include <check.h>
 #include <stdlib.h>

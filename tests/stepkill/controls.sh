@@ -26,22 +26,25 @@ complain() {
 	failed=$((failed + 1))
 }
 
-# The program, with what is in directory $1 in place of what it is a copy of.
+# The program, with the files of the library that are in directory $1 in place of
+# those that they are copies of.
 build() {
-	local dir=$1 objects=() o c
-	if ls "$dir"/*.h >/dev/null 2>&1; then # all that may include it
-		cp -n lib/*.[ch] "$dir"
-		cp tests/stepkill/*.[ch] "$dir"
-		cp tests/*.h "$out" # ../ of these
-		objects=("$dir"/*.c)
+	local dir=$1 objects=() o f
+	if [ -n "$(find "$dir" -name '*.h')" ]; then # all that may include it
+		for f in lib/*/*.[ch]; do
+			mkdir -p "$dir/${f%/*}"
+			cp -n "$f" "$dir/$f"
+		done
+		objects=("$dir"/lib/*/*.c tests/stepkill/*.c)
 	else
-		for o in "$BUILD"/lib/*.o "$BUILD"/tests/stepkill/*.o; do
-			c=$dir/$(basename "$o" .o).c
-			[ -e "$c" ] || c=$o
-			objects+=("$c")
+		for o in "$BUILD"/lib/*/*.o "$BUILD"/tests/stepkill/*.o; do
+			f=${o#"$BUILD"/}
+			f=$dir/${f%.o}.c
+			[ -e "$f" ] || f=$o
+			objects+=("$f")
 		done
 	fi
-	"$CC" "${flags[@]}" -o "$dir/stepkill" "${objects[@]}" -Wl,-z,now
+	"$CC" -I"$dir/lib" "${flags[@]}" -o "$dir/stepkill" "${objects[@]}" -Wl,-z,now
 }
 
 # Run $1/stepkill on scenario $3: it has to fail, and to say $4.
@@ -65,9 +68,9 @@ run() {
 control() {
 	local name=$1 file=$2 sed=$3 dir=$out/${1// /-}
 	rm -rf "$dir"
-	mkdir -p "$dir"
-	sed "$sed" "lib/$file" >"$dir/$file"
-	if cmp -s "lib/$file" "$dir/$file"; then
+	mkdir -p "$dir/lib/${file%/*}"
+	sed "$sed" "lib/$file" >"$dir/lib/$file"
+	if cmp -s "lib/$file" "$dir/lib/$file"; then
 		complain "$name: the change does not apply to lib/$file any more"
 	elif ! build "$dir"; then
 		complain "$name: does not compile"
@@ -78,35 +81,35 @@ control() {
 
 goes_on='sleeps beside|does not go on|hangs'
 
-control 'an unbounded lock' lock.c \
+control 'an unbounded lock' core/lock.c \
 	's/pthread_mutex_clocklock(\(&lock->mutex\), [^)]*)/pthread_mutex_lock(\1)/' \
 	send/early "$goes_on"
 
-control 'a commit of two stores' ring.h \
+control 'a commit of two stores' core/ring.h \
 	'/^static inline void ring_publish/,/^}/s/^\tatomic_store_exp.*&\(.*\), at->pos, .*/\t\1 += 256;\n&/' \
 	batch/alone 'of a batch of|neither before nor after'
 
-control "the receivers' repair left out" side.c \
+control "the receivers' repair left out" channel/side.c \
 	's/channel_checked(ch, ring_repair_receivers(&ch->ring))/0/' \
 	take/alone 'neither before nor after|not valid'
 
-control "the senders' repair left out" side.c \
+control "the senders' repair left out" channel/side.c \
 	's/channel_checked(ch, ring_repair_senders(&ch->ring))/0/' \
 	'rendezvous, send/alone' 'neither before nor after|back to|changed less'
 
-control 'the journal of drops left out' ring.c \
+control 'the journal of drops left out' core/ring.c \
 	's/^\tdrop_repair(r);$//' \
 	'send, drop-oldest/alone' 'neither before nor after|changed less|back to'
 
-control 'no pthread_mutex_consistent' lock.c \
+control 'no pthread_mutex_consistent' core/lock.c \
 	's/^\tpthread_mutex_consistent.*//' \
 	send/alone 'recover|damaged|open'
 
-control 'sleep without slices' wait.c \
+control 'sleep without slices' channel/wait.c \
 	's/^#define SLICE .*/#define SLICE INT64_C(100000000000)/' \
 	send/asleep "$goes_on"
 
-control 'leases of the dead kept' side.c \
+control 'leases of the dead kept' channel/side.c \
 	's/return !endpoint_receives(.*/return false;/' \
 	take/alone 'lost|of 15 messages|neither before nor after|changed less'
 
@@ -117,8 +120,8 @@ if [ "$(printf '%s\n' "$glibc" 2.41 | sort -V | head -n 1)" = 2.41 ]; then
 else
 	dir=$out/pthread-cond
 	rm -rf "$dir"
-	mkdir -p "$dir"
-	cp lib/*.[ch] "$dir"
+	mkdir -p "$dir/lib/core"
+	cp lib/core/condvar.h "$dir/lib/core" # so that all is compiled
 	flags+=(-DCHAN_CONDVAR_PTHREAD)
 	if build "$dir"; then
 		run "$dir" 'pthread_cond_t' 'receive, wait/asleep' "$goes_on"

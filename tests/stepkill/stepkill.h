@@ -20,7 +20,7 @@
 #ifndef STEPKILL_H
 #define STEPKILL_H
 
-#include "channel.h"
+#include "channel/channel.h"
 
 #include <limits.h>
 #include <stdnoreturn.h>

@@ -22,7 +22,7 @@
  * leased before, and says so.
  */
 #define _GNU_SOURCE 1
-#include "channel.h"
+#include "channel/channel.h"
 #include "storm.h"
 
 #include <sched.h>

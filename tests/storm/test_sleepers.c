@@ -8,7 +8,7 @@
  * That they sleep is seen in /proc/PID/syscall, not supposed.
  */
 #define _GNU_SOURCE 1
-#include "channel.h"
+#include "channel/channel.h"
 #include "storm.h"
 
 #include <check.h>

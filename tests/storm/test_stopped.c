@@ -9,7 +9,7 @@
  */
 #define _GNU_SOURCE 1
 #include "../starved.h"
-#include "channel.h"
+#include "channel/channel.h"
 #include "storm.h"
 
 #include <check.h>

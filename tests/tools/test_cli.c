@@ -4,7 +4,7 @@
  * escaped, what is written.
  */
 #define _GNU_SOURCE 1 /* pipe2 */
-#include "cli.h"
+#include "common/cli.h"
 
 #include <check.h>
 #include <errno.h>

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../tools/bench_hist.h"
+#include "bench/hist.h"
 
 #define BOUND (1.0 / HIST_SUB)
 

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+/* The model is in client.h. */
+#define _GNU_SOURCE 1
+#include "bus/client.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define CONTROL "/run/chand/control"
+#define PROTOCOL "chand/1 "
+#define PACKET 4096
+
+struct request {
+	char text[PACKET];
+	size_t length;
+};
+
+static void put(struct request *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void put(struct request *r, const char *fmt, ...)
+{
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(r->text + r->length, sizeof(r->text) - r->length, fmt, ap);
+	va_end(ap);
+	/* Everything that is put is bounded, and the sum is far below PACKET. */
+	if (n > 0 && (size_t)n < sizeof(r->text) - r->length)
+		r->length += (size_t)n;
+}
+
+static void begin(struct request *r, const char *verb, uid_t owner, const char *name)
+{
+	r->length = 0;
+	put(r, PROTOCOL "%s\nbus=%u\nname=%s\n", verb, (unsigned)owner, name);
+}
+
+static int connect_control(void)
+{
+	const struct timeval second = {.tv_sec = 1};
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	const char *path = secure_getenv("SHMCHAN_CONTROL");
+	int fd;
+
+	if (!path)
+		path = CONTROL;
+	if (strlen(path) >= sizeof(at.sun_path) || access(path, F_OK) < 0)
+		return -ENOTCONN;
+	memcpy(at.sun_path, path, strlen(path) + 1);
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &second, sizeof(second));
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &second, sizeof(second));
+	if (connect(fd, (struct sockaddr *)&at, sizeof(at)) < 0) {
+		close(fd);
+		return -ENOTCONN;
+	}
+	return fd;
+}
+
+static int io_error(void)
+{
+	return errno == EAGAIN ? -ETIMEDOUT : -ENOTCONN;
+}
+
+/* The first line of an answer: 0, or the error that it tells. */
+static int verdict(const char *text, size_t length)
+{
+	static const char ok[] = PROTOCOL "OK\n", error[] = PROTOCOL "ERROR ";
+	int err = 0;
+
+	if (length >= strlen(ok) && !memcmp(text, ok, strlen(ok)))
+		return 0;
+	if (length < strlen(error) || memcmp(text, error, strlen(error)) != 0)
+		return -EBADMSG;
+	for (size_t i = strlen(error); i < length && text[i] >= '0' && text[i] <= '9'; i++) {
+		err = err * 10 + (text[i] - '0');
+		if (err > 4095)
+			return -EBADMSG;
+	}
+	return err ? -err : -EBADMSG;
+}
+
+/* The descriptor that came along, or -1. */
+static int received_fd(struct msghdr *msg)
+{
+	struct cmsghdr *c = CMSG_FIRSTHDR(msg);
+	int fd = -1;
+
+	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
+		c->cmsg_len == CMSG_LEN(sizeof(fd)))
+		memcpy(&fd, CMSG_DATA(c), sizeof(fd));
+	return fd;
+}
+
+/* Send, and get the answer: 0 or an error, and a descriptor or -1. */
+static int ask(const struct request *r, int *ret_fd)
+{
+	char answer[PACKET];
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec iov = {answer, sizeof(answer)};
+	struct msghdr msg = {.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control)};
+	int sock = connect_control(), err;
+	ssize_t n;
+
+	*ret_fd = -1;
+	if (sock < 0)
+		return sock;
+	do
+		n = send(sock, r->text, r->length, MSG_NOSIGNAL);
+	while (n < 0 && errno == EINTR);
+	if (n >= 0 || errno == EPIPE) /* it hung up: it may have said why */
+		do
+			n = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC);
+		while (n < 0 && errno == EINTR);
+	err = n < 0 ? io_error() : n == 0 ? -ENOTCONN : verdict(answer, (size_t)n);
+	if (n > 0)
+		*ret_fd = received_fd(&msg);
+	if (err < 0 && *ret_fd >= 0) {
+		close(*ret_fd);
+		*ret_fd = -1;
+	}
+	close(sock);
+	return err;
+}
+
+int client_open(uid_t owner, const char *name, unsigned roles)
+{
+	static const char *const words[] = {"observe", "send", "receive", "send receive"};
+	struct request r;
+	int fd, err;
+
+	begin(&r, "OPEN", owner, name);
+	put(&r, "roles=%s\n", words[roles & (CHAN_SEND | CHAN_RECV)]);
+	err = ask(&r, &fd);
+	if (err < 0)
+		return err;
+	return fd >= 0 ? fd : -EBADMSG;
+}
+
+static int ask_plainly(const struct request *r)
+{
+	int fd, err = ask(r, &fd);
+
+	if (fd >= 0)
+		close(fd);
+	return err;
+}
+
+int client_create(uid_t owner, const char *name, const struct chan_options *opt)
+{
+	static const char *const overflow[] = {"block", "fail", "drop-new", "drop-old"};
+	struct request r;
+
+	begin(&r, "CREATE", owner, name);
+	if (opt->flags & CHAN_RENDEZVOUS)
+		put(&r, "kind=rendezvous\n");
+	else if (opt->capacity)
+		put(&r, "capacity=%" PRIu64 "\n", opt->capacity);
+	if (opt->max_message)
+		put(&r, "max-message=%" PRIu32 "\n", opt->max_message);
+	put(&r, "overflow=%s\n", overflow[opt->overflow & 3]);
+	if (opt->mode)
+		put(&r, "mode=%04" PRIo32 "\n", opt->mode);
+	if (opt->endpoints)
+		put(&r, "endpoints=%" PRIu32 "\n", opt->endpoints);
+	put(&r, "lifetime=%s\n", opt->lifetime == CHAN_REF ? "ref" : "persist");
+	if (opt->linger)
+		put(&r, "linger=%" PRIu64 "ns\n", opt->linger);
+	if (opt->flags & CHAN_END_WITH_SENDERS)
+		put(&r, "end-with-senders=yes\n");
+	if (opt->flags & CHAN_NEED_RECEIVERS)
+		put(&r, "need-receivers=yes\n");
+	return ask_plainly(&r);
+}
+
+int client_remove(uid_t owner, const char *name)
+{
+	struct request r;
+
+	begin(&r, "REMOVE", owner, name);
+	return ask_plainly(&r);
+}

@@ -1,0 +1,484 @@
+/* SPDX-License-Identifier: MIT */
+/* A channel's life: make, open, detach, close, remove. */
+#define _GNU_SOURCE 1
+#include "channel/channel.h"
+
+#include "bus/client.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define OPEN_TRIES 1000
+#define SPIN_START 20000u
+
+static int64_t realtime(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static void breathe(void)
+{
+	struct timespec ms = {.tv_nsec = 1000000};
+	int before;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+	nanosleep(&ms, NULL);
+	pthread_setcancelstate(before, &before);
+}
+
+/* ---- make ---- */
+
+static struct ring ring_in(const struct segment *s)
+{
+	return (struct ring){
+		.data = s->ring,
+		.capacity = s->geometry.capacity,
+		.max_message = s->geometry.max_message,
+		.rendezvous = s->header.options & CHAN_RENDEZVOUS,
+		.control = &s->layout->control,
+	};
+}
+
+static int init_control(const struct segment *s)
+{
+	struct layout_control *c = &s->layout->control;
+	struct ring ring = ring_in(s);
+	int err = lock_init(&c->senders.lock);
+
+	if (err == 0)
+		err = lock_init(&c->receivers.lock);
+	if (err == 0)
+		err = cond_init(&c->not_empty);
+	if (err == 0)
+		err = cond_init(&c->not_full);
+	if (err == 0)
+		ring_init(&ring);
+	return err;
+}
+
+/* What chand answered, or `err` if there is none, or none that answers. */
+static int or_else(int answer, int err)
+{
+	return answer == -ENOTCONN || answer == -ETIMEDOUT ? err : answer;
+}
+
+/* Close its segment.  The memory of one without a name goes with the last mapping,
+ * which can take long: no other thread waits for that. */
+static void let_go(struct chan *ch)
+{
+	fork_lock();
+	fork_remove(ch);
+	if (ch->segment.fd >= 0)
+		close(ch->segment.fd);
+	ch->segment.fd = -1;
+	fork_unlock();
+	segment_close(&ch->segment);
+}
+
+/* To take memory can take long, so no lock is held; it is among the endpoints
+ * meanwhile, as far as children that are forked are concerned. */
+static int make(struct chan *half, const char *name, const struct chan_options *full,
+	const struct geometry *geometry)
+{
+	struct segment *s = &half->segment;
+	int err;
+
+	fork_lock();
+	err = segment_begin(s);
+	if (err == 0)
+		fork_add(half);
+	fork_unlock();
+	if (err < 0)
+		return err;
+	err = segment_fill(s, full, geometry);
+	if (err == 0)
+		err = init_control(s);
+	if (err == 0)
+		err = segment_publish(s, name, full->mode);
+	let_go(half);
+	return err;
+}
+
+int chan_create(const char *name, const struct chan_options *opt)
+{
+	struct chan_options full;
+	struct geometry geometry;
+	struct chan *half;
+	const char *base;
+	uid_t owner;
+	int before, err = options_resolve(opt, &full, &geometry);
+
+	if (err < 0)
+		return err;
+	if (segment_foreign(name, &owner, &base))
+		return or_else(client_create(owner, base, &full), -EPERM);
+	err = segment_exists(name); /* before memory is spent */
+	if (err != -ENOENT)
+		return err == 0 ? -EEXIST : err;
+	err = fork_prepare();
+	if (err < 0)
+		return err;
+	half = calloc(1, sizeof(*half));
+	if (!half)
+		return -ENOMEM;
+	/* posix_fallocate() may be a cancellation point. */
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+	err = make(half, name, &full, &geometry);
+	pthread_setcancelstate(before, &before);
+	free(half);
+	return err;
+}
+
+/* ---- the end of a CHAN_REF channel ---- */
+
+/* Remove the name if nobody is attached, and somebody was; `after` is how long
+ * that must have lasted. */
+static int collect(const struct segment *s, const char *name, int64_t after)
+{
+	struct layout_control *c = &s->layout->control;
+	int64_t since, now = realtime();
+	int removed = 0;
+
+	if (s->header.lifetime != CHAN_REF || !s->writable ||
+		!(atomic_load_explicit(&c->state, memory_order_acquire) &
+			(LAYOUT_HAD_SENDER | LAYOUT_HAD_RECEIVER)))
+		return 0;
+	if (endpoint_close_gate(s->fd) < 0)
+		return 0;
+	since = atomic_load_explicit(&c->idle_since, memory_order_relaxed);
+	if (since <= 0 || since > now) { /* the last one was killed: from now on */
+		since = now;
+		atomic_store_explicit(&c->idle_since, since, memory_order_relaxed);
+	}
+	if (now - since >= after && segment_named(s, name))
+		removed = segment_remove(name) == 0;
+	endpoint_open_gate(s->fd);
+	return removed;
+}
+
+bool channel_detached(const struct chan *ch, const struct chan_endpoint *gone)
+{
+	return gone->id < ch->segment.geometry.endpoints &&
+	       atomic_load_explicit(
+		       &ch->segment.layout->endpoint[gone->id].pid, memory_order_relaxed) == 0;
+}
+
+int channel_collect(struct chan *ch)
+{
+	return collect(&ch->segment, ch->name, (int64_t)ch->segment.header.linger);
+}
+
+int chan_collect(const char *name)
+{
+	struct segment s;
+	int err;
+
+	err = fork_prepare();
+	if (err < 0)
+		return err;
+	fork_lock();
+	err = segment_open(&s, name, true);
+	if (err == 0) {
+		err = collect(&s, name, (int64_t)s.header.linger);
+		segment_close(&s);
+	}
+	fork_unlock();
+	return err;
+}
+
+/* ---- open ---- */
+
+/* It can't be opened, because of `err`: chand may. */
+static int open_through_chand(struct chan *ch, const char *name, int err)
+{
+	const char *base;
+	uid_t owner;
+	int fd;
+
+	if (!segment_foreign(name, &owner, &base))
+		return err;
+	fd = client_open(owner, base, ch->roles);
+	return fd < 0 ? or_else(fd, err) : segment_adopt(&ch->segment, fd, owner);
+}
+
+/* Map `name`, read-only if an observer may not write. */
+static int open_segment(struct chan *ch, const char *name)
+{
+	int err = segment_open(&ch->segment, name, true);
+
+	if (err == -EACCES && !(ch->roles & (CHAN_SEND | CHAN_RECV)))
+		err = segment_open(&ch->segment, name, false);
+	if (err == -EACCES || err == -ENOENT)
+		err = open_through_chand(ch, name, err);
+	if (err == 0 && collect(&ch->segment, name, (int64_t)ch->segment.header.linger)) {
+		segment_close(&ch->segment);
+		err = -ENOENT;
+	}
+	return err;
+}
+
+static int attach(struct chan *ch)
+{
+	struct segment *s = &ch->segment;
+	struct stat st;
+	int err;
+
+	ch->ring = ring_in(s);
+	ch->control = &s->layout->control;
+	atomic_store_explicit(&ch->overflow, s->header.overflow, memory_order_relaxed);
+	if (s->writable && !fence_can_heavy())
+		channel_mark(ch, LAYOUT_HEAVY_MISSING);
+	if (!(ch->roles & (CHAN_SEND | CHAN_RECV)))
+		return 0;
+	if (!s->writable) /* chand may say so */
+		return -EACCES;
+	ch->slot = endpoint_attach(s->fd, s->layout, s->geometry.endpoints, ch->roles);
+	if (ch->slot < 0)
+		return ch->slot;
+	/* Removed between opening and attaching? Then it is not the channel of
+	 * that name. */
+	if (fstat(s->fd, &st) < 0 || st.st_nlink == 0)
+		return -ESTALE;
+	atomic_store_explicit(&ch->control->idle_since, 0, memory_order_relaxed);
+	if (ch->roles & CHAN_EXCLUSIVE && fence_register()) {
+		channel_mark(ch, LAYOUT_LIGHT);
+		ch->light = true;
+	}
+	err = sides_keep(ch);
+	if (err < 0 || !(ch->roles & CHAN_RECV))
+		return err;
+	/* A dead receiver's leases: first those of who had this slot before, for
+	 * from now on they would look like ours. */
+	err = receivers_visit(ch, NULL);
+	if (err < 0)
+		return err;
+	err = reclaim_leases(ch);
+	if (err == -EBADMSG) /* receivers may have what is sound */
+		err = 0;
+	receivers_leave(ch);
+	if (err > 0)
+		cond_signal(&ch->control->not_empty);
+	return 0;
+}
+
+static void unmake(struct chan *ch)
+{
+	if (ch->slot >= 0) {
+		endpoint_detach(ch->segment.fd, ch->segment.layout, (uint32_t)ch->slot);
+		/* The last one may have left meanwhile, and not removed the name
+		 * because of us. */
+		collect(&ch->segment, ch->name, (int64_t)ch->segment.header.linger);
+	}
+	segment_close(&ch->segment);
+	ch->slot = -1;
+}
+
+static void free_handle(struct chan *ch)
+{
+	free(ch->name);
+	free(ch);
+}
+
+static int open_once(struct chan *ch, const char *name)
+{
+	int err;
+
+	fork_lock();
+	err = open_segment(ch, name);
+	if (err == 0) {
+		err = attach(ch);
+		if (err < 0)
+			unmake(ch);
+		else
+			fork_add(ch);
+	}
+	fork_unlock();
+	return err;
+}
+
+int chan_open(chan_t **ret, const char *name, unsigned flags, const struct chan_options *opt)
+{
+	uint32_t had = (flags & CHAN_SEND ? LAYOUT_HAD_SENDER : 0) |
+		       (flags & CHAN_RECV ? LAYOUT_HAD_RECEIVER : 0);
+	struct chan *ch;
+	int err = fork_prepare();
+
+	if (flags & ~(unsigned)(CHAN_SEND | CHAN_RECV | CHAN_CREATE | CHAN_EXCLUSIVE) ||
+		(flags & CHAN_EXCLUSIVE && !(flags & (CHAN_SEND | CHAN_RECV))))
+		return -EINVAL;
+	if (err < 0)
+		return err;
+	ch = calloc(1, sizeof(*ch));
+	if (!ch || !(ch->name = strdup(name ? name : ""))) {
+		free(ch);
+		return -ENOMEM;
+	}
+	ch->roles = flags & (CHAN_SEND | CHAN_RECV | CHAN_EXCLUSIVE);
+	ch->slot = -1;
+	ch->segment.fd = -1;
+	atomic_init(&ch->send_spin.budget, SPIN_START);
+	atomic_init(&ch->recv_spin.budget, SPIN_START);
+	for (int i = 0; i < OPEN_TRIES; i++) {
+		err = open_once(ch, name);
+		if (err == -ENOENT && flags & CHAN_CREATE) {
+			err = chan_create(name, opt);
+			if (err == 0 || err == -EEXIST) {
+				err = -ENOENT; /* should it go again, each time */
+				continue;
+			}
+		} else if (err == -EUSERS || err == -ESTALE) {
+			/* Somebody may be about to remove it: the gate is closed,
+			 * or the name went. */
+			breathe();
+			if (err == -ESTALE || i < OPEN_TRIES / 20)
+				continue;
+		}
+		break;
+	}
+	if (err < 0) {
+		free_handle(ch);
+		return err == -ESTALE ? -ENOENT : err;
+	}
+	if (had)
+		channel_mark(ch, had);
+	*ret = ch;
+	return 0;
+}
+
+/* ---- leave ---- */
+
+static bool not_mine(uint32_t holder, void *arg)
+{
+	return (int)holder == ((struct chan *)arg)->slot;
+}
+
+static void give_back_leases(struct chan *ch)
+{
+	bool freed;
+
+	if (!atomic_load_explicit(&ch->leases, memory_order_relaxed) ||
+		receivers_visit(ch, NULL) < 0)
+		return; /* others will, as for a dead one */
+	ring_reclaim(&ch->ring, not_mine, ch);
+	freed = ring_free(&ch->ring);
+	receivers_leave(ch);
+	cond_signal(&ch->control->not_empty);
+	if (freed)
+		channel_freed(ch);
+}
+
+/* Tell the other side if it waits for nobody else. */
+static void say_goodbye(struct chan *ch)
+{
+	uint32_t options = ch->segment.header.options;
+
+	if (ch->roles & CHAN_SEND && options & CHAN_END_WITH_SENDERS &&
+		!endpoint_any(ch->segment.fd, CHAN_SEND))
+		cond_broadcast(&ch->control->not_empty);
+	if (ch->roles & CHAN_RECV && options & CHAN_NEED_RECEIVERS &&
+		!endpoint_any(ch->segment.fd, CHAN_RECV))
+		cond_broadcast(&ch->control->not_full);
+}
+
+/* Does another thread own a lock of this endpoint's?  Its list of robust mutexes
+ * leads into the mapping. */
+static bool lock_elsewhere(const struct chan *ch)
+{
+	uint64_t reserver = atomic_load_explicit(&ch->reserver, memory_order_relaxed);
+
+	return (ch->roles & CHAN_EXCLUSIVE && ch->thread != thread_self()) ||
+	       (reserver && reserver != thread_self());
+}
+
+void chan_detach(chan_t *ch)
+{
+	if (!ch)
+		return;
+	if (!atomic_load_explicit(&ch->orphan, memory_order_relaxed) && ch->slot >= 0) {
+		chan_abort(ch);
+		if (ch->roles & CHAN_RECV)
+			give_back_leases(ch);
+		sides_give_up(ch);
+		endpoint_detach(ch->segment.fd, ch->segment.layout, (uint32_t)ch->slot);
+		say_goodbye(ch);
+		collect(&ch->segment, ch->name, (int64_t)ch->segment.header.linger);
+	}
+	/* In a child it is not mapped.  And a thread that still owns a lock in it
+	 * needs the mapping, so that its end releases the lock: leave it then. */
+	if (atomic_load_explicit(&ch->orphan, memory_order_relaxed) || lock_elsewhere(ch))
+		ch->segment.layout = NULL;
+	let_go(ch);
+	free_handle(ch);
+}
+
+/* ---- end ---- */
+
+int chan_close(const chan_t *ch, unsigned how)
+{
+	struct layout_control *c = ch->control;
+	if (how > CHAN_DISCARD)
+		return -EINVAL;
+	if (atomic_load_explicit(&ch->orphan, memory_order_relaxed))
+		return -ENOTCONN;
+	if (!ch->segment.writable)
+		return -EACCES;
+	/* One store closes both sides.  seq_cst: pairs with the fence after a
+	 * publication, see ring_seal(), and with those of the condition
+	 * variables. */
+	atomic_fetch_or_explicit(&c->state,
+		LAYOUT_CLOSED | (how == CHAN_DISCARD ? LAYOUT_DISCARD : 0), memory_order_seq_cst);
+	channel_announced(ch);
+	atomic_thread_fence(memory_order_seq_cst); /* the bit before the position */
+	ring_seal(&ch->ring);
+	cond_broadcast(&c->not_empty);
+	cond_broadcast(&c->not_full);
+	return 0;
+}
+
+int chan_remove(const char *name)
+{
+	const char *base;
+	uid_t owner;
+	int err = segment_remove(name);
+
+	if ((err == -EPERM || err == -EACCES) && segment_foreign(name, &owner, &base))
+		err = or_else(client_remove(owner, base), err);
+	return err;
+}
+
+int chan_list(int (*fn)(const char *name, void *arg), void *arg)
+{
+	return segment_list(fn, arg);
+}
+
+/* ---- settings ---- */
+
+int chan_set_overflow(chan_t *ch, unsigned overflow)
+{
+	if (overflow > CHAN_DROP_OLDEST || (ch->ring.rendezvous && overflow == CHAN_DROP_OLDEST))
+		return -EINVAL;
+	if (atomic_load_explicit(&ch->orphan, memory_order_relaxed))
+		return -ENOTCONN;
+	atomic_store_explicit(&ch->overflow, overflow, memory_order_relaxed);
+	return 0;
+}
+
+void chan_interrupt(chan_t *ch, int on)
+{
+	atomic_store_explicit(&ch->interrupted, on != 0, memory_order_relaxed);
+	if (on && ch->segment.writable &&
+		!atomic_load_explicit(&ch->orphan, memory_order_relaxed) &&
+		CONDVAR_KIND == LAYOUT_CONDVAR_FUTEX) /* the reference takes locks */
+		channel_wake_all(ch);
+}
+
+const char *chan_version(void)
+{
+	return CHAN_VERSION;
+}

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+/* Looking at a channel from outside, and putting it in order. */
+#define _GNU_SOURCE 1
+#include "channel/channel.h"
+
+#include <sys/stat.h>
+
+#define LOOKS 100 /* at positions that move while they are read */
+
+static uint64_t get(const _Atomic uint64_t *p)
+{
+	return atomic_load_explicit(p, memory_order_acquire);
+}
+
+static uint64_t seq_at(const struct ring *r, uint64_t pos)
+{
+	struct ring_end end = {0, 0};
+
+	return get(&ring_at(r, &end, pos - pos % RING_ALIGN)->seq);
+}
+
+/* Positions and the sequence numbers there, all of one instant if the channel
+ * is not too busy for that. */
+static void read_positions(const struct chan *ch, struct chan_stat *st)
+{
+	const struct layout_control *c = ch->control;
+	uint64_t head, tail, first = 0, next = 0;
+
+	for (int i = 0; i < LOOKS; i++) {
+		head = get(&c->receivers.position);
+		tail = ring_limit(&ch->ring);
+		first = seq_at(&ch->ring, head);
+		next = seq_at(&ch->ring, tail);
+		if (head == get(&c->receivers.position) && tail == ring_limit(&ch->ring))
+			break;
+	}
+	st->used = tail - head <= ch->ring.capacity ? tail - head : 0;
+	st->bytes = tail;
+	st->depth = next - first <= ch->ring.capacity / RING_ALIGN ? next - first : 0;
+	st->sent = next - 1;
+	st->dropped_oldest = get(&c->receivers.dropped);
+	st->received = first - 1 >= st->dropped_oldest ? first - 1 - st->dropped_oldest : 0;
+	st->full = ch->ring.capacity - st->used < ring_size(ch->ring.max_message) + RING_ALIGN;
+}
+
+int chan_stat(const chan_t *ch, struct chan_stat *ret)
+{
+	const struct layout_header *h = &ch->segment.header;
+	const struct layout_control *c = ch->control;
+	struct chan_stat st = {.size = ret->size};
+	uint32_t state;
+	struct stat file;
+
+	if (ret->size < offsetof(struct chan_stat, capacity) || ret->size > sizeof(st))
+		return -EINVAL;
+	if (atomic_load_explicit(&ch->orphan, memory_order_relaxed))
+		return -ENOTCONN;
+	if (fstat(ch->segment.fd, &file) < 0)
+		return -errno;
+	state = channel_state(ch);
+	read_positions(ch, &st);
+	st.flags = h->options;
+	st.capacity = ch->ring.rendezvous ? 0 : ch->ring.capacity - RING_ALIGN;
+	st.dropped_newest = get(&c->senders.dropped);
+	st.redelivered = get(&c->receivers.redelivered);
+	st.recoveries =
+		(uint64_t)atomic_load_explicit(&c->senders.lock.recoveries, memory_order_relaxed) +
+		atomic_load_explicit(&c->receivers.lock.recoveries, memory_order_relaxed);
+	st.segment = ch->segment.geometry.size;
+	st.created = h->created;
+	st.linger = h->linger;
+	st.max_message = h->max_message;
+	st.overflow = h->overflow;
+	st.mode = file.st_mode & 07777;
+	st.uid = file.st_uid;
+	st.gid = file.st_gid;
+	st.lifetime = h->lifetime;
+	st.kind = h->kind;
+	st.endpoints = h->endpoints;
+	st.senders = endpoint_count(ch->segment.fd, CHAN_SEND) + !!(ch->roles & CHAN_SEND);
+	st.receivers = endpoint_count(ch->segment.fd, CHAN_RECV) + !!(ch->roles & CHAN_RECV);
+	st.closed = !(state & LAYOUT_CLOSED) ? 0 : state & LAYOUT_DISCARD ? 2 : 1;
+	st.damaged = !!(state & LAYOUT_DAMAGED);
+	st.removed = file.st_nlink == 0;
+	st.format = h->format;
+	st.condvar = h->condvar;
+	memcpy(ret, &st, ret->size);
+	return 0;
+}
+
+int chan_endpoints(const chan_t *ch, struct chan_endpoint *ret, unsigned n)
+{
+	if (atomic_load_explicit(&ch->orphan, memory_order_relaxed))
+		return -ENOTCONN;
+	return endpoint_list(ch->segment.fd, ch->segment.layout, ch->segment.geometry.endpoints,
+		ch->slot, ret, n);
+}
+
+ssize_t chan_peek(chan_t *ch, void *buf, size_t size, struct chan_cursor *at)
+{
+	struct ring_item it;
+	uint64_t first;
+	int err;
+
+	if (!ch->segment.writable)
+		return -EACCES;
+	err = receivers_visit(ch, NULL);
+	if (err < 0)
+		return err;
+	first = ring_first(&ch->ring);
+	/* Records before the cursor may have been freed, never moved. */
+	err = ring_next(&ch->ring, at->pos > first ? at->pos : first, &it);
+	if (err == 0 && it.length > size)
+		err = -EMSGSIZE;
+	if (err == 0) {
+		copy_bytes(buf, ring_payload(it.record), it.length);
+		at->pos = it.end;
+		at->seq = it.seq;
+		at->attempt = record_attempts(it.state);
+	}
+	receivers_leave(ch);
+	if (err == -EBADMSG && at->pos > first) /* the cursor may be wrong, not the ring */
+		return -EINVAL;
+	return err < 0 ? channel_checked(ch, err) : (ssize_t)it.length;
+}
+
+int64_t chan_purge(chan_t *ch)
+{
+	int64_t n;
+
+	if (!ch->segment.writable)
+		return -EACCES;
+	n = receivers_visit(ch, NULL);
+	if (n < 0)
+		return n;
+	n = ring_purge(&ch->ring);
+	receivers_leave(ch);
+	channel_freed(ch);
+	return n < 0 ? channel_checked(ch, (int)n) : n;
+}
+
+int chan_recover(chan_t *ch)
+{
+	int n, err;
+
+	if (!ch->segment.writable)
+		return -EACCES;
+	err = senders_visit(ch); /* recovers it, if need be */
+	if (err == 0)
+		senders_leave(ch);
+	else if (err != -EAGAIN) /* a live owner needs no recovery */
+		return err;
+	n = receivers_visit(ch, NULL);
+	if (n < 0)
+		return n;
+	n = reclaim_leases(ch);
+	ring_free(&ch->ring);
+	receivers_leave(ch);
+	channel_wake_all(ch);
+	return n;
+}

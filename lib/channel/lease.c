@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/* Leases: messages taken, read in place, acknowledged or given back. */
+#define _GNU_SOURCE 1
+#include "channel/channel.h"
+
+#include <limits.h>
+
+static void lease_of(const struct ring_item *it, struct chan_lease *ret)
+{
+	*ret = (struct chan_lease){
+		.data = ring_payload(it->record),
+		.len = it->length,
+		.seq = it->seq,
+		.pos = it->pos,
+		.attempt = record_attempts(it->state),
+	};
+}
+
+int chan_take(chan_t *ch, struct chan_lease *ret, unsigned n, int64_t timeout)
+{
+	struct limit limit = limit_of(timeout);
+	struct ring_item it;
+	unsigned got = 0;
+	int err = receiver_check(ch, timeout);
+
+	if (err < 0 || n == 0 || n > INT_MAX)
+		return err < 0 ? err : -EINVAL;
+	do {
+		err = receiver_find(ch, &limit, &it);
+		if (err < 0)
+			return err;
+		atomic_store_explicit(&ch->leases, true, memory_order_relaxed);
+		do
+			if (ring_lease(&ch->ring, &it, (uint32_t)ch->slot))
+				lease_of(&it, &ret[got++]);
+		while (got < n && ring_next(&ch->ring, it.end, &it) == 0);
+		/* In a rendezvous the sender may go. */
+		receiver_done(ch, &limit, ch->ring.rendezvous);
+	} while (got == 0);
+	return (int)got;
+}
+
+/* Do `end_one` for each lease, until the first that is none. */
+static int end_leases(struct chan *ch, const struct chan_lease *lease, unsigned n,
+	int (*end_one)(struct ring *, const struct ring_claim *))
+{
+	struct limit limit = {.timeout = CHAN_WAIT, .to_the_lock = true};
+	unsigned done;
+	int err = receiver_check(ch, CHAN_WAIT);
+	bool freed;
+
+	if (err < 0 || n > INT_MAX)
+		return err < 0 ? err : -EINVAL;
+	err = receivers_enter(ch, &limit);
+	if (err < 0)
+		return err;
+	for (done = 0; done < n; done++) {
+		struct ring_claim claim = {.pos = lease[done].pos,
+			.seq = lease[done].seq,
+			.holder = (uint32_t)ch->slot,
+			.attempt = lease[done].attempt};
+
+		err = end_one(&ch->ring, &claim);
+		if (err < 0)
+			break;
+	}
+	freed = ring_free(&ch->ring);
+	receivers_leave(ch);
+	if (freed)
+		channel_freed(ch);
+	if (done && end_one == ring_release)
+		cond_signal(&ch->control->not_empty);
+	return done ? (int)done : err;
+}
+
+int chan_ack(chan_t *ch, const struct chan_lease *lease, unsigned n)
+{
+	return end_leases(ch, lease, n, ring_ack);
+}
+
+int chan_release(chan_t *ch, const struct chan_lease *lease, unsigned n)
+{
+	return end_leases(ch, lease, n, ring_release);
+}

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/* Receiving: lock, while empty wait, copy, consume, unlock, wake. */
+#define _GNU_SOURCE 1
+#include "channel/channel.h"
+
+#include <limits.h>
+
+/* What a sleeping receiver looks at: a message published or given back, a channel
+ * closed. */
+static bool news(struct chan *ch, uint64_t end)
+{
+	return !ring_still_empty(&ch->ring, end) ||
+	       channel_state(ch) & (LAYOUT_CLOSED | LAYOUT_DAMAGED);
+}
+
+/* Is the last sender gone, on a channel that ends with it? */
+static bool senders_gone(struct chan *ch)
+{
+	return ch->segment.header.options & CHAN_END_WITH_SENDERS &&
+	       channel_state(ch) & LAYOUT_HAD_SENDER && !(ch->roles & CHAN_SEND) &&
+	       !endpoint_any(ch->segment.fd, CHAN_SEND);
+}
+
+/* Nothing is ready.  0: look again at once; 1: wait; else the end. */
+static int when_empty(struct chan *ch)
+{
+	uint32_t state = channel_state(ch);
+	struct ring_item it;
+	int err;
+
+	if (state & LAYOUT_DAMAGED)
+		return -EBADMSG;
+	if (state & LAYOUT_CLOSED)
+		channel_seal(ch);
+	if (unlikely(ring_leased(&ch->ring))) {
+		err = reclaim_leases(ch);
+		if (err)
+			return err < 0 ? err : 0;
+	}
+	if (!(state & LAYOUT_CLOSED) && !senders_gone(ch))
+		return 1;
+	/* The end, unless something came before we saw that it is. */
+	err = ring_next(&ch->ring, ring_first(&ch->ring), &it);
+	return err == -EAGAIN ? -EPIPE : err;
+}
+
+int receiver_wait(struct chan *ch, struct limit *limit, struct ring_item *it, int err)
+{
+	struct awaited news_of = {.cond = &ch->control->not_empty,
+		.spin = &ch->recv_spin,
+		.changed = news,
+		.position = &ch->control->senders.position,
+		.ended = senders_gone};
+	bool freed;
+
+	for (;;) {
+		/* The lock is held, and err says why there is no message. */
+		if (err == -EAGAIN)
+			err = when_empty(ch);
+		if (err == 0) {
+			err = receiver_look(ch, it);
+			if (err == 0)
+				return 0;
+			continue;
+		}
+		freed = err == 1 && ring_exhausted(&ch->ring);
+		news_of.seen = ch->ring.rx.seen;
+		receivers_leave(ch);
+		if (freed)
+			channel_freed(ch);
+		if (channel_checked(ch, err) < 0)
+			break;
+		err = wait_for(ch, &news_of, limit);
+		if (err == 0)
+			err = receivers_enter(ch, limit);
+		if (err < 0)
+			break;
+		err = receiver_look(ch, it);
+		if (err == 0)
+			return 0;
+	}
+	/* Leaving empty-handed, perhaps with somebody's wake-up. */
+	if (limit->slept)
+		cond_pass_on(&ch->control->not_empty);
+	return err;
+}
+
+ssize_t chan_recv(chan_t *ch, void *buf, size_t size, int64_t timeout)
+{
+	struct limit limit = limit_of(timeout);
+	struct ring_item it;
+	bool got;
+	int err = receiver_check(ch, timeout);
+
+	if (unlikely(err < 0))
+		return err;
+	do {
+		err = receiver_find(ch, &limit, &it);
+		if (unlikely(err < 0))
+			return err;
+		if (unlikely(it.length > size)) {
+			limit.slept = true; /* pass it on */
+			receiver_done(ch, &limit, false);
+			return -EMSGSIZE;
+		}
+		ring_fetch(&ch->ring, &it);
+		copy_bytes(buf, ring_payload(it.record), it.length);
+		got = ring_consume(&ch->ring, it.pos, it.end);
+		receiver_done(ch, &limit, true);
+	} while (unlikely(!got));
+	return (ssize_t)it.length;
+}
+
+int chan_recv_batch(chan_t *ch, struct iovec *buf, unsigned n, int64_t timeout)
+{
+	struct limit limit = limit_of(timeout);
+	struct ring_item it;
+	uint64_t first, end;
+	size_t room = n ? buf[0].iov_len : 0;
+	unsigned got;
+	bool consumed;
+	int err = receiver_check(ch, timeout);
+
+	if (err < 0 || n == 0 || n > INT_MAX)
+		return err < 0 ? err : -EINVAL;
+	if (ch->ring.rendezvous)
+		n = 1; /* there is never more than one that a sender waits with */
+	do {
+		buf[0].iov_len = room; /* again */
+		err = receiver_find(ch, &limit, &it);
+		if (err < 0)
+			return err;
+		first = end = it.pos;
+		got = 0;
+		do {
+			if (it.length > buf[got].iov_len)
+				break;
+			ring_fetch(&ch->ring, &it);
+			copy_bytes(buf[got].iov_base, ring_payload(it.record), it.length);
+			buf[got++].iov_len = it.length;
+			end = it.end;
+		} while (got < n && ring_next(&ch->ring, end, &it) == 0);
+		consumed = got && ring_consume(&ch->ring, first, end);
+		if (!got)
+			limit.slept = true;
+		receiver_done(ch, &limit, consumed);
+	} while (got && !consumed);
+	return got ? (int)got : -EMSGSIZE;
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The two locks of a channel, and what to do when an owner died: repair that
+ * side of the ring, then wake everybody, for the dead one may have owed a
+ * wake-up.
+ */
+#define _GNU_SOURCE 1
+#include "channel/channel.h"
+
+#define VISIT INT64_C(1000000000)
+
+/* The caller, for the lock's questions. */
+struct call {
+	struct chan *ch;
+	struct limit *limit;
+};
+
+static bool gone(uint32_t holder, void *arg)
+{
+	struct chan *ch = arg;
+
+	/* Before the first take, a lease of our slot is a dead predecessor's. */
+	if ((int)holder == ch->slot && atomic_load_explicit(&ch->leases, memory_order_relaxed))
+		return false;
+	return !endpoint_receives(ch->segment.fd, holder);
+}
+
+int reclaim_leases(struct chan *ch)
+{
+	return channel_checked(ch, ring_reclaim(&ch->ring, gone, ch));
+}
+
+static int repair_senders(void *arg)
+{
+	struct chan *ch = ((struct call *)arg)->ch;
+
+	return channel_checked(ch, ring_repair_senders(&ch->ring));
+}
+
+static int repair_receivers(void *arg)
+{
+	struct chan *ch = ((struct call *)arg)->ch;
+	int err;
+
+	if (channel_state(ch) & LAYOUT_CLOSED)
+		channel_seal(ch);
+	err = channel_checked(ch, ring_repair_receivers(&ch->ring));
+
+	if (err == 0)
+		err = reclaim_leases(ch);
+	return err < 0 ? err : 0;
+}
+
+/* Is there no use in waiting for the lock any more?  `end` are the bits that end
+ * the side. */
+static int give_up(const struct call *call, uint32_t end)
+{
+	if (atomic_load_explicit(&call->ch->interrupted, memory_order_relaxed))
+		return -EINTR;
+	return !call->limit->to_the_lock && channel_state(call->ch) & end ? -EPIPE : 0;
+}
+
+static int senders_give_up(void *arg)
+{
+	return give_up(arg, LAYOUT_CLOSED);
+}
+
+static int receivers_give_up(void *arg)
+{
+	return give_up(arg, LAYOUT_DISCARD);
+}
+
+static int64_t deadline(void *arg)
+{
+	return limit_deadline(((struct call *)arg)->limit);
+}
+
+/* The lock was not free: wait for it, or repair. */
+static int enter(struct chan *ch, struct layout_lock *lock, int err, int (*repair)(void *),
+	int (*stop)(void *), struct limit *limit)
+{
+	struct call call = {.ch = ch, .limit = limit};
+	struct lock_policy policy = {
+		.repair = repair, .give_up = stop, .deadline = deadline, .arg = &call};
+
+	err = lock_acquire(lock, err, &policy);
+	if (err == LOCK_RECOVERED) {
+		channel_wake_all(ch);
+		return 0;
+	}
+	return channel_checked(ch, err);
+}
+
+int senders_enter_slow(struct chan *ch, int err, struct limit *limit)
+{
+	return enter(ch, &ch->control->senders.lock, err, repair_senders, senders_give_up, limit);
+}
+
+int receivers_enter_slow(struct chan *ch, int err, struct limit *limit)
+{
+	return enter(
+		ch, &ch->control->receivers.lock, err, repair_receivers, receivers_give_up, limit);
+}
+
+/* A visitor's time: `outer` (or NULL: no limit), but a second at most. */
+static struct limit visit_limit(struct limit *outer)
+{
+	int64_t left = VISIT;
+
+	if (outer && outer->timeout == 0)
+		left = 0;
+	else if (outer && limit_deadline(outer) != DEADLINE_NEVER)
+		left = limit_deadline(outer) - lock_clock();
+	left = left < 0 ? 0 : left < VISIT ? left : VISIT;
+	return (struct limit){.timeout = left, .to_the_lock = true};
+}
+
+static int visited(int err)
+{
+	return err == -ETIMEDOUT ? -EBUSY : err;
+}
+
+int senders_visit(struct chan *ch)
+{
+	struct limit limit = {.timeout = 0, .to_the_lock = true};
+
+	if (reserving(ch) && !atomic_load_explicit(&ch->orphan, memory_order_relaxed))
+		return -EDEADLK;
+	return senders_enter(ch, &limit);
+}
+
+int receivers_visit(struct chan *ch, struct limit *outer)
+{
+	struct limit limit = visit_limit(outer);
+	int err = visited(receivers_enter(ch, &limit));
+
+	if (err == 0 && channel_state(ch) & LAYOUT_CLOSED)
+		channel_seal(ch);
+	return err;
+}
+
+int sides_keep(struct chan *ch)
+{
+	struct limit limit = visit_limit(NULL);
+	int err = 0;
+
+	ch->thread = thread_self();
+	if (exclusive(ch, CHAN_SEND))
+		err = side_enter(ch, &ch->control->senders.lock, senders_enter_slow, &limit);
+	if (err < 0 || !exclusive(ch, CHAN_RECV))
+		return visited(err);
+	err = side_enter(ch, &ch->control->receivers.lock, receivers_enter_slow, &limit);
+	if (err < 0 && exclusive(ch, CHAN_SEND))
+		lock_release(&ch->control->senders.lock);
+	return visited(err);
+}
+
+void sides_give_up(struct chan *ch)
+{
+	/* Another thread could not unlock them: the thread's own end does. */
+	if (!(ch->roles & CHAN_EXCLUSIVE) || exclusive_check(ch) < 0)
+		return;
+	if (exclusive(ch, CHAN_RECV))
+		lock_release(&ch->control->receivers.lock);
+	if (exclusive(ch, CHAN_SEND))
+		lock_release(&ch->control->senders.lock);
+}

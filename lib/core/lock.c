@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/* The model is in lock.h. */
+#define _GNU_SOURCE 1
+#include "core/lock.h"
+
+#include "core/cpu.h"
+
+#include <errno.h>
+#include <time.h>
+
+/* musl has no pthread_mutex_clocklock(), and ThreadSanitizer doesn't know it. */
+#if defined(__has_feature)
+#define TSAN __has_feature(thread_sanitizer)
+#elif defined(__SANITIZE_THREAD__)
+#define TSAN 1
+#else
+#define TSAN 0
+#endif
+#if defined(__GLIBC__) && !TSAN
+#define HAVE_CLOCKLOCK 1
+#else
+#define HAVE_CLOCKLOCK 0
+#endif
+
+#define SLICE INT64_C(50000000)
+#define SPINS 100
+
+int64_t lock_clock(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+int lock_init(struct layout_lock *lock)
+{
+	pthread_mutexattr_t attr;
+	int err;
+
+	pthread_mutexattr_init(&attr);
+	pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
+	pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST);
+	err = pthread_mutex_init(&lock->mutex, &attr);
+	pthread_mutexattr_destroy(&attr);
+	return -err;
+}
+
+/* The one dead-owner policy. */
+static int owner_died(struct layout_lock *lock, const struct lock_policy *policy)
+{
+	int err = policy->repair(policy->arg);
+
+	atomic_fetch_add_explicit(&lock->recoveries, 1, memory_order_relaxed);
+	pthread_mutex_consistent(&lock->mutex);
+	if (err == 0)
+		return LOCK_RECOVERED;
+	pthread_mutex_unlock(&lock->mutex);
+	return err;
+}
+
+static int outcome(struct layout_lock *lock, const struct lock_policy *policy, int err)
+{
+	switch (err) {
+	case 0:
+		return 0;
+	case EOWNERDEAD:
+		return owner_died(lock, policy);
+	default: /* ENOTRECOVERABLE, EINVAL, EDEADLK...: not as we left it */
+		return -EBADMSG;
+	}
+}
+
+static int lock_until(struct layout_lock *lock, int64_t end)
+{
+#if HAVE_CLOCKLOCK
+	struct timespec at = {.tv_sec = end / 1000000000, .tv_nsec = end % 1000000000};
+
+	return pthread_mutex_clocklock(&lock->mutex, CLOCK_MONOTONIC, &at);
+#else
+	/* No timedlock: its clock can be set back. */
+	struct timespec pause = {.tv_nsec = 1000000};
+	int err;
+
+	while ((err = lock_try(lock)) == EBUSY && lock_clock() < end)
+		nanosleep(&pause, NULL);
+	return err == EBUSY ? ETIMEDOUT : err;
+#endif
+}
+
+static int wait_for_lock(struct layout_lock *lock, const struct lock_policy *policy)
+{
+	int64_t deadline = policy->deadline(policy->arg);
+	int err;
+
+	if (deadline == DEADLINE_NOW)
+		return -EAGAIN;
+	for (;;) {
+		int64_t now = lock_clock(), end = now + SLICE;
+
+		if (end > deadline)
+			end = deadline;
+		err = lock_until(lock, end);
+		if (err != ETIMEDOUT)
+			return outcome(lock, policy, err);
+		err = policy->give_up(policy->arg);
+		if (err < 0)
+			return err;
+		if (now >= deadline)
+			return -ETIMEDOUT;
+	}
+}
+
+int lock_acquire(struct layout_lock *lock, int err, const struct lock_policy *policy)
+{
+	for (int i = 0; err == EBUSY && i < SPINS && cpu_several(); i++) {
+		cpu_relax();
+		err = lock_try(lock);
+	}
+	if (err == EBUSY)
+		return wait_for_lock(lock, policy);
+	return outcome(lock, policy, err);
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A robust mutex that nobody waits for without a bound, and the one policy for a
+ * dead owner.
+ *
+ * Why slices.  A robust pthread mutex can lose a wake-up: its owner is killed
+ * between storing "free" and FUTEX_WAKE, a third process barges in and leaves,
+ * and a waiter sleeps for ever on a free mutex.  So each pthread_mutex_clocklock
+ * lasts 50 ms at most, in a loop.
+ *
+ * The dead owner.  Who gets the mutex from a dead owner runs the repair that the
+ * caller gave, before anything that unlocks; only then the mutex is consistent
+ * again.  Killed in the repair, the next one repairs: a repair must be
+ * repeatable at any point.  A repair that finds damage does not make the mutex
+ * unusable: the lock is released, the error returned, and the next owner finds
+ * what the repair marked.
+ */
+#ifndef CHAN_LOCK_H
+#define CHAN_LOCK_H
+
+#include "core/layout.h"
+
+#include <stdbool.h>
+
+/* Deadlines are CLOCK_MONOTONIC, ns. */
+#define DEADLINE_NEVER INT64_MAX
+#define DEADLINE_NOW INT64_C(0)
+
+int64_t lock_clock(void);
+
+int lock_init(struct layout_lock *lock);
+
+/* What the owner of a lock brings with it. */
+struct lock_policy {
+	int (*repair)(void *arg);	/* 0 or a negative errno */
+	int (*give_up)(void *arg);	/* asked after each slice: 0, or why to stop waiting */
+	int64_t (*deadline)(void *arg); /* asked when it has to wait */
+	void *arg;
+};
+
+#define LOCK_RECOVERED 1
+
+/* Take the lock if it is free: 0, or an error number for lock_acquire(). */
+static inline int lock_try(struct layout_lock *lock)
+{
+	return pthread_mutex_trylock(&lock->mutex);
+}
+
+/*
+ * Take the lock after lock_try() gave `err`: 0, LOCK_RECOVERED (taken from a dead owner, and
+ * repaired), -EAGAIN (deadline DEADLINE_NOW and busy), -ETIMEDOUT, what give_up() says, or the
+ * repair's error (not taken).  -EBADMSG: the mutex itself is damaged.
+ */
+int lock_acquire(struct layout_lock *lock, int err, const struct lock_policy *policy);
+
+/* Release it.  Also a full fence: what the owner stored before is visible before
+ * what it loads afterwards. */
+static inline void lock_release(struct layout_lock *lock)
+{
+	pthread_mutex_unlock(&lock->mutex);
+	/* On x86 unlocking has exchanged the lock word, and every locked
+	 * instruction is a full fence; elsewhere it is a release only. */
+#if !defined(__x86_64__) && !defined(__i386__)
+	atomic_thread_fence(memory_order_seq_cst);
+#else
+	atomic_signal_fence(memory_order_seq_cst);
+#endif
+}
+
+#endif

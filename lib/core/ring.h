@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The ring: variable-length records in a buffer.  No lock, no system call, no
+ * knowledge of who waits: what is here runs on any memory, so it is tested on
+ * an array.
+ *
+ * The model.  Two positions that only grow:
+ *
+ *     receivers' position             senders' position
+ *     (next to free)                  (next to write)
+ *          |  done leased ready ready ready |  free
+ *          +--------+---------------+-------+------- ...
+ *                deliver        frontier
+ *
+ * A send writes records after the senders' position and publishes them all with
+ * one store to it.  A plain receive copies out and frees with one store to the
+ * receivers' position.  With leases, the state in a record's header says who
+ * has it, that store is the commit, and space is freed as the front is done.
+ * `deliver` and `frontier` are derived: short cuts for looking.
+ *
+ * Trust.  The buffer may hold anything: each length, position and state is read
+ * once, checked, and then used.  A violation is -EBADMSG.  No function leaves
+ * the buffer, and every loop ends within capacity / RING_ALIGN steps.
+ *
+ * Locking is the caller's: functions named under "senders" need the senders'
+ * lock, those under "receivers" the receivers'; the rest need none.
+ */
+#ifndef CHAN_RING_H
+#define CHAN_RING_H
+
+#include "core/cpu.h"
+#include "core/layout.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+#define likely(x) __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+
+/* What one process knows of one side; guarded by that side's lock. */
+struct ring_end {
+	uint64_t lap;  /* position of data[0] in the current lap */
+	uint64_t seen; /* the other side's position when last looked at */
+};
+
+struct ring {
+	unsigned char *data; /* capacity bytes, and the same again behind them */
+	uint64_t capacity;
+	uint64_t max_message; /* ring_size() of it + RING_ALIGN <= capacity */
+	bool rendezvous;
+	struct layout_control *control;
+	struct ring_end tx, rx;
+};
+
+static inline uint64_t ring_size(uint64_t length)
+{
+	return (length + sizeof(struct layout_record) + RING_ALIGN - 1) &
+	       ~(uint64_t)(RING_ALIGN - 1);
+}
+
+/* The record at `pos`; `end` remembers the lap, which saves a division. */
+static inline struct layout_record *ring_at(
+	const struct ring *r, struct ring_end *end, uint64_t pos)
+{
+	uint64_t offset = pos - end->lap;
+
+	if (unlikely(offset >= r->capacity)) {
+		offset = pos % r->capacity;
+		end->lap = pos - offset;
+	}
+	return (struct layout_record *)(void *)(r->data + offset);
+}
+
+/* How far ahead to fetch, two records of this size or more: a locked instruction a
+ * message keeps the processor from running ahead by itself.  (Fetching outside
+ * the mapping would be harmless.)  The first two lines are fetched with every
+ * record; the rest only for who copies, and only so many lines: behind them the
+ * processor has found out by itself. */
+#define RING_FETCH_FIRST 128
+#define RING_FETCH_MOST 4096
+
+static inline uint64_t ring_ahead(uint64_t size)
+{
+	return size > 256 ? 2 * size : 512;
+}
+
+static inline uint64_t ring_fetched(uint64_t size)
+{
+	return size < RING_FETCH_MOST ? size : RING_FETCH_MOST;
+}
+
+static inline void *ring_payload(struct layout_record *rec)
+{
+	return rec + 1;
+}
+
+/* ---- senders ---- */
+
+/* Where the next record goes: a private copy until it is published. */
+struct ring_cursor {
+	uint64_t pos, seq;
+};
+
+static inline int ring_begin(struct ring *r, struct ring_cursor *at)
+{
+	uint64_t pos = atomic_load_explicit(&r->control->senders.position, memory_order_relaxed);
+
+	if (unlikely(pos % RING_ALIGN))
+		return -EBADMSG;
+	at->pos = pos;
+	at->seq = atomic_load_explicit(&ring_at(r, &r->tx, pos)->seq, memory_order_relaxed);
+	return 0;
+}
+
+/* -EAGAIN unless a record of `length` (at most max_message) fits at `at`. */
+static inline int ring_room(struct ring *r, const struct ring_cursor *at, uint64_t length)
+{
+	uint64_t need = ring_size(length) + RING_ALIGN; /* the next one's seq must fit too */
+
+	if (likely(at->pos - r->tx.seen <= r->capacity - need))
+		return 0;
+	/* Acquire: pairs with the release store that freed the space, so what
+	 * the receiver read from it was read before we write over it. */
+	r->tx.seen = atomic_load_explicit(&r->control->receivers.position, memory_order_acquire);
+	if (unlikely(r->tx.seen % RING_ALIGN || at->pos - r->tx.seen > r->capacity))
+		return -EBADMSG;
+	return at->pos - r->tx.seen <= r->capacity - need ? 0 : -EAGAIN;
+}
+
+/* Write the header of a record, not yet visible to anybody, and move the cursor
+ * behind it.  There must be room.  Returns where its `length` bytes go. */
+static inline void *ring_append(struct ring *r, struct ring_cursor *at, uint32_t length)
+{
+	struct layout_record *rec = ring_at(r, &r->tx, at->pos);
+
+	uint64_t size = ring_size(length);
+
+	for (uint64_t i = 0; i < RING_FETCH_FIRST; i += CPU_LINE)
+		cpu_prefetch_write((char *)rec + ring_ahead(size) + i);
+	atomic_store_explicit(&rec->length, length, memory_order_relaxed);
+	atomic_store_explicit(&rec->state, record_state(RECORD_READY, 0, 0), memory_order_relaxed);
+	at->pos += size;
+	at->seq++;
+	atomic_store_explicit(&ring_at(r, &r->tx, at->pos)->seq, at->seq, memory_order_relaxed);
+	return ring_payload(rec);
+}
+
+/* As many bytes as this record's are about to be written two records on, too. */
+static inline void ring_fetch_room(const void *payload, uint64_t length)
+{
+	uint64_t size = ring_size(length);
+	char *next = (char *)(uintptr_t)payload + ring_ahead(size);
+
+	for (uint64_t i = RING_FETCH_FIRST; i < ring_fetched(size); i += CPU_LINE)
+		cpu_prefetch_write(next + i);
+}
+
+/* The commit of a send.  Release: pairs with the acquire in ring_limit(), so who
+ * sees the position sees the records before it, whole. */
+static inline void ring_publish(struct ring *r, const struct ring_cursor *at)
+{
+	atomic_store_explicit(&r->control->senders.position, at->pos, memory_order_release);
+}
+
+/* The channel was found closed after records up to `pos` were published: are they
+ * inside its end?  See ring_seal().  Needs no lock. */
+bool ring_settle(struct ring *r, uint64_t pos);
+
+/* Rendezvous: has the record published at `pos` found its receiver? */
+bool ring_handed_over(struct ring *r, uint64_t pos);
+
+/* Rendezvous: take the record at `pos` back, unless a receiver was faster
+ * (false). */
+bool ring_withdraw(struct ring *r, uint64_t pos);
+
+/* After a dead owner of the senders' lock. */
+int ring_repair_senders(struct ring *r);
+
+/* ---- receivers ---- */
+
+/* A record as found: copies, checked. */
+struct ring_item {
+	uint64_t pos, end; /* it is [pos, end) */
+	uint64_t seq;
+	uint32_t length;
+	uint32_t state;
+	struct layout_record *record;
+};
+
+/* Where the channel ends, at this moment, for who only looks. */
+static inline uint64_t ring_limit(const struct ring *r)
+{
+	/* Acquire: pairs with ring_publish(). */
+	uint64_t limit = atomic_load_explicit(&r->control->senders.position, memory_order_acquire);
+	uint64_t seal = atomic_load_explicit(&r->control->seal, memory_order_acquire);
+
+	return seal && limit > (seal & ~UINT64_C(1)) ? seal & ~UINT64_C(1) : limit;
+}
+
+/* See how far the senders are: 0, or -EAGAIN if the channel is closed and not yet
+ * sealed.  The order of the loads matters: see ring_seal(). */
+static inline int ring_reload(struct ring *r)
+{
+	/* Acquire: pairs with ring_publish(). */
+	uint64_t limit = atomic_load_explicit(&r->control->senders.position, memory_order_acquire);
+
+	if (unlikely(atomic_load_explicit(&r->control->state, memory_order_acquire) &
+		     LAYOUT_CLOSED)) {
+		if (!atomic_load_explicit(&r->control->seal, memory_order_acquire))
+			return -EAGAIN;
+		limit = ring_limit(r);
+	}
+	r->rx.seen = limit;
+	return 0;
+}
+
+/* Check and read the record at `pos`, wherever it stands: 0, -EAGAIN at the
+ * end, -EBADMSG.  Any state. */
+static inline int ring_look(struct ring *r, uint64_t pos, struct ring_item *it)
+{
+	uint64_t there = r->rx.seen - pos, size;
+
+	if (unlikely(there - 1 >= r->capacity)) {
+		int err = ring_reload(r);
+
+		there = r->rx.seen - pos;
+		if (err < 0 || there == 0)
+			return -EAGAIN;
+		if (there > r->capacity)
+			return -EBADMSG;
+	}
+	if (unlikely(pos % RING_ALIGN))
+		return -EBADMSG;
+	it->record = ring_at(r, &r->rx, pos);
+
+	it->pos = pos;
+	it->length = atomic_load_explicit(&it->record->length, memory_order_relaxed);
+	it->state = atomic_load_explicit(&it->record->state, memory_order_relaxed);
+	it->seq = atomic_load_explicit(&it->record->seq, memory_order_relaxed);
+	size = ring_size(it->length);
+	it->end = pos + size;
+	if (there > ring_ahead(size) + RING_FETCH_FIRST) /* not what is being written */
+		for (uint64_t i = 0; i < RING_FETCH_FIRST; i += CPU_LINE)
+			cpu_prefetch((char *)it->record + ring_ahead(size) + i);
+	if (unlikely(it->length > r->max_message || it->end - pos > there ||
+		     record_kind(it->state) - RECORD_READY > RECORD_DONE - RECORD_READY))
+		return -EBADMSG;
+	return 0;
+}
+
+/* As many bytes as the item's are about to be read two records on, if they are
+ * published. */
+static inline void ring_fetch(const struct ring *r, const struct ring_item *it)
+{
+	uint64_t size = it->end - it->pos, ahead = ring_ahead(size), most = ring_fetched(size);
+
+	if (most > RING_FETCH_FIRST && r->rx.seen - it->pos > ahead + most)
+		for (uint64_t i = RING_FETCH_FIRST; i < most; i += CPU_LINE)
+			cpu_prefetch((char *)it->record + ahead + i);
+}
+
+/* Where delivery starts. */
+static inline uint64_t ring_first(const struct ring *r)
+{
+	const struct layout_receivers *rx = &r->control->receivers;
+	uint64_t head = atomic_load_explicit(&rx->position, memory_order_relaxed);
+	uint64_t deliver = atomic_load_explicit(&rx->deliver, memory_order_relaxed);
+
+	return likely(deliver <= head) ? head : deliver;
+}
+
+/* The first ready record at or after `pos`: 0, -EAGAIN, -EBADMSG. */
+static inline int ring_next(struct ring *r, uint64_t pos, struct ring_item *it)
+{
+	for (;; pos = it->end) {
+		int err = ring_look(r, pos, it);
+
+		if (unlikely(err) || likely(record_kind(it->state) == RECORD_READY))
+			return err;
+	}
+}
+
+/* Consume the ready records in [from, end), which were found by ring_next() from
+ * ring_first() on under the same lock.  Returns how many; fewer only in a
+ * rendezvous whose sender withdrew. */
+uint64_t ring_consume_slow(struct ring *r, uint64_t from, uint64_t end);
+
+static inline bool ring_consume(struct ring *r, uint64_t from, uint64_t end)
+{
+	struct layout_receivers *rx = &r->control->receivers;
+	uint64_t head = atomic_load_explicit(&rx->position, memory_order_relaxed);
+
+	if (likely(from == head && !r->rendezvous &&
+		    atomic_load_explicit(&rx->frontier, memory_order_relaxed) <= head)) {
+		/* The commit of a plain receive.  Release: pairs with the
+		 * acquire in ring_room(); our reading is over. */
+		atomic_store_explicit(&rx->position, end, memory_order_release);
+		return true;
+	}
+	return ring_consume_slow(r, from, end) > 0;
+}
+
+/* ring_next() found nothing up to the end: note where, and free a done front.
+ * Returns whether that freed space. */
+bool ring_exhausted(struct ring *r);
+
+/* The end that was noted there: while the senders' position and `deliver` stay,
+ * nothing new is ready. */
+static inline bool ring_still_empty(const struct ring *r, uint64_t end)
+{
+	return atomic_load_explicit(&r->control->senders.position, memory_order_acquire) == end &&
+	       atomic_load_explicit(&r->control->receivers.deliver, memory_order_relaxed) == end;
+}
+
+/* Lease the item to `holder`; false if its rendezvous sender withdrew it.  Sets
+ * it->state. */
+bool ring_lease(struct ring *r, struct ring_item *it, uint32_t holder);
+
+/* A lease as its holder remembers it. */
+struct ring_claim {
+	uint64_t pos, seq;
+	uint32_t holder, attempt;
+};
+
+/* End a lease: done, or ready again.  -ESTALE if it is none. */
+int ring_ack(struct ring *r, const struct ring_claim *claim);
+int ring_release(struct ring *r, const struct ring_claim *claim);
+
+/* Free what is done at the front; true if that moved the position. */
+bool ring_free(struct ring *r);
+
+/* May anything be ready?  False only if nothing is. */
+static inline bool ring_any(const struct ring *r)
+{
+	return ring_first(r) != ring_limit(r);
+}
+
+/* True if any lease may be outstanding. */
+bool ring_leased(const struct ring *r);
+
+/* Give back every lease for which gone(holder, arg): how many, or -EBADMSG. */
+int ring_reclaim(struct ring *r, bool (*gone)(uint32_t holder, void *arg), void *arg);
+
+/* Drop the oldest ready record to make room: 0, -EAGAIN if the front is leased
+ * (dropping would free nothing) or nothing is there, -EBADMSG. */
+int ring_drop(struct ring *r);
+
+/* Drop all ready records: how many. */
+int64_t ring_purge(struct ring *r);
+
+/* The channel is closed, which the caller has seen: fix where it ends, once for
+ * all.  Until that is done, ring_next() may say -EAGAIN too early.  Needs no
+ * lock. */
+void ring_seal(const struct ring *r);
+
+/* After a dead owner of the receivers' lock: 0, or -EBADMSG and as much of the
+ * ring as is sound remains readable. */
+int ring_repair_receivers(struct ring *r);
+
+/* ---- anybody ---- */
+
+/* Make a new ring, all zero, empty. */
+void ring_init(struct ring *r);
+
+/* Is everything between the positions a chain of sound records?  Needs both
+ * locks, or silence. */
+int ring_valid(struct ring *r);
+
+#endif

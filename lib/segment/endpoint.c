@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+/* The model is in endpoint.h. */
+#define _GNU_SOURCE 1
+#define _FILE_OFFSET_BITS 64
+#include "segment/endpoint.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#define get(p) atomic_load_explicit((p), memory_order_relaxed)
+#define set(p, v) atomic_store_explicit((p), (v), memory_order_relaxed)
+
+static int lock_bytes(int fd, short type, int64_t start, int64_t len)
+{
+	struct flock range = {.l_type = type, .l_whence = SEEK_SET, .l_start = start, .l_len = len};
+
+	if (fcntl(fd, F_OFD_SETLK, &range) == 0)
+		return 0;
+	return errno == EACCES ? -EAGAIN : -errno;
+}
+
+/* The first lock of another file description in the range, or false. */
+static bool locked(int fd, int64_t start, int64_t len, struct flock *ret)
+{
+	*ret = (struct flock){
+		.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = start, .l_len = len};
+	return fcntl(fd, F_OFD_GETLK, ret) == 0 && ret->l_type != F_UNLCK;
+}
+
+static int64_t side(unsigned role)
+{
+	return role == CHAN_SEND ? LAYOUT_LOCK_SENDER : LAYOUT_LOCK_RECEIVER;
+}
+
+static int lock_role(int fd, uint32_t slot, unsigned roles, unsigned role)
+{
+	int err;
+
+	if (!(roles & role))
+		return 0;
+	err = roles & CHAN_EXCLUSIVE ? lock_bytes(fd, F_WRLCK, side(role), LAYOUT_ENDPOINTS_MAX)
+				     : lock_bytes(fd, F_WRLCK, side(role) + slot, 1);
+	/* The slot is ours, so the byte of the side is free but for an exclusive
+	 * endpoint's range. */
+	return err == -EAGAIN ? -EBUSY : err;
+}
+
+static int take_slot(int fd, struct layout *layout, uint32_t endpoints)
+{
+	int err;
+
+	/* Slots that nobody left traces in first: most likely free. */
+	for (int traces = 0; traces < 2; traces++)
+		for (uint32_t i = 0; i < endpoints; i++) {
+			if ((get(&layout->endpoint[i].pid) != 0) != traces)
+				continue;
+			err = lock_bytes(fd, F_WRLCK, LAYOUT_LOCK_SLOT + i, 1);
+			if (err != -EAGAIN)
+				return err < 0 ? err : (int)i;
+		}
+	return -EUSERS;
+}
+
+static void register_slot(struct layout_endpoint *e, unsigned roles)
+{
+	char command[16] = "";
+	uint64_t words[2];
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	prctl(PR_GET_NAME, command);
+	memcpy(words, command, sizeof(words));
+	set(&e->roles, roles);
+	set(&e->uid, (uint32_t)geteuid());
+	set(&e->attached, (int64_t)now.tv_sec * 1000000000 + now.tv_nsec);
+	set(&e->waiting, 0);
+	set(&e->command[0], words[0]);
+	set(&e->command[1], words[1]);
+	atomic_store_explicit(
+		&e->pid, (int32_t)getpid(), memory_order_release); /* see endpoint_list() */
+}
+
+int endpoint_attach(int fd, struct layout *layout, uint32_t endpoints, unsigned roles)
+{
+	int slot = take_slot(fd, layout, endpoints), err;
+
+	if (slot < 0)
+		return slot;
+	err = lock_role(fd, (uint32_t)slot, roles, CHAN_SEND);
+	if (err == 0)
+		err = lock_role(fd, (uint32_t)slot, roles, CHAN_RECV);
+	if (err < 0) {
+		lock_bytes(fd, F_UNLCK, LAYOUT_LOCK_SLOT, 3 * (int64_t)LAYOUT_ENDPOINTS_MAX);
+		return err;
+	}
+	register_slot(&layout->endpoint[slot], roles);
+	return slot;
+}
+
+void endpoint_detach(int fd, struct layout *layout, uint32_t slot)
+{
+	set(&layout->endpoint[slot].pid, 0);
+	/* Explicitly: the mapping keeps the file description alive. */
+	lock_bytes(fd, F_UNLCK, LAYOUT_LOCK_SLOT, 3 * (int64_t)LAYOUT_ENDPOINTS_MAX);
+}
+
+bool endpoint_any(int fd, unsigned role)
+{
+	struct flock found;
+
+	return locked(fd, side(role), LAYOUT_ENDPOINTS_MAX, &found);
+}
+
+bool endpoint_receives(int fd, uint32_t slot)
+{
+	struct flock found;
+
+	return locked(fd, LAYOUT_LOCK_RECEIVER + slot, 1, &found);
+}
+
+/* The kernel reports some lock of the range, not the first: look on both sides of
+ * it.  Locks of different owners are never merged, so each is one endpoint, an
+ * exclusive one's whole range too. */
+static uint32_t count(int fd, int64_t start, int64_t end)
+{
+	struct flock found;
+	uint32_t n = 0;
+
+	while (start < end && locked(fd, start, end - start, &found)) {
+		n += 1 + count(fd, start, found.l_start);
+		start = found.l_len ? found.l_start + found.l_len : end;
+	}
+	return n;
+}
+
+uint32_t endpoint_count(int fd, unsigned role)
+{
+	return count(fd, side(role), side(role) + LAYOUT_ENDPOINTS_MAX);
+}
+
+int endpoint_list(int fd, const struct layout *layout, uint32_t endpoints, int own,
+	struct chan_endpoint *ret, unsigned n)
+{
+	unsigned found = 0;
+	struct flock range;
+
+	for (uint32_t i = 0; i < endpoints; i++) {
+		const struct layout_endpoint *e = &layout->endpoint[i];
+		/* Acquire: pairs with register_slot(). */
+		int32_t pid = atomic_load_explicit(&e->pid, memory_order_acquire);
+		struct chan_endpoint *to = &ret[found];
+		uint64_t words[2];
+
+		if (pid == 0 || ((int)i != own && !locked(fd, LAYOUT_LOCK_SLOT + i, 1, &range)))
+			continue;
+		if (found++ >= n)
+			continue;
+		words[0] = get(&e->command[0]);
+		words[1] = get(&e->command[1]);
+		*to = (struct chan_endpoint){
+			.id = i,
+			.roles = get(&e->roles) & (CHAN_SEND | CHAN_RECV | CHAN_EXCLUSIVE),
+			.pid = pid,
+			.uid = get(&e->uid),
+			.attached = get(&e->attached),
+			.waiting = get(&e->waiting),
+		};
+		memcpy(to->command, words, sizeof(words));
+		to->command[sizeof(to->command) - 1] = 0;
+		for (char *c = to->command; *c; c++)
+			if (*c < ' ' || *c > '~')
+				*c = '?';
+	}
+	return (int)found;
+}
+
+int endpoint_close_gate(int fd)
+{
+	int err = lock_bytes(fd, F_WRLCK, LAYOUT_LOCK_SLOT, LAYOUT_ENDPOINTS_MAX);
+
+	return err == -EAGAIN ? -EBUSY : err;
+}
+
+void endpoint_open_gate(int fd)
+{
+	lock_bytes(fd, F_UNLCK, LAYOUT_LOCK_SLOT, LAYOUT_ENDPOINTS_MAX);
+}

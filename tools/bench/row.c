@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/* How many messages, how often, and what comes out in the middle. */
+#include "bench/row.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/floor.h"
+
+/* A run so much shorter than wanted still tells the rate well enough. */
+#define TRIAL_PART 8
+#define TRIAL_FIRST 64
+#define GROWTH_MAX 16
+
+/* Unless told otherwise: a tenth of the messages, but not more than what fills
+ * the channel twice, after which all its memory was touched. */
+static uint64_t warmup_for(const struct bench_job *job)
+{
+	uint64_t enough = 2 * job->spec.capacity / job->spec.size, tenth = job->messages / 10;
+
+	return (tenth < enough ? tenth : enough) + 1;
+}
+
+static int row_once(struct bench_row *row, struct bench_result *ret, struct hist *latency)
+{
+	if (!row->warmup_given)
+		row->job.warmup = warmup_for(&row->job);
+	return bench_run(&row->job, ret, latency, row->why);
+}
+
+/* Set the number of messages for the wanted time, by runs of growing length. */
+static int row_calibrate(struct bench_row *row)
+{
+	double trial = row->seconds / TRIAL_PART * 1e9, senders = row->job.senders;
+	struct bench_result res = {0};
+
+	if (row->job.rate > 0) {
+		row->job.messages = (uint64_t)(row->job.rate * row->seconds) + 1;
+		return 0;
+	}
+	for (double n = TRIAL_FIRST; (double)res.elapsed < trial;) {
+		struct hist unused = {0};
+		double growth;
+		int r;
+
+		row->job.messages = (uint64_t)n;
+		r = row_once(row, &res, &unused);
+		if (r < 0)
+			return r;
+		growth = trial / (double)(res.elapsed + 1) * 1.1;
+		n *= growth < GROWTH_MAX ? growth : GROWTH_MAX;
+	}
+	row->job.messages = (uint64_t)((double)res.messages / senders / (double)res.elapsed *
+				       row->seconds * 1e9) +
+			    1;
+	return 0;
+}
+
+static void row_add(struct bench_row *row, const struct bench_result *res)
+{
+	double n = (double)res->messages, elapsed = (double)res->elapsed;
+	double figure[BENCH_FIGURES] = {
+		[BENCH_RATE] = n * 1e9 / elapsed,
+		[BENCH_CPU] = 100 * (double)res->cpu / elapsed,
+		[BENCH_VOLUNTARY] = (double)res->voluntary / n,
+		[BENCH_INVOLUNTARY] = (double)res->involuntary / n,
+		[BENCH_SENDER_LEAST] = res->sender_least,
+		[BENCH_SENDER_MOST] = res->sender_most,
+		[BENCH_RECEIVER_LEAST] = res->receiver_least,
+		[BENCH_RECEIVER_MOST] = res->receiver_most,
+	};
+
+	for (unsigned f = 0; f < BENCH_FIGURES; f++)
+		row->figure[f][row->runs] = figure[f];
+	row->runs++;
+}
+
+static void row_copying(struct bench_row *row)
+{
+	for (unsigned f = 0; f < BENCH_FIGURES; f++)
+		row->figure[f][row->runs] = NAN;
+	row->figure[BENCH_RATE][row->runs++] =
+		bench_memcpy_rate(row->job.spec.size, row->job.spec.capacity);
+}
+
+int bench_row_run(struct bench_row *row)
+{
+	struct bench_result res;
+
+	if (row->error < 0 || row->runs == BENCH_RUNS_MAX)
+		return row->error;
+	if (!row->job.peer) {
+		row_copying(row);
+		return 0;
+	}
+	row->job.futex_event = -1;
+	if (row->runs == 0) {
+		row->futexes = NAN;
+		if (row->seconds > 0)
+			row->error = row_calibrate(row);
+	}
+	if (row->error == 0)
+		row->error = row_once(row, &res, &row->latency);
+	if (row->error == 0)
+		row_add(row, &res);
+	return row->error;
+}
+
+int bench_row_count(struct bench_row *row, int event)
+{
+	struct bench_result res;
+	struct hist unused = {0};
+
+	if (row->error < 0 || !row->job.peer || event < 0)
+		return row->error;
+	row->job.futex_event = event;
+	row->error = row_once(row, &res, &unused);
+	if (row->error == 0)
+		row->futexes = (double)res.futexes / (double)res.messages;
+	return row->error;
+}
+
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+double bench_row_median(const struct bench_row *row, enum bench_figure figure)
+{
+	double sorted[BENCH_RUNS_MAX];
+	unsigned n = row->runs;
+
+	if (n == 0)
+		return NAN;
+	memcpy(sorted, row->figure[figure], n * sizeof(*sorted));
+	qsort(sorted, n, sizeof(*sorted), by_value);
+	return (sorted[(n - 1) / 2] + sorted[n / 2]) / 2;
+}
+
+double bench_row_percentile(const struct bench_row *row, double percentile)
+{
+	if (hist_total(&row->latency) == 0)
+		return NAN;
+	return (double)hist_percentile(&row->latency, percentile);
+}

@@ -1,0 +1,457 @@
+/* SPDX-License-Identifier: MIT */
+/* The worker's part: the loops that are measured.  They are kept bare, a call of
+ * the peer, the stamp's check and one store on a line of the worker's own. */
+
+#include "bench/work.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bench/count.h"
+#include "common/cli.h"
+
+/* Nearer than that to the planned time, spin. */
+#define SPIN_NS 100000
+/* How long the sleepers are left asleep before they are woken. */
+#define SETTLE_NS 20000
+
+struct work {
+	const struct bench_job *job;
+	struct bench_board *board;
+	struct bench_worker *me;
+	struct bench_link *link[2];
+	uint64_t total; /* messages of a sender, the warm-up included */
+	int counter;	/* of futex calls, or negative */
+};
+
+_Noreturn void bench_worker_fail(struct bench_worker *w, const char *what, int err)
+{
+	w->error = err ? err : -EBADMSG;
+	snprintf(w->why, sizeof(w->why), err ? "%s: %s" : "%s", what, chan_strerror(err));
+	_exit(1);
+}
+
+/* Usage: what the process had used before is taken off at the end. */
+
+static int64_t ns_of(struct timeval tv)
+{
+	return (int64_t)tv.tv_sec * 1000000000 + (int64_t)tv.tv_usec * 1000;
+}
+
+static struct bench_usage usage_now(const struct work *k)
+{
+	struct rusage now;
+
+	getrusage(RUSAGE_SELF, &now);
+	return (struct bench_usage){
+		.cpu = ns_of(now.ru_utime) + ns_of(now.ru_stime),
+		.voluntary = (uint64_t)now.ru_nvcsw,
+		.involuntary = (uint64_t)now.ru_nivcsw,
+		.futexes = k->counter >= 0 ? bench_count_read(k->counter) : 0,
+	};
+}
+
+static void work_begin(struct work *k)
+{
+	k->me->used = usage_now(k);
+}
+
+static void work_end(struct work *k)
+{
+	struct bench_usage *before = &k->me->used, now;
+
+	k->me->end = cli_now();
+	now = usage_now(k);
+	before->cpu = now.cpu - before->cpu;
+	before->voluntary = now.voluntary - before->voluntary;
+	before->involuntary = now.involuntary - before->involuntary;
+	before->futexes = now.futexes - before->futexes;
+}
+
+static inline void work_progress(struct work *k, uint64_t n)
+{
+	atomic_store_explicit(&k->me->progress, n, memory_order_relaxed);
+}
+
+/* Sending. */
+
+static uint64_t received_so_far(const struct work *k)
+{
+	const struct bench_worker *w = k->board->worker + k->job->senders;
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < k->job->receivers; i++)
+		sum += atomic_load_explicit(&w[i].progress, memory_order_relaxed);
+	return sum;
+}
+
+/* Start the clock: the first sender does, when all of the warm-up has arrived. */
+static void sender_start(struct work *k)
+{
+	uint64_t wanted = k->job->warmup * k->job->senders;
+	unsigned turns = 0;
+
+	if (k->me->index == 0) {
+		while (received_so_far(k) < wanted)
+			bench_spin(&turns);
+		atomic_store(&k->board->start, cli_now());
+	}
+	while (atomic_load(&k->board->start) == 0)
+		bench_spin(&turns);
+	work_begin(k);
+}
+
+/* The first one takes down what everybody had by then, the last one ends the link. */
+static void sender_done(struct work *k)
+{
+	unsigned before = atomic_fetch_add(&k->board->done, 1);
+	unsigned all = k->job->senders + k->job->receivers;
+
+	if (before == 0)
+		for (unsigned i = 0; i < all; i++)
+			k->board->worker[i].had = atomic_load_explicit(
+				&k->board->worker[i].progress, memory_order_relaxed);
+	work_end(k);
+	if (before + 1 == k->job->senders)
+		k->link[0]->peer->end(k->link[0]);
+}
+
+/* When message `number` of the measured ones was to be sent. */
+static int64_t planned(const struct work *k, uint64_t number)
+{
+	return atomic_load_explicit(&k->board->start, memory_order_relaxed) +
+	       (int64_t)((double)number * 1e9 / k->job->rate);
+}
+
+static void wait_until(int64_t when)
+{
+	int64_t sleep = when - SPIN_NS;
+	struct timespec until = {.tv_sec = sleep / 1000000000, .tv_nsec = sleep % 1000000000};
+	unsigned turns = 0;
+
+	if (cli_now() < sleep)
+		while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) == EINTR)
+			;
+	while (cli_now() < when)
+		bench_spin(&turns);
+}
+
+static void work_send(struct work *k)
+{
+	const struct bench_job *job = k->job;
+	struct bench_link *link = k->link[0];
+	uint64_t stamp[BENCH_BATCH_MAX], base = bench_stamp(k->me->index, 0);
+
+	for (uint64_t i = 0; i < k->total;) {
+		uint64_t left = (i < job->warmup ? job->warmup : k->total) - i;
+		unsigned n = left < job->spec.send_batch ? (unsigned)left : job->spec.send_batch;
+		int r;
+
+		if (i == job->warmup)
+			sender_start(k);
+		if (job->rate > 0 && i >= job->warmup)
+			wait_until(planned(k, i - job->warmup));
+		for (unsigned j = 0; j < n; j++)
+			stamp[j] = base | (i + j);
+		r = link->peer->send(link, stamp, n);
+		if (r < 0)
+			bench_worker_fail(k->me, "sending", r);
+		i += (unsigned)r;
+		work_progress(k, i);
+	}
+	sender_done(k);
+}
+
+/* Receiving. */
+
+struct intake {
+	struct work *k;
+	uint64_t *next; /* of each sender: the least number that may come now */
+	bool began;
+};
+
+static void intake_open(struct intake *in, struct work *k)
+{
+	*in = (struct intake){.k = k, .next = calloc(k->job->senders, sizeof(*in->next))};
+	if (!in->next)
+		bench_worker_fail(k->me, "receiving", -ENOMEM);
+}
+
+/* Whom no measured message reached used nothing that is measured. */
+static void intake_close(struct intake *in)
+{
+	if (!in->began)
+		work_begin(in->k);
+	work_end(in->k);
+	free(in->next);
+}
+
+/* Numbers of a sender only grow; for a single receiver they lack none. */
+static inline void intake_check(struct intake *in, uint64_t stamp)
+{
+	uint64_t sender = stamp >> BENCH_NUMBER_BITS;
+	uint64_t number = stamp & ((UINT64_C(1) << BENCH_NUMBER_BITS) - 1);
+	const struct bench_job *job = in->k->job;
+
+	if (__builtin_expect(sender >= job->senders || number < in->next[sender] ||
+				     (job->receivers == 1 && number != in->next[sender]),
+		    0))
+		bench_worker_fail(in->k->me, "a message was lost, repeated or changed", 0);
+	in->next[sender] = number + 1;
+	in->k->me->sum += stamp;
+}
+
+static inline void intake_count(struct intake *in, const uint64_t *stamp, unsigned n)
+{
+	struct work *k = in->k;
+
+	if (!in->began && atomic_load_explicit(&k->board->start, memory_order_relaxed)) {
+		work_begin(k);
+		in->began = true;
+	}
+	for (unsigned i = 0; i < n; i++)
+		intake_check(in, stamp[i]);
+	k->me->count += n;
+	work_progress(k, k->me->count);
+}
+
+static uint64_t number_of(uint64_t stamp)
+{
+	return stamp & ((UINT64_C(1) << BENCH_NUMBER_BITS) - 1);
+}
+
+static void record_since_planned(struct work *k, const uint64_t *stamp, unsigned n)
+{
+	int64_t now = cli_now();
+
+	for (unsigned i = 0; i < n; i++) {
+		uint64_t number = number_of(stamp[i]);
+
+		if (number >= k->job->warmup)
+			hist_record(&k->me->latency,
+				(uint64_t)(now - planned(k, number - k->job->warmup)));
+	}
+}
+
+/* A single receiver knows how much will come; several go on to the end. */
+static void work_recv(struct work *k)
+{
+	uint64_t wanted = k->job->receivers == 1 ? k->total * k->job->senders : UINT64_MAX;
+	uint64_t stamp[BENCH_BATCH_MAX];
+	struct intake in;
+
+	intake_open(&in, k);
+	while (k->me->count < wanted) {
+		int r = k->link[0]->peer->recv(k->link[0], stamp, k->job->spec.recv_batch);
+
+		if (r == -EPIPE && k->job->receivers > 1)
+			break;
+		if (r < 0)
+			bench_worker_fail(k->me, "receiving", r);
+		if (k->job->rate > 0)
+			record_since_planned(k, stamp, (unsigned)r);
+		intake_count(&in, stamp, (unsigned)r);
+	}
+	intake_close(&in);
+}
+
+/* Round trips. */
+
+static void trip(struct work *k, uint64_t number)
+{
+	uint64_t back;
+	int r = k->link[0]->peer->send(k->link[0], &number, 1);
+
+	if (r > 0)
+		r = k->link[1]->peer->recv(k->link[1], &back, 1);
+	if (r < 0)
+		bench_worker_fail(k->me, "a round trip", r);
+	if (back != number)
+		bench_worker_fail(k->me, "another message came back", 0);
+	work_progress(k, number + 1);
+}
+
+static void work_trips(struct work *k)
+{
+	const struct bench_job *job = k->job;
+	int64_t from, now;
+
+	for (uint64_t i = 0; i < job->warmup; i++)
+		trip(k, i);
+	sender_start(k);
+	from = atomic_load(&k->board->start);
+	for (uint64_t i = job->warmup; i < k->total; i++) {
+		if (job->rate > 0) {
+			from = planned(k, i - job->warmup);
+			wait_until(from);
+		}
+		trip(k, i);
+		now = cli_now();
+		hist_record(&k->me->latency, (uint64_t)(now - from));
+		from = now;
+	}
+	sender_done(k);
+}
+
+static void work_echo(struct work *k)
+{
+	struct intake in;
+	uint64_t stamp;
+
+	intake_open(&in, k);
+	while (k->me->count < k->total) {
+		int r = k->link[0]->peer->recv(k->link[0], &stamp, 1);
+
+		if (r < 0)
+			bench_worker_fail(k->me, "an echo", r);
+		intake_count(&in, &stamp, 1);
+		r = k->link[1]->peer->send(k->link[1], &stamp, 1);
+		if (r < 0)
+			bench_worker_fail(k->me, "an echo", r);
+	}
+	intake_close(&in);
+}
+
+/* Wake-ups. */
+
+/* Whether the process sleeps, as the kernel sees it: the letter that follows the
+ * command, which is in brackets and may contain any. */
+static bool asleep(int stat)
+{
+	char text[128], *end;
+	ssize_t n = pread(stat, text, sizeof(text) - 1, 0);
+
+	if (n <= 0)
+		return false;
+	text[n] = '\0';
+	end = strrchr(text, ')');
+	return end && end[1] == ' ' && end[2] == 'S';
+}
+
+static int stat_open(struct work *k, pid_t pid)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%ld/stat", (long)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		bench_worker_fail(k->me, path, -errno);
+	return fd;
+}
+
+static void wait_asleep(const int *stat, unsigned n)
+{
+	unsigned turns = 0;
+	int64_t settled;
+
+	for (unsigned i = 0; i < n; i++)
+		while (!asleep(stat[i]))
+			bench_spin(&turns);
+	for (settled = cli_now() + SETTLE_NS; cli_now() < settled;)
+		bench_spin(&turns);
+}
+
+static void work_wake(struct work *k)
+{
+	struct bench_link *link = k->link[0];
+	unsigned n = k->job->receivers, turns = 0;
+	int *stat = calloc(n, sizeof(*stat));
+
+	if (!stat)
+		bench_worker_fail(k->me, "waking", -ENOMEM);
+	for (unsigned i = 0; i < n; i++)
+		stat[i] = stat_open(k, k->board->worker[k->job->senders + i].pid);
+	for (uint64_t i = 0; i < k->total; i++) {
+		int r;
+
+		if (i == k->job->warmup)
+			sender_start(k);
+		wait_asleep(stat, n);
+		atomic_store_explicit(&k->board->sent, cli_now(), memory_order_relaxed);
+		r = link->peer->send(link, &i, 1);
+		if (r < 0)
+			bench_worker_fail(k->me, "sending", r);
+		while (atomic_load_explicit(&k->board->got, memory_order_acquire) <= i)
+			bench_spin(&turns);
+		work_progress(k, i + 1);
+	}
+	sender_done(k);
+	for (unsigned i = 0; i < n; i++)
+		close(stat[i]);
+	free(stat);
+}
+
+static void work_sleep(struct work *k)
+{
+	uint64_t wanted = k->job->receivers == 1 ? k->total : UINT64_MAX, stamp;
+	struct intake in;
+
+	intake_open(&in, k);
+	while (k->me->count < wanted) {
+		int r = k->link[0]->peer->recv(k->link[0], &stamp, 1);
+		int64_t now = cli_now();
+
+		if (r == -EPIPE && k->job->receivers > 1)
+			break;
+		if (r < 0)
+			bench_worker_fail(k->me, "receiving", r);
+		if (number_of(stamp) >= k->job->warmup)
+			hist_record(&k->me->latency,
+				(uint64_t)(now - atomic_load_explicit(
+							 &k->board->sent, memory_order_relaxed)));
+		intake_count(&in, &stamp, 1);
+		atomic_fetch_add_explicit(&k->board->got, 1, memory_order_release);
+	}
+	intake_close(&in);
+}
+
+/* Which of these. */
+
+void bench_worker_attach(
+	const struct bench_job *job, struct bench_worker *w, struct bench_link *const link[2])
+{
+	for (unsigned i = 0; i < (job->kind == BENCH_ROUND_TRIP ? 2 : 1); i++) {
+		int r;
+
+		link[i]->sending = w->sender == (i == 0);
+		r = job->peer->attach(link[i]);
+		if (r < 0)
+			bench_worker_fail(w, "attaching", r);
+	}
+}
+
+void bench_work(const struct bench_job *job, struct bench_board *board, struct bench_worker *w,
+	struct bench_link *const link[2])
+{
+	static void (*const part[3][2])(struct work *) = {
+		[BENCH_STREAM] = {work_recv, work_send},
+		[BENCH_ROUND_TRIP] = {work_echo, work_trips},
+		[BENCH_WAKE] = {work_sleep, work_wake},
+	};
+	struct work k = {
+		.job = job,
+		.board = board,
+		.me = w,
+		.link = {link[0], link[1]},
+		.total = job->warmup + job->messages,
+		.counter = -1,
+	};
+
+	prctl(PR_SET_TIMERSLACK, 1UL);
+	if (job->futex_event >= 0) {
+		k.counter = bench_count_start(job->futex_event);
+		if (k.counter < 0)
+			bench_worker_fail(w, "counting futex calls", k.counter);
+	}
+	part[job->kind][w->sender](&k);
+	if (k.counter >= 0)
+		close(k.counter);
+}

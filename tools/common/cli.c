@@ -1,0 +1,431 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Options and messages.  A tool's table is the one place where its options are
+ * stated: getopt's strings, the help and the machine listing all come from it.
+ * Errors of the library become text, remedy and exit status here and nowhere
+ * else.
+ */
+#include "common/cli.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <pwd.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#define OPTIONS_MAX 64
+#define HELP_COLUMN 30
+
+enum { OPT_HELP_OPTIONS = CLI_LONG - 1 };
+
+static const struct cli_tool *tool;
+static int verbosity;
+static enum cli_bus bus;
+
+/* getopt's view of the table. */
+static char letters[3 * OPTIONS_MAX + 3];
+static struct option longs[OPTIONS_MAX + 2];
+
+static bool at_end(const struct cli_option *o)
+{
+	return !o->letter;
+}
+
+static bool has_letter(const struct cli_option *o)
+{
+	return o->letter <= 'z';
+}
+
+static int arg_kind(const struct cli_option *o)
+{
+	if (!o->arg)
+		return no_argument;
+	return *o->arg == '[' ? optional_argument : required_argument;
+}
+
+static void build(void)
+{
+	char *l = letters;
+	struct option *lo = longs;
+
+	*l++ = tool->verb_follows ? '+' : '-';
+	if (!tool->verb_follows)
+		l--; /* permute, getopt's default */
+	*l++ = ':';
+	for (const struct cli_option *o = tool->options; !at_end(o); o++) {
+		int kind = arg_kind(o);
+
+		if (lo == longs + OPTIONS_MAX)
+			abort(); /* a table longer than OPTIONS_MAX */
+		if (has_letter(o)) {
+			*l++ = (char)o->letter;
+			for (int i = 0; i < kind; i++)
+				*l++ = ':';
+		}
+		if (o->long_name)
+			*lo++ = (struct option){o->long_name, kind, NULL, o->letter};
+	}
+	*l = '\0';
+	*lo++ = (struct option){"help-options", no_argument, NULL, OPT_HELP_OPTIONS};
+	*lo = (struct option){NULL, 0, NULL, 0};
+}
+
+static int bare_name(const struct cli_tool *t)
+{
+	return (int)strcspn(t->name, " ");
+}
+
+/* End after printing to stdout: output that was lost is an error. */
+static _Noreturn void finish_output(void)
+{
+	if (fflush(stdout) || ferror(stdout)) {
+		cli_error(NULL, "stdout: %s", strerror(errno));
+		exit(CLI_ERROR);
+	}
+	exit(CLI_OK);
+}
+
+static void print_option(const struct cli_option *o)
+{
+	const char *help = o->help;
+	char left[128];
+	int n = 0;
+
+	left[0] = '\0';
+	if (has_letter(o))
+		n = snprintf(left, sizeof(left), "  -%c%s", o->letter, o->long_name ? ", " : "");
+	else
+		n = snprintf(left, sizeof(left), "      ");
+	if (o->long_name)
+		n += snprintf(left + n, sizeof(left) - (size_t)n, "--%s", o->long_name);
+	if (o->arg && *o->arg == '[')
+		snprintf(left + n, sizeof(left) - (size_t)n, "[%s%s", o->long_name ? "=" : "",
+			o->arg + 1);
+	else if (o->arg)
+		snprintf(left + n, sizeof(left) - (size_t)n, "%s%s", o->long_name ? "=" : " ",
+			o->arg);
+
+	printf("%-*s", HELP_COLUMN, left);
+	if (strlen(left) >= HELP_COLUMN - 1)
+		printf("\n%*s", HELP_COLUMN, "");
+	for (size_t len; (len = strcspn(help, "\n")), help[len]; help += len + 1)
+		printf("%.*s\n%*s", (int)len, help, HELP_COLUMN, "");
+	printf("%s\n", help);
+}
+
+static _Noreturn void print_help(void)
+{
+	printf("Usage: %s %s\n%s\n\nOptions:\n", tool->name, tool->usage, tool->summary);
+	for (const struct cli_option *o = tool->options; !at_end(o); o++)
+		print_option(o);
+	if (tool->notes)
+		printf("\n%s\n", tool->notes);
+	printf("\nExit status and all else: man %.*s\n", bare_name(tool), tool->name);
+	finish_output();
+}
+
+static _Noreturn void print_options(void)
+{
+	for (const struct cli_option *o = tool->options; !at_end(o); o++) {
+		if (has_letter(o))
+			putchar(o->letter);
+		printf("\t%s\t%s\t%.*s\n", o->long_name ? o->long_name : "", o->arg ? o->arg : "",
+			(int)strcspn(o->help, "\n"), o->help);
+	}
+	finish_output();
+}
+
+static _Noreturn void print_version(void)
+{
+	printf("%.*s (shmchan) %s\n", bare_name(tool), tool->name, chan_version());
+	finish_output();
+}
+
+static const struct cli_option *find_option(int letter)
+{
+	for (const struct cli_option *o = tool->options; !at_end(o); o++)
+		if (o->letter == letter)
+			return o;
+	return NULL;
+}
+
+/* What getopt_long() did not like. */
+static _Noreturn void bad_option(int how, char **argv)
+{
+	const struct cli_option *o = optopt ? find_option(optopt) : NULL;
+
+	if (how == ':' && o && o->long_name)
+		cli_usage("option --%s needs an argument: %s", o->long_name, o->arg);
+	if (how == ':')
+		cli_usage("option -%c needs an argument", optopt);
+	if (!optopt)
+		cli_usage("unknown or ambiguous option '%s'", argv[optind - 1]);
+	if (o || optopt == OPT_HELP_OPTIONS)
+		cli_usage("option '%.*s' takes no argument", (int)strcspn(argv[optind - 1], "="),
+			argv[optind - 1]);
+	cli_usage("unknown option '-%c'", optopt);
+}
+
+/* Were a standard descriptor closed, the next open(2) would take its place, and
+ * output would go to a segment.  What is opened here instead can't be used in
+ * its direction: whoever reads or writes it gets an error. */
+static void guard_descriptors(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 &&
+			open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
+			exit(CLI_ERROR);
+}
+
+static void choose_bus(enum cli_bus which)
+{
+	if (bus && bus != which)
+		cli_usage("--system and --user: a channel is on one bus");
+	bus = which;
+}
+
+enum cli_bus cli_bus(void)
+{
+	return bus;
+}
+
+int cli_next(const struct cli_tool *t, int argc, char **argv)
+{
+	static char **last;
+
+	if (!tool)
+		guard_descriptors();
+	if (t != tool || argv != last) {
+		tool = t;
+		last = argv;
+		build();
+		optind = 0; /* also forgets where in a cluster it was */
+		opterr = 0;
+	}
+	for (;;) {
+		int c = getopt_long(argc, argv, letters, longs, NULL);
+
+		switch (c) {
+		case '?':
+		case ':':
+			bad_option(c, argv);
+		case OPT_HELP_OPTIONS:
+			print_options();
+		case 'h':
+			print_help();
+		case 'V':
+			print_version();
+		case 'q':
+			verbosity = -1;
+			break;
+		case 'v':
+			verbosity = 1;
+			break;
+		case CLI_SYSTEM:
+			choose_bus(CLI_SYSTEM_BUS);
+			break;
+		case CLI_USER:
+			choose_bus(CLI_USER_BUS);
+			break;
+		default:
+			return c;
+		}
+	}
+}
+
+/* Messages are one write each, so lines of several processes don't mix. */
+static void say(const char *channel, const char *fmt, va_list ap)
+{
+	char line[1024];
+	size_t room = sizeof(line) - 1; /* for the newline */
+	int n = snprintf(line, room, "%.*s: %s%s", tool ? bare_name(tool) : 7,
+		tool ? tool->name : "shmchan", channel ? channel : "", channel ? ": " : "");
+
+	if (n > 0 && (size_t)n < room) {
+		int m = vsnprintf(line + n, room - (size_t)n, fmt, ap);
+
+		if (m > 0)
+			n += m;
+	}
+	if (n < 0)
+		return;
+	if ((size_t)n >= room)
+		n = (int)room - 1;
+	for (int i = 0; i < n; i++) /* names and input are quoted in it */
+		if ((unsigned char)line[i] < ' ' || line[i] == 0x7f)
+			line[i] = '?';
+	line[n++] = '\n';
+	fwrite(line, 1, (size_t)n, stderr);
+}
+
+void cli_usage(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	say(NULL, fmt, ap);
+	va_end(ap);
+	if (tool)
+		fprintf(stderr, "Try '%s --help' for more information.\n", tool->name);
+	exit(CLI_USAGE);
+}
+
+void cli_error(const char *channel, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	say(channel, fmt, ap);
+	va_end(ap);
+}
+
+void cli_warn(const char *channel, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (verbosity < 0)
+		return;
+	va_start(ap, fmt);
+	say(channel, fmt, ap);
+	va_end(ap);
+}
+
+void cli_note(const char *channel, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (verbosity < 1)
+		return;
+	va_start(ap, fmt);
+	say(channel, fmt, ap);
+	va_end(ap);
+}
+
+bool cli_verbose(void)
+{
+	return verbosity > 0;
+}
+
+bool cli_quiet(void)
+{
+	return verbosity < 0;
+}
+
+/* The one table of errors. */
+static const struct {
+	int err;
+	enum cli_status status;
+	const char *remedy;
+} errors[] = {
+	{ENOENT, CLI_NO_CHANNEL, "create it with 'chanctl create NAME'"},
+	{EACCES, CLI_DENIED, "its owner must allow reading and writing: 'chanctl create --mode'"},
+	{EPERM, CLI_DENIED, "its owner or root must do this, or remove what is in the way"},
+	{EAGAIN, CLI_WOULD_BLOCK, NULL},
+	{EPIPE, CLI_CLOSED, NULL},
+	{EMSGSIZE, CLI_TOO_LARGE, "create the channel with a larger --max-message"},
+	{EBADMSG, CLI_CONDITION, "remove it with 'chanctl remove' and create it again"},
+	{EPROTONOSUPPORT, CLI_CONDITION,
+		"use the version of shmchan that made it, or remove it and create it again"},
+	{EPROTOTYPE, CLI_CONDITION,
+		"use programs of one libc and word size, or remove it and create it again"},
+	{EXDEV, CLI_CONDITION, "share the PID namespace (containers: --pid together with --ipc)"},
+	{ETIMEDOUT, CLI_TIMEOUT, NULL},
+	{EINVAL, CLI_USAGE, NULL},
+	{EEXIST, CLI_ERROR, "use it as it is, or remove it first with 'chanctl remove'"},
+	{ENOSPC, CLI_ERROR, "make room in /dev/shm or choose a smaller --capacity"},
+	{EUSERS, CLI_ERROR, "create it with more endpoints, or end some ('chanctl info')"},
+	{EBUSY, CLI_ERROR, "see who uses it with 'chanctl info'"},
+	{EMFILE, CLI_ERROR, "raise 'ulimit -n'"},
+	{EOPNOTSUPP, CLI_ERROR, "mount a tmpfs at /dev/shm, and /proc; see 'chanctl doctor'"},
+};
+
+int cli_exit_code(int err)
+{
+	if (!err)
+		return CLI_OK;
+	for (size_t i = 0; i < sizeof(errors) / sizeof(*errors); i++)
+		if (errors[i].err == -err)
+			return errors[i].status;
+	return CLI_ERROR;
+}
+
+const char *cli_remedy(int err)
+{
+	for (size_t i = 0; i < sizeof(errors) / sizeof(*errors); i++)
+		if (errors[i].err == -err)
+			return errors[i].remedy;
+	return NULL;
+}
+
+const char *cli_user(uint32_t uid)
+{
+	static char number[16];
+	const struct passwd *user = getpwuid(uid);
+
+	if (user)
+		return user->pw_name;
+	snprintf(number, sizeof(number), "%" PRIu32, uid);
+	return number;
+}
+
+/* NAME or OWNER/NAME, as the library wants it. */
+static bool good_name(const char *name)
+{
+	const char *slash = strchr(name, '/');
+	const char *base = slash ? slash + 1 : name;
+	size_t len = strspn(base, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+				  "._-");
+
+	return slash != name && len && len <= CHAN_NAME_MAX && !base[len] && *base != '.';
+}
+
+static bool tool_creates(void)
+{
+	if (tool)
+		for (const struct cli_option *o = tool->options; !at_end(o); o++)
+			if (o->long_name && !strcmp(o->long_name, "create"))
+				return true;
+	return false;
+}
+
+static void fail_no_space(const char *channel, const struct chan_options *opt)
+{
+	struct statvfs vfs;
+	int64_t need = chan_footprint(opt);
+
+	if (need < 0 || statvfs("/dev/shm", &vfs))
+		cli_error(channel, "%s; %s", chan_strerror(-ENOSPC), cli_remedy(-ENOSPC));
+	else
+		cli_error(channel,
+			"no space: it needs %" PRId64 " bytes and /dev/shm has %" PRIu64
+			" left; %s",
+			need, (uint64_t)vfs.f_bavail * vfs.f_frsize, cli_remedy(-ENOSPC));
+}
+
+int cli_fail(const char *channel, const struct chan_options *opt, int err)
+{
+	const char *remedy = cli_remedy(err);
+
+	if (err == -ENOSPC)
+		fail_no_space(channel, opt);
+	else if (err == -EINVAL && channel && !good_name(channel))
+		cli_error(channel,
+			"bad channel name; it is NAME or OWNER/NAME, with NAME 1 to %d of "
+			"A-Z a-z 0-9 . _ - and no dot in front",
+			CHAN_NAME_MAX);
+	else if (err == -EINVAL && opt && chan_footprint(opt) < 0)
+		cli_error(channel, "no channel can be made so; a message of max-message bytes "
+				   "and its header must fit the capacity");
+	else if (err == -ENOENT && tool_creates())
+		cli_error(channel, "%s; %s or use --create", chan_strerror(err), remedy);
+	else
+		cli_error(channel, "%s%s%s", chan_strerror(err), remedy ? "; " : "",
+			remedy ? remedy : "");
+	return cli_exit_code(err);
+}

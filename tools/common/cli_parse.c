@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Numbers and channel specifications as users write them.  A parser takes the
+ * whole text or nothing, checks every sum for overflow, and knows no locale.
+ */
+#include "common/cli.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+/* Decimal digits at *text, at least one. */
+static int digits(const char **text, uint64_t *ret)
+{
+	uint64_t n = 0;
+	const char *p = *text;
+
+	if (!is_digit(*p))
+		return -EINVAL;
+	for (; is_digit(*p); p++)
+		if (__builtin_mul_overflow(n, 10, &n) ||
+			__builtin_add_overflow(n, (uint64_t)(*p - '0'), &n))
+			return -ERANGE;
+	*text = p;
+	*ret = n;
+	return 0;
+}
+
+int cli_parse_count(const char *text, uint64_t *ret)
+{
+	uint64_t n;
+	int r = digits(&text, &n);
+
+	if (!r && *text)
+		r = -EINVAL;
+	if (!r)
+		*ret = n;
+	return r;
+}
+
+int cli_parse_size(const char *text, uint64_t *ret)
+{
+	static const char units[] = "KMGT";
+	uint64_t n;
+	int r = digits(&text, &n);
+
+	if (r)
+		return r;
+	if (*text) {
+		char upper = (char)(*text & ~0x20);
+		const char *u = memchr(units, upper, sizeof(units) - 1);
+
+		if (!u)
+			return -EINVAL;
+		for (const char *p = units; p <= u; p++)
+			if (__builtin_mul_overflow(n, 1024, &n))
+				return -ERANGE;
+		text++;
+		if (!strcmp(text, "iB"))
+			text += 2;
+	}
+	if (*text)
+		return -EINVAL;
+	*ret = n;
+	return 0;
+}
+
+int cli_parse_mode(const char *text, uint32_t *ret)
+{
+	uint32_t mode = 0;
+
+	if (!*text)
+		return -EINVAL;
+	for (; *text; text++) {
+		if (*text < '0' || *text > '7')
+			return -EINVAL;
+		mode = mode * 8 + (uint32_t)(*text - '0');
+		if (mode > 0777)
+			return -ERANGE;
+	}
+	if (!mode) /* nobody could use it, and the library takes 0 for "default" */
+		return -EINVAL;
+	*ret = mode;
+	return 0;
+}
+
+/* A number with optional decimals at *text, times `unit`, rounded down. */
+static int scale(const char **text, uint64_t whole, int64_t unit, int64_t *ret)
+{
+	int64_t n;
+
+	if (__builtin_mul_overflow(whole, unit, &n))
+		return -ERANGE;
+	if (**text == '.') {
+		if (!is_digit(*++*text))
+			return -EINVAL;
+		for (; is_digit(**text); ++*text) {
+			unit /= 10;
+			if (__builtin_add_overflow(n, (**text - '0') * unit, &n))
+				return -ERANGE;
+		}
+	}
+	*ret = n;
+	return 0;
+}
+
+/* The unit of the number that starts at `text`. */
+static int64_t duration_unit(const char *text, size_t *len)
+{
+	static const struct {
+		const char *name;
+		int64_t ns;
+	} units[] = {
+		{"ns", 1},
+		{"us", 1000},
+		{"ms", 1000000},
+		{"s", 1000000000},
+		{"m", INT64_C(60) * 1000000000},
+		{"h", INT64_C(3600) * 1000000000},
+		{"d", INT64_C(86400) * 1000000000},
+	};
+
+	*len = strspn(text, "abcdefghijklmnopqrstuvwxyz");
+	for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++)
+		if (*len == strlen(units[i].name) && !strncmp(text, units[i].name, *len))
+			return units[i].ns;
+	return 0;
+}
+
+int cli_parse_duration(const char *text, int64_t *ret)
+{
+	int64_t sum = 0;
+	bool first = true;
+
+	if (!strcmp(text, "infinity")) {
+		*ret = CHAN_WAIT;
+		return 0;
+	}
+	do {
+		const char *after = text + strspn(text, "0123456789.");
+		size_t len;
+		int64_t unit = duration_unit(after, &len), part;
+		uint64_t whole = 0;
+		int r = 0;
+
+		if (!len && first && !*after)
+			unit = 1000000000; /* a bare number is seconds */
+		if (!unit)
+			return -EINVAL;
+		if (*text != '.')
+			r = digits(&text, &whole);
+		if (!r)
+			r = scale(&text, whole, unit, &part);
+		if (r)
+			return r;
+		if (text != after)
+			return -EINVAL;
+		if (__builtin_add_overflow(sum, part, &sum))
+			return -ERANGE;
+		text += len;
+		first = false;
+	} while (*text);
+	*ret = sum;
+	return 0;
+}
+
+int cli_parse_rate(const char *text, double *ret)
+{
+	static const int64_t billion = 1000000000;
+	uint64_t whole = 0;
+	int64_t n;
+	double per = 1;
+	int r = 0;
+
+	if (*text != '.')
+		r = digits(&text, &whole);
+	if (!r)
+		r = scale(&text, whole, billion, &n);
+	if (r)
+		return r;
+	if (!strcmp(text, "/m"))
+		per = 60;
+	else if (!strcmp(text, "/h"))
+		per = 3600;
+	else if (*text && strcmp(text, "/s") != 0)
+		return -EINVAL;
+	if (!n)
+		return -EINVAL;
+	*ret = (double)n / (double)billion / per;
+	return 0;
+}
+
+static void check_arg(int r, const char *option, const char *text, const char *what)
+{
+	if (r == -ERANGE)
+		cli_usage("%s: '%s' is too large", option, text);
+	if (r)
+		cli_usage("%s: '%s' is not %s", option, text, what);
+}
+
+#define A_DURATION "a duration (as 250ms, 2s, 1m30s, 1h, infinity; a bare number is seconds)"
+#define A_SIZE "a size (as 4096, 64K, 1M, 2G)"
+#define A_COUNT "a count (decimal digits)"
+
+int64_t cli_duration_arg(const char *option, const char *text)
+{
+	int64_t ns = 0;
+
+	check_arg(cli_parse_duration(text, &ns), option, text, A_DURATION);
+	return ns;
+}
+
+uint64_t cli_size_arg(const char *option, const char *text)
+{
+	uint64_t n = 0;
+
+	check_arg(cli_parse_size(text, &n), option, text, A_SIZE);
+	return n;
+}
+
+uint64_t cli_count_arg(const char *option, const char *text)
+{
+	uint64_t n = 0;
+
+	check_arg(cli_parse_count(text, &n), option, text, A_COUNT);
+	return n;
+}
+
+double cli_rate_arg(const char *option, const char *text)
+{
+	double rate = 0;
+
+	check_arg(cli_parse_rate(text, &rate), option, text,
+		"a rate above 0 (as 100/s, 0.5/s, 30/m)");
+	return rate;
+}
+
+/* Words for numbers. */
+
+static const char *const overflows[] = {
+	[CHAN_BLOCK] = "block",
+	[CHAN_FAIL] = "fail",
+	[CHAN_DROP_NEWEST] = "drop-new",
+	[CHAN_DROP_OLDEST] = "drop-old",
+};
+static const char *const lifetimes[] = {[CHAN_PERSIST] = "persist", [CHAN_REF] = "ref"};
+
+#define COUNT(array) (sizeof(array) / sizeof(*(array)))
+
+static int parse_word(const char *const *words, size_t n, const char *text, uint32_t *ret)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!strcmp(words[i], text)) {
+			*ret = (uint32_t)i;
+			return 0;
+		}
+	return -EINVAL;
+}
+
+const char *cli_overflow_name(uint32_t overflow)
+{
+	return overflow < COUNT(overflows) ? overflows[overflow] : "unknown";
+}
+
+const char *cli_lifetime_name(uint32_t lifetime)
+{
+	return lifetime < COUNT(lifetimes) ? lifetimes[lifetime] : "unknown";
+}
+
+int cli_parse_overflow(const char *text, uint32_t *ret)
+{
+	return parse_word(overflows, COUNT(overflows), text, ret);
+}
+
+/* Keys of a SPEC: each sets its member and returns what it wanted to see in
+ * place of a bad value, or NULL. */
+
+static const char *set_capacity(struct chan_options *opt, const char *value)
+{
+	if (cli_parse_size(value, &opt->capacity) || opt->capacity > INT64_MAX)
+		return A_SIZE;
+	if (!opt->capacity)
+		opt->flags |= CHAN_RENDEZVOUS;
+	else if (opt->flags & CHAN_RENDEZVOUS)
+		return "0, as a rendezvous has it";
+	return NULL;
+}
+
+static const char *set_max_message(struct chan_options *opt, const char *value)
+{
+	uint64_t n;
+
+	if (cli_parse_size(value, &n) || n > UINT32_MAX || !n)
+		return "a size from 1 to below 4G";
+	opt->max_message = (uint32_t)n;
+	return NULL;
+}
+
+static const char *set_overflow(struct chan_options *opt, const char *value)
+{
+	return cli_parse_overflow(value, &opt->overflow) ? "block, fail, drop-new or drop-old"
+							 : NULL;
+}
+
+static const char *set_mode(struct chan_options *opt, const char *value)
+{
+	return cli_parse_mode(value, &opt->mode) ? "a mode (octal, 0001 to 0777)" : NULL;
+}
+
+static const char *set_endpoints(struct chan_options *opt, const char *value)
+{
+	uint64_t n;
+
+	if (cli_parse_count(value, &n) || n < 1 || n > 4096)
+		return "a number from 1 to 4096";
+	opt->endpoints = (uint32_t)n;
+	return NULL;
+}
+
+static const char *set_lifetime(struct chan_options *opt, const char *value)
+{
+	return parse_word(lifetimes, COUNT(lifetimes), value, &opt->lifetime) ? "persist or ref"
+									      : NULL;
+}
+
+static const char *set_linger(struct chan_options *opt, const char *value)
+{
+	int64_t ns;
+
+	if (cli_parse_duration(value, &ns) || ns == CHAN_WAIT)
+		return "a duration (as 250ms, 10s, 1h)";
+	opt->linger = (uint64_t)ns;
+	return NULL;
+}
+
+static const char *set_kind(struct chan_options *opt, const char *value)
+{
+	if (!strcmp(value, "rendezvous")) {
+		if (opt->capacity)
+			return "queue, as a channel with a capacity is";
+		opt->flags |= CHAN_RENDEZVOUS;
+	} else if (strcmp(value, "queue") != 0) {
+		return "queue or rendezvous";
+	}
+	return NULL;
+}
+
+static const struct {
+	const char *key;
+	const char *(*set)(struct chan_options *opt, const char *value);
+	uint32_t flag; /* of a bare word */
+} keys[] = {
+	{"capacity", set_capacity, 0},
+	{"max-message", set_max_message, 0},
+	{"overflow", set_overflow, 0},
+	{"mode", set_mode, 0},
+	{"endpoints", set_endpoints, 0},
+	{"lifetime", set_lifetime, 0},
+	{"linger", set_linger, 0},
+	{"kind", set_kind, 0},
+	{"end-with-senders", NULL, CHAN_END_WITH_SENDERS},
+	{"need-receivers", NULL, CHAN_NEED_RECEIVERS},
+};
+
+int cli_parse_key(
+	struct chan_options *opt, const char *key, const char *value, char *why, size_t size)
+{
+	for (size_t i = 0; i < COUNT(keys); i++) {
+		const char *wanted;
+
+		if (strcmp(keys[i].key, key) != 0)
+			continue;
+		if (!keys[i].set && value) {
+			snprintf(why, size, "%s takes no value", key);
+			return -EINVAL;
+		}
+		if (!keys[i].set) {
+			opt->flags |= keys[i].flag;
+			return 0;
+		}
+		if (!value) {
+			snprintf(why, size, "%s needs a value", key);
+			return -EINVAL;
+		}
+		wanted = keys[i].set(opt, value);
+		if (!wanted)
+			return 0;
+		snprintf(why, size, "%s: '%s' is not %s", key, value, wanted);
+		return -EINVAL;
+	}
+	snprintf(why, size,
+		"unknown key '%s'; there are capacity, max-message, overflow, mode, endpoints, "
+		"lifetime, linger, kind, end-with-senders, need-receivers",
+		key);
+	return -EINVAL;
+}
+
+int cli_parse_spec(struct chan_options *opt, const char *spec, char *why, size_t size)
+{
+	struct chan_options made = *opt;
+
+	do {
+		char item[128];
+		size_t len = strcspn(spec, ",");
+		char *equals;
+		int r;
+
+		if (!len || len >= sizeof(item)) {
+			snprintf(why, size, "'%.*s' is not KEY=VALUE", (int)(len < 40 ? len : 40),
+				spec);
+			return -EINVAL;
+		}
+		memcpy(item, spec, len);
+		item[len] = '\0';
+		equals = strchr(item, '=');
+		if (equals)
+			*equals++ = '\0';
+		r = cli_parse_key(&made, item, equals, why, size);
+		if (r)
+			return r;
+		spec += len;
+	} while (*spec && spec++);
+	*opt = made;
+	return 0;
+}
+
+void cli_spec_arg(const char *option, struct chan_options *opt, const char *spec)
+{
+	char why[256];
+
+	if (cli_parse_spec(opt, spec, why, sizeof(why)))
+		cli_usage("%s: %s", option, why);
+}

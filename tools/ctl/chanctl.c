@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * chanctl [OPTIONS] VERB [ARGS]
+ *
+ * Options before the verb are those of every verb's output; then the verb's own
+ * table takes over.  Here is the list of verbs and the parsing; a file ctl_*.c
+ * is a verb or a few that belong together.
+ */
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl/ctl.h"
+
+static const struct ctl_verb *const verbs[] = {
+	&ctl_verb_create,     &ctl_verb_remove,	 &ctl_verb_close,   &ctl_verb_list,
+	&ctl_verb_stat,	      &ctl_verb_info,	 &ctl_verb_wait,    &ctl_verb_test,
+	&ctl_verb_purge,      &ctl_verb_monitor, &ctl_verb_metrics, &ctl_verb_doctor,
+	&ctl_verb_completion,
+};
+enum { VERBS = sizeof(verbs) / sizeof(verbs[0]) };
+
+static const struct cli_option options[] = {
+	CTL_OPTION_JSON,
+	CTL_OPTIONS_COLUMNS,
+	CLI_BUS,
+	CLI_COMMON,
+	CLI_END,
+};
+
+static const char *verb_name(const struct ctl_verb *verb)
+{
+	return verb->tool.name + strlen("chanctl ");
+}
+
+/* The help's lists are made of the tables of verbs and columns. */
+static const char *tables_help(void)
+{
+	static char *text;
+	size_t len;
+	FILE *out = ctl_memory(&text, &len);
+
+	fputs("Verbs:\n", out);
+	for (unsigned i = 0; i < VERBS; i++)
+		fprintf(out, "  %-12s%s\n", verb_name(verbs[i]), verbs[i]->tool.summary);
+	fputs("\nColumns:", out);
+	ctl_columns_help(out);
+	fputs("\n\n'chanctl VERB --help' tells a verb's options.", out);
+	ctl_memory_end(out);
+	return text;
+}
+
+static const struct ctl_verb *find_verb(const char *name)
+{
+	for (unsigned i = 0; i < VERBS; i++)
+		if (!strcmp(verb_name(verbs[i]), name))
+			return verbs[i];
+	cli_usage("no verb '%s'; 'chanctl --help' lists them", name);
+}
+
+/* True if the letter is an output option. */
+static bool output_option(int letter, const char *arg)
+{
+	switch (letter) {
+	case 'J':
+		ctl_output.json = true;
+		ctl_output.pretty = arg;
+		if (arg && strcmp(arg, "pretty") != 0)
+			cli_usage("--json: '%s' is not pretty", arg);
+		return true;
+	case 'o':
+		ctl_output.columns = arg;
+		return true;
+	case 'H':
+		ctl_output.no_headings = true;
+		return true;
+	case 'b':
+		ctl_output.bytes = true;
+		return true;
+	}
+	return false;
+}
+
+/* An output option before a verb that has no use for it is a mistake too. */
+static void check_output(const struct ctl_verb *verb)
+{
+	if (ctl_output.json && !(verb->has & CTL_JSON))
+		cli_usage("%s has no --json", verb->tool.name);
+	if (cli_bus() && !(verb->has & CTL_BUS))
+		cli_usage("%s knows no bus: --system and --user do not apply", verb->tool.name);
+	if (verb->has & CTL_COLUMNS)
+		return;
+	if (ctl_output.columns)
+		cli_usage("%s has no columns: --output does not apply", verb->tool.name);
+	if (ctl_output.no_headings || ctl_output.bytes)
+		cli_usage("%s prints no table: --%s does not apply", verb->tool.name,
+			  ctl_output.bytes ? "bytes" : "no-headings");
+}
+
+/* Both tables have letters of their own: -o is --overflow of create. */
+static bool has_output_option(const struct ctl_verb *verb, int letter)
+{
+	return letter == 'J' ? verb->has & CTL_JSON : verb->has & CTL_COLUMNS;
+}
+
+/* The option as the table has it, for messages. */
+static void option_text(char *ret, size_t size, const struct cli_option *table, int letter)
+{
+	for (; table->letter != letter; table++)
+		if (!table->letter)
+			return;
+	snprintf(ret, size, "--%s", table->long_name);
+}
+
+static int run(const struct ctl_verb *verb, int argc, char **argv)
+{
+	char option[64] = "", **operand;
+	int letter, n;
+
+	while ((letter = cli_next(&verb->tool, argc, argv)) != -1) {
+		if (has_output_option(verb, letter) && output_option(letter, optarg))
+			continue;
+		option_text(option, sizeof(option), verb->tool.options, letter);
+		verb->option(letter, option, optarg);
+	}
+	check_output(verb);
+	operand = argv + optind;
+	n = argc - optind;
+	if (n < verb->min)
+		cli_usage("operand missing: %s %s", verb->tool.name, verb->tool.usage);
+	if (verb->max >= 0 && n > verb->max)
+		cli_usage("operand '%s' too many: %s %s", operand[verb->max], verb->tool.name,
+			  verb->tool.usage);
+	if (cli_bus() && verb->has & CTL_BUS_KNOWN)
+		bus_owner();
+	for (int i = 0; i < n && (i < verb->names || verb->names < 0); i++)
+		operand[i] = bus_name(operand[i]);
+	return verb->run(n, operand);
+}
+
+int main(int argc, char **argv)
+{
+	struct cli_tool tool = {
+		.name = "chanctl",
+		.usage = "[OPTIONS] VERB [ARGS]",
+		.summary = "Make, look at, wait for and remove channels.",
+		.options = options,
+		.verb_follows = true,
+	};
+	int letter, status;
+
+	tool.notes = tables_help();
+	while ((letter = cli_next(&tool, argc, argv)) != -1)
+		output_option(letter, optarg);
+	if (optind == argc)
+		cli_usage("verb missing");
+	status = run(find_verb(argv[optind]), argc - optind, argv + optind);
+	cli_die();
+	return status;
+}

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * chanctl remove, close and purge: one thing done to each of the channels
+ * named.  What fails for one does not keep it from the others; the exit status
+ * is that of the first failure.
+ */
+#include <errno.h>
+#include <inttypes.h>
+
+#include "ctl/ctl.h"
+
+static int for_each(int n, char **name, int (*change)(const char *name))
+{
+	int first = CLI_OK;
+
+	for (int i = 0; i < n; i++) {
+		int status = change(name[i]);
+
+		if (!first)
+			first = status;
+	}
+	return first;
+}
+
+/* remove */
+
+enum { IF_EMPTY = CLI_LONG, IF_UNUSED };
+
+static const struct cli_option remove_options[] = {
+	{ IF_EMPTY, "if-empty", NULL, "only if no message is in it" },
+	{ IF_UNUSED, "if-unused", NULL, "only if nobody has it open to send or receive" },
+	CLI_BUS,
+	CLI_COMMON,
+	CLI_END,
+};
+
+static bool if_empty, if_unused;
+
+static void remove_option(int letter, const char *option, const char *arg)
+{
+	(void)option;
+	(void)arg;
+	if_empty |= letter == IF_EMPTY;
+	if_unused |= letter == IF_UNUSED;
+}
+
+static int may_remove(const char *name)
+{
+	struct ctl_channel ch;
+	int status = CLI_OK;
+	int r = ctl_open(&ch, name);
+
+	if (r < 0) {
+		status = cli_fail(name, NULL, r);
+	} else if (if_empty && ctl_depth(&ch.stat)) {
+		cli_error(name,
+			  "not removed: %" PRIu64 " messages are in it; "
+			  "receive them or use 'chanctl purge'",
+			  ch.stat.depth);
+		status = CLI_ERROR;
+	} else if (if_unused && (ch.stat.senders || ch.stat.receivers)) {
+		cli_error(name,
+			  "not removed: it has %u senders and %u receivers; "
+			  "'chanctl info' shows them",
+			  ch.stat.senders, ch.stat.receivers);
+		status = CLI_ERROR;
+	}
+	ctl_forget(&ch);
+	return status;
+}
+
+static int remove_one(const char *name)
+{
+	int r = if_empty || if_unused ? may_remove(name) : CLI_OK;
+
+	if (r)
+		return r;
+	r = chan_remove(name);
+	if (r == -EACCES || r == -EPERM) {
+		cli_error(name, "no permission; only its owner and root may remove it");
+		return CLI_DENIED;
+	}
+	if (r < 0)
+		return cli_fail(name, NULL, r);
+	cli_note(name, "removed");
+	return CLI_OK;
+}
+
+static int remove_all(int n, char **name)
+{
+	return for_each(n, name, remove_one);
+}
+
+const struct ctl_verb ctl_verb_remove = {
+	.tool = {
+		.name = "chanctl remove",
+		.usage = "[OPTIONS] NAME...",
+		.summary = "Remove channels; those who have one open go on with it.",
+		.options = remove_options,
+	},
+	.has = CTL_BUS,
+	.min = 1,
+	.max = -1,
+	.names = -1,
+	.option = remove_option,
+	.run = remove_all,
+};
+
+/* close */
+
+enum { NOW = CLI_LONG };
+
+static const struct cli_option close_options[] = {
+	{ NOW, "now", NULL, "discard what is in it: receivers end at once" },
+	CLI_BUS,
+	CLI_COMMON,
+	CLI_END,
+};
+
+static unsigned how_to_close = CHAN_DRAIN;
+
+static void close_option(int letter, const char *option, const char *arg)
+{
+	(void)letter;
+	(void)option;
+	(void)arg;
+	how_to_close = CHAN_DISCARD;
+}
+
+/* Do something with an open channel: what that, or opening it, returns. */
+static int64_t with_open(const char *name, int64_t (*change)(chan_t *ch))
+{
+	chan_t *ch;
+	int64_t r = chan_open(&ch, name, 0, NULL);
+
+	if (!r) {
+		r = change(ch);
+		chan_detach(ch);
+	}
+	return r;
+}
+
+static int64_t close_open(chan_t *ch)
+{
+	return chan_close(ch, how_to_close);
+}
+
+static int close_one(const char *name)
+{
+	int64_t r = with_open(name, close_open);
+
+	if (r < 0)
+		return cli_fail(name, NULL, (int)r);
+	cli_note(name, "closed");
+	return CLI_OK;
+}
+
+static int close_all(int n, char **name)
+{
+	return for_each(n, name, close_one);
+}
+
+const struct ctl_verb ctl_verb_close = {
+	.tool = {
+		.name = "chanctl close",
+		.usage = "[OPTIONS] NAME...",
+		.summary = "Close channels: nobody can send, receivers drain them and end.",
+		.options = close_options,
+	},
+	.has = CTL_BUS,
+	.min = 1,
+	.max = -1,
+	.names = -1,
+	.option = close_option,
+	.run = close_all,
+};
+
+/* purge */
+
+static const struct cli_option purge_options[] = { CLI_BUS, CLI_COMMON, CLI_END };
+
+static int purge_one(const char *name)
+{
+	int64_t dropped = with_open(name, chan_purge);
+
+	if (dropped < 0)
+		return cli_fail(name, NULL, (int)dropped);
+	cli_note(name, "%" PRId64 " messages dropped", dropped);
+	return CLI_OK;
+}
+
+static int purge_all(int n, char **name)
+{
+	return for_each(n, name, purge_one);
+}
+
+const struct ctl_verb ctl_verb_purge = {
+	.tool = {
+		.name = "chanctl purge",
+		.usage = "[OPTIONS] NAME...",
+		.summary = "Drop the messages in channels that nobody has taken yet.",
+		.options = purge_options,
+	},
+	.has = CTL_BUS,
+	.min = 1,
+	.max = -1,
+	.names = -1,
+	.run = purge_all,
+};

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Channels as chanctl sees them: a name, an observer's handle where it can be
+ * had, and what was read last.  An observer counts as nobody's peer and needs
+ * no right to write, so looking changes nothing.
+ */
+#include <errno.h>
+#include <fnmatch.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ctl/ctl.h"
+
+int ctl_refresh(struct ctl_channel *ch)
+{
+	struct chan_stat now = { .size = sizeof(now) };
+	int r = chan_stat(ch->ch, &now);
+
+	ch->err = r;
+	if (r < 0)
+		return r;
+	ch->before = ch->stat;
+	ch->time_before = ch->time;
+	ch->stat = now;
+	ch->time = cli_now();
+	return 0;
+}
+
+int ctl_open(struct ctl_channel *ch, const char *name)
+{
+	*ch = (struct ctl_channel){ .name = ctl_copy(name) };
+	ch->err = chan_open(&ch->ch, name, 0, NULL);
+	if (!ch->err && ctl_refresh(ch) < 0) {
+		chan_detach(ch->ch);
+		ch->ch = NULL;
+	}
+	return ch->err;
+}
+
+void ctl_forget(struct ctl_channel *ch)
+{
+	chan_detach(ch->ch);
+	json_decref(ch->bus);
+	free(ch->name);
+	*ch = (struct ctl_channel){ 0 };
+}
+
+bool ctl_matches(const char *glob, const char *name)
+{
+	const char *local = bus_local(name);
+
+	return local && (!glob || !fnmatch(glob, local, 0));
+}
+
+struct collect {
+	struct ctl_channels *channels;
+	const char *glob;
+	const struct ctl_bus *bus; /* that is listed */
+};
+
+/* Open and read; NULL if it is gone. */
+static struct ctl_channel *add(struct ctl_channels *channels, const char *name)
+{
+	struct ctl_channel *ch;
+
+	channels->at = ctl_grow(channels->at, channels->n + 1, sizeof(*channels->at));
+	ch = &channels->at[channels->n];
+	if (ctl_open(ch, name) == -ENOENT) {
+		ctl_forget(ch);
+		return NULL;
+	}
+	chan_detach(ch->ch); /* there may be more of them than descriptors */
+	ch->ch = NULL;
+	channels->n++;
+	return ch;
+}
+
+static int collect(const char *name, void *arg)
+{
+	struct collect *c = arg;
+
+	if (ctl_matches(c->glob, name))
+		add(c->channels, name);
+	return 0;
+}
+
+static struct ctl_channel *find(const struct ctl_channels *channels, const char *name)
+{
+	for (size_t i = 0; i < channels->n; i++)
+		if (!strcmp(channels->at[i].name, name))
+			return &channels->at[i];
+	return NULL;
+}
+
+/* A channel of a bus.  Its segment may lie in a /dev/shm that we don't see. */
+static void collect_told(const char *kind, const char *lines, void *arg)
+{
+	struct collect *c = arg;
+	struct ctl_channel *ch = NULL;
+	json_t *told = ctl_bus_object(c->bus, lines);
+	const char *local = ctl_bus_text(told, "name");
+	char *name = local ? bus_full_name(c->bus->owner, local) : NULL;
+
+	if (!strcmp(kind, "CHANNEL") && name && ctl_matches(c->glob, name)) {
+		ch = find(c->channels, name);
+		if (!ch)
+			ch = add(c->channels, name);
+	}
+	if (ch) {
+		json_decref(ch->bus);
+		ch->bus = json_incref(told);
+	}
+	json_decref(told);
+	free(name);
+}
+
+/* The caller's own channels, which have no OWNER/, come first. */
+static int by_name(const void *a, const void *b)
+{
+	const char *x = ((const struct ctl_channel *)a)->name;
+	const char *y = ((const struct ctl_channel *)b)->name;
+	bool other_x = strchr(x, '/'), other_y = strchr(y, '/');
+
+	return other_x != other_y ? (int)other_x - (int)other_y : strcmp(x, y);
+}
+
+int ctl_channels(struct ctl_channels *ret, const char *glob)
+{
+	struct collect c = { .channels = ret, .glob = glob };
+	int r;
+
+	*ret = (struct ctl_channels){ 0 };
+	r = chan_list(collect, &c);
+	if (r < 0) {
+		ctl_channels_free(ret);
+		return r;
+	}
+	for (struct ctl_bus *const *bus = ctl_buses(); *bus; bus++) {
+		c.bus = *bus;
+		ctl_bus_each(*bus, BUS_PROTOCOL " LIST\n", collect_told, &c);
+	}
+	if (ret->n)
+		qsort(ret->at, ret->n, sizeof(*ret->at), by_name);
+	return 0;
+}
+
+void ctl_channels_free(struct ctl_channels *channels)
+{
+	for (size_t i = 0; i < channels->n; i++)
+		ctl_forget(&channels->at[i]);
+	free(channels->at);
+	*channels = (struct ctl_channels){ 0 };
+}
+
+uint64_t ctl_depth(const struct chan_stat *stat)
+{
+	return stat->closed == 2 ? 0 : stat->depth;
+}
+
+static const char *unreadable(int err)
+{
+	switch (err) {
+	case -EACCES:
+		return "denied";
+	case -EPERM:
+		return "squatted";
+	case -EPROTONOSUPPORT:
+		return "other-format";
+	case -EPROTOTYPE:
+		return "other-libc";
+	case -EXDEV:
+		return "other-pid-namespace";
+	case -EBADMSG:
+		return "damaged";
+	}
+	return "unreadable";
+}
+
+const char *ctl_state(const struct ctl_channel *ch)
+{
+	if (ch->err)
+		return unreadable(ch->err);
+	if (ch->stat.damaged)
+		return "damaged";
+	if (ch->stat.removed)
+		return "removed";
+	if (ch->stat.closed && ctl_depth(&ch->stat))
+		return "draining";
+	return ch->stat.closed ? "closed" : "open";
+}
+
+struct chan_endpoint *ctl_endpoints(const chan_t *ch, unsigned *n)
+{
+	struct chan_endpoint *ends = NULL;
+	unsigned room = 0;
+	int r;
+
+	/* More may come between two calls. */
+	while ((r = chan_endpoints(ch, ends, room)) > (int)room) {
+		room = (unsigned)r + 8;
+		ends = ctl_grow(ends, room, sizeof(*ends));
+	}
+	*n = r < 0 ? 0 : (unsigned)r;
+	return ends;
+}
+
+json_t *ctl_role(uint32_t roles)
+{
+	switch (roles & (CHAN_SEND | CHAN_RECV)) {
+	case CHAN_SEND:
+		return ctl_text("sender");
+	case CHAN_RECV:
+		return ctl_text("receiver");
+	}
+	return ctl_text("sender+receiver");
+}
+
+static bool good_name(const char *name)
+{
+	size_t len = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+				  "._-");
+
+	return len && len <= CHAN_NAME_MAX && !name[len] && *name != '.';
+}
+
+bool ctl_name_of_file(char *ret, size_t size, const char *file)
+{
+	static const char prefix[] = "shmchan.";
+	const char *name;
+	char digits[11];
+	uint64_t uid;
+	size_t len;
+
+	if (strncmp(file, prefix, sizeof(prefix) - 1) != 0)
+		return false;
+	file += sizeof(prefix) - 1;
+	len = strcspn(file, ".");
+	name = file + len + 1;
+	if (len >= sizeof(digits) || !file[len] || !good_name(name))
+		return false;
+	snprintf(digits, sizeof(digits), "%.*s", (int)len, file);
+	if (cli_parse_count(digits, &uid) || uid > UINT32_MAX)
+		return false;
+	if (uid == geteuid())
+		snprintf(ret, size, "%s", name);
+	else
+		snprintf(ret, size, "%s/%s", cli_user((uint32_t)uid), name);
+	return true;
+}

@@ -1,0 +1,478 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The columns: what there is to know of a channel, once, for tables, for the
+ * lines of `info`, for JSON and for -o.  A column says where its value lies and
+ * of what kind it is; the kind says how it becomes a JSON value, and how that
+ * becomes text.
+ *
+ * The segment tells what it is; chand, for a channel that it keeps, what it does
+ * with it.  Where both do (mode, group, lifetime), chand's is what holds.
+ */
+#include <ctype.h>
+#include <grp.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl/ctl.h"
+
+enum kind {
+	NAME,
+	STATE,
+	COUNT, /* uint64_t */
+	COUNT32,
+	SIZE,
+	SIZE32,
+	RATE, /* of a uint64_t that counts up, a second */
+	TIME,
+	DURATION,
+	YES_NO, /* uint32_t */
+	FLAG,	/* the flag itself in place of an offset */
+	USE,
+	DROPPED,
+	MODE,
+	USER,
+	GROUP,
+	OVERFLOW_POLICY,
+	LIFETIME,
+	KIND,
+	CONDVAR,
+	/* What chand tells: from here on. */
+	TOLD,
+	TOLD_COUNT,
+	TOLD_USER,
+	TOLD_WHO,
+	RIGHTS,
+	ACTIVATION,
+};
+
+struct ctl_column {
+	const char *name;
+	enum kind kind;
+	size_t at;	 /* offset in struct chan_stat */
+	const char *key; /* in JSON, where it isn't the name in small letters */
+	const char *told; /* chand's key */
+};
+
+#define AT(member) offsetof(struct chan_stat, member)
+
+static const struct ctl_column all[] = {
+	{ "NAME", NAME, 0, NULL, NULL },
+	{ "STATE", STATE, 0, NULL, NULL },
+	{ "DEPTH", COUNT, AT(depth), NULL, NULL },
+	{ "USED", SIZE, AT(used), NULL, NULL },
+	{ "USE%", USE, 0, "used_percent", NULL },
+	{ "CAPACITY", SIZE, AT(capacity), NULL, NULL },
+	{ "MAX-MESSAGE", SIZE32, AT(max_message), NULL, NULL },
+	{ "SENDERS", COUNT32, AT(senders), NULL, NULL },
+	{ "RECEIVERS", COUNT32, AT(receivers), NULL, NULL },
+	{ "ENDPOINTS-MAX", COUNT32, AT(endpoints), NULL, NULL },
+	{ "FULL", YES_NO, AT(full), NULL, NULL },
+	{ "SENT", COUNT, AT(sent), NULL, NULL },
+	{ "RECEIVED", COUNT, AT(received), NULL, NULL },
+	{ "SENT/S", RATE, AT(sent), "sent_per_second", NULL },
+	{ "RECEIVED/S", RATE, AT(received), "received_per_second", NULL },
+	{ "DROPPED", DROPPED, 0, NULL, NULL },
+	{ "DROPPED-NEWEST", COUNT, AT(dropped_newest), NULL, NULL },
+	{ "DROPPED-OLDEST", COUNT, AT(dropped_oldest), NULL, NULL },
+	{ "REDELIVERED", COUNT, AT(redelivered), NULL, NULL },
+	{ "RECOVERIES", COUNT, AT(recoveries), NULL, NULL },
+	{ "BYTES", SIZE, AT(bytes), NULL, NULL },
+	{ "OWNER", USER, AT(uid), NULL, NULL },
+	{ "GROUP", GROUP, AT(gid), NULL, "group" },
+	{ "UID", COUNT32, AT(uid), NULL, NULL },
+	{ "GID", COUNT32, AT(gid), NULL, NULL },
+	{ "MODE", MODE, AT(mode), NULL, "mode" },
+	{ "KIND", KIND, AT(kind), NULL, NULL },
+	{ "OVERFLOW", OVERFLOW_POLICY, AT(overflow), NULL, NULL },
+	{ "LIFETIME", LIFETIME, AT(lifetime), NULL, "lifetime" },
+	{ "LINGER", DURATION, AT(linger), NULL, NULL },
+	{ "END-WITH-SENDERS", FLAG, CHAN_END_WITH_SENDERS, NULL, NULL },
+	{ "NEED-RECEIVERS", FLAG, CHAN_NEED_RECEIVERS, NULL, NULL },
+	{ "RENDEZVOUS", FLAG, CHAN_RENDEZVOUS, NULL, NULL },
+	{ "CREATED", TIME, AT(created), NULL, NULL },
+	{ "SEGMENT", SIZE, AT(segment), NULL, NULL },
+	{ "FORMAT", COUNT32, AT(format), NULL, NULL },
+	{ "CONDVAR", CONDVAR, AT(condvar), NULL, NULL },
+	{ "BUS", TOLD, 0, NULL, "bus" },
+	{ "ORIGIN", TOLD, 0, NULL, "origin" },
+	{ "ADMIN", TOLD_USER, 0, NULL, "owner" },
+	{ "RIGHTS", RIGHTS, 0, NULL, "rights" },
+	{ "MAY-SEND", TOLD_WHO, 0, NULL, "send" },
+	{ "MAY-RECEIVE", TOLD_WHO, 0, NULL, "receive" },
+	{ "ACTIVATION", ACTIVATION, 0, NULL, "ready" },
+	{ "DEATHS", TOLD_COUNT, 0, NULL, "deaths" },
+	{ "FILE", TOLD, 0, NULL, "file" },
+};
+enum { ALL = sizeof(all) / sizeof(all[0]) };
+_Static_assert((int)ALL <= (int)CTL_COLUMN_MAX, "every column fits");
+
+static const char *key_of(const struct ctl_column *column, char buf[32])
+{
+	size_t i = 0;
+
+	if (column->key)
+		return column->key;
+	for (; column->name[i]; i++)
+		buf[i] = column->name[i] == '-' ? '_'
+						: (char)tolower((unsigned char)column->name[i]);
+	buf[i] = 0;
+	return buf;
+}
+
+/* -o takes a column's name in either case, or its key. */
+static const struct ctl_column *find(const char *word, size_t len)
+{
+	char key[32];
+
+	for (unsigned i = 0; i < ALL; i++) {
+		const char *k = key_of(&all[i], key);
+
+		if (strlen(all[i].name) == len && !strncasecmp(all[i].name, word, len))
+			return &all[i];
+		if (strlen(k) == len && !strncasecmp(k, word, len))
+			return &all[i];
+	}
+	return NULL;
+}
+
+static _Noreturn void no_such_column(const char *word, size_t len)
+{
+	char *names;
+	size_t size;
+	FILE *out = ctl_memory(&names, &size);
+
+	for (unsigned i = 0; i < ALL; i++)
+		fprintf(out, " %s", all[i].name);
+	ctl_memory_end(out);
+	cli_usage("no column '%.*s'; there are%s", (int)len, word, names);
+}
+
+void ctl_columns_help(FILE *out)
+{
+	unsigned at = 0;
+
+	for (unsigned i = 0; i < ALL; i++) {
+		unsigned len = (unsigned)strlen(all[i].name);
+
+		at = i && at + len < 76 ? at + len + 1 : len;
+		fprintf(out, "%s%s", at == len ? "\n  " : " ", all[i].name);
+	}
+}
+
+void ctl_columns_choose(struct ctl_columns *ret, const char *defaults, bool bus)
+{
+	const char *list = ctl_output.columns ? ctl_output.columns : defaults;
+
+	ret->n = 0;
+	if (!list) {
+		for (unsigned i = 0; i < ALL; i++)
+			if (all[i].kind != RATE && /* there is none without a watch */
+			    (bus || all[i].kind < TOLD))
+				ret->at[ret->n++] = &all[i];
+		return;
+	}
+	for (;; list++) {
+		size_t len = strcspn(list, ",");
+		const struct ctl_column *column = find(list, len);
+
+		if (!column)
+			no_such_column(list, len);
+		if (ret->n == CTL_COLUMN_MAX)
+			cli_usage("more than %d columns", CTL_COLUMN_MAX);
+		ret->at[ret->n++] = column;
+		list += len;
+		if (!*list)
+			return;
+	}
+}
+
+static uint32_t get32(const struct chan_stat *stat, size_t at)
+{
+	uint32_t value;
+
+	memcpy(&value, (const char *)stat + at, sizeof(value));
+	return value;
+}
+
+static uint64_t get64(const struct chan_stat *stat, size_t at)
+{
+	uint64_t value;
+
+	memcpy(&value, (const char *)stat + at, sizeof(value));
+	return value;
+}
+
+static json_t *rate(const struct ctl_channel *ch, size_t at)
+{
+	uint64_t now = get64(&ch->stat, at), before = get64(&ch->before, at);
+
+	if (!ch->time_before || ch->time <= ch->time_before || now < before)
+		return json_null();
+	return json_real((double)(now - before) * 1e9 / (double)(ch->time - ch->time_before));
+}
+
+static json_t *use(const struct chan_stat *stat)
+{
+	if (!stat->capacity)
+		return json_null();
+	return json_real((double)stat->used * 100 / (double)stat->capacity);
+}
+
+static json_t *mode(uint32_t value)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%04o", value);
+	return ctl_text(text);
+}
+
+static const char *group_name(uint32_t gid)
+{
+	static char number[16];
+	const struct group *entry = getgrgid(gid);
+
+	snprintf(number, sizeof(number), "%u", gid);
+	return entry ? entry->gr_name : number;
+}
+
+/* `1000 @100` as chanctl create takes it: `alice,@ops`; nobody is null. */
+static json_t *who(const char *list)
+{
+	char *copy = ctl_copy(list), *rest = copy, *word, *text;
+	json_t *value;
+	size_t len;
+	FILE *out = ctl_memory(&text, &len);
+
+	while ((word = strsep(&rest, " "))) {
+		bool is_group = *word == '@';
+		uint64_t id;
+
+		if (cli_parse_count(word + is_group, &id) || id > UINT32_MAX)
+			continue;
+		fprintf(out, "%s%s", ftell(out) > 0 ? "," : "", is_group ? "@" : "");
+		fputs(is_group ? group_name((uint32_t)id) : cli_user((uint32_t)id), out);
+	}
+	ctl_memory_end(out);
+	value = len ? ctl_text(text) : json_null();
+	free(text);
+	free(copy);
+	return value;
+}
+
+/* `send receive` as one word, like a role. */
+static json_t *rights(const char *words)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "%s", words);
+	for (char *c = text; (c = strchr(c, ' ')); )
+		*c = '+';
+	return ctl_text(text);
+}
+
+static json_t *activation(const json_t *bus)
+{
+	const char *on = ctl_bus_text(bus, "activate"), *ready = ctl_bus_text(bus, "ready");
+
+	if (ready && !strcmp(ready, "yes"))
+		return ctl_text("ready");
+	return on && !strcmp(on, "yes") ? ctl_text("armed") : json_null();
+}
+
+/* What chand tells; NULL if it doesn't, or has no say in it. */
+static json_t *told(const struct ctl_column *column, const json_t *bus)
+{
+	const char *text = column->told ? ctl_bus_text(bus, column->told) : NULL;
+
+	if (!text)
+		return NULL;
+	switch (column->kind) {
+	case TOLD_COUNT:
+		return ctl_number(ctl_bus_number(bus, column->told));
+	case TOLD_USER:
+		return ctl_text(cli_user((uint32_t)ctl_bus_number(bus, column->told)));
+	case GROUP:
+		return ctl_text(group_name((uint32_t)ctl_bus_number(bus, column->told)));
+	case TOLD_WHO:
+		return who(text);
+	case RIGHTS:
+		return rights(text);
+	case ACTIVATION:
+		return activation(bus);
+	default:
+		return ctl_text(text);
+	}
+}
+
+static json_t *value_of(const struct ctl_column *column, const struct ctl_channel *ch)
+{
+	const struct chan_stat *stat = &ch->stat;
+	json_t *by_chand = told(column, ch->bus);
+
+	if (by_chand)
+		return by_chand;
+	if (column->kind == NAME)
+		return ctl_text(ch->name);
+	if (column->kind == STATE)
+		return ctl_text(ctl_state(ch));
+	if (ch->err)
+		return json_null();
+
+	switch (column->kind) {
+	case NAME:
+	case STATE:
+	case TOLD:
+	case TOLD_COUNT:
+	case TOLD_USER:
+	case TOLD_WHO:
+	case RIGHTS:
+	case ACTIVATION:
+		break;
+	case COUNT:
+	case SIZE:
+		return ctl_number(get64(stat, column->at));
+	case COUNT32:
+	case SIZE32:
+		return ctl_number(get32(stat, column->at));
+	case RATE:
+		return rate(ch, column->at);
+	case TIME:
+	case DURATION:
+		return ctl_time((int64_t)get64(stat, column->at));
+	case YES_NO:
+		return json_boolean(get32(stat, column->at) != 0);
+	case FLAG:
+		return json_boolean((stat->flags & column->at) != 0);
+	case USE:
+		return use(stat);
+	case DROPPED:
+		return ctl_number(stat->dropped_newest + stat->dropped_oldest);
+	case MODE:
+		return mode(stat->mode);
+	case USER:
+		return ctl_text(cli_user(stat->uid));
+	case GROUP:
+		return ctl_text(group_name(stat->gid));
+	case OVERFLOW_POLICY:
+		return ctl_text(cli_overflow_name(stat->overflow));
+	case LIFETIME:
+		return ctl_text(cli_lifetime_name(stat->lifetime));
+	case KIND:
+		return ctl_text(stat->kind == 0 ? "queue" : "unknown");
+	case CONDVAR:
+		return ctl_text(stat->condvar == 1 ? "futex" : "pthread");
+	}
+	return json_null();
+}
+
+json_t *ctl_columns_object(const struct ctl_columns *columns, const struct ctl_channel *ch)
+{
+	json_t *object = json_object();
+	char key[32];
+
+	for (unsigned i = 0; i < columns->n; i++)
+		ctl_set(object, key_of(columns->at[i], key), value_of(columns->at[i], ch));
+	return object;
+}
+
+enum { CELL_MAX = 512 };
+
+static void cell(char ret[CELL_MAX], const struct ctl_column *column, const struct ctl_channel *ch)
+{
+	json_t *value = value_of(column, ch);
+	double number = json_number_value(value);
+
+	if (json_is_null(value))
+		snprintf(ret, CELL_MAX, "-");
+	else if (json_is_string(value))
+		snprintf(ret, CELL_MAX, "%s", json_string_value(value));
+	else if (json_is_boolean(value))
+		snprintf(ret, CELL_MAX, "%s", json_is_true(value) ? "yes" : "no");
+	else if (column->kind == SIZE || column->kind == SIZE32)
+		ctl_size_text(ret, CELL_MAX, (uint64_t)json_integer_value(value));
+	else if (column->kind == TIME)
+		ctl_time_text(ret, CELL_MAX, (int64_t)(number * 1e9));
+	else if (column->kind == DURATION)
+		ctl_duration_text(ret, CELL_MAX, (int64_t)(number * 1e9));
+	else if (column->kind == USE)
+		snprintf(ret, CELL_MAX, "%.0f%%", number);
+	else if (column->kind == RATE)
+		snprintf(ret, CELL_MAX, "%.0f", number);
+	else
+		snprintf(ret, CELL_MAX, "%lld", (long long)json_integer_value(value));
+	json_decref(value);
+}
+
+/* Numbers that are compared stand to the right. */
+static bool to_the_right(const struct ctl_column *column)
+{
+	switch (column->kind) {
+	case COUNT:
+	case COUNT32:
+	case SIZE:
+	case SIZE32:
+	case RATE:
+	case USE:
+	case DROPPED:
+	case TOLD_COUNT:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void put(FILE *out, const struct ctl_columns *columns, unsigned i, const unsigned *width,
+		const char *text)
+{
+	bool last = i + 1 == columns->n;
+
+	if (to_the_right(columns->at[i]))
+		fprintf(out, "%*s", (int)width[i], text);
+	else
+		fprintf(out, "%-*s", last ? 0 : (int)width[i], text);
+	fputs(last ? "\n" : "  ", out);
+}
+
+static void widen(unsigned *width, const char *text)
+{
+	unsigned len = (unsigned)strlen(text);
+
+	if (len > *width)
+		*width = len;
+}
+
+void ctl_columns_table(const struct ctl_columns *columns, const struct ctl_channels *channels,
+		       unsigned width[CTL_COLUMN_MAX], bool headings, FILE *out)
+{
+	char text[CELL_MAX];
+
+	for (unsigned i = 0; i < columns->n; i++) {
+		if (headings)
+			widen(&width[i], columns->at[i]->name);
+		for (size_t row = 0; row < channels->n; row++) {
+			cell(text, columns->at[i], &channels->at[row]);
+			widen(&width[i], text);
+		}
+	}
+	for (unsigned i = 0; headings && i < columns->n; i++)
+		put(out, columns, i, width, columns->at[i]->name);
+	for (size_t row = 0; row < channels->n; row++) {
+		for (unsigned i = 0; i < columns->n; i++) {
+			cell(text, columns->at[i], &channels->at[row]);
+			put(out, columns, i, width, text);
+		}
+	}
+}
+
+void ctl_columns_lines(const struct ctl_columns *columns, const struct ctl_channel *ch, FILE *out)
+{
+	char text[CELL_MAX];
+
+	for (unsigned i = 0; i < columns->n; i++) {
+		cell(text, columns->at[i], ch);
+		if (!ctl_output.no_headings)
+			fprintf(out, "%-17s ", columns->at[i]->name);
+		fprintf(out, "%s\n", text);
+	}
+}

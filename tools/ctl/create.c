@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * chanctl create.  Its options are the keys of a SPEC, so that the one parser
+ * of those decides.  With --parents an existing channel is fine if all that was
+ * asked for is true of it; what was not asked for may be anything.
+ *
+ * On a bus it is chand that makes it: the request has the options as they were
+ * given, with the names of users and groups made numbers.
+ */
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ctl/ctl.h"
+
+enum {
+	MODE = CLI_LONG,
+	ENDPOINTS,
+	LIFETIME,
+	LINGER,
+	END_WITH_SENDERS,
+	NEED_RECEIVERS,
+	/* Those that only a bus has: from here on. */
+	OWNER,
+	GROUP,
+	SENDERS,
+	RECEIVERS,
+	ACTIVATE,
+};
+
+static const struct cli_option options[] = {
+	{ 'c', "capacity", "SIZE", "bytes of the ring; 0: a rendezvous (default 1M)" },
+	{ 'm', "max-message", "SIZE", "longest message (default: a quarter of the ring)" },
+	{ 'k', "kind", "queue|rendezvous", "what it does with a message (default queue)" },
+	{ 'o', "overflow", "block|fail|drop-new|drop-old",
+	  "what a send does when it is full (default block)" },
+	{ MODE, "mode", "MODE",
+	  "permission bits, octal (default 0600); whoever\n"
+	  "receives needs to write, too" },
+	{ ENDPOINTS, "endpoints", "N", "most endpoints at once (default 256)" },
+	{ LIFETIME, "lifetime", "persist|ref|daemon",
+	  "until it is removed (default), or until its last\n"
+	  "endpoint leaves, or while chand runs" },
+	{ LINGER, "linger", "DURATION", "with ref: and so long after" },
+	{ END_WITH_SENDERS, "end-with-senders", NULL,
+	  "receivers end when the last sender is gone" },
+	{ NEED_RECEIVERS, "need-receivers", NULL, "senders fail when the last receiver is gone" },
+	{ OWNER, "owner", "USER", "on a bus: whose it is (root only)" },
+	{ GROUP, "group", "GROUP", "on a bus: the group that --mode speaks of" },
+	{ SENDERS, "send", "WHO", "on a bus: users and @groups that may send" },
+	{ RECEIVERS, "receive", "WHO", "on a bus: users and @groups that may receive" },
+	{ ACTIVATE, "activate", NULL,
+	  "on a bus: tell systemd when it has messages and\nno receiver" },
+	{ 'p', "parents", NULL, "fine if the same exists" },
+	CLI_BUS,
+	CLI_COMMON,
+	CLI_END,
+};
+
+static struct chan_options want = CLI_OPTIONS_INIT;
+static bool existing_is_fine;
+
+/* What was asked for and may be 0. */
+static bool overflow_given, lifetime_given, linger_given, queue_given;
+
+/* Of the request to chand. */
+static const char *needs_bus; /* the option, if one was given that needs it */
+static char request[BUS_PACKET];
+
+static void ask_for(const char *key, const char *value)
+{
+	size_t len = strlen(request), room = sizeof(request) - len;
+
+	if (snprintf(request + len, room, "%s=%s\n", key, value) >= (int)room)
+		cli_usage("--%s: more than fits a request", key);
+}
+
+static unsigned user_number(const char *option, const char *name)
+{
+	const struct passwd *pw = getpwnam(name);
+	uint64_t n;
+
+	if (!pw && (cli_parse_count(name, &n) || n >= UINT32_MAX))
+		cli_usage("%s: there is no user '%s'", option, name);
+	return pw ? pw->pw_uid : (unsigned)n;
+}
+
+static unsigned group_number(const char *option, const char *name)
+{
+	const struct group *gr = getgrnam(name);
+	uint64_t n;
+
+	if (!gr && (cli_parse_count(name, &n) || n >= UINT32_MAX))
+		cli_usage("%s: there is no group '%s'", option, name);
+	return gr ? gr->gr_gid : (unsigned)n;
+}
+
+/* `alice,@ops` as numbers. */
+static void ask_for_who(const char *option, const char *text)
+{
+	char list[512] = "", *copy = ctl_copy(text), *rest = copy, *word;
+
+	while ((word = strsep(&rest, ", "))) {
+		size_t len = strlen(list);
+
+		if (*word == '@')
+			snprintf(list + len, sizeof(list) - len, " @%u",
+				 group_number(option, word + 1));
+		else if (*word)
+			snprintf(list + len, sizeof(list) - len, " %u", user_number(option, word));
+		if (strlen(list) + 16 > sizeof(list))
+			cli_usage("%s: too many; make a group of them", option);
+	}
+	free(copy);
+	ask_for(option + strlen("--"), list);
+}
+
+static void bus_option(int letter, const char *name, const char *arg)
+{
+	char number[16];
+
+	needs_bus = name;
+	switch (letter) {
+	case OWNER:
+	case GROUP:
+		snprintf(number, sizeof(number), "%u",
+			 letter == OWNER ? user_number(name, arg) : group_number(name, arg));
+		ask_for(name + strlen("--"), number);
+		break;
+	case SENDERS:
+	case RECEIVERS:
+		ask_for_who(name, arg);
+		break;
+	case ACTIVATE:
+		ask_for("activate", "yes");
+		break;
+	}
+}
+
+static void option(int letter, const char *name, const char *arg)
+{
+	char why[256];
+
+	if (letter == 'p') {
+		existing_is_fine = true;
+		return;
+	}
+	if (letter >= OWNER) {
+		bus_option(letter, name, arg);
+		return;
+	}
+	ask_for(name + strlen("--"), arg ? arg : "yes");
+	if (letter == LIFETIME && !strcmp(arg, "daemon")) {
+		needs_bus = "--lifetime=daemon";
+		return;
+	}
+	overflow_given |= letter == 'o';
+	lifetime_given |= letter == LIFETIME;
+	linger_given |= letter == LINGER;
+	queue_given |= letter == 'k' && !strcmp(arg, "queue");
+	if (cli_parse_key(&want, name + strlen("--"), arg, why, sizeof(why)))
+		cli_usage("--%s", why);
+	if (queue_given && want.flags & CHAN_RENDEZVOUS)
+		cli_usage("--kind: a queue is no rendezvous; its capacity is not 0");
+}
+
+struct differences {
+	char text[512];
+	size_t len;
+};
+
+static void differs(struct differences *d, const char *what, const char *is, const char *wanted)
+{
+	int n = snprintf(d->text + d->len, sizeof(d->text) - d->len, "%s%s is %s, not %s",
+			 d->len ? ", " : "", what, is, wanted);
+
+	d->len += n > 0 && (size_t)n < sizeof(d->text) - d->len ? (size_t)n : 0;
+}
+
+static void compare_size(struct differences *d, const char *what, uint64_t is, uint64_t wanted)
+{
+	char a[32], b[32];
+
+	if (is == wanted)
+		return;
+	ctl_size_text(a, sizeof(a), is);
+	ctl_size_text(b, sizeof(b), wanted);
+	differs(d, what, a, b);
+}
+
+/* The capacity was rounded up when it was made: would this one have been
+ * rounded to the same segment? */
+static void compare_capacity(struct differences *d, const struct chan_stat *is)
+{
+	struct chan_options same = want;
+
+	same.endpoints = is->endpoints;
+	if (!want.max_message)
+		same.max_message = is->max_message;
+	if (chan_footprint(&same) != (int64_t)is->segment)
+		compare_size(d, "capacity", is->capacity, want.capacity);
+}
+
+static void compare_mode(struct differences *d, uint32_t is)
+{
+	char a[16], b[16];
+
+	if (is == want.mode)
+		return;
+	snprintf(a, sizeof(a), "%04o", is);
+	snprintf(b, sizeof(b), "%04o", want.mode);
+	differs(d, "mode", a, b);
+}
+
+static void compare_flag(struct differences *d, const char *what, uint32_t flag, uint32_t is)
+{
+	if (want.flags & flag && !(is & flag))
+		differs(d, what, "off", "on");
+}
+
+static void compare_linger(struct differences *d, uint64_t is)
+{
+	char a[32], b[32];
+
+	if (is == want.linger)
+		return;
+	ctl_duration_text(a, sizeof(a), (int64_t)is);
+	ctl_duration_text(b, sizeof(b), (int64_t)want.linger);
+	differs(d, "linger", a, b);
+}
+
+static void compare(struct differences *d, const struct chan_stat *is)
+{
+	if (want.capacity)
+		compare_capacity(d, is);
+	if (want.max_message)
+		compare_size(d, "max-message", is->max_message, want.max_message);
+	if (overflow_given && is->overflow != want.overflow)
+		differs(d, "overflow", cli_overflow_name(is->overflow),
+			cli_overflow_name(want.overflow));
+	if (want.mode)
+		compare_mode(d, is->mode);
+	if (want.endpoints)
+		compare_size(d, "endpoints", is->endpoints, want.endpoints);
+	if (lifetime_given && is->lifetime != want.lifetime)
+		differs(d, "lifetime", cli_lifetime_name(is->lifetime),
+			cli_lifetime_name(want.lifetime));
+	if (linger_given)
+		compare_linger(d, is->linger);
+	compare_flag(d, "rendezvous", CHAN_RENDEZVOUS, is->flags);
+	if (queue_given && is->flags & CHAN_RENDEZVOUS)
+		differs(d, "rendezvous", "on", "off");
+	compare_flag(d, "end-with-senders", CHAN_END_WITH_SENDERS, is->flags);
+	compare_flag(d, "need-receivers", CHAN_NEED_RECEIVERS, is->flags);
+}
+
+/* The exit status, or -ENOENT if it is gone again. */
+static int check_existing(const char *name)
+{
+	struct differences d = { .len = 0 };
+	struct ctl_channel ch;
+	int r = ctl_open(&ch, name);
+
+	if (!r)
+		compare(&d, &ch.stat);
+	ctl_forget(&ch);
+	if (r)
+		return r == -ENOENT ? r : cli_fail(name, NULL, r);
+	if (d.len) {
+		cli_error(name, "exists otherwise: %s; use it as it is, or remove it first",
+			  d.text);
+		return CLI_ERROR;
+	}
+	cli_note(name, "exists as wanted");
+	return CLI_OK;
+}
+
+static int create_on_bus(const char *name)
+{
+	char text[2 * BUS_PACKET], packet[BUS_PACKET + 1];
+	const char *reason = NULL;
+	int fd = bus_connect(cli_bus()), err = fd;
+
+	if (fd >= 0) {
+		snprintf(text, sizeof(text), BUS_PROTOCOL " CREATE\nname=%s\n%s", bus_local(name),
+			 request);
+		err = bus_ask(fd, text, packet, &reason);
+		close(fd);
+	}
+	if (err == -EEXIST && existing_is_fine) {
+		int status = check_existing(name);
+
+		return status < 0 ? cli_fail(name, NULL, status) : status;
+	}
+	if (err == -ENOTCONN)
+		return bus_missing(cli_bus(), name);
+	if (err < 0 && !reason)
+		return cli_fail(name, &want, err);
+	if (err < 0) {
+		cli_error(name, "%s", reason);
+		return cli_exit_code(err);
+	}
+	cli_note(name, "created");
+	return CLI_OK;
+}
+
+static int create(int n, char **operand)
+{
+	const char *name = operand[n - 1];
+	int r;
+
+	if (needs_bus && !cli_bus())
+		cli_usage("%s is for channels of a bus: --system or --user", needs_bus);
+
+	if (want.linger && want.lifetime != CHAN_REF)
+		cli_usage("--linger is for --lifetime=ref");
+	if (want.flags & CHAN_RENDEZVOUS && want.overflow == CHAN_DROP_OLDEST)
+		cli_usage("a rendezvous has nothing old to drop: no --overflow=drop-old");
+	if (cli_bus())
+		return create_on_bus(name);
+	do {
+		int err = chan_create(name, &want);
+
+		if (!err)
+			cli_note(name, "created");
+		if (err != -EEXIST || !existing_is_fine)
+			return err ? cli_fail(name, &want, err) : CLI_OK;
+		r = check_existing(name);
+	} while (r == -ENOENT);
+	return r;
+}
+
+const struct ctl_verb ctl_verb_create = {
+	.tool = {
+		.name = "chanctl create",
+		.usage = "[OPTIONS] NAME",
+		.summary = "Make a channel.",
+		.options = options,
+	},
+	.has = CTL_BUS,
+	.min = 1,
+	.max = 1,
+	.names = 1,
+	.option = option,
+	.run = create,
+};

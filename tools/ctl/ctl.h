@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the verbs of chanctl share.
+ *
+ * A verb is an entry of a table: its options, how many operands it takes, and
+ * the function that does it.  chanctl.c parses, so that a verb sees operands
+ * only; options of its own it keeps in its file.
+ *
+ * What is shown of a channel is a *column*, the same for a table, for `info`
+ * and for JSON: a column makes a JSON value of a channel, and text is made of
+ * that value (ctl_column.c).
+ */
+#ifndef SHMCHAN_CTL_H
+#define SHMCHAN_CTL_H
+
+#include <jansson.h>
+#include <stdio.h>
+
+#include "common/bus.h"
+#include "common/cli.h"
+
+/* Where the names of channels appear and disappear. */
+#define CTL_SHM "/dev/shm"
+
+/* Verbs. */
+
+enum {
+	CTL_JSON = 1u << 0,    /* has -J */
+	CTL_COLUMNS = 1u << 1, /* has -o, -H and -b */
+	CTL_BUS = 1u << 2,     /* has --system and --user */
+	CTL_BUS_KNOWN = 1u << 3, /* and can do nothing where there is no such bus */
+};
+
+struct ctl_verb {
+	struct cli_tool tool; /* its name is "chanctl VERB" */
+	unsigned has;	      /* CTL_JSON | ... */
+	int min, max;	      /* operands */
+	int names;	      /* so many of them, from the first, are channels */
+	/* An option of its own, `option` as written ("--mode"). */
+	void (*option)(int letter, const char *option, const char *arg);
+	int (*run)(int n, char **operand); /* returns the exit status */
+};
+
+extern const struct ctl_verb ctl_verb_create, ctl_verb_remove, ctl_verb_close, ctl_verb_purge;
+extern const struct ctl_verb ctl_verb_list, ctl_verb_stat, ctl_verb_info;
+extern const struct ctl_verb ctl_verb_wait, ctl_verb_test;
+extern const struct ctl_verb ctl_verb_monitor, ctl_verb_metrics, ctl_verb_doctor;
+extern const struct ctl_verb ctl_verb_completion;
+
+/* The table's entries for the output options. */
+/* clang-format off */
+#define CTL_OPTION_JSON \
+	{ 'J', "json", "[pretty]", "JSON, one line unless pretty" }
+#define CTL_OPTIONS_COLUMNS \
+	{ 'o', "output", "COL,...", "these columns, in this order" }, \
+	{ 'H', "no-headings", NULL, "values only" }, \
+	{ 'b', "bytes", NULL, "sizes in bytes, not as 64K" }
+/* clang-format on */
+
+/* Output. */
+
+struct ctl_output {
+	bool json, pretty, no_headings, bytes;
+	const char *columns; /* -o, or NULL */
+};
+extern struct ctl_output ctl_output;
+
+/* Write to stdout, all of it or an error line; the exit status.  The second
+ * form frees `text`. */
+int ctl_write(const char *text, size_t len);
+int ctl_write_free(char *text, size_t len);
+
+/* Write a JSON value as ctl_output says, and a newline; takes the reference. */
+int ctl_write_json(json_t *value);
+
+/* The reader of stdout went away. */
+bool ctl_reader_gone(void);
+
+/* Memory: end the process if there is none. */
+void *ctl_alloc(size_t n, size_t size);
+void *ctl_grow(void *old, size_t n, size_t size);
+char *ctl_copy(const char *text);
+FILE *ctl_memory(char **text, size_t *len);
+void ctl_memory_end(FILE *file);
+
+json_t *ctl_text(const char *text);
+json_t *ctl_number(uint64_t value);
+json_t *ctl_time(int64_t ns); /* seconds */
+
+/* JSON object members; they take the reference. */
+void ctl_set(json_t *object, const char *key, json_t *value);
+
+/* Channels. */
+
+struct ctl_channel {
+	char *name;
+	chan_t *ch;		   /* an observer, NULL if closed again */
+	int err;		   /* why it can't be read, or 0 */
+	json_t *bus;		   /* what chand tells of it, or NULL */
+	struct chan_stat stat;	   /* valid unless err */
+	struct chan_stat before;   /* the one before, for rates */
+	int64_t time, time_before; /* of the two, CLOCK_MONOTONIC; 0 is none */
+};
+
+struct ctl_channels {
+	struct ctl_channel *at;
+	size_t n;
+};
+
+/* Open as an observer and read; the library's error, also kept in ch->err. */
+int ctl_open(struct ctl_channel *ch, const char *name);
+/* Read again. */
+int ctl_refresh(struct ctl_channel *ch);
+void ctl_forget(struct ctl_channel *ch);
+
+/* Every channel whose name matches `glob` (NULL: all) and is on the bus that was
+ * chosen, read and closed again, sorted by name.  Those that can't be read are among
+ * them; those that vanished meanwhile are not. */
+int ctl_channels(struct ctl_channels *ret, const char *glob);
+void ctl_channels_free(struct ctl_channels *channels);
+bool ctl_matches(const char *glob, const char *name);
+
+/* Messages that receivers can still get: none when it is closed, discarding. */
+uint64_t ctl_depth(const struct chan_stat *stat);
+
+/* One word: "open", "draining", ..., "denied", "other-format". */
+const char *ctl_state(const struct ctl_channel *ch);
+
+/* The live endpoints, allocated; sets *n.  NULL if there are none. */
+struct chan_endpoint *ctl_endpoints(const chan_t *ch, unsigned *n);
+json_t *ctl_role(uint32_t roles); /* "sender", "receiver", "sender+receiver" */
+
+/* The channel of a file in CTL_SHM, as the user would write it; false if it is
+ * none. */
+bool ctl_name_of_file(char *ret, size_t size, const char *file);
+
+/* True if logind removes an ordinary user's channels at the last logout. */
+bool ctl_logind_removes_ipc(void);
+
+/* Buses: what chand tells, where there is one.  Nothing of it is needed; that it
+ * fails to answer is said, that it is not there is not. */
+
+struct ctl_bus {
+	enum cli_bus which;
+	const char *scope; /* "system", "user" */
+	uid_t owner;	   /* of its segments */
+	json_t *status;	   /* what it tells of itself */
+	int fd;		   /* -1: it did not go on answering */
+};
+
+/* Those that answer, or of them the chosen one; NULL behind the last. */
+struct ctl_bus *const *ctl_buses(void);
+
+/* Connect, and ask for its status: 0, or a negative errno, -ENOTCONN if there is no
+ * chand; *reason is set if it told one. */
+int ctl_bus_open(struct ctl_bus *ret, enum cli_bus which, const char **reason);
+void ctl_bus_close(struct ctl_bus *bus);
+
+/* Ask; fn(kind, lines) for each packet of the answer but its END. */
+int ctl_bus_each(struct ctl_bus *bus, const char *request,
+		 void (*fn)(const char *kind, const char *lines, void *arg), void *arg);
+
+/* The lines `key=value` as an object of texts, and with `bus` its scope. */
+json_t *ctl_bus_object(const struct ctl_bus *bus, const char *lines);
+const char *ctl_bus_text(const json_t *object, const char *key); /* or NULL */
+uint64_t ctl_bus_number(const json_t *object, const char *key);	 /* or 0 */
+
+/* Ask for what there is to know of it: ch->bus. */
+void ctl_bus_tell(struct ctl_channel *ch);
+
+/* Columns. */
+
+enum { CTL_COLUMN_MAX = 64 };
+
+struct ctl_column;
+struct ctl_columns {
+	const struct ctl_column *at[CTL_COLUMN_MAX];
+	unsigned n;
+};
+
+/* Those of ctl_output.columns, else of `defaults`, NULL meaning all, but chand's only
+ * if `bus`. */
+void ctl_columns_choose(struct ctl_columns *ret, const char *defaults, bool bus);
+json_t *ctl_columns_object(const struct ctl_columns *columns, const struct ctl_channel *ch);
+void ctl_columns_lines(const struct ctl_columns *columns, const struct ctl_channel *ch, FILE *out);
+
+/* The names of all, as a paragraph. */
+void ctl_columns_help(FILE *out);
+
+/* Print rows, with headings at the first call.  `width`, zero at first, keeps
+ * the columns where they were in the calls before. */
+void ctl_columns_table(const struct ctl_columns *columns, const struct ctl_channels *channels,
+		       unsigned width[CTL_COLUMN_MAX], bool headings, FILE *out);
+
+/* Their counters as OpenMetrics text, but for its last line, "# EOF". */
+void ctl_metrics_print(FILE *out, const struct ctl_channels *channels);
+
+/* As 64K or, with -b, 65536. */
+void ctl_size_text(char *ret, size_t size, uint64_t bytes);
+/* As 1.5s. */
+void ctl_duration_text(char *ret, size_t size, int64_t ns);
+/* As 2026-11-24 22:15:00. */
+void ctl_time_text(char *ret, size_t size, int64_t realtime_ns);
+
+#endif

@@ -1,0 +1,576 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * chanctl monitor.  Names appear and disappear by inotify, in the order in
+ * which it happened.  All else is the difference between two looks at a
+ * channel's state, 50 ms apart: what comes and goes in between is seen in the
+ * counters only.  A channel's last state is looked at before it is reported as
+ * removed, since its memory lives on while we have it open.
+ *
+ * Where a chand keeps the channel, it tells of endpoints, deaths and repairs as they
+ * happen, and these are not looked for.  When it ends, they are again; when it comes,
+ * it is asked.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/inotify.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "ctl/ctl.h"
+
+enum { LOOK_EVERY = 50000000 };
+
+/* How soon to try again where there was no chand, and where one did not answer. */
+#define RETRY INT64_C(1000000000)
+#define RETRY_SILENT INT64_C(60000000000)
+
+static struct feed {
+	struct ctl_bus bus;
+	enum cli_bus which;
+	bool open;
+	int64_t again; /* when it is not */
+} feeds[] = { { .which = CLI_SYSTEM_BUS }, { .which = CLI_USER_BUS } };
+enum { FEEDS = sizeof(feeds) / sizeof(feeds[0]) };
+
+struct watched {
+	struct ctl_channel channel;
+	struct chan_endpoint *ends; /* at the last look, and what was told since */
+	unsigned n;
+	const struct feed *feed; /* that tells of it, or NULL */
+	/* Redeliveries, as the channel counts them: of those told, and by chand. */
+	uint64_t redelivered, redelivered_by_chand;
+};
+
+static struct watched *watched;
+static size_t watching;
+static const char *glob;
+static int names_fd = -1, poll_fd = -1;
+static int status; /* of stdout */
+
+/* An event: a line, of JSON or for people, made of the same members. */
+
+static int64_t realtime(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static void put_text(FILE *out, const char *channel, const char *event, json_t *details)
+{
+	int64_t now = realtime();
+	const char *key;
+	char when[32];
+	json_t *value;
+
+	ctl_time_text(when, sizeof(when), now);
+	fprintf(out, "%s.%03d %s %s", when, (int)(now / 1000000 % 1000), channel, event);
+	json_object_foreach(details, key, value) {
+		if (json_is_string(value))
+			fprintf(out, " %s=%s", key, json_string_value(value));
+		else
+			fprintf(out, " %s=%lld", key, (long long)json_integer_value(value));
+	}
+	fputc('\n', out);
+}
+
+/* Takes the reference of `details`, which may be NULL. */
+static void tell(const char *channel, const char *event, json_t *details)
+{
+	json_t *line;
+	char *text;
+	size_t len;
+	FILE *out;
+	int r;
+
+	if (ctl_output.json) {
+		line = json_object();
+		ctl_set(line, "ts", ctl_time(realtime()));
+		ctl_set(line, "ch", ctl_text(channel));
+		ctl_set(line, "event", ctl_text(event));
+		if (details)
+			json_object_update(line, details);
+		ctl_output.pretty = false; /* a line an event */
+		r = ctl_write_json(line);
+	} else {
+		out = ctl_memory(&text, &len);
+		put_text(out, channel, event, details);
+		ctl_memory_end(out);
+		r = ctl_write_free(text, len);
+	}
+	json_decref(details);
+	if (!status)
+		status = r;
+}
+
+static json_t *detail(const char *key, json_t *value)
+{
+	json_t *details = json_object();
+
+	ctl_set(details, key, value);
+	return details;
+}
+
+/* Differences between two looks. */
+
+static bool same_endpoint(const struct chan_endpoint *a, const struct chan_endpoint *b)
+{
+	return a->id == b->id && a->pid == b->pid && a->attached == b->attached;
+}
+
+static bool among(const struct chan_endpoint *end, const struct chan_endpoint *ends, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (same_endpoint(end, &ends[i]))
+			return true;
+	return false;
+}
+
+static void tell_endpoint(const char *channel, const char *event, const struct chan_endpoint *end)
+{
+	json_t *details = detail("role", ctl_role(end->roles));
+
+	ctl_set(details, "pid", ctl_number((uint64_t)end->pid));
+	ctl_set(details, "user", ctl_text(cli_user(end->uid)));
+	if (*end->command) /* chand may have been too late to see it */
+		ctl_set(details, "command", ctl_text(end->command));
+	tell(channel, event, details);
+}
+
+/* Those in `ends` that are not in `others`. */
+static void tell_others(const char *channel, const char *event, const struct chan_endpoint *ends,
+			unsigned n, const struct chan_endpoint *others, unsigned n_others)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (!among(&ends[i], others, n_others))
+			tell_endpoint(channel, event, &ends[i]);
+}
+
+static void look_at_endpoints(struct watched *w)
+{
+	unsigned n;
+	struct chan_endpoint *ends = ctl_endpoints(w->channel.ch, &n);
+
+	tell_others(w->channel.name, "attached", ends, n, w->ends, w->n);
+	tell_others(w->channel.name, "detached", w->ends, w->n, ends, n);
+	free(w->ends);
+	w->ends = ends;
+	w->n = n;
+}
+
+static void tell_count(const char *channel, const char *event, uint64_t before, uint64_t now)
+{
+	if (now > before)
+		tell(channel, event, detail("count", ctl_number(now - before)));
+}
+
+static void tell_change(const char *channel, bool before, bool now, const char *on, const char *off)
+{
+	if (before != now && (now ? on : off))
+		tell(channel, now ? on : off, NULL);
+}
+
+static void look(struct watched *w)
+{
+	struct ctl_channel *ch = &w->channel;
+	const struct chan_stat *was = &ch->before, *is = &ch->stat;
+
+	if (!ch->ch)
+		return;
+	if (!w->feed)
+		look_at_endpoints(w);
+	if (ctl_refresh(ch) < 0)
+		return;
+	tell_change(ch->name, was->depth, is->depth, "nonempty", "empty");
+	tell_change(ch->name, was->full, is->full, "full", "notfull");
+	tell_count(ch->name, "dropped", was->dropped_newest + was->dropped_oldest,
+		   is->dropped_newest + is->dropped_oldest);
+	tell_count(ch->name, "redelivered", w->redelivered, is->redelivered);
+	w->redelivered = is->redelivered;
+	tell_count(ch->name, "recovered", was->recoveries, is->recoveries);
+	if (is->closed != was->closed)
+		tell(ch->name, "closed",
+		     detail("how", ctl_text(is->closed == 1 ? "drain" : "discard")));
+	tell_change(ch->name, was->damaged, is->damaged, "damaged", NULL);
+}
+
+/* Names. */
+
+static struct watched *find(const char *name)
+{
+	for (size_t i = 0; i < watching; i++)
+		if (!strcmp(watched[i].channel.name, name))
+			return &watched[i];
+	return NULL;
+}
+
+static const struct feed *feed_of(const char *name)
+{
+	for (int i = 0; i < FEEDS; i++)
+		if (feeds[i].open && bus_name_of(feeds[i].bus.owner, name))
+			return &feeds[i];
+	return NULL;
+}
+
+/* Whatever state it is found in is what later looks are compared with, its
+ * endpoints are told. */
+static void begin(const char *name, const char *event)
+{
+	struct watched *w;
+	int r;
+
+	watched = ctl_grow(watched, watching + 1, sizeof(*watched));
+	w = &watched[watching++];
+	*w = (struct watched){ 0 };
+	r = ctl_open(&w->channel, name);
+	tell(name, event, r == -ENOENT ? NULL : detail("state", ctl_text(ctl_state(&w->channel))));
+	if (r)
+		return;
+	w->redelivered = w->redelivered_by_chand = w->channel.stat.redelivered;
+	look(w);
+	w->feed = feed_of(name);
+}
+
+static void end(struct watched *w)
+{
+	w->feed = NULL; /* what it did not tell yet is looked for */
+	look(w);
+	tell(w->channel.name, "removed", NULL);
+	ctl_forget(&w->channel);
+	free(w->ends);
+	*w = watched[--watching];
+}
+
+static void appeared(const char *name)
+{
+	struct watched *w = find(name);
+
+	if (w && w->channel.ch && !ctl_refresh(&w->channel) && !w->channel.stat.removed)
+		return; /* was found before inotify told */
+	if (w)
+		end(w);
+	begin(name, "created");
+}
+
+static void name_event(const struct inotify_event *event)
+{
+	char name[NAME_MAX + 64];
+	struct watched *w;
+
+	if (!event->len || !ctl_name_of_file(name, sizeof(name), event->name) ||
+	    !ctl_matches(glob, name))
+		return;
+	if (event->mask & (IN_CREATE | IN_MOVED_TO)) {
+		appeared(name);
+		return;
+	}
+	w = find(name);
+	if (w)
+		end(w);
+}
+
+/* A name of chan_list(), with OWNER as it comes in name_event(). */
+static int list_one(const char *name, void *event)
+{
+	if (ctl_matches(glob, name) && !find(name))
+		begin(name, event);
+	return 0;
+}
+
+/* inotify lost events: look for what is there and what is not. */
+static void list_again(void)
+{
+	for (size_t i = watching; i-- > 0;) {
+		struct watched *w = &watched[i];
+		struct ctl_channel probe;
+		bool gone = ctl_open(&probe, w->channel.name) == -ENOENT;
+
+		ctl_forget(&probe);
+		if (gone || (w->channel.ch && !ctl_refresh(&w->channel) && w->channel.stat.removed))
+			end(w);
+	}
+	chan_list(list_one, (char[]){ "created" });
+}
+
+static void read_names(void)
+{
+	char buf[16384] __attribute__((aligned(__alignof__(struct inotify_event))));
+	ssize_t len;
+
+	while ((len = read(names_fd, buf, sizeof(buf))) > 0) {
+		for (ssize_t at = 0; at < len;) {
+			const struct inotify_event *event = (const void *)(buf + at);
+
+			if (event->mask & IN_Q_OVERFLOW)
+				list_again();
+			else
+				name_event(event);
+			at += (ssize_t)(sizeof(*event) + event->len);
+		}
+	}
+}
+
+/* What chand tells. */
+
+static void feed_end(struct feed *feed, int64_t retry)
+{
+	ctl_bus_close(&feed->bus);
+	feed->open = false;
+	feed->again = cli_deadline(retry);
+	for (size_t i = 0; i < watching; i++)
+		if (watched[i].feed == feed)
+			watched[i].feed = NULL;
+}
+
+/* Ask for events, unless there is no chand. */
+static void feed_begin(struct feed *feed)
+{
+	struct epoll_event in = { .events = EPOLLIN };
+	char packet[BUS_PACKET + 1];
+	const char *reason;
+	int err = ctl_bus_open(&feed->bus, feed->which, &reason);
+
+	if (err < 0) {
+		feed->again = cli_deadline(err == -ENOTCONN ? RETRY : RETRY_SILENT);
+		return;
+	}
+	feed->open = true;
+	err = bus_ask(feed->bus.fd, BUS_PROTOCOL " MONITOR\n", packet, &reason);
+	if (!err && epoll_ctl(poll_fd, EPOLL_CTL_ADD, feed->bus.fd, &in))
+		err = -errno;
+	if (err < 0) {
+		cli_warn(NULL, "the %s's chand: %s; looking without it", feed->bus.scope,
+			 reason ? reason : chan_strerror(err));
+		feed_end(feed, RETRY_SILENT);
+		return;
+	}
+	for (size_t i = 0; i < watching; i++) {
+		struct watched *w = &watched[i];
+
+		if (w->feed || feed_of(w->channel.name) != feed)
+			continue;
+		if (w->channel.ch)
+			look_at_endpoints(w); /* once more: from now on it tells */
+		w->feed = feed;
+		w->redelivered_by_chand = w->redelivered;
+	}
+}
+
+static struct chan_endpoint *find_end(struct chan_endpoint *ends, unsigned n, uint32_t id,
+				      int32_t pid)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (ends[i].id == id && ends[i].pid == pid)
+			return &ends[i];
+	return NULL;
+}
+
+/* As it registered itself, or if it is gone already, as chand says. */
+static struct chan_endpoint told_end(const struct watched *w, const json_t *said)
+{
+	struct chan_endpoint end = {
+		.id = (uint32_t)ctl_bus_number(said, "id"),
+		.pid = (int32_t)ctl_bus_number(said, "pid"),
+		.uid = (uint32_t)ctl_bus_number(said, "uid"),
+	};
+	const char *role = ctl_bus_text(said, "role"), *command = ctl_bus_text(said, "command");
+	unsigned n = 0;
+	struct chan_endpoint *ends = w->channel.ch ? ctl_endpoints(w->channel.ch, &n) : NULL;
+	const struct chan_endpoint *there = find_end(ends, n, end.id, end.pid);
+
+	if (there)
+		end = *there;
+	else if (command)
+		snprintf(end.command, sizeof(end.command), "%s", command);
+	if (!there && role)
+		end.roles = (strstr(role, "sender") ? CHAN_SEND : 0) |
+			    (strstr(role, "receiver") ? CHAN_RECV : 0);
+	free(ends);
+	return end;
+}
+
+static void told_of_end(struct watched *w, const char *event, const json_t *said)
+{
+	struct chan_endpoint end = told_end(w, said);
+	struct chan_endpoint *known = find_end(w->ends, w->n, end.id, end.pid);
+
+	if (!strcmp(event, "attached")) {
+		if (known)
+			return; /* it was looked at when chand saw it come */
+		tell_endpoint(w->channel.name, "attached", &end);
+		w->ends = ctl_grow(w->ends, w->n + 1, sizeof(*w->ends));
+		w->ends[w->n++] = end;
+		return;
+	}
+	tell_endpoint(w->channel.name, event, known ? known : &end);
+	if (known)
+		*known = w->ends[--w->n];
+}
+
+/* The counter may have been looked at before chand told. */
+static void told_of_redelivery(struct watched *w, uint64_t messages)
+{
+	w->redelivered_by_chand += messages;
+	tell_count(w->channel.name, "redelivered", w->redelivered, w->redelivered_by_chand);
+	if (w->redelivered < w->redelivered_by_chand)
+		w->redelivered = w->redelivered_by_chand;
+}
+
+static void told(struct watched *w, const char *event, const json_t *said)
+{
+	const char *origin = ctl_bus_text(said, "origin");
+
+	if (!strcmp(event, "attached") || !strcmp(event, "detached") || !strcmp(event, "died"))
+		told_of_end(w, event, said);
+	else if (!strcmp(event, "redelivered"))
+		told_of_redelivery(w, ctl_bus_number(said, "messages"));
+	else if (strcmp(event, "created") && strcmp(event, "removed")) /* those inotify told */
+		tell(w->channel.name, event, origin ? detail("origin", ctl_text(origin)) : NULL);
+}
+
+/* It told less than happened: look what there is. */
+static void feed_lost(const struct feed *feed, uint64_t lost)
+{
+	cli_warn(NULL, "%" PRIu64 " events of the %s's chand were lost", lost, feed->bus.scope);
+	for (size_t i = 0; i < watching; i++)
+		if (watched[i].feed == feed && watched[i].channel.ch)
+			look_at_endpoints(&watched[i]);
+}
+
+static void read_event(const struct feed *feed, const char *lines)
+{
+	json_t *said = ctl_bus_object(NULL, lines);
+	const char *event = ctl_bus_text(said, "event"), *local = ctl_bus_text(said, "channel");
+	char *name = local ? bus_full_name(feed->bus.owner, local) : NULL;
+	struct watched *w = name ? find(name) : NULL;
+
+	if (name && !w) {
+		read_names(); /* chand was quicker */
+		w = find(name);
+	}
+	if (w && event)
+		told(w, event, said);
+	if (ctl_bus_number(said, "lost"))
+		feed_lost(feed, ctl_bus_number(said, "lost"));
+	free(name);
+	json_decref(said);
+}
+
+static void read_feed(struct feed *feed)
+{
+	char packet[BUS_PACKET + 1];
+	const char *lines;
+	ssize_t n;
+
+	while ((n = bus_receive(feed->bus.fd, packet, cli_now())) > 0)
+		if (!bus_verdict(packet, &lines))
+			read_event(feed, lines);
+	if (n == -ETIMEDOUT || n == -EINTR)
+		return;
+	cli_warn(NULL, "the %s's chand ended; looking without it", feed->bus.scope);
+	feed_end(feed, RETRY);
+}
+
+static void feed_all(void)
+{
+	for (int i = 0; i < FEEDS; i++) {
+		struct feed *feed = &feeds[i];
+
+		if (feed->open)
+			read_feed(feed);
+		else if ((!cli_bus() || cli_bus() == feed->which) && !cli_remaining(feed->again))
+			feed_begin(feed);
+	}
+}
+
+static void follow(void)
+{
+	while (!status) {
+		int r = cli_wait_fd(poll_fd, POLLIN, cli_deadline(LOOK_EVERY));
+
+		if (r == -EINTR)
+			return;
+		read_names();
+		feed_all();
+		for (size_t i = 0; i < watching; i++)
+			look(&watched[i]);
+		if (ctl_reader_gone())
+			raise(SIGPIPE);
+	}
+}
+
+/* A descriptor for each channel: as many as we may have. */
+static void allow_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/* What there is to wait for: 0 or -errno. */
+static int watch_names(void)
+{
+	struct epoll_event in = { .events = EPOLLIN };
+
+	names_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	poll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (names_fd < 0 || poll_fd < 0 ||
+	    inotify_add_watch(names_fd, CTL_SHM,
+			      IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO) < 0 ||
+	    epoll_ctl(poll_fd, EPOLL_CTL_ADD, names_fd, &in))
+		return -errno;
+	return 0;
+}
+
+static int monitor(int n, char **operand)
+{
+	int r = watch_names();
+
+	glob = n ? operand[0] : NULL;
+	if (r < 0) {
+		cli_error(NULL, "can't watch " CTL_SHM ": %s", strerror(-r));
+		return CLI_ERROR;
+	}
+	allow_descriptors();
+	cli_signals();
+	feed_all();
+	r = chan_list(list_one, (char[]){ "present" });
+	if (r < 0)
+		return cli_fail(NULL, NULL, r);
+	cli_note(NULL, "watching, %zu channels so far", watching);
+	follow();
+	return status;
+}
+
+static const struct cli_option options[] = {
+	{ 'J', "json", NULL, "a line of JSON for each event" },
+	CLI_BUS,
+	CLI_COMMON,
+	CLI_END,
+};
+
+const struct ctl_verb ctl_verb_monitor = {
+	.tool = {
+		.name = "chanctl monitor",
+		.usage = "[OPTIONS] [GLOB]",
+		.summary = "Tell what happens to channels, an event a line, until interrupted.",
+		.notes = "Events: present created removed attached detached nonempty empty\n"
+			 "full notfull dropped redelivered recovered closed damaged; of a bus\n"
+			 "also died adopted changed ready served.",
+		.options = options,
+	},
+	.has = CTL_JSON | CTL_BUS | CTL_BUS_KNOWN,
+	.max = 1,
+	.run = monitor,
+};

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Output of chanctl: text is first made in memory, then written whole, so that
+ * a line is never torn and an error of stdout is noticed in one place.  Memory
+ * that runs out ends the process, as every other tool's does.
+ */
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "ctl/ctl.h"
+
+struct ctl_output ctl_output;
+
+static _Noreturn void no_memory(void)
+{
+	cli_error(NULL, "out of memory");
+	exit(CLI_ERROR);
+}
+
+static void *checked(void *memory)
+{
+	if (!memory)
+		no_memory();
+	return memory;
+}
+
+void *ctl_alloc(size_t n, size_t size)
+{
+	return checked(calloc(n ? n : 1, size));
+}
+
+void *ctl_grow(void *old, size_t n, size_t size)
+{
+	return checked(reallocarray(old, n, size));
+}
+
+char *ctl_copy(const char *text)
+{
+	return checked(strdup(text));
+}
+
+FILE *ctl_memory(char **text, size_t *len)
+{
+	return checked(open_memstream(text, len));
+}
+
+void ctl_memory_end(FILE *file)
+{
+	bool failed = ferror(file);
+
+	if (fclose(file) || failed)
+		no_memory();
+}
+
+int ctl_write(const char *text, size_t len)
+{
+	int r = cli_write(STDOUT_FILENO, text, len, NULL);
+
+	if (!r)
+		return CLI_OK;
+	cli_error(NULL, "can't write to stdout: %s", strerror(-r));
+	return CLI_ERROR;
+}
+
+int ctl_write_free(char *text, size_t len)
+{
+	int r = ctl_write(text, len);
+
+	free(text);
+	return r;
+}
+
+int ctl_write_json(json_t *value)
+{
+	size_t format = ctl_output.pretty ? JSON_INDENT(2) : JSON_COMPACT;
+	char *text = checked(json_dumps(value, format | JSON_REAL_PRECISION(16)));
+	size_t len = strlen(text);
+
+	json_decref(value);
+	text[len] = '\n'; /* in place of the NUL: the length says where it ends */
+	return ctl_write_free(text, len + 1);
+}
+
+bool ctl_reader_gone(void)
+{
+	struct pollfd out = { .fd = STDOUT_FILENO };
+
+	return poll(&out, 1, 0) == 1 && out.revents & (POLLERR | POLLNVAL);
+}
+
+json_t *ctl_text(const char *text)
+{
+	json_t *value = json_string(text);
+
+	/* Not UTF-8: a command or a user's name may be anything. */
+	return value ? value : checked(json_string("?"));
+}
+
+json_t *ctl_number(uint64_t value)
+{
+	return checked(json_integer(value > INT64_MAX ? INT64_MAX : (json_int_t)value));
+}
+
+json_t *ctl_time(int64_t ns)
+{
+	return checked(json_real((double)(ns / 1000) / 1e6));
+}
+
+void ctl_set(json_t *object, const char *key, json_t *value)
+{
+	if (json_object_set_new(object, key, value))
+		no_memory();
+}
+
+void ctl_size_text(char *ret, size_t size, uint64_t bytes)
+{
+	static const char units[] = "KMGTPE";
+	double value = (double)bytes / 1024;
+	unsigned unit = 0;
+	size_t len;
+
+	if (ctl_output.bytes || bytes < 1024) {
+		snprintf(ret, size, "%llu", (unsigned long long)bytes);
+		return;
+	}
+	for (; value >= 1023.5; value /= 1024) /* what would be shown as 1024 */
+		unit++;
+	snprintf(ret, size, "%.*f", value < 99.95, value);
+	if (strstr(ret, ".0"))
+		*strchr(ret, '.') = 0;
+	len = strlen(ret);
+	snprintf(ret + len, size - len, "%c", units[unit]);
+}
+
+void ctl_duration_text(char *ret, size_t size, int64_t ns)
+{
+	double seconds = (double)ns / 1e9;
+	long long s = ns / 1000000000;
+
+	if (ns < 1000000000)
+		snprintf(ret, size, "%lldms", (long long)ns / 1000000);
+	else if (s < 60)
+		snprintf(ret, size, "%.1fs", seconds);
+	else if (s < 3600)
+		snprintf(ret, size, "%lldm%llds", s / 60, s % 60);
+	else if (s < 86400)
+		snprintf(ret, size, "%lldh%lldm", s / 3600, s / 60 % 60);
+	else
+		snprintf(ret, size, "%lldd%lldh", s / 86400, s / 3600 % 24);
+}
+
+void ctl_time_text(char *ret, size_t size, int64_t realtime_ns)
+{
+	time_t seconds = (time_t)(realtime_ns / 1000000000);
+	struct tm when;
+
+	if (!localtime_r(&seconds, &when) || !strftime(ret, size, "%Y-%m-%d %H:%M:%S", &when))
+		snprintf(ret, size, "-");
+}

@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * chanctl list, stat and info: what there is, how it does, and all about one.
+ * A channel that can't be read is a row that says so in a list, an error where
+ * it was asked for by name.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "ctl/ctl.h"
+
+static json_t *rows(const struct ctl_columns *columns, const struct ctl_channels *channels)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < channels->n; i++)
+		json_array_append_new(array, ctl_columns_object(columns, &channels->at[i]));
+	return array;
+}
+
+static int print(const struct ctl_columns *columns, const struct ctl_channels *channels,
+		 unsigned width[CTL_COLUMN_MAX], bool headings)
+{
+	FILE *out;
+	char *text;
+	size_t len;
+
+	if (ctl_output.json)
+		return ctl_write_json(rows(columns, channels));
+	out = ctl_memory(&text, &len);
+	ctl_columns_table(columns, channels, width, headings && !ctl_output.no_headings, out);
+	ctl_memory_end(out);
+	return ctl_write_free(text, len);
+}
+
+/* list */
+
+static const struct cli_option list_options[] = {
+	CTL_OPTION_JSON,
+	CTL_OPTIONS_COLUMNS,
+	CLI_BUS,
+	CLI_COMMON,
+	CLI_END,
+};
+
+static const char list_columns[] = "NAME,STATE,DEPTH,USED,CAPACITY,SENDERS,RECEIVERS,MODE";
+static const char bus_columns[] = "NAME,STATE,DEPTH,USED,CAPACITY,SENDERS,RECEIVERS,MODE,"
+				  "BUS,ORIGIN,LIFETIME,ACTIVATION,RIGHTS";
+
+static bool any_on_bus(const struct ctl_channels *channels)
+{
+	for (size_t i = 0; i < channels->n; i++)
+		if (channels->at[i].bus)
+			return true;
+	return false;
+}
+
+static int list(int n, char **operand)
+{
+	unsigned width[CTL_COLUMN_MAX] = { 0 };
+	struct ctl_channels channels;
+	struct ctl_columns columns;
+	bool bus;
+	int r;
+
+	ctl_columns_choose(&columns, list_columns, false); /* is -o good? */
+	r = ctl_channels(&channels, n ? operand[0] : NULL);
+	if (r < 0)
+		return cli_fail(NULL, NULL, r);
+	bus = any_on_bus(&channels);
+	ctl_columns_choose(&columns,
+			   ctl_output.json ? NULL
+			   : bus	   ? bus_columns
+					   : list_columns,
+			   bus);
+	r = print(&columns, &channels, width, true);
+	ctl_channels_free(&channels);
+	return r;
+}
+
+const struct ctl_verb ctl_verb_list = {
+	.tool = {
+		.name = "chanctl list",
+		.usage = "[OPTIONS] [GLOB]",
+		.summary = "List the channels there are.",
+		.notes = "GLOB is a shell pattern: quote it. Other users' channels are OWNER/NAME.",
+		.options = list_options,
+	},
+	.has = CTL_JSON | CTL_COLUMNS | CTL_BUS | CTL_BUS_KNOWN,
+	.max = 1,
+	.run = list,
+};
+
+/* stat */
+
+static const struct cli_option stat_options[] = {
+	{ 'w', "watch", "[DURATION]", "again and again, each DURATION (default 1s)" },
+	CTL_OPTION_JSON,
+	CTL_OPTIONS_COLUMNS,
+	CLI_BUS,
+	CLI_COMMON,
+	CLI_END,
+};
+
+static int64_t interval; /* 0: once */
+
+static void stat_option(int letter, const char *option, const char *arg)
+{
+	(void)letter;
+	interval = arg ? cli_duration_arg(option, arg) : INT64_C(1000000000);
+	if (interval <= 0)
+		cli_usage("%s: '%s' is not an interval (as 500ms, 2s)", option, arg);
+}
+
+/* Open those named; the status of the first that can't be. */
+static int open_named(struct ctl_channels *channels, int n, char **name)
+{
+	int first = CLI_OK;
+
+	channels->at = ctl_alloc((size_t)n, sizeof(*channels->at));
+	channels->n = 0;
+	for (int i = 0; i < n; i++) {
+		struct ctl_channel *ch = &channels->at[channels->n];
+		int r = ctl_open(ch, name[i]);
+
+		if (!r) {
+			ctl_bus_tell(ch);
+			channels->n++;
+			continue;
+		}
+		r = cli_fail(name[i], NULL, r);
+		if (!first)
+			first = r;
+		ctl_forget(ch);
+	}
+	return first;
+}
+
+/* Read all again, drop what is gone; the status of the first that is. */
+static int refresh(struct ctl_channels *channels)
+{
+	size_t kept = 0;
+	int first = CLI_OK;
+
+	for (size_t i = 0; i < channels->n; i++) {
+		struct ctl_channel *ch = &channels->at[i];
+		int r = ctl_refresh(ch);
+
+		if (!r && !ch->stat.removed) {
+			ctl_bus_tell(ch);
+			channels->at[kept++] = *ch;
+			continue;
+		}
+		if (!r)
+			cli_error(ch->name, "was removed");
+		r = r ? cli_fail(ch->name, NULL, r) : CLI_NO_CHANNEL;
+		if (!first)
+			first = r;
+		ctl_forget(ch);
+	}
+	channels->n = kept;
+	return first;
+}
+
+static int wait_interval(int64_t deadline)
+{
+	while (cli_remaining(deadline)) {
+		/* Look at the reader every now and then. */
+		int64_t slice = cli_sooner(deadline, cli_deadline(INT64_C(200000000)));
+
+		if (cli_wait_fd(-1, 0, slice) == -EINTR)
+			return -EINTR;
+		if (ctl_reader_gone())
+			raise(SIGPIPE);
+	}
+	return 0;
+}
+
+static int watch(const struct ctl_columns *columns, struct ctl_channels *channels,
+		 unsigned width[CTL_COLUMN_MAX])
+{
+	int64_t next = cli_deadline(interval);
+	int status = CLI_OK;
+
+	cli_signals();
+	while (!status && channels->n && !wait_interval(next)) {
+		int r = refresh(channels);
+
+		next = cli_deadline(interval);
+		if (channels->n)
+			status = print(columns, channels, width, false);
+		if (!status && !channels->n)
+			status = r;
+	}
+	return status;
+}
+
+static const char stat_columns[] =
+	"NAME,STATE,DEPTH,USED,SENT,RECEIVED,DROPPED,REDELIVERED,RECOVERIES,SENDERS,RECEIVERS";
+static const char watch_columns[] =
+	"NAME,STATE,DEPTH,USED,SENT,SENT/S,RECEIVED,RECEIVED/S,DROPPED,SENDERS,RECEIVERS";
+
+static int stat_named(int n, char **name)
+{
+	unsigned width[CTL_COLUMN_MAX] = { 0 };
+	struct ctl_channels channels;
+	struct ctl_columns columns;
+	int status, r = CLI_OK;
+
+	ctl_columns_choose(&columns, stat_columns, false); /* is -o good? */
+	status = open_named(&channels, n, name);
+	ctl_columns_choose(&columns,
+			   ctl_output.json ? NULL
+			   : interval	   ? watch_columns
+					   : stat_columns,
+			   any_on_bus(&channels));
+	if (channels.n)
+		r = print(&columns, &channels, width, true);
+	if (!r && interval)
+		r = watch(&columns, &channels, width);
+	ctl_channels_free(&channels);
+	return status ? status : r;
+}
+
+const struct ctl_verb ctl_verb_stat = {
+	.tool = {
+		.name = "chanctl stat",
+		.usage = "[OPTIONS] NAME...",
+		.summary = "Show the counters of channels.",
+		.options = stat_options,
+	},
+	.has = CTL_JSON | CTL_COLUMNS | CTL_BUS,
+	.min = 1,
+	.max = -1,
+	.names = -1,
+	.option = stat_option,
+	.run = stat_named,
+};
+
+/* info */
+
+static const struct cli_option info_options[] = {
+	CTL_OPTION_JSON,
+	CTL_OPTIONS_COLUMNS,
+	CLI_BUS,
+	CLI_COMMON,
+	CLI_END,
+};
+
+/* Since when it sleeps, on the wall clock. */
+static json_t *waiting_since(const struct chan_endpoint *end)
+{
+	struct timespec now;
+
+	if (!end->waiting)
+		return json_null();
+	clock_gettime(CLOCK_REALTIME, &now);
+	return ctl_time((int64_t)now.tv_sec * 1000000000 + now.tv_nsec -
+			(cli_now() - end->waiting));
+}
+
+static json_t *endpoint_object(const struct chan_endpoint *end)
+{
+	json_t *object = json_object();
+
+	ctl_set(object, "id", ctl_number(end->id));
+	ctl_set(object, "pid", ctl_number((uint64_t)end->pid));
+	ctl_set(object, "uid", ctl_number(end->uid));
+	ctl_set(object, "user", ctl_text(cli_user(end->uid)));
+	ctl_set(object, "command", ctl_text(end->command));
+	ctl_set(object, "role", ctl_role(end->roles));
+	ctl_set(object, "exclusive", json_boolean((end->roles & CHAN_EXCLUSIVE) != 0));
+	ctl_set(object, "attached", ctl_time(end->attached));
+	ctl_set(object, "waiting_since", waiting_since(end));
+	return object;
+}
+
+static json_t *endpoints_array(const struct chan_endpoint *ends, unsigned n)
+{
+	json_t *array = json_array();
+
+	for (unsigned i = 0; i < n; i++)
+		json_array_append_new(array, endpoint_object(&ends[i]));
+	return array;
+}
+
+static void endpoint_line(const struct chan_endpoint *end, FILE *out)
+{
+	json_t *role = ctl_role(end->roles);
+	char attached[32], waiting[32] = "-";
+
+	ctl_time_text(attached, sizeof(attached), end->attached);
+	if (end->waiting)
+		ctl_duration_text(waiting, sizeof(waiting), cli_now() - end->waiting);
+	fprintf(out, "  %-8d %-12s %-15s %-9s %-15s %-19s  %s\n", end->pid, cli_user(end->uid),
+		json_string_value(role), end->roles & CHAN_EXCLUSIVE ? "yes" : "no", end->command,
+		attached, waiting);
+	json_decref(role);
+}
+
+static void endpoints_table(const struct chan_endpoint *ends, unsigned n, FILE *out)
+{
+	if (!n)
+		return;
+	fprintf(out, "\n  %-8s %-12s %-15s %-9s %-15s %-19s  %s\n", "PID", "USER", "ROLE",
+		"EXCLUSIVE", "COMMAND", "ATTACHED", "WAITING");
+	for (unsigned i = 0; i < n; i++)
+		endpoint_line(&ends[i], out);
+}
+
+static int info(int n, char **name)
+{
+	struct ctl_columns columns;
+	struct chan_endpoint *ends;
+	struct ctl_channel ch;
+	unsigned live;
+	int r;
+
+	ctl_columns_choose(&columns, NULL, false); /* is -o good? */
+	r = ctl_open(&ch, name[n - 1]);
+	if (r < 0) {
+		ctl_forget(&ch);
+		return cli_fail(name[n - 1], NULL, r);
+	}
+	ctl_bus_tell(&ch);
+	ctl_columns_choose(&columns, NULL, ch.bus);
+	ends = ctl_endpoints(ch.ch, &live);
+	if (ctl_output.json) {
+		json_t *object = ctl_columns_object(&columns, &ch);
+
+		ctl_set(object, "endpoints", endpoints_array(ends, live));
+		r = ctl_write_json(object);
+	} else {
+		char *text;
+		size_t len;
+		FILE *out = ctl_memory(&text, &len);
+
+		ctl_columns_lines(&columns, &ch, out);
+		if (!ctl_output.columns)
+			endpoints_table(ends, live, out);
+		ctl_memory_end(out);
+		r = ctl_write_free(text, len);
+	}
+	free(ends);
+	ctl_forget(&ch);
+	return r;
+}
+
+const struct ctl_verb ctl_verb_info = {
+	.tool = {
+		.name = "chanctl info",
+		.usage = "[OPTIONS] NAME",
+		.summary = "Show all about a channel, and who has it open.",
+		.options = info_options,
+	},
+	.has = CTL_JSON | CTL_COLUMNS | CTL_BUS,
+	.min = 1,
+	.max = 1,
+	.names = 1,
+	.run = info,
+};

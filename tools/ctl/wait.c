@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * chanctl wait and test: a condition on one channel, a predicate of its state.
+ *
+ * Waiting is looking again, at 1 ms first, then up to every 20 ms: a state is
+ * words in shared memory, which nobody announces to an observer.  That a name
+ * appears or goes is announced, by inotify.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include "ctl/ctl.h"
+
+enum subject { EXISTS, GONE, EMPTY, FULL, CLOSED, RECEIVERS, SENDERS, DEPTH };
+
+struct condition {
+	const char *text;
+	enum subject subject;
+	bool negated;  /* nonempty, notfull */
+	char relation; /* '>', '<' or '=' of those with a number: >=, <=, = */
+	uint64_t number;
+};
+
+static const struct condition words[] = {
+	{ "exists", EXISTS, false, 0, 0 },     { "gone", GONE, false, 0, 0 },
+	{ "empty", EMPTY, false, 0, 0 },       { "nonempty", EMPTY, true, 0, 0 },
+	{ "full", FULL, false, 0, 0 },	       { "notfull", FULL, true, 0, 0 },
+	{ "closed", CLOSED, false, 0, 0 },     { "receivers", RECEIVERS, false, '?', 0 },
+	{ "senders", SENDERS, false, '?', 0 }, { "depth", DEPTH, false, '?', 0 },
+};
+
+static const char notes[] =
+	"COND is one of exists, gone, empty, nonempty, full, notfull, closed, or one of\n"
+	"receivers, senders, depth with >=N, <=N or =N. Quote it: > and < are the shell's.";
+
+/* Behind the word: >=N, <=N or =N. */
+static void parse_number(struct condition *cond, const char *text)
+{
+	const char *digits = text;
+
+	if (!*text)
+		cli_usage("condition '%s' needs a number, as in '%s>=1': quote it, "
+			  "> is special to the shell",
+			  cond->text, cond->text);
+	cond->relation = *digits++;
+	if (cond->relation != '=' && *digits++ != '=')
+		cond->relation = 0;
+	if (!cond->relation || !strchr("><=", cond->relation) ||
+	    cli_parse_count(digits, &cond->number))
+		cli_usage("condition '%s%s': '%s' is not >=N, <=N or =N", cond->text, text, text);
+}
+
+static struct condition parse(const char *text)
+{
+	size_t len = strspn(text, "abcdefghijklmnopqrstuvwxyz");
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		struct condition cond = words[i];
+
+		if (strlen(cond.text) != len || strncmp(cond.text, text, len) != 0)
+			continue;
+		if (cond.relation)
+			parse_number(&cond, text + len);
+		else if (text[len])
+			break;
+		cond.text = text;
+		return cond;
+	}
+	cli_usage("no condition '%s'; there are exists, gone, empty, nonempty, full, notfull, "
+		  "closed, receivers>=N, senders>=N, depth<=N",
+		  text);
+}
+
+static bool compare(const struct condition *cond, uint64_t value)
+{
+	switch (cond->relation) {
+	case '>':
+		return value >= cond->number;
+	case '<':
+		return value <= cond->number;
+	}
+	return value == cond->number;
+}
+
+static bool holds(const struct condition *cond, const struct chan_stat *stat)
+{
+	switch (cond->subject) {
+	case EXISTS:
+	case GONE:
+		break;
+	case EMPTY:
+		return cond->negated == (ctl_depth(stat) != 0);
+	case FULL:
+		return cond->negated == !stat->full;
+	case CLOSED:
+		return stat->closed;
+	case RECEIVERS:
+		return compare(cond, stat->receivers);
+	case SENDERS:
+		return compare(cond, stat->senders);
+	case DEPTH:
+		return compare(cond, ctl_depth(stat));
+	}
+	return false;
+}
+
+/* Nothing comes into a closed channel any more. */
+static bool needs_more(const struct condition *cond, const struct chan_stat *stat)
+{
+	switch (cond->subject) {
+	case EMPTY:
+		return cond->negated;
+	case FULL:
+		return !cond->negated;
+	case DEPTH:
+		return cond->relation != '<' && ctl_depth(stat) < cond->number;
+	default:
+		return false;
+	}
+}
+
+static bool about_the_name(const struct condition *cond)
+{
+	return cond->subject == EXISTS || cond->subject == GONE;
+}
+
+/* 1 or 0, or a negative errno: something may have the name and yet be of no use
+ * to us. */
+static int name_holds(const struct condition *cond, const char *name)
+{
+	chan_t *ch;
+	int r = chan_open(&ch, name, 0, NULL);
+
+	if (!r)
+		chan_detach(ch);
+	switch (r) {
+	case 0:
+	case -EACCES:
+	case -EPERM:
+	case -EBADMSG:
+	case -EPROTONOSUPPORT:
+	case -EPROTOTYPE:
+	case -EXDEV:
+		return cond->subject == EXISTS;
+	case -ENOENT:
+		return cond->subject == GONE;
+	}
+	return r;
+}
+
+/* test */
+
+static const struct cli_option test_options[] = { CLI_BUS, CLI_COMMON, CLI_END };
+
+static int test(int n, char **operand)
+{
+	struct condition cond = parse(operand[n - 1]);
+	struct ctl_channel ch;
+	int r;
+
+	if (about_the_name(&cond)) {
+		r = name_holds(&cond, operand[0]);
+	} else {
+		r = ctl_open(&ch, operand[0]);
+		if (!r)
+			r = holds(&cond, &ch.stat);
+		ctl_forget(&ch);
+	}
+	if (r < 0)
+		return cli_fail(operand[0], NULL, r);
+	return r ? CLI_OK : CLI_ERROR;
+}
+
+const struct ctl_verb ctl_verb_test = {
+	.tool = {
+		.name = "chanctl test",
+		.usage = "[OPTIONS] NAME COND",
+		.summary = "Tell by the exit status, 0 or 1, whether a condition holds.",
+		.notes = notes,
+		.options = test_options,
+	},
+	.has = CTL_BUS,
+	.min = 2,
+	.max = 2,
+	.names = 1,
+	.run = test,
+};
+
+/* wait */
+
+static const struct cli_option wait_options[] = {
+	{ 'W', "timeout", "DURATION", "give up after it, with status 124" },
+	CLI_BUS,
+	CLI_COMMON,
+	CLI_END,
+};
+
+static int64_t timeout = CHAN_WAIT;
+
+static void wait_option(int letter, const char *option, const char *arg)
+{
+	(void)letter;
+	timeout = cli_duration_arg(option, arg);
+}
+
+#define NAME_EVERY INT64_C(200000000)
+
+/* Forget what inotify said: that it said something was all. */
+static void drain(int fd)
+{
+	char buf[4096];
+
+	while (read(fd, buf, sizeof(buf)) > 0)
+		;
+}
+
+/* The watch is there before the first look, so nothing falls between.  An unused
+ * `ref` channel goes when somebody looks, so look now and then. */
+static int wait_name(const struct condition *cond, const char *name, int64_t deadline)
+{
+	int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	int r = fd < 0 ? -errno : 0;
+
+	if (!r &&
+	    inotify_add_watch(fd, CTL_SHM,
+			      IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO) < 0)
+		r = -errno;
+	while (!r) {
+		r = name_holds(cond, name);
+		if (r)
+			break;
+		r = cli_wait_fd(fd, POLLIN, cli_sooner(deadline, cli_deadline(NAME_EVERY)));
+		if (r > 0 || (r == -ETIMEDOUT && cli_remaining(deadline)))
+			r = 0;
+		drain(fd);
+	}
+	if (fd >= 0)
+		close(fd);
+	return r < 0 ? r : 0;
+}
+
+enum { SHORTEST = 1000000, LONGEST = 20000000 };
+
+static int wait_state(const struct condition *cond, struct ctl_channel *ch, int64_t deadline)
+{
+	int64_t pause = SHORTEST;
+	bool was_closed = false;
+
+	for (;;) {
+		int r = ctl_refresh(ch);
+
+		if (r < 0)
+			return r;
+		if (holds(cond, &ch->stat))
+			return 0;
+		if (ch->stat.removed)
+			return -ENOENT;
+		/* The figures are not of one instant: look once more. */
+		if (was_closed && needs_more(cond, &ch->stat))
+			return -EPIPE;
+		was_closed = ch->stat.closed;
+		if (!cli_remaining(deadline))
+			return -ETIMEDOUT;
+		r = cli_wait_fd(-1, 0, cli_sooner(deadline, cli_deadline(pause)));
+		if (r == -EINTR)
+			return r;
+		if (pause < LONGEST)
+			pause += pause / 4;
+	}
+}
+
+static int report(const struct condition *cond, const char *name, int r)
+{
+	switch (r) {
+	case 0:
+		return CLI_OK;
+	case -EINTR: /* by the signal, which main() lets end us */
+		return CLI_ERROR;
+	case -ETIMEDOUT:
+		cli_error(name, "timed out waiting for '%s'", cond->text);
+		return CLI_TIMEOUT;
+	case -EPIPE:
+		cli_error(name, "closed: '%s' can't become true", cond->text);
+		return CLI_CLOSED;
+	}
+	return cli_fail(name, NULL, r);
+}
+
+static int wait_for(int n, char **operand)
+{
+	struct condition cond = parse(operand[n - 1]);
+	int64_t deadline = cli_deadline(timeout);
+	const char *name = operand[0];
+	struct ctl_channel ch;
+	int r;
+
+	cli_signals();
+	if (about_the_name(&cond))
+		return report(&cond, name, wait_name(&cond, name, deadline));
+	r = ctl_open(&ch, name);
+	if (!r)
+		r = wait_state(&cond, &ch, deadline);
+	ctl_forget(&ch);
+	return report(&cond, name, r);
+}
+
+const struct ctl_verb ctl_verb_wait = {
+	.tool = {
+		.name = "chanctl wait",
+		.usage = "[OPTIONS] NAME COND",
+		.summary = "Wait until a condition holds.",
+		.notes = notes,
+		.options = wait_options,
+	},
+	.has = CTL_BUS,
+	.min = 2,
+	.max = 2,
+	.names = 1,
+	.option = wait_option,
+	.run = wait_for,
+};

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * See format.h.  The format is walked for each message; it is short.
+ */
+#include "recv/format.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Counts all that is put, stores what fits. */
+struct output {
+	char *out;
+	size_t room;
+	size_t used;
+};
+
+static void put(struct output *o, const void *data, size_t len)
+{
+	if (o->used < o->room && len && len <= o->room - o->used)
+		memcpy(o->out + o->used, data, len);
+	o->used += len;
+}
+
+static void put_hex(struct output *o, const struct message *m)
+{
+	static const char digits[] = "0123456789abcdef";
+	const unsigned char *p = m->data;
+
+	for (size_t i = 0; i < m->len; i++)
+		put(o, (char[]){digits[p[i] >> 4], digits[p[i] & 15]}, 2);
+}
+
+static void put_quoted(struct output *o, const struct message *m)
+{
+	const char *p = m->data, *end = p + m->len;
+
+	put(o, "'", 1);
+	while (p < end) {
+		const char *quote = memchr(p, '\'', (size_t)(end - p));
+
+		put(o, p, (size_t)((quote ? quote : end) - p));
+		if (quote)
+			put(o, "'\\''", 4);
+		p = quote ? quote + 1 : end;
+	}
+	put(o, "'", 1);
+}
+
+static void put_number(struct output *o, uint64_t n)
+{
+	char text[24];
+	int len = snprintf(text, sizeof(text), "%" PRIu64, n);
+
+	put(o, text, (size_t)len);
+}
+
+static void put_time(struct output *o, int64_t ns)
+{
+	char text[40];
+	int len = snprintf(
+		text, sizeof(text), "%" PRId64 ".%06" PRId64, ns / 1000000000, ns / 1000 % 1000000);
+
+	put(o, text, (size_t)len);
+}
+
+static void put_field(struct output *o, char field, const struct message *m)
+{
+	static const struct framing len32 = {.kind = FRAMING_LEN32};
+	char head[FRAMING_HEAD_MAX];
+
+	switch (field) {
+	case 'p':
+		put(o, m->data, m->len);
+		break;
+	case 'x':
+		put_hex(o, m);
+		break;
+	case 'q':
+		put_quoted(o, m);
+		break;
+	case 'l':
+		put_number(o, m->len);
+		break;
+	case 'L':
+		put(o, head, framing_head(&len32, m->len, head));
+		break;
+	case 'n':
+		put(o, m->channel, strlen(m->channel));
+		break;
+	case 's':
+		put_number(o, m->seq);
+		break;
+	case 't':
+		put_time(o, m->time);
+		break;
+	case '%':
+		put(o, "%", 1);
+		break;
+	}
+}
+
+int format_check(const char *format, const char **bad)
+{
+	unsigned char byte;
+
+	while (*format) {
+		*bad = format;
+		if (*format == '%' && (!format[1] || !strchr("pxqlLnst%", format[1])))
+			return -EINVAL;
+		if (*format == '\\') {
+			format++;
+			if (framing_parse_escape(&format, &byte))
+				return -EINVAL;
+		} else {
+			format += *format == '%' ? 2 : 1;
+		}
+	}
+	return 0;
+}
+
+ssize_t format_encode(const char *format, const struct message *m, char *out, size_t room)
+{
+	struct output o = {.out = out, .room = room};
+	unsigned char byte;
+
+	while (*format) {
+		size_t plain = strcspn(format, "%\\");
+
+		put(&o, format, plain);
+		format += plain;
+		if (*format == '%') {
+			put_field(&o, format[1], m);
+			format += 2;
+		} else if (*format) {
+			format++;
+			if (framing_parse_escape(&format, &byte))
+				return -EINVAL;
+			put(&o, &byte, 1);
+		}
+	}
+	return (ssize_t)o.used;
+}
