@@ -35,13 +35,14 @@
 #define BUFFER_SIZE (2 * FLUSH_SIZE)
 #define KICK_MS 100
 
-enum { OPT_RAW = CLI_LONG };
+enum { OPT_RAW = CLI_LONG, OPT_IDLE_EXIT };
 
 static const struct cli_option options[] = {
 	{'n', "count", "N", "stop after N messages"},
 	{'1', NULL, NULL, "the same as -n 1"},
 	{'W', "timeout", "D", "give up after D in all"},
 	{'w', "idle-timeout", "D", "give up after D without a message"},
+	{OPT_IDLE_EXIT, "idle-exit", "D", "end, with status 0, after D without a message"},
 	{'N', "nowait", NULL, "only what is there now"},
 	{'e', "drain", NULL, "stop when what was there at the start is read"},
 	{'l', "lines", NULL, "a newline after each message (the default)"},
@@ -74,6 +75,7 @@ enum outcome {
 	STOPPED, /* others saw to it */
 	ENDED,	 /* end of channel */
 	DRAINED, /* -e: read what was there */
+	IDLE,	 /* --idle-exit: no message for so long */
 	EMPTY,	 /* nothing there, and waiting was not wanted */
 	TIMED_OUT,
 	FAILED, /* and status tells */
@@ -101,7 +103,7 @@ static struct {
 	const char *format;
 	struct store *store; /* -D */
 	uint64_t limit;
-	int64_t deadline, idle;
+	int64_t deadline, idle, idle_exit;
 	bool nowait, drain, peek, escape;
 
 	struct receiver *receivers;
@@ -118,6 +120,7 @@ static struct {
 	.limit = UINT64_MAX,
 	.deadline = CHAN_WAIT,
 	.idle = CHAN_WAIT,
+	.idle_exit = CHAN_WAIT,
 	.output = PTHREAD_MUTEX_INITIALIZER,
 };
 
@@ -260,15 +263,35 @@ static unsigned claim(unsigned n)
 	return left < n ? (unsigned)left : n;
 }
 
+static bool limits_idling(void)
+{
+	return run.idle != CHAN_WAIT || run.idle_exit != CHAN_WAIT;
+}
+
+static void note_activity(void)
+{
+	if (limits_idling())
+		atomic_store(&run.active, cli_now());
+}
+
+/* What is left of a time without messages. */
+static int64_t idle_remaining(int64_t duration)
+{
+	int64_t at;
+
+	if (duration == CHAN_WAIT ||
+		__builtin_add_overflow(atomic_load(&run.active), duration, &at))
+		return CHAN_WAIT;
+	return cli_remaining(at);
+}
+
 /* How long a take may wait. */
 static int64_t patience(const struct receiver *r)
 {
-	int64_t idle = run.idle;
+	int64_t idle = cli_sooner(idle_remaining(run.idle), idle_remaining(run.idle_exit));
 
 	if (run.nowait || run.drain || r->held)
 		return 0;
-	if (idle != CHAN_WAIT)
-		idle = cli_remaining(atomic_load(&run.active) + idle);
 	return cli_sooner(cli_remaining(run.deadline), idle);
 }
 
@@ -296,7 +319,10 @@ static bool nothing(struct receiver *r, int err)
 		return end(r, DRAINED);
 	if (run.nowait)
 		return end(r, EMPTY);
-	return patience(r) || end(r, TIMED_OUT);
+	if (patience(r))
+		return true;
+	return end(r,
+		cli_remaining(run.deadline) && idle_remaining(run.idle) ? IDLE : TIMED_OUT);
 }
 
 /* Take what there is, as much as is wanted, and emit it. */
@@ -317,8 +343,7 @@ static bool take(struct receiver *r)
 	if (n < 0)
 		return nothing(r, n);
 	clock_gettime(CLOCK_REALTIME, &now);
-	if (run.idle != CHAN_WAIT)
-		atomic_store(&run.active, cli_now());
+	note_activity();
 
 	for (unsigned i = 0, k = claim((unsigned)n); i < (unsigned)n; i++) {
 		struct message m = {
@@ -599,6 +624,9 @@ static const char *parse_options(int argc, char **argv)
 		case 'w':
 			run.idle = cli_duration_arg("--idle-timeout", optarg);
 			run.nowait |= !run.idle;
+			break;
+		case OPT_IDLE_EXIT:
+			run.idle_exit = cli_duration_arg("--idle-exit", optarg);
 			break;
 		case 'N':
 			run.nowait = true;
