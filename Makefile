@@ -45,6 +45,7 @@ SOFILE := libshmchan.so.$(VERSION)
 # ---- what is built of what ----
 
 LIB_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard lib/*/*.c))
+BASE_OBJ := $(addprefix $(BUILD)/lib/base/,names.o words.o)
 # Each program has a folder: tools/KEY makes chanKEY of chanKEY.c and what lies beside
 # it; tools/common is what they share.
 TOOLS := send recv ctl bench
@@ -136,8 +137,9 @@ $(BUILD)/libshmchan.a: $(LIB_OBJ) lib/shmchan.map
 	@rm -f $@
 	$(Q)$(AR) rcs $@ $(BUILD)/shmchan.o
 
-# q, not r: files of the same name in two folders are two members.
-$(BUILD)/tools.a: $(TOOL_OBJ)
+# q, not r: files of the same name in two folders are two members.  The programs link
+# the public library, which hides what lies in lib/base.
+$(BUILD)/tools.a: $(TOOL_OBJ) $(BASE_OBJ)
 	$(call say,AR)
 	@rm -f $@; mkdir -p $(@D)
 	$(Q)$(AR) qcs $@ $^

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/names.h"
 #include "common/cli.h"
 #include "ini.h"
 #include "log.h"
@@ -276,7 +277,7 @@ static int declare(
 		free(d->file);
 		return err;
 	}
-	if (!spec_name_valid(name)) {
+	if (!name_valid(name)) {
 		snprintf(why, sizeof(why), "the file's name, without .conf, is no channel's name");
 		err = -EINVAL;
 	} else {
@@ -292,7 +293,7 @@ static int declare(
 	}
 	d->bad = err < 0;
 	if (d->bad)
-		log_line(LOG_ERR, "config", spec_name_valid(name) ? name : NULL, 0,
+		log_line(LOG_ERR, "config", name_valid(name) ? name : NULL, 0,
 			"%s: %s; refused as a whole", path, why);
 	files_done(&more);
 	return 0;

@@ -13,6 +13,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/names.h"
+#include "base/words.h"
 #include "bus.h"
 #include "common/cli.h"
 #include "message.h"
@@ -223,9 +225,6 @@ static int send_packet(struct connection *c)
 
 /* ---- what is told of a channel ---- */
 
-/* By CHAN_SEND | CHAN_RECV. */
-static const char *const role_words[] = {"observe", "send", "receive", "send receive"};
-
 static const char *state_word(const struct chan_stat *st)
 {
 	if (st->damaged)
@@ -242,8 +241,8 @@ static const char *rights(const struct connection *c, const struct channel *ch)
 
 	for (unsigned roles = CHAN_SEND | CHAN_RECV; roles; roles--)
 		if (spec_allows(&ch->spec, &c->peer, roles, &write))
-			return role_words[roles];
-	return spec_allows(&ch->spec, &c->peer, 0, &write) ? role_words[0] : "none";
+			return word(&words_role, roles);
+	return spec_allows(&ch->spec, &c->peer, 0, &write) ? word(&words_role, 0) : "none";
 }
 
 static void put_channel(struct connection *c, const struct channel *ch)
@@ -260,7 +259,7 @@ static void put_channel(struct connection *c, const struct channel *ch)
 	if (ch->file)
 		put(c, "file=%s\n", ch->file);
 	put(c, "lifetime=%s\n",
-		ch->spec.daemon ? "daemon" : cli_lifetime_name(ch->spec.options.lifetime));
+		ch->spec.daemon ? "daemon" : word(&words_lifetime, ch->spec.options.lifetime));
 	put(c, "rights=%s\nactivate=%s\n", rights(c, ch), ch->spec.activate ? "yes" : "no");
 	put(c, "send=%s\n", who_text(who, &ch->spec.send));
 	put(c, "receive=%s\n", who_text(who, &ch->spec.receive));
@@ -269,7 +268,7 @@ static void put_channel(struct connection *c, const struct channel *ch)
 		return;
 	st.damaged |= ch->resized;
 	put(c, "state=%s\ncapacity=%" PRIu64 "\nmax-message=%" PRIu32 "\noverflow=%s\n",
-		state_word(&st), st.capacity, st.max_message, cli_overflow_name(st.overflow));
+		state_word(&st), st.capacity, st.max_message, word(&words_overflow, st.overflow));
 	put(c, "used=%" PRIu64 "\ndepth=%" PRIu64 "\nsent=%" PRIu64 "\nreceived=%" PRIu64 "\n",
 		st.used, st.depth, st.sent, st.received);
 	put(c,
@@ -385,15 +384,13 @@ static void do_open(struct connection *c, const struct message *m)
 {
 	const char *wanted = message_get(m, "roles");
 	struct channel *ch = named(c, m);
-	unsigned roles = 0;
+	uint32_t roles;
 	bool write;
 	int fd;
 
 	if (!ch)
 		return;
-	while (roles < 4 && wanted && strcmp(role_words[roles], wanted) != 0)
-		roles++;
-	if (!wanted || roles == 4) {
+	if (!wanted || word_value(&words_role, wanted, &roles) < 0) {
 		put_error(c, -EINVAL, "roles= is observe, send, receive or send receive");
 		return;
 	}
@@ -425,7 +422,7 @@ static int read_spec(
 {
 	const char *name = message_get(m, "name");
 
-	if (!name || !spec_name_valid(name)) {
+	if (!name || !name_valid(name)) {
 		snprintf(why, size, "name= is 1 to %d of A-Z a-z 0-9 . _ - without a dot in front",
 			CHAN_NAME_MAX);
 		return -EINVAL;

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/names.h"
 #include "bus.h"
 #include "ini.h"
 #include "log.h"
@@ -242,13 +243,14 @@ static int spec_of_segment(struct spec *spec, const char *name)
 	if (err < 0)
 		return err;
 	spec_init(spec, name, bus.user ? bus.uid : 0);
-	spec->options.flags = st.flags;
+	spec->options.kind = st.kind;
+	spec->options.flags = st.flags & (CHAN_END_WITH_SENDERS | CHAN_NEED_RECEIVERS);
 	spec->options.max_message = st.max_message;
 	spec->options.overflow = st.overflow;
 	spec->options.endpoints = st.endpoints;
 	spec->options.lifetime = st.lifetime;
 	spec->options.linger = st.linger;
-	spec->options.capacity = st.flags & CHAN_RENDEZVOUS ? 0 : st.capacity;
+	spec->options.capacity = st.capacity; /* 0 for a rendezvous */
 	spec->options.mode = (st.mode & 0666) | 0600;
 	spec->group = st.gid;
 	spec->has_group = true;
@@ -560,7 +562,7 @@ int registry_remove_other(const char *name, const struct peer *peer, char *why, 
 	struct spec spec;
 	int err = -ENOENT;
 
-	if (spec_name_valid(name) && !being_made(name))
+	if (name_valid(name) && !being_made(name))
 		err = segment_exists(name);
 	if (err == 0 && spec_load(&spec, name) < 0)
 		spec_init(&spec, name, bus.user ? bus.uid : 0);

@@ -12,15 +12,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/names.h"
+#include "base/words.h"
 #include "common/cli.h"
-
-bool spec_name_valid(const char *name)
-{
-	size_t n =
-		strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-");
-
-	return n > 0 && n <= CHAN_NAME_MAX && !name[n] && name[0] != '.';
-}
 
 void spec_init(struct spec *spec, const char *name, uid_t owner)
 {
@@ -217,7 +211,7 @@ int spec_check(const struct spec *spec, char *why, size_t size)
 {
 	const char *wrong = NULL;
 
-	if (!spec_name_valid(spec->name))
+	if (!name_valid(spec->name))
 		wrong = "the name is not 1 to 200 of A-Z a-z 0-9 . _ - without a dot in front";
 	else if (spec->options.linger && spec->options.lifetime != CHAN_REF)
 		wrong = "linger is for lifetime=ref";
@@ -247,16 +241,15 @@ void spec_write(const struct spec *spec, FILE *out)
 	const struct chan_options *o = &spec->options;
 	char who[WHO_TEXT];
 
-	if (o->flags & CHAN_RENDEZVOUS)
-		fputs("kind=rendezvous\n", out);
-	else if (o->capacity)
+	fprintf(out, "kind=%s\n", word(&words_kind, o->kind));
+	if (o->capacity)
 		fprintf(out, "capacity=%" PRIu64 "\n", o->capacity);
 	if (o->max_message)
 		fprintf(out, "max-message=%" PRIu32 "\n", o->max_message);
-	fprintf(out, "overflow=%s\n", cli_overflow_name(o->overflow));
+	fprintf(out, "overflow=%s\n", word(&words_overflow, o->overflow));
 	if (o->endpoints)
 		fprintf(out, "endpoints=%" PRIu32 "\n", o->endpoints);
-	fprintf(out, "lifetime=%s\n", spec->daemon ? "daemon" : cli_lifetime_name(o->lifetime));
+	fprintf(out, "lifetime=%s\n", spec->daemon ? "daemon" : word(&words_lifetime, o->lifetime));
 	if (o->linger)
 		fprintf(out, "linger=%" PRIu64 "ns\n", o->linger);
 	fprintf(out, "end-with-senders=%s\n", o->flags & CHAN_END_WITH_SENDERS ? "yes" : "no");
@@ -273,7 +266,8 @@ bool spec_equal(const struct spec *a, const struct spec *b)
 {
 	const struct chan_options *x = &a->options, *y = &b->options;
 
-	return !strcmp(a->name, b->name) && x->flags == y->flags && x->capacity == y->capacity &&
+	return !strcmp(a->name, b->name) && x->kind == y->kind &&
+	       x->flags == y->flags && x->capacity == y->capacity &&
 	       x->max_message == y->max_message && x->overflow == y->overflow &&
 	       x->mode == y->mode && x->endpoints == y->endpoints && x->lifetime == y->lifetime &&
 	       x->linger == y->linger && a->daemon == b->daemon && a->activate == b->activate &&
@@ -286,10 +280,10 @@ const char *spec_differs(const struct spec *spec, const struct chan_stat *is)
 	const struct chan_options *o = &spec->options;
 	struct chan_options same = *o;
 
-	if (is->flags != o->flags)
-		return (is->flags ^ o->flags) & CHAN_RENDEZVOUS ? "kind"
-								: "end-with-senders or "
-								  "need-receivers";
+	if (is->kind != o->kind)
+		return "kind";
+	if ((is->flags ^ o->flags) & (CHAN_END_WITH_SENDERS | CHAN_NEED_RECEIVERS))
+		return "end-with-senders or need-receivers";
 	if (o->max_message && is->max_message != o->max_message)
 		return "max-message";
 	if (is->overflow != o->overflow)

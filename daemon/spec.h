@@ -64,8 +64,6 @@ const char *spec_differs(const struct spec *spec, const struct chan_stat *is);
 bool spec_allows(const struct spec *spec, const struct peer *peer, unsigned roles, bool *write);
 bool spec_administers(const struct spec *spec, const struct peer *peer);
 
-bool spec_name_valid(const char *name);
-
 /* `alice @ops 1000 @100`: users and groups. */
 int who_parse(struct who_list *ret, const char *text, bool names, char *why, size_t size);
 /* The same text, with numbers; returns `text`. */

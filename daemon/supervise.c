@@ -15,12 +15,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/names.h"
 #include "bus.h"
 #include "channel/channel.h"
 #include "log.h"
 #include "table.h"
 
-#define SHM "/dev/shm"
 #define MS INT64_C(1000000)
 
 /* An endpoint is entered in the table a little after its segment was opened: look
@@ -199,7 +199,7 @@ static void forget_ready(void)
 	ready_path(path, sizeof(path), "");
 	dir = opendir(path);
 	while (dir && (entry = readdir(dir)))
-		if (spec_name_valid(entry->d_name))
+		if (name_valid(entry->d_name))
 			unlinkat(dirfd(dir), entry->d_name, 0);
 	if (dir)
 		closedir(dir);
@@ -504,7 +504,10 @@ static struct table watched = {.order = by_wd};
 
 static void segment_path(char *ret, size_t size, const char *name)
 {
-	snprintf(ret, size, SHM "/shmchan.%u.%s", (unsigned)bus.uid, name);
+	char file[NAMES_FILE_SIZE];
+
+	name_file(file, bus.uid, name);
+	snprintf(ret, size, NAMES_DIR "/%s", file);
 }
 
 int supervise_add(struct channel *c)
@@ -626,11 +629,11 @@ static void look_at_news(void)
 /* A new file in /dev/shm. */
 static void made(const char *file)
 {
-	char prefix[64];
-	int len = snprintf(prefix, sizeof(prefix), "shmchan.%u.", (unsigned)bus.uid);
+	const char *name;
+	uid_t owner;
 
-	if (!strncmp(file, prefix, (size_t)len) && spec_name_valid(file + len))
-		registry_appeared(file + len);
+	if (name_of_file(file, &owner, &name) && owner == bus.uid)
+		registry_appeared(name);
 }
 
 /* Events were lost. */
@@ -690,6 +693,6 @@ int supervise_start(void)
 	events.fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	if (events.fd < 0)
 		return -errno;
-	shm_wd = inotify_add_watch(events.fd, SHM, IN_CREATE | IN_MOVED_TO | IN_ONLYDIR);
+	shm_wd = inotify_add_watch(events.fd, NAMES_DIR, IN_CREATE | IN_MOVED_TO | IN_ONLYDIR);
 	return shm_wd < 0 ? -errno : loop_add(bus.loop, &events);
 }

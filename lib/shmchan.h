@@ -90,9 +90,16 @@ enum {
 	/* Senders get -EPIPE while at least one receiver has attached and none
 	 * is left. */
 	CHAN_NEED_RECEIVERS = 1u << 1,
-	/* A channel of capacity 0: a send returns when a receiver has the
-	 * message. */
+	/* Older name for kind = CHAN_KIND_RENDEZVOUS. */
 	CHAN_RENDEZVOUS = 1u << 2,
+};
+
+/* What a channel does with a message. */
+enum chan_kind {
+	CHAN_KIND_QUEUE = 0, /* it keeps the message until a receiver has it */
+	/* It keeps nothing: a send returns when a receiver has the message.  Its
+	 * capacity is 0. */
+	CHAN_KIND_RENDEZVOUS = 1,
 };
 
 /* How long a channel's name lives. */
@@ -119,7 +126,7 @@ struct chan_options {
 			       * to send as well as to receive */
 	uint32_t endpoints;   /* most endpoints at once; 0 = 256; up to 4096 */
 	uint32_t lifetime;    /* enum chan_lifetime */
-	uint32_t kind;	      /* 0: queue (each message to one receiver) */
+	uint32_t kind;	      /* enum chan_kind */
 	uint64_t linger;      /* CHAN_REF: ns that an unused channel stays */
 };
 

@@ -52,7 +52,7 @@ const char *chan_strerror(int err)
 	case EPIPE:
 		return "the channel is closed, or has no peer left";
 	case EPROTONOSUPPORT:
-		return "the channel was made by another version of shmchan";
+		return "the channel was made by another version of shmchan, perhaps a newer one";
 	case EPROTOTYPE:
 		return "the channel was made by a program with another libc, word size or "
 		       "condition variable";

@@ -3,6 +3,8 @@
 #define _GNU_SOURCE 1
 #include "bus/client.h"
 
+#include "base/words.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -142,12 +144,11 @@ static int ask(const struct request *r, int *ret_fd)
 
 int client_open(uid_t owner, const char *name, unsigned roles)
 {
-	static const char *const words[] = {"observe", "send", "receive", "send receive"};
 	struct request r;
 	int fd, err;
 
 	begin(&r, "OPEN", owner, name);
-	put(&r, "roles=%s\n", words[roles & (CHAN_SEND | CHAN_RECV)]);
+	put(&r, "roles=%s\n", word(&words_role, roles & (CHAN_SEND | CHAN_RECV)));
 	err = ask(&r, &fd);
 	if (err < 0)
 		return err;
@@ -165,22 +166,20 @@ static int ask_plainly(const struct request *r)
 
 int client_create(uid_t owner, const char *name, const struct chan_options *opt)
 {
-	static const char *const overflow[] = {"block", "fail", "drop-new", "drop-old"};
 	struct request r;
 
 	begin(&r, "CREATE", owner, name);
-	if (opt->flags & CHAN_RENDEZVOUS)
-		put(&r, "kind=rendezvous\n");
-	else if (opt->capacity)
+	put(&r, "kind=%s\n", word(&words_kind, opt->kind));
+	if (opt->capacity)
 		put(&r, "capacity=%" PRIu64 "\n", opt->capacity);
 	if (opt->max_message)
 		put(&r, "max-message=%" PRIu32 "\n", opt->max_message);
-	put(&r, "overflow=%s\n", overflow[opt->overflow & 3]);
+	put(&r, "overflow=%s\n", word(&words_overflow, opt->overflow));
 	if (opt->mode)
 		put(&r, "mode=%04" PRIo32 "\n", opt->mode);
 	if (opt->endpoints)
 		put(&r, "endpoints=%" PRIu32 "\n", opt->endpoints);
-	put(&r, "lifetime=%s\n", opt->lifetime == CHAN_REF ? "ref" : "persist");
+	put(&r, "lifetime=%s\n", word(&words_lifetime, opt->lifetime));
 	if (opt->linger)
 		put(&r, "linger=%" PRIu64 "ns\n", opt->linger);
 	if (opt->flags & CHAN_END_WITH_SENDERS)

@@ -40,7 +40,7 @@ static struct ring ring_in(const struct segment *s)
 		.data = s->ring,
 		.capacity = s->geometry.capacity,
 		.max_message = s->geometry.max_message,
-		.rendezvous = s->header.options & CHAN_RENDEZVOUS,
+		.rendezvous = s->header.kind == CHAN_KIND_RENDEZVOUS,
 		.control = &s->layout->control,
 	};
 }

@@ -59,7 +59,7 @@ int chan_stat(const chan_t *ch, struct chan_stat *ret)
 		return -errno;
 	state = channel_state(ch);
 	read_positions(ch, &st);
-	st.flags = h->options;
+	st.flags = h->options | (h->kind == CHAN_KIND_RENDEZVOUS ? CHAN_RENDEZVOUS : 0);
 	st.capacity = ch->ring.rendezvous ? 0 : ch->ring.capacity - RING_ALIGN;
 	st.dropped_newest = get(&c->senders.dropped);
 	st.redelivered = get(&c->receivers.redelivered);

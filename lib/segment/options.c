@@ -51,7 +51,7 @@ static int resolve_sizes(struct chan_options *o)
 {
 	if (o->capacity > MAX_CAPACITY || o->max_message > MAX_MESSAGE)
 		return -EINVAL;
-	if (o->flags & CHAN_RENDEZVOUS) {
+	if (o->kind == CHAN_KIND_RENDEZVOUS) {
 		if (o->capacity)
 			return -EINVAL;
 		if (!o->max_message)
@@ -77,11 +77,16 @@ int options_resolve(const struct chan_options *opt, struct chan_options *full, s
 
 	if (err < 0)
 		return err;
-	if (o.flags & ~(uint32_t)(CHAN_END_WITH_SENDERS | CHAN_NEED_RECEIVERS | CHAN_RENDEZVOUS) ||
-		o.overflow > CHAN_DROP_OLDEST || o.lifetime > CHAN_REF || o.kind != 0 ||
+	if (o.flags & CHAN_RENDEZVOUS) {
+		o.flags &= ~(uint32_t)CHAN_RENDEZVOUS;
+		o.kind = CHAN_KIND_RENDEZVOUS;
+	}
+	if (o.flags & ~(uint32_t)(CHAN_END_WITH_SENDERS | CHAN_NEED_RECEIVERS) ||
+		o.overflow > CHAN_DROP_OLDEST || o.lifetime > CHAN_REF ||
+		o.kind > CHAN_KIND_RENDEZVOUS ||
 		o.mode & ~(uint32_t)0666 || o.endpoints > LAYOUT_ENDPOINTS_MAX ||
 		o.linger > INT64_MAX || (o.linger && o.lifetime != CHAN_REF) ||
-		(o.flags & CHAN_RENDEZVOUS && o.overflow == CHAN_DROP_OLDEST))
+		(o.kind == CHAN_KIND_RENDEZVOUS && o.overflow == CHAN_DROP_OLDEST))
 		return -EINVAL;
 	err = resolve_sizes(&o);
 	if (err < 0)

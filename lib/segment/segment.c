@@ -3,6 +3,7 @@
 #define _GNU_SOURCE 1
 #include "segment/segment.h"
 
+#include "base/names.h"
 #include "core/condvar.h"
 
 #include <dirent.h>
@@ -20,10 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Where shm_open() keeps its objects on Linux, with every libc. */
-#define SHM_DIR "/dev/shm"
-#define PREFIX "shmchan."
-#define PATH_SIZE (sizeof(SHM_DIR "/" PREFIX "4294967295.") + CHAN_NAME_MAX)
+#define PATH_SIZE (sizeof(NAMES_DIR "/") + NAMES_FILE_SIZE)
 
 #ifdef __GLIBC__
 #define THIS_LIBC LAYOUT_LIBC_GLIBC
@@ -32,14 +30,6 @@
 #endif
 
 /* ---- names ---- */
-
-static bool name_valid(const char *name)
-{
-	size_t n =
-		strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-");
-
-	return n > 0 && n <= CHAN_NAME_MAX && !name[n] && name[0] != '.';
-}
 
 static int owner_uid(const char *owner, size_t len, uid_t *ret)
 {
@@ -67,13 +57,13 @@ static int owner_uid(const char *owner, size_t len, uid_t *ret)
 
 struct path {
 	uid_t owner;
-	char file[PATH_SIZE]; /* SHM_DIR "/" PREFIX ... */
+	char file[PATH_SIZE]; /* NAMES_DIR "/" and the file */
 };
 
 /* What shm_open() and shm_unlink() call it. */
 static const char *object(const struct path *p)
 {
-	return p->file + strlen(SHM_DIR);
+	return p->file + strlen(NAMES_DIR);
 }
 
 static int resolve(const char *name, struct path *ret)
@@ -90,8 +80,8 @@ static int resolve(const char *name, struct path *ret)
 		if (err < 0)
 			return err;
 	}
-	snprintf(ret->file, sizeof(ret->file), SHM_DIR "/" PREFIX "%u.%s", (unsigned)ret->owner,
-		base);
+	memcpy(ret->file, NAMES_DIR "/", strlen(NAMES_DIR "/"));
+	name_file(ret->file + strlen(NAMES_DIR "/"), ret->owner, base);
 	return 0;
 }
 
@@ -138,26 +128,22 @@ bool segment_named(const struct segment *s, const char *name)
 	       there.st_dev == here.st_dev;
 }
 
-/* The channel's name for a file in SHM_DIR, or false if it is none. */
+/* The channel's name for a file in NAMES_DIR, or false if it is none. */
 static bool channel_name(const char *file, char *ret, size_t size)
 {
-	char buf[4096], *rest;
 	struct passwd pw, *found;
-	unsigned long uid;
+	const char *name;
+	char buf[4096];
+	uid_t uid;
 
-	if (strncmp(file, PREFIX, strlen(PREFIX)) || file[strlen(PREFIX)] < '0' ||
-		file[strlen(PREFIX)] > '9')
-		return false;
-	errno = 0;
-	uid = strtoul(file + strlen(PREFIX), &rest, 10);
-	if (errno || uid >= UINT32_MAX || *rest != '.' || !name_valid(rest + 1))
+	if (!name_of_file(file, &uid, &name))
 		return false;
 	if (uid == geteuid())
-		return snprintf(ret, size, "%s", rest + 1) < (int)size;
-	if (getpwuid_r((uid_t)uid, &pw, buf, sizeof(buf), &found) == 0 && found &&
+		return snprintf(ret, size, "%s", name) < (int)size;
+	if (getpwuid_r(uid, &pw, buf, sizeof(buf), &found) == 0 && found &&
 		strspn(pw.pw_name, "0123456789") != strlen(pw.pw_name))
-		return snprintf(ret, size, "%s/%s", pw.pw_name, rest + 1) < (int)size;
-	return snprintf(ret, size, "%lu/%s", uid, rest + 1) < (int)size;
+		return snprintf(ret, size, "%s/%s", pw.pw_name, name) < (int)size;
+	return snprintf(ret, size, "%u/%s", (unsigned)uid, name) < (int)size;
 }
 
 int segment_list(int (*fn)(const char *name, void *arg), void *arg)
@@ -168,7 +154,7 @@ int segment_list(int (*fn)(const char *name, void *arg), void *arg)
 	DIR *dir;
 
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
-	dir = opendir(SHM_DIR);
+	dir = opendir(NAMES_DIR);
 	if (!dir)
 		result = errno == ENOENT ? -EOPNOTSUPP : -errno;
 	while (result == 0 && (entry = readdir(dir)))
@@ -262,7 +248,7 @@ static int64_t realtime(void)
 
 int segment_begin(struct segment *ret)
 {
-	int fd = open(SHM_DIR, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	int fd = open(NAMES_DIR, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 
 	if (fd < 0)
 		return errno == ENOENT || errno == EISDIR ? -EOPNOTSUPP : -errno;
@@ -335,6 +321,10 @@ static int check_header(struct segment *s, uint64_t size)
 		return -EBADMSG;
 	if (h->format != LAYOUT_FORMAT)
 		return -EPROTONOSUPPORT;
+	/* Kinds and options of a newer version. */
+	if (h->kind > CHAN_KIND_RENDEZVOUS ||
+		h->options & ~(uint32_t)(CHAN_END_WITH_SENDERS | CHAN_NEED_RECEIVERS))
+		return -EPROTONOSUPPORT;
 	if (h->abi != LAYOUT_ABI || h->libc != THIS_LIBC || h->condvar != CONDVAR_KIND)
 		return -EPROTOTYPE;
 	err = pid_namespace(&dev, &ino);
@@ -350,7 +340,8 @@ static int check_header(struct segment *s, uint64_t size)
 		.endpoints = h->endpoints,
 	};
 	if (h->segment_size != size || h->overflow > CHAN_DROP_OLDEST || h->lifetime > CHAN_REF ||
-		h->kind != 0 || h->linger > INT64_MAX)
+		h->linger > INT64_MAX ||
+		(h->kind == CHAN_KIND_RENDEZVOUS && h->overflow == CHAN_DROP_OLDEST))
 		return -EBADMSG;
 	return options_check(&s->geometry);
 }

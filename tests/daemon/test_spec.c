@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "../../daemon/spec.h"
+#include "base/names.h"
 
 static struct spec spec;
 static char why[256];
@@ -166,12 +167,12 @@ START_TEST(names_of_channels)
 
 	memset(name, 'a', sizeof(name));
 	name[CHAN_NAME_MAX + 1] = '\0';
-	ck_assert(!spec_name_valid(name));
+	ck_assert(!name_valid(name));
 	name[CHAN_NAME_MAX] = '\0';
-	ck_assert(spec_name_valid(name));
-	ck_assert(spec_name_valid("A-z_0.9") && spec_name_valid("-"));
-	ck_assert(!spec_name_valid("") && !spec_name_valid(".a") && !spec_name_valid("a/b") &&
-		  !spec_name_valid("a b") && !spec_name_valid("\xc3\xa4"));
+	ck_assert(name_valid(name));
+	ck_assert(name_valid("A-z_0.9") && name_valid("-"));
+	ck_assert(!name_valid("") && !name_valid(".a") && !name_valid("a/b") &&
+		  !name_valid("a b") && !name_valid("\xc3\xa4"));
 }
 END_TEST
 
@@ -340,7 +341,7 @@ START_TEST(what_can_not_be_changed)
 	is.flags = CHAN_NEED_RECEIVERS;
 	differs = spec_differs(&spec, &is);
 	ck_assert_ptr_nonnull(strstr(differs, "need-receivers"));
-	is.flags |= CHAN_RENDEZVOUS;
+	is.kind = CHAN_KIND_RENDEZVOUS;
 	ck_assert_str_eq(spec_differs(&spec, &is), "kind");
 }
 END_TEST

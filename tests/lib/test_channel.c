@@ -82,7 +82,7 @@ START_TEST(should_refuse_bad_options)
 		OPTIONS(.flags = 1u << 31),
 		OPTIONS(.overflow = 4),
 		OPTIONS(.lifetime = 2),
-		OPTIONS(.kind = 1),
+		OPTIONS(.kind = CHAN_KIND_RENDEZVOUS + 1),
 		OPTIONS(.mode = 01600),
 		OPTIONS(.mode = 0700),
 		OPTIONS(.endpoints = 4097),
@@ -92,6 +92,8 @@ START_TEST(should_refuse_bad_options)
 		OPTIONS(.capacity = UINT64_MAX),
 		OPTIONS(.max_message = UINT32_MAX),
 		OPTIONS(.flags = CHAN_RENDEZVOUS, .capacity = 4096),
+		OPTIONS(.kind = CHAN_KIND_RENDEZVOUS, .capacity = 4096),
+		OPTIONS(.kind = CHAN_KIND_RENDEZVOUS, .overflow = CHAN_DROP_OLDEST),
 		OPTIONS(.flags = CHAN_RENDEZVOUS, .overflow = CHAN_DROP_OLDEST),
 	};
 	struct {
@@ -226,7 +228,7 @@ START_TEST(should_refuse_another_version_abi_or_namespace)
 		{offsetof(struct layout_header, capacity), -EBADMSG},
 		{offsetof(struct layout_header, max_message), -EBADMSG},
 		{offsetof(struct layout_header, endpoints), -EBADMSG},
-		{offsetof(struct layout_header, kind), -EBADMSG},
+		{offsetof(struct layout_header, kind), -EPROTONOSUPPORT},
 		{offsetof(struct layout_header, overflow), -EBADMSG},
 	};
 	uint32_t wrong = 0x7ffffff7;

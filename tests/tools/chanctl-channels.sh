@@ -61,7 +61,7 @@ expect 1 chanctl create -p --end-with-senders "$ch.a"
 expect 1 chanctl create -p -c 1M "$ch.r"
 for name in r r2; do
 	expect 1 chanctl create -p -k queue "$ch.$name"
-	[[ $err == *'rendezvous is on, not off'* ]] || fail "$err"
+	[[ $err == *'kind is rendezvous, not queue'* ]] || fail "$err"
 done
 expect 0 chanctl create -p -k queue "$ch.b"
 expect 0 chanctl create -p "$ch.new"

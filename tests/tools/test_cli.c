@@ -165,11 +165,11 @@ START_TEST(specs)
 
 	opt = (struct chan_options)CLI_OPTIONS_INIT;
 	ck_assert_int_eq(cli_parse_spec(&opt, "capacity=0", why, sizeof(why)), 0);
-	ck_assert_uint_eq(opt.flags, CHAN_RENDEZVOUS);
+	ck_assert_uint_eq(opt.kind, CHAN_KIND_RENDEZVOUS);
 
 	opt = (struct chan_options)CLI_OPTIONS_INIT;
 	ck_assert_int_eq(cli_parse_spec(&opt, "kind=rendezvous", why, sizeof(why)), 0);
-	ck_assert_uint_eq(opt.flags, CHAN_RENDEZVOUS);
+	ck_assert_uint_eq(opt.kind, CHAN_KIND_RENDEZVOUS);
 }
 END_TEST
 

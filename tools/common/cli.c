@@ -7,6 +7,8 @@
  */
 #include "common/cli.h"
 
+#include "base/names.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -379,10 +381,8 @@ static bool good_name(const char *name)
 {
 	const char *slash = strchr(name, '/');
 	const char *base = slash ? slash + 1 : name;
-	size_t len = strspn(base, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-				  "._-");
 
-	return slash != name && len && len <= CHAN_NAME_MAX && !base[len] && *base != '.';
+	return slash != name && name_valid(base);
 }
 
 static bool tool_creates(void)
@@ -399,7 +399,7 @@ static void fail_no_space(const char *channel, const struct chan_options *opt)
 	struct statvfs vfs;
 	int64_t need = chan_footprint(opt);
 
-	if (need < 0 || statvfs("/dev/shm", &vfs))
+	if (need < 0 || statvfs(NAMES_DIR, &vfs))
 		cli_error(channel, "%s; %s", chan_strerror(-ENOSPC), cli_remedy(-ENOSPC));
 	else
 		cli_error(channel,

@@ -146,11 +146,6 @@ int cli_parse_key(
 int cli_parse_spec(struct chan_options *opt, const char *spec, char *why, size_t size);
 void cli_spec_arg(const char *option, struct chan_options *opt, const char *spec);
 
-/* The word for a value, as SPEC takes it: "drop-old", "persist". */
-const char *cli_overflow_name(uint32_t overflow);
-const char *cli_lifetime_name(uint32_t lifetime);
-int cli_parse_overflow(const char *text, uint32_t *ret);
-
 /* Time: deadlines are of CLOCK_MONOTONIC, CHAN_WAIT is never. */
 
 int64_t cli_now(void);

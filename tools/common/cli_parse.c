@@ -5,6 +5,8 @@
  */
 #include "common/cli.h"
 
+#include "base/words.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -241,42 +243,7 @@ double cli_rate_arg(const char *option, const char *text)
 	return rate;
 }
 
-/* Words for numbers. */
-
-static const char *const overflows[] = {
-	[CHAN_BLOCK] = "block",
-	[CHAN_FAIL] = "fail",
-	[CHAN_DROP_NEWEST] = "drop-new",
-	[CHAN_DROP_OLDEST] = "drop-old",
-};
-static const char *const lifetimes[] = {[CHAN_PERSIST] = "persist", [CHAN_REF] = "ref"};
-
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
-
-static int parse_word(const char *const *words, size_t n, const char *text, uint32_t *ret)
-{
-	for (size_t i = 0; i < n; i++)
-		if (!strcmp(words[i], text)) {
-			*ret = (uint32_t)i;
-			return 0;
-		}
-	return -EINVAL;
-}
-
-const char *cli_overflow_name(uint32_t overflow)
-{
-	return overflow < COUNT(overflows) ? overflows[overflow] : "unknown";
-}
-
-const char *cli_lifetime_name(uint32_t lifetime)
-{
-	return lifetime < COUNT(lifetimes) ? lifetimes[lifetime] : "unknown";
-}
-
-int cli_parse_overflow(const char *text, uint32_t *ret)
-{
-	return parse_word(overflows, COUNT(overflows), text, ret);
-}
 
 /* Keys of a SPEC: each sets its member and returns what it wanted to see in
  * place of a bad value, or NULL. */
@@ -286,8 +253,8 @@ static const char *set_capacity(struct chan_options *opt, const char *value)
 	if (cli_parse_size(value, &opt->capacity) || opt->capacity > INT64_MAX)
 		return A_SIZE;
 	if (!opt->capacity)
-		opt->flags |= CHAN_RENDEZVOUS;
-	else if (opt->flags & CHAN_RENDEZVOUS)
+		opt->kind = CHAN_KIND_RENDEZVOUS;
+	else if (opt->kind == CHAN_KIND_RENDEZVOUS)
 		return "0, as a rendezvous has it";
 	return NULL;
 }
@@ -304,8 +271,11 @@ static const char *set_max_message(struct chan_options *opt, const char *value)
 
 static const char *set_overflow(struct chan_options *opt, const char *value)
 {
-	return cli_parse_overflow(value, &opt->overflow) ? "block, fail, drop-new or drop-old"
-							 : NULL;
+	static char choice[64];
+
+	return word_value(&words_overflow, value, &opt->overflow)
+		       ? words_choice(&words_overflow, choice, sizeof(choice))
+		       : NULL;
 }
 
 static const char *set_mode(struct chan_options *opt, const char *value)
@@ -325,8 +295,11 @@ static const char *set_endpoints(struct chan_options *opt, const char *value)
 
 static const char *set_lifetime(struct chan_options *opt, const char *value)
 {
-	return parse_word(lifetimes, COUNT(lifetimes), value, &opt->lifetime) ? "persist or ref"
-									      : NULL;
+	static char choice[64];
+
+	return word_value(&words_lifetime, value, &opt->lifetime)
+		       ? words_choice(&words_lifetime, choice, sizeof(choice))
+		       : NULL;
 }
 
 static const char *set_linger(struct chan_options *opt, const char *value)
@@ -341,13 +314,14 @@ static const char *set_linger(struct chan_options *opt, const char *value)
 
 static const char *set_kind(struct chan_options *opt, const char *value)
 {
-	if (!strcmp(value, "rendezvous")) {
-		if (opt->capacity)
-			return "queue, as a channel with a capacity is";
-		opt->flags |= CHAN_RENDEZVOUS;
-	} else if (strcmp(value, "queue") != 0) {
-		return "queue or rendezvous";
-	}
+	static char choice[64];
+	uint32_t kind;
+
+	if (word_value(&words_kind, value, &kind))
+		return words_choice(&words_kind, choice, sizeof(choice));
+	if (kind == CHAN_KIND_RENDEZVOUS && opt->capacity)
+		return "queue, as a channel with a capacity is";
+	opt->kind = kind;
 	return NULL;
 }
 

@@ -216,35 +216,16 @@ json_t *ctl_role(uint32_t roles)
 	return ctl_text("sender+receiver");
 }
 
-static bool good_name(const char *name)
-{
-	size_t len = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-				  "._-");
-
-	return len && len <= CHAN_NAME_MAX && !name[len] && *name != '.';
-}
-
 bool ctl_name_of_file(char *ret, size_t size, const char *file)
 {
-	static const char prefix[] = "shmchan.";
 	const char *name;
-	char digits[11];
-	uint64_t uid;
-	size_t len;
+	uid_t uid;
 
-	if (strncmp(file, prefix, sizeof(prefix) - 1) != 0)
-		return false;
-	file += sizeof(prefix) - 1;
-	len = strcspn(file, ".");
-	name = file + len + 1;
-	if (len >= sizeof(digits) || !file[len] || !good_name(name))
-		return false;
-	snprintf(digits, sizeof(digits), "%.*s", (int)len, file);
-	if (cli_parse_count(digits, &uid) || uid > UINT32_MAX)
+	if (!name_of_file(file, &uid, &name))
 		return false;
 	if (uid == geteuid())
 		snprintf(ret, size, "%s", name);
 	else
-		snprintf(ret, size, "%s/%s", cli_user((uint32_t)uid), name);
+		snprintf(ret, size, "%s/%s", cli_user(uid), name);
 	return true;
 }

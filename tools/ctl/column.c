@@ -355,11 +355,11 @@ static json_t *value_of(const struct ctl_column *column, const struct ctl_channe
 	case GROUP:
 		return ctl_text(group_name(stat->gid));
 	case OVERFLOW_POLICY:
-		return ctl_text(cli_overflow_name(stat->overflow));
+		return ctl_text(word(&words_overflow, stat->overflow));
 	case LIFETIME:
-		return ctl_text(cli_lifetime_name(stat->lifetime));
+		return ctl_text(word(&words_lifetime, stat->lifetime));
 	case KIND:
-		return ctl_text(stat->kind == 0 ? "queue" : "unknown");
+		return ctl_text(word(&words_kind, stat->kind));
 	case CONDVAR:
 		return ctl_text(stat->condvar == 1 ? "futex" : "pthread");
 	}

@@ -163,7 +163,7 @@ static void option(int letter, const char *name, const char *arg)
 	queue_given |= letter == 'k' && !strcmp(arg, "queue");
 	if (cli_parse_key(&want, name + strlen("--"), arg, why, sizeof(why)))
 		cli_usage("--%s", why);
-	if (queue_given && want.flags & CHAN_RENDEZVOUS)
+	if (queue_given && want.kind == CHAN_KIND_RENDEZVOUS)
 		cli_usage("--kind: a queue is no rendezvous; its capacity is not 0");
 }
 
@@ -234,25 +234,24 @@ static void compare_linger(struct differences *d, uint64_t is)
 
 static void compare(struct differences *d, const struct chan_stat *is)
 {
-	if (want.capacity)
+	if ((queue_given || want.capacity || want.kind) && is->kind != want.kind)
+		differs(d, "kind", word(&words_kind, is->kind), word(&words_kind, want.kind));
+	else if (want.capacity)
 		compare_capacity(d, is);
 	if (want.max_message)
 		compare_size(d, "max-message", is->max_message, want.max_message);
 	if (overflow_given && is->overflow != want.overflow)
-		differs(d, "overflow", cli_overflow_name(is->overflow),
-			cli_overflow_name(want.overflow));
+		differs(d, "overflow", word(&words_overflow, is->overflow),
+			word(&words_overflow, want.overflow));
 	if (want.mode)
 		compare_mode(d, is->mode);
 	if (want.endpoints)
 		compare_size(d, "endpoints", is->endpoints, want.endpoints);
 	if (lifetime_given && is->lifetime != want.lifetime)
-		differs(d, "lifetime", cli_lifetime_name(is->lifetime),
-			cli_lifetime_name(want.lifetime));
+		differs(d, "lifetime", word(&words_lifetime, is->lifetime),
+			word(&words_lifetime, want.lifetime));
 	if (linger_given)
 		compare_linger(d, is->linger);
-	compare_flag(d, "rendezvous", CHAN_RENDEZVOUS, is->flags);
-	if (queue_given && is->flags & CHAN_RENDEZVOUS)
-		differs(d, "rendezvous", "on", "off");
 	compare_flag(d, "end-with-senders", CHAN_END_WITH_SENDERS, is->flags);
 	compare_flag(d, "need-receivers", CHAN_NEED_RECEIVERS, is->flags);
 }
@@ -317,7 +316,7 @@ static int create(int n, char **operand)
 
 	if (want.linger && want.lifetime != CHAN_REF)
 		cli_usage("--linger is for --lifetime=ref");
-	if (want.flags & CHAN_RENDEZVOUS && want.overflow == CHAN_DROP_OLDEST)
+	if (want.kind == CHAN_KIND_RENDEZVOUS && want.overflow == CHAN_DROP_OLDEST)
 		cli_usage("a rendezvous has nothing old to drop: no --overflow=drop-old");
 	if (cli_bus())
 		return create_on_bus(name);

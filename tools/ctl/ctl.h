@@ -16,11 +16,12 @@
 #include <jansson.h>
 #include <stdio.h>
 
+#include "base/names.h"
+#include "base/words.h"
 #include "common/bus.h"
 #include "common/cli.h"
 
 /* Where the names of channels appear and disappear. */
-#define CTL_SHM "/dev/shm"
 
 /* Verbs. */
 
@@ -130,7 +131,7 @@ const char *ctl_state(const struct ctl_channel *ch);
 struct chan_endpoint *ctl_endpoints(const chan_t *ch, unsigned *n);
 json_t *ctl_role(uint32_t roles); /* "sender", "receiver", "sender+receiver" */
 
-/* The channel of a file in CTL_SHM, as the user would write it; false if it is
+/* The channel of a file in NAMES_DIR, as the user would write it; false if it is
  * none. */
 bool ctl_name_of_file(char *ret, size_t size, const char *file);
 

@@ -61,7 +61,7 @@ static uint64_t taken(const struct ctl_channels *channels)
 }
 
 static const char grow[] =
-	"mount -o remount,size=SIZE " CTL_SHM "; in a container --shm-size=SIZE; "
+	"mount -o remount,size=SIZE " NAMES_DIR "; in a container --shm-size=SIZE; "
 	"or remove channels that nobody uses";
 
 static void check_room(const struct ctl_channels *channels)
@@ -71,16 +71,17 @@ static void check_room(const struct ctl_channels *channels)
 	struct statfs shm;
 	enum level level = OK;
 
-	if (statfs(CTL_SHM, &shm)) {
-		tell(PROBLEM, "shm", "mount -t tmpfs -o mode=1777 tmpfs " CTL_SHM, CTL_SHM ": %s",
+	if (statfs(NAMES_DIR, &shm)) {
+		tell(PROBLEM, "shm", "mount -t tmpfs -o mode=1777 tmpfs " NAMES_DIR,
+		     NAMES_DIR ": %s",
 		     strerror(errno));
 		return;
 	}
 	if (shm.f_type != TMPFS_MAGIC)
-		tell(PROBLEM, "shm", "mount -t tmpfs -o mode=1777 tmpfs " CTL_SHM,
-		     CTL_SHM " is no tmpfs");
-	if (access(CTL_SHM, W_OK | X_OK))
-		tell(PROBLEM, "shm", "chmod 1777 " CTL_SHM, CTL_SHM ": %s", strerror(errno));
+		tell(PROBLEM, "shm", "mount -t tmpfs -o mode=1777 tmpfs " NAMES_DIR,
+		     NAMES_DIR " is no tmpfs");
+	if (access(NAMES_DIR, W_OK | X_OK))
+		tell(PROBLEM, "shm", "chmod 1777 " NAMES_DIR, NAMES_DIR ": %s", strerror(errno));
 	size = (uint64_t)shm.f_blocks * (uint64_t)shm.f_bsize;
 	left = (uint64_t)shm.f_bavail * (uint64_t)shm.f_bsize;
 	if (size && left < need)
@@ -92,7 +93,7 @@ static void check_room(const struct ctl_channels *channels)
 	ctl_size_text(taken_text, sizeof(taken_text), taken(channels));
 	ctl_size_text(need_text, sizeof(need_text), need);
 	tell(level, "shm", level ? grow : NULL,
-	     CTL_SHM " has %s, %s of it free; %zu channels take %s; one more takes %s by default",
+	     NAMES_DIR " has %s, %s of it free; %zu channels take %s; one more takes %s by default",
 	     size_text, left_text, channels->n, taken_text, need_text);
 }
 
@@ -395,15 +396,15 @@ static bool check_strangers(void)
 {
 	char name[512], remedy[400];
 	const struct dirent *entry;
-	DIR *dir = opendir(CTL_SHM);
+	DIR *dir = opendir(NAMES_DIR);
 	bool any = false;
 
 	while (dir && (entry = readdir(dir))) {
-		if (strncmp(entry->d_name, "shmchan.", 8) != 0 ||
+		if (strncmp(entry->d_name, NAMES_PREFIX, strlen(NAMES_PREFIX)) != 0 ||
 		    ctl_name_of_file(name, sizeof(name), entry->d_name))
 			continue;
-		snprintf(remedy, sizeof(remedy), "rm " CTL_SHM "/%s", entry->d_name);
-		tell(NOTE, "segments", remedy, CTL_SHM "/%s is no channel's name", entry->d_name);
+		snprintf(remedy, sizeof(remedy), "rm " NAMES_DIR "/%s", entry->d_name);
+		tell(NOTE, "segments", remedy, NAMES_DIR "/%s is no channel's name", entry->d_name);
 		any = true;
 	}
 	if (dir)

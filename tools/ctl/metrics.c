@@ -154,11 +154,11 @@ static void put_shm(FILE *out)
 {
 	struct statvfs shm;
 
-	if (statvfs(CTL_SHM, &shm))
+	if (statvfs(NAMES_DIR, &shm))
 		return;
-	put_header(out, "shmchan_shm_size_bytes", "gauge", "bytes", "Size of " CTL_SHM ".");
+	put_header(out, "shmchan_shm_size_bytes", "gauge", "bytes", "Size of " NAMES_DIR ".");
 	fprintf(out, "shmchan_shm_size_bytes %" PRIu64 "\n", (uint64_t)shm.f_blocks * shm.f_frsize);
-	put_header(out, "shmchan_shm_free_bytes", "gauge", "bytes", "Room left in " CTL_SHM ".");
+	put_header(out, "shmchan_shm_free_bytes", "gauge", "bytes", "Room left in " NAMES_DIR ".");
 	fprintf(out, "shmchan_shm_free_bytes %" PRIu64 "\n", (uint64_t)shm.f_bavail * shm.f_frsize);
 }
 

@@ -526,7 +526,7 @@ static int watch_names(void)
 	names_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	poll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (names_fd < 0 || poll_fd < 0 ||
-	    inotify_add_watch(names_fd, CTL_SHM,
+	    inotify_add_watch(names_fd, NAMES_DIR,
 			      IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO) < 0 ||
 	    epoll_ctl(poll_fd, EPOLL_CTL_ADD, names_fd, &in))
 		return -errno;
@@ -539,7 +539,7 @@ static int monitor(int n, char **operand)
 
 	glob = n ? operand[0] : NULL;
 	if (r < 0) {
-		cli_error(NULL, "can't watch " CTL_SHM ": %s", strerror(-r));
+		cli_error(NULL, "can't watch " NAMES_DIR ": %s", strerror(-r));
 		return CLI_ERROR;
 	}
 	allow_descriptors();

@@ -225,7 +225,7 @@ static int wait_name(const struct condition *cond, const char *name, int64_t dea
 	int r = fd < 0 ? -errno : 0;
 
 	if (!r &&
-	    inotify_add_watch(fd, CTL_SHM,
+	    inotify_add_watch(fd, NAMES_DIR,
 			      IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO) < 0)
 		r = -errno;
 	while (!r) {

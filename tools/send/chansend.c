@@ -6,6 +6,7 @@
  * into the input buffer; so a slow input is not delayed, and a fast one costs no
  * copy and no call for each message.
  */
+#include "base/words.h"
 #include "common/bus.h"
 #include "common/cli.h"
 #include "common/framing.h"
@@ -520,7 +521,7 @@ static void parse_overflow(const char *arg)
 {
 	uint32_t overflow;
 
-	if (cli_parse_overflow(arg, &overflow) || overflow == CHAN_DROP_OLDEST)
+	if (word_value(&words_overflow, arg, &overflow) || overflow == CHAN_DROP_OLDEST)
 		cli_usage("--overflow: '%s' is not block, fail or drop-new", arg);
 	run.overflow = (int)overflow;
 }
