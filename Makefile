@@ -55,11 +55,12 @@ TOOL_OBJ := $(filter-out $(PROGRAM_OBJ),$(patsubst %.c,$(BUILD)/%.o,$(wildcard t
 DAEMON_OBJ := $(filter-out $(BUILD)/daemon/main.o,$(patsubst %.c,$(BUILD)/%.o,$(wildcard daemon/*.c)))
 
 # A test_*.c is a test program, a prog_*.c a program that test scripts use; any
-# other C file beside them is linked to each of that directory.  stepkill is one
-# program, and the fuzzers build themselves.
+# other C file beside them is linked to each of that directory, and what they need of
+# tests/support to all.  stepkill is one program, and the fuzzers build themselves.
 TEST_MAIN := $(wildcard tests/*/test_*.c tests/*/prog_*.c)
 TEST_BIN := $(TEST_MAIN:%.c=$(BUILD)/%)
 TEST_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/fuzz/%,$(wildcard tests/*/*.c)))
+SUPPORT_OBJ := $(filter-out $(TEST_BIN:=.o),$(filter $(BUILD)/tests/support/%,$(TEST_OBJ)))
 STEPKILL_OBJ := $(filter-out $(TEST_BIN:=.o),$(filter $(BUILD)/tests/stepkill/%,$(TEST_OBJ)))
 STEPKILL := $(if $(STEPKILL_OBJ),$(BUILD)/tests/stepkill/stepkill)
 
@@ -81,7 +82,7 @@ WARNINGS += $(if $(WERROR),-Werror)
 
 # -fPIC everywhere: the same objects make both libraries and the programs.
 # -fvisibility=hidden: shmchan.h makes its own declarations visible again.
-all_cflags = -std=gnu11 -Ilib -Itools -pthread -fPIC -fvisibility=hidden -MMD -MP $(WARNINGS) \
+all_cflags = -std=gnu11 -Ilib -Itools -Itests -pthread -fPIC -fvisibility=hidden -MMD -MP $(WARNINGS) \
 	$(if $(filter pthread,$(CONDVAR)),-DCHAN_CONDVAR_PTHREAD) $(sanitize) $(CFLAGS)
 # -Wno-tsan: gcc's does not model the fence of the condition variable, whose effect
 # is on waking only.
@@ -159,15 +160,21 @@ $(BUILD)/chand: $(BUILD)/daemon/main.o $(BUILD)/daemon.a $(LIB_OBJ) $(BUILD)/too
 	$(call say,LD)
 	$(Q)$(CC) $(all_ldflags) -o $@ $^ $(uring) $(jansson) -lm
 
-# Tests see the library's internals, so they link its objects.
-test_support = $(filter-out $(TEST_BIN:=.o) $(STEPKILL_OBJ),$(filter $(BUILD)/$(1)%,$(TEST_OBJ)))
+$(BUILD)/tests/support.a: $(SUPPORT_OBJ)
+	$(call say,AR)
+	@rm -f $@; mkdir -p $(@D)
+	$(Q)$(AR) rcs $@ $^
 
-$(TEST_BIN): $(BUILD)/%: $(BUILD)/%.o $$(call test_support,$$(dir $$*)) $(BUILD)/daemon.a \
-		$(LIB_OBJ) $(BUILD)/tools.a
+# Tests see the library's internals, so they link its objects.
+test_support = $(filter-out $(TEST_BIN:=.o) $(STEPKILL_OBJ) $(SUPPORT_OBJ),\
+	$(filter $(BUILD)/$(1)%,$(TEST_OBJ)))
+
+$(TEST_BIN): $(BUILD)/%: $(BUILD)/%.o $$(call test_support,$$(dir $$*)) \
+		$(BUILD)/tests/support.a $(BUILD)/daemon.a $(LIB_OBJ) $(BUILD)/tools.a
 	$(call say,LD)
 	$(Q)$(CC) $(all_ldflags) -o $@ $^ $(check) $(uring) $(jansson) -lm
 
-$(STEPKILL): $(STEPKILL_OBJ) $(LIB_OBJ) $(BUILD)/tools.a
+$(STEPKILL): $(STEPKILL_OBJ) $(BUILD)/tests/support.a $(LIB_OBJ) $(BUILD)/tools.a
 	$(call say,LD)
 	$(Q)$(CC) $(all_ldflags) -o $@ $^ $(jansson) -lm
 
