@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Every public call, every documented error, in one process. */
 #define _GNU_SOURCE 1
-#include "support.h"
-
 #include "core/layout.h"
+#include "support/await.h"
+#include "support/channel.h"
+#include "support/suite.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -1084,26 +1085,10 @@ START_TEST(should_linger)
 }
 END_TEST
 
-static void add(TCase *t, const TTest *const *tests, size_t n)
+#define ADD(title, ...) GROUP(title, channel_setup, channel_teardown, __VA_ARGS__)
+
+void add_tests(void)
 {
-	for (size_t i = 0; i < n; i++)
-		tcase_add_test(t, tests[i]);
-}
-
-#define ADD(title, ...)                                                                            \
-	do {                                                                                       \
-		const TTest *const tests[] = {__VA_ARGS__};                                        \
-		TCase *t = tcase_create(title);                                                    \
-		tcase_add_checked_fixture(t, name_setup, name_teardown);                           \
-		tcase_set_timeout(t, 120);                                                         \
-		add(t, tests, sizeof(tests) / sizeof(*tests));                                     \
-		suite_add_tcase(s, t);                                                             \
-	} while (0)
-
-int main(void)
-{
-	Suite *s = suite_create("channel");
-
 	ADD("making", should_refuse_bad_names, should_refuse_bad_options,
 		should_make_what_was_asked_for, should_fit_the_ring_to_the_message,
 		should_open_with_the_right_flags_only,
@@ -1128,5 +1113,4 @@ int main(void)
 	ADD("waiting", should_interrupt_waits, should_not_mind_signals,
 		should_wake_who_is_blocked_when_closed, should_wake_a_blocked_sender_when_closed);
 	ADD("lifetime", should_remove_a_ref_channel_with_its_last_endpoint, should_linger);
-	return run_suite(s);
 }

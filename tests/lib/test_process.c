@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Threads and forked processes on one channel, and deaths among them. */
 #define _GNU_SOURCE 1
-#include "support.h"
+#include "support/await.h"
+#include "support/channel.h"
+#include "support/suite.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -32,7 +34,7 @@ static struct tally {
 
 static void tally_setup(void)
 {
-	name_setup();
+	channel_setup();
 	tally = mmap(
 		NULL, sizeof(*tally), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	ck_assert_ptr_ne(tally, MAP_FAILED);
@@ -41,7 +43,7 @@ static void tally_setup(void)
 static void tally_teardown(void)
 {
 	munmap(tally, sizeof(*tally));
-	name_teardown();
+	channel_teardown();
 }
 
 static void check_tally(void)
@@ -260,30 +262,34 @@ START_TEST(should_deliver_each_once_in_a_rendezvous)
 }
 END_TEST
 
+static int exclusive_sender(void *arg)
+{
+	chan_t *mine;
+
+	if (chan_open(&mine, name, CHAN_SEND | CHAN_EXCLUSIVE, NULL) < 0)
+		return 2;
+	for (uint32_t s = 0; s < SENDERS; s++)
+		if (send_all(mine, s, how_to(*(int *)arg, 1)))
+			return 1;
+	chan_detach(mine);
+	return 0;
+}
+
+static int exclusive_receiver(void *arg)
+{
+	chan_t *mine;
+
+	if (chan_open(&mine, name, CHAN_RECV | CHAN_EXCLUSIVE, NULL) < 0)
+		return 2;
+	return recv_all(mine, how_to(*(int *)arg, 0));
+}
+
 START_TEST(should_stream_between_exclusive_endpoints)
 {
 	chan_t *ch = open_as(0, OPTIONS(.capacity = 8192));
-	pid_t rx, tx = fork();
+	int ways = _i;
+	pid_t tx = in_child(exclusive_sender, &ways), rx = in_child(exclusive_receiver, &ways);
 
-	if (tx == 0) {
-		chan_t *mine;
-
-		if (chan_open(&mine, name, CHAN_SEND | CHAN_EXCLUSIVE, NULL) < 0)
-			_exit(2);
-		for (uint32_t s = 0; s < SENDERS; s++)
-			if (send_all(mine, s, how_to(_i, 1)))
-				_exit(1);
-		chan_detach(mine);
-		_exit(0);
-	}
-	rx = fork();
-	if (rx == 0) {
-		chan_t *mine;
-
-		if (chan_open(&mine, name, CHAN_RECV | CHAN_EXCLUSIVE, NULL) < 0)
-			_exit(2);
-		_exit(recv_all(mine, how_to(_i, 0)));
-	}
 	ck_assert_int_eq(wait_child(tx), 0);
 	ck_assert_int_eq(chan_close(ch, CHAN_DRAIN), 0);
 	ck_assert_int_eq(wait_child(rx), 0);
@@ -380,14 +386,6 @@ static int take_and_hang(void *arg)
 	return 0;
 }
 
-static void await_stopped(pid_t pid)
-{
-	int status;
-
-	ck_assert_int_eq(waitpid(pid, &status, WUNTRACED), pid);
-	ck_assert(WIFSTOPPED(status));
-}
-
 START_TEST(should_redeliver_what_a_killed_receiver_held)
 {
 	chan_t *tx = open_as(CHAN_SEND, OPTIONS(.capacity = 4096)), *rx = open_as(CHAN_RECV, NULL);
@@ -398,7 +396,7 @@ START_TEST(should_redeliver_what_a_killed_receiver_held)
 	for (int i = 0; i < 3; i++)
 		ck_assert_int_eq(chan_send(tx, "m", 1, 0), 0);
 	pid = in_child(take_and_hang, NULL);
-	await_stopped(pid);
+	ck_assert(wait_stopped(pid));
 	/* A stopped process is alive: its messages stay its own. */
 	ck_assert_int_eq(chan_recover(observer), 0);
 	ck_assert_int_eq(chan_take(rx, l, 1, 0), 1);
@@ -519,37 +517,34 @@ END_TEST
 
 /* ---- fork ---- */
 
+static int use_parents(void *arg)
+{
+	struct chan_stat st = {.size = sizeof(st)};
+	struct chan_cursor at = {0};
+	char buf[10];
+	chan_t *own, *ch = arg;
+	bool good = chan_send(ch, "x", 1, 0) == -ENOTCONN &&
+		    chan_recv(ch, buf, 10, 0) == -ENOTCONN && chan_stat(ch, &st) == -ENOTCONN &&
+		    chan_close(ch, 0) == -ENOTCONN && chan_peek(ch, buf, 10, &at) == -ENOTCONN &&
+		    chan_purge(ch) == -ENOTCONN && chan_recover(ch) == -ENOTCONN &&
+		    chan_endpoints(ch, NULL, 0) == -ENOTCONN && chan_commit(ch, 0) == -ENOTCONN;
+
+	chan_interrupt(ch, 1);
+	chan_abort(ch);
+	chan_detach(ch);
+	good = good && chan_open(&own, name, CHAN_SEND, NULL) == 0 &&
+	       chan_send(own, "x", 1, 0) == 0;
+	raise(good ? SIGSTOP : SIGABRT);
+	return 0;
+}
+
 START_TEST(should_not_give_a_child_its_parent_s_endpoint)
 {
 	chan_t *ch = open_as(CHAN_SEND | CHAN_RECV, OPTIONS(.capacity = 4096));
+	pid_t pid = in_child(use_parents, ch);
 	chan_t *rx;
-	int status;
-	pid_t pid;
 
-	pid = fork();
-	if (pid == 0) {
-		struct chan_stat st = {.size = sizeof(st)};
-		struct chan_cursor at = {0};
-		char buf[10];
-		chan_t *own;
-		bool good = chan_send(ch, "x", 1, 0) == -ENOTCONN &&
-			    chan_recv(ch, buf, 10, 0) == -ENOTCONN &&
-			    chan_stat(ch, &st) == -ENOTCONN && chan_close(ch, 0) == -ENOTCONN &&
-			    chan_peek(ch, buf, 10, &at) == -ENOTCONN &&
-			    chan_purge(ch) == -ENOTCONN && chan_recover(ch) == -ENOTCONN &&
-			    chan_endpoints(ch, NULL, 0) == -ENOTCONN &&
-			    chan_commit(ch, 0) == -ENOTCONN;
-
-		chan_interrupt(ch, 1);
-		chan_abort(ch);
-		chan_detach(ch);
-		good = good && chan_open(&own, name, CHAN_SEND, NULL) == 0 &&
-		       chan_send(own, "x", 1, 0) == 0;
-		raise(good ? SIGSTOP : SIGABRT);
-		_exit(0);
-	}
-	ck_assert_int_eq(waitpid(pid, &status, WUNTRACED), pid);
-	ck_assert(WIFSTOPPED(status));
+	ck_assert(wait_stopped(pid));
 	/* the child keeps nothing of the parent's alive */
 	rx = open_as(CHAN_RECV, NULL);
 	ck_assert_uint_eq(stat_of(rx).senders, 2);
@@ -591,29 +586,23 @@ START_TEST(should_leave_nothing_to_an_executed_program)
 }
 END_TEST
 
-int main(void)
+void add_tests(void)
 {
-	Suite *s = suite_create("process");
-	TCase *t = tcase_create("traffic"), *d = tcase_create("deaths");
-
-	tcase_add_checked_fixture(t, tally_setup, tally_teardown);
-	tcase_set_timeout(t, 120);
-	tcase_add_loop_test(t, should_deliver_each_once_between_processes, 0, HOWS * HOWS);
-	tcase_add_loop_test(
-		t, should_deliver_each_once_between_threads_of_one_endpoint, 0, HOWS * HOWS);
-	tcase_add_loop_test(t, should_deliver_each_once_in_a_rendezvous, 0, HOWS);
-	tcase_add_loop_test(t, should_stream_between_exclusive_endpoints, 0, HOWS * HOWS);
-	tcase_add_loop_test(t, should_agree_on_the_end, 0, 2);
-	tcase_add_checked_fixture(d, name_setup, name_teardown);
-	tcase_set_timeout(d, 120);
-	tcase_add_loop_test(d, should_redeliver_what_a_killed_receiver_held, 0, 3);
-	tcase_add_test(d, should_take_the_lock_from_a_dead_sender);
-	tcase_add_loop_test(d, should_end_with_a_killed_last_sender, 0, 2);
-	tcase_add_test(d, should_take_over_from_a_dead_exclusive_endpoint);
-	tcase_add_loop_test(d, should_collect_a_ref_channel_whose_users_were_killed, 0, 2);
-	tcase_add_test(d, should_not_give_a_child_its_parent_s_endpoint);
-	tcase_add_test(d, should_leave_nothing_to_an_executed_program);
-	suite_add_tcase(s, t);
-	suite_add_tcase(s, d);
-	return run_suite(s);
+	GROUP_FOR(0, HOWS * HOWS, "traffic", tally_setup, tally_teardown,
+		should_deliver_each_once_between_processes,
+		should_deliver_each_once_between_threads_of_one_endpoint,
+		should_stream_between_exclusive_endpoints);
+	GROUP_FOR(0, HOWS, "rendezvous", tally_setup, tally_teardown,
+		should_deliver_each_once_in_a_rendezvous);
+	GROUP_FOR(0, 2, "the end", tally_setup, tally_teardown, should_agree_on_the_end);
+	GROUP_FOR(0, 3, "leases of the dead", channel_setup, channel_teardown,
+		should_redeliver_what_a_killed_receiver_held);
+	GROUP_FOR(0, 2, "the last one dies", channel_setup, channel_teardown,
+		should_end_with_a_killed_last_sender,
+		should_collect_a_ref_channel_whose_users_were_killed);
+	GROUP("deaths and children", channel_setup, channel_teardown,
+		should_take_the_lock_from_a_dead_sender,
+		should_take_over_from_a_dead_exclusive_endpoint,
+		should_not_give_a_child_its_parent_s_endpoint,
+		should_leave_nothing_to_an_executed_program);
 }

@@ -5,8 +5,8 @@
  */
 #define _GNU_SOURCE 1
 #include "core/ring.h"
+#include "support/suite.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -718,40 +718,24 @@ START_TEST(should_agree_with_a_list_over_random_operations)
 }
 END_TEST
 
-int main(void)
+void add_tests(void)
 {
-	Suite *s = suite_create("ring");
-	TCase *t = tcase_create("ring");
-	SRunner *sr;
-	int failed;
-
-	tcase_add_checked_fixture(t, setup, teardown);
-	tcase_set_timeout(t, 120);
-	tcase_add_test(t, should_keep_every_length_at_every_offset);
-	tcase_add_test(t, should_count_messages_across_laps_and_emptiness);
-	tcase_add_test(t, should_be_full_exactly_when_record_and_next_seq_do_not_fit);
-	tcase_add_test(t, should_show_nothing_of_a_batch_before_it_is_published);
-	tcase_add_test(t, should_write_a_shorter_record_over_a_reservation);
-	tcase_add_test(t, should_free_space_in_ring_order_only);
-	tcase_add_test(t, should_deliver_a_released_message_before_newer_ones);
-	tcase_add_test(t, should_refuse_claims_that_are_not_held);
-	tcase_add_test(t, should_reclaim_the_leases_of_one_holder);
-	tcase_add_test(t, should_stop_counting_attempts_at_the_limit);
-	tcase_add_test(t, should_drop_the_oldest_and_count_it);
-	tcase_add_test(t, should_purge_what_is_ready_and_keep_what_is_leased);
-	tcase_add_test(t, should_keep_the_drop_count_exact_over_a_death);
-	tcase_add_test(t, should_let_either_side_decide_the_end_once);
-	tcase_add_test(t, should_keep_what_was_taken_before_the_end_was_decided);
-	tcase_add_test(t, should_never_show_what_was_published_behind_the_seal);
-	tcase_add_test(t, should_hand_over_or_withdraw_never_both);
-	tcase_add_test(t, should_withdraw_a_dead_sender_s_message);
-	tcase_add_test(t, should_rebuild_what_is_derived);
-	tcase_add_test(t, should_find_damage_in_every_field);
-	tcase_add_loop_test(t, should_agree_with_a_list_over_random_operations, 0, 10);
-	suite_add_tcase(s, t);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	GROUP("ring", setup, teardown, should_keep_every_length_at_every_offset,
+		should_count_messages_across_laps_and_emptiness,
+		should_be_full_exactly_when_record_and_next_seq_do_not_fit,
+		should_show_nothing_of_a_batch_before_it_is_published,
+		should_write_a_shorter_record_over_a_reservation,
+		should_free_space_in_ring_order_only,
+		should_deliver_a_released_message_before_newer_ones,
+		should_refuse_claims_that_are_not_held, should_reclaim_the_leases_of_one_holder,
+		should_stop_counting_attempts_at_the_limit, should_drop_the_oldest_and_count_it,
+		should_purge_what_is_ready_and_keep_what_is_leased,
+		should_keep_the_drop_count_exact_over_a_death,
+		should_let_either_side_decide_the_end_once,
+		should_keep_what_was_taken_before_the_end_was_decided,
+		should_never_show_what_was_published_behind_the_seal,
+		should_hand_over_or_withdraw_never_both, should_withdraw_a_dead_sender_s_message,
+		should_rebuild_what_is_derived, should_find_damage_in_every_field);
+	GROUP_FOR(
+		0, 10, "random", setup, teardown, should_agree_with_a_list_over_random_operations);
 }
