@@ -9,10 +9,10 @@
 #define _GNU_SOURCE 1
 #include "faults.h"
 
-#include "shmchan.h"
+#include "support/channel.h"
+#include "support/process.h"
+#include "support/suite.h"
 
-#include <check.h>
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,43 +23,10 @@
 static const int errors[] = {ENOMEM, ENOSPC, EMFILE, ENFILE, EINTR, EACCES, EDQUOT};
 enum { ERRORS = sizeof(errors) / sizeof(errors[0]) };
 
-static char name[64], prefix[128];
-
-/* ---- what must not stay ---- */
-
-static int entries(const char *dir, const char *start)
-{
-	DIR *d = opendir(dir);
-	struct dirent *e;
-	int n = 0;
-
-	ck_assert_ptr_nonnull(d);
-	while ((e = readdir(d)))
-		n += strncmp(e->d_name, start, strlen(start)) == 0;
-	closedir(d);
-	return n;
-}
-
-static int mappings(void)
-{
-	FILE *f = fopen("/proc/self/maps", "re");
-	char line[512];
-	int n = 0;
-
-	ck_assert_ptr_nonnull(f);
-	while (fgets(line, sizeof(line), f))
-		n += strstr(line, "/dev/shm") != NULL;
-	fclose(f);
-	return n;
-}
-
-static int descriptors(void)
-{
-	return entries("/proc/self/fd", "");
-}
+/* Names of the channel. */
 static int names(void)
 {
-	return entries("/dev/shm", prefix);
+	return count_names("/dev/shm", strrchr(segment_path, '/') + 1);
 }
 
 /* ---- the calls ---- */
@@ -173,17 +140,18 @@ static bool fail_one(const struct trial *t, unsigned k, int error)
 	chan_remove(name);
 	if (t->exists)
 		ck_assert_int_eq(chan_create(name, &small), 0);
-	fds = descriptors();
-	maps = mappings();
+	fds = count_descriptors();
+	maps = count_mappings();
 	faults_arm(k, error);
 	r = t->call();
 	nr = faults_disarm();
 	ck_assert_msg(r >= 0 || documented(r, error),
 		"%s: system call %d (the %u.) failed with %s: %s", t->what, nr, k, strerror(error),
 		strerror(-r));
-	ck_assert_msg(descriptors() == fds, "%s: system call %d (the %u.), %s: a descriptor stays",
-		t->what, nr, k, strerror(error));
-	ck_assert_msg(mappings() == maps, "%s: system call %d (the %u.), %s: a mapping stays",
+	ck_assert_msg(count_descriptors() == fds,
+		"%s: system call %d (the %u.), %s: a descriptor stays", t->what, nr, k,
+		strerror(error));
+	ck_assert_msg(count_mappings() == maps, "%s: system call %d (the %u.), %s: a mapping stays",
 		t->what, nr, k, strerror(error));
 	/* It is there as a whole or not at all, and the next one succeeds. */
 	if (r < 0 && !t->exists && names() && strcmp(t->what, "open, creating"))
@@ -203,10 +171,7 @@ static void check_trial(const struct trial *t)
 {
 	unsigned k = 1, trials = 0;
 
-	if (!faults_start()) {
-		printf("%s: not tried, the kernel does not let us\n", t->what);
-		return;
-	}
+	ck_assert(faults_start());
 	/* What is made once (atfork handlers) is made now. */
 	ck_assert_int_eq(open_with(CHAN_SEND | CHAN_CREATE), 0);
 	for (bool more = true; more; k++) {
@@ -233,43 +198,19 @@ static const struct trial trials[] = {
 	{"remove", do_remove, true, 0},
 };
 
-START_TEST(each_system_call_fails_once)
+START_TEST(should_survive_the_failure_of_each_system_call)
 {
 	check_trial(&trials[_i]);
 }
 END_TEST
 
-static void setup(void)
+void add_tests(void)
 {
-	snprintf(name, sizeof(name), "faults-%d", (int)getpid());
-	snprintf(prefix, sizeof(prefix), "shmchan.%u.%s", (unsigned)geteuid(), name);
-}
-
-static void teardown(void)
-{
-	chan_remove(name);
-}
-
-int main(void)
-{
-	Suite *s;
-	TCase *tc;
-	SRunner *runner;
-	int failed;
-
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-	printf("the sanitizer's own system calls would fail\n");
-	return 77;
+	not_tried("the sanitizer's own system calls would fail");
+#else
+	if (place_has(NEED_SECCOMP))
+		GROUP_FOR(0, sizeof(trials) / sizeof(trials[0]), "faults", channel_setup,
+			channel_teardown, should_survive_the_failure_of_each_system_call);
 #endif
-	s = suite_create("faults");
-	tc = tcase_create("faults");
-	tcase_set_timeout(tc, 60);
-	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_add_loop_test(tc, each_system_call_fails_once, 0, sizeof(trials) / sizeof(trials[0]));
-	suite_add_tcase(s, tc);
-	runner = srunner_create(s);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
 }

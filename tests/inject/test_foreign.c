@@ -8,9 +8,10 @@
  */
 #define _GNU_SOURCE 1
 #include "core/layout.h"
-#include "shmchan.h"
+#include "support/channel.h"
+#include "support/process.h"
+#include "support/suite.h"
 
-#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -22,12 +23,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static char name[64], path[128];
-
 /* The header, and a way to write it. */
 static struct layout_header *header(void)
 {
-	int fd = open(path, O_RDWR | O_CLOEXEC);
+	int fd = open(segment_path, O_RDWR | O_CLOEXEC);
 	struct layout_header *h;
 
 	ck_assert_int_ge(fd, 0);
@@ -95,7 +94,7 @@ static void flip(struct layout_header *h, const struct word *w)
 	memcpy((char *)h + w->at, &v, w->size);
 }
 
-START_TEST(each_word_of_the_header)
+START_TEST(should_refuse_each_foreign_word_of_the_header)
 {
 	static const unsigned flags[] = {
 		CHAN_SEND, CHAN_RECV | CHAN_EXCLUSIVE, 0, CHAN_RECV | CHAN_CREATE};
@@ -115,58 +114,39 @@ START_TEST(each_word_of_the_header)
 }
 END_TEST
 
-/* A PID namespace for the children; who may not, in a user namespace of his own, in
- * which he has to be the user that he is. */
-static bool leave_pid_namespace(void)
+static int open_from_another_namespace(void *arg)
 {
-	char map[64];
-	int fd, n = snprintf(map, sizeof(map), "%u %u 1", (unsigned)geteuid(), (unsigned)geteuid());
+	int status, exdev = -EXDEV;
+	pid_t inner;
 
-	if (unshare(CLONE_NEWPID) == 0)
-		return true;
-	if (unshare(CLONE_NEWUSER | CLONE_NEWPID) < 0)
-		return false;
-	fd = open("/proc/self/uid_map", O_WRONLY | O_CLOEXEC);
-	return fd >= 0 && write(fd, map, (size_t)n) == n && close(fd) == 0;
+	(void)arg;
+	if (place_leave_pid_namespace() < 0)
+		return 4;
+	/* Itself it is still in the old one; its children are not. */
+	if (open_it(CHAN_SEND) < 0)
+		return 1;
+	inner = fork();
+	if (inner == 0)
+		_exit(open_it(CHAN_SEND) == exdev && open_it(CHAN_RECV) == exdev &&
+					open_it(0) == exdev
+				? 0
+				: 2);
+	return waitpid(inner, &status, 0) == inner && WIFEXITED(status) ? WEXITSTATUS(status) : 3;
 }
 
-START_TEST(another_pid_namespace)
+START_TEST(should_refuse_another_pid_namespace)
 {
-	pid_t pid = fork(), inner;
-	int status, exdev = -EXDEV;
-
-	ck_assert_int_ge(pid, 0);
-	if (pid == 0) {
-		if (!leave_pid_namespace())
-			_exit(77);
-		/* Itself it is still in the old one; its children are not. */
-		if (open_it(CHAN_SEND) < 0)
-			_exit(1);
-		inner = fork();
-		if (inner == 0)
-			_exit(open_it(CHAN_SEND) == exdev && open_it(CHAN_RECV) == exdev &&
-						open_it(0) == exdev
-					? 0
-					: 2);
-		_exit(waitpid(inner, &status, 0) == inner && WIFEXITED(status) ? WEXITSTATUS(status)
-									       : 3);
-	}
-	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-	ck_assert(WIFEXITED(status));
-	if (WEXITSTATUS(status) == 77)
-		printf("another PID namespace: not tried, the kernel does not let us\n");
-	else
-		ck_assert_int_eq(WEXITSTATUS(status), 0);
+	ck_assert_int_eq(wait_child(in_child(open_from_another_namespace, NULL)), 0);
 }
 END_TEST
 
-START_TEST(a_file_of_each_length)
+START_TEST(should_refuse_a_file_of_each_length)
 {
 	struct layout_header *h = header();
 	off_t whole = (off_t)h->segment_size;
 
 	for (off_t length = 0; length < whole; length = length < 8 ? length + 1 : length * 2) {
-		ck_assert_int_eq(truncate(path, length), 0);
+		ck_assert_int_eq(truncate(segment_path, length), 0);
 		ck_assert_int_eq(open_it(CHAN_SEND), -EBADMSG);
 	}
 	munmap(h, sizeof(*h));
@@ -175,31 +155,15 @@ END_TEST
 
 static void setup(void)
 {
-	snprintf(name, sizeof(name), "foreign-%d", (int)getpid());
-	snprintf(path, sizeof(path), "/dev/shm/shmchan.%u.%s", (unsigned)geteuid(), name);
+	channel_setup();
 	ck_assert_int_eq(chan_create(name, NULL), 0);
 }
 
-static void teardown(void)
+void add_tests(void)
 {
-	chan_remove(name);
-}
-
-int main(void)
-{
-	Suite *s = suite_create("foreign");
-	TCase *tc = tcase_create("foreign");
-	SRunner *runner;
-	int failed;
-
-	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_add_loop_test(tc, each_word_of_the_header, 0, WORDS);
-	tcase_add_test(tc, another_pid_namespace);
-	tcase_add_test(tc, a_file_of_each_length);
-	suite_add_tcase(s, tc);
-	runner = srunner_create(s);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	GROUP_FOR(0, WORDS, "words", setup, channel_teardown,
+		should_refuse_each_foreign_word_of_the_header);
+	GROUP("files", setup, channel_teardown, should_refuse_a_file_of_each_length);
+	if (place_has(NEED_PID_NAMESPACE))
+		GROUP("namespaces", setup, channel_teardown, should_refuse_another_pid_namespace);
 }

@@ -5,9 +5,10 @@
  * with its copies of the handles does the parent no harm.
  */
 #define _GNU_SOURCE 1
-#include "shmchan.h"
+#include "support/await.h"
+#include "support/channel.h"
+#include "support/suite.h"
 
-#include <check.h>
 #include <errno.h>
 #include <signal.h>
 #include <spawn.h>
@@ -20,40 +21,25 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PATIENCE = 20 };
-
 extern char **environ;
-static char name[64];
 static char buf[64];
 
-static chan_t *open_it(unsigned flags)
-{
+struct share {
+	bool (*work)(chan_t *ch);
 	chan_t *ch;
+};
 
-	ck_assert_int_eq(chan_open(&ch, name, flags, NULL), 0);
-	return ch;
-}
-
-static struct chan_stat stat_of(chan_t *ch)
+static int do_share(void *arg)
 {
-	struct chan_stat st = {.size = sizeof(st)};
+	struct share *s = arg;
 
-	ck_assert_int_eq(chan_stat(ch, &st), 0);
-	return st;
+	return s->work(s->ch) ? 0 : 1;
 }
 
 /* Run `work` in a child, and expect it to return true. */
-static void in_child(bool (*work)(chan_t *), chan_t *ch)
+static void in_a_child(bool (*work)(chan_t *), chan_t *ch)
 {
-	pid_t pid = fork();
-	int status;
-
-	ck_assert_int_ge(pid, 0);
-	if (pid == 0)
-		_exit(work(ch) ? 0 : 1);
-	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-	ck_assert_msg(
-		WIFEXITED(status) && WEXITSTATUS(status) == 0, "in the child: status %x", status);
+	ck_assert_int_eq(wait_child(in_child(do_share, &(struct share){work, ch})), 0);
 }
 
 #define EXPECT(call, result)                                                                       \
@@ -96,11 +82,11 @@ static bool every_call_is_refused(chan_t *ch)
 	return true;
 }
 
-START_TEST(a_child_can_not_use_its_parents_endpoint)
+START_TEST(should_refuse_every_call_of_a_child_on_its_parents_endpoint)
 {
-	chan_t *ch = open_it(CHAN_SEND | CHAN_RECV | CHAN_CREATE);
+	chan_t *ch = open_as(CHAN_SEND | CHAN_RECV | CHAN_CREATE, NULL);
 
-	in_child(every_call_is_refused, ch);
+	in_a_child(every_call_is_refused, ch);
 	ck_assert_int_eq(chan_send(ch, "x", 1, 0), 0);
 	ck_assert_int_eq(chan_recv(ch, buf, sizeof(buf), 0), 1);
 	ck_assert_uint_eq(stat_of(ch).senders, 1);
@@ -108,27 +94,27 @@ START_TEST(a_child_can_not_use_its_parents_endpoint)
 }
 END_TEST
 
-START_TEST(nor_an_exclusive_one)
+START_TEST(should_refuse_every_call_of_a_child_on_an_exclusive_one)
 {
-	chan_t *ch = open_it(CHAN_SEND | CHAN_RECV | CHAN_EXCLUSIVE | CHAN_CREATE);
+	chan_t *ch = open_as(CHAN_SEND | CHAN_RECV | CHAN_EXCLUSIVE | CHAN_CREATE, NULL);
 
-	in_child(every_call_is_refused, ch);
+	in_a_child(every_call_is_refused, ch);
 	ck_assert_int_eq(chan_send(ch, "x", 1, 0), 0);
 	ck_assert_int_eq(chan_recv(ch, buf, sizeof(buf), 0), 1);
 	chan_detach(ch);
 }
 END_TEST
 
-START_TEST(a_fork_during_a_reservation_and_a_lease)
+START_TEST(should_keep_a_reservation_and_a_lease_over_a_fork)
 {
-	chan_t *ch = open_it(CHAN_SEND | CHAN_RECV | CHAN_CREATE);
+	chan_t *ch = open_as(CHAN_SEND | CHAN_RECV | CHAN_CREATE, NULL);
 	struct chan_lease lease;
 	void *place;
 
 	ck_assert_int_eq(chan_send(ch, "leased", 6, 0), 0);
 	ck_assert_int_eq(chan_take(ch, &lease, 1, 0), 1);
 	ck_assert_int_eq(chan_reserve(ch, &place, 8, 0), 0);
-	in_child(every_call_is_refused, ch);
+	in_a_child(every_call_is_refused, ch);
 	memcpy(place, "reserved", 8);
 	ck_assert_int_eq(chan_commit(ch, 8), 0);
 	ck_assert_mem_eq(lease.data, "leased", 6);
@@ -161,11 +147,11 @@ static bool in_grandchild(chan_t *parents)
 	return waitpid(pid, &status, 0) == pid && status == 0 && open_own(parents);
 }
 
-START_TEST(a_child_opens_its_own)
+START_TEST(should_let_a_child_open_its_own)
 {
-	chan_t *ch = open_it(CHAN_RECV | CHAN_CREATE);
+	chan_t *ch = open_as(CHAN_RECV | CHAN_CREATE, NULL);
 
-	in_child(in_grandchild, ch);
+	in_a_child(in_grandchild, ch);
 	for (int i = 0; i < 2; i++) {
 		ck_assert_int_eq(chan_recv(ch, buf, sizeof(buf), 0), 14);
 		ck_assert_int_eq(chan_recv(ch, buf, sizeof(buf), 0), 9);
@@ -176,21 +162,16 @@ END_TEST
 
 /* ---- a child that outlives its parent does not keep its endpoints ---- */
 
-static void wait_until_gone(chan_t *watch)
+static bool no_sender(void *arg)
 {
-	struct timespec ms = {.tv_nsec = 1000000};
-
-	for (int i = 0; stat_of(watch).senders; i++) {
-		ck_assert_int_lt(i, PATIENCE * 1000);
-		nanosleep(&ms, NULL);
-	}
+	return stat_of(arg).senders == 0;
 }
 
 /* A parent with an endpoint and a child that `spawns`; it tells the child's number
  * through the pipe, and is killed. */
 static void check_outlived(pid_t (*spawns)(void))
 {
-	chan_t *watch = open_it(CHAN_RECV | CHAN_CREATE);
+	chan_t *watch = open_as(CHAN_RECV | CHAN_CREATE, NULL);
 	pid_t parent, child = 0;
 	int fd[2];
 
@@ -213,7 +194,7 @@ static void check_outlived(pid_t (*spawns)(void))
 	kill(parent, SIGKILL);
 	ck_assert_int_eq(waitpid(parent, NULL, 0), parent);
 	ck_assert_int_eq(kill(child, 0), 0); /* it lives */
-	wait_until_gone(watch);
+	await(no_sender, watch);
 	ck_assert_int_eq(kill(child, 0), 0);
 	kill(child, SIGKILL);
 	chan_detach(watch);
@@ -250,7 +231,7 @@ static pid_t posix_spawns(void)
 	return posix_spawnp(&pid, sleep_argv[0], NULL, NULL, sleep_argv, environ) ? -1 : pid;
 }
 
-START_TEST(a_child_does_not_keep_its_parents_endpoint)
+START_TEST(should_not_keep_a_dead_parents_endpoint_in_its_child)
 {
 	static pid_t (*const ways[])(void) = {forks, forks_and_execs, posix_spawns};
 
@@ -269,47 +250,30 @@ static bool execs(chan_t *ch)
 	return false;
 }
 
-START_TEST(exec_detaches)
+START_TEST(should_detach_by_exec)
 {
-	chan_t *watch = open_it(CHAN_RECV | CHAN_CREATE);
+	chan_t *watch = open_as(CHAN_RECV | CHAN_CREATE, NULL);
 
-	in_child(execs, watch);
-	wait_until_gone(watch);
+	in_a_child(execs, watch);
+	await(no_sender, watch);
 	chan_detach(watch);
 }
 END_TEST
 
 static void setup(void)
 {
-	snprintf(name, sizeof(name), "fork-%d", (int)getpid());
-}
-
-static void teardown(void)
-{
-	chan_remove(name);
-}
-
-int main(void)
-{
-	Suite *s = suite_create("fork");
-	TCase *tc = tcase_create("fork");
-	SRunner *runner;
-	int failed;
-
-	/* Orphans of killed parents come to us, and end with us. */
+	/* Orphans of killed parents come to this process, and end with it. */
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
-	tcase_set_timeout(tc, 60);
-	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_add_test(tc, a_child_can_not_use_its_parents_endpoint);
-	tcase_add_test(tc, nor_an_exclusive_one);
-	tcase_add_test(tc, a_fork_during_a_reservation_and_a_lease);
-	tcase_add_test(tc, a_child_opens_its_own);
-	tcase_add_loop_test(tc, a_child_does_not_keep_its_parents_endpoint, 0, 3);
-	tcase_add_test(tc, exec_detaches);
-	suite_add_tcase(s, tc);
-	runner = srunner_create(s);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	channel_setup();
+}
+
+void add_tests(void)
+{
+	GROUP("fork", setup, channel_teardown,
+		should_refuse_every_call_of_a_child_on_its_parents_endpoint,
+		should_refuse_every_call_of_a_child_on_an_exclusive_one,
+		should_keep_a_reservation_and_a_lease_over_a_fork, should_let_a_child_open_its_own,
+		should_detach_by_exec);
+	GROUP_FOR(0, 3, "orphans", setup, channel_teardown,
+		should_not_keep_a_dead_parents_endpoint_in_its_child);
 }

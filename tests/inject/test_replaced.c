@@ -3,9 +3,10 @@
  * A name that is removed, and given to another channel, under those who have the
  * first one open: they go on with it, and neither see nor touch the second.
  */
-#include "shmchan.h"
+#define _GNU_SOURCE 1
+#include "support/channel.h"
+#include "support/suite.h"
 
-#include <check.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -13,16 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static char name[64], path[128];
 static char buf[64];
-
-static chan_t *open_it(unsigned flags, const struct chan_options *opt)
-{
-	chan_t *ch;
-
-	ck_assert_int_eq(chan_open(&ch, name, flags, opt), 0);
-	return ch;
-}
 
 static void send_text(chan_t *ch, const char *text)
 {
@@ -40,33 +32,25 @@ static void expect_empty(chan_t *ch)
 	ck_assert_int_eq(chan_recv(ch, buf, sizeof(buf), 0), -EAGAIN);
 }
 
-static struct chan_stat stat_of(chan_t *ch)
-{
-	struct chan_stat st = {.size = sizeof(st)};
-
-	ck_assert_int_eq(chan_stat(ch, &st), 0);
-	return st;
-}
-
 static bool name_is_there(void)
 {
 	struct stat st;
 
-	return stat(path, &st) == 0;
+	return stat(segment_path, &st) == 0;
 }
 
-START_TEST(two_channels_that_had_one_name_do_not_meet)
+START_TEST(should_keep_two_channels_of_one_name_apart)
 {
-	chan_t *old_sender = open_it(CHAN_SEND | CHAN_CREATE, NULL);
-	chan_t *old_receiver = open_it(CHAN_RECV, NULL);
+	chan_t *old_sender = open_as(CHAN_SEND | CHAN_CREATE, NULL);
+	chan_t *old_receiver = open_as(CHAN_RECV, NULL);
 	chan_t *sender, *receiver;
 
 	send_text(old_sender, "old");
 	ck_assert_int_eq(chan_remove(name), 0);
 	ck_assert_uint_eq(stat_of(old_sender).removed, 1);
 	ck_assert_int_eq(chan_open(&sender, name, CHAN_SEND, NULL), -ENOENT);
-	sender = open_it(CHAN_SEND | CHAN_CREATE, NULL);
-	receiver = open_it(CHAN_RECV, NULL);
+	sender = open_as(CHAN_SEND | CHAN_CREATE, NULL);
+	receiver = open_as(CHAN_RECV, NULL);
 	ck_assert_uint_eq(stat_of(sender).removed, 0);
 	expect_empty(receiver);
 	send_text(sender, "new");
@@ -95,9 +79,9 @@ END_TEST
 static const struct chan_options until_unused = {
 	.size = sizeof(until_unused), .lifetime = CHAN_REF};
 
-START_TEST(the_last_to_leave_removes_its_own_channel_only)
+START_TEST(should_remove_its_own_channel_only_when_the_last_leaves)
 {
-	chan_t *old = open_it(CHAN_SEND | CHAN_CREATE, &until_unused);
+	chan_t *old = open_as(CHAN_SEND | CHAN_CREATE, &until_unused);
 
 	ck_assert_int_eq(chan_remove(name), 0);
 	ck_assert_int_eq(chan_create(name, &until_unused), 0);
@@ -105,16 +89,16 @@ START_TEST(the_last_to_leave_removes_its_own_channel_only)
 	ck_assert(name_is_there());
 	ck_assert_int_eq(chan_collect(name), 0); /* nobody was ever there */
 	ck_assert(name_is_there());
-	chan_detach(open_it(CHAN_RECV, NULL));
+	chan_detach(open_as(CHAN_RECV, NULL));
 	ck_assert(!name_is_there());
 }
 END_TEST
 
-START_TEST(removed_by_hand)
+START_TEST(should_go_on_when_the_name_is_removed_by_hand)
 {
-	chan_t *ch = open_it(CHAN_SEND | CHAN_RECV | CHAN_CREATE, NULL);
+	chan_t *ch = open_as(CHAN_SEND | CHAN_RECV | CHAN_CREATE, NULL);
 
-	ck_assert_int_eq(unlink(path), 0); /* rm /dev/shm/shmchan.* */
+	ck_assert_int_eq(unlink(segment_path), 0); /* rm /dev/shm/shmchan.* */
 	send_text(ch, "goes on");
 	expect_text(ch, "goes on");
 	ck_assert_uint_eq(stat_of(ch).removed, 1);
@@ -123,59 +107,37 @@ START_TEST(removed_by_hand)
 }
 END_TEST
 
-START_TEST(something_else_has_the_name)
+START_TEST(should_refuse_something_else_that_has_the_name)
 {
 	chan_t *ch;
 	FILE *f;
 
-	ck_assert_int_eq(mkdir(path, 0700), 0);
+	ck_assert_int_eq(mkdir(segment_path, 0700), 0);
 	ck_assert_int_eq(chan_open(&ch, name, CHAN_SEND, NULL), -EPERM);
 	ck_assert_int_eq(chan_create(name, NULL), -EEXIST);
-	ck_assert_int_eq(rmdir(path), 0);
-	ck_assert_int_eq(symlink("/dev/null", path), 0);
+	ck_assert_int_eq(rmdir(segment_path), 0);
+	ck_assert_int_eq(symlink("/dev/null", segment_path), 0);
 	ck_assert_int_eq(chan_open(&ch, name, CHAN_SEND, NULL), -EPERM);
 	ck_assert_int_eq(chan_create(name, NULL), -EEXIST);
-	ck_assert_int_eq(unlink(path), 0);
-	ck_assert_int_eq(mkfifo(path, 0600), 0);
+	ck_assert_int_eq(unlink(segment_path), 0);
+	ck_assert_int_eq(mkfifo(segment_path, 0600), 0);
 	ck_assert_int_eq(chan_open(&ch, name, CHAN_SEND, NULL), -EPERM);
-	ck_assert_int_eq(unlink(path), 0);
-	f = fopen(path, "we");
+	ck_assert_int_eq(unlink(segment_path), 0);
+	f = fopen(segment_path, "we");
 	ck_assert_ptr_nonnull(f);
 	fclose(f);
 	ck_assert_int_eq(chan_open(&ch, name, CHAN_SEND, NULL), -EBADMSG); /* empty */
 	ck_assert_int_eq(chan_open(&ch, name, CHAN_SEND | CHAN_CREATE, NULL), -EBADMSG);
 	ck_assert_int_eq(chan_remove(name), 0);
-	chan_detach(open_it(CHAN_SEND | CHAN_CREATE, NULL));
+	chan_detach(open_as(CHAN_SEND | CHAN_CREATE, NULL));
 }
 END_TEST
 
-static void setup(void)
+void add_tests(void)
 {
-	snprintf(name, sizeof(name), "replaced-%d", (int)getpid());
-	snprintf(path, sizeof(path), "/dev/shm/shmchan.%u.%s", (unsigned)geteuid(), name);
-}
-
-static void teardown(void)
-{
-	chan_remove(name);
-}
-
-int main(void)
-{
-	Suite *s = suite_create("replaced");
-	TCase *tc = tcase_create("replaced");
-	SRunner *runner;
-	int failed;
-
-	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_add_test(tc, two_channels_that_had_one_name_do_not_meet);
-	tcase_add_test(tc, the_last_to_leave_removes_its_own_channel_only);
-	tcase_add_test(tc, removed_by_hand);
-	tcase_add_test(tc, something_else_has_the_name);
-	suite_add_tcase(s, tc);
-	runner = srunner_create(s);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	GROUP("replaced", channel_setup, channel_teardown,
+		should_keep_two_channels_of_one_name_apart,
+		should_remove_its_own_channel_only_when_the_last_leaves,
+		should_go_on_when_the_name_is_removed_by_hand,
+		should_refuse_something_else_that_has_the_name);
 }

@@ -5,9 +5,10 @@
  * their hands.
  */
 #define _GNU_SOURCE 1
-#include "shmchan.h"
+#include "support/channel.h"
+#include "support/clock.h"
+#include "support/suite.h"
 
-#include <check.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -18,17 +19,11 @@
 #include <unistd.h>
 
 enum { SENDERS = 3, RECEIVERS = 3, MESSAGES = 3000 };
-#define PATIENCE INT64_C(20000000000)
-
-static char name[64];
+#define PATIENCE SOON
 
 static chan_t *open_it(unsigned flags)
 {
-	struct chan_options opt = {.size = sizeof(opt), .capacity = 4096};
-	chan_t *ch;
-
-	ck_assert_int_eq(chan_open(&ch, name, flags, &opt), 0);
-	return ch;
+	return open_as(flags, flags & CHAN_CREATE ? OPTIONS(.capacity = 4096) : NULL);
 }
 
 /* ---- many on one endpoint ---- */
@@ -152,13 +147,13 @@ static void check_crowd(bool one)
 		chan_detach(ch[i]);
 }
 
-START_TEST(many_threads_on_one_endpoint)
+START_TEST(should_serve_many_threads_on_one_endpoint)
 {
 	check_crowd(true);
 }
 END_TEST
 
-START_TEST(many_threads_with_one_each)
+START_TEST(should_serve_many_threads_with_one_each)
 {
 	check_crowd(false);
 }
@@ -178,7 +173,7 @@ static void *open_and_leave(void *arg)
 	return NULL;
 }
 
-START_TEST(threads_that_open_and_leave)
+START_TEST(should_let_threads_open_and_leave)
 {
 	chan_t *keep = open_it(CHAN_SEND | CHAN_CREATE);
 	pthread_t thread[4];
@@ -200,7 +195,7 @@ static void *wait_for_ever(void *arg)
 	return (void *)(intptr_t)chan_recv(arg, buf, sizeof(buf), CHAN_WAIT);
 }
 
-START_TEST(an_interrupted_wait_of_another_thread)
+START_TEST(should_interrupt_the_wait_of_another_thread)
 {
 	chan_t *ch = open_it(CHAN_RECV | CHAN_CREATE);
 	pthread_t thread[3];
@@ -247,7 +242,7 @@ static void *send_one(void *arg)
 	return NULL;
 }
 
-START_TEST(a_thread_that_ends_with_a_reservation)
+START_TEST(should_repair_after_a_thread_that_ends_with_a_reservation)
 {
 	chan_t *ch = open_it(CHAN_SEND | CHAN_RECV | CHAN_CREATE);
 	chan_t *other = open_it(CHAN_SEND);
@@ -266,7 +261,7 @@ END_TEST
 
 /* The next thread has the same pthread_t, most likely; the reservation is not its
  * own. */
-START_TEST(the_thread_after_one_that_ended_with_a_reservation)
+START_TEST(should_give_the_next_thread_a_reservation_of_its_own)
 {
 	chan_t *ch = open_it(CHAN_SEND | CHAN_RECV | CHAN_CREATE);
 	char buf[8];
@@ -285,7 +280,7 @@ static void *commit_anothers(void *arg)
 }
 
 /* A commit without the lock would write over what another sent since. */
-START_TEST(nobody_commits_the_reservation_of_a_thread_that_ended)
+START_TEST(should_let_nobody_commit_the_reservation_of_a_thread_that_ended)
 {
 	chan_t *ch = open_it(CHAN_SEND | CHAN_RECV | CHAN_CREATE);
 	chan_t *other = open_it(CHAN_SEND);
@@ -312,7 +307,7 @@ static void *open_exclusive_and_end(void *arg)
 	return NULL;
 }
 
-START_TEST(a_thread_that_ends_with_an_exclusive_endpoint)
+START_TEST(should_go_on_after_a_thread_that_ends_with_an_exclusive_endpoint)
 {
 	chan_t *ch;
 	char buf[8];
@@ -358,7 +353,7 @@ static void *open_while_cancelled(void *arg)
 }
 
 /* Unwound in the middle, it would leave descriptors, or the lock that fork() takes. */
-START_TEST(no_call_is_a_cancellation_point)
+START_TEST(should_have_no_cancellation_point)
 {
 	pthread_t thread;
 	void *result;
@@ -370,40 +365,18 @@ START_TEST(no_call_is_a_cancellation_point)
 }
 END_TEST
 
-static void setup(void)
+void add_tests(void)
 {
-	snprintf(name, sizeof(name), "threads-%d", (int)getpid());
-}
-
-static void teardown(void)
-{
-	chan_remove(name);
-}
-
-int main(void)
-{
-	Suite *s = suite_create("threads");
-	TCase *tc = tcase_create("threads");
-	SRunner *runner;
-	int failed;
-
-	tcase_set_timeout(tc, 120);
-	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_add_test(tc, many_threads_on_one_endpoint);
-	tcase_add_test(tc, many_threads_with_one_each);
-	tcase_add_test(tc, threads_that_open_and_leave);
-	tcase_add_test(tc, an_interrupted_wait_of_another_thread);
-	tcase_add_test(tc, no_call_is_a_cancellation_point);
-#ifndef __SANITIZE_THREAD__
-	tcase_add_test(tc, a_thread_that_ends_with_a_reservation);
-	tcase_add_test(tc, the_thread_after_one_that_ended_with_a_reservation);
-	tcase_add_test(tc, nobody_commits_the_reservation_of_a_thread_that_ended);
-	tcase_add_test(tc, a_thread_that_ends_with_an_exclusive_endpoint);
+	GROUP("threads", channel_setup, channel_teardown, should_serve_many_threads_on_one_endpoint,
+		should_serve_many_threads_with_one_each, should_let_threads_open_and_leave,
+		should_interrupt_the_wait_of_another_thread, should_have_no_cancellation_point);
+#ifdef __SANITIZE_THREAD__
+	not_tried("the thread sanitizer knows no robust mutex whose owner ends");
+#else
+	GROUP("threads that end", channel_setup, channel_teardown,
+		should_repair_after_a_thread_that_ends_with_a_reservation,
+		should_give_the_next_thread_a_reservation_of_its_own,
+		should_let_nobody_commit_the_reservation_of_a_thread_that_ended,
+		should_go_on_after_a_thread_that_ends_with_an_exclusive_endpoint);
 #endif
-	suite_add_tcase(s, tc);
-	runner = srunner_create(s);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
 }

@@ -17,7 +17,7 @@ if [ "$(uname -m)" != x86_64 ]; then
 fi
 CC=${CC:-cc}
 out=$BUILD/tests/stepkill/controls
-flags=(-std=gnu11 -O1 -g -pthread -Ilib -Itools -w)
+flags=(-std=gnu11 -O1 -g -pthread -Ilib -Itools -Itests -w)
 failed=0 found=0
 export STEPKILL_CONTROL=1
 
@@ -35,7 +35,7 @@ build() {
 			mkdir -p "$dir/${f%/*}"
 			cp -n "$f" "$dir/$f"
 		done
-		objects=("$dir"/lib/*/*.c tests/stepkill/*.c)
+		objects=("$dir"/lib/*/*.c tests/stepkill/*.c "$BUILD/tests/support.a")
 	else
 		for o in "$BUILD"/lib/*/*.o "$BUILD"/tests/stepkill/*.o; do
 			f=${o#"$BUILD"/}
@@ -43,6 +43,7 @@ build() {
 			[ -e "$f" ] || f=$o
 			objects+=("$f")
 		done
+		objects+=("$BUILD/tests/support.a")
 	fi
 	"$CC" -I"$dir/lib" "${flags[@]}" -o "$dir/stepkill" "${objects[@]}" -Wl,-z,now
 }

@@ -11,8 +11,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../starved.h"
-
 struct board *board;
 struct result *result;
 char channel[64];
@@ -20,14 +18,6 @@ int tokens[2];
 
 static const struct scenario *scenario;
 static const struct course *course;
-
-int64_t now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * SECOND + t.tv_nsec;
-}
 
 void doing(const char *what)
 {

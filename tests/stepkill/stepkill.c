@@ -16,6 +16,7 @@
  */
 #define _GNU_SOURCE 1
 #include "stepkill.h"
+#include "support/place.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -463,6 +464,8 @@ static void leave_if_pointless(void)
 #endif
 	if (CONDVAR_KIND == LAYOUT_CONDVAR_PTHREAD)
 		why = "pthread_cond_t does not survive this: see controls.sh";
+	if (!why)
+		why = place_lacks(NEED_PTRACE);
 	if (!why)
 		return;
 	printf("%s\n", why);

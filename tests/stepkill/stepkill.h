@@ -21,12 +21,11 @@
 #define STEPKILL_H
 
 #include "channel/channel.h"
+#include "support/clock.h"
 
 #include <limits.h>
 #include <stdnoreturn.h>
 
-#define MS INT64_C(1000000)
-#define SECOND (1000 * MS)
 #define BOUND (2 * SECOND)     /* within which survivors go on */
 #define PATIENCE (60 * SECOND) /* of a survivor's call: more than the bound */
 
@@ -265,7 +264,6 @@ extern struct board *board;
 extern struct result *result;
 extern char channel[64]; /* its name */
 
-int64_t now(void);
 noreturn void fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void doing(const char *what); /* NULL: waiting for its turn */
 void note_recovery(int64_t since);

@@ -24,6 +24,8 @@
 #define _GNU_SOURCE 1
 #include "channel/channel.h"
 #include "storm.h"
+#include "support/clock.h"
+#include "support/process.h"
 
 #include <sched.h>
 #include <signal.h>
@@ -150,8 +152,7 @@ static chan_t *attach(unsigned role)
 
 	/* An exclusive side is free when its owner is gone; a stopped one may be
 	 * inside the receivers' lock. */
-	for (int64_t end = now_ns() + PATIENCE * INT64_C(1000000000);
-		err == -EBUSY && now_ns() < end;)
+	for (int64_t end = now() + PATIENCE * INT64_C(1000000000); err == -EBUSY && now() < end;)
 		err = chan_open(
 			&ch, channel, role | (scene->what & EXCLUSIVE ? CHAN_EXCLUSIVE : 0), NULL);
 	if (err < 0)
@@ -168,7 +169,7 @@ static int64_t some_timeout(void)
 
 static void note_overrun(int64_t begin, int64_t timeout)
 {
-	int64_t over = now_ns() - begin - timeout, worst = atomic_load(&books->overrun);
+	int64_t over = now() - begin - timeout, worst = atomic_load(&books->overrun);
 
 	if (timeout != CHAN_WAIT)
 		while (over > worst && !atomic_compare_exchange_weak(&books->overrun, &worst, over))
@@ -221,7 +222,7 @@ static int send_some(chan_t *ch, uint32_t lane, uint32_t seq, uint32_t n)
 {
 	unsigned char buf[BATCH][MESSAGE_MAX];
 	struct iovec iov[BATCH];
-	int64_t timeout = some_timeout(), begin = now_ns();
+	int64_t timeout = some_timeout(), begin = now();
 	void *place;
 	int err;
 
@@ -238,7 +239,7 @@ static int send_some(chan_t *ch, uint32_t lane, uint32_t seq, uint32_t n)
 		}
 		if (err == 0) {
 			memcpy(place, buf[0], iov[0].iov_len);
-			begin = now_ns();
+			begin = now();
 			err = chan_commit(ch, iov[0].iov_len);
 		}
 		err = err < 0 ? err : 1;
@@ -384,7 +385,7 @@ static void receiver(void)
 		bool take =
 			scene->what & TAKES && (!(scene->what & PLAIN) || random_below(&rng, 2));
 		bool leave = scene->what & ATTACHES && random_below(&rng, 300) == 0;
-		int64_t timeout = some_timeout(), begin = now_ns();
+		int64_t timeout = some_timeout(), begin = now();
 		int got = take ? take_some(ch, timeout, &leave) : receive_some(ch, timeout);
 
 		note_overrun(begin, timeout);
@@ -468,16 +469,16 @@ _Noreturn static void give_up(const char *what)
 /* Wait until `count` moves on from `from`; returns how long that took. */
 static int64_t await(_Atomic uint32_t *count, uint32_t from, const char *what)
 {
-	int64_t begin = now_ns();
+	int64_t begin = now();
 
 	while (atomic_load(count) == from) {
 		if (atomic_load(&books->failures))
 			give_up(books->failure);
-		if (now_ns() - begin > PATIENCE * INT64_C(1000000000))
+		if (now() - begin > PATIENCE * INT64_C(1000000000))
 			give_up(what);
 		nap(20000);
 	}
-	return now_ns() - begin;
+	return now() - begin;
 }
 
 static void one_blow(struct tally *t)
@@ -520,7 +521,7 @@ static void await_everybody(void)
 /* Close, and see everybody come to the end by himself. */
 static void close_and_wait(void)
 {
-	int64_t begin = now_ns();
+	int64_t begin = now();
 	chan_t *ch;
 
 	if (chan_open(&ch, channel, 0, NULL) < 0 || chan_close(ch, CHAN_DRAIN) < 0)
@@ -532,7 +533,7 @@ static void close_and_wait(void)
 		while (waitpid(worker[i], &status, WNOHANG) == 0) {
 			if (atomic_load(&books->failures))
 				give_up(books->failure);
-			if (now_ns() - begin > PATIENCE * INT64_C(1000000000))
+			if (now() - begin > PATIENCE * INT64_C(1000000000))
 				give_up("somebody hangs on a closed channel");
 			nap(20000);
 		}
@@ -625,8 +626,8 @@ static void settle(struct tally *t)
 		give_up(chan_strerror(err));
 	/* Who reads /proc/PID/cmdline or the like (ps) keeps the memory of a dead one,
 	 * and so its endpoint, a moment longer. */
-	for (int64_t begin = now_ns(); chan_endpoints(ch, alone, 2) != 1; nap(20000))
-		if (now_ns() - begin > PATIENCE * INT64_C(1000000000))
+	for (int64_t begin = now(); chan_endpoints(ch, alone, 2) != 1; nap(20000))
+		if (now() - begin > PATIENCE * INT64_C(1000000000))
 			give_up("a dead one is still there");
 	while ((len = chan_recv(ch, buf, sizeof(buf), 0)) >= 0) {
 		if (scene->what & CLOSES)
@@ -762,7 +763,7 @@ static uint64_t number(const char *text)
 int main(int argc, char **argv)
 {
 	static struct tally tally[SCENARIOS], sum;
-	uint64_t kills = 2000, seed = (uint64_t)now_ns(), a_round = 500;
+	uint64_t kills = 2000, seed = (uint64_t)now(), a_round = 500;
 	int c, some = 0;
 
 	while ((c = getopt(argc, argv, "k:s:r:")) != -1) {

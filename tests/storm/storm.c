@@ -3,13 +3,7 @@
 #define _GNU_SOURCE 1
 #include "storm.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-#include <string.h>
-#include <time.h>
-
 #define MAGIC 0x53746f72u
-#define PATIENCE INT64_C(60000000000)
 
 uint64_t random_next(uint64_t *state) /* splitmix64 */
 {
@@ -61,49 +55,4 @@ bool message_whole(const void *data, size_t len)
 {
 	return len >= sizeof(struct message) && len <= MESSAGE_MAX &&
 	       ((const struct message *)data)->length == len && message_in(data);
-}
-
-int64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
-void nap(int64_t ns)
-{
-	struct timespec t = {.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000};
-
-	nanosleep(&t, NULL);
-}
-
-/* The number of the system call in which `pid` sleeps, or -1. */
-static long sleeping_in(pid_t pid)
-{
-	char path[64], line[256] = "";
-	long nr = -1;
-	FILE *f;
-
-	/* It says "running", or the number and the arguments. */
-	snprintf(path, sizeof(path), "/proc/%d/syscall", (int)pid);
-	f = fopen(path, "re");
-	if (!f)
-		return -1;
-	if (!fgets(line, sizeof(line), f) || sscanf(line, "%ld", &nr) != 1)
-		nr = -1;
-	fclose(f);
-	return nr;
-}
-
-bool wait_asleep(pid_t pid, long nr)
-{
-	int64_t end = now_ns() + PATIENCE;
-
-	while (sleeping_in(pid) != nr) {
-		if (now_ns() > end)
-			return false;
-		nap(50000);
-	}
-	return true;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the storms share: messages that tell who sent them and whether they are
- * whole, random numbers that a seed repeats, and looking at another process.
+ * What the storms share: messages that say who sent them and whether they are whole,
+ * and random numbers that a seed repeats.
  */
 #ifndef TESTS_STORM_H
 #define TESTS_STORM_H
@@ -36,11 +36,5 @@ static inline uint32_t random_below(uint64_t *state, uint32_t n)
 {
 	return (uint32_t)(random_next(state) >> 33) % n;
 }
-
-int64_t now_ns(void);
-void nap(int64_t ns);
-
-/* Wait, a generous while, until `pid` sleeps in the system call `nr`. */
-bool wait_asleep(pid_t pid, long nr);
 
 #endif

@@ -10,8 +10,10 @@
 #define _GNU_SOURCE 1
 #include "channel/channel.h"
 #include "storm.h"
+#include "support/await.h"
+#include "support/channel.h"
+#include "support/suite.h"
 
-#include <check.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,25 +25,31 @@
 
 enum { ROUNDS = 1000 };
 #define AT_ONCE INT64_C(500000000) /* half of what it would take without a wake-up */
-#define PATIENCE INT64_C(60000000000)
+#define PATIENCE (3 * SOON)
 
-static char name[64];
 static _Atomic uint32_t *done; /* calls that returned, of the one that lives */
 static pid_t sleeper[2];
 
-static pid_t start(void (*work)(chan_t *, _Atomic uint32_t *), unsigned role, int which)
+struct sleeper {
+	void (*work)(chan_t *ch, _Atomic uint32_t *count);
+	unsigned role;
+	_Atomic uint32_t *count;
+};
+
+static int work_on(void *arg)
 {
-	pid_t parent = getpid(), pid = fork();
+	struct sleeper *s = arg;
 	chan_t *ch;
 
-	ck_assert_int_ge(pid, 0);
-	if (pid)
-		return pid;
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent || chan_open(&ch, name, role, NULL) < 0)
-		_exit(1);
+	if (chan_open(&ch, name, s->role, NULL) < 0)
+		return 1;
 	for (;;)
-		work(ch, &done[which]);
+		s->work(ch, s->count);
+}
+
+static pid_t start(void (*work)(chan_t *, _Atomic uint32_t *), unsigned role, int which)
+{
+	return in_child(work_on, &(struct sleeper){work, role, &done[which]});
 }
 
 static void receive(chan_t *ch, _Atomic uint32_t *count)
@@ -94,16 +102,10 @@ static bool waits(chan_t *ch, pid_t pid)
 static void wait_both_asleep(chan_t *ch)
 {
 	for (int i = 0; i < 2; i++) {
-		for (int64_t end = now_ns() + PATIENCE; !waits(ch, sleeper[i]); nap(20000))
-			ck_assert_msg(now_ns() < end, "sleeper %d does not wait", i);
+		for (int64_t end = now() + PATIENCE; !waits(ch, sleeper[i]); nap(20000))
+			ck_assert_msg(now() < end, "sleeper %d does not wait", i);
 		ck_assert_msg(wait_asleep(sleeper[i], SYS_futex), "sleeper %d does not sleep", i);
 	}
-}
-
-static void kill_one(int i)
-{
-	ck_assert_int_eq(kill(sleeper[i], SIGKILL), 0);
-	ck_assert_int_eq(waitpid(sleeper[i], NULL, 0), sleeper[i]);
 }
 
 /* Make room for one, or send one: what the sleepers wait for. */
@@ -146,20 +148,20 @@ static void check_rounds(
 		uint32_t before = atomic_load(&done[other]);
 
 		wait_both_asleep(ch);
-		kill_one(victim);
-		begin = now_ns();
+		kill_child(sleeper[victim]);
+		begin = now();
 		happens(ch);
 		while (atomic_load(&done[other]) == before) {
-			ck_assert_msg(now_ns() - begin < PATIENCE, "round %d: nobody woke up", i);
+			ck_assert_msg(now() - begin < PATIENCE, "round %d: nobody woke up", i);
 			nap(20000);
 		}
-		took = now_ns() - begin;
+		took = now() - begin;
 		worst = took > worst ? took : worst;
 		late += took > AT_ONCE;
 		sleeper[victim] = start(work, role, victim);
 	}
 	for (int i = 0; i < 2; i++)
-		kill_one(i);
+		kill_child(sleeper[i]);
 	chan_detach(ch);
 	printf("%s: killed in its sleep %d times; the other was at work within %.1f ms\n", what,
 		ROUNDS, (double)worst / 1e6);
@@ -167,25 +169,25 @@ static void check_rounds(
 	ck_assert_uint_le(late, ROUNDS / 20);
 }
 
-START_TEST(a_receiver_killed_while_it_sleeps_takes_no_wake_up_along)
+START_TEST(should_wake_the_other_when_a_receiver_is_killed_in_its_sleep)
 {
 	check_rounds(CHAN_RECV, receive, message, "chan_recv");
 }
 END_TEST
 
-START_TEST(a_taker_killed_while_it_sleeps_takes_no_wake_up_along)
+START_TEST(should_wake_the_other_when_a_taker_is_killed_in_its_sleep)
 {
 	check_rounds(CHAN_RECV, take, message, "chan_take");
 }
 END_TEST
 
-START_TEST(a_sender_killed_while_it_sleeps_takes_no_wake_up_along)
+START_TEST(should_wake_the_other_when_a_sender_is_killed_in_its_sleep)
 {
 	check_rounds(CHAN_SEND, send_one, room, "chan_send");
 }
 END_TEST
 
-START_TEST(a_reserver_killed_while_it_sleeps_takes_no_wake_up_along)
+START_TEST(should_wake_the_other_when_a_reserver_is_killed_in_its_sleep)
 {
 	check_rounds(CHAN_SEND, reserve_one, room, "chan_reserve");
 }
@@ -193,39 +195,24 @@ END_TEST
 
 static void setup(void)
 {
-	snprintf(name, sizeof(name), "sleepers-%d", (int)getpid());
+	channel_setup();
 	done = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	ck_assert_ptr_ne(done, MAP_FAILED);
 }
 
 static void teardown(void)
 {
-	chan_remove(name);
+	channel_teardown();
 }
 
-int main(void)
+void add_tests(void)
 {
-	Suite *s;
-	TCase *tc;
-	SRunner *runner;
-	int failed;
-
-	if (CONDVAR_KIND == LAYOUT_CONDVAR_PTHREAD) {
-		printf("pthread_cond_t is not expected to survive this\n");
-		return 77;
-	}
-	s = suite_create("sleepers");
-	tc = tcase_create("sleepers");
-	tcase_set_timeout(tc, 120);
-	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_add_test(tc, a_receiver_killed_while_it_sleeps_takes_no_wake_up_along);
-	tcase_add_test(tc, a_taker_killed_while_it_sleeps_takes_no_wake_up_along);
-	tcase_add_test(tc, a_sender_killed_while_it_sleeps_takes_no_wake_up_along);
-	tcase_add_test(tc, a_reserver_killed_while_it_sleeps_takes_no_wake_up_along);
-	suite_add_tcase(s, tc);
-	runner = srunner_create(s);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	if (CONDVAR_KIND == LAYOUT_CONDVAR_PTHREAD)
+		not_tried("pthread_cond_t is not expected to survive this");
+	else if (place_has(NEED_SYSCALLS))
+		GROUP("sleepers", setup, teardown,
+			should_wake_the_other_when_a_receiver_is_killed_in_its_sleep,
+			should_wake_the_other_when_a_taker_is_killed_in_its_sleep,
+			should_wake_the_other_when_a_sender_is_killed_in_its_sleep,
+			should_wake_the_other_when_a_reserver_is_killed_in_its_sleep);
 }

@@ -8,11 +8,12 @@
  * call; the worst is printed.
  */
 #define _GNU_SOURCE 1
-#include "../starved.h"
 #include "channel/channel.h"
-#include "storm.h"
+#include "support/channel.h"
+#include "support/clock.h"
+#include "support/process.h"
+#include "support/suite.h"
 
-#include <check.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,12 +23,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define MS INT64_C(1000000)
 #define ALLOWED (100 * MS)
 #define TRIES 5
 #define VISIT (1000 * MS) /* how long those wait that have no timeout */
 
-static char name[64];
 static pid_t stopped;
 static chan_t *ch;
 static int64_t worst;
@@ -56,40 +55,32 @@ static void stop_in_receivers_lock(chan_t *mine)
 	receivers_leave(mine);
 }
 
+static int stop_in(void *stop)
+{
+	chan_t *mine;
+
+	if (chan_open(&mine, name, CHAN_SEND | CHAN_RECV, NULL) < 0)
+		return 1;
+	(*(void (**)(chan_t *))stop)(mine);
+	chan_detach(mine);
+	return 0;
+}
+
 static void stop_one(void (*stop)(chan_t *))
 {
-	pid_t parent = getpid();
-	int status;
-
-	stopped = fork();
-	ck_assert_int_ge(stopped, 0);
-	if (stopped == 0) {
-		chan_t *mine;
-
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		if (getppid() != parent || chan_open(&mine, name, CHAN_SEND | CHAN_RECV, NULL) < 0)
-			_exit(1);
-		stop(mine);
-		chan_detach(mine);
-		_exit(0);
-	}
-	ck_assert_int_eq(waitpid(stopped, &status, WUNTRACED), stopped);
-	ck_assert(WIFSTOPPED(status));
+	stopped = in_child(stop_in, &stop);
+	ck_assert(wait_stopped(stopped));
 }
 
 static void kill_it(void)
 {
-	kill(stopped, SIGKILL);
-	ck_assert_int_eq(waitpid(stopped, NULL, 0), stopped);
+	kill_child(stopped);
 }
 
 static void continue_it(void)
 {
-	int status;
-
 	kill(stopped, SIGCONT);
-	ck_assert_int_eq(waitpid(stopped, &status, 0), stopped);
-	ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	ck_assert_int_eq(wait_child(stopped), 0);
 }
 
 /* ---- the calls ---- */
@@ -171,10 +162,10 @@ static int64_t overrun(int64_t (*call)(int64_t), int64_t timeout, int64_t *resul
 	int64_t over = 0;
 
 	for (int i = 0; i < TRIES; i++) {
-		int64_t starving = starved(), begin = now_ns();
+		int64_t starving = starved(), begin = now();
 
 		*result = call(timeout);
-		over = now_ns() - begin - timeout;
+		over = now() - begin - timeout;
 		/* Nor may it give up before. */
 		ck_assert_msg(
 			*result != -ETIMEDOUT || over >= 0, "%lld ns too early", (long long)-over);
@@ -246,13 +237,13 @@ static void check_senders(void (*end)(void), int messages)
 	check_all_goes_on(messages);
 }
 
-START_TEST(stopped_in_the_senders_lock_and_killed)
+START_TEST(should_keep_timeouts_when_one_is_stopped_in_the_senders_lock_and_killed)
 {
 	check_senders(kill_it, 0);
 }
 END_TEST
 
-START_TEST(stopped_in_the_senders_lock_and_continued)
+START_TEST(should_keep_timeouts_when_one_is_stopped_in_the_senders_lock_and_continued)
 {
 	check_senders(continue_it, 1);
 }
@@ -275,20 +266,20 @@ static void check_receivers(void (*end)(void))
 	check_all_goes_on(2);
 }
 
-START_TEST(stopped_in_the_receivers_lock_and_killed)
+START_TEST(should_keep_timeouts_when_one_is_stopped_in_the_receivers_lock_and_killed)
 {
 	check_receivers(kill_it);
 }
 END_TEST
 
-START_TEST(stopped_in_the_receivers_lock_and_continued)
+START_TEST(should_keep_timeouts_when_one_is_stopped_in_the_receivers_lock_and_continued)
 {
 	check_receivers(continue_it);
 }
 END_TEST
 
 /* Drop-oldest needs the receivers' lock too. */
-START_TEST(a_full_drop_oldest_channel_and_a_stopped_receiver)
+START_TEST(should_keep_timeouts_when_drop_oldest_meets_a_stopped_receiver)
 {
 	static const int64_t timeouts[] = {1, MS, 30 * MS, 130 * MS};
 
@@ -316,7 +307,7 @@ static void on_alarm(int sig)
 	(void)sig;
 }
 
-START_TEST(signals_neither_shorten_nor_lengthen_a_wait)
+START_TEST(should_neither_shorten_nor_lengthen_a_wait_by_signals)
 {
 	struct sigaction sa = {.sa_handler = on_alarm};
 	struct itimerval every = {.it_interval.tv_usec = 700, .it_value.tv_usec = 700};
@@ -338,38 +329,24 @@ END_TEST
 
 static void setup(void)
 {
-	struct chan_options opt = {.size = sizeof(opt), .capacity = 4096};
-
-	snprintf(name, sizeof(name), "stopped-%d", (int)getpid());
+	channel_setup();
 	worst = 0;
-	ck_assert_int_eq(chan_open(&ch, name, CHAN_SEND | CHAN_RECV | CHAN_CREATE, &opt), 0);
+	ch = open_as(CHAN_SEND | CHAN_RECV, OPTIONS(.capacity = 4096));
 }
 
 static void teardown(void)
 {
 	chan_detach(ch);
-	chan_remove(name);
+	channel_teardown();
 }
 
-int main(void)
+void add_tests(void)
 {
-	Suite *s = suite_create("stopped");
-	TCase *tc = tcase_create("stopped");
-	SRunner *runner;
-	int failed;
-
-	tcase_set_timeout(tc, 60);
-	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_add_test(tc, stopped_in_the_senders_lock_and_killed);
-	tcase_add_test(tc, stopped_in_the_senders_lock_and_continued);
-	tcase_add_test(tc, stopped_in_the_receivers_lock_and_killed);
-	tcase_add_test(tc, stopped_in_the_receivers_lock_and_continued);
-	tcase_add_test(tc, a_full_drop_oldest_channel_and_a_stopped_receiver);
-	tcase_add_test(tc, signals_neither_shorten_nor_lengthen_a_wait);
-	suite_add_tcase(s, tc);
-	runner = srunner_create(s);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	GROUP("stopped", setup, teardown,
+		should_keep_timeouts_when_one_is_stopped_in_the_senders_lock_and_killed,
+		should_keep_timeouts_when_one_is_stopped_in_the_senders_lock_and_continued,
+		should_keep_timeouts_when_one_is_stopped_in_the_receivers_lock_and_killed,
+		should_keep_timeouts_when_one_is_stopped_in_the_receivers_lock_and_continued,
+		should_keep_timeouts_when_drop_oldest_meets_a_stopped_receiver,
+		should_neither_shorten_nor_lengthen_a_wait_by_signals);
 }

@@ -21,28 +21,28 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-const char *const place_names[PLACES] = {
-	[PLACE_ROOT] = "root",
-	[PLACE_USERS] = "users",
-	[PLACE_PTY] = "pty",
-	[PLACE_PTRACE] = "ptrace",
-	[PLACE_SYSCALLS] = "syscalls",
-	[PLACE_IO_URING] = "io_uring",
-	[PLACE_MOUNTS] = "mounts",
-	[PLACE_PID_NAMESPACE] = "pid-namespace",
-	[PLACE_SECCOMP] = "seccomp",
+const char *const place_names[NEEDS] = {
+	[NEED_ROOT] = "root",
+	[NEED_USERS] = "users",
+	[NEED_PTY] = "pty",
+	[NEED_PTRACE] = "ptrace",
+	[NEED_SYSCALLS] = "syscalls",
+	[NEED_IO_URING] = "io_uring",
+	[NEED_MOUNTS] = "mounts",
+	[NEED_PID_NAMESPACE] = "pid-namespace",
+	[NEED_SECCOMP] = "seccomp",
 };
 
-static const char *const needs[PLACES] = {
-	[PLACE_ROOT] = "needs root",
-	[PLACE_USERS] = "needs to become another user",
-	[PLACE_PTY] = "needs a pseudo-terminal",
-	[PLACE_PTRACE] = "needs to trace a process",
-	[PLACE_SYSCALLS] = "needs to read /proc/PID/syscall",
-	[PLACE_IO_URING] = "needs io_uring",
-	[PLACE_MOUNTS] = "needs a mount namespace",
-	[PLACE_PID_NAMESPACE] = "needs a PID namespace",
-	[PLACE_SECCOMP] = "needs seccomp's user notification",
+static const char *const needs[NEEDS] = {
+	[NEED_ROOT] = "needs root",
+	[NEED_USERS] = "needs to become another user",
+	[NEED_PTY] = "needs a pseudo-terminal",
+	[NEED_PTRACE] = "needs to trace a process",
+	[NEED_SYSCALLS] = "needs to read /proc/PID/syscall",
+	[NEED_IO_URING] = "needs io_uring",
+	[NEED_MOUNTS] = "needs a mount namespace",
+	[NEED_PID_NAMESPACE] = "needs a PID namespace",
+	[NEED_SECCOMP] = "needs seccomp's user notification",
 };
 
 /* ---- the probes: 0, or an error number; each is run in a child ---- */
@@ -168,22 +168,22 @@ static int probe_seccomp(void)
 	return 0;
 }
 
-static int (*const probes[PLACES])(void) = {
-	[PLACE_ROOT] = probe_root,
-	[PLACE_USERS] = probe_users,
-	[PLACE_PTY] = probe_pty,
-	[PLACE_PTRACE] = probe_ptrace,
-	[PLACE_SYSCALLS] = probe_syscalls,
-	[PLACE_IO_URING] = probe_io_uring,
-	[PLACE_MOUNTS] = probe_mounts,
-	[PLACE_PID_NAMESPACE] = probe_pid_namespace,
-	[PLACE_SECCOMP] = probe_seccomp,
+static int (*const probes[NEEDS])(void) = {
+	[NEED_ROOT] = probe_root,
+	[NEED_USERS] = probe_users,
+	[NEED_PTY] = probe_pty,
+	[NEED_PTRACE] = probe_ptrace,
+	[NEED_SYSCALLS] = probe_syscalls,
+	[NEED_IO_URING] = probe_io_uring,
+	[NEED_MOUNTS] = probe_mounts,
+	[NEED_PID_NAMESPACE] = probe_pid_namespace,
+	[NEED_SECCOMP] = probe_seccomp,
 };
 
-const char *place_lacks(enum place what)
+const char *place_lacks(enum need what)
 {
-	static char why[PLACES][128];
-	static bool asked[PLACES];
+	static char why[NEEDS][128];
+	static bool asked[NEEDS];
 	int status, err;
 	pid_t pid;
 

@@ -7,24 +7,24 @@
 #ifndef TESTS_SUPPORT_PLACE_H
 #define TESTS_SUPPORT_PLACE_H
 
-enum place {
-	PLACE_ROOT,	     /* user 0 */
-	PLACE_USERS,	     /* to become another user */
-	PLACE_PTY,	     /* pseudo-terminals */
-	PLACE_PTRACE,	     /* to trace a child */
-	PLACE_SYSCALLS,	     /* to see in which system call a child sleeps */
-	PLACE_IO_URING,	     /* io_uring */
-	PLACE_MOUNTS,	     /* a mount namespace of one's own */
-	PLACE_PID_NAMESPACE, /* a PID namespace of one's own */
-	PLACE_SECCOMP,	     /* to decide on a thread's system calls */
-	PLACES
+enum need {
+	NEED_ROOT,	    /* user 0 */
+	NEED_USERS,	    /* to become another user */
+	NEED_PTY,	    /* pseudo-terminals */
+	NEED_PTRACE,	    /* to trace a child */
+	NEED_SYSCALLS,	    /* to see in which system call a child sleeps */
+	NEED_IO_URING,	    /* io_uring */
+	NEED_MOUNTS,	    /* a mount namespace of one's own */
+	NEED_PID_NAMESPACE, /* a PID namespace of one's own */
+	NEED_SECCOMP,	    /* to decide on a thread's system calls */
+	NEEDS
 };
 
 /* NULL if it is here; else why not, for people. */
-const char *place_lacks(enum place what);
+const char *place_lacks(enum need what);
 
 /* Its name, as prog_place takes it. */
-extern const char *const place_names[PLACES];
+extern const char *const place_names[NEEDS];
 
 /* Enter a PID namespace, for the children; one who may not, in a user namespace in
  * which it keeps its user.  0 or -1 and errno. */

@@ -10,9 +10,9 @@
 
 static int lacks(const char *name)
 {
-	for (int i = 0; i < PLACES; i++)
+	for (int i = 0; i < NEEDS; i++)
 		if (!strcmp(place_names[i], name)) {
-			const char *why = place_lacks((enum place)i);
+			const char *why = place_lacks((enum need)i);
 
 			if (why)
 				puts(why);

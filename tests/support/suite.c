@@ -41,7 +41,7 @@ void not_tried(const char *format, ...)
 	va_end(args);
 }
 
-bool place_has(enum place what)
+bool place_has(enum need what)
 {
 	const char *why = place_lacks(what);
 

@@ -7,7 +7,7 @@
  *   void add_tests(void)
  *   {
  *           GROUP("order", channel_setup, channel_teardown, should_keep_the_order);
- *           if (place_has(PLACE_IO_URING))
+ *           if (place_has(NEED_IO_URING))
  *                   GROUP("io_uring", NULL, NULL, should_wait_in_the_kernel);
  *   }
  *
@@ -44,7 +44,7 @@ void add_group(const char *title, void (*set_up)(void), void (*clean_up)(void), 
 	const TTest *const *tests, size_t n);
 
 /* Is it here?  If not, it is said at the end. */
-bool place_has(enum place what);
+bool place_has(enum need what);
 
 /* Leave out tests for a reason that place.h doesn't know. */
 void not_tried(const char *format, ...) __attribute__((format(printf, 1, 2)));
