@@ -3,11 +3,12 @@
 #define _GNU_SOURCE 1
 #include "loop_backend.h"
 
+#include "base/clock.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 /* After accept(2) failed for want of something. */
@@ -33,10 +34,7 @@ struct loop {
 
 int64_t clock_now(void)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+	return clock_monotonic();
 }
 
 int64_t loop_now(const struct loop *loop)

@@ -368,6 +368,9 @@ struct chan_stat {
 	uint32_t format;    /* format version of the segment */
 	uint32_t full;	    /* no room for a message of max_message bytes */
 	uint32_t condvar;   /* 1 futex, 2 pthread */
+	int64_t idle;	    /* CHAN_REF: ns since its last endpoint left; 0 in use,
+			     * or never used; -1 not known: the last one was
+			     * killed, and nobody has looked for it yet */
 };
 
 /* Fill *ret (ret->size set by the caller; less than this library knows is fine,
@@ -382,7 +385,8 @@ struct chan_endpoint {
 	uint32_t uid;
 	int64_t attached; /* CLOCK_REALTIME, ns */
 	int64_t waiting;  /* CLOCK_MONOTONIC, ns: since when a call of it waits,
-			   * 0 if none does */
+			   * 0 if none does; the time of this call if it waits
+			   * in another time namespace, whose clock differs */
 	char command[16]; /* NUL-terminated, unprintable bytes as '?' */
 };
 

@@ -14,14 +14,6 @@
 #define OPEN_TRIES 1000
 #define SPIN_START 20000u
 
-static int64_t realtime(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
 static void breathe(void)
 {
 	struct timespec ms = {.tv_nsec = 1000000};
@@ -137,12 +129,32 @@ int chan_create(const char *name, const struct chan_options *opt)
 
 /* ---- the end of a CHAN_REF channel ---- */
 
+/*
+ * Since when nobody is attached, the gate closed.  The count starts now if the last
+ * one was killed, and anew if the value is of another time namespace or from the
+ * future (a restored machine): the channel then stays longer, never shorter.
+ */
+static int64_t idle_since(struct layout_control *c, int64_t now)
+{
+	int64_t since = atomic_load_explicit(&c->idle_since, memory_order_relaxed);
+	uint32_t clock = clock_namespace();
+
+	if (since > 0 && since <= now &&
+		atomic_load_explicit(&c->idle_clock, memory_order_relaxed) == clock)
+		return since;
+	/* Killed in between, it is not known. */
+	atomic_store_explicit(&c->idle_since, 0, memory_order_relaxed);
+	atomic_store_explicit(&c->idle_clock, clock, memory_order_relaxed);
+	atomic_store_explicit(&c->idle_since, now, memory_order_relaxed);
+	return now;
+}
+
 /* Remove the name if nobody is attached, and somebody was; `after` is how long
  * that must have lasted. */
 static int collect(const struct segment *s, const char *name, int64_t after)
 {
 	struct layout_control *c = &s->layout->control;
-	int64_t since, now = realtime();
+	int64_t now = clock_monotonic();
 	int removed = 0;
 
 	if (s->header.lifetime != CHAN_REF || !s->writable ||
@@ -151,12 +163,7 @@ static int collect(const struct segment *s, const char *name, int64_t after)
 		return 0;
 	if (endpoint_close_gate(s->fd) < 0)
 		return 0;
-	since = atomic_load_explicit(&c->idle_since, memory_order_relaxed);
-	if (since <= 0 || since > now) { /* the last one was killed: from now on */
-		since = now;
-		atomic_store_explicit(&c->idle_since, since, memory_order_relaxed);
-	}
-	if (now - since >= after && segment_named(s, name))
+	if (now - idle_since(c, now) >= after && segment_named(s, name))
 		removed = segment_remove(name) == 0;
 	endpoint_open_gate(s->fd);
 	return removed;

@@ -13,6 +13,7 @@
 #ifndef CHAN_CHANNEL_H
 #define CHAN_CHANNEL_H
 
+#include "base/clock.h"
 #include "core/condvar.h"
 #include "segment/endpoint.h"
 #include "core/fence.h"

@@ -43,6 +43,21 @@ static void read_positions(const struct chan *ch, struct chan_stat *st)
 	st->full = ch->ring.capacity - st->used < ring_size(ch->ring.max_message) + RING_ALIGN;
 }
 
+static int64_t idle_time(const struct chan *ch, uint32_t state)
+{
+	const struct layout_control *c = ch->control;
+	int64_t since = atomic_load_explicit(&c->idle_since, memory_order_relaxed);
+	int64_t now = clock_monotonic();
+
+	if (ch->segment.header.lifetime != CHAN_REF ||
+		!(state & (LAYOUT_HAD_SENDER | LAYOUT_HAD_RECEIVER)))
+		return 0;
+	if (since <= 0 || since > now ||
+		atomic_load_explicit(&c->idle_clock, memory_order_relaxed) != clock_namespace())
+		return -1;
+	return now - since;
+}
+
 int chan_stat(const chan_t *ch, struct chan_stat *ret)
 {
 	const struct layout_header *h = &ch->segment.header;
@@ -84,6 +99,7 @@ int chan_stat(const chan_t *ch, struct chan_stat *ret)
 	st.removed = file.st_nlink == 0;
 	st.format = h->format;
 	st.condvar = h->condvar;
+	st.idle = st.senders || st.receivers ? 0 : idle_time(ch, state);
 	memcpy(ret, &st, ret->size);
 	return 0;
 }

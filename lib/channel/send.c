@@ -4,7 +4,6 @@
 #include "channel/channel.h"
 
 #include <limits.h>
-#include <time.h>
 
 /* How often a busy sender of a CHAN_NEED_RECEIVERS channel looks for them. */
 #define LOOK_EVERY INT64_C(1000000)
@@ -27,19 +26,17 @@ hot int sender_check(const struct chan *ch, int64_t timeout)
  * receiver is noticed a few milliseconds later at most. */
 static bool receivers_gone(struct chan *ch, bool look)
 {
-	struct timespec now;
-	int64_t ns;
+	int64_t now;
 
 	if (ch->roles & CHAN_RECV || !(channel_state(ch) & LAYOUT_HAD_RECEIVER))
 		return false;
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-	ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+	now = clock_coarse();
 	if (!look &&
-		ns - atomic_load_explicit(&ch->receivers_seen, memory_order_relaxed) < LOOK_EVERY)
+		now - atomic_load_explicit(&ch->receivers_seen, memory_order_relaxed) < LOOK_EVERY)
 		return false;
 	if (!endpoint_any(ch->segment.fd, CHAN_RECV))
 		return true;
-	atomic_store_explicit(&ch->receivers_seen, ns, memory_order_relaxed);
+	atomic_store_explicit(&ch->receivers_seen, now, memory_order_relaxed);
 	return false;
 }
 
@@ -325,7 +322,7 @@ static int send_each(struct chan *ch, const struct iovec *msg, unsigned n, int64
 		int64_t deadline = limit_deadline(&limit), left = timeout;
 
 		if (timeout > 0) { /* 0 would be another question */
-			left = deadline - lock_clock();
+			left = deadline - clock_monotonic();
 			left = left > 0 ? left : 1;
 		}
 		err = chan_send(ch, msg[sent].iov_base, msg[sent].iov_len, left);

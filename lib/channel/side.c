@@ -110,7 +110,7 @@ static struct limit visit_limit(struct limit *outer)
 	if (outer && outer->timeout == 0)
 		left = 0;
 	else if (outer && limit_deadline(outer) != DEADLINE_NEVER)
-		left = limit_deadline(outer) - lock_clock();
+		left = limit_deadline(outer) - clock_monotonic();
 	left = left < 0 ? 0 : left < VISIT ? left : VISIT;
 	return (struct limit){.timeout = left, .to_the_lock = true};
 }

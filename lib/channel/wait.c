@@ -43,7 +43,7 @@ int64_t limit_deadline(struct limit *limit)
 	if (limit->timeout == 0)
 		return DEADLINE_NOW;
 	if (limit->deadline == 0) {
-		now = lock_clock();
+		now = clock_monotonic();
 		limit->deadline = limit->timeout < DEADLINE_NEVER - now ? now + limit->timeout
 									: DEADLINE_NEVER;
 	}
@@ -85,19 +85,19 @@ static void lag_learn(struct chan *ch, const struct awaited *what, bool changed,
 static bool spin(struct chan *ch, const struct awaited *what)
 {
 	uint32_t budget = get(&what->spin->budget), lag = get(&what->spin->lag);
-	int64_t start = lock_clock(), now = start;
+	int64_t start = clock_monotonic(), now = start;
 	bool changed = false;
 
 	while (now < start + lag) {
 		cpu_relax();
-		now = lock_clock();
+		now = clock_monotonic();
 	}
 	do {
 		for (int i = 0; i < SPINS_A_LOOK && !changed; i++) {
 			cpu_relax();
 			changed = what->changed(ch, what->seen);
 		}
-		now = lock_clock();
+		now = clock_monotonic();
 	} while (!changed && now < start + budget);
 	if (changed)
 		spin_learn(what->spin, true);
@@ -132,7 +132,7 @@ int wait_for(struct chan *ch, const struct awaited *what, struct limit *limit)
 	channel_announced(ch);
 	if (what->changed(ch, what->seen) || what->ended(ch))
 		return 0;
-	now = lock_clock();
+	now = clock_monotonic();
 	end = now + SLICE < deadline ? now + SLICE : deadline;
 	if (now < deadline) {
 		limit->slept = true;
@@ -145,7 +145,7 @@ int wait_for(struct chan *ch, const struct awaited *what, struct limit *limit)
 			err = cond_wait(what->cond, key, end);
 		note_waiting(ch, 0);
 		if (what->spin)
-			spin_learn(what->spin, lock_clock() - now < SPIN_MAX);
+			spin_learn(what->spin, clock_monotonic() - now < SPIN_MAX);
 	}
 	if (interrupted(ch))
 		return -EINTR;

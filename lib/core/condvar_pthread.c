@@ -8,6 +8,8 @@
 #define _GNU_SOURCE 1
 #include "core/condvar.h"
 
+#include "base/clock.h"
+
 #ifdef CHAN_CONDVAR_PTHREAD
 
 #include <errno.h>
@@ -40,16 +42,12 @@ int cond_init(struct layout_cond *c)
 /* In slices, for the reason given in lock.h. */
 static void lock(struct layout_cond *c)
 {
-	struct timespec at;
 	int err;
 
 	do {
-		clock_gettime(CLOCK_MONOTONIC, &at);
-		at.tv_nsec += 50000000;
-		if (at.tv_nsec >= 1000000000) {
-			at.tv_nsec -= 1000000000;
-			at.tv_sec++;
-		}
+		int64_t end = clock_monotonic() + 50000000;
+		struct timespec at = {.tv_sec = end / 1000000000, .tv_nsec = end % 1000000000};
+
 		err = pthread_mutex_clocklock(&c->mutex, CLOCK_MONOTONIC, &at);
 	} while (err == ETIMEDOUT);
 	if (err == EOWNERDEAD)

@@ -123,8 +123,10 @@ struct layout_control {
 	alignas(LAYOUT_PAIR) _Atomic uint32_t state;
 	/* Where a closed channel ends: 0 open, else position | 1; set once. */
 	_Atomic uint64_t seal;
-	/* CLOCK_REALTIME ns since when a CHAN_REF channel is unused; 0 in use. */
+	/* Since when a CHAN_REF channel is unused, 0 in use or not known: by the
+	 * monotonic clock of the time namespace `idle_clock` (clock.h). */
 	_Atomic int64_t idle_since;
+	_Atomic uint32_t idle_clock;
 	struct layout_cond not_empty;
 	alignas(LAYOUT_PAIR) struct layout_cond not_full;
 	struct layout_senders senders;
@@ -135,7 +137,7 @@ struct layout_endpoint {
 	alignas(64) _Atomic int32_t pid; /* written last; valid while locked */
 	_Atomic uint32_t roles;
 	_Atomic uint32_t uid;
-	uint32_t reserved;
+	_Atomic uint32_t clock; /* time namespace of `waiting` (clock.h) */
 	_Atomic int64_t attached;
 	_Atomic int64_t waiting;
 	_Atomic uint64_t command[2];

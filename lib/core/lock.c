@@ -3,6 +3,7 @@
 #define _GNU_SOURCE 1
 #include "core/lock.h"
 
+#include "base/clock.h"
 #include "core/cpu.h"
 
 #include <errno.h>
@@ -24,14 +25,6 @@
 
 #define SLICE INT64_C(50000000)
 #define SPINS 100
-
-int64_t lock_clock(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
 
 int lock_init(struct layout_lock *lock)
 {
@@ -82,7 +75,7 @@ static int lock_until(struct layout_lock *lock, int64_t end)
 	struct timespec pause = {.tv_nsec = 1000000};
 	int err;
 
-	while ((err = lock_try(lock)) == EBUSY && lock_clock() < end)
+	while ((err = lock_try(lock)) == EBUSY && clock_monotonic() < end)
 		nanosleep(&pause, NULL);
 	return err == EBUSY ? ETIMEDOUT : err;
 #endif
@@ -96,7 +89,7 @@ static int wait_for_lock(struct layout_lock *lock, const struct lock_policy *pol
 	if (deadline == DEADLINE_NOW)
 		return -EAGAIN;
 	for (;;) {
-		int64_t now = lock_clock(), end = now + SLICE;
+		int64_t now = clock_monotonic(), end = now + SLICE;
 
 		if (end > deadline)
 			end = deadline;

@@ -26,8 +26,6 @@
 #define DEADLINE_NEVER INT64_MAX
 #define DEADLINE_NOW INT64_C(0)
 
-int64_t lock_clock(void);
-
 int lock_init(struct layout_lock *lock);
 
 /* What the owner of a lock brings with it. */

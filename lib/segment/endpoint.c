@@ -4,11 +4,12 @@
 #define _FILE_OFFSET_BITS 64
 #include "segment/endpoint.h"
 
+#include "base/clock.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <time.h>
 #include <unistd.h>
 
 #define get(p) atomic_load_explicit((p), memory_order_relaxed)
@@ -69,14 +70,13 @@ static void register_slot(struct layout_endpoint *e, unsigned roles)
 {
 	char command[16] = "";
 	uint64_t words[2];
-	struct timespec now;
 
-	clock_gettime(CLOCK_REALTIME, &now);
 	prctl(PR_GET_NAME, command);
 	memcpy(words, command, sizeof(words));
 	set(&e->roles, roles);
 	set(&e->uid, (uint32_t)geteuid());
-	set(&e->attached, (int64_t)now.tv_sec * 1000000000 + now.tv_nsec);
+	set(&e->attached, clock_real());
+	set(&e->clock, clock_namespace());
 	set(&e->waiting, 0);
 	set(&e->command[0], words[0]);
 	set(&e->command[1], words[1]);
@@ -142,9 +142,18 @@ uint32_t endpoint_count(int fd, unsigned role)
 	return count(fd, side(role), side(role) + LAYOUT_ENDPOINTS_MAX);
 }
 
+/* As the caller's clock has it: of another time namespace's only that it waits. */
+static int64_t waiting_since(const struct layout_endpoint *e, uint32_t clock)
+{
+	int64_t since = get(&e->waiting), now = clock_monotonic();
+
+	return since && (get(&e->clock) != clock || since > now) ? now : since;
+}
+
 int endpoint_list(int fd, const struct layout *layout, uint32_t endpoints, int own,
 	struct chan_endpoint *ret, unsigned n)
 {
+	uint32_t clock = clock_namespace();
 	unsigned found = 0;
 	struct flock range;
 
@@ -167,7 +176,7 @@ int endpoint_list(int fd, const struct layout *layout, uint32_t endpoints, int o
 			.pid = pid,
 			.uid = get(&e->uid),
 			.attached = get(&e->attached),
-			.waiting = get(&e->waiting),
+			.waiting = waiting_since(e, clock),
 		};
 		memcpy(to->command, words, sizeof(words));
 		to->command[sizeof(to->command) - 1] = 0;

@@ -3,6 +3,7 @@
 #define _GNU_SOURCE 1
 #include "segment/segment.h"
 
+#include "base/clock.h"
 #include "base/names.h"
 #include "core/condvar.h"
 
@@ -18,7 +19,6 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <time.h>
 #include <unistd.h>
 
 #define PATH_SIZE (sizeof(NAMES_DIR "/") + NAMES_FILE_SIZE)
@@ -238,14 +238,6 @@ static int allocate(int fd, uint64_t size)
 	return -err;
 }
 
-static int64_t realtime(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
 int segment_begin(struct segment *ret)
 {
 	int fd = open(NAMES_DIR, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
@@ -277,7 +269,7 @@ int segment_fill(struct segment *s, const struct chan_options *full, const struc
 	h->options = full->flags;
 	h->lifetime = full->lifetime;
 	h->linger = full->linger;
-	h->created = realtime();
+	h->created = clock_real();
 	s->geometry = *g;
 	err = allocate(s->fd, g->size);
 	if (err == 0)

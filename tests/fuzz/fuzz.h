@@ -48,7 +48,7 @@ void bounded(void);
 /* ---- spoiling ---- */
 
 /* The words of the control block that are not a mutex's. */
-enum { CONTROL_WORDS = 18 };
+enum { CONTROL_WORDS = 19 };
 
 /* Spoil one word of the control block: set it, or move it by a little, or to
  * where another one stands. */

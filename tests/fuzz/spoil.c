@@ -52,6 +52,8 @@ static struct word control_word(struct layout_control *c, uint32_t n)
 		return (struct word){.w32 = &c->not_full.waiting};
 	case 16:
 		return (struct word){.w32 = &c->senders.lock.recoveries};
+	case 17:
+		return (struct word){.w32 = &c->idle_clock};
 	default:
 		return (struct word){.w32 = &c->receivers.lock.recoveries};
 	}

@@ -53,6 +53,8 @@ rule 'the ring knows no lock, the lock no ring' '#include "(core/(lock|condvar)|
 	'lib/core/(lock|condvar)[a-z_]*\.[ch]:|lib/(segment|channel)/|daemon/' '#include "core/lock.h"'
 rule 'of the library, programs see shmchan.h only' \
 	'#include "(core|segment|channel|bus)/' "lib/|daemon/|$bench" '#include "core/ring.h"'
+rule 'clocks: base/clock.h only' '\b(clock_gettime|gettimeofday|time) *\( *(NULL|0|&|CLOCK)' \
+	'lib/base/clock\.h:' 'clock_gettime(CLOCK_REALTIME, &now);'
 rule 'io_uring: one file only' 'include <liburing\.h>' 'daemon/loop_uring\.c:' '#include <liburing.h>'
 rule 'no volatile (asm volatile is another thing)' \
 	'(?<!asm )(?<!asm__ )\bvolatile\b' "$none" 'static volatile int x;'

@@ -36,6 +36,7 @@ int main(void)
 	CONTROL(state, "state");
 	CONTROL(seal, "seal");
 	CONTROL(idle_since, "idle_since");
+	CONTROL(idle_clock, "idle_clock");
 	CONTROL(not_empty.sequence, "not_empty.sequence");
 	CONTROL(not_empty.waiting, "not_empty.waiting");
 	CONTROL(not_full.sequence, "not_full.sequence");
@@ -58,6 +59,7 @@ int main(void)
 	ENDPOINT(pid);
 	ENDPOINT(roles);
 	ENDPOINT(uid);
+	ENDPOINT(clock);
 	ENDPOINT(attached);
 	ENDPOINT(waiting);
 	ENDPOINT(command);

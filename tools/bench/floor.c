@@ -10,6 +10,7 @@
  *
  * And the bound of throughput by copying.
  */
+#include "base/clock.h"
 #include "bench/floor.h"
 #include "bench/peer.h"
 
@@ -19,7 +20,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #define PAIR_OF_LINES 128
@@ -147,10 +147,7 @@ const struct bench_peer bench_futex = {
 
 static double floor_seconds(void)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+	return (double)clock_monotonic() / 1e9;
 }
 
 /* One round: fill the ring once. */

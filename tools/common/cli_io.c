@@ -6,6 +6,7 @@
  * too.
  */
 #define _GNU_SOURCE 1 /* ppoll */
+#include "base/clock.h"
 #include "common/cli.h"
 
 #include <errno.h>
@@ -25,10 +26,7 @@
 
 int64_t cli_now(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * NS_PER_S + ts.tv_nsec;
+	return clock_monotonic();
 }
 
 int64_t cli_deadline(int64_t duration)

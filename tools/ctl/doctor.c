@@ -16,7 +16,6 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "ctl/ctl.h"
@@ -350,14 +349,10 @@ static void check_units(enum cli_bus which)
 
 /* Segments. */
 
+/* Its time has passed, or does not run: whoever could remove it has not looked. */
 static bool left_behind(const struct chan_stat *stat)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return stat->lifetime == CHAN_REF && !stat->senders && !stat->receivers &&
-	       (uint64_t)now.tv_sec >
-		       (uint64_t)stat->created / 1000000000 + stat->linger / 1000000000 + 1;
+	return stat->idle < 0 || (stat->idle && (uint64_t)stat->idle - 1 > stat->linger);
 }
 
 /* True if there was something to tell. */

@@ -23,6 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "ctl/ctl.h"
 
 enum { LOOK_EVERY = 50000000 };
@@ -56,17 +57,9 @@ static int status; /* of stdout */
 
 /* An event: a line, of JSON or for people, made of the same members. */
 
-static int64_t realtime(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
 static void put_text(FILE *out, const char *channel, const char *event, json_t *details)
 {
-	int64_t now = realtime();
+	int64_t now = clock_real();
 	const char *key;
 	char when[32];
 	json_t *value;
@@ -93,7 +86,7 @@ static void tell(const char *channel, const char *event, json_t *details)
 
 	if (ctl_output.json) {
 		line = json_object();
-		ctl_set(line, "ts", ctl_time(realtime()));
+		ctl_set(line, "ts", ctl_time(clock_real()));
 		ctl_set(line, "ch", ctl_text(channel));
 		ctl_set(line, "event", ctl_text(event));
 		if (details)

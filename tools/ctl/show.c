@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "ctl/ctl.h"
 
 static json_t *rows(const struct ctl_columns *columns, const struct ctl_channels *channels)
@@ -252,13 +253,9 @@ static const struct cli_option info_options[] = {
 /* Since when it sleeps, on the wall clock. */
 static json_t *waiting_since(const struct chan_endpoint *end)
 {
-	struct timespec now;
-
 	if (!end->waiting)
 		return json_null();
-	clock_gettime(CLOCK_REALTIME, &now);
-	return ctl_time((int64_t)now.tv_sec * 1000000000 + now.tv_nsec -
-			(cli_now() - end->waiting));
+	return ctl_time(clock_real() - (cli_now() - end->waiting));
 }
 
 static json_t *endpoint_object(const struct chan_endpoint *end)

@@ -9,6 +9,7 @@
  * signals, and a reader of stdout that went away.
  */
 #define _GNU_SOURCE 1 /* ppoll */
+#include "base/clock.h"
 #include "common/bus.h"
 #include "common/cli.h"
 #include "recv/format.h"
@@ -330,7 +331,7 @@ static bool take(struct receiver *r)
 {
 	struct chan_lease *lease = r->lease + r->held;
 	uint_fast64_t want = atomic_load(&run.left);
-	struct timespec now;
+	int64_t now;
 	int n;
 
 	if (want > BATCH)
@@ -342,7 +343,7 @@ static bool take(struct receiver *r)
 	n = chan_take(r->ch, lease, (unsigned)want, patience(r));
 	if (n < 0)
 		return nothing(r, n);
-	clock_gettime(CLOCK_REALTIME, &now);
+	now = clock_real();
 	note_activity();
 
 	for (unsigned i = 0, k = claim((unsigned)n); i < (unsigned)n; i++) {
@@ -351,7 +352,7 @@ static bool take(struct receiver *r)
 			.len = lease[i].len,
 			.channel = r->name,
 			.seq = lease[i].seq,
-			.time = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec,
+			.time = now,
 		};
 
 		/* What is too much goes back when the endpoint detaches. */
@@ -479,7 +480,6 @@ static void peek(struct receiver *r)
 	end(r, EMPTY);
 	while (atomic_load(&run.left) && !stopping()) {
 		struct message m = {.data = msg, .channel = r->name};
-		struct timespec now;
 
 		n = chan_peek(r->ch, msg, st.max_message, &at);
 		if (n == -EAGAIN)
@@ -488,10 +488,9 @@ static void peek(struct receiver *r)
 			failed(r, cli_fail(r->name, NULL, (int)n));
 			break;
 		}
-		clock_gettime(CLOCK_REALTIME, &now);
 		m.len = (size_t)n;
 		m.seq = at.seq;
-		m.time = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+		m.time = clock_real();
 		claim(1);
 		if (!emit(r, &m) || (r->used >= FLUSH_SIZE && !flush(r)))
 			break;
