@@ -6,6 +6,7 @@
  * and killing it loses nothing.  Parts, top down:
  *
  *   control, metrics   sockets          watchdog  tells systemd that it answers
+ *   runtime            the directory, the lock and the sockets
  *   registry           the channels     supervise  who is there, and who died
  *   work, table        for these two
  *   config, ini, spec  what is wanted   message   requests taken apart
@@ -13,7 +14,6 @@
  */
 #define _GNU_SOURCE 1
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -21,12 +21,10 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -38,6 +36,7 @@
 #include "metrics.h"
 #include "notify.h"
 #include "registry.h"
+#include "runtime.h"
 #include "supervise.h"
 #include "watchdog.h"
 #include "work.h"
@@ -149,95 +148,12 @@ static void parse(int argc, char **argv)
 	bus.uid = geteuid();
 }
 
-/* ---- one at a time ---- */
-
-static int make_dir(const char *sub, mode_t mode)
-{
-	char path[PATH_MAX + 16];
-
-	snprintf(path, sizeof(path), "%s%s", runtime, sub);
-	if (mkdir(path, mode) < 0 && errno != EEXIST) {
-		log_line(LOG_ERR, "failed", NULL, 0, "%s: %s", path, strerror(errno));
-		return -errno;
-	}
-	return 0;
-}
-
-/* Held until the process ends, whatever ends it. */
-static int take_lock(void)
-{
-	char path[PATH_MAX + 8], pid[32] = "";
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/lock", runtime);
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
-	if (fd < 0) {
-		log_line(LOG_ERR, "failed", NULL, 0, "%s: %s", path, strerror(errno));
-		return -errno;
-	}
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-		ssize_t n = pread(fd, pid, sizeof(pid) - 1, 0);
-
-		if (n > 0)
-			pid[n] = 0;
-		pid[strspn(pid, "0123456789")] = 0;
-		log_line(LOG_ERR, "second", NULL, 0,
-			"another chand, process %s, keeps this bus; this one ends",
-			*pid ? pid : "?");
-		close(fd);
-		return -EBUSY;
-	}
-	snprintf(pid, sizeof(pid), "%d\n", (int)getpid());
-	if (ftruncate(fd, 0) < 0 || pwrite(fd, pid, strlen(pid), 0) < 0)
-		log_line(LOG_WARNING, "failed", NULL, 0, "%s: %s", path, strerror(errno));
-	return 0;
-}
-
 /* ---- sockets ---- */
-
-/* Ours alone to bind: we have the lock. */
-static int make_listening(const char *file, int type, mode_t mode)
-{
-	struct sockaddr_un at = {.sun_family = AF_UNIX};
-	int fd;
-
-	if (snprintf(at.sun_path, sizeof(at.sun_path), "%s/%s", runtime, file) >=
-		(int)sizeof(at.sun_path))
-		return -ENAMETOOLONG;
-	fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return -errno;
-	unlink(at.sun_path);
-	if (bind(fd, (struct sockaddr *)&at, sizeof(at)) < 0 || chmod(at.sun_path, mode) < 0 ||
-		listen(fd, 1024) < 0) {
-		int err = -errno;
-
-		close(fd);
-		return err;
-	}
-	return fd;
-}
-
-/* The socket that systemd passed, or one of our own. */
-static int listening(const char *file, int type, mode_t mode)
-{
-	int fd = notify_listening(file), is = 0;
-	socklen_t len = sizeof(is);
-
-	if (fd < 0)
-		fd = make_listening(file, type, mode);
-	else if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &is, &len) < 0 || is != type)
-		fd = -EPROTOTYPE;
-	if (fd < 0)
-		log_line(LOG_ERR, "failed", NULL, 0, "socket %s/%s: %s", runtime, file,
-			strerror(-fd));
-	return fd;
-}
 
 static int serve(void)
 {
-	int control = listening("control", SOCK_SEQPACKET, bus.user ? 0600 : 0666);
-	int metrics = listening("metrics", SOCK_STREAM, 0600);
+	int control = runtime_listen("control", SOCK_SEQPACKET, bus.user ? 0600 : 0666);
+	int metrics = runtime_listen("metrics", SOCK_STREAM, 0600);
 	int err;
 
 	if (control < 0 || metrics < 0)
@@ -330,13 +246,7 @@ static int start(void)
 	int err;
 
 	umask(022);
-	err = make_dir("", 0755);
-	if (err == 0)
-		err = take_lock();
-	if (err == 0)
-		err = make_dir("/channels", 0700);
-	if (err == 0)
-		err = make_dir("/ready", 0755);
+	err = runtime_take();
 	if (err == 0)
 		err = config_read(&bus.config, config_dirs);
 	if (err == 0)
@@ -367,16 +277,19 @@ int main(int argc, char **argv)
 	log_open(cli_quiet() ? LOG_WARNING : cli_verbose() ? LOG_DEBUG : LOG_INFO);
 	raise_limits();
 	err = start();
-	if (err < 0)
+	if (err < 0) {
+		runtime_leave();
 		return err == -EINVAL			 ? CLI_USAGE
 		       : err == -EACCES || err == -EPERM ? CLI_DENIED
 							 : CLI_ERROR;
+	}
 	log_line(LOG_INFO, "started", NULL, 0, "keeps %zu channels of user %u, waits with %s",
 		registry_count(), (unsigned)bus.uid, loop_name(bus.loop));
 	notify("READY=1\nSTATUS=waits with %s", loop_name(bus.loop));
 	while (!stopping && err == 0)
 		err = loop_turn(bus.loop);
 	notify("STOPPING=1");
+	runtime_leave();
 	if (err < 0)
 		log_line(LOG_ERR, "failed", NULL, 0, "event loop: %s", strerror(-err));
 	registry_stop();

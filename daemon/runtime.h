@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The runtime directory: there is one chand for each, and it takes nothing in it that
+ * is somebody else's.
+ *
+ * The lock says whether another chand runs.  A listening socket that systemd passed is
+ * served.  Any other is made here, and a file of its name is replaced only if it is the
+ * socket of a dead chand: while any program has it bound, as systemd's chand.socket
+ * has when chand.service does not run, this chand refuses to start.
+ */
+#ifndef CHAND_RUNTIME_H
+#define CHAND_RUNTIME_H
+
+#include <sys/types.h>
+
+/* Make what is missing of RUNTIME, check whose it is, and take the lock, which is held
+ * until the process ends, whatever ends it.  Everything that is refused is logged, with
+ * what to do.
+ *   -EPERM        the directory, or this bus, is another user's
+ *   -EBUSY        another chand keeps this bus
+ *   -EADDRINUSE   another program listens on the control socket */
+int runtime_take(void);
+
+/* The socket that systemd passed under the name `file`, or one of our own, listening;
+ * or a negative errno, which is logged. */
+int runtime_listen(const char *file, int type, mode_t mode);
+
+/* The end: remove the sockets that runtime_listen() made, and no other. */
+void runtime_leave(void);
+
+#endif
