@@ -32,7 +32,21 @@
  *   -EBADMSG   the segment is damaged (a buggy or hostile peer wrote into it);
  *              what was sound before the damage is still received
  *   -ENOTCONN  the endpoint belongs to the parent of this forked process
- *   -EINVAL    an argument is outside what is documented
+ *   -EINVAL    an argument is outside what is documented: chan_error_detail() says
+ *              which
+ * and that any call that takes a name may return:
+ *   -EINVAL    the name is none
+ *   -ESRCH     OWNER/ names a user that this program can't find (a static one, say,
+ *              without the libraries that its libc needs for that; a number works)
+ *   -EMFILE, -ENFILE, -ENOMEM   what it needs has run out; -ENOMEM, too, when the
+ *              process locks its memory and RLIMIT_MEMLOCK is too low for the segment
+ *   -ENOLCK    the system has no more file locks
+ *   -EACCES    /dev/shm, or a file in it, is not for this user
+ *   -EROFS     /dev/shm is mounted read-only: observers still work
+ *   -EOPNOTSUPP  /dev/shm or /proc is missing or can't hold a channel, or the system
+ *              refuses a call that is needed (shmchan(7) has the list for seccomp)
+ *   -EIO       the system failed in a way that none of the others describes
+ * No other error number of the kernel reaches the caller.
  */
 #ifndef SHMCHAN_H
 #define SHMCHAN_H
@@ -122,8 +136,8 @@ struct chan_options {
 			       * to 16 */
 	uint32_t max_message; /* longest message; 0 = a quarter of the ring */
 	uint32_t overflow;    /* enum chan_overflow */
-	uint32_t mode;	      /* permission bits; 0 = 0600.  Writing is needed
-			       * to send as well as to receive */
+	uint32_t mode;	      /* permission bits, 0600 among them; 0 = 0600.
+			       * Writing is needed to send as well as to receive */
 	uint32_t endpoints;   /* most endpoints at once; 0 = 256; up to 4096 */
 	uint32_t lifetime;    /* enum chan_lifetime */
 	uint32_t kind;	      /* enum chan_kind */
@@ -142,10 +156,15 @@ struct chan_options {
  * NULL.  The channel appears complete or not at all: a creator killed at any
  * instruction leaves nothing behind.
  *
- * Errors: -EEXIST there is one; -EINVAL bad name or options; -ENOSPC /dev/shm
- * has no room for chan_footprint(opt) bytes; -EACCES, -EPERM no right to make
- * it there; -ENOMEM, -EMFILE, -ENFILE; -EOPNOTSUPP /dev/shm or /proc is missing
- * or can't hold a channel; -EDQUOT.
+ * Errors:
+ *   -EEXIST   there is one
+ *   -EINVAL   bad name or options, a mode without 0600 for example
+ *   -ENOSPC   /dev/shm has no room for chan_footprint(opt) bytes
+ *   -EFBIG    this process may not make files of chan_footprint(opt) bytes
+ *             (RLIMIT_FSIZE); no SIGXFSZ comes of it
+ *   -EDQUOT   a quota of /dev/shm or of chand does not allow it
+ *   -EPERM    it is another user's name, and there is no chand to ask
+ *   -ECONNREFUSED  the same, where it is chand that keeps OWNER's channels
  */
 int chan_create(const char *name, const struct chan_options *opt);
 
@@ -165,13 +184,21 @@ int64_t chan_footprint(const struct chan_options *opt);
  * used and detached by the same (-EPERM elsewhere).  When it dies, the next one
  * to open takes over what it left.
  *
- * Errors: -ENOENT no such channel; -EACCES no permission; -EPERM the segment
- * does not belong to OWNER (somebody squats on the name); -EBUSY a side is, or
- * is wanted, exclusive, or a process is stopped inside the receivers' lock;
- * -EUSERS the endpoint table is full; -EPROTONOSUPPORT
- * made by another format version; -EPROTOTYPE made with another libc, word
- * size or condition variable; -EXDEV made in another PID namespace; -EBADMSG
- * not a segment, or damaged; those of chan_create() with CHAN_CREATE.
+ * Errors:
+ *   -ENOENT   no such channel
+ *   -EACCES   no permission
+ *   -EPERM    the segment does not belong to OWNER (somebody squats on the name), or
+ *             what has the name is no segment
+ *   -ECONNREFUSED  it can't be opened without chand, which keeps OWNER's channels, and
+ *             chand can't be asked: chan_error_detail() says why
+ *   -EBUSY    a side is, or is wanted, exclusive; or a process is stopped inside the
+ *             receivers' lock, or holds a lease on the file
+ *   -EUSERS   the endpoint table is full
+ *   -EPROTONOSUPPORT  made by another format version
+ *   -EPROTOTYPE  made with another libc, word size or condition variable
+ *   -EXDEV    made in another PID namespace
+ *   -EBADMSG  not a segment, or damaged
+ *   those of chan_create(), with CHAN_CREATE
  * Of the process's death at any instruction nothing stays.
  */
 int chan_open(chan_t **ret, const char *name, unsigned flags, const struct chan_options *opt);
@@ -201,7 +228,8 @@ enum {
 int chan_close(const chan_t *ch, unsigned how);
 
 /* Remove the channel's name.  Those who have it open go on; the memory is freed
- * when the last of them leaves.  Errors: -ENOENT, -EACCES, -EPERM, -EINVAL. */
+ * when the last of them leaves.  Errors: -ENOENT; -EACCES, -EPERM; -ECONNREFUSED it is
+ * for chand to remove, which can't be asked. */
 int chan_remove(const char *name);
 
 /*
@@ -227,6 +255,7 @@ int chan_send(chan_t *ch, const void *msg, size_t len, int64_t timeout);
  * Errors: -EAGAIN, -ETIMEDOUT empty; -EPIPE end of channel; -EMSGSIZE the
  * message is longer than `size`, and stays; -EBADF not a receiving endpoint;
  * -EPERM another thread's exclusive endpoint; -EINTR chan_interrupt().
+ * chan_error_size() says how long a message is that was too long.
  */
 ssize_t chan_recv(chan_t *ch, void *buf, size_t size, int64_t timeout);
 
@@ -421,6 +450,27 @@ int chan_collect(const char *name);
 /* What an error means in a channel's terms, for err as returned (negative) or
  * not; never NULL, constant text, thread-safe. */
 const char *chan_strerror(int err);
+
+/*
+ * What is known beyond that of the error `err` which a call has just returned to this
+ * thread: which argument is wrong and what its limits are, which limit was reached,
+ * which system call failed.  A line of text for people, without a full stop, "" if
+ * there is no more to say; good until this thread's next call.
+ */
+const char *chan_error_detail(int err);
+
+/*
+ * The size that the error `err` was about, which a call has just returned to this
+ * thread, or 0:
+ *   -EMSGSIZE of a receive or peek   the length of the message, which is still there;
+ *                                    another receiver may take it first
+ *   -EMSGSIZE of a send              the channel's max_message
+ *   -ENOSPC, -EFBIG                  bytes that the segment needs
+ *   -EINVAL of a max_message         the capacity that it needs
+ * A buffer of chan_stat.max_message bytes takes every message, and chan_take() needs
+ * none.
+ */
+uint64_t chan_error_size(int err);
 
 /* The version of the library at run time, as CHAN_VERSION. */
 const char *chan_version(void);

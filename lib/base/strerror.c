@@ -25,12 +25,18 @@ const char *chan_strerror(int err)
 		return "this thread has a reservation open: commit or abort it first";
 	case EDQUOT:
 		return "quota for shared memory exceeded";
+	case ECONNREFUSED:
+		return "the channel needs chand, and chand can't be asked";
 	case EEXIST:
 		return "the channel exists already";
+	case EFBIG:
+		return "the channel is larger than this process may make files";
 	case EINTR:
 		return "interrupted";
 	case EINVAL:
 		return "invalid argument, option or channel name";
+	case EIO:
+		return "the system failed in an unexpected way";
 	case EMFILE:
 		return "too many open files in this process";
 	case EMSGSIZE:
@@ -39,16 +45,20 @@ const char *chan_strerror(int err)
 		return "too many open files in the system";
 	case ENOENT:
 		return "no such channel";
+	case ENOLCK:
+		return "no more locks: this thread or the system has as many as it can";
 	case ENOMEM:
-		return "out of memory";
+		return "out of memory, or of memory that may be locked";
 	case ENOSPC:
 		return "not enough shared memory in /dev/shm";
 	case ENOTCONN:
 		return "the endpoint belongs to the parent process: open one after fork()";
 	case EOPNOTSUPP:
-		return "shared memory is not available: /dev/shm and /proc are needed";
+		return "shared memory is not available: /dev/shm, /proc and the system calls of "
+		       "shmchan(7) are needed";
 	case EPERM:
-		return "not allowed: another owner's name, or another thread's endpoint";
+		return "not allowed: another owner's name, something else under the name, or "
+		       "another thread's endpoint";
 	case EPIPE:
 		return "the channel is closed, or has no peer left";
 	case EPROTONOSUPPORT:
@@ -56,6 +66,10 @@ const char *chan_strerror(int err)
 	case EPROTOTYPE:
 		return "the channel was made by a program with another libc, word size or "
 		       "condition variable";
+	case EROFS:
+		return "/dev/shm is mounted read-only";
+	case ESRCH:
+		return "there is no user OWNER, whose channel is named";
 	case ESTALE:
 		return "the message is not leased by this endpoint (any more)";
 	case ETIMEDOUT:

@@ -3,6 +3,7 @@
 #define _GNU_SOURCE 1
 #include "bus/client.h"
 
+#include "base/errors.h"
 #include "base/words.h"
 
 #include <errno.h>
@@ -13,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -46,33 +48,157 @@ static void begin(struct request *r, const char *verb, uid_t owner, const char *
 	put(r, PROTOCOL "%s\nbus=%u\nname=%s\n", verb, (unsigned)owner, name);
 }
 
-static int connect_control(void)
+static const char *control_path(void)
 {
-	const struct timeval second = {.tv_sec = 1};
-	struct sockaddr_un at = {.sun_family = AF_UNIX};
 	const char *path = secure_getenv("SHMCHAN_CONTROL");
-	int fd;
 
-	if (!path)
-		path = CONTROL;
-	if (strlen(path) >= sizeof(at.sun_path) || access(path, F_OK) < 0)
-		return -ENOTCONN;
-	memcpy(at.sun_path, path, strlen(path) + 1);
-	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -errno;
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &second, sizeof(second));
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &second, sizeof(second));
-	if (connect(fd, (struct sockaddr *)&at, sizeof(at)) < 0) {
-		close(fd);
-		return -ENOTCONN;
-	}
-	return fd;
+	return path ? path : CONTROL;
+}
+
+/* The directory of the socket, which chand's user owns: false if there is none. */
+static bool runtime_directory(struct stat *ret)
+{
+	char dir[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	const char *path = control_path(), *slash = strrchr(path, '/');
+
+	if (!slash || slash == path || (size_t)(slash - path) >= sizeof(dir))
+		return false;
+	memcpy(dir, path, (size_t)(slash - path));
+	dir[slash - path] = '\0';
+	return stat(dir, ret) == 0;
+}
+
+bool client_keeps(uid_t owner)
+{
+	struct stat st;
+
+	if (runtime_directory(&st))
+		return st.st_uid == owner;
+	/* A path that was given and leads nowhere: its giver expects a chand. */
+	return secure_getenv("SHMCHAN_CONTROL") != NULL;
+}
+
+static int hung_up(void)
+{
+	return error_because(-ECONNREFUSED, "chand at %.108s hung up without an answer; try again",
+		control_path());
+}
+
+static int no_reply(void)
+{
+	return error_because(-ECONNREFUSED,
+		"chand at %.108s does not answer within a second: it is stopped or overrun; "
+		"'systemctl status chand' says more",
+		control_path());
 }
 
 static int io_error(void)
 {
-	return errno == EAGAIN ? -ETIMEDOUT : -ENOTCONN;
+	return errno == EAGAIN ? no_reply() : hung_up();
+}
+
+static int nonsense(void)
+{
+	return error_because(-ECONNREFUSED,
+		"what answers at %.108s is not chand, or one of another version; "
+		"'systemctl restart chand' if shmchan was updated",
+		control_path());
+}
+
+/* Who can help. */
+static const char *start(void)
+{
+	return secure_getenv("SHMCHAN_CONTROL") ? "start it, or correct or unset SHMCHAN_CONTROL"
+						: "'systemctl start chand.socket' starts it";
+}
+
+/* Why chand can't be asked, and what to do: a true line for each reason. */
+static int cannot_connect(int err)
+{
+	const char *path = control_path();
+	struct stat st;
+
+	switch (err) {
+	case ENOENT:
+	case ENOTDIR:
+		if (!runtime_directory(&st))
+			return error_because(-ECONNREFUSED,
+				"there is neither the socket %.108s nor its directory; %s", path,
+				start());
+		return error_because(-ECONNREFUSED,
+			"there is no socket %.108s: chand is not running; %s", path, start());
+	case ECONNREFUSED:
+		return error_because(-ECONNREFUSED,
+			"nobody listens at %.108s any more: chand has ended; %s", path, start());
+	case EACCES:
+	case EPERM:
+		return error_because(-ECONNREFUSED,
+			"this user may not connect to %.108s: it is somebody else's chand; %s",
+			path,
+			secure_getenv("SHMCHAN_CONTROL") ? "correct or unset SHMCHAN_CONTROL"
+							 : "ask the administrator");
+	case EAGAIN:
+		return no_reply();
+	case EPROTOTYPE:
+	case ENOTSOCK:
+		return error_because(-ECONNREFUSED,
+			"what lies at %.108s is not chand's socket; %s", path, start());
+	case ENAMETOOLONG:
+		return error_because(-ECONNREFUSED,
+			"the path in SHMCHAN_CONTROL is too long for a socket; correct it");
+	default:
+		return error_because(
+			-ECONNREFUSED, "connecting to %.108s fails with errno %d", path, err);
+	}
+}
+
+static int connect_control(void)
+{
+	const struct timeval second = {.tv_sec = 1};
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	const char *path = control_path();
+	int fd, err;
+
+	if (strlen(path) >= sizeof(at.sun_path))
+		return cannot_connect(ENAMETOOLONG);
+	if (access(path, F_OK) < 0)
+		return cannot_connect(errno);
+	memcpy(at.sun_path, path, strlen(path) + 1);
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return error_from(TRIED_SOCKET, errno);
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &second, sizeof(second));
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &second, sizeof(second));
+	do
+		err = connect(fd, (struct sockaddr *)&at, sizeof(at)) < 0 ? errno : 0;
+	while (err == EINTR);
+	if (err) {
+		close(fd);
+		return cannot_connect(err);
+	}
+	return fd;
+}
+
+/* An error that chand told, with its reason.  It has it from this library, or says
+ * what its own protocol adds. */
+static int refusal(int err, const char *text, size_t length)
+{
+	static const int known[] = {ENOENT, EACCES, EPERM, EEXIST, EINVAL, ENOSPC, EDQUOT, EFBIG,
+		ENOMEM, EMFILE, ENFILE, ENOLCK, EROFS, ESRCH, EBUSY, EUSERS, EBADMSG,
+		EPROTONOSUPPORT, EPROTOTYPE, EXDEV, EOPNOTSUPP, EIDRM, EIO};
+	static const char reason[] = "reason=";
+	const char *line = memmem(text, length, reason, strlen(reason));
+	size_t n = 0;
+
+	if (line) {
+		line += strlen(reason);
+		while (line + n < text + length && line[n] != '\n')
+			n++;
+	}
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (known[i] == err)
+			return error_because(-err, "%.*s", (int)n, line ? line : "");
+	return error_because(-EIO, "chand: error %d: %.*s", err, (int)n, line ? line : "");
 }
 
 /* The first line of an answer: 0, or the error that it tells. */
@@ -84,13 +210,13 @@ static int verdict(const char *text, size_t length)
 	if (length >= strlen(ok) && !memcmp(text, ok, strlen(ok)))
 		return 0;
 	if (length < strlen(error) || memcmp(text, error, strlen(error)) != 0)
-		return -EBADMSG;
+		return nonsense();
 	for (size_t i = strlen(error); i < length && text[i] >= '0' && text[i] <= '9'; i++) {
 		err = err * 10 + (text[i] - '0');
 		if (err > 4095)
-			return -EBADMSG;
+			return nonsense();
 	}
-	return err ? -err : -EBADMSG;
+	return err ? refusal(err, text, length) : nonsense();
 }
 
 /* The descriptor that came along, or -1. */
@@ -131,7 +257,7 @@ static int ask(const struct request *r, int *ret_fd)
 		do
 			n = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC);
 		while (n < 0 && errno == EINTR);
-	err = n < 0 ? io_error() : n == 0 ? -ENOTCONN : verdict(answer, (size_t)n);
+	err = n < 0 ? io_error() : n == 0 ? hung_up() : verdict(answer, (size_t)n);
 	if (n > 0)
 		*ret_fd = received_fd(&msg);
 	if (err < 0 && *ret_fd >= 0) {
@@ -152,7 +278,7 @@ int client_open(uid_t owner, const char *name, unsigned roles)
 	err = ask(&r, &fd);
 	if (err < 0)
 		return err;
-	return fd >= 0 ? fd : -EBADMSG;
+	return fd >= 0 ? fd : nonsense();
 }
 
 static int ask_plainly(const struct request *r)

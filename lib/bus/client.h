@@ -10,13 +10,19 @@
 
 #include "shmchan.h"
 
-/* Each returns -ENOTCONN if there is no chand to ask; else what it answered, or
- * -EBADMSG, -ETIMEDOUT. */
+#include <stdbool.h>
+
+/* Each returns -ECONNREFUSED if chand can't be asked, with the reason as the error's
+ * detail; else what it answered. */
 
 /* A descriptor for these roles of `owner`'s channel. */
 int client_open(uid_t owner, const char *name, unsigned roles);
 
 int client_create(uid_t owner, const char *name, const struct chan_options *opt);
 int client_remove(uid_t owner, const char *name);
+
+/* As far as can be seen without asking: is it chand that keeps `owner`'s channels?  True
+ * if `owner` has the directory of its socket, or if SHMCHAN_CONTROL leads nowhere. */
+bool client_keeps(uid_t owner);
 
 #endif

@@ -51,13 +51,19 @@ static int init_control(const struct segment *s)
 		err = cond_init(&c->not_full);
 	if (err == 0)
 		ring_init(&ring);
-	return err;
+	return err < 0 ? error_from(TRIED_MUTEX, err) : 0;
 }
 
-/* What chand answered, or `err` if there is none, or none that answers. */
-static int or_else(int answer, int err)
+/* What chand replied.  `err` is how it went without chand: it stands if chand keeps
+ * other channels than this owner's, and if chand can't be asked, unless all hangs on
+ * chand.  The reply's detail is kept in any case. */
+static int prefer_reply(int reply, int err, uid_t owner)
 {
-	return answer == -ENOTCONN || answer == -ETIMEDOUT ? err : answer;
+	if (reply == -ENOENT && err == -EACCES) /* there is one */
+		return error_instead(err);
+	if (reply == -ECONNREFUSED && (err == -ENOENT || !client_keeps(owner)))
+		return error_instead(err);
+	return reply;
 }
 
 /* Close its segment.  The memory of one without a name goes with the last mapping,
@@ -104,12 +110,14 @@ int chan_create(const char *name, const struct chan_options *opt)
 	struct chan *half;
 	const char *base;
 	uid_t owner;
-	int before, err = options_resolve(opt, &full, &geometry);
+	int before, err;
 
+	error_forget();
+	err = options_resolve(opt, &full, &geometry);
 	if (err < 0)
 		return err;
 	if (segment_foreign(name, &owner, &base))
-		return or_else(client_create(owner, base, &full), -EPERM);
+		return prefer_reply(client_create(owner, base, &full), -EPERM, owner);
 	err = segment_exists(name); /* before memory is spent */
 	if (err != -ENOENT)
 		return err == 0 ? -EEXIST : err;
@@ -186,6 +194,7 @@ int chan_collect(const char *name)
 	struct segment s;
 	int err;
 
+	error_forget();
 	err = fork_prepare();
 	if (err < 0)
 		return err;
@@ -211,7 +220,7 @@ static int open_through_chand(struct chan *ch, const char *name, int err)
 	if (!segment_foreign(name, &owner, &base))
 		return err;
 	fd = client_open(owner, base, ch->roles);
-	return fd < 0 ? or_else(fd, err) : segment_adopt(&ch->segment, fd, owner);
+	return fd < 0 ? prefer_reply(fd, err, owner) : segment_adopt(&ch->segment, fd, owner);
 }
 
 /* Map `name`, read-only if an observer may not write. */
@@ -219,7 +228,7 @@ static int open_segment(struct chan *ch, const char *name)
 {
 	int err = segment_open(&ch->segment, name, true);
 
-	if (err == -EACCES && !(ch->roles & (CHAN_SEND | CHAN_RECV)))
+	if ((err == -EACCES || err == -EROFS) && !(ch->roles & (CHAN_SEND | CHAN_RECV)))
 		err = segment_open(&ch->segment, name, false);
 	if (err == -EACCES || err == -ENOENT)
 		err = open_through_chand(ch, name, err);
@@ -314,11 +323,15 @@ int chan_open(chan_t **ret, const char *name, unsigned flags, const struct chan_
 	uint32_t had = (flags & CHAN_SEND ? LAYOUT_HAD_SENDER : 0) |
 		       (flags & CHAN_RECV ? LAYOUT_HAD_RECEIVER : 0);
 	struct chan *ch;
-	int err = fork_prepare();
+	int err;
 
-	if (flags & ~(unsigned)(CHAN_SEND | CHAN_RECV | CHAN_CREATE | CHAN_EXCLUSIVE) ||
-		(flags & CHAN_EXCLUSIVE && !(flags & (CHAN_SEND | CHAN_RECV))))
-		return -EINVAL;
+	error_forget();
+	if (flags & ~(unsigned)(CHAN_SEND | CHAN_RECV | CHAN_CREATE | CHAN_EXCLUSIVE))
+		return error_because(-EINVAL, "flags: 0x%x has bits that are no flags", flags);
+	if (flags & CHAN_EXCLUSIVE && !(flags & (CHAN_SEND | CHAN_RECV)))
+		return error_because(
+			-EINVAL, "flags: CHAN_EXCLUSIVE needs CHAN_SEND or CHAN_RECV");
+	err = fork_prepare();
 	if (err < 0)
 		return err;
 	ch = calloc(1, sizeof(*ch));
@@ -430,7 +443,7 @@ int chan_close(const chan_t *ch, unsigned how)
 {
 	struct layout_control *c = ch->control;
 	if (how > CHAN_DISCARD)
-		return -EINVAL;
+		return error_because(-EINVAL, "how: is neither CHAN_DRAIN nor CHAN_DISCARD");
 	if (atomic_load_explicit(&ch->orphan, memory_order_relaxed))
 		return -ENOTCONN;
 	if (!ch->segment.writable)
@@ -452,15 +465,18 @@ int chan_remove(const char *name)
 {
 	const char *base;
 	uid_t owner;
-	int err = segment_remove(name);
+	int err;
 
+	error_forget();
+	err = segment_remove(name);
 	if ((err == -EPERM || err == -EACCES) && segment_foreign(name, &owner, &base))
-		err = or_else(client_remove(owner, base), err);
+		err = prefer_reply(client_remove(owner, base), err, owner);
 	return err;
 }
 
 int chan_list(int (*fn)(const char *name, void *arg), void *arg)
 {
+	error_forget();
 	return segment_list(fn, arg);
 }
 
@@ -468,8 +484,10 @@ int chan_list(int (*fn)(const char *name, void *arg), void *arg)
 
 int chan_set_overflow(chan_t *ch, unsigned overflow)
 {
-	if (overflow > CHAN_DROP_OLDEST || (ch->ring.rendezvous && overflow == CHAN_DROP_OLDEST))
-		return -EINVAL;
+	if (overflow > CHAN_DROP_OLDEST)
+		return error_because(-EINVAL, "overflow: there is no policy %u", overflow);
+	if (ch->ring.rendezvous && overflow == CHAN_DROP_OLDEST)
+		return error_because(-EINVAL, "overflow: a rendezvous has nothing old to drop");
 	if (atomic_load_explicit(&ch->orphan, memory_order_relaxed))
 		return -ENOTCONN;
 	atomic_store_explicit(&ch->overflow, overflow, memory_order_relaxed);

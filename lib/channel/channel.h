@@ -14,6 +14,7 @@
 #define CHAN_CHANNEL_H
 
 #include "base/clock.h"
+#include "base/errors.h"
 #include "core/condvar.h"
 #include "segment/endpoint.h"
 #include "core/fence.h"
@@ -268,7 +269,7 @@ hot int receiver_check(const struct chan *ch, int64_t timeout)
 {
 	if (unlikely(!(ch->roles & CHAN_RECV)))
 		return -EBADF;
-	return unlikely(timeout < CHAN_WAIT) ? -EINVAL : 0;
+	return unlikely(timeout < CHAN_WAIT) ? error_of_timeout(timeout) : 0;
 }
 
 /* The first ready record, the lock held: 0, -EAGAIN, -EPIPE (discarded), -EBADMSG. */

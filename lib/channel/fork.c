@@ -59,7 +59,7 @@ int fork_prepare(void)
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 	pthread_once(&once, install);
-	return -failed;
+	return failed ? error_from(TRIED_AT_FORK, failed) : 0;
 }
 
 void fork_add(struct chan *ch)

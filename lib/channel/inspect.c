@@ -3,6 +3,7 @@
 #define _GNU_SOURCE 1
 #include "channel/channel.h"
 
+#include <inttypes.h>
 #include <sys/stat.h>
 
 #define LOOKS 100 /* at positions that move while they are read */
@@ -67,11 +68,13 @@ int chan_stat(const chan_t *ch, struct chan_stat *ret)
 	struct stat file;
 
 	if (ret->size < offsetof(struct chan_stat, capacity) || ret->size > sizeof(st))
-		return -EINVAL;
+		return error_because(-EINVAL,
+			"size: is %" PRIu32 ", not sizeof(struct chan_stat), which is %zu here",
+			ret->size, sizeof(st));
 	if (atomic_load_explicit(&ch->orphan, memory_order_relaxed))
 		return -ENOTCONN;
 	if (fstat(ch->segment.fd, &file) < 0)
-		return -errno;
+		return error_from(TRIED_EXAMINE, errno);
 	state = channel_state(ch);
 	read_positions(ch, &st);
 	st.flags = h->options | (h->kind == CHAN_KIND_RENDEZVOUS ? CHAN_RENDEZVOUS : 0);
@@ -127,7 +130,9 @@ ssize_t chan_peek(chan_t *ch, void *buf, size_t size, struct chan_cursor *at)
 	/* Records before the cursor may have been freed, never moved. */
 	err = ring_next(&ch->ring, at->pos > first ? at->pos : first, &it);
 	if (err == 0 && it.length > size)
-		err = -EMSGSIZE;
+		err = error_of_size(-EMSGSIZE, it.length,
+			"the message has %" PRIu64 " bytes, and the buffer room for %zu",
+			(uint64_t)it.length, size);
 	if (err == 0) {
 		copy_bytes(buf, ring_payload(it.record), it.length);
 		at->pos = it.end;
@@ -136,7 +141,7 @@ ssize_t chan_peek(chan_t *ch, void *buf, size_t size, struct chan_cursor *at)
 	}
 	receivers_leave(ch);
 	if (err == -EBADMSG && at->pos > first) /* the cursor may be wrong, not the ring */
-		return -EINVAL;
+		return error_because(-EINVAL, "at: the cursor leads to no message");
 	return err < 0 ? channel_checked(ch, err) : (ssize_t)it.length;
 }
 

@@ -24,7 +24,7 @@ int chan_take(chan_t *ch, struct chan_lease *ret, unsigned n, int64_t timeout)
 	int err = receiver_check(ch, timeout);
 
 	if (err < 0 || n == 0 || n > INT_MAX)
-		return err < 0 ? err : -EINVAL;
+		return err < 0 ? err : error_because(-EINVAL, "n: is 0 or above INT_MAX");
 	do {
 		err = receiver_find(ch, &limit, &it);
 		if (err < 0)
@@ -50,7 +50,7 @@ static int end_leases(struct chan *ch, const struct chan_lease *lease, unsigned 
 	bool freed;
 
 	if (err < 0 || n > INT_MAX)
-		return err < 0 ? err : -EINVAL;
+		return err < 0 ? err : error_because(-EINVAL, "n: is above INT_MAX");
 	err = receivers_enter(ch, &limit);
 	if (err < 0)
 		return err;

@@ -3,6 +3,7 @@
 #define _GNU_SOURCE 1
 #include "channel/channel.h"
 
+#include <inttypes.h>
 #include <limits.h>
 
 /* What a sleeping receiver looks at: a message published or given back, a channel
@@ -85,6 +86,13 @@ int receiver_wait(struct chan *ch, struct limit *limit, struct ring_item *it, in
 	return err;
 }
 
+static int receive_too_long(uint64_t length, size_t size) __attribute__((cold, noinline));
+static int receive_too_long(uint64_t length, size_t size)
+{
+	return error_of_size(-EMSGSIZE, length,
+		"the message has %" PRIu64 " bytes, and the buffer room for %zu", length, size);
+}
+
 ssize_t chan_recv(chan_t *ch, void *buf, size_t size, int64_t timeout)
 {
 	struct limit limit = limit_of(timeout);
@@ -101,7 +109,7 @@ ssize_t chan_recv(chan_t *ch, void *buf, size_t size, int64_t timeout)
 		if (unlikely(it.length > size)) {
 			limit.slept = true; /* pass it on */
 			receiver_done(ch, &limit, false);
-			return -EMSGSIZE;
+			return receive_too_long(it.length, size);
 		}
 		ring_fetch(&ch->ring, &it);
 		copy_bytes(buf, ring_payload(it.record), it.length);
@@ -122,7 +130,7 @@ int chan_recv_batch(chan_t *ch, struct iovec *buf, unsigned n, int64_t timeout)
 	int err = receiver_check(ch, timeout);
 
 	if (err < 0 || n == 0 || n > INT_MAX)
-		return err < 0 ? err : -EINVAL;
+		return err < 0 ? err : error_because(-EINVAL, "n: is 0 or above INT_MAX");
 	if (ch->ring.rendezvous)
 		n = 1; /* there is never more than one that a sender waits with */
 	do {
@@ -145,5 +153,5 @@ int chan_recv_batch(chan_t *ch, struct iovec *buf, unsigned n, int64_t timeout)
 			limit.slept = true;
 		receiver_done(ch, &limit, consumed);
 	} while (got && !consumed);
-	return got ? (int)got : -EMSGSIZE;
+	return got ? (int)got : receive_too_long(it.length, buf[0].iov_len);
 }

@@ -3,6 +3,7 @@
 #define _GNU_SOURCE 1
 #include "channel/channel.h"
 
+#include <inttypes.h>
 #include <limits.h>
 
 /* How often a busy sender of a CHAN_NEED_RECEIVERS channel looks for them. */
@@ -17,7 +18,7 @@ hot int sender_check(const struct chan *ch, int64_t timeout)
 	if (unlikely(reserving(ch)))
 		return atomic_load_explicit(&ch->orphan, memory_order_relaxed) ? -ENOTCONN
 									       : -EDEADLK;
-	return unlikely(timeout < CHAN_WAIT) ? -EINVAL : 0;
+	return unlikely(timeout < CHAN_WAIT) ? error_of_timeout(timeout) : 0;
 }
 
 /* ---- may a message be sent at all? ---- */
@@ -285,6 +286,15 @@ hot int commit(struct chan *ch, uint64_t old, const struct ring_cursor *at, stru
 	return published(ch, at->pos);
 }
 
+static int send_too_long(const struct chan *ch, size_t len) __attribute__((cold, noinline));
+static int send_too_long(const struct chan *ch, size_t len)
+{
+	uint64_t most = ch->ring.max_message;
+
+	return error_of_size(-EMSGSIZE, most,
+		"the message has %zu bytes, and the channel takes %" PRIu64 " at most", len, most);
+}
+
 int chan_send(chan_t *ch, const void *msg, size_t len, int64_t timeout)
 {
 	struct limit limit = limit_of(timeout);
@@ -296,7 +306,7 @@ int chan_send(chan_t *ch, const void *msg, size_t len, int64_t timeout)
 	if (unlikely(err < 0))
 		return err;
 	if (unlikely(len > ch->ring.max_message))
-		return -EMSGSIZE;
+		return send_too_long(ch, len);
 	err = sender_find(ch, &limit, len, false, &at);
 	if (unlikely(err < 0))
 		return err;
@@ -339,11 +349,11 @@ int chan_send_batch(chan_t *ch, const struct iovec *msg, unsigned n, int64_t tim
 	int err = sender_check(ch, timeout);
 
 	if (err < 0 || n == 0 || n > INT_MAX)
-		return err < 0 ? err : -EINVAL;
+		return err < 0 ? err : error_because(-EINVAL, "n: is 0 or above INT_MAX");
 	if (ch->ring.rendezvous)
 		return send_each(ch, msg, n, timeout);
 	if (msg[0].iov_len > ch->ring.max_message)
-		return -EMSGSIZE;
+		return send_too_long(ch, msg[0].iov_len);
 	err = sender_find(ch, &limit, msg[0].iov_len, false, &at);
 	if (err < 0)
 		return err;
@@ -375,7 +385,7 @@ int chan_reserve(chan_t *ch, void **ret, size_t len, int64_t timeout)
 	if (err < 0)
 		return err;
 	if (len > ch->ring.max_message)
-		return -EMSGSIZE;
+		return send_too_long(ch, len);
 	err = sender_find(ch, &limit, len, true, &at);
 	if (err < 0)
 		return err;
@@ -405,9 +415,10 @@ int chan_commit(chan_t *ch, size_t len)
 	int err = reservation_check(ch);
 
 	if (err < 0)
-		return err;
+		return err == -EINVAL ? error_because(err, "no reservation is open") : err;
 	if (len > ch->reserve_length)
-		return -EINVAL;
+		return error_because(-EINVAL, "len: %zu is more than the %" PRIu64 " reserved", len,
+			(uint64_t)ch->reserve_length);
 	limit = ch->reserve_limit;
 	at = ch->reserve_at;
 	old = at.pos;

@@ -5,6 +5,7 @@
 #include "segment/endpoint.h"
 
 #include "base/clock.h"
+#include "base/errors.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,17 +20,26 @@ static int lock_bytes(int fd, short type, int64_t start, int64_t len)
 {
 	struct flock range = {.l_type = type, .l_whence = SEEK_SET, .l_start = start, .l_len = len};
 
-	if (fcntl(fd, F_OFD_SETLK, &range) == 0)
+	int result;
+
+	do
+		result = fcntl(fd, F_OFD_SETLK, &range);
+	while (result < 0 && errno == EINTR);
+	if (result == 0)
 		return 0;
-	return errno == EACCES ? -EAGAIN : -errno;
+	/* Both words mean that another has it. */
+	return errno == EACCES || errno == EAGAIN ? -EAGAIN : error_from(TRIED_LOCK, errno);
 }
 
-/* The first lock of another file description in the range, or false. */
+/* The first lock of another file description in the range, or false.  Nobody is taken
+ * for dead because the kernel can't say: then it is the whole range, as one's. */
 static bool locked(int fd, int64_t start, int64_t len, struct flock *ret)
 {
-	*ret = (struct flock){
+	struct flock range = {
 		.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = start, .l_len = len};
-	return fcntl(fd, F_OFD_GETLK, ret) == 0 && ret->l_type != F_UNLCK;
+
+	*ret = range;
+	return fcntl(fd, F_OFD_GETLK, ret) < 0 ? (*ret = range, true) : ret->l_type != F_UNLCK;
 }
 
 static int64_t side(unsigned role)

@@ -2,9 +2,11 @@
 #define _GNU_SOURCE 1
 #include "segment/options.h"
 
+#include "base/errors.h"
 #include "core/ring.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -38,10 +40,13 @@ static int copy(const struct chan_options *opt, struct chan_options *full)
 	if (!opt)
 		return 0;
 	if (opt->size < offsetof(struct chan_options, max_message) || opt->size > 4096)
-		return -EINVAL;
+		return error_because(-EINVAL,
+			"size: is %u, not sizeof(struct chan_options), which is %zu here",
+			opt->size, sizeof(*full));
 	for (size_t i = sizeof(*full); i < opt->size; i++)
 		if (((const char *)opt)[i])
-			return -EINVAL;
+			return error_because(-EINVAL,
+				"size: byte %zu is an option that this version doesn't have", i);
 	memcpy(full, opt, opt->size < sizeof(*full) ? opt->size : sizeof(*full));
 	full->size = sizeof(*full);
 	return 0;
@@ -49,11 +54,17 @@ static int copy(const struct chan_options *opt, struct chan_options *full)
 
 static int resolve_sizes(struct chan_options *o)
 {
-	if (o->capacity > MAX_CAPACITY || o->max_message > MAX_MESSAGE)
-		return -EINVAL;
+	if (o->capacity > MAX_CAPACITY)
+		return error_because(-EINVAL, "capacity: %" PRIu64 " is above %" PRIu64,
+			o->capacity, MAX_CAPACITY);
+	if (o->max_message > MAX_MESSAGE)
+		return error_because(-EINVAL, "max_message: %" PRIu32 " is above %" PRIu32,
+			o->max_message, MAX_MESSAGE);
 	if (o->kind == CHAN_KIND_RENDEZVOUS) {
 		if (o->capacity)
-			return -EINVAL;
+			return error_because(-EINVAL,
+				"capacity: a rendezvous has none, and %" PRIu64 " is asked for",
+				o->capacity);
 		if (!o->max_message)
 			o->max_message = DEFAULT_RENDEZVOUS_MESSAGE;
 		o->capacity = 2 * least_capacity(o->max_message);
@@ -67,7 +78,45 @@ static int resolve_sizes(struct chan_options *o)
 	if (!o->max_message)
 		o->max_message =
 			o->capacity / 4 < MAX_MESSAGE ? (uint32_t)(o->capacity / 4) : MAX_MESSAGE;
-	return least_capacity(o->max_message) <= o->capacity ? 0 : -EINVAL;
+	if (least_capacity(o->max_message) <= o->capacity)
+		return 0;
+	return error_of_size(-EINVAL, least_capacity(o->max_message),
+		"max_message: a message of %" PRIu32 " bytes needs a capacity of %" PRIu64
+		", and that is %" PRIu64,
+		o->max_message, least_capacity(o->max_message), o->capacity);
+}
+
+#define FLAGS (uint32_t)(CHAN_END_WITH_SENDERS | CHAN_NEED_RECEIVERS)
+
+/* All but the sizes. */
+static int check_words(const struct chan_options *o)
+{
+	if (o->flags & ~FLAGS)
+		return error_because(-EINVAL, "flags: 0x%" PRIx32 " are none", o->flags & ~FLAGS);
+	if (o->kind > CHAN_KIND_RENDEZVOUS)
+		return error_because(-EINVAL, "kind: there is no kind %" PRIu32, o->kind);
+	if (o->overflow > CHAN_DROP_OLDEST)
+		return error_because(-EINVAL, "overflow: there is no policy %" PRIu32, o->overflow);
+	if (o->kind == CHAN_KIND_RENDEZVOUS && o->overflow == CHAN_DROP_OLDEST)
+		return error_because(-EINVAL, "overflow: a rendezvous has nothing old to drop");
+	if (o->lifetime > CHAN_REF)
+		return error_because(
+			-EINVAL, "lifetime: there is no lifetime %" PRIu32, o->lifetime);
+	if (o->linger > INT64_MAX)
+		return error_because(-EINVAL, "linger: is above INT64_MAX");
+	if (o->linger && o->lifetime != CHAN_REF)
+		return error_because(-EINVAL, "linger: is for CHAN_REF only");
+	if (o->mode & ~(uint32_t)0666)
+		return error_because(-EINVAL, "mode: 0%" PRIo32 " has bits outside 0666", o->mode);
+	if (o->mode && (o->mode & 0600) != 0600)
+		return error_because(-EINVAL,
+			"mode: its owner could not use a channel of mode 0%" PRIo32
+			"; 0600 must be in it, since receiving writes too",
+			o->mode);
+	if (o->endpoints > LAYOUT_ENDPOINTS_MAX)
+		return error_because(-EINVAL, "endpoints: %" PRIu32 " are more than %u",
+			o->endpoints, (unsigned)LAYOUT_ENDPOINTS_MAX);
+	return 0;
 }
 
 int options_resolve(const struct chan_options *opt, struct chan_options *full, struct geometry *ret)
@@ -81,14 +130,9 @@ int options_resolve(const struct chan_options *opt, struct chan_options *full, s
 		o.flags &= ~(uint32_t)CHAN_RENDEZVOUS;
 		o.kind = CHAN_KIND_RENDEZVOUS;
 	}
-	if (o.flags & ~(uint32_t)(CHAN_END_WITH_SENDERS | CHAN_NEED_RECEIVERS) ||
-		o.overflow > CHAN_DROP_OLDEST || o.lifetime > CHAN_REF ||
-		o.kind > CHAN_KIND_RENDEZVOUS ||
-		o.mode & ~(uint32_t)0666 || o.endpoints > LAYOUT_ENDPOINTS_MAX ||
-		o.linger > INT64_MAX || (o.linger && o.lifetime != CHAN_REF) ||
-		(o.kind == CHAN_KIND_RENDEZVOUS && o.overflow == CHAN_DROP_OLDEST))
-		return -EINVAL;
-	err = resolve_sizes(&o);
+	err = check_words(&o);
+	if (err == 0)
+		err = resolve_sizes(&o);
 	if (err < 0)
 		return err;
 	if (!o.mode)
@@ -128,7 +172,9 @@ int64_t chan_footprint(const struct chan_options *opt)
 {
 	struct chan_options full;
 	struct geometry g;
-	int err = options_resolve(opt, &full, &g);
+	int err;
 
+	error_forget();
+	err = options_resolve(opt, &full, &g);
 	return err < 0 ? err : (int64_t)g.size;
 }

@@ -4,6 +4,7 @@
 #include "segment/segment.h"
 
 #include "base/clock.h"
+#include "base/errors.h"
 #include "base/names.h"
 #include "core/condvar.h"
 
@@ -17,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -29,30 +31,64 @@
 #define THIS_LIBC LAYOUT_LIBC_OTHER
 #endif
 
+/* A system call, again if a signal interrupted it. */
+#define retry(call)                                                                                \
+	({                                                                                         \
+		__typeof__(call) retry_result;                                                     \
+		do                                                                                 \
+			retry_result = (call);                                                     \
+		while (retry_result < 0 && errno == EINTR);                                        \
+		retry_result;                                                                      \
+	})
+
 /* ---- names ---- */
+
+/* Ask for a user of that name: 0, or an error.  A large group of aliases, say, needs
+ * a large buffer. */
+static int user_named(const char *name, uid_t *ret)
+{
+	struct passwd pw, *found = NULL;
+	char small[1024], *buf = small, *grown = NULL;
+	size_t size = sizeof(small);
+	int err;
+
+	while ((err = getpwnam_r(name, &pw, buf, size, &found)) == ERANGE && size < 1u << 20) {
+		size *= 4;
+		free(grown);
+		buf = grown = malloc(size);
+		if (!buf)
+			return error_from(TRIED_FIND_USER, ENOMEM);
+	}
+	if (found)
+		*ret = pw.pw_uid;
+	free(grown);
+	if (found)
+		return 0;
+	if (err == EMFILE || err == ENFILE || err == ENOMEM)
+		return error_from(TRIED_FIND_USER, err);
+	return error_because(-ESRCH,
+		"there is no user '%.64s' that this program can find; a number always works", name);
+}
 
 static int owner_uid(const char *owner, size_t len, uid_t *ret)
 {
-	char name[256], buf[4096], *end;
-	struct passwd pw, *found;
+	char name[256], *end;
 	unsigned long n;
 
 	if (len == 0 || len >= sizeof(name))
-		return -EINVAL;
+		return error_because(-EINVAL, "OWNER, in front of '/', is empty or too long");
 	memcpy(name, owner, len);
 	name[len] = 0;
 	if (strspn(name, "0123456789") == len) {
 		errno = 0;
 		n = strtoul(name, &end, 10);
 		if (errno || n >= UINT32_MAX)
-			return -EINVAL;
+			return error_because(
+				-EINVAL, "OWNER, in front of '/', is no user's number");
 		*ret = (uid_t)n;
 		return 0;
 	}
-	if (getpwnam_r(name, &pw, buf, sizeof(buf), &found) || !found)
-		return -ENOENT;
-	*ret = pw.pw_uid;
-	return 0;
+	return user_named(name, ret);
 }
 
 struct path {
@@ -73,7 +109,10 @@ static int resolve(const char *name, struct path *ret)
 	int err;
 
 	if (!name || !name_valid(base))
-		return -EINVAL;
+		return error_because(-EINVAL,
+			"the name is not NAME or OWNER/NAME, with NAME 1 to %d of "
+			"[A-Za-z0-9._-] and no dot in front",
+			CHAN_NAME_MAX);
 	ret->owner = geteuid();
 	if (slash) {
 		err = owner_uid(name, (size_t)(slash - name), &ret->owner);
@@ -105,7 +144,7 @@ int segment_exists(const char *name)
 
 	if (err < 0)
 		return err;
-	return lstat(path.file, &st) == 0 ? 0 : -errno;
+	return lstat(path.file, &st) == 0 ? 0 : error_from(TRIED_LOOK_UP, errno);
 }
 
 int segment_remove(const char *name)
@@ -115,7 +154,7 @@ int segment_remove(const char *name)
 
 	if (err < 0)
 		return err;
-	return shm_unlink(object(&path)) == 0 ? 0 : -errno;
+	return shm_unlink(object(&path)) == 0 ? 0 : error_from(TRIED_REMOVE, errno);
 }
 
 bool segment_named(const struct segment *s, const char *name)
@@ -156,10 +195,17 @@ int segment_list(int (*fn)(const char *name, void *arg), void *arg)
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
 	dir = opendir(NAMES_DIR);
 	if (!dir)
-		result = errno == ENOENT ? -EOPNOTSUPP : -errno;
-	while (result == 0 && (entry = readdir(dir)))
+		result = error_from(TRIED_LIST, errno);
+	while (result == 0) {
+		errno = 0; /* NULL is the end, or an error */
+		entry = readdir(dir);
+		if (!entry) {
+			result = errno ? error_from(TRIED_LIST, errno) : 0;
+			break;
+		}
 		if (channel_name(entry->d_name, name, sizeof(name)))
 			result = fn(name, arg);
+	}
 	if (dir)
 		closedir(dir);
 	pthread_setcancelstate(before, &before);
@@ -179,15 +225,15 @@ static int map(struct segment *s)
 		mmap(NULL, total, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (base == MAP_FAILED)
-		return -errno;
+		return error_from(TRIED_MAP, errno);
 	if (mmap(base, offset + capacity, prot, MAP_SHARED | MAP_FIXED, s->fd, 0) == MAP_FAILED ||
 		mmap(base + offset + capacity, capacity, prot, MAP_SHARED | MAP_FIXED, s->fd,
 			(off_t)offset) == MAP_FAILED ||
 		madvise(base, total, MADV_DONTFORK) < 0) {
-		int err = -errno;
+		int err = errno;
 
 		munmap(base, total);
-		return err;
+		return error_from(TRIED_MAP, err);
 	}
 	s->layout = (struct layout *)(void *)base;
 	s->ring = base + offset;
@@ -212,38 +258,78 @@ static int pid_namespace(uint64_t *dev, uint64_t *ino)
 	struct stat st;
 
 	if (stat("/proc/self/ns/pid", &st) < 0)
-		return -EOPNOTSUPP;
+		return error_from(TRIED_PID_NAMESPACE, errno);
 	*dev = st.st_dev;
 	*ino = st.st_ino;
 	return 0;
+}
+
+static int no_room(uint64_t size, const struct statvfs *vfs)
+{
+	return error_of_size(-ENOSPC, size,
+		"the segment needs %" PRIu64 " bytes, and /dev/shm has %" PRIu64 " left", size,
+		(uint64_t)vfs->f_bavail * vfs->f_frsize);
+}
+
+static int file_too_large(uint64_t size, const struct rlimit *limit)
+{
+	return error_of_size(-EFBIG, size,
+		"the segment needs %" PRIu64 " bytes, and RLIMIT_FSIZE allows files of %" PRIu64,
+		size, (uint64_t)limit->rlim_cur);
+}
+
+/* posix_fallocate() with all signals blocked.  Beyond RLIMIT_FSIZE the kernel not only
+ * fails but sends SIGXFSZ, to this thread, and that kills by default: it is taken back
+ * here, unless it was pending before.  (The limit was asked for already; another thread
+ * may have changed it.) */
+static int fallocate_blocked(int fd, uint64_t size)
+{
+	const struct timespec now = {0};
+	sigset_t pending, xfsz;
+	int err;
+
+	sigemptyset(&xfsz);
+	sigaddset(&xfsz, SIGXFSZ);
+	sigpending(&pending);
+	do
+		err = posix_fallocate(fd, 0, (off_t)size);
+	while (err == EINTR);
+	if (err == EFBIG && !sigismember(&pending, SIGXFSZ))
+		while (sigtimedwait(&xfsz, NULL, &now) < 0 && errno == EINTR)
+			;
+	return err;
 }
 
 /* All the memory now.  Signals wait: an interrupted allocation starts over, and
  * under an interval timer would never end. */
 static int allocate(int fd, uint64_t size)
 {
-	struct statvfs vfs;
+	struct statvfs vfs = {0};
+	struct rlimit limit = {.rlim_cur = RLIM_INFINITY};
 	sigset_t all, before;
 	int err;
 
 	/* Ask first: to fill /dev/shm just to find out hurts everybody. */
 	if (fstatvfs(fd, &vfs) == 0 && vfs.f_blocks && vfs.f_bavail < size / vfs.f_frsize)
-		return -ENOSPC;
+		return no_room(size, &vfs);
+	if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
+		limit.rlim_cur < size)
+		return file_too_large(size, &limit);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	do
-		err = posix_fallocate(fd, 0, (off_t)size);
-	while (err == EINTR);
+	err = fallocate_blocked(fd, size);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return -err;
+	if (err == ENOSPC && fstatvfs(fd, &vfs) == 0)
+		return no_room(size, &vfs);
+	return err ? error_from(TRIED_ALLOCATE, err) : 0;
 }
 
 int segment_begin(struct segment *ret)
 {
-	int fd = open(NAMES_DIR, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	int fd = retry(open(NAMES_DIR, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
 
 	if (fd < 0)
-		return errno == ENOENT || errno == EISDIR ? -EOPNOTSUPP : -errno;
+		return error_from(TRIED_BEGIN, errno);
 	*ret = (struct segment){.fd = fd, .writable = true};
 	return 0;
 }
@@ -288,15 +374,15 @@ int segment_publish(struct segment *s, const char *name, mode_t mode)
 	if (err < 0)
 		return err;
 	if (path.owner != geteuid())
-		return -EPERM;
+		return error_because(-EPERM, "the name is another user's");
 	/* Release: all that was written before it.  No opener can be there yet;
 	 * it is the mark of a segment, and the last thing written. */
 	atomic_store_explicit(&s->layout->header.magic, LAYOUT_MAGIC, memory_order_release);
 	if (fchmod(s->fd, mode) < 0)
-		return -errno;
+		return error_from(TRIED_SET_MODE, errno);
 	snprintf(self, sizeof(self), "/proc/self/fd/%d", s->fd);
 	if (linkat(AT_FDCWD, self, AT_FDCWD, path.file, AT_SYMLINK_FOLLOW) < 0)
-		return errno == ENOENT ? -EOPNOTSUPP : -errno;
+		return error_from(TRIED_LINK, errno);
 	return 0;
 }
 
@@ -305,12 +391,18 @@ int segment_publish(struct segment *s, const char *name, mode_t mode)
 static int check_header(struct segment *s, uint64_t size)
 {
 	struct layout_header *h = &s->header;
-	uint64_t dev, ino;
+	uint64_t dev = 0, ino = 0;
+	ssize_t n;
 	int err;
 
-	if (size < sizeof(struct layout) || pread(s->fd, h, sizeof(*h), 0) != (ssize_t)sizeof(*h) ||
+	if (size < sizeof(struct layout))
+		return error_because(-EBADMSG, "the file is too short for a segment");
+	n = retry(pread(s->fd, h, sizeof(*h), 0));
+	if (n < 0)
+		return error_from(TRIED_READ, errno);
+	if (n != (ssize_t)sizeof(*h) ||
 		atomic_load_explicit(&h->magic, memory_order_relaxed) != LAYOUT_MAGIC)
-		return -EBADMSG;
+		return error_because(-EBADMSG, "the file does not begin as a segment does");
 	if (h->format != LAYOUT_FORMAT)
 		return -EPROTONOSUPPORT;
 	/* Kinds and options of a newer version. */
@@ -347,9 +439,13 @@ int segment_adopt(struct segment *ret, int fd, uid_t owner)
 
 	s.writable = (flags & O_ACCMODE) == O_RDWR;
 	if (flags < 0 || fstat(s.fd, &st) < 0)
-		err = -errno;
-	else if (st.st_uid != owner || !S_ISREG(st.st_mode))
-		err = -EPERM;
+		err = error_from(TRIED_EXAMINE, errno);
+	else if (!S_ISREG(st.st_mode))
+		err = error_because(-EPERM, "what has the name is no segment: it is no plain file");
+	else if (st.st_uid != owner)
+		err = error_because(-EPERM,
+			"the segment belongs to user %u, not to user %u, whose name it has",
+			(unsigned)st.st_uid, (unsigned)owner);
 	else
 		err = check_header(&s, (uint64_t)st.st_size);
 	if (err == 0)
@@ -364,14 +460,9 @@ int segment_adopt(struct segment *ret, int fd, uid_t owner)
 
 static int open_object(const struct path *path, bool write)
 {
-	int fd = shm_open(object(path), (write ? O_RDWR : O_RDONLY) | O_NONBLOCK, 0);
+	int fd = retry(shm_open(object(path), (write ? O_RDWR : O_RDONLY) | O_NONBLOCK, 0));
 
-	if (fd < 0)
-		/* Something else has the name.  glibc says EINVAL for a directory. */
-		return errno == ELOOP || errno == EISDIR || errno == EINVAL || errno == ENXIO
-			       ? -EPERM
-			       : -errno;
-	return fd;
+	return fd < 0 ? error_from(TRIED_OPEN, errno) : fd;
 }
 
 int segment_descriptor(const char *name, bool write)

@@ -71,7 +71,7 @@ START_TEST(should_refuse_bad_names)
 	longest[CHAN_NAME_MAX] = 0;
 	ck_assert_int_eq(chan_create(longest, SMALL), 0);
 	ck_assert_int_eq(chan_remove(longest), 0);
-	ck_assert_int_eq(chan_open(&ch, "no-such-user-here/x", CHAN_RECV, NULL), -ENOENT);
+	ck_assert_int_eq(chan_open(&ch, "no-such-user-here/x", CHAN_RECV, NULL), -ESRCH);
 }
 END_TEST
 

@@ -67,6 +67,10 @@ for arg in --capacity=x --capacity=-1 --capacity=1.5M --capacity=999999999999999
 	usage chanctl create "$arg" "$ch.x"
 	[[ $err == *"${arg%%=*}: '${arg#*=}'"* ]] || fail "'$arg': $err"
 done
+expect 2 chanctl create --mode=0060 "$ch.x"
+line "chanctl: $ch.x: no channel can be made so: mode: its owner could not use*; 0600 must be in it*"
+expect 2 chanctl create -c 4K -m 1M "$ch.x"
+line "chanctl: $ch.x: no channel can be made so: max_message: *needs a capacity of 1048608*"
 expect 1 chanctl test "$ch.x" exists
 
 # 2, of names
@@ -90,12 +94,28 @@ out='' err=$(<"$tmp/errors")
 [ $status = 1 ] || fail "a full stdout gives $status"
 line "chanctl: can't write to stdout: No space left on device"
 
+# 1, limits of this process: an error, and no SIGXFSZ
+expect 1 bash -c 'ulimit -f 100; exec chanctl create "$1"' - "$ch.x"
+line "chanctl: $ch.x: the segment needs * bytes, and RLIMIT_FSIZE allows files of 102400; raise 'ulimit -f'*"
+expect 1 bash -c 'ulimit -f 100; exec chansend -c "$1" x' - "$ch.x"
+
+# 4, what is no segment
+ln -s /nonexistent "/dev/shm/shmchan.$(id -u).$ch.x"
+for verb in stat info close purge; do
+	expect 4 chanctl $verb "$ch.x"
+	line "chanctl: $ch.x: not allowed: *symbolic link*; *remove what is in the way"
+done
+rm "/dev/shm/shmchan.$(id -u).$ch.x"
+
 # 3
 for verb in stat info remove close purge; do
 	expect 3 chanctl $verb "$ch.gone"
 	line "chanctl: $ch.gone: no such channel; *chanctl create*"
 done
-expect 3 chanctl stat "nobody-has-this-name/$ch"
+for verb in stat create remove; do
+	expect 3 chanctl $verb "nobody-has-this-name/$ch"
+	line "chanctl: nobody-has-this-name/$ch: there is no user 'nobody-has-this-name'*"
+done
 expect 0 chanctl test "nobody-has-this-name/$ch" gone
 
 # More channels than descriptors: a list needs one at a time.
@@ -190,11 +210,13 @@ root/$ch.rw open" ] || fail "$out"
 	[ "$out" = squatted ] || fail "$out"
 	rm -f "$segment"
 else
-	channel --mode=0400
+	channel
+	chmod 0400 "/dev/shm/shmchan.$(id -u).$ch"
 	expect 0 chanctl stat "$ch"
 	expect 4 chanctl purge "$ch"
 	expect 4 chanctl close "$ch"
-	channel --mode=0200
+	channel
+	chmod 0200 "/dev/shm/shmchan.$(id -u).$ch"
 	expect 4 chanctl stat "$ch"
 	line "chanctl: $ch: no permission for this channel; its owner must*"
 	echo "not tested: another user's channels (needs root)"

@@ -63,7 +63,7 @@ says "'%z' is not known"
 status 2 chansend a/b/c x
 says "NAME or OWNER/NAME"
 status 2 chansend --create=capacity=4K,max-message=1M "$ch.none" x
-says "must fit the capacity"
+says "max_message: a message of 1048576 bytes needs a capacity of 1048608"
 
 # 3: no such channel
 for tool in chansend chanrecv; do
@@ -91,7 +91,8 @@ if [ "$(id -u)" = 0 ]; then
 	says "chansend: $tmp/secret: Permission denied"
 	is "what was there" "$(chanrecv -N "$ch")" kept
 else
-	channel --mode=0400
+	channel
+	chmod 0400 "/dev/shm/shmchan.$(id -u).$ch"
 	status 4 chansend "$ch" x
 	status 4 chanrecv "$ch"
 	channel

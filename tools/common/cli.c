@@ -328,6 +328,8 @@ static const struct {
 	{ENOENT, CLI_NO_CHANNEL, "create it with 'chanctl create NAME'"},
 	{EACCES, CLI_DENIED, "its owner must allow reading and writing: 'chanctl create --mode'"},
 	{EPERM, CLI_DENIED, "its owner or root must do this, or remove what is in the way"},
+	{ESRCH, CLI_NO_CHANNEL, NULL},
+	{ECONNREFUSED, CLI_NO_CHANNEL, NULL}, /* the detail says what to do */
 	{EAGAIN, CLI_WOULD_BLOCK, NULL},
 	{EPIPE, CLI_CLOSED, NULL},
 	{EMSGSIZE, CLI_TOO_LARGE, "create the channel with a larger --max-message"},
@@ -344,7 +346,14 @@ static const struct {
 	{EUSERS, CLI_ERROR, "create it with more endpoints, or end some ('chanctl info')"},
 	{EBUSY, CLI_ERROR, "see who uses it with 'chanctl info'"},
 	{EMFILE, CLI_ERROR, "raise 'ulimit -n'"},
-	{EOPNOTSUPP, CLI_ERROR, "mount a tmpfs at /dev/shm, and /proc; see 'chanctl doctor'"},
+	{ENFILE, CLI_ERROR, "raise sysctl fs.file-max"},
+	{ENOMEM, CLI_ERROR, NULL},
+	{ENOLCK, CLI_ERROR, NULL},
+	{EFBIG, CLI_ERROR, "raise 'ulimit -f' or choose a smaller --capacity"},
+	{EDQUOT, CLI_ERROR, "remove channels that nobody uses, or ask the administrator for more"},
+	{EROFS, CLI_ERROR, "'mount -o remount,rw /dev/shm', or see 'chanctl doctor'"},
+	{EOPNOTSUPP, CLI_ERROR, "see 'chanctl doctor'"},
+	{EIO, CLI_ERROR, NULL},
 };
 
 int cli_exit_code(int err)
@@ -408,6 +417,31 @@ static void fail_no_space(const char *channel, const struct chan_options *opt)
 			need, (uint64_t)vfs.f_bavail * vfs.f_frsize, cli_remedy(-ENOSPC));
 }
 
+/* Errors whose text in general is less than what is known of this one. */
+static bool detail_says_all(int err)
+{
+	return err == -ESRCH || err == -ECONNREFUSED || err == -ENOLCK || err == -EFBIG;
+}
+
+static bool detail_adds(int err)
+{
+	return err == -EPERM || err == -EINVAL || err == -ENOMEM || err == -EOPNOTSUPP ||
+	       err == -EIO || err == -EDQUOT;
+}
+
+static void fail_plainly(const char *channel, int err, const char *remedy)
+{
+	const char *detail = chan_error_detail(err), *text = chan_strerror(err);
+	bool add = *detail && detail_adds(err);
+
+	if (*detail && detail_says_all(err))
+		text = detail;
+	cli_error(channel, "%s%s%s%s%s%s%s",
+		*detail && err == -ECONNREFUSED ? "can't ask chand: " : "", text,
+		add ? " (" : "", add ? detail : "", add ? ")" : "", remedy ? "; " : "",
+		remedy ? remedy : "");
+}
+
 int cli_fail(const char *channel, const struct chan_options *opt, int err)
 {
 	const char *remedy = cli_remedy(err);
@@ -420,12 +454,10 @@ int cli_fail(const char *channel, const struct chan_options *opt, int err)
 			"A-Z a-z 0-9 . _ - and no dot in front",
 			CHAN_NAME_MAX);
 	else if (err == -EINVAL && opt && chan_footprint(opt) < 0)
-		cli_error(channel, "no channel can be made so; a message of max-message bytes "
-				   "and its header must fit the capacity");
+		cli_error(channel, "no channel can be made so: %s", chan_error_detail(err));
 	else if (err == -ENOENT && tool_creates())
 		cli_error(channel, "%s; %s or use --create", chan_strerror(err), remedy);
 	else
-		cli_error(channel, "%s%s%s", chan_strerror(err), remedy ? "; " : "",
-			remedy ? remedy : "");
+		fail_plainly(channel, err, remedy);
 	return cli_exit_code(err);
 }

@@ -76,7 +76,7 @@ static int remove_one(const char *name)
 	if (r)
 		return r;
 	r = chan_remove(name);
-	if (r == -EACCES || r == -EPERM) {
+	if (r == -EACCES || (r == -EPERM && !*chan_error_detail(r))) {
 		cli_error(name, "no permission; only its owner and root may remove it");
 		return CLI_DENIED;
 	}

@@ -146,6 +146,7 @@ static int name_holds(const struct condition *cond, const char *name)
 	case -EXDEV:
 		return cond->subject == EXISTS;
 	case -ENOENT:
+	case -ESRCH: /* nor is there such a user */
 		return cond->subject == GONE;
 	}
 	return r;
