@@ -59,6 +59,7 @@ bash_gives '' chansend "$ch.alpha" "$ch"
 bash_gives '' chansend -n "$ch"
 bash_gives "$ch.beta" chansend -n 3 "$ch.b"
 bash_gives "$ch.alpha $ch.beta" chansend -- "$ch"
+bash_gives 'chanbench' chanrecv "$ch.alpha" -- chanb
 bash_gives '' chanctl create "$ch"
 for verb in remove close stat purge info wait test list monitor metrics; do
 	bash_gives "$ch.alpha $ch.beta" chanctl $verb "$ch"

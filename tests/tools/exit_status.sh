@@ -194,6 +194,17 @@ chansend -f "$tmp/2000" -f "$tmp/2000" "$ch"
 status 8 chansend -K -N -f "$tmp/2000" -f "$tmp/2000" "$ch"
 says "2 of 2 messages failed"
 
+# 125, 126, 127: the command did not do it
+chanctl purge -q "$ch"
+chansend "$ch" kept
+status 125 chanrecv "$ch" -- false
+says "chanrecv: $ch: false ended with status 1; message "
+status 126 chanrecv "$ch" -- /dev/null
+says "/dev/null can't be run (status 126); message "
+status 127 chanrecv "$ch" -- "$tmp/none"
+says "none can't be run (status 127); message "
+is "what no command did" "$(chanrecv -n 1 "$ch")" kept
+
 # 9: peer or segment condition
 channel
 status 9 chansend -R "$ch" x

@@ -30,6 +30,10 @@ static const struct cli_tool *tool;
 static int verbosity;
 static enum cli_bus bus;
 
+/* Of a tool with command_follows. */
+static int operands; /* so far; they are moved to argv[1] and what follows it */
+static char **command;
+
 /* getopt's view of the table. */
 static char letters[3 * OPTIONS_MAX + 3];
 static struct option longs[OPTIONS_MAX + 2];
@@ -56,9 +60,10 @@ static void build(void)
 	char *l = letters;
 	struct option *lo = longs;
 
-	*l++ = tool->verb_follows ? '+' : '-';
-	if (!tool->verb_follows)
-		l--; /* permute, getopt's default */
+	if (tool->verb_follows)
+		*l++ = '+';
+	else if (tool->command_follows)
+		*l++ = '-'; /* operands come in order, so that the place of "--" is known */
 	*l++ = ':';
 	for (const struct cli_option *o = tool->options; !at_end(o); o++) {
 		int kind = arg_kind(o);
@@ -197,6 +202,24 @@ enum cli_bus cli_bus(void)
 	return bus;
 }
 
+/* Move the operands before the "--" that ended the options, or before the end. */
+static void split_command(char **argv, int end, bool dashes)
+{
+	if (dashes && !operands) /* operands follow, as in any tool */
+		return;
+	memmove(argv + end - operands, argv + 1, (size_t)operands * sizeof(*argv));
+	optind = end - operands;
+	if (dashes) {
+		argv[end] = NULL;
+		command = argv + end + 1;
+	}
+}
+
+char **cli_command(void)
+{
+	return command;
+}
+
 int cli_next(const struct cli_tool *t, int argc, char **argv)
 {
 	static char **last;
@@ -209,11 +232,22 @@ int cli_next(const struct cli_tool *t, int argc, char **argv)
 		build();
 		optind = 0; /* also forgets where in a cluster it was */
 		opterr = 0;
+		operands = 0;
+		command = NULL;
 	}
 	for (;;) {
+		int at = optind ? optind : 1;
 		int c = getopt_long(argc, argv, letters, longs, NULL);
 
 		switch (c) {
+		case 1: /* an operand, in order */
+			argv[1 + operands++] = optarg;
+			break;
+		case -1:
+			/* Only "--" is passed without being returned. */
+			if (t->command_follows)
+				split_command(argv, at, optind > at);
+			return c;
 		case '?':
 		case ':':
 			bad_option(c, argv);

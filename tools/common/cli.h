@@ -31,6 +31,15 @@ enum cli_status {
 	CLI_PARTIAL = 8,
 	CLI_CONDITION = 9,
 	CLI_TIMEOUT = 124,
+	CLI_CHILD_FAILED = 125, /* a child did, or could not be made */
+};
+
+/* Exit status of a child that a message is given to: 0, or one of these, or it
+ * failed.  The last two are the tool's own status, too. */
+enum cli_child {
+	CLI_CHILD_LAST = 99, /* the message is done, and no other is wanted */
+	CLI_CHILD_NO_EXEC = 126,
+	CLI_CHILD_NOT_FOUND = 127,
 };
 
 /* Options. */
@@ -70,7 +79,8 @@ struct cli_tool {
 	const char *summary; /* a sentence */
 	const char *notes;   /* after the options, or NULL */
 	const struct cli_option *options;
-	bool verb_follows; /* the first operand ends the options (chanctl) */
+	bool verb_follows;    /* the first operand ends the options (chanctl) */
+	bool command_follows; /* what is behind OPERAND -- is a command (chanrecv) */
 };
 
 /*
@@ -82,6 +92,11 @@ struct cli_tool {
  * a usage error.
  */
 int cli_next(const struct cli_tool *tool, int argc, char **argv);
+
+/* Of a tool with command_follows, once cli_next() returned -1: the command behind
+ * "--" and its arguments, or NULL if there is no "--" behind an operand.  The
+ * operands are those from argv[optind] to the next NULL. */
+char **cli_command(void);
 
 enum cli_bus { CLI_ANY_BUS, CLI_SYSTEM_BUS, CLI_USER_BUS };
 enum cli_bus cli_bus(void);
@@ -163,6 +178,11 @@ int64_t cli_sooner(int64_t a, int64_t b); /* of two deadlines or durations */
 void cli_signals(void);
 int cli_signalled(void);
 void cli_die(void);
+
+/* The same, but later signals don't kill: whoever called this counts them and ends
+ * sooner with each. */
+void cli_count_signals(void);
+int cli_signal_count(void);
 
 /* Main thread only; at most CLI_WATCH_MAX, else -EMFILE. */
 #define CLI_WATCH_MAX 1024

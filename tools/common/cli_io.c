@@ -60,7 +60,8 @@ int64_t cli_sooner(int64_t a, int64_t b)
 /* Signals.  Written by the main thread, read by its handler. */
 
 static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
-static atomic_int signalled;
+static atomic_int signalled, signal_count;
+static bool counting; /* they don't kill */
 static _Atomic(chan_t *) watched[CLI_WATCH_MAX];
 static atomic_int watched_end; /* all beyond are NULL */
 static int event = -1;
@@ -70,7 +71,8 @@ static void on_signal(int sig)
 	static const uint64_t one = 1;
 	int saved = errno;
 
-	if (atomic_exchange(&signalled, sig)) {
+	atomic_fetch_add(&signal_count, 1);
+	if (atomic_exchange(&signalled, sig) && !counting) {
 		signal(sig, SIG_DFL);
 		raise(sig); /* delivered when this handler returns */
 	}
@@ -94,6 +96,17 @@ void cli_signals(void)
 	for (size_t i = 0; i < sizeof(signals) / sizeof(*signals); i++)
 		if (!sigaction(signals[i], NULL, &old) && old.sa_handler != SIG_IGN)
 			sigaction(signals[i], &act, NULL);
+}
+
+void cli_count_signals(void)
+{
+	counting = true;
+	cli_signals();
+}
+
+int cli_signal_count(void)
+{
+	return atomic_load(&signal_count);
 }
 
 int cli_signalled(void)

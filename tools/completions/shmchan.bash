@@ -65,7 +65,11 @@ _shmchan_spec() {
 
 # Complete operand number $2 (from 0) of the tool or verb $1.
 _shmchan_operand() {
-	local cur=$3 chanctl=$4
+	local cur=$3 chanctl=$4 ended=$5
+	case $1:$2:$ended in
+	chanrecv:1:?*) mapfile -t COMPREPLY < <(compgen -c -- "$cur") && return ;;
+	chanrecv:*:?*) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+	esac
 	case $1:$2 in
 	chansend:0 | chanrecv:* | remove:* | close:* | stat:* | purge:* | info:0 | wait:0 | test:0 | \
 		list:0 | monitor:0 | metrics:0)
@@ -130,7 +134,7 @@ _shmchan() {
 			compopt -o nospace 2>/dev/null
 		fi
 	else
-		_shmchan_operand "$what" "$operands" "$cur" "$chanctl"
+		_shmchan_operand "$what" "$operands" "$cur" "$chanctl" "$ended"
 	fi
 
 	# Bash wants only what comes after the last break in the word.

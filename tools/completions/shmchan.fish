@@ -83,7 +83,8 @@ for tool in chansend chanrecv chanbench
 	__shmchan_options true $tool
 end
 complete -c chansend -n '__shmchan_at 0' -a '(__shmchan_channels)'
-complete -c chanrecv -a '(__shmchan_channels)'
+complete -c chanrecv -n 'not contains -- -- (commandline -opc)' -a '(__shmchan_channels)'
+complete -c chanrecv -n 'contains -- -- (commandline -opc)' -F -a '(__fish_complete_command)'
 complete -c chanbench -n '__shmchan_at 0' -a 'lat thr fan wake compare'
 
 complete -c chanctl -f

@@ -7,13 +7,17 @@
  * acknowledges then; so whatever ends this process, what was not written is
  * delivered to somebody else.  The main thread waits for what takes never see:
  * signals, and a reader of stdout that went away.
+ *
+ * With a COMMAND the main thread takes one message at a time and runs a child for
+ * it (child.h), whose exit status says what becomes of the message.
  */
 #define _GNU_SOURCE 1 /* ppoll */
 #include "base/clock.h"
 #include "common/bus.h"
 #include "common/cli.h"
-#include "recv/format.h"
 #include "common/framing.h"
+#include "recv/child.h"
+#include "recv/format.h"
 #include "recv/store.h"
 
 #include <errno.h>
@@ -27,6 +31,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -66,9 +71,12 @@ static const struct cli_option options[] = {
 
 static const struct cli_tool tool = {
 	.name = "chanrecv",
-	.usage = "[OPTIONS] CHANNEL...",
-	.summary = "Receive messages from channels, until they end, and print them.",
+	.usage = "[OPTIONS] CHANNEL... | [OPTIONS] CHANNEL -- COMMAND [ARG...]",
+	.summary =
+		"Receive messages from channels, until they end, and print them, or run COMMAND\n"
+		"for each, with the message on its stdin: status 0 consumes it.",
 	.options = options,
+	.command_follows = true,
 };
 
 /* Why a channel's thread ended, the most important last. */
@@ -103,6 +111,7 @@ static struct {
 	struct framing framing;
 	const char *format;
 	struct store *store; /* -D */
+	char **command;	     /* and its arguments, to a NULL */
 	uint64_t limit;
 	int64_t deadline, idle, idle_exit;
 	bool nowait, drain, peek, escape;
@@ -322,8 +331,7 @@ static bool nothing(struct receiver *r, int err)
 		return end(r, EMPTY);
 	if (patience(r))
 		return true;
-	return end(r,
-		cli_remaining(run.deadline) && idle_remaining(run.idle) ? IDLE : TIMED_OUT);
+	return end(r, cli_remaining(run.deadline) && idle_remaining(run.idle) ? IDLE : TIMED_OUT);
 }
 
 /* Take what there is, as much as is wanted, and emit it. */
@@ -464,6 +472,89 @@ static int receive_all(void)
 	return err ? CLI_ERROR : CLI_OK;
 }
 
+/* The message is not done: it goes back, to be delivered again. */
+static bool give_back(struct receiver *r, const struct chan_lease *lease, int status)
+{
+	int n = chan_release(r->ch, lease, 1);
+
+	/* If that fails it goes back when the endpoint detaches. */
+	return failed(r, n < 0 ? cli_fail(r->name, NULL, n) : status);
+}
+
+/* What becomes of the message when its child has ended. */
+static bool settle(struct receiver *r, const struct chan_lease *lease, int status)
+{
+	int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1, acked;
+
+	switch (code) {
+	case CLI_OK:
+	case CLI_CHILD_LAST:
+		acked = chan_ack(r->ch, lease, 1);
+		if (acked < 0)
+			return failed(r, cli_fail(r->name, NULL, acked));
+		atomic_fetch_add(&run.received, 1);
+		atomic_fetch_add(&run.bytes, lease->len);
+		return code == CLI_OK || end(r, STOPPED);
+	case CLI_CHILD_NO_EXEC:
+	case CLI_CHILD_NOT_FOUND:
+		cli_error(r->name,
+			"%s can't be run (status %d); message %" PRIu64 " goes back to the channel",
+			*run.command, code, lease->seq);
+		return give_back(r, lease, code);
+	}
+	if (code >= 0)
+		cli_error(r->name,
+			"%s ended with status %d; message %" PRIu64 " goes back to the channel",
+			*run.command, code, lease->seq);
+	else
+		cli_error(r->name,
+			"%s was killed by signal %d; message %" PRIu64 " goes back to the channel",
+			*run.command, WTERMSIG(status), lease->seq);
+	return give_back(r, lease, CLI_CHILD_FAILED);
+}
+
+/* Take a message and run COMMAND for it. */
+static bool work(struct receiver *r)
+{
+	struct chan_lease lease;
+	int status, err, n;
+
+	if (!atomic_load(&run.left) || stopping())
+		return end(r, STOPPED);
+	n = chan_take(r->ch, &lease, 1, patience(r));
+	if (n < 0)
+		return nothing(r, n);
+	if (run.drain && lease.seq > r->last) {
+		chan_release(r->ch, &lease, 1);
+		return end(r, DRAINED);
+	}
+	err = child_run(&(struct child){.command = run.command,
+				.channel = r->name,
+				.data = lease.data,
+				.len = lease.len,
+				.seq = lease.seq,
+				.attempt = lease.attempt},
+		&status);
+	if (err < 0) {
+		cli_error(r->name,
+			"can't start a process: %s; message %" PRIu64 " goes back to the channel",
+			strerror(-err), lease.seq);
+		return give_back(r, &lease, CLI_CHILD_FAILED);
+	}
+	note_activity();
+	claim(1);
+	if (!settle(r, &lease, status))
+		return false;
+	return cli_remaining(run.deadline) || run.nowait || end(r, TIMED_OUT);
+}
+
+static void work_all(struct receiver *r)
+{
+	child_init();
+	while (work(r))
+		;
+}
+
 /* -p: show and leave. */
 static void peek(struct receiver *r)
 {
@@ -572,6 +663,22 @@ static void close_channels(void)
 	free(run.receivers);
 }
 
+/* What is said of the output, or of many channels, is not meant for a COMMAND. */
+static void check_command(char **argv, bool framed, bool raw, const char *dir)
+{
+	run.command = cli_command();
+	if (!run.command)
+		return;
+	if (!*run.command)
+		cli_usage("there is no COMMAND behind '--'");
+	if (argv[optind + 1])
+		cli_usage("a COMMAND works on one channel, and '%s' is a second one",
+			argv[optind + 1]);
+	if (framed || raw || dir || run.peek)
+		cli_usage("a COMMAND gets each message as it is: no framing, format, --dir, "
+			  "--peek or --raw");
+}
+
 static void parse_framing(const char *arg)
 {
 	run.format = NULL;
@@ -662,8 +769,9 @@ static const char *parse_options(int argc, char **argv)
 			break;
 		}
 	}
-	if (optind == argc)
+	if (!argv[optind])
 		cli_usage("which channel? there is no operand");
+	check_command(argv, framed, raw, dir);
 	if (dir && !framed)
 		parse_framing("raw");
 	run.escape = !raw && !dir && isatty(STDOUT_FILENO);
@@ -687,7 +795,10 @@ int main(int argc, char **argv)
 		cli_error(NULL, "%s: %s", dir, strerror(-err));
 		return err == -EACCES ? CLI_DENIED : CLI_ERROR;
 	}
-	cli_signals();
+	if (run.command)
+		cli_count_signals();
+	else
+		cli_signals();
 	atomic_init(&run.left, run.limit);
 	atomic_init(&run.active, cli_now());
 	run.receivers = calloc((size_t)(argc - optind), sizeof(*run.receivers));
@@ -700,6 +811,8 @@ int main(int argc, char **argv)
 	if (!status && run.peek)
 		for (int i = 0; i < run.count; i++)
 			peek(&run.receivers[i]);
+	else if (!status && run.command)
+		work_all(&run.receivers[0]);
 	else if (!status)
 		status = receive_all();
 	if (!status)
