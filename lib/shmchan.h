@@ -92,7 +92,11 @@ enum chan_overflow {
 	CHAN_BLOCK = 0,	      /* wait, as long as the call's timeout says */
 	CHAN_FAIL = 1,	      /* -EAGAIN at once, whatever the timeout */
 	CHAN_DROP_NEWEST = 2, /* the message at hand is dropped: CHAN_DROPPED */
-	CHAN_DROP_OLDEST = 3, /* the oldest undelivered ones make room */
+	/* The oldest undelivered ones make room.  A lease of a dead receiver is
+	 * given back first, and then that message is the oldest.  Behind a message
+	 * that a living receiver has leased nothing can make room: there the message
+	 * at hand is dropped (CHAN_DROPPED, counted in dropped_leased). */
+	CHAN_DROP_OLDEST = 3,
 };
 
 /* Options of a channel, fixed when it is made. */
@@ -373,8 +377,8 @@ struct chan_stat {
 	uint64_t depth;	   /* messages not yet consumed, leased ones included */
 	uint64_t sent;	   /* messages committed, ever; withdrawn rendezvous, too */
 	uint64_t received; /* of those, not there any more and not dropped */
-	uint64_t dropped_newest;
-	uint64_t dropped_oldest; /* by policy or purged */
+	uint64_t dropped_newest; /* by the policy drop-newest */
+	uint64_t dropped_oldest; /* by the policy drop-oldest, or purged */
 	uint64_t redelivered;	 /* leases given back; +-1 for each crash */
 	uint64_t recoveries;	 /* dead lock owners cleaned up after */
 	uint64_t bytes;		 /* ring bytes ever sent, headers included */
@@ -400,6 +404,9 @@ struct chan_stat {
 	int64_t idle;	    /* CHAN_REF: ns since its last endpoint left; 0 in use,
 			     * or never used; -1 not known: the last one was
 			     * killed, and nobody has looked for it yet */
+	/* Newest messages that drop-oldest sends dropped because a living receiver
+	 * held the oldest under a lease; in neither of the other two counts. */
+	uint64_t dropped_leased;
 };
 
 /* Fill *ret (ret->size set by the caller; less than this library knows is fine,

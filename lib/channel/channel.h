@@ -85,6 +85,11 @@ struct chan {
 	/* CHAN_NEED_RECEIVERS: when receivers were last looked for. */
 	_Atomic int64_t receivers_seen;
 
+	/* Drop-oldest: the leased front whose holder was last looked for, and when;
+	 * guarded by the receivers' lock. */
+	uint64_t front;
+	int64_t front_seen;
+
 	struct chan *next, **link; /* fork.c */
 };
 
@@ -261,6 +266,14 @@ void sides_give_up(struct chan *ch);
 
 /* Give back the leases of endpoints that are gone (the receivers' lock held). */
 int reclaim_leases(struct chan *ch);
+
+/* The same if the oldest record's holder is gone.  Looks for the holder once for each
+ * front, and then every few milliseconds: a killed one is noticed that much later.
+ * Returns how many leases were given back, or -EBADMSG. */
+int reclaim_front(struct chan *ch);
+
+/* How often, in ns of clock_coarse(), a busy sender asks the kernel who is there. */
+#define LOOK_EVERY INT64_C(1000000)
 
 /* ---- receiving (receive.c), for lease.c too ---- */
 

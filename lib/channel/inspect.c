@@ -80,6 +80,7 @@ int chan_stat(const chan_t *ch, struct chan_stat *ret)
 	st.flags = h->options | (h->kind == CHAN_KIND_RENDEZVOUS ? CHAN_RENDEZVOUS : 0);
 	st.capacity = ch->ring.rendezvous ? 0 : ch->ring.capacity - RING_ALIGN;
 	st.dropped_newest = get(&c->senders.dropped);
+	st.dropped_leased = get(&c->senders.dropped_leased);
 	st.redelivered = get(&c->receivers.redelivered);
 	st.recoveries =
 		(uint64_t)atomic_load_explicit(&c->senders.lock.recoveries, memory_order_relaxed) +

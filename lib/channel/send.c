@@ -6,8 +6,6 @@
 #include <inttypes.h>
 #include <limits.h>
 
-/* How often a busy sender of a CHAN_NEED_RECEIVERS channel looks for them. */
-#define LOOK_EVERY INT64_C(1000000)
 /* How long a rendezvous that may not wait gives a woken receiver. */
 #define HANDSHAKE INT64_C(10000000)
 
@@ -67,21 +65,23 @@ static bool space_or_end(struct chan *ch, uint64_t seen)
 	       channel_state(ch) & (LAYOUT_CLOSED | LAYOUT_DAMAGED);
 }
 
-static int drop_newest(struct chan *ch, bool in_place)
+/* Drop the message at hand, and count it: that store is the commit of a drop. */
+static int drop_this(_Atomic uint64_t *dropped)
 {
-	_Atomic uint64_t *dropped = &ch->control->senders.dropped;
-
-	if (in_place) /* there is no message yet */
-		return -EAGAIN;
-	/* The commit of a drop. */
 	atomic_store_explicit(dropped, atomic_load_explicit(dropped, memory_order_relaxed) + 1,
 		memory_order_relaxed);
 	return CHAN_DROPPED;
 }
 
+static int drop_newest(struct chan *ch, bool in_place)
+{
+	/* In place there is no message yet. */
+	return in_place ? -EAGAIN : drop_this(&ch->control->senders.dropped);
+}
+
 static int drop_oldest(struct chan *ch, struct limit *limit, bool in_place)
 {
-	int err;
+	int err, given_back;
 
 	if (in_place) /* nothing is dropped for what may be aborted */
 		return -EAGAIN;
@@ -89,11 +89,18 @@ static int drop_oldest(struct chan *ch, struct limit *limit, bool in_place)
 	if (err < 0)
 		return err;
 	err = ring_drop(&ch->ring);
+	if (err == RING_LEASED) {
+		/* Sleeping receivers learn of what is given back by the send. */
+		given_back = reclaim_front(ch);
+		if (given_back)
+			err = given_back < 0 ? given_back : ring_drop(&ch->ring);
+	}
 	receivers_leave(ch);
 	if (err == 0)
 		limit->slept = true; /* more may be free than is needed: pass it on */
-	/* What is leased can't be dropped, and what is behind it frees nothing. */
-	return err == -EAGAIN ? drop_newest(ch, false) : err;
+	/* What a living receiver has leased can't be dropped, and what is behind it
+	 * frees nothing. */
+	return err == RING_LEASED ? drop_this(&ch->control->senders.dropped_leased) : err;
 }
 
 /* Room for a record of `length`, the lock held: 0 and the cursor; -EAGAIN full;

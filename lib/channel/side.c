@@ -30,6 +30,23 @@ int reclaim_leases(struct chan *ch)
 	return channel_checked(ch, ring_reclaim(&ch->ring, gone, ch));
 }
 
+int reclaim_front(struct chan *ch)
+{
+	uint64_t head =
+		atomic_load_explicit(&ch->control->receivers.position, memory_order_relaxed);
+	int64_t now = clock_coarse();
+	struct ring_item it;
+
+	if (ch->front == head && now - ch->front_seen < LOOK_EVERY)
+		return 0;
+	ch->front = head;
+	ch->front_seen = now;
+	if (ring_look(&ch->ring, head, &it) < 0 || record_kind(it.state) != RECORD_LEASED ||
+		!gone(record_holder(it.state), ch))
+		return 0;
+	return reclaim_leases(ch);
+}
+
 static int repair_senders(void *arg)
 {
 	struct chan *ch = ((struct call *)arg)->ch;

@@ -25,6 +25,7 @@
 
 #include "core/cpu.h"
 
+
 #define SLICE INT64_C(1000000000)
 #define SPIN_MAX 50000u
 #define SPIN_MIN 1000u

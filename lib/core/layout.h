@@ -97,6 +97,7 @@ struct layout_senders {
 	/* Hints for waking: the room that the last one to wait needs, and whether
 	 * such needs differ. */
 	_Atomic uint32_t need, uneven;
+	_Atomic uint64_t dropped_leased; /* by drop-oldest, behind a leased record */
 	/* The commit of a send is the store to this. */
 	alignas(LAYOUT_PAIR) _Atomic uint64_t position;
 };

@@ -254,10 +254,12 @@ int ring_drop(struct ring *r)
 	if (ring_free(r))
 		return 0;
 	err = ring_look(r, head, &it);
+	if (err == -EAGAIN) /* receivers emptied it meanwhile */
+		return 0;
 	if (err < 0)
 		return err;
 	if (record_kind(it.state) != RECORD_READY)
-		return -EAGAIN;
+		return RING_LEASED;
 	drop_prepare(r, head, 1);
 	atomic_store_explicit(&rx(r)->position, it.end, memory_order_release);
 	drop_finish(r);

@@ -342,8 +342,11 @@ bool ring_leased(const struct ring *r);
 /* Give back every lease for which gone(holder, arg): how many, or -EBADMSG. */
 int ring_reclaim(struct ring *r, bool (*gone)(uint32_t holder, void *arg), void *arg);
 
-/* Drop the oldest ready record to make room: 0, -EAGAIN if the front is leased
- * (dropping would free nothing) or nothing is there, -EBADMSG. */
+/* Make room at the front: drop the oldest record if it is ready.  Returns 0 (look for
+ * room again: a record was dropped, a done front was freed, or the ring is empty),
+ * RING_LEASED (the oldest record is leased: dropping what lies behind it frees
+ * nothing), or -EBADMSG. */
+#define RING_LEASED 1
 int ring_drop(struct ring *r);
 
 /* Drop all ready records: how many. */

@@ -50,6 +50,8 @@ static struct word control_word(struct layout_control *c, uint32_t n)
 		return (struct word){.w32 = &c->not_full.sequence};
 	case 15:
 		return (struct word){.w32 = &c->not_full.waiting};
+	case 17:
+		return (struct word){.w64 = &c->senders.dropped_leased};
 	case 16:
 		return (struct word){.w32 = &c->senders.lock.recoveries};
 	case 17:

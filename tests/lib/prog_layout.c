@@ -46,6 +46,7 @@ int main(void)
 	CONTROL(senders.dropped, "senders.dropped");
 	CONTROL(senders.need, "senders.need");
 	CONTROL(senders.uneven, "senders.uneven");
+	CONTROL(senders.dropped_leased, "senders.dropped_leased");
 	CONTROL(senders.position, "senders.position");
 	CONTROL(receivers.lock.mutex, "receivers.lock.mutex");
 	CONTROL(receivers.lock.recoveries, "receivers.lock.recoveries");

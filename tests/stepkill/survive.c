@@ -411,10 +411,11 @@ void snapshot(char *ret, int64_t since, unsigned receivers)
 		fail("marked as damaged");
 	if (st.senders || st.receivers != receivers)
 		fail("%u senders and %u receivers are left", st.senders, st.receivers);
-	say(&text, "used %llu depth %llu sent %llu dropped %llu+%llu closed %u removed %u:",
+	say(&text, "used %llu depth %llu sent %llu dropped %llu+%llu+%llu closed %u removed %u:",
 		(unsigned long long)st.used, (unsigned long long)st.depth,
 		(unsigned long long)st.sent, (unsigned long long)st.dropped_newest,
-		(unsigned long long)st.dropped_oldest, st.closed, st.removed);
+		(unsigned long long)st.dropped_oldest, (unsigned long long)st.dropped_leased,
+		st.closed, st.removed);
 	say_messages(&text, ch);
 	chan_detach(ch);
 }

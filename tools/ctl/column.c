@@ -75,6 +75,7 @@ static const struct ctl_column all[] = {
 	{ "DROPPED", DROPPED, 0, NULL, NULL },
 	{ "DROPPED-NEWEST", COUNT, AT(dropped_newest), NULL, NULL },
 	{ "DROPPED-OLDEST", COUNT, AT(dropped_oldest), NULL, NULL },
+	{ "DROPPED-LEASED", COUNT, AT(dropped_leased), NULL, NULL },
 	{ "REDELIVERED", COUNT, AT(redelivered), NULL, NULL },
 	{ "RECOVERIES", COUNT, AT(recoveries), NULL, NULL },
 	{ "BYTES", SIZE, AT(bytes), NULL, NULL },
@@ -347,7 +348,7 @@ static json_t *value_of(const struct ctl_column *column, const struct ctl_channe
 	case USE:
 		return use(stat);
 	case DROPPED:
-		return ctl_number(stat->dropped_newest + stat->dropped_oldest);
+		return ctl_number(ctl_dropped(stat));
 	case MODE:
 		return mode(stat->mode);
 	case USER:

@@ -124,6 +124,12 @@ bool ctl_matches(const char *glob, const char *name);
 /* Messages that receivers can still get: none when it is closed, discarding. */
 uint64_t ctl_depth(const struct chan_stat *stat);
 
+/* All that were dropped, whichever way. */
+static inline uint64_t ctl_dropped(const struct chan_stat *stat)
+{
+	return stat->dropped_newest + stat->dropped_oldest + stat->dropped_leased;
+}
+
 /* One word: "open", "draining", ..., "denied", "other-format". */
 const char *ctl_state(const struct ctl_channel *ch);
 

@@ -20,6 +20,8 @@
 enum type { GAUGE, COUNTER };
 enum width { U32, U64, NS };
 
+#define SAMPLES 3 /* of a family, at most */
+
 struct family {
 	const char *name, *unit, *help;
 	enum type type;
@@ -27,7 +29,7 @@ struct family {
 		size_t at; /* in struct chan_stat */
 		enum width width;
 		const char *label; /* further labels */
-	} samples[2];
+	} samples[SAMPLES];
 };
 
 #define AT(member) offsetof(struct chan_stat, member)
@@ -44,7 +46,8 @@ static const struct family families[] = {
 	  "Messages dropped by the overflow policy or purged.",
 	  COUNTER,
 	  { { AT(dropped_newest), U64, ",which=\"newest\"" },
-	    { AT(dropped_oldest), U64, ",which=\"oldest\"" } } },
+	    { AT(dropped_oldest), U64, ",which=\"oldest\"" },
+	    { AT(dropped_leased), U64, ",which=\"leased\"" } } },
 	{ "shmchan_redelivered_messages", "messages",
 	  "Messages given back by receivers or taken from dead ones.", COUNTER,
 	  ONE(redelivered, U64) },
@@ -131,7 +134,7 @@ static void put_family(FILE *out, const struct family *family, const struct ctl_
 	for (size_t i = 0; i < channels->n; i++) {
 		const struct ctl_channel *ch = &channels->at[i];
 
-		for (int s = 0; !ch->err && s < 2 && family->samples[s].label; s++) {
+		for (int s = 0; !ch->err && s < SAMPLES && family->samples[s].label; s++) {
 			fprintf(out, "%s%s{", family->name, counter ? "_total" : "");
 			put_labels(out, ch);
 			fprintf(out, "%s}", family->samples[s].label);

@@ -184,8 +184,7 @@ static void look(struct watched *w)
 		return;
 	tell_change(ch->name, was->depth, is->depth, "nonempty", "empty");
 	tell_change(ch->name, was->full, is->full, "full", "notfull");
-	tell_count(ch->name, "dropped", was->dropped_newest + was->dropped_oldest,
-		   is->dropped_newest + is->dropped_oldest);
+	tell_count(ch->name, "dropped", ctl_dropped(was), ctl_dropped(is));
 	tell_count(ch->name, "redelivered", w->redelivered, is->redelivered);
 	w->redelivered = is->redelivered;
 	tell_count(ch->name, "recovered", was->recoveries, is->recoveries);
