@@ -101,8 +101,9 @@ each_loop() {
 	check "gone with chand" test ! -e "$(segment $a)"
 }
 
-each_loop --loop=io_uring
-each_loop --loop=epoll
+for loop in $loops; do
+	each_loop --loop=$loop
+done
 
 # Declarations.
 declare_channel $d 'capacity = 64K' 'mode = 0600'
@@ -143,4 +144,4 @@ keep rm -f "$(segment $d)"
 printf '[chand]\nloop = steam\n' >"$etc/chand.conf"
 fails 2 "a bad chand.conf" keep "$BUILD/chand" --config-dir="$etc" --runtime-dir="$run"
 check "by line" grep -q "chand.conf: line 2: loop: 'steam' is not" "$t/said"
-finish "bus, on io_uring and epoll"
+finish "a bus, on $loops"

@@ -8,7 +8,7 @@
 # shellcheck source=tests/daemon/lib.sh
 . "$(dirname "$0")/lib.sh"
 a=$prefix-a
-for loop in io_uring epoll; do
+for loop in $loops; do
 	start --loop=$loop
 	check "create" chanctl create --system -c 16K $a
 	keep "$BUILD/tests/daemon/prog_death" $a 200 >"$t/times"

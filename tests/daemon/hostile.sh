@@ -12,7 +12,7 @@ seed=${SEED:-$$}
 rounds=1500
 [ -z "${SANITIZE-}" ] || rounds=300
 echo "seed $seed"
-for loop in io_uring epoll; do
+for loop in $loops; do
 	start --loop=$loop
 	chanctl create --system -c 16K $a
 	await "settled" told connections=1 STATUS

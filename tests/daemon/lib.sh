@@ -4,20 +4,15 @@
 # For the tests of chand: a bus of its own in a temporary directory, kept by a user
 # that nobody else is (root becomes one), so that no other channel is touched.
 
-set -u
-cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit
-: "${BUILD:?}"
-bad=0 checks=0 bus_pid=
-t=$(mktemp -d) || exit
+# shellcheck source=tests/support/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../support/lib.sh"
+bus_pid=
 chmod 755 "$t"
 if [ "$(id -u)" = 0 ]; then
 	keeper=$((700000 + $$ % 100000))
 else
 	keeper=$(id -u)
 fi
-# shellcheck source=tests/reach.sh
-. tests/reach.sh
-reach "$t"
 run=$t/run
 etc=$t/etc
 export SHMCHAN_CONTROL=$run/control
@@ -47,42 +42,14 @@ chanrecv() { keep "$BUILD/chanrecv" "$@"; }
 # A request, and what chand answers.
 ask() { keep "$BUILD/tests/daemon/prog_ask" "$@"; }
 
-ok() { checks=$((checks + 1)); }
-not_ok() {
-	echo "FAILED: $*"
-	bad=1
-}
-check() { # WHAT COMMAND...
-	local what=$1 status
-	shift
-	"$@" >"$t/out" 2>&1
-	status=$?
-	if [ $status = 0 ]; then ok; else
-		not_ok "$what: $*: status $status"
-		sed 's/^/    /' "$t/out"
-	fi
-}
-fails() { # STATUS WHAT COMMAND...; $t/said has what it printed
-	local want=$1 what=$2 status
-	shift 2
-	"$@" >"$t/said" 2>&1
-	status=$?
-	if [ $status = "$want" ]; then ok; else
-		not_ok "$what: $*: status $status, not $want"
-		sed 's/^/    /' "$t/said"
-	fi
-}
-equal() { [ "$1" = "$2" ] || { echo "'$1' is not '$2'"; false; }; }
-await() { # WHAT COMMAND...: until it succeeds, 20 seconds at most
-	local what=$1 i
-	shift
-	for ((i = 0; i < 1000; i++)); do
-		"$@" >"$t/out" 2>&1 && { ok; return; }
-		sleep 0.02
-	done
-	not_ok "$what: $* (never)"
-	sed 's/^/    /' "$t/out"
-}
+# The old names, until the last script has moved.
+ok() { pass "$@"; }
+not_ok() { fail "$@"; }
+
+# The loops that chand can run on here.
+# shellcheck disable=SC2034 # for the scripts
+loops=epoll
+! has io_uring || loops="io_uring epoll"
 
 start() { # OPTIONS: chand, until it answers
 	local i
@@ -92,7 +59,7 @@ start() { # OPTIONS: chand, until it answers
 		[ "$(ask STATUS 2>/dev/null | sed -n 's/^pid=//p')" = $bus_pid ] && return
 		sleep 0.02
 	done
-	not_ok "chand does not start"
+	fail "chand does not start"
 	cat "$t/log"
 	exit 1
 }
@@ -115,16 +82,11 @@ declare_channel() { # NAME LINE...
 logged() { grep -q -e "$1" "$t/log"; }
 told() { ask "${@:2}" | grep -qx "$1"; }
 
-finish() { # WHAT
-	stop
-	echo "$1: $checks checks"
-	exit $bad
-}
-cleanup() {
+last_checks() { stop; }
+end_bus() {
 	[ -z "$bus_pid" ] || { kill -9 "$bus_pid" 2>/dev/null; wait "$bus_pid" 2>/dev/null; }
 	# Root's keeper has no others.
 	if [ "$(id -u)" = 0 ]; then prefix=; fi
 	rm -f "/dev/shm/shmchan.$keeper.$prefix"*
-	rm -rf "$t"
 }
-trap cleanup EXIT
+at_end end_bus

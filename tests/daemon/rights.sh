@@ -6,7 +6,7 @@
 
 # shellcheck source=tests/daemon/lib.sh
 . "$(dirname "$0")/lib.sh"
-[ "$(id -u)" = 0 ] || { echo "users other than one's own need root"; exit 77; }
+needs root users
 
 owner=$((keeper + 1000000)) member=$((owner + 1)) sender=$((owner + 2)) receiver=$((owner + 3))
 stranger=$((owner + 4)) group=$((owner + 5))

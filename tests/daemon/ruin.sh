@@ -85,11 +85,12 @@ each_loop() {
 	stop
 }
 
-each_loop --loop=io_uring
-each_loop --loop=epoll
+for loop in $loops; do
+	each_loop --loop=$loop
+done
 
 # Who may not look at a channel is not told who uses it.
-if [ "$(id -u)" = 0 ]; then
+if has root users; then
 	other=$((keeper + 1))
 	start
 	background_as $other "$BUILD/tests/daemon/prog_ask" MONITOR >"$t/theirs" 2>/dev/null

@@ -5,15 +5,16 @@
 # (musl), for 32 bits, for another machine (AArch64, under qemu: other sizes), in
 # another PID namespace.  Each is refused; and at home each works.
 
-set -u
-cd "$(dirname "$0")/../.." || exit
-: "${BUILD:?is not set: use make test}"
+BUILD_STAYS=1
+# shellcheck source=tests/support/lib.sh
+. "$(dirname "$0")/../support/lib.sh"
 out=$BUILD/tests/inject/foreign
 ours=$BUILD/tests/inject/prog_open
-name=foreign-sh-$$
-tried=() bad=0
+channel_name
+name=$ch
+channels+=("$name-theirs")
+tried=()
 mkdir -p "$out"
-trap 'rm -f "/dev/shm/shmchan.$(id -u).$name" "/dev/shm/shmchan.$(id -u).$name-theirs"' EXIT
 
 number() { # of an errno's name
 	printf '#include <errno.h>\n%s\n' "$1" | ${CC:-cc} -E -P - | tail -n1
@@ -21,10 +22,9 @@ number() { # of an errno's name
 
 # expect WHAT ERRNO COMMAND...: the command prints that errno.
 expect() {
-	local what=$1 want=$2 got
+	local what=$1 want=$2
 	shift 2
-	got=$("$@" 2>&1)
-	[ "$got" = "$want" ] || { echo "$what: errno '$got' in place of $want"; bad=1; }
+	is "errno of $what" "$("$@" 2>&1)" "$want"
 }
 
 # both WAYS: another program's runner and our own, each with its own channel.
@@ -45,7 +45,7 @@ expect 'we, at home' 0 "$ours" open "$name"
 
 # musl has no pthread_mutex_clocklock(); a port would bring its own.  This one is
 # good enough for a test: nothing waits here.
-if command -v musl-gcc >/dev/null; then
+if has_program musl-gcc; then
 	cat >"$out/musl.h" <<-'END'
 		#include <pthread.h>
 		#include <time.h>
@@ -62,9 +62,8 @@ if command -v musl-gcc >/dev/null; then
 		-o "$out/musl" lib/*/*.c tests/inject/prog_open.c 2>"$out/musl.log"; then
 		both musl "$out/musl"
 	else
-		echo 'musl: does not build:'
+		fail 'musl: does not build'
 		cat "$out/musl.log"
-		bad=1
 	fi
 fi
 
@@ -74,7 +73,7 @@ if [ "$(uname -m)" = x86_64 ] && echo 'int main(void) { return 0; }' |
 	gcc -m32 -static -o "$out/probe" -x c - 2>/dev/null; then
 	gcc -m32 -Wno-psabi -std=gnu11 -O1 -static -Ilib -idirafter /usr/include/x86_64-linux-gnu \
 		-o "$out/32" lib/*/*.c tests/inject/prog_open.c 2>"$out/32.log" ||
-		{ cat "$out/32.log"; bad=1; }
+		{ fail '32 bits: does not build'; cat "$out/32.log"; }
 	both '32 bits' "$out/32"
 fi
 
@@ -82,20 +81,17 @@ if command -v aarch64-linux-gnu-gcc >/dev/null && command -v qemu-aarch64 >/dev/
 	[ "$(uname -m)" != aarch64 ]; then
 	aarch64-linux-gnu-gcc -std=gnu11 -O1 -static -Ilib -o "$out/aarch64" lib/*/*.c \
 		tests/inject/prog_open.c 2>"$out/aarch64.log" ||
-		{ cat "$out/aarch64.log"; bad=1; }
+		{ fail 'AArch64: does not build'; cat "$out/aarch64.log"; }
 	both AArch64 qemu-aarch64 "$out/aarch64"
 fi
 
-if unshare -fp --mount-proc true 2>/dev/null; then
+if has root pid-namespace mounts; then
 	expect 'in another PID namespace' "$(number EXDEV)" unshare -fp --mount-proc "$ours" open "$name"
 	expect 'at home there' 0 unshare -fp --mount-proc "$ours" create "$name-theirs"
 	expect 'we open one from there' "$(number EXDEV)" "$ours" open "$name-theirs"
 	tried+=('another PID namespace')
 fi
 
-if [ ${#tried[@]} -eq 0 ]; then
-	echo 'neither musl-gcc, nor gcc -m32, nor an AArch64 compiler with qemu, nor unshare'
-	exit 77
-fi
-[ $bad = 0 ] && echo "refused, both ways: $(printf '%s, ' "${tried[@]}" | sed 's/, $//')"
-exit $bad
+[ ${#tried[@]} -gt 0 ] ||
+	skip 'neither musl-gcc, nor gcc -m32, nor an AArch64 compiler with qemu, nor unshare'
+finish "refused, both ways: $(printf '%s, ' "${tried[@]}" | sed 's/, $//')"

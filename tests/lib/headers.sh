@@ -5,50 +5,43 @@
 # libraries and shmchan.3 agree on the names; the shared library is linked as it
 # should be.
 
-set -u
-cd "$(dirname "$0")/../.." || exit
-: "${BUILD:?}" "${CC:=cc}"
-bad=0
-t=$(mktemp -d) || exit
-trap 'rm -rf "$t"' EXIT
+BUILD_STAYS=1
+# shellcheck source=tests/support/lib.sh
+. "$(dirname "$0")/../support/lib.sh"
+: "${CC:=cc}"
 
-complain() {
-	echo "$*"
-	bad=1
-}
-
-# same WHAT FILE: FILE lists what the header declares.
-same() {
+# declared WHAT FILE: FILE lists what the header declares.
+declared() {
 	diff "$t/header" "$2" >"$t/diff" && return
-	complain "$1 and shmchan.h differ (< header only, > $1 only):"
+	fail "$1 and shmchan.h differ (< header only, > $1 only):"
 	grep '^[<>]' "$t/diff"
 }
 
 for std in c11 c17 gnu11; do
 	"$CC" -std=$std -pedantic -Wall -Wextra -Werror -fsyntax-only -x c lib/shmchan.h ||
-		complain "shmchan.h: not $std"
+		fail "shmchan.h: not $std"
 done
 for std in c++11 c++17; do
 	g++ -std=$std -pedantic -Wall -Wextra -Werror -fsyntax-only -x c++ lib/shmchan.h ||
-		complain "shmchan.h: not $std"
+		fail "shmchan.h: not $std"
 done
 
 "$CC" -E -P -x c lib/shmchan.h | grep -oE '\bchan_[a-z_]+ *\(' | tr -d ' (' | sort -u >"$t/header"
-[ "$(wc -l <"$t/header")" -ge 20 ] || complain "found too few functions in shmchan.h"
+[ "$(wc -l <"$t/header")" -ge 20 ] || fail "found too few functions in shmchan.h"
 
 sed -n 's/^\t\([a-z_]*\);/\1/p' lib/shmchan.map | sort >"$t/map"
-same lib/shmchan.map "$t/map"
+declared lib/shmchan.map "$t/map"
 
 nm -D --defined-only "$BUILD/libshmchan.so" | awk '$2 != "A" { print $3 }' | sort >"$t/so"
 sed -i 's/@@SHMCHAN_0\.1$//' "$t/so"
-same libshmchan.so "$t/so"
+declared libshmchan.so "$t/so"
 
 # A sanitizer adds names of its own.
 nm -g --defined-only "$BUILD/libshmchan.a" | awk 'NF == 3 { print $3 }' | sort >"$t/a"
-[ -n "${SANITIZE-}" ] || same libshmchan.a "$t/a"
+[ -n "${SANITIZE-}" ] || declared libshmchan.a "$t/a"
 
 sed -n 's/^\.Nm \(chan_[a-z_]*\).*/\1/p' lib/man/shmchan.3 | sort -u >"$t/name"
-same 'the NAME of shmchan.3' "$t/name"
+declared 'the NAME of shmchan.3' "$t/name"
 
 # The prototypes of its SYNOPSIS, without spaces, against the header's.
 sed -n '/^\.Sh SYNOPSIS/,/^\.Sh DESC/p' lib/man/shmchan.3 | sed 's/ void$/ "void"/' | awk '
@@ -58,20 +51,19 @@ sed -n '/^\.Sh SYNOPSIS/,/^\.Sh DESC/p' lib/man/shmchan.3 | sed 's/ void$/ "void
 "$CC" -E -P -x c lib/shmchan.h | grep -v '^#' | tr -d '\n' | tr ';' '\n' | tr -d ' ' |
 	sed -n 's/^\(.*chan_[a-z_]*(.*)\)$/\1;/p' | sort >"$t/prototypes"
 diff "$t/prototypes" "$t/synopsis" >"$t/diff" ||
-	{ complain 'the SYNOPSIS of shmchan.3 and shmchan.h differ:'; cat "$t/diff"; }
+	{ fail 'the SYNOPSIS of shmchan.3 and shmchan.h differ:'; cat "$t/diff"; }
 
 elf=$(readelf -d "$BUILD/libshmchan.so")
-grep -q 'SONAME.*\[libshmchan\.so\.0\]' <<<"$elf" || complain 'the soname is not libshmchan.so.0'
-grep -q 'BIND_NOW' <<<"$elf" || complain 'libshmchan.so is bound lazily'
+grep -q 'SONAME.*\[libshmchan\.so\.0\]' <<<"$elf" || fail 'the soname is not libshmchan.so.0'
+grep -q 'BIND_NOW' <<<"$elf" || fail 'libshmchan.so is bound lazily'
 needed=$(sed -n 's/.*NEEDED.*\[\(.*\)\]/\1/p' <<<"$elf" | grep -vE '^(lib(c|asan|ubsan|tsan)\.so|ld-linux)')
-[ -z "$needed" ] || complain "libshmchan.so needs more than libc: $needed"
+[ -z "$needed" ] || fail "libshmchan.so needs more than libc: $needed"
 
 version=$(sed -n 's/^#define CHAN_VERSION "\(.*\)"/\1/p' lib/shmchan.h)
 [ "$version" = "$(sed -n 's/^#define CHAN_VERSION_M[A-Z]* //p' lib/shmchan.h | paste -sd.).${version##*.}" ] ||
-	complain 'CHAN_VERSION and its numbers differ'
+	fail 'CHAN_VERSION and its numbers differ'
 [ "$(readlink "$BUILD/libshmchan.so")" = "libshmchan.so.$version" ] ||
-	complain "libshmchan.so is not version $version"
-grep -q "^## $version" NEWS.md || complain "NEWS.md does not know version $version"
+	fail "libshmchan.so is not version $version"
+grep -q "^## $version" NEWS.md || fail "NEWS.md does not know version $version"
 
-[ $bad = 0 ] && echo "$(wc -l <"$t/header") functions, the same everywhere"
-exit $bad
+finish "$(wc -l <"$t/header") functions, the same everywhere"

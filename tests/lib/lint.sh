@@ -5,35 +5,30 @@
 # may match a pattern, and carries a sample line that it has to catch, so that a
 # rule whose pattern has rotted fails too.
 
-set -u
-cd "$(dirname "$0")/../.." || exit
+BUILD=none
+# shellcheck source=tests/support/lib.sh
+. "$(dirname "$0")/../support/lib.sh"
+cd "$root" || exit
 shopt -s nullglob
-bad=0
-
-complain() {
-	echo "$*"
-	bad=1
-}
-
-code=$(mktemp -d) || exit
-trap 'rm -rf "$code"' EXIT
+code=$tmp/code
+mkdir "$code"
 
 # The sources without their comments, line for line.
 sources=(lib/*.h lib/*/*.[ch] daemon/*.[ch] tools/*/*.[ch])
 for f in "${sources[@]}"; do
 	mkdir -p "$code/${f%/*}"
 	perl -0777 -pe 's{/\*.*?\*/}{ $& =~ tr/\n//cdr }gse' "$f" >"$code/$f" ||
-		complain "$f: can't be read"
+		fail "$f: can't be read"
 done
 
 # rule WHAT PATTERN ALLOWED SAMPLE: in code, PATTERN only where the path matches
 # ALLOWED (regular expressions, Perl's).
 rule() {
-	grep -qP "$2" <<<"$4" || complain "lint.sh: the rule '$1' misses its sample: $4"
+	grep -qP "$2" <<<"$4" || fail "lint.sh: the rule '$1' misses its sample: $4"
 	local hit
 	hit=$(cd "$code" && grep -rnP "$2" . | sed 's|^\./||' | grep -vP "^($3)" |
 		sed -E 's/:([0-9]+):[[:space:]]*/:\1: /')
-	[ -z "$hit" ] || complain "$1:"$'\n'"$hit"
+	[ -z "$hit" ] || fail "$1:"$'\n'"$hit"
 }
 
 none='nowhere at all'
@@ -71,28 +66,27 @@ rule 'the library neither prints nor ends the process' \
 
 for f in "${sources[@]}" tests/*/*.[ch]; do
 	[ "$(head -n1 "$f")" = '/* SPDX-License-Identifier: MIT */' ] ||
-		complain "$f: does not start with its SPDX line"
+		fail "$f: does not start with its SPDX line"
 	expand "$f" | awk -v f="$f" 'length > 100 { print f ":" NR ": over 100 columns"; n++ }
-		END { exit n > 0 }' || bad=1
+		END { exit n > 0 }' || fail "$f: lines are too long"
 done
 for f in Makefile .ci/run tests/run tests/*.sh tests/*/*.sh; do
 	head -n2 "$f" | grep -q '^# SPDX-License-Identifier: MIT$' ||
-		complain "$f: does not start with its SPDX line"
+		fail "$f: does not start with its SPDX line"
 done
 
 # Spelled so that this file does not match itself.
 left=$(grep -rnIE '\b(TO''DO|FIX''ME|XX''X)\b' lib daemon tools tests systemd ./*.md Makefile 2>/dev/null)
-[ -z "$left" ] || complain "left to do:"$'\n'"$left"
+[ -z "$left" ] || fail "left to do:"$'\n'"$left"
 
 if command -v shellcheck >/dev/null; then
 	# But for word splitting and commas that are meant.
-	shellcheck -x -S warning -e SC2054,SC2206 .ci/run tests/run tests/*.sh tests/*/*.sh || bad=1
+	shellcheck -x -S warning -e SC2054,SC2206 .ci/run tests/run tests/*.sh tests/*/*.sh || fail "shellcheck"
 fi
 if command -v mandoc >/dev/null; then
 	for f in lib/man/*.[1-8] tools/man/*.[1-8] daemon/man/*.[1-8]; do
-		mandoc -T lint -W warning "$f" || bad=1
+		mandoc -T lint -W warning "$f" || fail "$f: mandoc"
 	done
 fi
 
-[ $bad = 0 ] && echo "${#sources[@]} sources keep the rules"
-exit $bad
+finish "${#sources[@]} sources keep the rules"

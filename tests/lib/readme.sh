@@ -7,13 +7,13 @@
 # followed by a ```text block, that is its output.  Only the channel is another
 # one than `jobs`, which may be in use.
 
-set -u
-cd "$(dirname "$0")/../.." || exit
-: "${BUILD:?}" "${CC:=cc}"
-t=$(mktemp -d) || exit
-channel=readme-$$
-trap 'rm -rf "$t"; rm -f "/dev/shm/shmchan.$(id -u).$channel"' EXIT
-bad=0 ran=0
+BUILD_STAYS=1
+# shellcheck source=tests/support/lib.sh
+. "$(dirname "$0")/../support/lib.sh"
+: "${CC:=cc}"
+channel_name
+channel=$ch
+ran=0
 
 # Blocks as files: 01.c 02.sh 02.text ..., an output named after its block.
 awk -v dir="$t" '
@@ -27,17 +27,16 @@ awk -v dir="$t" '
 	NF { run = 0 }
 ' <(sed -E "s/\<jobs\>([^][]|$)/$channel\1/g" README.md)
 
-export PATH=$BUILD:$PATH
 # Sanitized objects need their runtime.
 sanitize=${SANITIZE:+-fsanitize=$SANITIZE}
 
 for block in "$t"/*.c "$t"/*.sh; do
-	[ -e "$block" ] || { echo "README.md has no example to run: ${block##*/}"; bad=1; continue; }
+	[ -e "$block" ] || { fail "README.md has no example to run: ${block##*/}"; continue; }
 	case $block in
 	*.c)
 		# shellcheck disable=SC2086
 		"$CC" -std=c11 -Wall -Wextra -Werror $sanitize -Ilib -pthread "$block" \
-			-o "$t/program" "$BUILD/libshmchan.a" || { bad=1; continue; }
+			-o "$t/program" "$BUILD/libshmchan.a" || { fail "README.md, block ${block##*/}: does not compile"; continue; }
 		run=("$t/program")
 		;;
 	*.sh) run=(bash -e "$block") ;;
@@ -46,14 +45,11 @@ for block in "$t"/*.c "$t"/*.sh; do
 	status=$?
 	ran=$((ran + 1))
 	if [ $status != 0 ]; then
-		echo "README.md, block ${block##*/}: status $status"
+		fail "README.md, block ${block##*/}: status $status"
 		cat "$block" "$t/out"
-		bad=1
 	elif [ -e "${block%.*}.text" ] && ! diff -u "${block%.*}.text" "$t/out"; then
-		echo "README.md, block ${block##*/}: prints something else"
-		bad=1
+		fail "README.md, block ${block##*/}: prints something else"
 	fi
 done
 
-[ $bad = 0 ] && echo "$ran examples of README.md run as printed"
-exit $bad
+finish "$ran examples of README.md run as printed"

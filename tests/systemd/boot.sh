@@ -47,6 +47,7 @@ make --no-print-directory install BUILD="$BUILD" DESTDIR="$root" PREFIX=/usr >"$
 	exit 1
 }
 cp tests/systemd/inside.sh "$root/usr/lib/inside.sh"
+install -D -m 644 tests/support/lib.sh "$root/usr/lib/tests/support/lib.sh"
 cp tests/systemd/units/* "$root/etc/systemd/system/"
 mkdir -p "$root/etc/chand/channels.d" "$root/result" "$root/etc/systemd/system/chand.service.d"
 # That the watchdog bites is seen within a test's patience.

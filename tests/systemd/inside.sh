@@ -3,43 +3,15 @@
 #
 # Run by boot.sh in the booted container, as root.
 
-set -u
-bad=0
-
-ok() {
-	echo "ok $* ($SECONDS s)"
-}
-not_ok() {
-	echo "FAILED: $*"
-	bad=1
-}
-check() { # WHAT COMMAND...
-	local what=$1
-	shift
-	if "$@" >/tmp/check.out 2>&1; then ok "$what"; else
-		not_ok "$what: $*"
-		sed 's/^/    /' /tmp/check.out
-	fi
-}
-# Until the command succeeds, 20 seconds at most.
-await() {
-	local what=$1 i
-	shift
-	for ((i = 0; i < 400; i++)); do
-		"$@" >/tmp/check.out 2>&1 && { ok "$what"; return; }
-		sleep 0.05
-	done
-	not_ok "$what: $* (never)"
-	sed 's/^/    /' /tmp/check.out
-}
+BUILD=none SAY_OK=1
+# shellcheck source=tests/support/lib.sh
+. /usr/lib/tests/support/lib.sh
+bound=20
 main_pid() {
 	systemctl show -p MainPID --value chand.service
 }
 as() { # USER COMMAND...
 	setpriv --reuid="$1" --regid="$(id -g "$1")" --init-groups "${@:2}"
-}
-equal() {
-	[ "$1" = "$2" ] || { echo "'$1' is not '$2'"; false; }
 }
 is_new() { # chand is another process than $1, and up
 	local now
@@ -195,4 +167,4 @@ check "nothing failed" equal \
 	"$(systemctl list-units --failed --no-legend --plain | grep -v "$but")" ""
 
 journalctl -u chand.service -o cat --no-pager | sed 's/^/    /' | tail -n 40
-exit $bad
+finish

@@ -4,8 +4,8 @@
 # Much real data: 150 MB of a tar file, 400,000 path names, and 400,000 lines from 4
 # senders to 4 receivers; through `make test` in some seconds.
 
-# shellcheck source=tests/tools/lib.sh
-. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/support/lib.sh
+. "$(dirname "$0")/../support/lib.sh"
 
 # 150 MB of a tar file in pieces of 64 KiB
 bytes=150000000

@@ -4,8 +4,8 @@
 # What chanbench writes can be read (CSV, JSON, HdrHistogram's text), --assert
 # decides, and a bad command line is refused with what is wrong with it.
 
-# shellcheck source=tests/tools/lib.sh
-. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/support/lib.sh
+. "$(dirname "$0")/../support/lib.sh"
 
 short=(-n 400 -O 20 -R 1)
 

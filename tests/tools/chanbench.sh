@@ -4,8 +4,8 @@
 # chanbench's modes run, account for every message, print what CLI.md promises,
 # and leave nothing.  No figure is judged: these are tests, not measurements.
 
-# shellcheck source=tests/tools/lib.sh
-. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/support/lib.sh
+. "$(dirname "$0")/../support/lib.sh"
 
 # bench ARG...: a short run, its row in `row` as "column: value" lines
 bench() {

@@ -3,8 +3,8 @@
 #
 # chanctl create, remove, close, purge, list, stat and info, as scripts use them.
 
-# shellcheck source=tests/tools/lib.sh
-. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/support/lib.sh
+. "$(dirname "$0")/../support/lib.sh"
 
 # expect STATUS COMMAND...: with what it writes in $out and $err
 expect() {

@@ -4,8 +4,8 @@
 # chanctl doctor: each thing that it looks for is made wrong, in namespaces of
 # their own, and is found, with a remedy.
 
-# shellcheck source=tests/tools/lib.sh
-. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/support/lib.sh
+. "$(dirname "$0")/../support/lib.sh"
 
 # found CHECK LEVEL [TEXT]: in the JSON of the last command
 found() {
@@ -49,10 +49,7 @@ case $(cat /proc/sys/kernel/io_uring_disabled 2>/dev/null) in
 *) jq -e 'any(.[]; .check == "io-uring")' "$tmp/out" >/dev/null && pass || fail "$(<"$tmp/out")" ;;
 esac
 
-if [ "$(id -u)" != 0 ] || ! unshare -m true 2>/dev/null; then
-	echo 'not tested: what needs root and namespaces'
-	finish
-fi
+has root mounts pid-namespace || finish
 chmod 755 "$tmp"
 
 # A /dev/shm of our own, so that the machine's channels don't matter.

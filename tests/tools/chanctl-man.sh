@@ -4,8 +4,8 @@
 # chanctl.1, --help and the tables of options agree: each verb, option, column,
 # condition, event and exit status is in the manual, and the manual has no other.
 
-# shellcheck source=tests/tools/lib.sh
-. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/support/lib.sh
+. "$(dirname "$0")/../support/lib.sh"
 
 page=$root/tools/man/chanctl.1
 mandoc -T utf8 -O width=200 "$page" | col -bx >"$tmp/page"

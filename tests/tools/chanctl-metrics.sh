@@ -4,8 +4,8 @@
 # chanctl metrics: the text keeps the rules of OpenMetrics and tells the truth,
 # and a text file is replaced whole.
 
-# shellcheck source=tests/tools/lib.sh
-. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/support/lib.sh
+. "$(dirname "$0")/../support/lib.sh"
 
 # Rules: TYPE, then UNIT and HELP of a family, then its samples, together; each
 # family once; a counter's samples end in _total; a unit ends its name; no sample
@@ -94,7 +94,7 @@ status 0 chanctl metrics "$ch.none"
 is 'samples of no channel' "$(grep -vc '^#' "$tmp/out")" 2
 
 # An owner's name with what has to be escaped.
-if [ "$(id -u)" = 0 ] && unshare -m true 2>/dev/null; then
+if has root users mounts; then
 	cp /etc/passwd "$tmp/passwd"
 	printf 'odd"na\\me:x:4242:4242::/:/bin/sh\n' >>"$tmp/passwd"
 	cat >"$tmp/odd" <<'END'
@@ -109,8 +109,6 @@ END
 	rules "$tmp/out"
 	grep -qF '{owner="odd\"na\\me",channel="odd"}' "$tmp/out" && pass ||
 		fail "not escaped: $(grep odd "$tmp/out" | head -n2)"
-else
-	echo 'not tested: an odd name of an owner (needs root and unshare)'
 fi
 
 # --textfile: as stdout has it, replaced by rename, with the usual mode.

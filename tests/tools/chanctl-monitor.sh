@@ -3,8 +3,8 @@
 #
 # chanctl monitor: what happens to a channel is told, in order, in whole lines.
 
-# shellcheck source=tests/tools/lib.sh
-. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/support/lib.sh
+. "$(dirname "$0")/../support/lib.sh"
 
 channel_name
 channels+=("$ch".{before,a,full,denied})

@@ -3,8 +3,8 @@
 #
 # chanctl wait and test: each condition, both ways, and how waiting ends.
 
-# shellcheck source=tests/tools/lib.sh
-. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/support/lib.sh
+. "$(dirname "$0")/../support/lib.sh"
 
 # expect STATUS COMMAND...: with what it says in $err
 expect() {

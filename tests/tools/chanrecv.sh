@@ -3,8 +3,8 @@
 #
 # chanrecv: when it ends, what it prints, what it leaves in the channel.
 
-# shellcheck source=tests/tools/lib.sh
-. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/support/lib.sh
+. "$(dirname "$0")/../support/lib.sh"
 
 # printed N: chanrecv, in the background, has printed N lines
 printed() {
@@ -159,7 +159,7 @@ is "files beside it" "$(find "$tmp/spool" -mindepth 1 | wc -l)" 1
 
 chansend "$ch" lost
 mkdir "$tmp/ro"
-if unshare -m true 2>/dev/null; then
+if has mounts; then
 	# shellcheck disable=SC2016
 	status 1 unshare -m sh -c 'mount -t tmpfs -o ro none "$1" && exec chanrecv -N -D "$1" "$2"' \
 		- "$tmp/ro" "$ch"
@@ -206,10 +206,12 @@ says "chanrecv: $a.none: no such channel"
 # On a terminal control bytes are shown, not obeyed; --raw turns that off.
 channel
 chansend "$ch" $'\033[31mred\r'
-is "on a terminal" "$(script -qec "chanrecv -p $ch" /dev/null </dev/null | tr -d '\r')" \
-	'\x1b[31mred\x0d'
-is "--raw" "$(script -qec "chanrecv -p --raw $ch" /dev/null </dev/null | od -An -c | tr -d ' \n')" \
-	'033[31mred\r\r\n'
+if has pty && has_program script; then
+	is "on a terminal" "$(script -qec "chanrecv -p $ch" /dev/null </dev/null | tr -d '\r')" \
+		'\x1b[31mred\x0d'
+	is "--raw" "$(script -qec "chanrecv -p --raw $ch" /dev/null </dev/null | od -An -c | tr -d ' \n')" \
+		'033[31mred\r\r\n'
+fi
 is "no terminal" "$(chanrecv -N "$ch")" $'\033[31mred\r'
 
 # -v

@@ -3,8 +3,8 @@
 #
 # chansend: where messages come from, when they are sent, and its options.
 
-# shellcheck source=tests/tools/lib.sh
-. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/support/lib.sh
+. "$(dirname "$0")/../support/lib.sh"
 
 # all: the messages in the channel, each in <>
 all() {

@@ -4,8 +4,8 @@
 # Every framing through both tools: `chanrecv -F X a | chansend -F X b` and back is
 # lossless, for binary messages of awkward sizes where the framing can hold them.
 
-# shellcheck source=tests/tools/lib.sh
-. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/support/lib.sh
+. "$(dirname "$0")/../support/lib.sh"
 
 limit=65536
 sizes="0 1 2 3 4 15 16 17 255 256 4079 4080 4095 4096 4097 65535 $limit"

@@ -4,8 +4,8 @@
 # chanrecv --idle-exit: it stays while messages come, and ends with 0 when none came
 # for so long.
 
-# shellcheck source=tests/tools/lib.sh
-. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/support/lib.sh
+. "$(dirname "$0")/../support/lib.sh"
 
 channel
 status 0 chanrecv --idle-exit=10ms "$ch"

@@ -5,8 +5,8 @@
 # option with its argument, and the page has no other; every exit status that
 # exit_status.sh reaches is there.
 
-# shellcheck source=tests/tools/lib.sh
-. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/support/lib.sh
+. "$(dirname "$0")/../support/lib.sh"
 
 # head LETTER LONG ARG: as an option stands in --help and at its paragraph's head
 head_of() {

@@ -4,8 +4,8 @@
 # Signals, and readers that go away: a tool dies of the signal as if it had not
 # been caught, and no message is lost.
 
-# shellcheck source=tests/tools/lib.sh
-. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/support/lib.sh
+. "$(dirname "$0")/../support/lib.sh"
 
 # A shell's background jobs ignore INT; these don't.
 uncaught=(env --default-signal=INT,HUP,TERM,PIPE)
