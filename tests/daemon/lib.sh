@@ -47,8 +47,8 @@ ok() { pass "$@"; }
 not_ok() { fail "$@"; }
 
 # The loops that chand can run on here.
-# shellcheck disable=SC2034 # for the scripts
 loops=epoll
+# shellcheck disable=SC2034 # for the scripts
 ! has io_uring || loops="io_uring epoll"
 
 start() { # OPTIONS: chand, until it answers

@@ -19,7 +19,7 @@ by_hand() { keep timeout 20 "$BUILD/chand" --config-dir="$etc" --runtime-dir="$r
 file_of() { stat -c %d.%i "$1"; }
 
 # Somebody listens, as systemd does for chand.service; and then serves.
-for loop in io_uring epoll; do
+for loop in $loops; do
 	background "$BUILD/tests/daemon/prog_listen" "$run/control" control "$BUILD/chand" \
 		--config-dir="$etc" --runtime-dir="$run" --loop=$loop >>"$t/log" 2>&1
 	listener=$!
