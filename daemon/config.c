@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <grp.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <pwd.h>
 #include <stdlib.h>
@@ -14,7 +15,6 @@
 #include "base/names.h"
 #include "common/cli.h"
 #include "ini.h"
-#include "log.h"
 
 /* ---- chand.conf ---- */
 
@@ -117,11 +117,39 @@ void config_done(struct config *config)
 	config->n = 0;
 }
 
-int config_read(struct config *config, const char *const *dirs)
+void config_init(struct config *config)
+{
+	*config = (struct config){.quota = default_quota};
+}
+
+/* What is wrong goes on to the reader, with the file's name. */
+struct reading {
+	const char *path, *channel;
+	config_wrong wrong;
+	void *into;
+};
+
+static void wrong_line(void *arg, unsigned line, const char *why)
+{
+	const struct reading *reading = arg;
+
+	if (reading->wrong)
+		reading->wrong(reading->path, line, reading->channel, why);
+}
+
+static int conf_key(
+	void *arg, const char *section, const char *key, const char *value, char *why, size_t size)
+{
+	return config_key(((struct reading *)arg)->into, section, key, value, why, size);
+}
+
+int config_read(struct config *config, const char *const *dirs, config_wrong wrong)
 {
 	struct config read = {.quota = default_quota};
-	char path[PATH_MAX], why[512];
+	char path[PATH_MAX];
 	const struct group *group = getgrnam("chand");
+	struct reading reading = {.path = path, .wrong = wrong, .into = &read};
+	const struct ini to = {.key = conf_key, .wrong = wrong_line, .arg = &reading};
 
 	if (group) {
 		read.create.at[0] = (struct who){.group = true, .id = group->gr_gid};
@@ -131,16 +159,50 @@ int config_read(struct config *config, const char *const *dirs)
 		int err;
 
 		snprintf(path, sizeof(path), "%s/chand.conf", *dirs);
-		err = ini_read(path, config_key, &read, why, sizeof(why));
+		err = ini_read(path, &to);
 		if (err == -ENOENT || err == -ENOTDIR)
 			continue;
 		if (err < 0) {
-			log_line(LOG_ERR, "config", NULL, 0, "%s: %s; refused as a whole", path,
-				why);
 			config_done(&read);
 			return -EINVAL;
 		}
 		break;
+	}
+	config_done(config);
+	*config = read;
+	return 0;
+}
+
+static void write_quota(const struct quota *quota, FILE *out)
+{
+	fprintf(out, "channels=%" PRIu64 "\nbytes=%" PRIu64 "\nconnections=%" PRIu64 "\n",
+		quota->channels, quota->bytes, quota->connections);
+}
+
+void config_write(const struct config *config, FILE *out)
+{
+	static const char *const loops[] = {
+		[LOOP_AUTO] = "auto", [LOOP_URING] = "io_uring", [LOOP_EPOLL] = "epoll"};
+	char who[WHO_TEXT];
+
+	fprintf(out, "[chand]\nloop=%s\ncreate=%s\n[quota]\n", loops[config->backend],
+		who_text(who, &config->create));
+	write_quota(&config->quota, out);
+	for (size_t i = 0; i < config->n; i++) {
+		fprintf(out, "[quota %u]\n", (unsigned)config->users[i].uid);
+		write_quota(&config->users[i].quota, out);
+	}
+}
+
+int config_read_saved(struct config *config, int fd)
+{
+	struct config read = {.quota = default_quota};
+	struct reading reading = {.into = &read};
+	const struct ini to = {.key = conf_key, .wrong = wrong_line, .arg = &reading};
+
+	if (ini_read_fd(fd, &to) < 0) {
+		config_done(&read);
+		return -EINVAL;
 	}
 	config_done(config);
 	*config = read;
@@ -157,14 +219,31 @@ const struct quota *config_quota(const struct config *config, uid_t uid)
 
 /* ---- channels.d ---- */
 
-int config_spec_key(
-	void *spec, const char *section, const char *key, const char *value, char *why, size_t size)
+static int channel_key(
+	void *arg, const char *section, const char *key, const char *value, char *why, size_t size)
 {
+	struct spec *spec = ((struct reading *)arg)->into;
+
+	if (!*section) {
+		snprintf(why, size, "before the line [channel]");
+		return -EINVAL;
+	}
 	if (strcmp(section, "channel") != 0) {
 		snprintf(why, size, "no section [%.64s]; there is [channel]", section);
 		return -EINVAL;
 	}
 	return spec_key(spec, key, value, true, why, size);
+}
+
+int spec_read_saved(struct spec *spec, int fd)
+{
+	struct reading reading = {.into = spec};
+	const struct ini to = {.key = channel_key, .wrong = wrong_line, .arg = &reading};
+	char why[256];
+
+	if (ini_read_fd(fd, &to) < 1)
+		return -EINVAL;
+	return spec_check(spec, why, sizeof(why));
 }
 
 /* The paths of DIR/`sub`/X.conf, X sorted; of one X, that of the first DIR. */
@@ -186,9 +265,10 @@ static void files_done(struct files *files)
 	*files = (struct files){0};
 }
 
-static bool files_have(const struct files *files, const char *name)
+/* Among the first n, those of other directories: in one, no name comes twice. */
+static bool files_have(const struct files *files, size_t n, const char *name)
 {
-	for (size_t i = 0; i < files->n; i++)
+	for (size_t i = 0; i < n; i++)
 		if (!strcmp(files->at[i].name, name))
 			return true;
 	return false;
@@ -225,13 +305,16 @@ static bool is_conf(const char *name)
 	       !strcmp(name + len - strlen(".conf"), ".conf");
 }
 
-static int files_find(struct files *ret, const char *const *dirs, const char *sub)
+/* *incomplete is set if a directory can't be read. */
+static int files_find(struct files *ret, const char *const *dirs, const char *sub, bool *incomplete,
+	config_wrong wrong)
 {
 	char path[PATH_MAX];
 	int err = 0;
 
 	*ret = (struct files){0};
 	for (; *dirs && err == 0; dirs++) {
+		size_t before = ret->n;
 		struct dirent *entry;
 		DIR *dir;
 
@@ -239,13 +322,14 @@ static int files_find(struct files *ret, const char *const *dirs, const char *su
 			continue;
 		dir = opendir(path);
 		if (!dir) {
-			if (errno != ENOENT && errno != ENOTDIR)
-				log_line(LOG_ERR, "config", NULL, 0, "%s: %s", path,
-					strerror(errno));
+			if (errno != ENOENT && errno != ENOTDIR) {
+				*incomplete = true;
+				wrong(path, 0, NULL, strerror(errno));
+			}
 			continue;
 		}
 		while (err == 0 && (entry = readdir(dir)))
-			if (is_conf(entry->d_name) && !files_have(ret, entry->d_name))
+			if (is_conf(entry->d_name) && !files_have(ret, before, entry->d_name))
 				err = files_add(ret, path, entry->d_name);
 		closedir(dir);
 	}
@@ -256,13 +340,31 @@ static int files_find(struct files *ret, const char *const *dirs, const char *su
 	return err;
 }
 
-/* One channel: its file, then its drop-ins. */
-static int declare(
-	struct declaration *d, const struct found *file, const char *const *dirs, uid_t owner)
+/* One file of a channel: is it good? */
+static bool read_file(struct reading *reading, const char *path)
+{
+	const struct ini to = {.key = channel_key, .wrong = wrong_line, .arg = reading};
+	int sections;
+
+	reading->path = path;
+	sections = ini_read(path, &to);
+	if (sections == -ENOENT || sections == -ENOTDIR)
+		wrong_line(reading, 0, "it was there a moment ago");
+	else if (sections == 0)
+		wrong_line(reading, 0,
+			"there is no [channel] in it; that line alone declares a channel with all "
+			"defaults");
+	return sections > 0;
+}
+
+/* One channel: its file, then its drop-ins, each of which may say why it is wrong. */
+static int declare(struct declaration *d, const struct found *file, const char *const *dirs,
+	uid_t owner, config_wrong wrong)
 {
 	char name[NAME_MAX + 1], sub[NAME_MAX + sizeof("channels.d/.d")], why[512];
+	struct reading reading = {.channel = name, .wrong = wrong, .into = &d->spec};
 	struct files more;
-	const char *path = file->path;
+	bool good = true;
 	int err;
 
 	snprintf(name, sizeof(name), "%.*s", (int)(strlen(file->name) - strlen(".conf")),
@@ -272,38 +374,44 @@ static int declare(
 	if (!d->file)
 		return -ENOMEM;
 	snprintf(sub, sizeof(sub), "channels.d/%s.d", file->name);
-	err = files_find(&more, dirs, sub);
+	d->bad = false;
+	err = files_find(&more, dirs, sub, &d->bad, wrong);
 	if (err < 0) {
 		free(d->file);
 		return err;
 	}
 	if (!name_valid(name)) {
-		snprintf(why, sizeof(why), "the file's name, without .conf, is no channel's name");
-		err = -EINVAL;
+		wrong(file->path, 0, NULL,
+			"the file's name, without .conf, is no channel's name: 1 to 200 of "
+			"A-Z a-z 0-9 . _ - without a dot in front");
+		d->spec.name[0] = 0;
+		good = false;
 	} else {
-		err = ini_read(path, config_spec_key, &d->spec, why, sizeof(why));
+		good = read_file(&reading, file->path);
+		for (size_t i = 0; i < more.n; i++)
+			good &= read_file(&reading, more.at[i].path);
 	}
-	for (size_t i = 0; i < more.n && err == 0; i++) {
-		path = more.at[i].path;
-		err = ini_read(path, config_spec_key, &d->spec, why, sizeof(why));
+	if (good && spec_check(&d->spec, why, sizeof(why)) < 0) {
+		wrong(file->path, 0, name, why);
+		good = false;
 	}
-	if (err == 0) {
-		path = file->path;
-		err = spec_check(&d->spec, why, sizeof(why));
-	}
-	d->bad = err < 0;
-	if (d->bad)
-		log_line(LOG_ERR, "config", name_valid(name) ? name : NULL, 0,
-			"%s: %s; refused as a whole", path, why);
+	d->bad |= !good;
 	files_done(&more);
 	return 0;
 }
 
-int declarations_read(struct declarations *ret, const char *const *dirs, uid_t owner)
+static int by_spec_name(const void *a, const void *b)
+{
+	return strcmp(((const struct declaration *)a)->spec.name,
+		((const struct declaration *)b)->spec.name);
+}
+
+int declarations_read(
+	struct declarations *ret, const char *const *dirs, uid_t owner, config_wrong wrong)
 {
 	struct declarations made = {0};
 	struct files files;
-	int err = files_find(&files, dirs, "channels.d");
+	int err = files_find(&files, dirs, "channels.d", &made.incomplete, wrong);
 
 	if (err < 0)
 		return err;
@@ -311,7 +419,7 @@ int declarations_read(struct declarations *ret, const char *const *dirs, uid_t o
 	if (!made.at)
 		err = -ENOMEM;
 	for (size_t i = 0; i < files.n && err == 0; i++) {
-		err = declare(&made.at[made.n], &files.at[i], dirs, owner);
+		err = declare(&made.at[made.n], &files.at[i], dirs, owner, wrong);
 		if (err == 0)
 			made.n++;
 	}
@@ -320,8 +428,52 @@ int declarations_read(struct declarations *ret, const char *const *dirs, uid_t o
 		declarations_done(&made);
 		return err;
 	}
+	qsort(made.at, made.n, sizeof(*made.at), by_spec_name);
 	*ret = made;
 	return 0;
+}
+
+const struct declaration *declarations_find(const struct declarations *all, const char *name)
+{
+	struct declaration key;
+
+	snprintf(key.spec.name, sizeof(key.spec.name), "%s", name);
+	return all->n ? bsearch(&key, all->at, all->n, sizeof(key), by_spec_name) : NULL;
+}
+
+static bool ends_with(const char *name, const char *end)
+{
+	size_t n = strlen(name), m = strlen(end);
+
+	return n >= m && !strcasecmp(name + n - m, end);
+}
+
+static void unused_in(const char *path, config_wrong note)
+{
+	DIR *dir = opendir(path);
+	struct dirent *entry;
+	char file[PATH_MAX + NAME_MAX + 2];
+
+	while (dir && (entry = readdir(dir))) {
+		const char *name = entry->d_name;
+
+		snprintf(file, sizeof(file), "%s/%s", path, name);
+		if (name[0] == '.' || is_conf(name) || ends_with(name, ".conf.d"))
+			continue;
+		note(file, 0, NULL, "not used: its name does not end in .conf");
+	}
+	if (dir)
+		closedir(dir);
+}
+
+void config_unused(const char *const *dirs, config_wrong note)
+{
+	char path[PATH_MAX];
+
+	for (; *dirs; dirs++) {
+		snprintf(path, sizeof(path), "%s/channels.d", *dirs);
+		unused_in(path, note);
+	}
 }
 
 void declarations_done(struct declarations *declarations)

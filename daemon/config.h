@@ -3,7 +3,8 @@
  * The files an administrator writes: chand.conf, and a file for each declared
  * channel, NAME.conf in channels.d, with drop-ins NAME.conf.d/X.conf.  Of files of
  * one name, that of the first directory counts.  A file that is wrong is refused
- * as a whole, by line, and the rest goes on.
+ * as a whole, and the rest goes on: each line that is wrong is given to the reader's
+ * config_wrong, to be logged or printed.
  */
 #ifndef CHAND_CONFIG_H
 #define CHAND_CONFIG_H
@@ -32,26 +33,44 @@ struct config {
 struct declaration {
 	struct spec spec;
 	char *file;
-	bool bad; /* it is declared, but its file is wrong */
+	bool bad; /* it is declared, but a file of it is wrong: only its name counts */
 };
 
+/* By name. */
 struct declarations {
 	struct declaration *at;
 	size_t n;
+	bool incomplete; /* a directory could not be read: others may be declared, too */
 };
 
-/* Read from `dirs` (NULL-terminated, first wins); what is wrong is logged.  -EINVAL
- * if chand.conf is wrong: then nothing is changed. */
-int config_read(struct config *config, const char *const *dirs);
+/* What is wrong in a file (line 0: the file as a whole) of a channel, or of none
+ * (NULL). */
+typedef void (*config_wrong)(const char *path, unsigned line, const char *channel, const char *why);
+
+/* Read from `dirs` (NULL-terminated, first wins): 0, or -EINVAL if chand.conf is wrong,
+ * and then nothing is changed. */
+int config_read(struct config *config, const char *const *dirs, config_wrong wrong);
 void config_done(struct config *config);
 const struct quota *config_quota(const struct config *config, uid_t uid);
 
-/* `owner`: whose a channel is if its file does not tell. */
-int declarations_read(struct declarations *ret, const char *const *dirs, uid_t owner);
-void declarations_done(struct declarations *declarations);
+/* For a chand.conf that can't be read and never was: root alone may ask for channels. */
+void config_init(struct config *config);
 
-/* One key of a channel's file: for ini_read() with a struct spec. */
-int config_spec_key(void *spec, const char *section, const char *key, const char *value, char *why,
-	size_t size);
+/* As a file that has the same meaning, with numbers of users and groups; and such a file,
+ * which chand wrote: 0, -ENOENT there is none, or -EINVAL. */
+void config_write(const struct config *config, FILE *out);
+int config_read_saved(struct config *config, int fd);
+
+/* `owner`: whose a channel is if its file does not say. */
+int declarations_read(
+	struct declarations *ret, const char *const *dirs, uid_t owner, config_wrong wrong);
+void declarations_done(struct declarations *declarations);
+const struct declaration *declarations_find(const struct declarations *all, const char *name);
+
+/* Read a channel's file that chand wrote: 0, or -EINVAL. */
+int spec_read_saved(struct spec *spec, int fd);
+
+/* Look for files that count for nothing, because of their names, and say so. */
+void config_unused(const char *const *dirs, config_wrong note);
 
 #endif

@@ -20,6 +20,7 @@
 #include "message.h"
 #include "metrics.h"
 #include "notify.h"
+#include "refused.h"
 #include "registry.h"
 #include "segment/segment.h"
 #include "supervise.h"
@@ -526,6 +527,7 @@ static void do_status(struct connection *c, const struct message *m)
 {
 	const struct quota *quota = config_quota(&bus.config, c->peer.uid);
 	uint64_t channels, bytes;
+	char files[2048];
 
 	(void)m;
 	registry_usage(c->peer.uid, &channels, &bytes);
@@ -537,6 +539,8 @@ static void do_status(struct connection *c, const struct message *m)
 	put(c, "deaths=%" PRIu64 "\nrecoveries=%" PRIu64 "\nredelivered=%" PRIu64 "\n", bus.deaths,
 		bus.recoveries, bus.redelivered);
 	put(c, "watchdog=%" PRId64 "\n", 2 * notify_watchdog());
+	put(c, "refused=%u\nrefused-files=%s\n", refused_count(),
+		refused_text(files, sizeof(files)));
 	put(c, "your-channels=%" PRIu64 "/%" PRIu64 "\nyour-bytes=%" PRIu64 "/%" PRIu64 "\n",
 		channels, quota->channels, bytes, quota->bytes);
 }

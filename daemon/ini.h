@@ -1,22 +1,35 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * ini files: `[section]`, `key = value`, comments after # or ; at the start of a
- * line.  Nothing is quoted, nothing is continued.
+ * line.  Nothing is quoted, nothing is continued.  A key is given once in all the parts
+ * of a section that one file has.  A byte order mark and carriage returns, as editors of
+ * other systems leave, mean nothing.
  */
 #ifndef CHAND_INI_H
 #define CHAND_INI_H
 
 #include <stddef.h>
 
-/* A key: 0, or -EINVAL and `why`. */
-typedef int (*ini_fn)(
-	void *arg, const char *section, const char *key, const char *value, char *why, size_t size);
+/* Who reads. */
+struct ini {
+	/* Take a key: 0, or -EINVAL and `why`. */
+	int (*key)(void *arg, const char *section, const char *key, const char *value, char *why,
+		size_t size);
+	/* Take note of what is wrong in a line, 0 for the file as a whole. */
+	void (*wrong)(void *arg, unsigned line, const char *why);
+	void *arg;
+};
 
-/* Call fn for each key of the file.  0; or a negative errno and `why`, with the
- * line in front if one is to blame. */
-int ini_read(const char *path, ini_fn fn, void *arg, char *why, size_t size);
+/* Call key() for each key of the file, and wrong() for each line that is wrong: also
+ * those after the first one.  Returns the number of sections, or
+ *   -ENOENT, -ENOTDIR   there is no such file; wrong() was not called
+ *   -EINVAL             wrong() was called */
+int ini_read(const char *path, const struct ini *to);
+
+/* The same of a file that is open. */
+int ini_read_fd(int fd, const struct ini *to);
 
 /* The same of a text, which is used up; text[len] is written. */
-int ini_parse(char *text, size_t len, ini_fn fn, void *arg, char *why, size_t size);
+int ini_parse(char *text, size_t len, const struct ini *to);
 
 #endif

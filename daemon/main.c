@@ -35,13 +35,15 @@
 #include "log.h"
 #include "metrics.h"
 #include "notify.h"
+#include "refused.h"
 #include "registry.h"
 #include "runtime.h"
+#include "saved.h"
 #include "supervise.h"
 #include "watchdog.h"
 #include "work.h"
 
-enum { USER = CLI_LONG, CONFIG_DIR, RUNTIME_DIR, LOOP };
+enum { USER = CLI_LONG, CONFIG_DIR, RUNTIME_DIR, LOOP, CHECK };
 
 static const struct cli_option options[] = {
 	{USER, "user", NULL, "a bus of your own, not the system's"},
@@ -53,6 +55,9 @@ static const struct cli_option options[] = {
 		"$XDG_RUNTIME_DIR/chand)"},
 	{LOOP, "loop", "auto|io_uring|epoll",
 		"how it waits (default auto: io_uring if the kernel\nlets it)"},
+	{CHECK, "check", NULL,
+		"read the configuration, say all that is wrong in it,\nand end: 0, or 2 if "
+		"anything is"},
 	CLI_COMMON,
 	CLI_END,
 };
@@ -68,7 +73,7 @@ static const struct cli_tool tool = {
 static const char *config_dirs[4];
 static char runtime[PATH_MAX];
 static enum loop_backend backend = LOOP_AUTO;
-static bool backend_given, stopping;
+static bool backend_given, stopping, checking, config_given, wrong_found;
 
 /* ---- command line ---- */
 
@@ -99,7 +104,7 @@ static void user_defaults(void)
 	else if (home)
 		snprintf(config, sizeof(config), "%s/.config/chand", home);
 	config_dirs[0] = config;
-	if (!*runtime) {
+	if (!*runtime && !checking) {
 		dir = getenv("XDG_RUNTIME_DIR");
 		if (!dir || *dir != '/')
 			cli_usage("--user needs XDG_RUNTIME_DIR, or --runtime-dir");
@@ -127,6 +132,9 @@ static void parse(int argc, char **argv)
 			backend = backend_arg(optarg);
 			backend_given = true;
 			break;
+		case CHECK:
+			checking = true;
+			break;
 		}
 	if (optind < argc)
 		cli_usage("operand '%s': chand takes none", argv[optind]);
@@ -142,6 +150,7 @@ static void parse(int argc, char **argv)
 	if (config) {
 		config_dirs[0] = config;
 		config_dirs[1] = NULL;
+		config_given = true;
 	}
 	bus.config_dirs = config_dirs;
 	bus.runtime = runtime;
@@ -164,19 +173,94 @@ static int serve(void)
 	return err < 0 ? err : watchdog_start(control);
 }
 
+/* ---- configuration ---- */
+
+/* A chand.conf that is wrong keeps nobody from their channels: what it said last counts,
+ * and if that is not known, root alone may ask for channels. */
+static void configure(void)
+{
+	refused_begin();
+	if (config_read(&bus.config, config_dirs, refused_add) == 0) {
+		saved_config_write(&bus.config);
+	} else if (saved_config_read(&bus.config) == 0) {
+		log_line(LOG_WARNING, "config", NULL, 0,
+			"chand.conf counts as it was before it was changed, until it is right");
+	} else {
+		config_init(&bus.config);
+		log_line(LOG_WARNING, "config", NULL, 0,
+			"until chand.conf is right, only root may ask for channels, and the "
+			"quotas are the usual ones");
+	}
+}
+
+static void print_wrong(const char *path, unsigned line, const char *channel, const char *why)
+{
+	(void)channel;
+	if (line)
+		cli_error(NULL, "%s: line %u: %s", path, line, why);
+	else
+		cli_error(NULL, "%s: %s", path, why);
+	wrong_found = true;
+}
+
+static void print_note(const char *path, unsigned line, const char *channel, const char *why)
+{
+	(void)line;
+	(void)channel;
+	cli_warn(NULL, "%s: %s", path, why);
+}
+
+/* --check: the exit status. */
+static int check(void)
+{
+	struct declarations all;
+	int err;
+
+	if (config_given && access(config_dirs[0], R_OK | X_OK) < 0)
+		print_wrong(config_dirs[0], 0, NULL, strerror(errno));
+	config_read(&bus.config, config_dirs, print_wrong);
+	err = declarations_read(&all, config_dirs, bus.user ? bus.uid : 0, print_wrong);
+	if (err < 0) {
+		cli_error(NULL, "%s", strerror(-err));
+		return CLI_ERROR;
+	}
+	config_unused(config_dirs, print_note);
+	cli_note(NULL, "%zu channels are declared", all.n);
+	declarations_done(&all);
+	return wrong_found ? CLI_USAGE : CLI_OK;
+}
+
 /* ---- signals ---- */
+
+static void notify_ready(void)
+{
+	char files[256];
+
+	if (refused_count())
+		notify("READY=1\nSTATUS=waits with %s; %u files are wrong and count for nothing: "
+		       "%s",
+			loop_name(bus.loop), refused_count(), refused_text(files, sizeof(files)));
+	else
+		notify("READY=1\nSTATUS=waits with %s", loop_name(bus.loop));
+}
 
 static void reloaded(int err)
 {
+	char files[512];
+
 	if (err < 0)
 		log_line(LOG_ERR, "reloaded", NULL, 0,
-			"configuration not read again as a whole: %s; %zu channels",
-			err == -EINVAL ? "a file is refused, as said above" : bus_error(err),
+			"configuration not read again as a whole: %s; %zu channels", bus_error(err),
 			registry_count());
+	else if (refused_count())
+		log_line(LOG_ERR, "reloaded", NULL, 0,
+			"configuration read again, but for %u files that are wrong and change "
+			"nothing: %s; %zu channels",
+			refused_count(), refused_text(files, sizeof(files)), registry_count());
 	else
 		log_line(LOG_INFO, "reloaded", NULL, 0, "configuration read again; %zu channels",
 			registry_count());
-	notify("READY=1");
+	notify_ready();
 }
 
 static void reload(void)
@@ -247,10 +331,10 @@ static int start(void)
 
 	umask(022);
 	err = runtime_take();
-	if (err == 0)
-		err = config_read(&bus.config, config_dirs);
-	if (err == 0)
+	if (err == 0) {
+		configure();
 		err = make_loop();
+	}
 	if (err < 0)
 		return err;
 	err = catch_signals();
@@ -274,6 +358,8 @@ int main(int argc, char **argv)
 	int err;
 
 	parse(argc, argv);
+	if (checking)
+		return check();
 	log_open(cli_quiet() ? LOG_WARNING : cli_verbose() ? LOG_DEBUG : LOG_INFO);
 	raise_limits();
 	err = start();
@@ -285,7 +371,7 @@ int main(int argc, char **argv)
 	}
 	log_line(LOG_INFO, "started", NULL, 0, "keeps %zu channels of user %u, waits with %s",
 		registry_count(), (unsigned)bus.uid, loop_name(bus.loop));
-	notify("READY=1\nSTATUS=waits with %s", loop_name(bus.loop));
+	notify_ready();
 	while (!stopping && err == 0)
 		err = loop_turn(bus.loop);
 	notify("STOPPING=1");

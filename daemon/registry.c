@@ -15,8 +15,9 @@
 
 #include "base/names.h"
 #include "bus.h"
-#include "ini.h"
 #include "log.h"
+#include "refused.h"
+#include "saved.h"
 #include "segment/segment.h"
 #include "supervise.h"
 #include "table.h"
@@ -27,6 +28,7 @@ static int by_name(const void *item, const void *key)
 }
 
 static struct table table = {.order = by_name};
+static struct declarations declarations; /* as last read */
 
 const char *origin_name(enum origin origin)
 {
@@ -109,63 +111,6 @@ void registry_usage(uid_t uid, uint64_t *channels, uint64_t *bytes)
 			++*channels;
 			*bytes += (uint64_t)chan_footprint(&m->spec.options);
 		}
-}
-
-/* ---- the files of requested channels ---- */
-
-static void spec_path(char *ret, size_t size, const char *name)
-{
-	snprintf(ret, size, "%s/channels/%s.conf", bus.runtime, name);
-}
-
-/* Readers see the old file or the new, whole. */
-static int spec_save(const struct spec *spec)
-{
-	char path[PATH_MAX], temporary[PATH_MAX + 8];
-	FILE *out;
-	int fd, err = 0;
-
-	spec_path(path, sizeof(path), spec->name);
-	snprintf(temporary, sizeof(temporary), "%s.new", path);
-	fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0)
-		return -errno;
-	out = fdopen(fd, "w");
-	if (!out) {
-		close(fd);
-		return -ENOMEM;
-	}
-	fputs("[channel]\n", out);
-	spec_write(spec, out);
-	if (fflush(out) || ferror(out))
-		err = errno ? -errno : -EIO;
-	fclose(out);
-	if (err == 0 && rename(temporary, path) < 0)
-		err = -errno;
-	if (err < 0)
-		unlink(temporary);
-	return err;
-}
-
-static void spec_forget(const char *name)
-{
-	char path[PATH_MAX];
-
-	spec_path(path, sizeof(path), name);
-	unlink(path);
-}
-
-static int spec_load(struct spec *spec, const char *name)
-{
-	char path[PATH_MAX], why[512];
-	int err;
-
-	spec_path(path, sizeof(path), name);
-	spec_init(spec, name, bus.user ? bus.uid : 0);
-	err = ini_read(path, config_spec_key, spec, why, sizeof(why));
-	if (err < 0 && err != -ENOENT)
-		log_line(LOG_WARNING, "state", name, 0, "%s: %s", path, why);
-	return err;
 }
 
 /* ---- channels ---- */
@@ -296,12 +241,15 @@ static void take_up(const char *name)
 	struct channel *c;
 	chan_t *ch;
 	enum origin origin = ORIGIN_REQUESTED;
-	int err = spec_load(&spec, name);
+	int err = saved_spec_read(SAVED_REQUESTED, &spec, name);
 
 	if (err < 0) {
 		origin = ORIGIN_ADOPTED;
-		err = spec_of_segment(&spec, name);
+		/* One that was declared keeps its rights until it is removed. */
+		err = saved_spec_read(SAVED_DECLARED, &spec, name);
 	}
+	if (err < 0)
+		err = spec_of_segment(&spec, name);
 	if (err == 0)
 		err = chan_open(&ch, name, 0, NULL);
 	if (err == 0)
@@ -318,6 +266,7 @@ void registry_appeared(const char *name)
 		take_up(name);
 }
 
+static void save_declared(const struct spec *spec);
 static void change(struct channel *c, const struct spec *spec, const char *file);
 static void start_makings(void);
 static void check_reload(void);
@@ -383,6 +332,7 @@ static void declared_made(const struct making *m, int err)
 			m->file, bus_error(err));
 		return;
 	}
+	save_declared(&m->spec);
 	set_mode(&m->spec);
 	if (m->made)
 		bus_event("created", m->spec.name, NULL, "origin=declared\n");
@@ -400,7 +350,7 @@ static void requested_made(const struct making *m, int err)
 			chan_remove(m->spec.name);
 	}
 	if (err < 0) {
-		spec_forget(m->spec.name);
+		saved_spec_forget(SAVED_REQUESTED, m->spec.name);
 		if (err == -EEXIST) /* one came up behind our back: it keeps its own */
 			registry_appeared(m->spec.name);
 		m->answer(m->arg, err, bus_error(err));
@@ -475,7 +425,7 @@ static void start_making(struct making *m)
 	if (!m->file) {
 		err = check_request(&m->spec, why, sizeof(why));
 		if (err == 0) {
-			err = spec_save(&m->spec);
+			err = saved_spec_write(SAVED_REQUESTED, &m->spec);
 			snprintf(why, sizeof(why), "%s", bus_error(err));
 		}
 	}
@@ -538,7 +488,9 @@ void registry_lost(struct channel *channel)
 	bus_event("removed", spec.name, NULL, "origin=%s\n", origin_name(origin));
 	supervise_remove(channel); /* and free */
 	if (origin == ORIGIN_REQUESTED)
-		spec_forget(spec.name);
+		saved_spec_forget(SAVED_REQUESTED, spec.name);
+	if (origin == ORIGIN_ADOPTED)
+		saved_spec_forget(SAVED_DECLARED, spec.name);
 	/* A declared channel is there as long as it is declared. */
 	if (origin == ORIGIN_DECLARED)
 		make_declared(&spec, file);
@@ -564,7 +516,8 @@ int registry_remove_other(const char *name, const struct peer *peer, char *why, 
 
 	if (name_valid(name) && !being_made(name))
 		err = segment_exists(name);
-	if (err == 0 && spec_load(&spec, name) < 0)
+	if (err == 0 && saved_spec_read(SAVED_REQUESTED, &spec, name) < 0 &&
+		saved_spec_read(SAVED_DECLARED, &spec, name) < 0)
 		spec_init(&spec, name, bus.user ? bus.uid : 0);
 	if (err == 0 && !spec_administers(&spec, peer)) {
 		snprintf(why, size, "only its owner and root remove it");
@@ -572,8 +525,10 @@ int registry_remove_other(const char *name, const struct peer *peer, char *why, 
 	}
 	if (err == 0)
 		err = chan_remove(name);
-	if (err == 0)
-		spec_forget(name);
+	if (err == 0) {
+		saved_spec_forget(SAVED_REQUESTED, name);
+		saved_spec_forget(SAVED_DECLARED, name);
+	}
 	snprintf(why, size, "%s",
 		err == -ENOENT ? "there is no such channel on this bus" : bus_error(err));
 	return err;
@@ -594,40 +549,28 @@ int registry_appeared_any(void)
 	return chan_list(appeared, NULL);
 }
 
-/* Files of channels that are not there: asked for by one who got no answer, or
+/* A file of a channel that is not there: it was asked for by one who got no answer, or is
  * gone while chand was.  One that is there, and can't be taken up now, keeps its. */
-static void forget_missing(void)
+static bool keep_requested(const char *name)
 {
-	char path[PATH_MAX], name[NAME_MAX + 1];
-	struct dirent *entry;
-	DIR *dir;
+	const struct channel *c = registry_find(name);
 
-	snprintf(path, sizeof(path), "%s/channels", bus.runtime);
-	dir = opendir(path);
-	while (dir && (entry = readdir(dir))) {
-		size_t len = strlen(entry->d_name);
-
-		if (entry->d_name[0] == '.')
-			continue;
-		snprintf(name, sizeof(name), "%s", entry->d_name);
-		if (len > strlen(".conf") && !strcmp(name + len - strlen(".conf"), ".conf"))
-			name[len - strlen(".conf")] = 0;
-		else
-			name[0] = 0; /* a temporary one */
-		if (registry_find(name) ? registry_find(name)->origin != ORIGIN_REQUESTED
-					: segment_exists(name) < 0)
-			unlinkat(dirfd(dir), entry->d_name, 0);
-	}
-	if (dir)
-		closedir(dir);
+	return c ? c->origin == ORIGIN_REQUESTED : segment_exists(name) == 0;
 }
 
-static struct declaration *declared(struct declarations *all, const char *name)
+static bool keep_declared(const char *name)
 {
-	for (size_t i = 0; i < all->n; i++)
-		if (!strcmp(all->at[i].spec.name, name))
-			return &all->at[i];
-	return NULL;
+	return declarations_find(&declarations, name) || segment_exists(name) == 0;
+}
+
+/* Keep what is declared now, for a time when its file can't be read. */
+static void save_declared(const struct spec *spec)
+{
+	int err = saved_spec_write(SAVED_DECLARED, spec);
+
+	if (err < 0)
+		log_line(LOG_WARNING, "state", spec->name, 0,
+			"its declaration can't be kept for the next start: %s", strerror(-err));
 }
 
 /* The declaration of a channel that is there changed. */
@@ -640,8 +583,9 @@ static void change(struct channel *c, const struct spec *spec, const char *decla
 		free(c->file);
 		c->file = file;
 	}
+	save_declared(spec);
 	if (c->origin == ORIGIN_REQUESTED)
-		spec_forget(c->spec.name);
+		saved_spec_forget(SAVED_REQUESTED, c->spec.name);
 	c->origin = ORIGIN_DECLARED;
 	if (spec_equal(&c->spec, spec))
 		return;
@@ -649,46 +593,61 @@ static void change(struct channel *c, const struct spec *spec, const char *decla
 	set_mode(&c->spec);
 	tell_difference(c);
 	if (news) {
-		log_line(LOG_INFO, "changed", c->spec.name, 0, "as %s now has it",
-			declaration);
+		log_line(LOG_INFO, "changed", c->spec.name, 0, "as %s now has it", declaration);
 		bus_event("changed", c->spec.name, NULL, "origin=declared\n");
 	}
 	supervise_look(c);
 }
 
-static void apply(struct declarations *all)
+/* What the channel is to be.  False if its file is wrong, and always was. */
+static bool wanted(const struct declaration *d, struct spec *ret)
 {
-	for (size_t i = 0; i < table.n; i++) {
+	if (!*d->spec.name)
+		return false;
+	if (d->bad)
+		return saved_spec_read(SAVED_DECLARED, ret, d->spec.name) == 0;
+	*ret = d->spec;
+	return true;
+}
+
+static void apply(void)
+{
+	for (size_t i = 0; i < table.n && !declarations.incomplete; i++) {
 		struct channel *c = table.at[i];
 
-		if (c->origin != ORIGIN_DECLARED || declared(all, c->spec.name))
+		if (c->origin != ORIGIN_DECLARED || declarations_find(&declarations, c->spec.name))
 			continue;
 		c->origin = ORIGIN_ADOPTED;
 		log_line(LOG_NOTICE, "undeclared", c->spec.name, 0,
-			"no file declares it any more; it stays until 'chanctl remove'");
+			"no file declares it any more; it stays, with its rights, until 'chanctl "
+			"remove'");
 	}
-	for (size_t i = 0; i < all->n; i++) {
-		const struct declaration *d = &all->at[i];
+	for (size_t i = 0; i < declarations.n; i++) {
+		const struct declaration *d = &declarations.at[i];
 		struct channel *c = registry_find(d->spec.name);
+		struct spec spec;
 
-		if (d->bad)
-			continue; /* one that is there stays as it is */
+		if (d->bad && c && c->origin == ORIGIN_DECLARED)
+			continue; /* it stays as it is */
+		if (!wanted(d, &spec))
+			continue;
 		if (c)
-			change(c, &d->spec, d->file);
+			change(c, &spec, d->file);
 		else
-			make_declared(&d->spec, d->file);
+			make_declared(&spec, d->file);
 	}
 }
 
 static int read_declarations(void)
 {
-	struct declarations all;
-	int err = declarations_read(&all, bus.config_dirs, bus.user ? bus.uid : 0);
+	struct declarations read;
+	int err = declarations_read(&read, bus.config_dirs, bus.user ? bus.uid : 0, refused_add);
 
 	if (err < 0)
 		return err;
-	apply(&all);
-	declarations_done(&all);
+	declarations_done(&declarations);
+	declarations = read;
+	apply();
 	return 0;
 }
 
@@ -698,8 +657,10 @@ int registry_start(void)
 
 	if (err < 0)
 		return err;
-	forget_missing();
-	return read_declarations();
+	err = read_declarations();
+	saved_spec_clean(SAVED_REQUESTED, keep_requested);
+	saved_spec_clean(SAVED_DECLARED, keep_declared);
+	return err;
 }
 
 bool registry_busy(void)
@@ -713,10 +674,10 @@ bool registry_busy(void)
 /* A file that is refused does not keep the rest from being read. */
 static int reload(void)
 {
-	int err = config_read(&bus.config, bus.config_dirs);
-	int declarations = read_declarations();
-
-	return err < 0 ? err : declarations;
+	refused_begin();
+	if (config_read(&bus.config, bus.config_dirs, refused_add) == 0)
+		saved_config_write(&bus.config);
+	return read_declarations();
 }
 
 /* One reload after the other: while channels are made for one, the next waits. */
@@ -755,7 +716,7 @@ void registry_stop(void)
 		if (c->spec.daemon) {
 			chan_remove(c->spec.name);
 			if (c->origin == ORIGIN_REQUESTED)
-				spec_forget(c->spec.name);
+				saved_spec_forget(SAVED_REQUESTED, c->spec.name);
 		}
 		table_remove(&table, c->spec.name);
 		supervise_remove(c);
@@ -767,4 +728,5 @@ void registry_stop(void)
 	}
 	work_finish();
 	table_done(&table);
+	declarations_done(&declarations);
 }

@@ -142,6 +142,6 @@ stop
 check "what persists stays" test -f "$(segment $d)"
 keep rm -f "$(segment $d)"
 printf '[chand]\nloop = steam\n' >"$etc/chand.conf"
-fails 2 "a bad chand.conf" keep "$BUILD/chand" --config-dir="$etc" --runtime-dir="$run"
+fails 2 "a bad chand.conf" keep "$BUILD/chand" --check --config-dir="$etc"
 check "by line" grep -q "chand.conf: line 2: loop: 'steam' is not" "$t/said"
 finish "a bus, on $loops"

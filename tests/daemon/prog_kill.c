@@ -584,6 +584,9 @@ static void check_all(void)
 		fail("%u segments, %u channels", segments, listed);
 	if (files_in(path_of("run/channels", "", ""), "", ".conf") != files)
 		fail("not as many files as channels that were asked for: %u", files);
+	/* Of the one that is declared. */
+	if (files_in(path_of("run/declared", "", ""), "", ".conf") != 1)
+		fail("not one file of a declared channel");
 }
 
 static unsigned run(const struct step *step, unsigned point)

@@ -12,7 +12,7 @@
 
 #include "../../daemon/ini.h"
 
-static char seen[512], why[256];
+static char seen[16384], why[1024];
 
 /* What came, as `section.key=value;`; the key `refuse` is refused. */
 static int note(void *arg, const char *section, const char *key, const char *value, char *reason,
@@ -29,6 +29,21 @@ static int note(void *arg, const char *section, const char *key, const char *val
 	return 0;
 }
 
+/* What is wrong, separated by `; `. */
+static void note_wrong(void *arg, unsigned line, const char *reason)
+{
+	size_t len = strlen(why);
+
+	ck_assert_ptr_eq(arg, seen);
+	if (line)
+		snprintf(why + len, sizeof(why) - len, "%sline %u: %s", len ? "; " : "", line,
+			reason);
+	else
+		snprintf(why + len, sizeof(why) - len, "%s%s", len ? "; " : "", reason);
+}
+
+static const struct ini to = {.key = note, .wrong = note_wrong, .arg = seen};
+
 static int parse_bytes(const void *text, size_t len)
 {
 	char *copy = malloc(len + 1);
@@ -38,7 +53,7 @@ static int parse_bytes(const void *text, size_t len)
 	memcpy(copy, text, len);
 	copy[len] = 'x'; /* it is the parser's to write */
 	seen[0] = why[0] = '\0';
-	err = ini_parse(copy, len, note, seen, why, sizeof(why));
+	err = ini_parse(copy, len, &to);
 	free(copy);
 	return err;
 }
@@ -50,7 +65,7 @@ static int parse(const char *text)
 
 START_TEST(sections_keys_and_values)
 {
-	ck_assert_int_eq(parse("a=1\n[one]\nb = 2 \n\t c\t=\t3 = 4\r\n[ two ]\nd=\n"), 0);
+	ck_assert_int_eq(parse("a=1\n[one]\nb = 2 \n\t c\t=\t3 = 4\r\n[ two ]\nd=\n"), 2);
 	ck_assert_str_eq(seen, ".a=1;one.b=2;one.c=3 = 4;two.d=;");
 }
 END_TEST
@@ -71,7 +86,7 @@ START_TEST(the_last_line_needs_no_newline)
 	ck_assert_int_eq(parse("a=1\nb=2"), 0);
 	ck_assert_str_eq(seen, ".a=1;.b=2;");
 	ck_assert_int_eq(parse("a=1\n[sec"), -EINVAL);
-	ck_assert_str_eq(why, "line 2: not a [section]");
+	ck_assert_str_eq(why, "line 2: not one [section]");
 }
 END_TEST
 
@@ -80,10 +95,20 @@ static const struct {
 } wrong[] = {
 	{"nonsense", "line 1: not 'key = value'", ""},
 	{"\n\n=1\n", "line 3: not 'key = value'", ""},
-	{"a=1\n# x\n  = 2\nb=3\n", "line 3: not 'key = value'", ".a=1;"},
-	{"[\n", "line 1: not a [section]", ""},
-	{"[x\n", "line 1: not a [section]", ""},
-	{"[x] y\n", "line 1: not a [section]", ""},
+	{"a=1\n# x\n  = 2\nb=3\n", "line 3: not 'key = value'", ".a=1;.b=3;"},
+	{"[a] [b]\n", "line 1: not one [section]", ""},
+	{"[a\t[b]\n", "line 1: not one [section]", ""},
+	{"a=1\na=1\n", "line 2: a is given in line 1 already; once, with all values", ".a=1;"},
+	{"[x]\na=1\n[y]\na=2\n[x]\nb=3\na=4\n",
+		"line 7: a is given in line 2 already; once, with all values",
+		"x.a=1;y.a=2;x.b=3;"},
+	{"what\n[\nb=2\nrefuse=x\nrefuse=y\n",
+		"line 1: not 'key = value'; line 2: not one [section]; line 4: refused: x; "
+		"line 5: refuse is given in line 4 already; once, with all values",
+		".b=2;"},
+	{"[\n", "line 1: not one [section]", ""},
+	{"[x\n", "line 1: not one [section]", ""},
+	{"[x] y\n", "line 1: not one [section]", ""},
 	{"a=1\r\n\r\n[x]\r\nrefuse=it\r\n", "line 4: refused: it", ".a=1;"},
 	{"a=1\nrefuse=", "line 2: refused: ", ".a=1;"},
 };
@@ -93,6 +118,28 @@ START_TEST(what_is_wrong_has_its_line)
 	ck_assert_int_eq(parse(wrong[_i].text), -EINVAL);
 	ck_assert_str_eq(why, wrong[_i].why);
 	ck_assert_str_eq(seen, wrong[_i].seen);
+}
+END_TEST
+
+START_TEST(a_byte_order_mark)
+{
+	ck_assert_int_eq(parse("\xef\xbb\xbf[x]\r\na=1\r\n"), 1);
+	ck_assert_str_eq(seen, "x.a=1;");
+	ck_assert_int_eq(parse("[x]\n\xef\xbb\xbf[y]\n"), -EINVAL);
+}
+END_TEST
+
+START_TEST(as_many_keys_as_fit)
+{
+	char text[16384] = "[x]\n";
+	size_t len = strlen(text);
+
+	for (int i = 0; i < 1000; i++)
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "k%d=\n", i);
+	ck_assert_int_eq(parse(text), 1);
+	snprintf(text + len, sizeof(text) - len, "k999=\n");
+	ck_assert_int_eq(parse(text), -EINVAL);
+	ck_assert_ptr_nonnull(strstr(why, "line 1002: k999 is given in line 1001"));
 }
 END_TEST
 
@@ -110,11 +157,11 @@ START_TEST(the_longest_section)
 
 	snprintf(text, sizeof(text), "[%063d]\na=1\n", 0);
 	snprintf(expected, sizeof(expected), "%063d.a=1;", 0);
-	ck_assert_int_eq(parse(text), 0);
+	ck_assert_int_eq(parse(text), 1);
 	ck_assert_str_eq(seen, expected);
 	snprintf(text, sizeof(text), "[%064d]\na=1\n", 0);
 	ck_assert_int_eq(parse(text), -EINVAL);
-	ck_assert_str_eq(why, "line 1: not a [section]");
+	ck_assert_str_eq(why, "line 1: not one [section]");
 }
 END_TEST
 
@@ -131,7 +178,7 @@ static int read_of_size(size_t size)
 		fputc('\n', file);
 	ck_assert_int_eq(fclose(file), 0);
 	seen[0] = why[0] = '\0';
-	err = ini_read(path, note, seen, why, sizeof(why));
+	err = ini_read(path, &to);
 	unlink(path);
 	return err;
 }
@@ -150,13 +197,19 @@ START_TEST(what_is_no_file)
 {
 	char dir[] = "/tmp/test_ini.XXXXXX", path[64];
 
+	seen[0] = why[0] = '\0';
 	ck_assert_ptr_nonnull(mkdtemp(dir));
 	snprintf(path, sizeof(path), "%s/x", dir);
-	ck_assert_int_eq(ini_read(path, note, seen, why, sizeof(why)), -ENOENT);
-	ck_assert_int_eq(ini_read(dir, note, seen, why, sizeof(why)), -EINVAL);
+	ck_assert_int_eq(ini_read(path, &to), -ENOENT);
+	ck_assert_int_eq(ini_read(dir, &to), -EINVAL);
+	ck_assert_str_eq(why, "not a file of at most 65536 bytes");
+	ck_assert_int_eq(symlink("/nonexistent", path), 0);
+	ck_assert_int_eq(ini_read(path, &to), -EINVAL);
+	ck_assert_ptr_nonnull(strstr(why, "a link to a file that is not there"));
+	unlink(path);
 	ck_assert_int_eq(mkfifo(path, 0600), 0);
 	/* Nobody writes to it: it must not be waited for. */
-	ck_assert_int_eq(ini_read(path, note, seen, why, sizeof(why)), -EINVAL);
+	ck_assert_int_eq(ini_read(path, &to), -EINVAL);
 	unlink(path);
 	rmdir(dir);
 }
@@ -174,6 +227,8 @@ int main(void)
 	tcase_add_test(t, the_last_line_needs_no_newline);
 	tcase_add_loop_test(
 		t, what_is_wrong_has_its_line, 0, (int)(sizeof(wrong) / sizeof(wrong[0])));
+	tcase_add_test(t, a_byte_order_mark);
+	tcase_add_test(t, as_many_keys_as_fit);
 	tcase_add_test(t, a_zero_byte);
 	tcase_add_test(t, the_longest_section);
 	tcase_add_test(t, the_largest_file);

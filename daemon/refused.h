@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* Which files of the configuration were refused when it was last read, for those who ask
+ * (STATUS) and for the log. */
+#ifndef CHAND_REFUSED_H
+#define CHAND_REFUSED_H
+
+#include <stddef.h>
+
+/* The configuration is read now: none so far. */
+void refused_begin(void);
+
+/* Log what is wrong in a file, and count it: a config_wrong (config.h). */
+void refused_add(const char *path, unsigned line, const char *channel, const char *why);
+
+unsigned refused_count(void);
+
+/* Their paths, as many as fit, separated by blanks; returns `text`. */
+const char *refused_text(char *text, size_t size);
+
+#endif

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What chand keeps in files of its own, below RUNTIME, for the one that comes after it:
+ *
+ *   channels/NAME.conf   what was asked for, written before the channel is made
+ *   declared/NAME.conf   how a channel was declared when its file could last be read
+ *   chand.conf           what chand.conf said when it could last be read
+ *
+ * A reader finds the old file or the new, whole, whenever the writer is killed; a file
+ * that is not the bus's own user's is not read.  They live as long as the segments: until
+ * the machine is started again.
+ */
+#ifndef CHAND_SAVED_H
+#define CHAND_SAVED_H
+
+#include <stdbool.h>
+
+#include "config.h"
+
+#define SAVED_REQUESTED "channels"
+#define SAVED_DECLARED "declared"
+
+/* Write it, if the file does not have it already: 0 or a negative errno. */
+int saved_spec_write(const char *kind, const struct spec *spec);
+/* Returns -ENOENT if there is none; what can't be read is logged. */
+int saved_spec_read(const char *kind, struct spec *spec, const char *name);
+void saved_spec_forget(const char *kind, const char *name);
+
+/* Forget those of channels that keep() does not want, and what a killed writer left. */
+void saved_spec_clean(const char *kind, bool (*keep)(const char *name));
+
+int saved_config_write(const struct config *config);
+int saved_config_read(struct config *config);
+
+#endif
