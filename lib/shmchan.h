@@ -198,6 +198,8 @@ int64_t chan_footprint(const struct chan_options *opt);
  *   -EBUSY    a side is, or is wanted, exclusive; or a process is stopped inside the
  *             receivers' lock, or holds a lease on the file
  *   -EUSERS   the endpoint table is full
+ *   -ENOLCK   this thread keeps 1024 exclusive sides and reservations: the kernel does
+ *             not release arbitrarily many locks of a thread that dies
  *   -EPROTONOSUPPORT  made by another format version
  *   -EPROTOTYPE  made with another libc, word size or condition variable
  *   -EXDEV    made in another PID namespace
@@ -287,7 +289,8 @@ int chan_recv_batch(chan_t *ch, struct iovec *buf, unsigned n, int64_t timeout);
  * chan_abort(), which it should soon: other senders wait.  Only the policies
  * block and fail apply (the drop policies: -EAGAIN).  A process killed in between
  * leaves no trace of the reservation.  Errors as chan_send(); -EDEADLK this
- * thread has one already.
+ * thread has one already; -ENOLCK it has 1024 on other endpoints, exclusive sides
+ * included.
  */
 int chan_reserve(chan_t *ch, void **ret, size_t len, int64_t timeout);
 

@@ -260,7 +260,10 @@ static inline void channel_seal(struct chan *ch)
 int receivers_visit(struct chan *ch, struct limit *outer);
 int senders_visit(struct chan *ch);
 
-/* An exclusive endpoint takes its locks for life. */
+/* The thread keeps as many locks as its death is sure to release: -ENOLCK. */
+int sides_too_many(void);
+
+/* An exclusive endpoint takes its locks for life: also -ENOLCK. */
 int sides_keep(struct chan *ch);
 void sides_give_up(struct chan *ch);
 

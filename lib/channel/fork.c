@@ -45,6 +45,7 @@ static void in_child(void)
 		ch->segment.fd = -1;
 		atomic_store_explicit(&ch->orphan, true, memory_order_relaxed);
 	}
+	thread_locks = 0; /* they are the parent's */
 	fork_unlock();
 }
 

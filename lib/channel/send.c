@@ -393,9 +393,12 @@ int chan_reserve(chan_t *ch, void **ret, size_t len, int64_t timeout)
 		return err;
 	if (len > ch->ring.max_message)
 		return send_too_long(ch, len);
+	if (unlikely(thread_locks >= THREAD_LOCKS_MAX) && !exclusive(ch, CHAN_SEND))
+		return sides_too_many();
 	err = sender_find(ch, &limit, len, true, &at);
 	if (err < 0)
 		return err;
+	thread_locks += !exclusive(ch, CHAN_SEND);
 	ch->reserve_at = at;
 	ch->reserve_length = len;
 	ch->reserve_limit = limit;
@@ -430,6 +433,7 @@ int chan_commit(chan_t *ch, size_t len)
 	at = ch->reserve_at;
 	old = at.pos;
 	atomic_store_explicit(&ch->reserver, 0, memory_order_relaxed);
+	thread_locks -= !exclusive(ch, CHAN_SEND);
 	err = sendable(ch, false);
 	if (err < 0) {
 		sender_done(ch, &limit, len);
@@ -446,6 +450,7 @@ void chan_abort(chan_t *ch)
 	if (reservation_check(ch) < 0)
 		return;
 	atomic_store_explicit(&ch->reserver, 0, memory_order_relaxed);
+	thread_locks -= !exclusive(ch, CHAN_SEND);
 	slept = ch->reserve_limit.slept;
 	senders_leave(ch);
 	if (slept) /* for room that is left unused */

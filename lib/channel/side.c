@@ -156,19 +156,32 @@ int receivers_visit(struct chan *ch, struct limit *outer)
 	return err;
 }
 
+int sides_too_many(void)
+{
+	return error_because(-ENOLCK,
+		"this thread keeps %u exclusive sides and reservations, of %u that its death is "
+		"sure to release; use another thread for more",
+		thread_locks, THREAD_LOCKS_MAX);
+}
+
 int sides_keep(struct chan *ch)
 {
 	struct limit limit = visit_limit(NULL);
+	uint32_t n = (uint32_t)exclusive(ch, CHAN_SEND) + (uint32_t)exclusive(ch, CHAN_RECV);
 	int err = 0;
 
 	ch->thread = thread_self();
+	if (n && thread_locks + n > THREAD_LOCKS_MAX)
+		return sides_too_many();
 	if (exclusive(ch, CHAN_SEND))
 		err = side_enter(ch, &ch->control->senders.lock, senders_enter_slow, &limit);
-	if (err < 0 || !exclusive(ch, CHAN_RECV))
-		return visited(err);
-	err = side_enter(ch, &ch->control->receivers.lock, receivers_enter_slow, &limit);
-	if (err < 0 && exclusive(ch, CHAN_SEND))
-		lock_release(&ch->control->senders.lock);
+	if (err == 0 && exclusive(ch, CHAN_RECV)) {
+		err = side_enter(ch, &ch->control->receivers.lock, receivers_enter_slow, &limit);
+		if (err < 0 && exclusive(ch, CHAN_SEND))
+			lock_release(&ch->control->senders.lock);
+	}
+	if (err == 0)
+		thread_locks += n;
 	return visited(err);
 }
 
@@ -177,8 +190,12 @@ void sides_give_up(struct chan *ch)
 	/* Another thread could not unlock them: the thread's own end does. */
 	if (!(ch->roles & CHAN_EXCLUSIVE) || exclusive_check(ch) < 0)
 		return;
-	if (exclusive(ch, CHAN_RECV))
+	if (exclusive(ch, CHAN_RECV)) {
 		lock_release(&ch->control->receivers.lock);
-	if (exclusive(ch, CHAN_SEND))
+		thread_locks--;
+	}
+	if (exclusive(ch, CHAN_SEND)) {
 		lock_release(&ch->control->senders.lock);
+		thread_locks--;
+	}
 }

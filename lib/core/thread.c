@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 
 _Thread_local uint64_t thread_number;
+_Thread_local uint32_t thread_locks;
 
 uint64_t thread_count(void)
 {

@@ -14,6 +14,16 @@ extern _Thread_local uint64_t thread_number
 
 uint64_t thread_count(void);
 
+/*
+ * How many locks of channels this thread keeps: exclusive sides and reservations.  When
+ * a thread dies, the kernel walks its list of robust mutexes, but no farther than 2048
+ * (ROBUST_LIST_LIMIT), and any further one would stay locked for ever.  The newest come
+ * first, so half of that leaves as many to the program and to the calls in between.
+ */
+#define THREAD_LOCKS_MAX 1024u
+extern _Thread_local uint32_t thread_locks
+	__attribute__((tls_model("initial-exec"), visibility("hidden")));
+
 /* Never 0, never the same for two threads of a process, ended or not. */
 static inline uint64_t thread_self(void)
 {
