@@ -220,24 +220,43 @@ char **cli_command(void)
 	return command;
 }
 
+/* getopt reads POSIXLY_CORRECT when it starts, and would then take an option behind an
+ * operand for a message or a channel.  Programs that we run still see it. */
+static int first_option(int argc, char **argv)
+{
+	static const char variable[] = "POSIXLY_CORRECT";
+	const char *value = getenv(variable);
+	char *saved = value ? strdup(value) : NULL;
+	int c;
+
+	unsetenv(variable);
+	optind = 0; /* also forgets where in a cluster it was */
+	opterr = 0;
+	c = getopt_long(argc, argv, letters, longs, NULL);
+	if (saved)
+		setenv(variable, saved, 1);
+	free(saved);
+	return c;
+}
+
 int cli_next(const struct cli_tool *t, int argc, char **argv)
 {
 	static char **last;
+	bool first = t != tool || argv != last;
 
 	if (!tool)
 		guard_descriptors();
-	if (t != tool || argv != last) {
+	if (first) {
 		tool = t;
 		last = argv;
 		build();
-		optind = 0; /* also forgets where in a cluster it was */
-		opterr = 0;
 		operands = 0;
 		command = NULL;
 	}
-	for (;;) {
-		int at = optind ? optind : 1;
-		int c = getopt_long(argc, argv, letters, longs, NULL);
+	for (;; first = false) {
+		int at = first ? 1 : optind;
+		int c = first ? first_option(argc, argv)
+			      : getopt_long(argc, argv, letters, longs, NULL);
 
 		switch (c) {
 		case 1: /* an operand, in order */

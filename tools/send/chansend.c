@@ -69,8 +69,10 @@ static const struct cli_option options[] = {
 
 static const struct cli_tool tool = {
 	.name = "chansend",
-	.usage = "[OPTIONS] CHANNEL [MESSAGE...]",
+	.usage = "[OPTIONS] CHANNEL [--] [MESSAGE...]",
 	.summary = "Send each MESSAGE, or stdin in pieces, to a channel.",
+	.notes = "A MESSAGE that begins with a dash is an option unless it stands behind --:\n"
+		 "  chansend CHANNEL -- \"$message\"",
 	.options = options,
 };
 
@@ -652,12 +654,14 @@ static int open_channel(void)
 
 static void finish(void)
 {
-	int r = 0;
+	if (run.close && !run.status && !run.failed && !cli_signalled()) {
+		int r = chan_close(run.ch, CHAN_DRAIN);
 
-	if (run.close && !run.status && !run.failed && !cli_signalled())
-		r = chan_close(run.ch, CHAN_DRAIN);
-	if (r)
-		run.status = cli_fail(run.name, NULL, r);
+		if (r)
+			run.status = cli_fail(run.name, NULL, r);
+		else
+			cli_note(run.name, "closed");
+	}
 	if (run.failed && run.keep_going) {
 		cli_error(run.name, "%" PRIu64 " of %" PRIu64 " messages failed", run.failed,
 			handled());
