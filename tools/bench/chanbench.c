@@ -678,6 +678,9 @@ static int write_hdr(const char *path, const struct hist *latency)
 		hist_print(latency, f, 1e3);
 		if (fflush(f) || ferror(f))
 			r = errno ? -errno : -EIO;
+		/* A part of it would look like the whole. */
+		if (r < 0 && ftruncate(fileno(f), 0))
+			cli_error(NULL, "%s: holds a part of the latencies only", path);
 		if (fclose(f) && r == 0)
 			r = -errno;
 	}

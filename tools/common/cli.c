@@ -14,6 +14,7 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <pwd.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -244,8 +245,10 @@ int cli_next(const struct cli_tool *t, int argc, char **argv)
 	static char **last;
 	bool first = t != tool || argv != last;
 
-	if (!tool)
+	if (!tool) {
 		guard_descriptors();
+		signal(SIGXFSZ, SIG_IGN); /* a limit of file sizes is an error, EFBIG */
+	}
 	if (first) {
 		tool = t;
 		last = argv;

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/output.h"
 #include "ctl/ctl.h"
 
 struct ctl_output ctl_output;
@@ -57,8 +58,14 @@ void ctl_memory_end(FILE *file)
 
 int ctl_write(const char *text, size_t len)
 {
-	int r = cli_write(STDOUT_FILENO, text, len, NULL);
+	size_t *end = ctl_alloc(len, sizeof(*end)), n = 0, done;
+	int r;
 
+	for (size_t i = 0; i < len; i++)
+		if (text[i] == '\n' || i + 1 == len)
+			end[n++] = i + 1;
+	r = output_records(text, end, n, &done);
+	free(end);
 	if (!r)
 		return CLI_OK;
 	cli_error(NULL, "can't write to stdout: %s", strerror(-r));

@@ -16,6 +16,7 @@
 #include "common/bus.h"
 #include "common/cli.h"
 #include "common/framing.h"
+#include "common/output.h"
 #include "recv/child.h"
 #include "recv/format.h"
 #include "recv/store.h"
@@ -100,9 +101,9 @@ struct receiver {
 	uint64_t last;	 /* -e: the last sequence number wanted */
 	int64_t created; /* the channel, for names of files */
 
-	struct chan_lease lease[HELD_MAX]; /* taken, not yet acknowledged */
+	struct chan_lease lease[HELD_MAX]; /* taken, not yet acknowledged; unless -p */
 	size_t end[HELD_MAX];		   /* where each ends in the buffer */
-	unsigned held;
+	unsigned records;
 	char *buf; /* encoded, not yet written */
 	size_t used, size;
 };
@@ -210,6 +211,7 @@ static bool emit(struct receiver *r, const struct message *m)
 	return !err || output_failed(r, store_name(run.store), err);
 }
 
+/* Write the records of the buffer; sets *done to how many were written. */
 static int write_buffer(struct receiver *r, size_t *done)
 {
 	char *escaped;
@@ -217,14 +219,14 @@ static int write_buffer(struct receiver *r, size_t *done)
 	int err;
 
 	if (!run.escape)
-		return cli_write(STDOUT_FILENO, r->buf, r->used, done);
+		return output_records(r->buf, r->end, r->records, done);
 	escaped = malloc(4 * r->used + 1);
 	if (!escaped)
 		return -ENOMEM;
 	len = cli_escape(escaped, r->buf, r->used);
 	err = cli_write(STDOUT_FILENO, escaped, len, NULL);
 	free(escaped);
-	*done = err ? 0 : r->used;
+	*done = err ? 0 : r->records;
 	return err;
 }
 
@@ -232,19 +234,18 @@ static int write_buffer(struct receiver *r, size_t *done)
 static bool flush(struct receiver *r)
 {
 	size_t done = 0, len = 0;
-	unsigned n = 0;
+	unsigned n;
 	int err = 0;
 
 	if (run.store) {
-		err = r->held || run.peek ? store_sync(run.store) : 0;
-		n = err ? 0 : r->held;
-	} else {
+		err = r->records ? store_sync(run.store) : 0;
+		done = err ? 0 : r->records;
+	} else if (r->records) {
 		pthread_mutex_lock(&run.output);
-		err = r->used ? write_buffer(r, &done) : 0;
+		err = write_buffer(r, &done);
 		pthread_mutex_unlock(&run.output);
-		while (n < r->held && r->end[n] <= done)
-			n++;
 	}
+	n = run.peek ? 0 : (unsigned)done;
 	for (unsigned i = 0; i < n; i++)
 		len += r->lease[i].len;
 	if (n) {
@@ -256,7 +257,7 @@ static bool flush(struct receiver *r)
 	atomic_fetch_add(&run.received, n);
 	atomic_fetch_add(&run.bytes, len);
 	/* What was not written goes back when the endpoint detaches. */
-	r->held = 0;
+	r->records = 0;
 	r->used = 0;
 	return !err || output_failed(r, run.store ? store_name(run.store) : "stdout", err);
 }
@@ -300,7 +301,7 @@ static int64_t patience(const struct receiver *r)
 {
 	int64_t idle = cli_sooner(idle_remaining(run.idle), idle_remaining(run.idle_exit));
 
-	if (run.nowait || run.drain || r->held)
+	if (run.nowait || run.drain || r->records)
 		return 0;
 	return cli_sooner(cli_remaining(run.deadline), idle);
 }
@@ -308,7 +309,7 @@ static int64_t patience(const struct receiver *r)
 /* Nothing came: whether to go on. */
 static bool nothing(struct receiver *r, int err)
 {
-	bool held = r->held;
+	bool held = r->records;
 
 	if (!flush(r))
 		return false;
@@ -337,15 +338,15 @@ static bool nothing(struct receiver *r, int err)
 /* Take what there is, as much as is wanted, and emit it. */
 static bool take(struct receiver *r)
 {
-	struct chan_lease *lease = r->lease + r->held;
+	struct chan_lease *lease = r->lease + r->records;
 	uint_fast64_t want = atomic_load(&run.left);
 	int64_t now;
 	int n;
 
 	if (want > BATCH)
 		want = BATCH;
-	if (want > HELD_MAX - r->held)
-		want = HELD_MAX - r->held;
+	if (want > HELD_MAX - r->records)
+		want = HELD_MAX - r->records;
 	if (!want || stopping())
 		return end(r, STOPPED);
 	n = chan_take(r->ch, lease, (unsigned)want, patience(r));
@@ -370,9 +371,9 @@ static bool take(struct receiver *r)
 			return end(r, DRAINED);
 		if (!emit(r, &m))
 			return false;
-		r->end[r->held++] = r->used;
+		r->end[r->records++] = r->used;
 	}
-	if (r->held < HELD_MAX && r->used < FLUSH_SIZE)
+	if (r->records < HELD_MAX && r->used < FLUSH_SIZE)
 		return true;
 	return flush(r);
 }
@@ -387,7 +388,7 @@ static void *receive(void *arg)
 			end(r, TIMED_OUT);
 			break;
 		}
-	if (r->outcome != FAILED && r->held)
+	if (r->outcome != FAILED && r->records)
 		flush(r);
 	if (!atomic_load(&run.left))
 		stop_all(); /* it was the last one wanted */
@@ -583,7 +584,10 @@ static void peek(struct receiver *r)
 		m.seq = at.seq;
 		m.time = clock_real();
 		claim(1);
-		if (!emit(r, &m) || (r->used >= FLUSH_SIZE && !flush(r)))
+		if (!emit(r, &m))
+			break;
+		r->end[r->records++] = r->used;
+		if ((r->used >= FLUSH_SIZE || r->records == HELD_MAX) && !flush(r))
 			break;
 		atomic_fetch_add(&run.received, 1);
 		atomic_fetch_add(&run.bytes, m.len);

@@ -10,6 +10,7 @@
 #include "common/bus.h"
 #include "common/cli.h"
 #include "common/framing.h"
+#include "common/output.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -173,7 +174,7 @@ static void report(bool last)
 static bool copy_out(const struct framing *framing, const struct iovec *msg, unsigned n)
 {
 	static struct buffer out;
-	size_t used = 0;
+	size_t end[BATCH], used = 0, done;
 	int r = 0;
 
 	for (unsigned i = 0; i < n && !r;) {
@@ -187,11 +188,11 @@ static bool copy_out(const struct framing *framing, const struct iovec *msg, uns
 				return false;
 		} else {
 			used += (size_t)len;
-			i++;
+			end[i++] = used;
 		}
 	}
 	if (!r)
-		r = cli_write(STDOUT_FILENO, out.data, used, NULL);
+		r = output_records(out.data, end, n, &done);
 	if (r && r != -EINTR)
 		cli_error(NULL, "stdout: %s", strerror(-r));
 	return !r || stop(CLI_ERROR);
