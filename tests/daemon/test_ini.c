@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* ini files: sections, keys and values, and for what is wrong the number of its line. */
 #define _GNU_SOURCE 1
-#include <check.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -11,6 +10,7 @@
 #include <unistd.h>
 
 #include "../../daemon/ini.h"
+#include "support/suite.h"
 
 static char seen[16384], why[1024];
 
@@ -63,14 +63,14 @@ static int parse(const char *text)
 	return parse_bytes(text, strlen(text));
 }
 
-START_TEST(sections_keys_and_values)
+START_TEST(should_read_sections_keys_and_values)
 {
 	ck_assert_int_eq(parse("a=1\n[one]\nb = 2 \n\t c\t=\t3 = 4\r\n[ two ]\nd=\n"), 2);
 	ck_assert_str_eq(seen, ".a=1;one.b=2;one.c=3 = 4;two.d=;");
 }
 END_TEST
 
-START_TEST(what_says_nothing)
+START_TEST(should_skip_what_says_nothing)
 {
 	ck_assert_int_eq(parse(""), 0);
 	ck_assert_int_eq(parse("\n \n\t\r\n# a=1\n ; b=2\n"), 0);
@@ -81,7 +81,7 @@ START_TEST(what_says_nothing)
 }
 END_TEST
 
-START_TEST(the_last_line_needs_no_newline)
+START_TEST(should_need_no_newline_at_the_end)
 {
 	ck_assert_int_eq(parse("a=1\nb=2"), 0);
 	ck_assert_str_eq(seen, ".a=1;.b=2;");
@@ -113,7 +113,7 @@ static const struct {
 	{"a=1\nrefuse=", "line 2: refused: ", ".a=1;"},
 };
 
-START_TEST(what_is_wrong_has_its_line)
+START_TEST(should_give_the_line_of_what_is_wrong)
 {
 	ck_assert_int_eq(parse(wrong[_i].text), -EINVAL);
 	ck_assert_str_eq(why, wrong[_i].why);
@@ -121,7 +121,7 @@ START_TEST(what_is_wrong_has_its_line)
 }
 END_TEST
 
-START_TEST(a_byte_order_mark)
+START_TEST(should_skip_a_byte_order_mark)
 {
 	ck_assert_int_eq(parse("\xef\xbb\xbf[x]\r\na=1\r\n"), 1);
 	ck_assert_str_eq(seen, "x.a=1;");
@@ -129,7 +129,7 @@ START_TEST(a_byte_order_mark)
 }
 END_TEST
 
-START_TEST(as_many_keys_as_fit)
+START_TEST(should_read_as_many_keys_as_fit)
 {
 	char text[16384] = "[x]\n";
 	size_t len = strlen(text);
@@ -143,7 +143,7 @@ START_TEST(as_many_keys_as_fit)
 }
 END_TEST
 
-START_TEST(a_zero_byte)
+START_TEST(should_refuse_a_zero_byte)
 {
 	ck_assert_int_eq(parse_bytes("a=1\n\0b=2\n", 9), -EINVAL);
 	ck_assert_ptr_nonnull(strstr(why, "zero byte"));
@@ -151,7 +151,7 @@ START_TEST(a_zero_byte)
 }
 END_TEST
 
-START_TEST(the_longest_section)
+START_TEST(should_read_the_longest_section_and_no_longer)
 {
 	char text[80], expected[80];
 
@@ -183,7 +183,7 @@ static int read_of_size(size_t size)
 	return err;
 }
 
-START_TEST(the_largest_file)
+START_TEST(should_read_the_largest_file_and_no_larger)
 {
 	ck_assert_int_eq(read_of_size(65536), 0);
 	ck_assert_str_eq(seen, ".a=1;");
@@ -193,7 +193,7 @@ START_TEST(the_largest_file)
 }
 END_TEST
 
-START_TEST(what_is_no_file)
+START_TEST(should_refuse_what_is_no_file)
 {
 	char dir[] = "/tmp/test_ini.XXXXXX", path[64];
 
@@ -215,27 +215,13 @@ START_TEST(what_is_no_file)
 }
 END_TEST
 
-int main(void)
+void add_tests(void)
 {
-	Suite *suite = suite_create("ini");
-	TCase *t = tcase_create("parse");
-	SRunner *runner = srunner_create(suite);
-	int failed;
-
-	tcase_add_test(t, sections_keys_and_values);
-	tcase_add_test(t, what_says_nothing);
-	tcase_add_test(t, the_last_line_needs_no_newline);
-	tcase_add_loop_test(
-		t, what_is_wrong_has_its_line, 0, (int)(sizeof(wrong) / sizeof(wrong[0])));
-	tcase_add_test(t, a_byte_order_mark);
-	tcase_add_test(t, as_many_keys_as_fit);
-	tcase_add_test(t, a_zero_byte);
-	tcase_add_test(t, the_longest_section);
-	tcase_add_test(t, the_largest_file);
-	tcase_add_test(t, what_is_no_file);
-	suite_add_tcase(suite, t);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	GROUP("ini", NULL, NULL, should_read_sections_keys_and_values,
+		should_skip_what_says_nothing, should_need_no_newline_at_the_end,
+		should_skip_a_byte_order_mark, should_read_as_many_keys_as_fit,
+		should_refuse_a_zero_byte, should_read_the_longest_section_and_no_longer,
+		should_read_the_largest_file_and_no_larger, should_refuse_what_is_no_file);
+	GROUP_FOR(0, sizeof(wrong) / sizeof(wrong[0]), "wrong", NULL, NULL,
+		should_give_the_line_of_what_is_wrong);
 }

@@ -2,7 +2,6 @@
 /* The event loop, each test on both backends, and on io_uring as old kernels have it,
  * without multishot requests: _i is the enum loop_backend, or OLD. */
 #define _GNU_SOURCE 1
-#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
@@ -22,6 +21,7 @@
 #include <unistd.h>
 
 #include "../../daemon/loop_backend.h"
+#include "support/suite.h"
 
 #define OLD (LOOP_EPOLL + 1)
 
@@ -36,11 +36,7 @@ static void make(int backend)
 	if (backend == OLD)
 		backend = LOOP_URING;
 	err = loop_new(&loop, (enum loop_backend)backend, &why);
-	if (err < 0 && backend == LOOP_URING) {
-		printf("io_uring is refused here: %s\n", why);
-		exit(0);
-	}
-	ck_assert_int_eq(err, 0);
+	ck_assert_msg(err == 0, "%s", why ? why : strerror(-err));
 }
 
 static void turn(void)
@@ -100,7 +96,7 @@ static void put(int fd, const char *text)
 	ck_assert_int_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
 }
 
-START_TEST(each_arrival_is_told)
+START_TEST(should_report_each_arrival)
 {
 	struct reader r = {.bytes = 0};
 	int fd;
@@ -119,7 +115,7 @@ START_TEST(each_arrival_is_told)
 }
 END_TEST
 
-START_TEST(what_is_left_comes_again)
+START_TEST(should_come_again_for_what_is_left)
 {
 	struct reader r = {.one_by_one = true};
 	int fd;
@@ -134,7 +130,7 @@ START_TEST(what_is_left_comes_again)
 }
 END_TEST
 
-START_TEST(data_before_it_is_added_is_told)
+START_TEST(should_report_data_from_before_it_was_added)
 {
 	struct reader r = {.bytes = 0};
 	int sv[2];
@@ -157,7 +153,7 @@ static void timeout(struct timer *timer)
 	timeouts++;
 }
 
-START_TEST(a_removed_source_is_not_called)
+START_TEST(should_not_call_a_removed_source)
 {
 	struct reader a = {.remove_itself = true}, b = {.bytes = 0};
 	struct timer timer = {.fired = timeout};
@@ -181,7 +177,7 @@ START_TEST(a_removed_source_is_not_called)
 }
 END_TEST
 
-START_TEST(a_removed_source_lets_go_of_its_file)
+START_TEST(should_let_go_of_the_file_of_a_removed_source)
 {
 	struct reader r = {.bytes = 0};
 	struct pollfd other;
@@ -200,7 +196,7 @@ START_TEST(a_removed_source_lets_go_of_its_file)
 }
 END_TEST
 
-START_TEST(many_sources)
+START_TEST(should_serve_many_sources)
 {
 	enum { N = 1000 };
 	static struct reader r[N];
@@ -242,7 +238,7 @@ static void in_order(struct timer *timer)
 	fired++;
 }
 
-START_TEST(timers_fire_in_order)
+START_TEST(should_fire_timers_in_order)
 {
 	enum { N = 300 };
 	static struct timer timer[N];
@@ -299,7 +295,7 @@ static void connect_to(int fd)
 	ck_assert_int_eq(connect(client, (struct sockaddr *)&at, len), 0);
 }
 
-START_TEST(connections_are_accepted)
+START_TEST(should_accept_connections)
 {
 	struct source source = {.events = POLLIN, .accepted = accepted};
 	struct sockaddr_un at;
@@ -323,7 +319,7 @@ START_TEST(connections_are_accepted)
 }
 END_TEST
 
-START_TEST(without_descriptors_it_waits_and_goes_on)
+START_TEST(should_wait_without_descriptors_and_go_on)
 {
 	struct source source = {.events = POLLIN, .accepted = accepted};
 	struct timer timer = {.fired = timeout};
@@ -366,7 +362,7 @@ static void forbid_uring(int err)
 	ck_assert_int_eq(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), 0);
 }
 
-START_TEST(refused_it_is_epoll_and_says_why)
+START_TEST(should_take_epoll_when_refused_and_say_why)
 {
 	const char *why;
 
@@ -380,28 +376,24 @@ START_TEST(refused_it_is_epoll_and_says_why)
 }
 END_TEST
 
-int main(void)
+void add_tests(void)
 {
-	Suite *suite = suite_create("loop");
-	TCase *t = tcase_create("both");
-	SRunner *runner = srunner_create(suite);
-	int failed;
+	bool uring = place_has(NEED_IO_URING);
 
-	tcase_set_timeout(t, 30);
-	tcase_add_loop_test(t, each_arrival_is_told, LOOP_URING, OLD + 1);
-	tcase_add_loop_test(t, what_is_left_comes_again, LOOP_URING, OLD + 1);
-	tcase_add_loop_test(t, data_before_it_is_added_is_told, LOOP_URING, OLD + 1);
-	tcase_add_loop_test(t, a_removed_source_is_not_called, LOOP_URING, OLD + 1);
-	tcase_add_loop_test(t, a_removed_source_lets_go_of_its_file, LOOP_URING, OLD + 1);
-	tcase_add_loop_test(t, many_sources, LOOP_URING, OLD + 1);
-	tcase_add_loop_test(t, timers_fire_in_order, LOOP_URING, OLD + 1);
-	tcase_add_loop_test(t, connections_are_accepted, LOOP_URING, OLD + 1);
-	tcase_add_loop_test(
-		t, without_descriptors_it_waits_and_goes_on, LOOP_URING, OLD + 1);
-	tcase_add_loop_test(t, refused_it_is_epoll_and_says_why, 0, 2);
-	suite_add_tcase(suite, t);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	/* Of the loops, those that are here. */
+	for (int i = LOOP_URING; i <= OLD; i++)
+		if (i == LOOP_EPOLL || uring)
+			GROUP_FOR(i, i + 1,
+				i == OLD	  ? "old io_uring"
+				: i == LOOP_EPOLL ? "epoll"
+						  : "io_uring",
+				NULL, NULL, should_report_each_arrival,
+				should_come_again_for_what_is_left,
+				should_report_data_from_before_it_was_added,
+				should_not_call_a_removed_source,
+				should_let_go_of_the_file_of_a_removed_source,
+				should_serve_many_sources, should_fire_timers_in_order,
+				should_accept_connections,
+				should_wait_without_descriptors_and_go_on);
+	GROUP_FOR(0, 2, "refused", NULL, NULL, should_take_epoll_when_refused_and_say_why);
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A request taken apart: what is one, what is none, and at which size it ends.  Each
  * packet lies in memory of just its size, so that a sanitizer sees a step too far. */
-#include <check.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -9,6 +8,7 @@
 #include <string.h>
 
 #include "../../daemon/message.h"
+#include "support/suite.h"
 
 #define HEAD MESSAGE_PROTOCOL " VERB\n"
 
@@ -31,7 +31,7 @@ static int parse(const char *text)
 	return parse_bytes(text, strlen(text));
 }
 
-START_TEST(a_verb_and_its_keys)
+START_TEST(should_read_a_verb_and_its_keys)
 {
 	ck_assert_int_eq(parse(MESSAGE_PROTOCOL " OPEN\nname=a\nroles=send receive\n"), 0);
 	ck_assert_str_eq(m.verb, "OPEN");
@@ -43,7 +43,7 @@ START_TEST(a_verb_and_its_keys)
 }
 END_TEST
 
-START_TEST(a_value_is_the_rest_of_its_line)
+START_TEST(should_take_the_rest_of_a_line_as_the_value)
 {
 	ck_assert_int_eq(parse(HEAD "a=b=c = d\nempty=\nutf8=\xc3\xa4\n"), 0);
 	ck_assert_str_eq(message_get(&m, "a"), "b=c = d");
@@ -52,7 +52,7 @@ START_TEST(a_value_is_the_rest_of_its_line)
 }
 END_TEST
 
-START_TEST(every_truncation_is_refused_or_shorter)
+START_TEST(should_refuse_every_truncation_or_read_less)
 {
 	static const char whole[] = HEAD "name=abc\nbus=1\n";
 
@@ -69,7 +69,7 @@ START_TEST(every_truncation_is_refused_or_shorter)
 }
 END_TEST
 
-START_TEST(what_is_no_text)
+START_TEST(should_refuse_what_is_no_text)
 {
 	char text[] = HEAD "name=abc\n";
 
@@ -84,7 +84,7 @@ START_TEST(what_is_no_text)
 }
 END_TEST
 
-START_TEST(versions)
+START_TEST(should_tell_versions_apart)
 {
 	static const char *const others[] = {"chand/2 STATUS\n", "chand/0 STATUS\n",
 		"chand/10 STATUS\n", "chand/ STATUS\n", "Chand/1 STATUS\n", "HTTP/1.1 GET\n",
@@ -101,7 +101,7 @@ START_TEST(versions)
 }
 END_TEST
 
-START_TEST(lines_that_are_no_pairs)
+START_TEST(should_refuse_lines_that_are_no_pairs)
 {
 	static const char *const bad[] = {HEAD "name\n", HEAD "=value\n", HEAD "\n", HEAD "a=1\n\n",
 		HEAD "a=1\nb\n"};
@@ -125,7 +125,7 @@ static int parse_pairs(unsigned n)
 	return parse(text);
 }
 
-START_TEST(so_many_keys_and_no_more)
+START_TEST(should_read_so_many_keys_and_no_more)
 {
 	ck_assert_int_eq(parse_pairs(MESSAGE_PAIRS), 0);
 	ck_assert_uint_eq(m.n, MESSAGE_PAIRS);
@@ -135,7 +135,7 @@ START_TEST(so_many_keys_and_no_more)
 }
 END_TEST
 
-START_TEST(the_largest_packet)
+START_TEST(should_read_the_largest_packet_and_no_larger)
 {
 	char text[MESSAGE_MAX];
 
@@ -147,7 +147,7 @@ START_TEST(the_largest_packet)
 }
 END_TEST
 
-START_TEST(on_failure_nothing_is_set)
+START_TEST(should_set_nothing_on_failure)
 {
 	ck_assert_int_eq(parse(HEAD "name=kept\n"), 0);
 	m.pair[0].value = "kept";
@@ -157,26 +157,18 @@ START_TEST(on_failure_nothing_is_set)
 }
 END_TEST
 
-int main(void)
+static void free_packet(void)
 {
-	Suite *suite = suite_create("message");
-	TCase *t = tcase_create("parse");
-	SRunner *runner = srunner_create(suite);
-	int failed;
-
-	tcase_add_test(t, a_verb_and_its_keys);
-	tcase_add_test(t, a_value_is_the_rest_of_its_line);
-	tcase_add_test(t, every_truncation_is_refused_or_shorter);
-	tcase_add_test(t, what_is_no_text);
-	tcase_add_test(t, versions);
-	tcase_add_test(t, lines_that_are_no_pairs);
-	tcase_add_test(t, so_many_keys_and_no_more);
-	tcase_add_test(t, the_largest_packet);
-	tcase_add_test(t, on_failure_nothing_is_set);
-	suite_add_tcase(suite, t);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
 	free(packet);
-	return failed ? 1 : 0;
+	packet = NULL;
+}
+
+void add_tests(void)
+{
+	GROUP("message", NULL, free_packet, should_read_a_verb_and_its_keys,
+		should_take_the_rest_of_a_line_as_the_value,
+		should_refuse_every_truncation_or_read_less, should_refuse_what_is_no_text,
+		should_tell_versions_apart, should_refuse_lines_that_are_no_pairs,
+		should_read_so_many_keys_and_no_more, should_read_the_largest_packet_and_no_larger,
+		should_set_nothing_on_failure);
 }

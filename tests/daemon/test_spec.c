@@ -2,7 +2,6 @@
 /* What a channel of the bus is to be: every key, its bounds, what it says when it is
  * wrong, and what the lists and the mode let somebody do. */
 #define _GNU_SOURCE 1
-#include <check.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -12,6 +11,7 @@
 
 #include "../../daemon/spec.h"
 #include "base/names.h"
+#include "support/suite.h"
 
 static struct spec spec;
 static char why[256];
@@ -27,7 +27,7 @@ static int key(const char *name, const char *value)
 	return spec_key(&spec, name, value, false, why, sizeof(why));
 }
 
-START_TEST(defaults)
+START_TEST(should_begin_with_the_defaults)
 {
 	ck_assert_str_eq(spec.name, "name");
 	ck_assert_uint_eq(spec.owner, 1000);
@@ -52,7 +52,7 @@ static const struct {
 	{"send", "1 2,3\t@4"}, {"receive", "@0"}, {"linger", "250ms"}, {"linger", "1h"},
 };
 
-START_TEST(keys_that_are_good)
+START_TEST(should_accept_good_keys)
 {
 	ck_assert_msg(key(good[_i].key, good[_i].value) == 0, "%s=%s: %s", good[_i].key,
 		good[_i].value, why);
@@ -92,7 +92,7 @@ static const struct {
 	{"name", "x", "unknown key 'name'"},
 };
 
-START_TEST(keys_that_are_bad)
+START_TEST(should_refuse_bad_keys_and_say_why)
 {
 	ck_assert_int_eq(key(bad[_i].key, bad[_i].value), -EINVAL);
 	ck_assert_msg(strstr(why, bad[_i].why) != NULL, "%s=%s says '%s', not '%s'", bad[_i].key,
@@ -100,7 +100,7 @@ START_TEST(keys_that_are_bad)
 }
 END_TEST
 
-START_TEST(names_where_they_are_allowed)
+START_TEST(should_look_names_up_only_where_they_are_allowed)
 {
 	ck_assert_int_eq(spec_key(&spec, "owner", "root", true, why, sizeof(why)), 0);
 	ck_assert_uint_eq(spec.owner, 0);
@@ -113,7 +113,7 @@ START_TEST(names_where_they_are_allowed)
 }
 END_TEST
 
-START_TEST(so_many_in_a_list_and_no_more)
+START_TEST(should_take_so_many_in_a_list_and_no_more)
 {
 	char list[SPEC_WHO_MAX * 4 + 16] = "";
 
@@ -129,7 +129,7 @@ START_TEST(so_many_in_a_list_and_no_more)
 }
 END_TEST
 
-START_TEST(a_word_too_long)
+START_TEST(should_refuse_a_word_that_is_too_long)
 {
 	char word[300];
 
@@ -142,7 +142,7 @@ START_TEST(a_word_too_long)
 }
 END_TEST
 
-START_TEST(what_keys_set)
+START_TEST(should_set_what_the_keys_say)
 {
 	ck_assert_int_eq(key("mode", "0060"), 0);
 	ck_assert_uint_eq(spec.options.mode, 0660); /* chand's own */
@@ -161,7 +161,7 @@ START_TEST(what_keys_set)
 }
 END_TEST
 
-START_TEST(names_of_channels)
+START_TEST(should_know_valid_names_of_channels)
 {
 	char name[CHAN_NAME_MAX + 2];
 
@@ -177,7 +177,7 @@ START_TEST(names_of_channels)
 END_TEST
 
 /* Keys that are good each by itself, and not together. */
-START_TEST(what_makes_no_channel)
+START_TEST(should_refuse_what_makes_no_channel)
 {
 	static const char *const pairs[][4] = {
 		{"linger", "1s", "lifetime", "persist"},
@@ -197,7 +197,7 @@ START_TEST(what_makes_no_channel)
 END_TEST
 
 /* What everybody has, a group has as well: then it needs no name. */
-START_TEST(a_group_that_has_no_more_than_all)
+START_TEST(should_refuse_a_group_that_has_no_more_than_all)
 {
 	ck_assert_int_eq(key("mode", "0666"), 0);
 	ck_assert_int_eq(spec_check(&spec, why, sizeof(why)), 0);
@@ -222,7 +222,7 @@ static void read_back(struct spec *back, char *text)
 
 /* Each good key, written and read: the same.  One without it is equal just when it is
  * written alike: the key was the default. */
-START_TEST(written_it_reads_the_same)
+START_TEST(should_read_the_same_from_what_it_wrote)
 {
 	struct spec back, without = spec;
 	char *text, *again, *plain;
@@ -270,7 +270,7 @@ static unsigned may(uid_t uid, gid_t group)
 
 enum { ALL = SENDS | RECEIVES | LOOKS | WRITES, OWNER = 1000, OTHER = 2000, TEAM = 3000 };
 
-START_TEST(whose_it_is_may_all)
+START_TEST(should_allow_its_owner_everything)
 {
 	struct peer other = {.uid = OTHER}, owner = {.uid = OWNER};
 
@@ -281,7 +281,7 @@ START_TEST(whose_it_is_may_all)
 }
 END_TEST
 
-START_TEST(the_mode_decides)
+START_TEST(should_decide_by_the_mode)
 {
 	key("mode", "0644");
 	ck_assert_uint_eq(may(OTHER, 0), LOOKS);
@@ -299,7 +299,7 @@ START_TEST(the_mode_decides)
 }
 END_TEST
 
-START_TEST(the_lists_decide)
+START_TEST(should_decide_by_the_lists)
 {
 	key("send", "2000");
 	ck_assert_uint_eq(may(OTHER, 0), SENDS | LOOKS | WRITES);
@@ -315,7 +315,7 @@ END_TEST
 
 /* ---- a channel that is there ---- */
 
-START_TEST(what_can_not_be_changed)
+START_TEST(should_say_what_can_not_be_changed)
 {
 	struct chan_stat is = {.overflow = CHAN_BLOCK};
 	const char *differs;
@@ -346,32 +346,18 @@ START_TEST(what_can_not_be_changed)
 }
 END_TEST
 
-int main(void)
+void add_tests(void)
 {
-	Suite *suite = suite_create("spec");
-	TCase *t = tcase_create("spec");
-	SRunner *runner = srunner_create(suite);
-	int failed, goods = (int)(sizeof(good) / sizeof(good[0]));
-
-	tcase_add_checked_fixture(t, setup, NULL);
-	tcase_add_test(t, defaults);
-	tcase_add_loop_test(t, keys_that_are_good, 0, goods);
-	tcase_add_loop_test(t, keys_that_are_bad, 0, (int)(sizeof(bad) / sizeof(bad[0])));
-	tcase_add_test(t, names_where_they_are_allowed);
-	tcase_add_test(t, so_many_in_a_list_and_no_more);
-	tcase_add_test(t, a_word_too_long);
-	tcase_add_test(t, what_keys_set);
-	tcase_add_test(t, names_of_channels);
-	tcase_add_loop_test(t, what_makes_no_channel, 0, 5);
-	tcase_add_test(t, a_group_that_has_no_more_than_all);
-	tcase_add_loop_test(t, written_it_reads_the_same, 0, goods);
-	tcase_add_test(t, whose_it_is_may_all);
-	tcase_add_test(t, the_mode_decides);
-	tcase_add_test(t, the_lists_decide);
-	tcase_add_test(t, what_can_not_be_changed);
-	suite_add_tcase(suite, t);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	GROUP("spec", setup, NULL, should_begin_with_the_defaults,
+		should_look_names_up_only_where_they_are_allowed,
+		should_take_so_many_in_a_list_and_no_more, should_refuse_a_word_that_is_too_long,
+		should_set_what_the_keys_say, should_know_valid_names_of_channels,
+		should_refuse_a_group_that_has_no_more_than_all, should_allow_its_owner_everything,
+		should_decide_by_the_mode, should_decide_by_the_lists,
+		should_say_what_can_not_be_changed);
+	GROUP_FOR(0, sizeof(good) / sizeof(good[0]), "good keys", setup, NULL,
+		should_accept_good_keys, should_read_the_same_from_what_it_wrote);
+	GROUP_FOR(0, sizeof(bad) / sizeof(bad[0]), "bad keys", setup, NULL,
+		should_refuse_bad_keys_and_say_why);
+	GROUP_FOR(0, 5, "no channels", setup, NULL, should_refuse_what_makes_no_channel);
 }

@@ -5,9 +5,10 @@
  * time namespace has it.
  */
 #define _GNU_SOURCE 1
-#include "support.h"
-
 #include "channel/channel.h"
+#include "support/await.h"
+#include "support/channel.h"
+#include "support/suite.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -42,7 +43,7 @@ int clock_gettime(clockid_t id, struct timespec *ret)
 static void setup(void)
 {
 	real_step = monotonic_step = 0;
-	name_setup();
+	channel_setup();
 }
 
 static void leave_a_message(int64_t linger)
@@ -70,7 +71,7 @@ static bool collected(void *arg)
 
 static const int64_t steps[] = {3600 * SECOND, -3600 * SECOND, 1000 * DAY, -1000 * DAY};
 
-START_TEST(wall_clock_steps_do_not_remove_a_lingering_channel)
+START_TEST(should_not_remove_a_lingering_channel_at_a_step_of_the_wall_clock)
 {
 	leave_a_message(LONG_LINGER);
 	real_step = steps[_i];
@@ -79,7 +80,7 @@ START_TEST(wall_clock_steps_do_not_remove_a_lingering_channel)
 }
 END_TEST
 
-START_TEST(wall_clock_steps_do_not_keep_a_channel_whose_linger_passed)
+START_TEST(should_not_keep_a_channel_whose_linger_passed_at_a_step_of_the_wall_clock)
 {
 	leave_a_message(50 * MS);
 	real_step = steps[_i];
@@ -87,7 +88,7 @@ START_TEST(wall_clock_steps_do_not_keep_a_channel_whose_linger_passed)
 }
 END_TEST
 
-START_TEST(a_time_from_the_future_starts_the_count_anew)
+START_TEST(should_count_anew_from_a_time_in_the_future)
 {
 	chan_t *ch;
 
@@ -104,7 +105,7 @@ START_TEST(a_time_from_the_future_starts_the_count_anew)
 }
 END_TEST
 
-START_TEST(idle_says_how_long_nobody_has_used_it)
+START_TEST(should_say_for_how_long_nobody_has_used_it)
 {
 	chan_t *look, *ch = open_as(CHAN_SEND,
 			      OPTIONS(.lifetime = CHAN_REF, .linger = (uint64_t)LONG_LINGER));
@@ -152,7 +153,7 @@ static int collect_in_a_namespace(void *arg)
 	return with_offset(collect_there, arg);
 }
 
-START_TEST(another_time_namespace_does_not_remove_it)
+START_TEST(should_not_remove_it_from_another_time_namespace)
 {
 	int status;
 
@@ -207,7 +208,7 @@ static bool sleeps(void *arg)
 	return look->ended;
 }
 
-START_TEST(a_wait_in_another_time_namespace_has_no_false_age)
+START_TEST(should_give_no_false_age_to_a_wait_in_another_time_namespace)
 {
 	chan_t *ch = open_as(CHAN_SEND, OPTIONS(.endpoints = 8));
 	struct look look = {.ch = ch};
@@ -225,19 +226,13 @@ START_TEST(a_wait_in_another_time_namespace_has_no_false_age)
 }
 END_TEST
 
-int main(void)
+void add_tests(void)
 {
-	Suite *s = suite_create("clock");
-	TCase *tc = tcase_create("clock");
-
-	tcase_add_checked_fixture(tc, setup, name_teardown);
-	tcase_set_timeout(tc, 60);
-	tcase_add_loop_test(tc, wall_clock_steps_do_not_remove_a_lingering_channel, 0, 4);
-	tcase_add_loop_test(tc, wall_clock_steps_do_not_keep_a_channel_whose_linger_passed, 0, 4);
-	tcase_add_test(tc, a_time_from_the_future_starts_the_count_anew);
-	tcase_add_test(tc, idle_says_how_long_nobody_has_used_it);
-	tcase_add_test(tc, another_time_namespace_does_not_remove_it);
-	tcase_add_test(tc, a_wait_in_another_time_namespace_has_no_false_age);
-	suite_add_tcase(s, tc);
-	return run_suite(s);
+	GROUP_FOR(0, 4, "steps", setup, channel_teardown,
+		should_not_remove_a_lingering_channel_at_a_step_of_the_wall_clock,
+		should_not_keep_a_channel_whose_linger_passed_at_a_step_of_the_wall_clock);
+	GROUP("times", setup, channel_teardown, should_count_anew_from_a_time_in_the_future,
+		should_say_for_how_long_nobody_has_used_it,
+		should_not_remove_it_from_another_time_namespace,
+		should_give_no_false_age_to_a_wait_in_another_time_namespace);
 }

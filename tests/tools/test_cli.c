@@ -5,8 +5,8 @@
  */
 #define _GNU_SOURCE 1 /* pipe2 */
 #include "common/cli.h"
+#include "support/suite.h"
 
-#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -16,7 +16,7 @@
 
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 
-START_TEST(durations)
+START_TEST(should_read_durations)
 {
 	static const struct {
 		const char *text;
@@ -48,7 +48,7 @@ START_TEST(durations)
 }
 END_TEST
 
-START_TEST(bad_durations)
+START_TEST(should_refuse_bad_durations)
 {
 	static const char *const bad[] = {"", "s", "-1", "+1", " 1", "1 ", "1 s", "1x", "1.", "1.s",
 		".", "s1", "1s2", "1m30", "1..5", "1e3", "0x10", "1S", "inf", "infinitys", "nan",
@@ -65,7 +65,7 @@ START_TEST(bad_durations)
 }
 END_TEST
 
-START_TEST(sizes)
+START_TEST(should_read_sizes_and_refuse_bad_ones)
 {
 	static const struct {
 		const char *text;
@@ -100,7 +100,7 @@ START_TEST(sizes)
 }
 END_TEST
 
-START_TEST(counts_modes_and_rates)
+START_TEST(should_read_counts_modes_and_rates)
 {
 	uint64_t n = 42;
 	uint32_t mode = 42;
@@ -142,7 +142,7 @@ START_TEST(counts_modes_and_rates)
 }
 END_TEST
 
-START_TEST(specs)
+START_TEST(should_read_specs)
 {
 	struct chan_options opt = CLI_OPTIONS_INIT;
 	char why[256] = "";
@@ -173,7 +173,7 @@ START_TEST(specs)
 }
 END_TEST
 
-START_TEST(bad_specs)
+START_TEST(should_refuse_bad_specs_and_say_where)
 {
 	/* and what the explanation must name */
 	static const struct {
@@ -213,7 +213,7 @@ START_TEST(bad_specs)
 }
 END_TEST
 
-START_TEST(exit_codes)
+START_TEST(should_give_each_error_its_exit_status)
 {
 	static const struct {
 		int err, status;
@@ -245,7 +245,7 @@ START_TEST(exit_codes)
 }
 END_TEST
 
-START_TEST(escapes)
+START_TEST(should_escape_what_a_terminal_would_obey)
 {
 	static const struct {
 		const char *in, *out;
@@ -276,7 +276,7 @@ START_TEST(escapes)
 }
 END_TEST
 
-START_TEST(deadlines)
+START_TEST(should_keep_to_deadlines)
 {
 	int64_t soon = cli_deadline(100000000000), left = cli_remaining(soon);
 
@@ -310,7 +310,7 @@ static void *read_in_pieces(void *arg)
 }
 
 /* A pipe takes 64 KiB at once: the writes are short, and pieces end anywhere. */
-START_TEST(short_writes)
+START_TEST(should_go_on_after_short_writes)
 {
 	static unsigned char data[STREAM];
 	struct iovec iov[3000];
@@ -339,7 +339,7 @@ START_TEST(short_writes)
 }
 END_TEST
 
-START_TEST(write_errors)
+START_TEST(should_report_errors_of_writing)
 {
 	int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
 	size_t done = 42;
@@ -352,28 +352,12 @@ START_TEST(write_errors)
 }
 END_TEST
 
-int main(void)
+void add_tests(void)
 {
-	Suite *suite = suite_create("cli");
-	TCase *t = tcase_create("all");
-	SRunner *runner = srunner_create(suite);
-	int failed;
-
-	suite_add_tcase(suite, t);
-	tcase_set_timeout(t, 60);
-	tcase_add_test(t, durations);
-	tcase_add_test(t, bad_durations);
-	tcase_add_test(t, sizes);
-	tcase_add_test(t, counts_modes_and_rates);
-	tcase_add_test(t, specs);
-	tcase_add_test(t, bad_specs);
-	tcase_add_test(t, exit_codes);
-	tcase_add_test(t, escapes);
-	tcase_add_test(t, deadlines);
-	tcase_add_test(t, short_writes);
-	tcase_add_test(t, write_errors);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	GROUP("cli", NULL, NULL, should_read_durations, should_refuse_bad_durations,
+		should_read_sizes_and_refuse_bad_ones, should_read_counts_modes_and_rates,
+		should_read_specs, should_refuse_bad_specs_and_say_where,
+		should_give_each_error_its_exit_status, should_escape_what_a_terminal_would_obey,
+		should_keep_to_deadlines, should_go_on_after_short_writes,
+		should_report_errors_of_writing);
 }

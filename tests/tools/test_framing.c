@@ -5,8 +5,8 @@
  */
 #include "recv/format.h"
 #include "common/framing.h"
+#include "support/suite.h"
 
-#include <check.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -111,7 +111,7 @@ static void round_trip(const struct framing *f)
 	free(s.data);
 }
 
-START_TEST(lossless)
+START_TEST(should_lose_nothing_in_a_round_trip)
 {
 	static const char *const names[] = {"len32", "netstring", "jsonl"};
 	struct framing f;
@@ -126,7 +126,7 @@ START_TEST(lossless)
 }
 END_TEST
 
-START_TEST(delimited)
+START_TEST(should_split_at_delimiters)
 {
 	struct framing f;
 
@@ -141,7 +141,7 @@ START_TEST(delimited)
 END_TEST
 
 /* The same byte by byte, with short messages. */
-START_TEST(byte_by_byte)
+START_TEST(should_decode_byte_by_byte_as_at_once)
 {
 	static const char *const names[] = {"lines", "null", "len32", "netstring", "jsonl"};
 
@@ -222,7 +222,7 @@ static void expect(const char *framing, uint64_t max, const char *text, int err,
 		got == err && !strcmp(decoded, out), "%s '%s': %d %s", framing, text, got, decoded);
 }
 
-START_TEST(lines)
+START_TEST(should_split_lines)
 {
 	expect("lines", 9, "", 0, "");
 	expect("lines", 9, "\n", 0, "|");
@@ -240,7 +240,7 @@ START_TEST(lines)
 }
 END_TEST
 
-START_TEST(skip_empty)
+START_TEST(should_skip_empty_messages_if_asked)
 {
 	struct framing f = {.kind = FRAMING_DELIMITED, .delimiter = '\n', .skip_empty = true};
 	struct decoder d;
@@ -255,7 +255,7 @@ START_TEST(skip_empty)
 }
 END_TEST
 
-START_TEST(whole)
+START_TEST(should_take_the_whole_input)
 {
 	struct framing f = {.kind = FRAMING_WHOLE};
 	struct decoder d;
@@ -278,7 +278,7 @@ START_TEST(whole)
 }
 END_TEST
 
-START_TEST(netstrings)
+START_TEST(should_read_netstrings_and_refuse_bad_ones)
 {
 	expect("netstring", 9, "0:,3:a,b,", 0, "|a,b|");
 	expect("netstring", 9, "3:abc", -EPROTO, "<byte 5: the input ends within a message>");
@@ -297,7 +297,7 @@ START_TEST(netstrings)
 }
 END_TEST
 
-START_TEST(len32)
+START_TEST(should_read_len32_and_refuse_bad_ones)
 {
 	int err;
 
@@ -315,7 +315,7 @@ START_TEST(len32)
 }
 END_TEST
 
-START_TEST(jsonl)
+START_TEST(should_read_jsonl_and_refuse_bad_lines)
 {
 	int err;
 
@@ -344,7 +344,7 @@ START_TEST(jsonl)
 }
 END_TEST
 
-START_TEST(json_lines)
+START_TEST(should_write_json_lines)
 {
 	struct framing f;
 	struct message m = {.data = "a\"\n\0",
@@ -369,7 +369,7 @@ START_TEST(json_lines)
 }
 END_TEST
 
-START_TEST(names)
+START_TEST(should_know_framings_by_name)
 {
 	static const char *const bad[] = {
 		"", "line", "raw:", "raw:0", "raw:x", "raw:5G", "LINES", "lines "};
@@ -395,7 +395,7 @@ START_TEST(names)
 }
 END_TEST
 
-START_TEST(formats)
+START_TEST(should_print_formats)
 {
 	static const struct {
 		const char *format, *out;
@@ -435,29 +435,12 @@ START_TEST(formats)
 }
 END_TEST
 
-int main(void)
+void add_tests(void)
 {
-	Suite *suite = suite_create("framing");
-	TCase *t = tcase_create("all");
-	SRunner *runner = srunner_create(suite);
-	int failed;
-
-	suite_add_tcase(suite, t);
-	tcase_set_timeout(t, 120);
-	tcase_add_test(t, lossless);
-	tcase_add_test(t, delimited);
-	tcase_add_test(t, byte_by_byte);
-	tcase_add_test(t, lines);
-	tcase_add_test(t, skip_empty);
-	tcase_add_test(t, whole);
-	tcase_add_test(t, netstrings);
-	tcase_add_test(t, len32);
-	tcase_add_test(t, jsonl);
-	tcase_add_test(t, json_lines);
-	tcase_add_test(t, names);
-	tcase_add_test(t, formats);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	GROUP("framing", NULL, NULL, should_lose_nothing_in_a_round_trip,
+		should_split_at_delimiters, should_decode_byte_by_byte_as_at_once,
+		should_split_lines, should_skip_empty_messages_if_asked,
+		should_take_the_whole_input, should_read_netstrings_and_refuse_bad_ones,
+		should_read_len32_and_refuse_bad_ones, should_read_jsonl_and_refuse_bad_lines,
+		should_write_json_lines, should_know_framings_by_name, should_print_formats);
 }

@@ -5,12 +5,12 @@
  * the same as having recorded everything in one place; what it prints is what
  * HdrHistogram's readers read.
  */
-#include <check.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "bench/hist.h"
+#include "support/suite.h"
 
 #define BOUND (1.0 / HIST_SUB)
 
@@ -47,14 +47,14 @@ static void check_counter_of(uint64_t v)
 	ck_assert_uint_le(high - v, v / HIST_SUB);
 }
 
-START_TEST(every_value_is_within_the_bound)
+START_TEST(should_keep_every_value_within_the_bound)
 {
 	for (uint64_t v = 0; v < UINT64_C(1) << 21; v++)
 		check_counter_of(v);
 }
 END_TEST
 
-START_TEST(every_power_of_two_is_within_the_bound_on_both_sides)
+START_TEST(should_keep_the_bound_around_every_power_of_two)
 {
 	for (unsigned bit = 0; bit < 64; bit++)
 		for (uint64_t away = 0; away < 2 * HIST_SUB; away++) {
@@ -66,7 +66,7 @@ START_TEST(every_power_of_two_is_within_the_bound_on_both_sides)
 }
 END_TEST
 
-START_TEST(the_counters_cover_all_values_once)
+START_TEST(should_cover_all_values_once)
 {
 	ck_assert_uint_eq(hist_lowest(0), 0);
 	for (unsigned i = 0; i + 1 < HIST_COUNTERS; i++) {
@@ -78,7 +78,7 @@ START_TEST(the_counters_cover_all_values_once)
 }
 END_TEST
 
-START_TEST(small_values_are_exact)
+START_TEST(should_keep_small_values_exactly)
 {
 	for (uint64_t v = 0; v < 2 * HIST_SUB; v++)
 		ck_assert_uint_eq(hist_highest(hist_index(v)) - hist_lowest(hist_index(v)), 0);
@@ -104,7 +104,7 @@ static uint64_t value_of(int kind)
 	return v % 1000 ? 5000 : v % 1000000000;
 }
 
-START_TEST(percentiles_are_never_below_and_barely_above)
+START_TEST(should_give_percentiles_never_below_and_barely_above)
 {
 	enum { N = 100000 };
 	static const double asked[] = {0.001, 1, 10, 25, 50, 75, 90, 95, 99, 99.9, 99.99, 99.999};
@@ -134,7 +134,7 @@ START_TEST(percentiles_are_never_below_and_barely_above)
 }
 END_TEST
 
-START_TEST(the_rank_of_a_percentile_is_not_rounded_up)
+START_TEST(should_not_round_the_rank_of_a_percentile_up)
 {
 	empty();
 	for (uint64_t v = 1; v <= 100; v++)
@@ -146,7 +146,7 @@ START_TEST(the_rank_of_a_percentile_is_not_rounded_up)
 }
 END_TEST
 
-START_TEST(the_mean_is_within_the_bound)
+START_TEST(should_keep_the_mean_within_the_bound)
 {
 	double sum = 0;
 
@@ -161,7 +161,7 @@ START_TEST(the_mean_is_within_the_bound)
 }
 END_TEST
 
-START_TEST(merging_is_recording_all_in_one)
+START_TEST(should_merge_as_if_recorded_in_one)
 {
 	empty();
 	for (size_t i = 0; i < 50000; i++) {
@@ -175,7 +175,7 @@ START_TEST(merging_is_recording_all_in_one)
 }
 END_TEST
 
-START_TEST(merging_an_empty_one_changes_nothing)
+START_TEST(should_change_nothing_by_merging_an_empty_one)
 {
 	empty();
 	hist_record(&one, 7);
@@ -187,7 +187,7 @@ START_TEST(merging_an_empty_one_changes_nothing)
 }
 END_TEST
 
-START_TEST(an_empty_one_is_all_zeros)
+START_TEST(should_be_all_zeros_when_empty)
 {
 	empty();
 	ck_assert_uint_eq(hist_total(&one), 0);
@@ -211,7 +211,7 @@ static char *printed(const struct hist *h, double unit)
 	return text;
 }
 
-START_TEST(the_text_is_the_distribution)
+START_TEST(should_write_the_distribution_as_text)
 {
 	char *text, *line, *rest;
 	double value, percentile, inverse, before_value = 0, before_percentile = -1;
@@ -260,7 +260,7 @@ START_TEST(the_text_is_the_distribution)
 }
 END_TEST
 
-START_TEST(an_empty_text_has_no_lines)
+START_TEST(should_write_no_lines_when_empty)
 {
 	char *text;
 
@@ -271,31 +271,15 @@ START_TEST(an_empty_text_has_no_lines)
 }
 END_TEST
 
-int main(void)
+void add_tests(void)
 {
-	Suite *s = suite_create("histogram");
-	TCase *t = tcase_create("histogram");
-	SRunner *r;
-	int failed;
-
 	state = UINT64_C(0x9e3779b97f4a7c15);
-	tcase_add_test(t, every_value_is_within_the_bound);
-	tcase_add_test(t, every_power_of_two_is_within_the_bound_on_both_sides);
-	tcase_add_test(t, the_counters_cover_all_values_once);
-	tcase_add_test(t, small_values_are_exact);
-	tcase_add_loop_test(t, percentiles_are_never_below_and_barely_above, 0, 3);
-	tcase_add_test(t, the_rank_of_a_percentile_is_not_rounded_up);
-	tcase_add_test(t, the_mean_is_within_the_bound);
-	tcase_add_test(t, merging_is_recording_all_in_one);
-	tcase_add_test(t, merging_an_empty_one_changes_nothing);
-	tcase_add_test(t, an_empty_one_is_all_zeros);
-	tcase_add_test(t, the_text_is_the_distribution);
-	tcase_add_test(t, an_empty_text_has_no_lines);
-	tcase_set_timeout(t, 60);
-	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed > 0;
+	GROUP("histogram", NULL, NULL, should_keep_every_value_within_the_bound,
+		should_keep_the_bound_around_every_power_of_two, should_cover_all_values_once,
+		should_keep_small_values_exactly, should_not_round_the_rank_of_a_percentile_up,
+		should_keep_the_mean_within_the_bound, should_merge_as_if_recorded_in_one,
+		should_change_nothing_by_merging_an_empty_one, should_be_all_zeros_when_empty,
+		should_write_the_distribution_as_text, should_write_no_lines_when_empty);
+	GROUP_FOR(0, 3, "percentiles", NULL, NULL,
+		should_give_percentiles_never_below_and_barely_above);
 }

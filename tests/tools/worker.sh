@@ -4,8 +4,8 @@
 # chanrecv CHANNEL -- COMMAND: a message is consumed when its child ended with 0, and
 # is in the channel again whatever else happens to the child or to chanrecv.
 
-# shellcheck source=tests/tools/lib.sh
-. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/support/lib.sh
+. "$(dirname "$0")/../support/lib.sh"
 
 program() { # NAME: a shell program of that name, from stdin
 	{
