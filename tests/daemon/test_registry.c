@@ -9,6 +9,7 @@
 
 #include "../../daemon/bus.h"
 #include "../../daemon/log.h"
+#include "../../daemon/refused.h"
 #include "../../daemon/supervise.h"
 #include "segment/segment.h"
 #include "support/channel.h"
@@ -89,7 +90,8 @@ static void turn_until_quiet(void)
 /* All before registry_start(). */
 static void setup(void)
 {
-	static const char *const subs[] = {"channels", "ready", "etc", "etc/channels.d"};
+	static const char *const subs[] = {
+		"channels", "declared", "ready", "etc", "etc/channels.d"};
 	const char *why;
 	char path[100];
 
@@ -115,7 +117,7 @@ static void setup(void)
 	bus.uid = geteuid();
 	bus.runtime = dir;
 	bus.config_dirs = dirs;
-	ck_assert_int_eq(config_read(&bus.config, dirs), 0);
+	ck_assert_int_eq(config_read(&bus.config, dirs, refused_add), 0);
 	ck_assert_int_eq(loop_new(&bus.loop, LOOP_EPOLL, &why), 0);
 	ck_assert_int_eq(work_init(), 0);
 	ck_assert_int_eq(supervise_start(), 0);

@@ -143,13 +143,20 @@ START_TEST(should_time_out_at_the_deadline_and_not_before)
 	pid_t pid = holder();
 
 	for (size_t i = 0; i < sizeof(limits) / sizeof(*limits); i++) {
-		int64_t starving = starved(), over;
+		int64_t best = INT64_MAX;
 
-		m->end = now() + limits[i];
-		ck_assert_int_eq(acquire(), -ETIMEDOUT);
-		over = now() - m->end;
-		ck_assert_int_ge(over, 0);
-		ck_assert_int_lt(over - (starved() - starving), 100 * MS);
+		/* A busy machine may delay some, but not all of them. */
+		for (int tries = 0; tries < 20 && best >= 20 * MS; tries++) {
+			int64_t starving = starved(), over;
+
+			m->end = now() + limits[i];
+			ck_assert_int_eq(acquire(), -ETIMEDOUT);
+			over = now() - m->end;
+			ck_assert_int_ge(over, 0);
+			over -= starved() - starving;
+			best = over < best ? over : best;
+		}
+		ck_assert_int_lt(best, 20 * MS); /* not the rest of a slice */
 	}
 	kill_child(pid);
 }
