@@ -11,9 +11,9 @@ line=abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJ
 lines=40000
 for ((i = 0; i < lines; i++)); do printf '%06d %s\n' $i $line; done >"$tmp/in"
 
-# fill [MORE]: a closed channel with all the lines
+# fill: a closed channel with all the lines
 fill() {
-	channel -c 16M "$@"
+	channel -c 16M
 	chansend --eof "$ch" <"$tmp/in"
 }
 
