@@ -6,6 +6,8 @@
 #include "config.h"
 #include "loop.h"
 
+#include <errno.h>
+
 struct bus {
 	struct loop *loop;
 	struct config config;
@@ -24,6 +26,10 @@ struct spec;
  * may look into that channel.  `fmt` makes further lines, `key=value\n`. */
 void bus_event(const char *event, const char *channel, const struct spec *look, const char *fmt,
 	...) __attribute__((format(printf, 4, 5)));
+
+/* Errors of chand's own: no inotify, or no watch more (for one channel). */
+#define BUS_NO_INOTIFY ENOSTR
+#define BUS_NO_WATCH ENOSR
 
 /* What an error means, for people. */
 const char *bus_error(int err);

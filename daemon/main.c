@@ -349,7 +349,7 @@ static int start(void)
 	if (err == 0)
 		err = serve();
 	if (err < 0)
-		log_line(LOG_ERR, "failed", NULL, 0, "can't start: %s", strerror(-err));
+		log_line(LOG_ERR, "failed", NULL, 0, "can't start: %s", bus_error(err));
 	return err;
 }
 

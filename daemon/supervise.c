@@ -522,7 +522,7 @@ int supervise_add(struct channel *c)
 	c->wd = inotify_add_watch(events.fd, path,
 		IN_OPEN | IN_CLOSE_WRITE | IN_ATTRIB | IN_MODIFY);
 	if (c->wd < 0)
-		return -errno;
+		return errno == ENOSPC ? -BUS_NO_WATCH : -errno;
 	if (table_find(&watched, &c->wd)) { /* another name of a file that we have */
 		c->wd = -1;
 		return -EEXIST;
@@ -692,7 +692,9 @@ int supervise_start(void)
 	events = (struct source){.events = POLLIN, .ready = read_events};
 	events.fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	if (events.fd < 0)
-		return -errno;
+		return errno == EMFILE ? -BUS_NO_INOTIFY : -errno;
 	shm_wd = inotify_add_watch(events.fd, NAMES_DIR, IN_CREATE | IN_MOVED_TO | IN_ONLYDIR);
-	return shm_wd < 0 ? -errno : loop_add(bus.loop, &events);
+	if (shm_wd < 0)
+		return errno == ENOSPC ? -BUS_NO_WATCH : -errno;
+	return loop_add(bus.loop, &events);
 }

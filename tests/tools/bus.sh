@@ -23,10 +23,10 @@ lacks() { ! shows "$@"; }
 check "make" keep "$BUILD/chanctl" create "$b"
 fails 3 "no bus, no owner" ctl list --system
 fails 3 "nor a channel of it" ctl info --system "$b"
-check "says what to do" grep -q "no chand to ask; start it with 'systemctl start chand.socket'" "$t/said"
+check "says what to do" grep -q "can't ask chand: there is neither the socket .* nor its directory; start it" "$t/said"
 fails 3 "nor to send to" "$BUILD/chansend" --system "$b" x
 fails 1 "doctor tells" ctl doctor --system
-check "doctor tells" shows "^problem chand there is no chand for the system's bus" ctl doctor --system
+check "doctor tells" shows "^problem chand can't ask the system's chand: there is neither the socket" ctl doctor --system
 check "unasked it doesn't" lacks ' chand ' ctl doctor
 check "the list is as ever" shows "^${of}$b open 0 0 1M 0 0 0600\$" ctl list
 check "and its JSON" equal "$(ctl list -J "$of$b" | jq -c '.[0] | has("bus")')" false
@@ -159,7 +159,7 @@ check "each once" equal "$(grep '^# TYPE' "$t/metrics" | sort | uniq -d)" ''
 check "one end" equal "$(grep -n EOF "$t/metrics" | cut -d: -f1)" "$(wc -l <"$t/metrics")"
 check "doctor" shows "^ok chand the system's: version .* by (io_uring|epoll), 3 channels" ctl doctor --system
 kill -STOP "$bus_pid"
-check "one that does not answer" shows "^problem chand the system's chand does not answer" ctl doctor --system
+check "one that does not answer" shows "^problem chand can't ask the system's chand: chand at .* does not answer" ctl doctor --system
 check "is no hindrance" shows "^$of$d open" ctl list
 kill -CONT "$bus_pid"
 stop
@@ -172,6 +172,6 @@ check "a quota used up" shows "^problem chand 1 of 1 channels that the system's 
 kill -9 "$bus_pid"
 wait "$bus_pid" 2>/dev/null
 bus_pid=
-check "a socket that is nobody's" shows "^problem chand $run/control is there, and nobody listens" ctl doctor
+check "a socket that is nobody's" shows "^problem chand can't ask the system's chand: nobody listens at $run/control" ctl doctor
 for ch in $a $b $d; do rm -f "$(segment $ch)"; done
 finish "the tools on a bus"

@@ -149,7 +149,7 @@ chanctl create "$ch"
 printf '\143' | dd of="$segment" bs=1 seek=8 conv=notrunc status=none
 for verb in stat info close purge; do
 	expect 9 chanctl $verb "$ch"
-	line "chanctl: $ch: *another version of shmchan; *use the version*"
+	line "chanctl: $ch: *another version of shmchan*; *use the version*"
 done
 expect 0 chanctl list -H -o NAME,STATE "$ch"
 [ "$(tr -s ' ' <<<"$out")" = "$ch other-format" ] || fail "$out"

@@ -6,15 +6,137 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <pwd.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 /* The user who keeps the system's bus, if there is no chand to tell. */
 #define KEEPER "chand"
+
+/* ---- why chand can't be asked ---- */
+
+static char problem[256] = "it was not asked", remedy[128] = "try again";
+static enum cli_bus asked; /* the last one, and where it is */
+static char asked_at[sizeof(((struct sockaddr_un *)0)->sun_path)];
+
+const char *bus_problem(void)
+{
+	return problem;
+}
+
+const char *bus_remedy(void)
+{
+	return remedy;
+}
+
+bool bus_unreachable(int err, const char *reason)
+{
+	return !reason && (err == -ENOTCONN || err == -EACCES || err == -ETIMEDOUT);
+}
+
+/* Set the problem; its remedy is to start chand, unless another is set afterwards. */
+static int because(int err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static int because(int err, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(problem, sizeof(problem), fmt, ap);
+	va_end(ap);
+	if (secure_getenv("SHMCHAN_CONTROL"))
+		snprintf(remedy, sizeof(remedy), "start it, or correct or unset SHMCHAN_CONTROL");
+	else
+		snprintf(remedy, sizeof(remedy), "start it with 'systemctl %sstart chand.socket'",
+			asked == CLI_USER_BUS ? "--user " : "");
+	return err;
+}
+
+static int no_runtime_directory(void)
+{
+	because(-ENOTCONN, "XDG_RUNTIME_DIR is not set, which says where your chand is");
+	snprintf(remedy, sizeof(remedy), "set XDG_RUNTIME_DIR=/run/user/%u", (unsigned)geteuid());
+	return -ENOTCONN;
+}
+
+static bool directory_there(void)
+{
+	char dir[sizeof(asked_at)], *slash;
+	struct stat st;
+
+	snprintf(dir, sizeof(dir), "%s", asked_at);
+	slash = strrchr(dir, '/');
+	if (!slash || slash == dir)
+		return true;
+	*slash = '\0';
+	return stat(dir, &st) == 0;
+}
+
+static int not_ours(void)
+{
+	because(-EACCES, "you may not connect to %s: it is somebody else's chand", asked_at);
+	if (secure_getenv("SHMCHAN_CONTROL"))
+		snprintf(remedy, sizeof(remedy), "correct or unset SHMCHAN_CONTROL");
+	else if (asked == CLI_USER_BUS)
+		snprintf(remedy, sizeof(remedy), "set XDG_RUNTIME_DIR=/run/user/%u",
+			(unsigned)geteuid());
+	else
+		snprintf(remedy, sizeof(remedy), "ask the administrator");
+	return -EACCES;
+}
+
+static int no_answer(void)
+{
+	because(-ETIMEDOUT, "chand at %s does not answer within %d s: it is stopped, or overrun",
+		asked_at, (int)(BUS_PATIENCE / 1000000000));
+	if (!secure_getenv("SHMCHAN_CONTROL"))
+		snprintf(remedy, sizeof(remedy),
+			"see 'systemctl %sstatus chand'; 'systemctl %srestart chand' loses nothing",
+			asked == CLI_USER_BUS ? "--user " : "",
+			asked == CLI_USER_BUS ? "--user " : "");
+	else
+		snprintf(remedy, sizeof(remedy), "let it go on, or restart it: that loses nothing");
+	return -ETIMEDOUT;
+}
+
+static int hung_up(void)
+{
+	because(-ENOTCONN, "chand at %s hung up without an answer", asked_at);
+	snprintf(remedy, sizeof(remedy), "try again");
+	return -ENOTCONN;
+}
+
+static int cannot_connect(int err)
+{
+	switch (err) {
+	case EACCES:
+	case EPERM:
+		return not_ours();
+	case EAGAIN:
+		return no_answer();
+	case EINTR:
+		return -EINTR;
+	case ECONNREFUSED:
+		return because(
+			-ENOTCONN, "nobody listens at %s any more: chand has ended", asked_at);
+	case ENOENT:
+	case ENOTDIR:
+		return directory_there()
+			       ? because(-ENOTCONN, "there is no socket %s: chand is not running",
+					 asked_at)
+			       : because(-ENOTCONN,
+					 "there is neither the socket %s nor its directory",
+					 asked_at);
+	case EPROTOTYPE:
+	case ENOTSOCK:
+		return because(-ENOTCONN, "what lies at %s is not chand's socket", asked_at);
+	}
+	return because(-ENOTCONN, "connecting to %s: %s", asked_at, strerror(err));
+}
 
 /* ---- connection ---- */
 
@@ -27,24 +149,27 @@ int bus_path(enum cli_bus which, char *ret, size_t size)
 	if (given && (which == CLI_SYSTEM_BUS || cli_bus() == CLI_USER_BUS))
 		n = snprintf(ret, size, "%s", given);
 	else if (given)
-		return -ENOTCONN;
+		return because(-ENOTCONN, "SHMCHAN_CONTROL stands for the system's chand");
 	else if (which == CLI_SYSTEM_BUS)
 		n = snprintf(ret, size, "/run/chand/control");
 	else if (dir && *dir)
 		n = snprintf(ret, size, "%s/chand/control", dir);
 	else
-		return -ENOTCONN;
-	return n < (int)size ? 0 : -ENAMETOOLONG;
+		return no_runtime_directory();
+	return n < (int)size ? 0 : because(-ENOTCONN, "the path of its socket is too long");
 }
 
 int bus_connect(enum cli_bus which)
 {
 	static const struct timeval patience = {.tv_sec = BUS_PATIENCE / 1000000000};
 	struct sockaddr_un at = {.sun_family = AF_UNIX};
-	int err = bus_path(which, at.sun_path, sizeof(at.sun_path)), fd;
+	int err, fd;
 
+	asked = which;
+	err = bus_path(which, at.sun_path, sizeof(at.sun_path));
 	if (err < 0)
 		return err;
+	memcpy(asked_at, at.sun_path, sizeof(asked_at));
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
@@ -53,9 +178,7 @@ int bus_connect(enum cli_bus which)
 		return fd;
 	err = errno;
 	close(fd);
-	if (err == EACCES || err == EPERM)
-		return -EACCES;
-	return err == EAGAIN ? -ETIMEDOUT : err == EINTR ? -EINTR : -ENOTCONN;
+	return cannot_connect(err);
 }
 
 int bus_send(int fd, const char *request)
@@ -68,7 +191,7 @@ int bus_send(int fd, const char *request)
 		if (errno == EPIPE) /* it hung up: it may have said why */
 			return 0;
 		else if (errno != EINTR)
-			return errno == EAGAIN ? -ETIMEDOUT : -ENOTCONN;
+			return errno == EAGAIN ? no_answer() : hung_up();
 	return 0;
 }
 
@@ -119,15 +242,30 @@ int bus_ask(int fd, const char *request, char *packet, const char **text)
 	if (err < 0)
 		return err;
 	n = bus_receive(fd, packet, cli_deadline(BUS_PATIENCE));
+	if (n == -ETIMEDOUT)
+		return no_answer();
 	if (n <= 0)
-		return n ? (int)n : -ENOTCONN;
+		return n == -EINTR ? -EINTR : hung_up();
 	return bus_verdict(packet, text);
+}
+
+bool bus_alive(enum cli_bus which)
+{
+	char packet[BUS_PACKET + 1];
+	const char *text;
+	int fd = bus_connect(which), err = fd;
+
+	if (fd >= 0) {
+		err = bus_ask(fd, BUS_PROTOCOL " STATUS\n", packet, &text);
+		close(fd);
+	}
+	return err == 0;
 }
 
 int bus_missing(enum cli_bus which, const char *channel)
 {
-	cli_error(channel, "no chand to ask; start it with 'systemctl %sstart chand.socket'",
-		which == CLI_USER_BUS ? "--user " : "");
+	(void)which;
+	cli_error(channel, "can't ask chand: %s; %s", problem, remedy);
 	return CLI_NO_CHANNEL;
 }
 

@@ -39,6 +39,14 @@ char *bus_full_name(uid_t owner, const char *local);
 /* If it is a channel of `owner`'s: its name without OWNER/; else NULL. */
 const char *bus_name_of(uid_t owner, const char *name);
 
+/* Why chand could not be asked, the last time, and what to do about it: for people.
+ * Never NULL. */
+const char *bus_problem(void);
+const char *bus_remedy(void);
+
+/* Is that why nothing came of a request?  `reason`: what chand said, or NULL. */
+bool bus_unreachable(int err, const char *reason);
+
 /* Where its socket is: -ENOTCONN if there can't be one. */
 int bus_path(enum cli_bus which, char *ret, size_t size);
 
@@ -59,7 +67,10 @@ int bus_verdict(char *packet, const char **text);
  * all (-ETIMEDOUT); *text is NULL if there was none. */
 int bus_ask(int fd, const char *request, char *packet, const char **text);
 
-/* Say that there is no chand, and what to do; the exit status. */
+/* Does it answer, though perhaps not to the request before? */
+bool bus_alive(enum cli_bus which);
+
+/* Say why chand can't be asked, and what to do; the exit status. */
 int bus_missing(enum cli_bus which, const char *channel);
 
 #endif

@@ -430,6 +430,36 @@ const char *cli_remedy(int err)
 	return NULL;
 }
 
+/* EMFILE is about descriptors too: then another can't be had either. */
+static bool no_descriptor_left(void)
+{
+	int fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
+	bool none = fd < 0 && errno == EMFILE;
+
+	if (fd >= 0)
+		close(fd);
+	return none;
+}
+
+const char *cli_inotify_error(int err, bool watch)
+{
+	static char text[256];
+
+	err = err < 0 ? -err : err;
+	if (watch && err == ENOSPC)
+		return "this user has all the inotify watches that it may have; raise sysctl "
+		       "fs.inotify.max_user_watches (or user.max_inotify_watches)";
+	if (!watch && err == EMFILE && !no_descriptor_left())
+		return "this user has all the inotify instances that it may have; raise sysctl "
+		       "fs.inotify.max_user_instances (or user.max_inotify_instances)";
+	if (err == EMFILE)
+		return "this process has all the descriptors that it may have; raise 'ulimit -n'";
+	if (err == ENOSYS || err == EPERM)
+		return "the system has no inotify, or refuses it; allow it in the seccomp filter";
+	snprintf(text, sizeof(text), "inotify: %s", strerror(err));
+	return text;
+}
+
 const char *cli_user(uint32_t uid)
 {
 	static char number[16];

@@ -126,6 +126,10 @@ int cli_exit_code(int err);
 /* What to do about a negative errno, or NULL. */
 const char *cli_remedy(int err);
 
+/* What an error of inotify_init1(2) means (`watch` false), or of inotify_add_watch(2):
+ * a line for people, with what to do; good until the next call. */
+const char *cli_inotify_error(int err, bool watch);
+
 /* A user's name, or its number; good until the next call. */
 const char *cli_user(uint32_t uid);
 

@@ -81,7 +81,8 @@ static void failed(enum cli_bus which, int err, const char *reason)
 	if (err != -ENOTCONN && err != -EACCES && err != -EINTR)
 		cli_warn(NULL, "the %s's chand: %s; going on without it",
 			 which == CLI_USER_BUS ? "user" : "system",
-			 reason ? reason : chan_strerror(err));
+			 reason ? reason : bus_unreachable(err, NULL) ? bus_problem()
+								       : chan_strerror(err));
 }
 
 struct ctl_bus *const *ctl_buses(void)

@@ -142,6 +142,7 @@ static void bus_option(int letter, const char *name, const char *arg)
 
 static void option(int letter, const char *name, const char *arg)
 {
+	static bool rendezvous_given;
 	char why[256];
 
 	if (letter == 'p') {
@@ -163,7 +164,8 @@ static void option(int letter, const char *name, const char *arg)
 	queue_given |= letter == 'k' && !strcmp(arg, "queue");
 	if (cli_parse_key(&want, name + strlen("--"), arg, why, sizeof(why)))
 		cli_usage("--%s", why);
-	if (queue_given && want.kind == CHAN_KIND_RENDEZVOUS)
+	rendezvous_given |= want.kind == CHAN_KIND_RENDEZVOUS;
+	if (queue_given && rendezvous_given)
 		cli_usage("--kind: a queue is no rendezvous; its capacity is not 0");
 }
 
@@ -294,7 +296,12 @@ static int create_on_bus(const char *name)
 
 		return status < 0 ? cli_fail(name, NULL, status) : status;
 	}
-	if (err == -ENOTCONN)
+	if (err == -ETIMEDOUT && !reason && bus_alive(cli_bus())) {
+		cli_error(name, "timed out; chand is alive and may still make it: "
+				"'chanctl list' shows whether it did");
+		return CLI_TIMEOUT;
+	}
+	if (bus_unreachable(err, reason))
 		return bus_missing(cli_bus(), name);
 	if (err < 0 && !reason)
 		return cli_fail(name, &want, err);

@@ -4,6 +4,7 @@
  * A check tells findings: `ok`, a `note` on what works but may surprise, or a
  * `problem`, which makes the exit status 1; the last two with what to do.
  */
+#define _GNU_SOURCE 1
 #include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -63,6 +64,23 @@ static const char grow[] =
 	"mount -o remount,size=SIZE " NAMES_DIR "; in a container --shm-size=SIZE; "
 	"or remove channels that nobody uses";
 
+static const char make_shm[] =
+	"mkdir -p " NAMES_DIR " && mount -t tmpfs -o mode=1777 tmpfs " NAMES_DIR;
+
+static void check_writable(void)
+{
+	if (!access(NAMES_DIR, W_OK | X_OK))
+		return;
+	if (errno == EROFS)
+		tell(PROBLEM, "shm",
+		     "mount -o remount,rw " NAMES_DIR
+		     "; in the unit of a service ReadWritePaths=" NAMES_DIR,
+		     NAMES_DIR " is mounted read-only: channels can be looked at, and no more");
+	else
+		tell(PROBLEM, "shm", "chmod 1777 " NAMES_DIR, NAMES_DIR ": %s",
+		     strerror(errno));
+}
+
 static void check_room(const struct ctl_channels *channels)
 {
 	uint64_t need = (uint64_t)chan_footprint(NULL), size, left;
@@ -71,16 +89,17 @@ static void check_room(const struct ctl_channels *channels)
 	enum level level = OK;
 
 	if (statfs(NAMES_DIR, &shm)) {
-		tell(PROBLEM, "shm", "mount -t tmpfs -o mode=1777 tmpfs " NAMES_DIR,
-		     NAMES_DIR ": %s",
-		     strerror(errno));
+		tell(PROBLEM, "shm", make_shm, NAMES_DIR ": %s", strerror(errno));
 		return;
 	}
 	if (shm.f_type != TMPFS_MAGIC)
-		tell(PROBLEM, "shm", "mount -t tmpfs -o mode=1777 tmpfs " NAMES_DIR,
-		     NAMES_DIR " is no tmpfs");
-	if (access(NAMES_DIR, W_OK | X_OK))
-		tell(PROBLEM, "shm", "chmod 1777 " NAMES_DIR, NAMES_DIR ": %s", strerror(errno));
+		tell(PROBLEM, "shm", make_shm, NAMES_DIR " is no tmpfs");
+	check_writable();
+	if (shm.f_files && !shm.f_ffree)
+		tell(PROBLEM, "shm",
+		     "mount -o remount,nr_inodes=1M " NAMES_DIR "; or remove files there that nobody "
+		     "uses",
+		     NAMES_DIR " has no inode left for another file");
 	size = (uint64_t)shm.f_blocks * (uint64_t)shm.f_bsize;
 	left = (uint64_t)shm.f_bavail * (uint64_t)shm.f_bsize;
 	if (size && left < need)
@@ -107,18 +126,22 @@ static void check_proc(void)
 
 static void check_file_size(void)
 {
+	const struct rlimit unlimited = {RLIM_INFINITY, RLIM_INFINITY};
+	const char *remedy = "ulimit -f unlimited";
 	struct rlimit limit;
 	char text[32];
 
 	if (getrlimit(RLIMIT_FSIZE, &limit) || limit.rlim_cur == RLIM_INFINITY)
 		return;
 	ctl_size_text(text, sizeof(text), limit.rlim_cur);
+	if (limit.rlim_max != RLIM_INFINITY && setrlimit(RLIMIT_FSIZE, &unlimited))
+		remedy = "root has to raise it: LimitFSIZE= in the unit of a service, "
+			 "limits.conf for a login";
 	if (limit.rlim_cur < (rlim_t)chan_footprint(NULL))
-		tell(PROBLEM, "limits", "ulimit -f unlimited",
+		tell(PROBLEM, "limits", remedy,
 		     "files may have %s only, less than a channel takes by default", text);
 	else
-		tell(NOTE, "limits", "ulimit -f unlimited",
-		     "files may have %s only, and so may channels", text);
+		tell(NOTE, "limits", remedy, "files may have %s only, and so may channels", text);
 }
 
 /* systemd-logind. */
@@ -290,21 +313,20 @@ static void check_silent(enum cli_bus which, int err, const char *reason)
 
 	if (err == -ENOTCONN && !there && cli_bus() != which)
 		return;
-	if (err == -ENOTCONN && !there) {
-		snprintf(remedy, sizeof(remedy), "systemctl %senable --now chand.socket",
-			 user_option(which));
-		tell(PROBLEM, "chand", remedy, "there is no chand for %s bus", whose(which));
-		return;
-	}
-	snprintf(remedy, sizeof(remedy), "systemctl %srestart chand.socket chand.service",
-		 user_option(which));
-	if (err == -ENOTCONN)
-		tell(PROBLEM, "chand", remedy, "%s is there, and nobody listens to it", path);
-	else if (err == -ETIMEDOUT)
-		tell(PROBLEM, "chand", remedy, "%s chand does not answer", whose(which));
-	else
+	if (err == -EACCES && !reason && cli_bus() != which)
+		return; /* somebody else's own */
+	if (bus_unreachable(err, reason)) {
+		snprintf(remedy, sizeof(remedy), "%s", bus_remedy());
+		if (err == -ENOTCONN && !there && !secure_getenv("SHMCHAN_CONTROL") &&
+		    (which == CLI_SYSTEM_BUS || getenv("XDG_RUNTIME_DIR")))
+			snprintf(remedy, sizeof(remedy), "systemctl %senable --now chand.socket",
+				 user_option(which));
+		tell(PROBLEM, "chand", remedy, "can't ask %s chand: %s", whose(which),
+		     bus_problem());
+	} else {
 		tell(NOTE, "chand", "ask the administrator", "%s chand refuses you: %s",
 		     whose(which), reason ? reason : chan_strerror(err));
+	}
 }
 
 static void check_chand(enum cli_bus which)
@@ -378,7 +400,8 @@ static bool check_channel(const struct ctl_channel *ch)
 		return true;
 	}
 	if (left_behind(&ch->stat)) {
-		snprintf(remedy, sizeof(remedy), "chanctl remove --if-unused %s", ch->name);
+		snprintf(remedy, sizeof(remedy), "chanctl remove --if-unused %s%s", ch->name,
+			 strchr(ch->name, '/') ? "; its owner or root may" : "");
 		tell(NOTE, "segments", remedy,
 		     "%s: made to go with its last endpoint, and has none", ch->name);
 		return true;
@@ -386,10 +409,28 @@ static bool check_channel(const struct ctl_channel *ch)
 	return false;
 }
 
+/* The path of a file in /dev/shm, as the shell takes it. */
+static const char *shell_word(char *buf, size_t size, const char *file)
+{
+	size_t n = (size_t)snprintf(buf, size, "'" NAMES_DIR "/");
+
+	for (; *file && n + 6 < size; file++) {
+		if (*file == '\'') {
+			memcpy(buf + n, "'\\''", 4);
+			n += 4;
+		} else {
+			buf[n++] = *file;
+		}
+	}
+	buf[n++] = '\'';
+	buf[n] = '\0';
+	return buf;
+}
+
 /* Files that look like a channel's and are nobody's. */
 static bool check_strangers(void)
 {
-	char name[512], remedy[400];
+	char name[4 * 256 + 16], remedy[sizeof(name) + 16];
 	const struct dirent *entry;
 	DIR *dir = opendir(NAMES_DIR);
 	bool any = false;
@@ -398,7 +439,8 @@ static bool check_strangers(void)
 		if (strncmp(entry->d_name, NAMES_PREFIX, strlen(NAMES_PREFIX)) != 0 ||
 		    ctl_name_of_file(name, sizeof(name), entry->d_name))
 			continue;
-		snprintf(remedy, sizeof(remedy), "rm " NAMES_DIR "/%s", entry->d_name);
+		snprintf(remedy, sizeof(remedy), "rm -r -- %s",
+			 shell_word(name, sizeof(name), entry->d_name));
 		tell(NOTE, "segments", remedy, NAMES_DIR "/%s is no channel's name", entry->d_name);
 		any = true;
 	}

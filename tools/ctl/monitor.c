@@ -8,7 +8,7 @@
  *
  * Where a chand keeps the channel, it tells of endpoints, deaths and repairs as they
  * happen, and these are not looked for.  When it ends, they are again; when it comes,
- * it is asked.
+ * it is asked.  Where inotify can't be had, names are looked for once a second.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -27,6 +27,9 @@
 #include "ctl/ctl.h"
 
 enum { LOOK_EVERY = 50000000 };
+
+/* How often to look for names, without inotify. */
+#define NAMES_EVERY INT64_C(1000000000)
 
 /* How soon to try again where there was no chand, and where one did not answer. */
 #define RETRY INT64_C(1000000000)
@@ -53,6 +56,7 @@ static struct watched *watched;
 static size_t watching;
 static const char *glob;
 static int names_fd = -1, poll_fd = -1;
+static int64_t names_again; /* to look for names, if there is no names_fd */
 static int status; /* of stdout */
 
 /* An event: a line, of JSON or for people, made of the same members. */
@@ -297,6 +301,13 @@ static void read_names(void)
 	char buf[16384] __attribute__((aligned(__alignof__(struct inotify_event))));
 	ssize_t len;
 
+	if (names_fd < 0) {
+		if (!cli_remaining(names_again)) {
+			list_again();
+			names_again = cli_deadline(NAMES_EVERY);
+		}
+		return;
+	}
 	while ((len = read(names_fd, buf, sizeof(buf))) > 0) {
 		for (ssize_t at = 0; at < len;) {
 			const struct inotify_event *event = (const void *)(buf + at);
@@ -331,6 +342,10 @@ static void feed_begin(struct feed *feed)
 	int err = ctl_bus_open(&feed->bus, feed->which, &reason);
 
 	if (err < 0) {
+		if (cli_bus() == feed->which && !feed->again)
+			cli_warn(NULL, "can't ask chand: %s; looking without it",
+				 bus_unreachable(err, reason) ? bus_problem()
+							      : chan_strerror(err));
 		feed->again = cli_deadline(err == -ENOTCONN ? RETRY : RETRY_SILENT);
 		return;
 	}
@@ -514,14 +529,24 @@ static void allow_descriptors(void)
 static int watch_names(void)
 {
 	struct epoll_event in = { .events = EPOLLIN };
+	const char *why = NULL;
 
-	names_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	poll_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (names_fd < 0 || poll_fd < 0 ||
-	    inotify_add_watch(names_fd, NAMES_DIR,
-			      IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO) < 0 ||
-	    epoll_ctl(poll_fd, EPOLL_CTL_ADD, names_fd, &in))
+	if (poll_fd < 0)
 		return -errno;
+	names_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	if (names_fd < 0)
+		why = cli_inotify_error(errno, false);
+	else if (inotify_add_watch(names_fd, NAMES_DIR,
+				   IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO) < 0)
+		why = cli_inotify_error(errno, true);
+	if (!why)
+		return epoll_ctl(poll_fd, EPOLL_CTL_ADD, names_fd, &in) ? -errno : 0;
+	cli_warn(NULL, "%s; looking for names once a second meanwhile", why);
+	if (names_fd >= 0)
+		close(names_fd);
+	names_fd = -1;
+	names_again = cli_deadline(NAMES_EVERY);
 	return 0;
 }
 
@@ -531,7 +556,7 @@ static int monitor(int n, char **operand)
 
 	glob = n ? operand[0] : NULL;
 	if (r < 0) {
-		cli_error(NULL, "can't watch " NAMES_DIR ": %s", strerror(-r));
+		cli_error(NULL, "can't wait for events: %s", strerror(-r));
 		return CLI_ERROR;
 	}
 	allow_descriptors();

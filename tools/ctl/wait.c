@@ -4,7 +4,8 @@
  *
  * Waiting is looking again, at 1 ms first, then up to every 20 ms: a state is
  * words in shared memory, which nobody announces to an observer.  That a name
- * appears or goes is announced, by inotify.
+ * appears or goes is announced, by inotify; where there is none to be had, that is
+ * looked for in intervals, too.
  */
 #include <errno.h>
 #include <poll.h>
@@ -208,6 +209,7 @@ static void wait_option(int letter, const char *option, const char *arg)
 }
 
 #define NAME_EVERY INT64_C(200000000)
+#define LOOK_EVERY INT64_C(20000000) /* without inotify */
 
 /* Forget what inotify said: that it said something was all. */
 static void drain(int fd)
@@ -218,25 +220,39 @@ static void drain(int fd)
 		;
 }
 
+/* A descriptor that says when names come and go, or -1, which is said. */
+static int watch_names(const char *name)
+{
+	int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	const char *why = fd < 0 ? cli_inotify_error(errno, false) : NULL;
+
+	if (!why && inotify_add_watch(fd, NAMES_DIR,
+				      IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO) < 0)
+		why = cli_inotify_error(errno, true);
+	if (!why)
+		return fd;
+	cli_warn(name, "%s; looking every %d ms meanwhile", why, (int)(LOOK_EVERY / 1000000));
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
 /* The watch is there before the first look, so nothing falls between.  An unused
  * `ref` channel goes when somebody looks, so look now and then. */
 static int wait_name(const struct condition *cond, const char *name, int64_t deadline)
 {
-	int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	int r = fd < 0 ? -errno : 0;
+	int fd = watch_names(name), r = 0;
+	int64_t every = fd < 0 ? LOOK_EVERY : NAME_EVERY;
 
-	if (!r &&
-	    inotify_add_watch(fd, NAMES_DIR,
-			      IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO) < 0)
-		r = -errno;
 	while (!r) {
 		r = name_holds(cond, name);
 		if (r)
 			break;
-		r = cli_wait_fd(fd, POLLIN, cli_sooner(deadline, cli_deadline(NAME_EVERY)));
+		r = cli_wait_fd(fd, POLLIN, cli_sooner(deadline, cli_deadline(every)));
 		if (r > 0 || (r == -ETIMEDOUT && cli_remaining(deadline)))
 			r = 0;
-		drain(fd);
+		if (fd >= 0)
+			drain(fd);
 	}
 	if (fd >= 0)
 		close(fd);

@@ -1,0 +1,92 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# Where a channel is chand's, and chand can't be asked: one true line for each reason, of
+# the library and of chanctl, and status 3; another user's own channel stays "no
+# permission".
+
+# shellcheck source=tests/support/lib.sh
+. "$(dirname "$0")/../support/lib.sh"
+
+if [ "$(id -u)" != 0 ] || ! setpriv --reuid=65534 --regid=65534 --clear-groups true; then
+	echo 'needs root, to be another user'
+	exit 77
+fi
+chmod 755 "$tmp"
+export SHMCHAN_CONTROL=$tmp/run/control
+mkdir -p "$tmp/etc/channels.d" "$tmp/run"
+channel_name
+printf '[channel]\ncapacity = 64K\nsend = 65534\n' >"$tmp/etc/channels.d/$ch.conf"
+bus=
+start() {
+	chand --config-dir="$tmp/etc" --runtime-dir="$tmp/run" 2>"$tmp/log" &
+	bus=$!
+	happens chanctl list --system "$ch" -H >/dev/null && happens test -S "$SHMCHAN_CONTROL" &&
+		happens ready
+	chmod 666 "$SHMCHAN_CONTROL"
+}
+ready() { stranger chansend "0/$ch" x 2>/dev/null; }
+stranger() { setpriv --reuid=65534 --regid=65534 --clear-groups "$@"; }
+
+# lines TEXT: each way to ask says it, with status 3
+lines() {
+	for command in "chansend 0/$ch x" "chanctl create 0/$ch.none" "chansend -c 0/$ch.none x" \
+		"chanctl remove 0/$ch"; do
+		# shellcheck disable=SC2086
+		status 3 stranger $command
+		says "can't ask chand: "
+		says "$1"
+	done
+	status 3 stranger chanctl create --user "$ch.asked"
+	says "can't ask chand: "
+	says "$1"
+	is 'lines' "$(wc -l <"$tmp/err")" 1
+	status 3 stranger chansend "0/$ch.none" x # that there is none shows without chand
+	says 'no such channel'
+}
+
+start
+status 0 stranger chansend "0/$ch" x
+status 4 stranger chanrecv -N "0/$ch"
+kill -STOP $bus
+lines 'does not answer within'
+kill -CONT $bus
+kill -9 $bus
+wait $bus 2>/dev/null
+lines "nobody listens at $SHMCHAN_CONTROL any more: chand has ended; start it"
+rm "$SHMCHAN_CONTROL"
+lines "there is no socket $SHMCHAN_CONTROL: chand is not running; start it"
+: >"$SHMCHAN_CONTROL"
+chmod 666 "$SHMCHAN_CONTROL"
+lines 'start it, or correct or unset SHMCHAN_CONTROL'
+chmod 600 "$SHMCHAN_CONTROL"
+lines "not connect to $SHMCHAN_CONTROL: it is somebody else's chand; correct or unset SHMCHAN_CONTROL"
+SHMCHAN_CONTROL=/nonexistent/control
+lines 'there is neither the socket /nonexistent/control nor its directory'
+rm "$tmp/run/control"
+
+# A user's own channel is no bus's.
+channel_name
+setpriv --reuid=4242 --regid=4242 --clear-groups chanctl create "$ch"
+SHMCHAN_CONTROL=$tmp/run/control
+status 4 stranger chansend "4242/$ch" x
+says 'no permission for this channel; its owner must allow'
+unset SHMCHAN_CONTROL
+if [ ! -e /run/chand ]; then
+	status 4 stranger chansend "4242/$ch" x
+	says 'no permission for this channel; its owner must allow'
+fi
+rm "/dev/shm/shmchan.4242.$ch"
+
+# A user's bus is found by XDG_RUNTIME_DIR only.
+status 3 env -u XDG_RUNTIME_DIR chanctl create --user "$ch"
+says "XDG_RUNTIME_DIR is not set, which says where your chand is; set XDG_RUNTIME_DIR=/run/user/0"
+status 1 env -u XDG_RUNTIME_DIR chanctl doctor --user -J
+is 'and doctor says the same' "$(jq -r '.[] | select(.check == "chand") | .remedy' "$tmp/out")" \
+	'set XDG_RUNTIME_DIR=/run/user/0'
+mkdir -m 700 "$tmp/xdg"
+status 3 stranger env XDG_RUNTIME_DIR="$tmp/xdg" chanctl create --user "$ch"
+says "it is somebody else's chand; set XDG_RUNTIME_DIR=/run/user/65534"
+
+rm -f "/dev/shm/shmchan.0.$ch" /dev/shm/shmchan.0.t$$.*
+finish
