@@ -70,7 +70,7 @@ for f in "${sources[@]}" tests/*/*.[ch]; do
 	expand "$f" | awk -v f="$f" 'length > 100 { print f ":" NR ": over 100 columns"; n++ }
 		END { exit n > 0 }' || fail "$f: lines are too long"
 done
-for f in Makefile .ci/run tests/run tests/*.sh tests/*/*.sh; do
+for f in Makefile tests/mk/*.mk lib/mk/*.mk .ci/run tests/run tests/*.sh tests/*/*.sh; do
 	head -n2 "$f" | grep -q '^# SPDX-License-Identifier: MIT$' ||
 		fail "$f: does not start with its SPDX line"
 done

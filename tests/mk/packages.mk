@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: MIT
+#
+# The packages that are needed, for apt.  Included by the Makefile.
+
+DEPS := gcc libc6-dev pkg-config libjansson-dev liburing-dev
+DEPS_TEST := $(DEPS) g++ clang libclang-rt-dev check jq mandoc shellcheck bash-completion zsh fish \
+	spin procps musl-tools systemd-container mmdebstrap \
+	$(if $(filter x86_64,$(shell uname -m)),libc6-dev-i386 lib32gcc-12-dev)
+DEPS_ALL := $(DEPS_TEST) valgrind gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
+
+deps: packages := $(DEPS)
+deps-test: packages := $(DEPS_TEST)
+deps-all: packages := $(DEPS_ALL)
+deps:	## Install the packages that the build needs, if any is missing
+deps deps-test deps-all:
+	@command -v dpkg-query >/dev/null || { \
+		echo 'not a Debian system: please see to it that these are there: $(packages)'; exit 0; }; \
+	missing=; for p in $(packages); do \
+		case $$(dpkg-query -W -f '$${Status}' $$p 2>/dev/null) in \
+		*' installed') ;; *) missing="$$missing $$p" ;; esac; done; \
+	[ -z "$$missing" ] && exit 0; \
+	echo "installing:$$missing"; \
+	root=; [ "$$(id -u)" = 0 ] || root='sudo'; \
+	$$root apt-get -qq update && \
+	$$root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends \
+		install $$missing >/dev/null
+
+.PHONY: deps deps-test deps-all
