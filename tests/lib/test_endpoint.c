@@ -103,16 +103,16 @@ END_TEST
 /* Both ways, each side by itself, and with nothing left of the one that was refused. */
 START_TEST(should_be_alone_on_a_side_when_exclusive)
 {
-	int slot;
-
 	ck_assert_int_eq(attach(0, CHAN_SEND | CHAN_EXCLUSIVE), 0);
 	ck_assert_uint_eq(endpoint_count(e[SLOTS].fd, CHAN_SEND), 1);
 	ck_assert_int_eq(attach(1, CHAN_SEND), -EBUSY);
 	ck_assert_int_eq(attach(1, BOTH), -EBUSY);
 	ck_assert_int_eq(attach(1, CHAN_SEND | CHAN_EXCLUSIVE), -EBUSY);
 	ck_assert_uint_eq(endpoint_count(e[SLOTS].fd, CHAN_RECV), 0);
-	slot = attach(1, CHAN_RECV);
-	ck_assert_int_eq(slot, 1); /* the other side is free, and no slot was lost */
+	/* The other side is free, and the one that was refused keeps no slot. */
+	ck_assert_int_eq(attach(2, CHAN_RECV), 1);
+	detach(2, 1);
+	ck_assert_int_eq(attach(1, CHAN_RECV), 1);
 	ck_assert_int_eq(attach(2, CHAN_RECV | CHAN_EXCLUSIVE), -EBUSY);
 	ck_assert_int_eq(attach(2, CHAN_RECV), 2);
 	detach(0, 0);
@@ -120,6 +120,13 @@ START_TEST(should_be_alone_on_a_side_when_exclusive)
 	ck_assert_int_eq(attach(3, CHAN_SEND | CHAN_EXCLUSIVE), -EBUSY);
 	detach(0, 0);
 	ck_assert_int_eq(attach(3, CHAN_SEND | CHAN_EXCLUSIVE), 0);
+	detach(3, 0);
+	/* Nor a side that it had before it was refused the other. */
+	detach(1, 1);
+	detach(2, 2);
+	ck_assert_int_eq(attach(0, CHAN_RECV | CHAN_EXCLUSIVE), 0);
+	ck_assert_int_eq(attach(1, BOTH), -EBUSY);
+	ck_assert(!endpoint_any(e[SLOTS].fd, CHAN_SEND));
 }
 END_TEST
 
