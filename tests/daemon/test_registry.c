@@ -296,12 +296,15 @@ END_TEST
 START_TEST(should_make_one_at_a_time_for_a_user_and_for_a_name)
 {
 	static struct request one, two, same;
+	uint64_t channels, bytes;
 
 	start();
 	ask(&one, a, OTHER, OTHER, 1 << 20);
 	ask(&two, b, OTHER, OTHER, 4096);
 	ask(&same, a, OTHER, OTHER + 1, 4096); /* the name is being made */
 	ck_assert(!one.answered && !two.answered && !same.answered);
+	registry_usage(OTHER, &channels, &bytes);
+	ck_assert_uint_eq(channels, 1); /* the others wait */
 	await_answer(&same);
 	await_answer(&two);
 	ck_assert_int_eq(one.err, 0);
