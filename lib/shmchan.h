@@ -337,17 +337,24 @@ int chan_ack(chan_t *ch, const struct chan_lease *lease, unsigned n);
 /* Give back, to be delivered again.  As chan_ack(). */
 int chan_release(chan_t *ch, const struct chan_lease *lease, unsigned n);
 
-/* Where chan_peek() stands; start with zeros. */
+/* Flags of a cursor. */
+enum {
+	CHAN_LEASED_TOO = 1u << 0, /* set by the caller: show messages under a lease, too */
+	CHAN_IS_LEASED = 1u << 1,  /* set by chan_peek(): the one just shown is */
+};
+
+/* Where chan_peek() stands; start with zeros, but for the flags. */
 struct chan_cursor {
 	uint64_t pos;	  /* the library's */
 	uint64_t seq;	  /* of the message just shown */
 	uint32_t attempt; /* deliveries it has had so far */
-	uint32_t reserved;
+	uint32_t flags;	  /* CHAN_LEASED_TOO | CHAN_IS_LEASED */
 };
 
 /*
- * Copy the next undelivered message at or after the cursor without consuming
- * it, and move the cursor behind it.  Returns its length.  Any endpoint and
+ * Copy the next undelivered message (or leased one, with CHAN_LEASED_TOO) at or
+ * after the cursor without consuming it, and move the cursor behind it.  Returns its
+ * length.  Any endpoint and
  * any observer with write permission may.  Never waits, but for the lock (a
  * bounded time: -EBUSY if the receivers' side is exclusive or its lock holder
  * stopped).  Errors: -EAGAIN no more; -EMSGSIZE longer than `size` (the cursor

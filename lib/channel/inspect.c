@@ -116,6 +116,18 @@ int chan_endpoints(const chan_t *ch, struct chan_endpoint *ret, unsigned n)
 		ch->slot, ret, n);
 }
 
+/* The first record at or after `pos` that the cursor wants: 0, -EAGAIN, -EBADMSG. */
+static int next_shown(struct ring *r, uint64_t pos, uint32_t flags, struct ring_item *it)
+{
+	int err;
+
+	if (!(flags & CHAN_LEASED_TOO))
+		return ring_next(r, pos, it);
+	while ((err = ring_look(r, pos, it)) == 0 && record_kind(it->state) == RECORD_DONE)
+		pos = it->end;
+	return err;
+}
+
 ssize_t chan_peek(chan_t *ch, void *buf, size_t size, struct chan_cursor *at)
 {
 	struct ring_item it;
@@ -127,9 +139,10 @@ ssize_t chan_peek(chan_t *ch, void *buf, size_t size, struct chan_cursor *at)
 	err = receivers_visit(ch, NULL);
 	if (err < 0)
 		return err;
-	first = ring_first(&ch->ring);
+	first = at->flags & CHAN_LEASED_TOO ? get(&ch->control->receivers.position)
+					    : ring_first(&ch->ring);
 	/* Records before the cursor may have been freed, never moved. */
-	err = ring_next(&ch->ring, at->pos > first ? at->pos : first, &it);
+	err = next_shown(&ch->ring, at->pos > first ? at->pos : first, at->flags, &it);
 	if (err == 0 && it.length > size)
 		err = error_of_size(-EMSGSIZE, it.length,
 			"the message has %" PRIu64 " bytes, and the buffer room for %zu",
@@ -139,6 +152,9 @@ ssize_t chan_peek(chan_t *ch, void *buf, size_t size, struct chan_cursor *at)
 		at->pos = it.end;
 		at->seq = it.seq;
 		at->attempt = record_attempts(it.state);
+		at->flags &= ~(uint32_t)CHAN_IS_LEASED;
+		if (record_kind(it.state) == RECORD_LEASED)
+			at->flags |= CHAN_IS_LEASED;
 	}
 	receivers_leave(ch);
 	if (err == -EBADMSG && at->pos > first) /* the cursor may be wrong, not the ring */

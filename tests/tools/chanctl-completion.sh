@@ -20,7 +20,7 @@ chanctl create "$ch.alpha"
 chanctl create "$ch.beta"
 tools='chansend chanrecv chanctl chanbench'
 mapfile -t verbs < <(chanctl --help | sed -n '/^Verbs:/,/^$/s/^  \([a-z]*\) .*/\1/p')
-is 'verbs there are' "${#verbs[@]}" 13
+is 'verbs there are' "${#verbs[@]}" 16
 
 # long TOOL [VERB]: its long options, sorted
 long() { "$@" --help-options | cut -f2 | sed '/./!d; s/^/--/' | sort; }
@@ -61,13 +61,15 @@ bash_gives "$ch.beta" chansend -n 3 "$ch.b"
 bash_gives "$ch.alpha $ch.beta" chansend -- "$ch"
 bash_gives 'chanbench' chanrecv "$ch.alpha" -- chanb
 bash_gives '' chanctl create "$ch"
-for verb in remove close stat purge info wait test list monitor metrics; do
+for verb in remove rm close stat purge info wait test list ls monitor metrics peek dump; do
 	bash_gives "$ch.alpha $ch.beta" chanctl $verb "$ch"
 done
 bash_gives "$ch.alpha" "$BUILD/chanctl" stat "$ch.beta" "$ch.a"
 bash_gives 'nonempty notfull' chanctl wait -W 3 "$ch.alpha" n
 bash_gives 'depth\<=' chanctl test "$ch.alpha" d
 bash_gives 'bash fish zsh' chanctl completion ''
+bash_gives 'dump' chanctl help du
+bash_gives '--if-empty --if-unused' chanctl rm --if
 bash_gives '--capacity=' chanctl create --c
 bash_gives '--watch' chanctl stat --w
 bash_gives 'drop-new drop-old' chanctl create --overflow = d

@@ -48,7 +48,9 @@ struct message {
 	size_t len;
 	const char *channel;
 	uint64_t seq;
-	int64_t time; /* ns since 1970 */
+	int64_t time;	  /* ns since 1970 */
+	uint32_t attempt; /* deliveries so far */
+	bool leased;
 };
 
 /* Encode into out[0..room-1].  Returns the bytes that it takes; if those are

@@ -85,6 +85,10 @@ ssize_t json_encode(const struct message *m, char *out, size_t room)
 	if (m->time)
 		r |= json_object_set_new_nocheck(
 			json, "ts", json_real((double)(m->time / 1000) / 1e6));
+	if (m->attempt)
+		r |= json_object_set_new_nocheck(json, "attempt", json_integer(m->attempt));
+	if (m->leased)
+		r |= json_object_set_new_nocheck(json, "leased", json_true());
 	r |= json_object_set_new_nocheck(json, "len", json_integer((json_int_t)m->len));
 	r |= json_object_set_new_nocheck(json, key, text);
 	if (!r)

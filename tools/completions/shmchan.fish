@@ -92,10 +92,14 @@ __shmchan_options '__shmchan_at 0' chanctl
 for line in (__shmchan_section Verbs)
 	set -l words (string match -r '^ *([a-z]+) +(.*)$' -- $line)
 	complete -c chanctl -n '__shmchan_at 0' -a $words[2] -d $words[3]
+	complete -c chanctl -n '__fish_seen_subcommand_from help; and __shmchan_at 1' -a $words[2]
 	__shmchan_options "__fish_seen_subcommand_from $words[2]" chanctl $words[2]
 end
-complete -c chanctl -n '__fish_seen_subcommand_from remove close stat purge' -a '(__shmchan_channels)'
-complete -c chanctl -n '__fish_seen_subcommand_from info list monitor metrics wait test; and __shmchan_at 1' -a '(__shmchan_channels)'
+for alias in rm ls
+	__shmchan_options "__fish_seen_subcommand_from $alias" chanctl $alias
+end
+complete -c chanctl -n '__fish_seen_subcommand_from remove rm close stat purge' -a '(__shmchan_channels)'
+complete -c chanctl -n '__fish_seen_subcommand_from info list ls monitor metrics wait test peek dump; and __shmchan_at 1' -a '(__shmchan_channels)'
 complete -c chanctl -n '__fish_seen_subcommand_from wait test; and __shmchan_at 2' \
 	-a "exists gone empty nonempty full notfull closed 'receivers>=' 'senders>=' 'depth<='"
 complete -c chanctl -n '__fish_seen_subcommand_from completion; and __shmchan_at 1' -a 'bash zsh fish'

@@ -85,9 +85,10 @@ _shmchan_verb() {
 	local verb=$words[1]
 	local -a specs operands
 	case $verb in
-	(remove|close|stat|purge) operands=('*:channel:_shmchan_channels') ;;
-	(info|list|monitor|metrics) operands=('1:channel:_shmchan_channels') ;;
+	(remove|rm|close|stat|purge) operands=('*:channel:_shmchan_channels') ;;
+	(info|list|ls|monitor|metrics|peek|dump) operands=('1:channel:_shmchan_channels') ;;
 	(wait|test) operands=('1:channel:_shmchan_channels' '2:condition:_shmchan_conditions') ;;
+	(help) operands=('1:verb:_shmchan_verbs') ;;
 	(completion) operands=('1:shell:(bash zsh fish)') ;;
 	(create) operands=('1:name:') ;;
 	esac

@@ -12,11 +12,13 @@
 
 #include "ctl/ctl.h"
 
+static const struct ctl_verb verb_help;
 static const struct ctl_verb *const verbs[] = {
 	&ctl_verb_create,     &ctl_verb_remove,	 &ctl_verb_close,   &ctl_verb_list,
 	&ctl_verb_stat,	      &ctl_verb_info,	 &ctl_verb_wait,    &ctl_verb_test,
 	&ctl_verb_purge,      &ctl_verb_monitor, &ctl_verb_metrics, &ctl_verb_doctor,
-	&ctl_verb_completion,
+	&ctl_verb_peek,	      &ctl_verb_dump,	 &ctl_verb_completion,
+	&verb_help,
 };
 enum { VERBS = sizeof(verbs) / sizeof(verbs[0]) };
 
@@ -46,15 +48,64 @@ static const char *tables_help(void)
 	fputs("\nColumns:", out);
 	ctl_columns_help(out);
 	fputs("\n\n'chanctl VERB --help' tells a verb's options.", out);
+	for (unsigned i = 0; i < VERBS; i++)
+		if (verbs[i]->alias)
+			fprintf(out, " '%s' is '%s'.", verbs[i]->alias, verb_name(verbs[i]));
 	ctl_memory_end(out);
 	return text;
 }
 
+/* How many bytes have to be changed, put in or left out to make `a` of `b`: `most` if
+ * so many or more. */
+static unsigned distance(const char *a, const char *b, unsigned most)
+{
+	unsigned change, add, drop;
+
+	if (!most)
+		return 0;
+	if (!*a && !*b)
+		return 0;
+	if (*a && *a == *b)
+		return distance(a + 1, b + 1, most);
+	change = *a && *b ? 1 + distance(a + 1, b + 1, most - 1) : most;
+	add = *b ? 1 + distance(a, b + 1, most - 1) : most;
+	drop = *a ? 1 + distance(a + 1, b, most - 1) : most;
+	change = change < add ? change : add;
+	return change < drop ? change : drop;
+}
+
+/* A verb that may have been meant: one that begins so, or is nearly so; or NULL. */
+static const char *similar_verb(const char *name)
+{
+	const char *best = NULL;
+	unsigned least = 3;
+
+	if (strlen(name) < 2)
+		return NULL;
+	for (unsigned i = 0; i < VERBS; i++) {
+		const char *verb = verb_name(verbs[i]);
+		bool begins = !strncmp(verb, name, strlen(name));
+		unsigned away = begins ? 0 : distance(name, verb, least);
+
+		if (away < least) {
+			least = away;
+			best = verb;
+		}
+	}
+	return best;
+}
+
 static const struct ctl_verb *find_verb(const char *name)
 {
+	const char *similar;
+
 	for (unsigned i = 0; i < VERBS; i++)
-		if (!strcmp(verb_name(verbs[i]), name))
+		if (!strcmp(verb_name(verbs[i]), name) ||
+		    (verbs[i]->alias && !strcmp(verbs[i]->alias, name)))
 			return verbs[i];
+	similar = similar_verb(name);
+	if (similar)
+		cli_usage("no verb '%s'; is '%s' meant? 'chanctl --help' lists all", name, similar);
 	cli_usage("no verb '%s'; 'chanctl --help' lists them", name);
 }
 
@@ -138,19 +189,44 @@ static int run(const struct ctl_verb *verb, int argc, char **argv)
 	return verb->run(n, operand);
 }
 
+static struct cli_tool chanctl = {
+	.name = "chanctl",
+	.usage = "[OPTIONS] VERB [ARGS]",
+	.summary = "Make, look at, wait for and remove channels.",
+	.options = options,
+	.verb_follows = true,
+};
+
+/* help */
+
+static const struct cli_option help_options[] = { CLI_COMMON, CLI_END };
+
+static int help(int n, char **operand)
+{
+	const struct cli_tool *tool = n ? &find_verb(operand[0])->tool : &chanctl;
+	char word[] = "--help", *argv[] = { word, word, NULL };
+
+	cli_next(tool, 2, argv); /* ends the process */
+	return CLI_ERROR;
+}
+
+static const struct ctl_verb verb_help = {
+	.tool = {
+		.name = "chanctl help",
+		.usage = "[OPTIONS] [VERB]",
+		.summary = "Show this help, or that of a verb.",
+		.options = help_options,
+	},
+	.max = 1,
+	.run = help,
+};
+
 int main(int argc, char **argv)
 {
-	struct cli_tool tool = {
-		.name = "chanctl",
-		.usage = "[OPTIONS] VERB [ARGS]",
-		.summary = "Make, look at, wait for and remove channels.",
-		.options = options,
-		.verb_follows = true,
-	};
 	int letter, status;
 
-	tool.notes = tables_help();
-	while ((letter = cli_next(&tool, argc, argv)) != -1)
+	chanctl.notes = tables_help();
+	while ((letter = cli_next(&chanctl, argc, argv)) != -1)
 		output_option(letter, optarg);
 	if (optind == argc)
 		cli_usage("verb missing");

@@ -98,6 +98,7 @@ const struct ctl_verb ctl_verb_remove = {
 		.summary = "Remove channels; those who have one open go on with it.",
 		.options = remove_options,
 	},
+	.alias = "rm",
 	.has = CTL_BUS,
 	.min = 1,
 	.max = -1,

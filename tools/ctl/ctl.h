@@ -34,6 +34,7 @@ enum {
 
 struct ctl_verb {
 	struct cli_tool tool; /* its name is "chanctl VERB" */
+	const char *alias;    /* another name for the verb, or NULL */
 	unsigned has;	      /* CTL_JSON | ... */
 	int min, max;	      /* operands */
 	int names;	      /* so many of them, from the first, are channels */
@@ -46,7 +47,7 @@ extern const struct ctl_verb ctl_verb_create, ctl_verb_remove, ctl_verb_close, c
 extern const struct ctl_verb ctl_verb_list, ctl_verb_stat, ctl_verb_info;
 extern const struct ctl_verb ctl_verb_wait, ctl_verb_test;
 extern const struct ctl_verb ctl_verb_monitor, ctl_verb_metrics, ctl_verb_doctor;
-extern const struct ctl_verb ctl_verb_completion;
+extern const struct ctl_verb ctl_verb_peek, ctl_verb_dump, ctl_verb_completion;
 
 /* The table's entries for the output options. */
 /* clang-format off */
@@ -70,6 +71,9 @@ extern struct ctl_output ctl_output;
  * form frees `text`. */
 int ctl_write(const char *text, size_t len);
 int ctl_write_free(char *text, size_t len);
+
+/* Report an error of stdout; the exit status. */
+int ctl_write_failed(int err);
 
 /* Write a JSON value as ctl_output says, and a newline; takes the reference. */
 int ctl_write_json(json_t *value);

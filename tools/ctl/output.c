@@ -56,6 +56,12 @@ void ctl_memory_end(FILE *file)
 		no_memory();
 }
 
+int ctl_write_failed(int err)
+{
+	cli_error(NULL, "can't write to stdout: %s", strerror(-err));
+	return CLI_ERROR;
+}
+
 int ctl_write(const char *text, size_t len)
 {
 	size_t *end = ctl_alloc(len, sizeof(*end)), n = 0, done;
@@ -66,10 +72,7 @@ int ctl_write(const char *text, size_t len)
 			end[n++] = i + 1;
 	r = output_records(text, end, n, &done);
 	free(end);
-	if (!r)
-		return CLI_OK;
-	cli_error(NULL, "can't write to stdout: %s", strerror(-r));
-	return CLI_ERROR;
+	return r ? ctl_write_failed(r) : CLI_OK;
 }
 
 int ctl_write_free(char *text, size_t len)

@@ -89,6 +89,7 @@ const struct ctl_verb ctl_verb_list = {
 		.notes = "GLOB is a shell pattern: quote it. Other users' channels are OWNER/NAME.",
 		.options = list_options,
 	},
+	.alias = "ls",
 	.has = CTL_JSON | CTL_COLUMNS | CTL_BUS | CTL_BUS_KNOWN,
 	.max = 1,
 	.run = list,

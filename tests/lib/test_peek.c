@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/* chan_peek() with CHAN_LEASED_TOO: what others hold under a lease is shown, and said. */
+#define _GNU_SOURCE 1
+#include "shmchan.h"
+
+#include <check.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static char name[64];
+static chan_t *ch, *observer;
+
+static void setup(void)
+{
+	snprintf(name, sizeof(name), "peek-%d", (int)getpid());
+	ck_assert_int_eq(chan_open(&ch, name, CHAN_SEND | CHAN_RECV | CHAN_CREATE, NULL), 0);
+	ck_assert_int_eq(chan_open(&observer, name, 0, NULL), 0);
+	for (int i = 0; i < 4; i++)
+		ck_assert_int_eq(chan_send(ch, &"abcd"[i], 1, 0), 0);
+}
+
+static void teardown(void)
+{
+	chan_detach(observer);
+	chan_detach(ch);
+	chan_remove(name);
+}
+
+static void shows(struct chan_cursor *at, char wanted, uint32_t attempt, uint32_t flags)
+{
+	char byte;
+
+	ck_assert_int_eq(chan_peek(observer, &byte, 1, at), 1);
+	ck_assert_int_eq(byte, wanted);
+	ck_assert_uint_eq(at->attempt, attempt);
+	ck_assert_uint_eq(at->flags, flags);
+}
+
+static void ends(struct chan_cursor *at)
+{
+	char byte;
+
+	ck_assert_int_eq(chan_peek(observer, &byte, 1, at), -EAGAIN);
+}
+
+START_TEST(leased_messages_are_shown_only_if_asked_for)
+{
+	struct chan_cursor at = {0}, all = {.flags = CHAN_LEASED_TOO};
+	struct chan_lease lease[2];
+
+	ck_assert_int_eq(chan_take(ch, lease, 2, 0), 2);
+	shows(&at, 'c', 0, 0);
+	shows(&at, 'd', 0, 0);
+	ends(&at);
+	shows(&all, 'a', 1, CHAN_LEASED_TOO | CHAN_IS_LEASED);
+	shows(&all, 'b', 1, CHAN_LEASED_TOO | CHAN_IS_LEASED);
+	shows(&all, 'c', 0, CHAN_LEASED_TOO);
+	shows(&all, 'd', 0, CHAN_LEASED_TOO);
+	ends(&all);
+}
+END_TEST
+
+START_TEST(acknowledged_messages_are_never_shown)
+{
+	struct chan_cursor all = {.flags = CHAN_LEASED_TOO};
+	struct chan_lease lease[3];
+
+	ck_assert_int_eq(chan_take(ch, lease, 3, 0), 3);
+	ck_assert_int_eq(chan_ack(ch, &lease[1], 1), 1); /* behind one that is held */
+	ck_assert_int_eq(chan_release(ch, &lease[2], 1), 1);
+	shows(&all, 'a', 1, CHAN_LEASED_TOO | CHAN_IS_LEASED);
+	shows(&all, 'c', 1, CHAN_LEASED_TOO);
+	shows(&all, 'd', 0, CHAN_LEASED_TOO);
+	ends(&all);
+	ck_assert_int_eq(chan_ack(ch, &lease[0], 1), 1);
+	all = (struct chan_cursor){.flags = CHAN_LEASED_TOO};
+	shows(&all, 'c', 1, CHAN_LEASED_TOO);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("peek");
+	TCase *tc = tcase_create("peek");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, leased_messages_are_shown_only_if_asked_for);
+	tcase_add_test(tc, acknowledged_messages_are_never_shown);
+	suite_add_tcase(s, tc);
+	runner = srunner_create(s);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed != 0;
+}
