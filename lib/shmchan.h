@@ -17,9 +17,12 @@
  *   neither used nor kept.  Outputs are set only on success.
  * - Timeouts are relative, in nanoseconds of CLOCK_MONOTONIC: CHAN_WAIT (-1)
  *   waits for ever, 0 does not wait; any other negative value is -EINVAL.  A
- *   timeout of 0 that would wait is -EAGAIN, a longer one that passed is
- *   -ETIMEDOUT.  It bounds the whole call, lock included: a process stopped
- *   inside the channel's lock does not make anybody overrun.
+ *   timeout of 0 that would wait is -EAGAIN: the call has seen the channel full, or
+ *   empty.  A longer one that passed is -ETIMEDOUT.  It bounds the whole call, lock
+ *   included: a process stopped inside the channel's lock does not make anybody
+ *   overrun.  Nothing can be seen without the lock, which others hold for
+ *   microseconds: for it a call with timeout 0 waits, but a tenth of a second at
+ *   most.  Then it is -EBUSY, which says nothing of full or empty.
  * - Any number of threads may use one endpoint at once, except where "same
  *   thread" is said.  Functions that take a name, not an endpoint, are
  *   thread-safe.  Only chan_interrupt() may be called from a signal handler.
@@ -244,12 +247,21 @@ int chan_remove(const char *name);
  * dropped it.  A crash before the commit leaves no trace of the message, after
  * it the whole message.
  *
- * Errors: -EAGAIN, -ETIMEDOUT full; -EPIPE closed, or no receiver is left
- * (CHAN_NEED_RECEIVERS); -EMSGSIZE longer than max_message; -EBUSY the policy
- * is drop-oldest and the receivers' side exclusive, or a process stopped inside its
- * lock; -EBADF not a sending
- * endpoint; -EPERM another thread's exclusive endpoint; -EDEADLK this thread has
- * a reservation open; -EINTR chan_interrupt().
+ * Errors:
+ *   -EAGAIN     the timeout is 0 and the channel was seen full (a rendezvous: no receiver
+ *               was seen waiting)
+ *   -ETIMEDOUT  the time passed before there was room
+ *   -EPIPE      closed, or no receiver is left (CHAN_NEED_RECEIVERS)
+ *   -EMSGSIZE   longer than max_message
+ *   -EBUSY      the timeout is 0 and the senders' lock is held by a stopped process or
+ *               by a reservation; or the policy is drop-oldest and the receivers' side is
+ *               exclusive, or a process is stopped inside its lock
+ *   -ECANCELED  a rendezvous: chan_purge() removed the message before a receiver had it
+ *   -EBADF      not a sending endpoint
+ *   -EPERM      another thread's exclusive endpoint
+ *   -EDEADLK    this thread has a reservation open, on this or another endpoint of the
+ *               channel
+ *   -EINTR      chan_interrupt()
  */
 int chan_send(chan_t *ch, const void *msg, size_t len, int64_t timeout);
 
@@ -258,9 +270,17 @@ int chan_send(chan_t *ch, const void *msg, size_t len, int64_t timeout);
  * length (a message may be empty).  Once it returned, nobody gets the message
  * again; a process killed before that leaves it to another.
  *
- * Errors: -EAGAIN, -ETIMEDOUT empty; -EPIPE end of channel; -EMSGSIZE the
- * message is longer than `size`, and stays; -EBADF not a receiving endpoint;
- * -EPERM another thread's exclusive endpoint; -EINTR chan_interrupt().
+ * Errors:
+ *   -EAGAIN     the timeout is 0 and the channel was seen empty
+ *   -ETIMEDOUT  the time passed before there was a message
+ *   -EPIPE      end of channel
+ *   -EBUSY      the timeout is 0 and the receivers' lock is held by a stopped process
+ *   -EMSGSIZE   the message is longer than `size`, and stays
+ *   -EBADF      not a receiving endpoint
+ *   -EPERM      another thread's exclusive endpoint
+ *   -EDEADLK    it would have to wait, and this thread has a reservation open in the
+ *               channel, so that nobody can send
+ *   -EINTR      chan_interrupt()
  * chan_error_size() says how long a message is that was too long.
  */
 ssize_t chan_recv(chan_t *ch, void *buf, size_t size, int64_t timeout);
@@ -363,7 +383,8 @@ struct chan_cursor {
 ssize_t chan_peek(chan_t *ch, void *buf, size_t size, struct chan_cursor *at);
 
 /* Drop every undelivered message; returns how many (INT64_MAX at most).  Leased
- * ones stay leased.  Rules and errors as chan_peek(). */
+ * ones stay leased.  A rendezvous sender whose message is dropped gets -ECANCELED.
+ * Rules and errors as chan_peek(). */
 int64_t chan_purge(chan_t *ch);
 
 /* This endpoint's overflow policy from now on, in place of the channel's. */

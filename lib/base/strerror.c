@@ -20,9 +20,12 @@ const char *chan_strerror(int err)
 		return "not a channel, or its segment is damaged";
 	case EBUSY:
 		return "a side of the channel is in exclusive use, or its lock is held by a "
-		       "stopped process";
+		       "stopped process or a reservation";
+	case ECANCELED:
+		return "the message was purged before a receiver had it";
 	case EDEADLK:
-		return "this thread has a reservation open: commit or abort it first";
+		return "this thread has a reservation open in this channel: commit or abort it "
+		       "first";
 	case EDQUOT:
 		return "quota for shared memory exceeded";
 	case ECONNREFUSED:

@@ -297,6 +297,7 @@ static void unmake(struct chan *ch)
 
 static void free_handle(struct chan *ch)
 {
+	waiters_end(ch);
 	free(ch->name);
 	free(ch);
 }
@@ -342,6 +343,7 @@ int chan_open(chan_t **ret, const char *name, unsigned flags, const struct chan_
 	ch->roles = flags & (CHAN_SEND | CHAN_RECV | CHAN_EXCLUSIVE);
 	ch->slot = -1;
 	ch->segment.fd = -1;
+	waiters_start(ch);
 	atomic_init(&ch->send_spin.budget, SPIN_START);
 	atomic_init(&ch->recv_spin.budget, SPIN_START);
 	for (int i = 0; i < OPEN_TRIES; i++) {

@@ -39,6 +39,7 @@ struct limit {
 	int64_t waiting_since; /* when the call first slept */
 	bool slept;	       /* so it owes a wake-up: see condvar.h */
 	bool to_the_lock;      /* that is all: not ended by a close */
+	bool only_try;	       /* not even for the lock */
 };
 
 static inline struct limit limit_of(int64_t timeout)
@@ -58,6 +59,12 @@ hot void copy_bytes(void *to, const void *from, size_t n)
  * they gave lately (wait.c). */
 struct spin {
 	_Atomic uint32_t budget, lag;
+};
+
+/* A call that waits, among those of its endpoint (wait.c). */
+struct waiter {
+	int64_t since; /* 0: not among them */
+	struct waiter *next, **link;
 };
 
 struct chan {
@@ -89,6 +96,10 @@ struct chan {
 	 * guarded by the receivers' lock. */
 	uint64_t front;
 	int64_t front_seen;
+
+	/* Calls that wait now, the one that waits longest first, and what guards them. */
+	struct waiter *waiters;
+	pthread_mutex_t waiters_lock;
 
 	struct chan *next, **link; /* fork.c */
 };
@@ -168,6 +179,13 @@ struct awaited {
  */
 int wait_for(struct chan *ch, const struct awaited *what, struct limit *limit);
 
+/* Let the administrator see since when the endpoint's calls wait, if any does: `w`
+ * comes, since `since`, and goes.  To leave without having come is fine. */
+void waiter_comes(struct chan *ch, struct waiter *w, int64_t since);
+void waiter_leaves(struct chan *ch, struct waiter *w);
+void waiters_start(struct chan *ch);
+void waiters_end(struct chan *ch);
+
 /* ---- the sides (side.c) ---- */
 
 int senders_enter_slow(struct chan *ch, int err, struct limit *limit);
@@ -203,8 +221,12 @@ hot bool reserving(const struct chan *ch)
 	return atomic_load_explicit(&ch->reserver, memory_order_relaxed) == thread_self();
 }
 
-/* Take a side's lock: 0, or -ENOTCONN, -EAGAIN, -ETIMEDOUT, -EINTR, -EPERM,
- * -EBADMSG. */
+/*
+ * Take a side's lock: 0, or -ENOTCONN, -ETIMEDOUT, -EINTR, -EPERM, -EBADMSG, -EDEADLK
+ * (this thread has it already), or -EBUSY: a call with timeout 0 waits for the lock a
+ * moment, for nothing can be said of the channel without it, but no longer.  (-EAGAIN:
+ * the senders' lock, in a rendezvous in which another sender waits for a receiver.)
+ */
 hot int senders_enter(struct chan *ch, struct limit *limit)
 {
 	if (exclusive(ch, CHAN_SEND))
@@ -256,7 +278,8 @@ static inline void channel_seal(struct chan *ch)
 
 /* The same for one who is not of the side (an observer, a drop-oldest sender,
  * whose limit is `outer`): receivers_visit() waits a second at most, then -EBUSY;
- * senders_visit(), which only wants to find a dead owner, doesn't wait. */
+ * senders_visit(), which only wants to find a dead owner, doesn't wait: -EBUSY or
+ * -EDEADLK, its owner lives. */
 int receivers_visit(struct chan *ch, struct limit *outer);
 int senders_visit(struct chan *ch);
 

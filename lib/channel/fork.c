@@ -46,6 +46,7 @@ static void in_child(void)
 		atomic_store_explicit(&ch->orphan, true, memory_order_relaxed);
 	}
 	thread_locks = 0; /* they are the parent's */
+	thread_reservations = 0;
 	fork_unlock();
 }
 

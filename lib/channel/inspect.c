@@ -186,7 +186,7 @@ int chan_recover(chan_t *ch)
 	err = senders_visit(ch); /* recovers it, if need be */
 	if (err == 0)
 		senders_leave(ch);
-	else if (err != -EAGAIN) /* a live owner needs no recovery */
+	else if (err != -EBUSY && err != -EDEADLK) /* a live owner needs no recovery */
 		return err;
 	n = receivers_visit(ch, NULL);
 	if (n < 0)

@@ -45,6 +45,20 @@ static int when_empty(struct chan *ch)
 	return err == -EAGAIN ? -EPIPE : err;
 }
 
+/* Has this thread a reservation in the channel?  Then nobody can send what it is about
+ * to wait for. */
+static bool waits_for_itself(struct chan *ch, const struct limit *limit)
+{
+	int err;
+
+	if (likely(!thread_reservations) || limit->timeout == 0)
+		return false;
+	err = senders_visit(ch);
+	if (err == 0)
+		senders_leave(ch);
+	return err == -EDEADLK || reserving(ch);
+}
+
 int receiver_wait(struct chan *ch, struct limit *limit, struct ring_item *it, int err)
 {
 	struct awaited news_of = {.cond = &ch->control->not_empty,
@@ -71,6 +85,10 @@ int receiver_wait(struct chan *ch, struct limit *limit, struct ring_item *it, in
 			channel_freed(ch);
 		if (channel_checked(ch, err) < 0)
 			break;
+		if (unlikely(waits_for_itself(ch, limit))) {
+			err = -EDEADLK;
+			break;
+		}
 		err = wait_for(ch, &news_of, limit);
 		if (err == 0)
 			err = receivers_enter(ch, limit);

@@ -255,7 +255,7 @@ static int await_receiver(struct chan *ch, uint64_t pos, struct limit *limit)
 	}
 	if (err < 0 && ring_withdraw(&ch->ring, pos))
 		return err == -ETIMEDOUT && limit->timeout == 0 ? -EAGAIN : err;
-	return 0;
+	return ring_purged(&ch->ring, pos) ? -ECANCELED : 0;
 }
 
 static int meet(struct chan *ch, uint64_t old, const struct ring_cursor *at, struct limit *limit)
@@ -404,6 +404,7 @@ int chan_reserve(chan_t *ch, void **ret, size_t len, int64_t timeout)
 	ch->reserve_limit = limit;
 	*ret = ring_append(&ch->ring, &at, (uint32_t)len);
 	atomic_store_explicit(&ch->reserver, thread_self(), memory_order_relaxed);
+	thread_reservations++;
 	return 0;
 }
 
@@ -434,6 +435,7 @@ int chan_commit(chan_t *ch, size_t len)
 	old = at.pos;
 	atomic_store_explicit(&ch->reserver, 0, memory_order_relaxed);
 	thread_locks -= !exclusive(ch, CHAN_SEND);
+	thread_reservations--;
 	err = sendable(ch, false);
 	if (err < 0) {
 		sender_done(ch, &limit, len);
@@ -451,6 +453,7 @@ void chan_abort(chan_t *ch)
 		return;
 	atomic_store_explicit(&ch->reserver, 0, memory_order_relaxed);
 	thread_locks -= !exclusive(ch, CHAN_SEND);
+	thread_reservations--;
 	slept = ch->reserve_limit.slept;
 	senders_leave(ch);
 	if (slept) /* for room that is left unused */

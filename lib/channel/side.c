@@ -8,11 +8,15 @@
 #include "channel/channel.h"
 
 #define VISIT INT64_C(1000000000)
+/* How long a call that may not wait waits for the lock.  It is held for microseconds,
+ * but its owner may have to give up its CPU meanwhile. */
+#define MOMENT INT64_C(100000000)
 
 /* The caller, for the lock's questions. */
 struct call {
 	struct chan *ch;
 	struct limit *limit;
+	struct waiter waiter;
 };
 
 static bool gone(uint32_t holder, void *arg)
@@ -70,8 +74,15 @@ static int repair_receivers(void *arg)
 
 /* Is there no use in waiting for the lock any more?  `end` are the bits that end
  * the side. */
-static int give_up(const struct call *call, uint32_t end)
+static int give_up(struct call *call, uint32_t end)
 {
+	struct limit *limit = call->limit;
+
+	/* A slice has passed: by now it is worth to be seen. */
+	if (limit->waiting_since == 0)
+		limit->waiting_since = clock_monotonic() - LOCK_SLICE;
+	if (!call->waiter.since)
+		waiter_comes(call->ch, &call->waiter, limit->waiting_since);
 	if (atomic_load_explicit(&call->ch->interrupted, memory_order_relaxed))
 		return -EINTR;
 	return !call->limit->to_the_lock && channel_state(call->ch) & end ? -EPIPE : 0;
@@ -89,7 +100,14 @@ static int receivers_give_up(void *arg)
 
 static int64_t deadline(void *arg)
 {
-	return limit_deadline(((struct call *)arg)->limit);
+	struct limit *limit = ((struct call *)arg)->limit;
+
+	if (limit->timeout != 0 || limit->only_try)
+		return limit_deadline(limit);
+	/* One moment for all locks that the call takes. */
+	if (limit->deadline == 0)
+		limit->deadline = clock_monotonic() + MOMENT;
+	return limit->deadline;
 }
 
 /* The lock was not free: wait for it, or repair. */
@@ -101,16 +119,30 @@ static int enter(struct chan *ch, struct layout_lock *lock, int err, int (*repai
 		.repair = repair, .give_up = stop, .deadline = deadline, .arg = &call};
 
 	err = lock_acquire(lock, err, &policy);
+	waiter_leaves(ch, &call.waiter);
 	if (err == LOCK_RECOVERED) {
 		channel_wake_all(ch);
 		return 0;
 	}
+	if (err == -ETIMEDOUT && limit->timeout == 0)
+		return -EBUSY;
 	return channel_checked(ch, err);
+}
+
+/* In a rendezvous the lock is held by the sender that waits for a receiver: as long as
+ * that one is not there, the channel is full. */
+static bool rendezvous_full(struct chan *ch, int err, const struct limit *limit)
+{
+	return err == EBUSY && limit->timeout == 0 && !limit->to_the_lock && ch->ring.rendezvous &&
+	       ring_offered(&ch->ring);
 }
 
 int senders_enter_slow(struct chan *ch, int err, struct limit *limit)
 {
-	return enter(ch, &ch->control->senders.lock, err, repair_senders, senders_give_up, limit);
+	if (rendezvous_full(ch, err, limit))
+		return -EAGAIN;
+	err = enter(ch, &ch->control->senders.lock, err, repair_senders, senders_give_up, limit);
+	return rendezvous_full(ch, -err, limit) ? -EAGAIN : err;
 }
 
 int receivers_enter_slow(struct chan *ch, int err, struct limit *limit)
@@ -125,24 +157,23 @@ static struct limit visit_limit(struct limit *outer)
 	int64_t left = VISIT;
 
 	if (outer && outer->timeout == 0)
-		left = 0;
-	else if (outer && limit_deadline(outer) != DEADLINE_NEVER)
+		return (struct limit){.deadline = outer->deadline, .to_the_lock = true};
+	if (outer && limit_deadline(outer) != DEADLINE_NEVER)
 		left = limit_deadline(outer) - clock_monotonic();
-	left = left < 0 ? 0 : left < VISIT ? left : VISIT;
+	left = left < 1 ? 1 : left < VISIT ? left : VISIT;
 	return (struct limit){.timeout = left, .to_the_lock = true};
 }
 
+/* -EDEADLK: the side is this thread's own exclusive endpoint's. */
 static int visited(int err)
 {
-	return err == -ETIMEDOUT ? -EBUSY : err;
+	return err == -ETIMEDOUT || err == -EDEADLK ? -EBUSY : err;
 }
 
 int senders_visit(struct chan *ch)
 {
-	struct limit limit = {.timeout = 0, .to_the_lock = true};
+	struct limit limit = {.timeout = 0, .to_the_lock = true, .only_try = true};
 
-	if (reserving(ch) && !atomic_load_explicit(&ch->orphan, memory_order_relaxed))
-		return -EDEADLK;
 	return senders_enter(ch, &limit);
 }
 
@@ -151,6 +182,8 @@ int receivers_visit(struct chan *ch, struct limit *outer)
 	struct limit limit = visit_limit(outer);
 	int err = visited(receivers_enter(ch, &limit));
 
+	if (outer && outer->timeout == 0)
+		outer->deadline = limit.deadline;
 	if (err == 0 && channel_state(ch) & LAYOUT_CLOSED)
 		channel_seal(ch);
 	return err;

@@ -25,7 +25,6 @@
 
 #include "core/cpu.h"
 
-
 #define SLICE INT64_C(1000000000)
 #define SPIN_MAX 50000u
 #define SPIN_MIN 1000u
@@ -106,12 +105,52 @@ static bool spin(struct chan *ch, const struct awaited *what)
 	return changed;
 }
 
-/* Let the administrator see since when the endpoint sleeps. */
-static void note_waiting(struct chan *ch, int64_t since)
+/* The endpoint waits as long as the call of it that waits longest. */
+static void note_waiting(struct chan *ch)
 {
 	if (ch->slot >= 0)
-		atomic_store_explicit(&ch->segment.layout->endpoint[ch->slot].waiting, since,
-			memory_order_relaxed);
+		atomic_store_explicit(&ch->segment.layout->endpoint[ch->slot].waiting,
+			ch->waiters ? ch->waiters->since : 0, memory_order_relaxed);
+}
+
+/* The mutex is this process's own, one for each endpoint: a child of fork() that makes
+ * endpoints has none of its parent's, held or not. */
+void waiters_start(struct chan *ch)
+{
+	pthread_mutex_init(&ch->waiters_lock, NULL);
+}
+
+void waiters_end(struct chan *ch)
+{
+	pthread_mutex_destroy(&ch->waiters_lock);
+}
+
+void waiter_comes(struct chan *ch, struct waiter *w, int64_t since)
+{
+	struct waiter **at = &ch->waiters;
+
+	pthread_mutex_lock(&ch->waiters_lock);
+	while (*at && (*at)->since <= since)
+		at = &(*at)->next;
+	*w = (struct waiter){.since = since, .next = *at, .link = at};
+	if (w->next)
+		w->next->link = &w->next;
+	*at = w;
+	note_waiting(ch);
+	pthread_mutex_unlock(&ch->waiters_lock);
+}
+
+void waiter_leaves(struct chan *ch, struct waiter *w)
+{
+	if (!w->since)
+		return;
+	pthread_mutex_lock(&ch->waiters_lock);
+	*w->link = w->next;
+	if (w->next)
+		w->next->link = w->link;
+	w->since = 0;
+	note_waiting(ch);
+	pthread_mutex_unlock(&ch->waiters_lock);
 }
 
 static bool interrupted(const struct chan *ch)
@@ -122,6 +161,7 @@ static bool interrupted(const struct chan *ch)
 int wait_for(struct chan *ch, const struct awaited *what, struct limit *limit)
 {
 	int64_t deadline = limit_deadline(limit), now, end;
+	struct waiter me;
 	uint32_t key;
 	int err = 0;
 
@@ -139,12 +179,12 @@ int wait_for(struct chan *ch, const struct awaited *what, struct limit *limit)
 		limit->slept = true;
 		if (limit->waiting_since == 0)
 			limit->waiting_since = now;
-		note_waiting(ch, limit->waiting_since);
+		waiter_comes(ch, &me, limit->waiting_since);
 		/* Asked after arming: chan_interrupt() sets it and then moves
 		 * the sequence on. */
 		if (!interrupted(ch))
 			err = cond_wait(what->cond, key, end);
-		note_waiting(ch, 0);
+		waiter_leaves(ch, &me);
 		if (what->spin)
 			spin_learn(what->spin, clock_monotonic() - now < SPIN_MAX);
 	}

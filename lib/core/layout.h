@@ -166,6 +166,8 @@ struct layout_record {
 
 /* state: kind << 28 | holder << 16 | attempts.  Zero is no state. */
 enum { RECORD_READY = 1, RECORD_LEASED = 2, RECORD_DONE = 3 };
+/* A done record's holder, if it was removed unread: by a purge. */
+#define RECORD_PURGED 1u
 #define RECORD_ATTEMPTS_MAX 0xffffu
 
 static inline uint32_t record_state(uint32_t kind, uint32_t holder, uint32_t attempts)

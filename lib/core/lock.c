@@ -23,7 +23,6 @@
 #define HAVE_CLOCKLOCK 0
 #endif
 
-#define SLICE INT64_C(50000000)
 #define SPINS 100
 
 int lock_init(struct layout_lock *lock)
@@ -34,6 +33,7 @@ int lock_init(struct layout_lock *lock)
 	pthread_mutexattr_init(&attr);
 	pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
 	pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST);
+	pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_ERRORCHECK);
 	err = pthread_mutex_init(&lock->mutex, &attr);
 	pthread_mutexattr_destroy(&attr);
 	return -err;
@@ -59,9 +59,25 @@ static int outcome(struct layout_lock *lock, const struct lock_policy *policy, i
 		return 0;
 	case EOWNERDEAD:
 		return owner_died(lock, policy);
-	default: /* ENOTRECOVERABLE, EINVAL, EDEADLK...: not as we left it */
+	case EDEADLK:
+		return -EDEADLK;
+	default: /* ENOTRECOVERABLE, EINVAL...: not as we left it */
 		return -EBADMSG;
 	}
+}
+
+/* Is it this thread that has the lock?  Where pthread_mutex_trylock() doesn't say so
+ * (musl), a timed lock does, before it waits; its time is over. */
+static int lock_look(struct layout_lock *lock)
+{
+#if HAVE_CLOCKLOCK
+	(void)lock;
+	return ETIMEDOUT;
+#else
+	static const struct timespec past;
+
+	return pthread_mutex_timedlock(&lock->mutex, &past);
+#endif
 }
 
 static int lock_until(struct layout_lock *lock, int64_t end)
@@ -84,12 +100,14 @@ static int lock_until(struct layout_lock *lock, int64_t end)
 static int wait_for_lock(struct layout_lock *lock, const struct lock_policy *policy)
 {
 	int64_t deadline = policy->deadline(policy->arg);
-	int err;
+	int err = lock_look(lock);
 
+	if (err != ETIMEDOUT)
+		return outcome(lock, policy, err);
 	if (deadline == DEADLINE_NOW)
-		return -EAGAIN;
+		return -EBUSY;
 	for (;;) {
-		int64_t now = clock_monotonic(), end = now + SLICE;
+		int64_t now = clock_monotonic(), end = now + LOCK_SLICE;
 
 		if (end > deadline)
 			end = deadline;

@@ -8,6 +8,10 @@
  * and a waiter sleeps for ever on a free mutex.  So each pthread_mutex_clocklock
  * lasts 50 ms at most, in a loop.
  *
+ * The mutex checks its owner (PTHREAD_MUTEX_ERRORCHECK), so a thread that already has the
+ * lock, by another endpoint of the channel, learns that it would wait for itself.  It costs
+ * nothing: a robust mutex compares the owner in any case.
+ *
  * The dead owner.  Who gets the mutex from a dead owner runs the repair that the
  * caller gave, before anything that unlocks; only then the mutex is consistent
  * again.  Killed in the repair, the next one repairs: a repair must be
@@ -28,6 +32,9 @@
 
 int lock_init(struct layout_lock *lock);
 
+/* How long one sleep for a lock lasts at most, ns. */
+#define LOCK_SLICE INT64_C(50000000)
+
 /* What the owner of a lock brings with it. */
 struct lock_policy {
 	int (*repair)(void *arg);	/* 0 or a negative errno */
@@ -46,8 +53,9 @@ static inline int lock_try(struct layout_lock *lock)
 
 /*
  * Take the lock after lock_try() gave `err`: 0, LOCK_RECOVERED (taken from a dead owner, and
- * repaired), -EAGAIN (deadline DEADLINE_NOW and busy), -ETIMEDOUT, what give_up() says, or the
- * repair's error (not taken).  -EBADMSG: the mutex itself is damaged.
+ * repaired), -EBUSY (deadline DEADLINE_NOW and busy), -ETIMEDOUT, what give_up() says, -EDEADLK
+ * (this thread has it), or the repair's error (not taken).  -EBADMSG: the mutex itself is
+ * damaged.
  */
 int lock_acquire(struct layout_lock *lock, int err, const struct lock_policy *policy);
 

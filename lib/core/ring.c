@@ -69,6 +69,33 @@ bool ring_handed_over(struct ring *r, uint64_t pos)
 	return state != record_state(RECORD_READY, 0, 0);
 }
 
+static uint32_t purged_state(void)
+{
+	return record_state(RECORD_DONE, RECORD_PURGED, 0);
+}
+
+bool ring_purged(struct ring *r, uint64_t pos)
+{
+	return atomic_load_explicit(&ring_at(r, &r->tx, pos)->state, memory_order_acquire) ==
+	       purged_state();
+}
+
+bool ring_offered(const struct ring *r)
+{
+	struct ring_end end = {0, 0};
+	uint64_t pos = atomic_load_explicit(&rx(r)->position, memory_order_acquire);
+	uint64_t tail = atomic_load_explicit(&r->control->senders.position, memory_order_acquire);
+
+	while (pos % RING_ALIGN == 0 && tail - pos - 1 < r->capacity) {
+		const struct layout_record *rec = ring_at(r, &end, pos);
+
+		if (get(&rec->state) == record_state(RECORD_READY, 0, 0))
+			return true;
+		pos += ring_size(get(&rec->length));
+	}
+	return false;
+}
+
 bool ring_withdraw(struct ring *r, uint64_t pos)
 {
 	return change(ring_at(r, &r->tx, pos), record_state(RECORD_READY, 0, 0),
@@ -238,8 +265,9 @@ static void drop_repair(struct ring *r)
 
 	if (get(&rx(r)->drop_count) == get(&rx(r)->dropped))
 		return;
+	/* Done, and not purged: a rendezvous sender withdrew it first. */
 	if (pos < get(&rx(r)->position) ||
-		(ring_look(r, pos, &it) == 0 && record_kind(it.state) == RECORD_DONE))
+		(ring_look(r, pos, &it) == 0 && it.state == purged_state()))
 		drop_finish(r);
 	else
 		drop_cancel(r);
@@ -280,7 +308,7 @@ int64_t ring_purge(struct ring *r)
 			continue;
 		raise_frontier(r, it.end);
 		drop_prepare(r, it.pos, 1);
-		if (change(it.record, it.state, record_state(RECORD_DONE, 0, 0))) {
+		if (change(it.record, it.state, purged_state())) {
 			drop_finish(r);
 		} else {
 			drop_cancel(r);

@@ -167,8 +167,16 @@ static inline void ring_publish(struct ring *r, const struct ring_cursor *at)
  * inside its end?  See ring_seal().  Needs no lock. */
 bool ring_settle(struct ring *r, uint64_t pos);
 
-/* Rendezvous: has the record published at `pos` found its receiver? */
+/* Rendezvous: has the record published at `pos` found its receiver, or been purged? */
 bool ring_handed_over(struct ring *r, uint64_t pos);
+
+/* Rendezvous: was the record at `pos` purged, and so handed over to nobody?  Asked once
+ * ring_handed_over() is true, or ring_withdraw() false, the lock still held. */
+bool ring_purged(struct ring *r, uint64_t pos);
+
+/* Rendezvous: is there a record that no receiver has taken yet?  Without the senders'
+ * lock, so of this moment, and for a hint. */
+bool ring_offered(const struct ring *r);
 
 /* Rendezvous: take the record at `pos` back, unless a receiver was faster
  * (false). */

@@ -5,6 +5,7 @@
 
 _Thread_local uint64_t thread_number;
 _Thread_local uint32_t thread_locks;
+_Thread_local unsigned thread_reservations;
 
 uint64_t thread_count(void)
 {

@@ -24,6 +24,10 @@ uint64_t thread_count(void);
 extern _Thread_local uint32_t thread_locks
 	__attribute__((tls_model("initial-exec"), visibility("hidden")));
 
+/* How many reservations this thread has open. */
+extern _Thread_local unsigned thread_reservations
+	__attribute__((tls_model("initial-exec"), visibility("hidden")));
+
 /* Never 0, never the same for two threads of a process, ended or not. */
 static inline uint64_t thread_self(void)
 {

@@ -125,12 +125,22 @@ START_TEST(should_be_taken_by_one_at_a_time)
 }
 END_TEST
 
+START_TEST(should_say_that_the_thread_has_it_already)
+{
+	ck_assert_int_eq(acquire(), 0);
+	ck_assert_int_eq(acquire(), -EDEADLK);
+	lock_release(&m->lock);
+	ck_assert_int_eq(acquire(), 0);
+	lock_release(&m->lock);
+}
+END_TEST
+
 START_TEST(should_not_wait_when_the_deadline_is_now)
 {
 	pid_t pid = holder();
 
 	m->end = DEADLINE_NOW;
-	ck_assert_int_eq(acquire(), -EAGAIN);
+	ck_assert_int_eq(acquire(), -EBUSY);
 	ck_assert_int_eq(m->asked, 0);
 	kill_child(pid);
 }
@@ -283,7 +293,7 @@ END_TEST
 void add_tests(void)
 {
 	GROUP("lock", setup, teardown, should_be_taken_by_one_at_a_time,
-		should_not_wait_when_the_deadline_is_now,
+		should_say_that_the_thread_has_it_already, should_not_wait_when_the_deadline_is_now,
 		should_time_out_at_the_deadline_and_not_before,
 		should_ask_after_each_slice_whether_to_give_up,
 		should_say_that_the_lock_is_damaged);

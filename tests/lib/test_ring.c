@@ -396,7 +396,8 @@ START_TEST(should_keep_the_drop_count_exact_over_a_death)
 	{
 		struct ring_end end = {0, 0};
 
-		atomic_store(&ring_at(&r, &end, 64)->state, record_state(RECORD_DONE, 0, 0));
+		atomic_store(&ring_at(&r, &end, 64)->state,
+			record_state(RECORD_DONE, RECORD_PURGED, 0));
 	}
 	ck_assert_int_eq(ring_repair_receivers(&r), 0);
 	ck_assert_uint_eq(rx->dropped, 2);

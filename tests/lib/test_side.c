@@ -187,7 +187,7 @@ START_TEST(should_visit_the_receivers_for_a_second_at_most)
 	int64_t starving = starved(), begin = now();
 	int err = receivers_visit(ch, &now_or_never);
 
-	ck_assert_msg(err == -EAGAIN || err == -EBUSY, "%d", err);
+	ck_assert_int_eq(err, -EBUSY);
 	ck_assert_int_lt(now() - begin, 500 * MS + starved() - starving);
 	begin = now();
 	ck_assert_int_eq(receivers_visit(ch, &short_one), -EBUSY);
@@ -211,7 +211,7 @@ START_TEST(should_visit_the_senders_without_waiting)
 	void *place;
 	int err = senders_visit(ch);
 
-	ck_assert_msg(err == -EAGAIN || err == -EBUSY, "%d", err);
+	ck_assert_int_eq(err, -EBUSY);
 	kill_child(pid);
 	ck_assert_int_eq(senders_visit(ch), 0);
 	senders_leave(ch);
@@ -256,13 +256,13 @@ START_TEST(should_keep_the_locks_of_an_exclusive_endpoint_for_life)
 
 	chan_detach(ch);
 	alone = open_as(BOTH | CHAN_EXCLUSIVE, NULL);
-	ck_assert_int_eq(lock_try(&alone->control->senders.lock), EBUSY);
-	ck_assert_int_eq(lock_try(&alone->control->receivers.lock), EBUSY);
+	ck_assert_int_ne(lock_try(&alone->control->senders.lock), 0);
+	ck_assert_int_ne(lock_try(&alone->control->receivers.lock), 0);
 	ck_assert_int_eq(senders_enter(alone, &limit), 0);
 	senders_leave(alone);
 	ck_assert_int_eq(receivers_enter(alone, &limit), 0);
 	receivers_leave(alone);
-	ck_assert_int_eq(lock_try(&alone->control->senders.lock), EBUSY); /* still */
+	ck_assert_int_ne(lock_try(&alone->control->senders.lock), 0); /* still */
 	/* Of the thread that opened it, and of this process only. */
 	ck_assert_int_eq((int)(intptr_t)in_a_thread(enter_elsewhere, alone), -EPERM);
 	ck_assert_int_eq(wait_child(in_child(enter_orphan, alone)), ENOTCONN);

@@ -412,7 +412,7 @@ static void chained(bool every, unsigned point)
  * whose waiters it did not yet wake, passes by these, and is free again. */
 static void barge_in(chan_t *ch, bool held[2])
 {
-	struct limit limit = {.timeout = 0};
+	struct limit limit = {.only_try = true};
 
 	if (!ch)
 		return;

@@ -421,6 +421,9 @@ const struct scenario scenarios[] = {
 	{ "rendezvous, take", BUSY, .opt = RENDEZVOUS, .roles = CHAN_RECV,
 		.operation = op_take, .with = CHAN_SEND },
 
+	{ "rendezvous, purge", IN(LATE) | IN(EARLY), .opt = RENDEZVOUS, .operation = op_purge,
+		.roles = CHAN_RECV, .with = CHAN_SEND, .purges = true },
+
 	{ "close, drain", ALL, .opt = OPT(), .fill = FULL, .roles = CHAN_SEND,
 		.operation = op_close, .states = 2, .ends = true },
 	{ "close, an empty one", ALL, .opt = OPT(), .roles = CHAN_SEND,

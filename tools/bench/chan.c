@@ -106,7 +106,7 @@ static int chan_link_attach(struct bench_link *link)
 /* Whether to make a call again that did not wait. */
 static inline bool chan_again(const struct chan_link *l, int64_t r, unsigned *turns)
 {
-	if (r != -EAGAIN || l->timeout != 0)
+	if ((r != -EAGAIN && r != -EBUSY) || l->timeout != 0)
 		return false;
 	bench_spin(turns);
 	return true;

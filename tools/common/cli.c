@@ -388,6 +388,7 @@ static const struct {
 	{ECONNREFUSED, CLI_NO_CHANNEL, NULL}, /* the detail says what to do */
 	{EAGAIN, CLI_WOULD_BLOCK, NULL},
 	{EPIPE, CLI_CLOSED, NULL},
+	{ECANCELED, CLI_ERROR, NULL},
 	{EMSGSIZE, CLI_TOO_LARGE, "create the channel with a larger --max-message"},
 	{EBADMSG, CLI_CONDITION, "remove it with 'chanctl remove' and create it again"},
 	{EPROTONOSUPPORT, CLI_CONDITION,

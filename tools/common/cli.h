@@ -120,6 +120,10 @@ bool cli_quiet(void);
  * status. */
 int cli_fail(const char *channel, const struct chan_options *opt, int err);
 
+/* How often a call that does not wait is made again while it says -EBUSY, which takes
+ * it a tenth of a second each time: the lock is busy, and nothing is known of the channel. */
+#define CLI_BUSY_TRIES 10
+
 /* Exit status of a negative errno of the library (0: CLI_OK). */
 int cli_exit_code(int err);
 

@@ -104,7 +104,8 @@ struct receiver {
 	struct chan_lease lease[HELD_MAX]; /* taken, not yet acknowledged; unless -p */
 	size_t end[HELD_MAX];		   /* where each ends in the buffer */
 	unsigned records;
-	char *buf; /* encoded, not yet written */
+	unsigned busy; /* how often, in a row, the lock was */
+	char *buf;     /* encoded, not yet written */
 	size_t used, size;
 };
 
@@ -320,7 +321,12 @@ static bool nothing(struct receiver *r, int err)
 		return end(r, STOPPED);
 	case -EAGAIN:
 	case -ETIMEDOUT:
+		r->busy = 0;
 		break;
+	case -EBUSY: /* whether anything is there is not known */
+		if (held || ++r->busy < CLI_BUSY_TRIES)
+			return true;
+		return failed(r, cli_fail(r->name, NULL, err));
 	default:
 		return failed(r, cli_fail(r->name, NULL, err));
 	}
@@ -352,6 +358,7 @@ static bool take(struct receiver *r)
 	n = chan_take(r->ch, lease, (unsigned)want, patience(r));
 	if (n < 0)
 		return nothing(r, n);
+	r->busy = 0;
 	now = clock_real();
 	note_activity();
 
@@ -525,6 +532,7 @@ static bool work(struct receiver *r)
 	n = chan_take(r->ch, &lease, 1, patience(r));
 	if (n < 0)
 		return nothing(r, n);
+	r->busy = 0;
 	if (run.drain && lease.seq > r->last) {
 		chan_release(r->ch, &lease, 1);
 		return end(r, DRAINED);

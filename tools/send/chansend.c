@@ -278,6 +278,11 @@ static bool refused(int err, size_t len)
 				"; %s",
 				number, len, st.max_message, cli_remedy(err));
 		break;
+	case -ECANCELED:
+		if (telling())
+			cli_error(run.name, "message %" PRIu64 " was purged; no receiver had it",
+				number);
+		break;
 	case -EAGAIN:
 		if (telling())
 			cli_error(run.name, "full, no room for message %" PRIu64, number);
@@ -300,14 +305,17 @@ static bool refused(int err, size_t len)
 /* How many of n messages are sent, or were `*dropped`; or an error. */
 static int send_some(const struct iovec *msg, unsigned n, bool *dropped)
 {
+	unsigned tries = 0;
+	int64_t wait;
 	int r;
 
-	*dropped = false;
-	if (!run.drops)
-		return chan_send_batch(run.ch, msg, n, patience());
-	r = chan_send(run.ch, msg->iov_base, msg->iov_len, patience());
-	*dropped = r == CHAN_DROPPED;
-	return r < 0 ? r : 1;
+	do {
+		wait = patience();
+		r = run.drops ? chan_send(run.ch, msg->iov_base, msg->iov_len, wait)
+			      : chan_send_batch(run.ch, msg, n, wait);
+	} while (r == -EBUSY && wait == 0 && ++tries < CLI_BUSY_TRIES);
+	*dropped = run.drops && r == CHAN_DROPPED;
+	return run.drops && r >= 0 ? 1 : r;
 }
 
 /* The first message is tried, however late it is. */
