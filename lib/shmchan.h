@@ -182,7 +182,9 @@ int64_t chan_footprint(const struct chan_options *opt);
 /*
  * Open an endpoint of `name` and set *ret.  `flags` are CHAN_SEND | CHAN_RECV |
  * CHAN_CREATE | CHAN_EXCLUSIVE; `opt` (or NULL) is used only when CHAN_CREATE
- * makes the channel.  Another owner's channel that can't be opened directly is asked
+ * makes the channel.  One that is there is opened as it is; chan_error_detail(-EEXIST)
+ * says, after that, what of it is not as `opt` asks (what is 0 in `opt` asks for
+ * nothing), and is "" if all is.  Another owner's channel that can't be opened directly is asked
  * of chand, if that runs.  Waits a second at most for another process, and as long
  * for chand.
  *

@@ -319,11 +319,35 @@ static int open_once(struct chan *ch, const char *name)
 	return err;
 }
 
+/* It was there: is it as `opt` would have made it? */
+static void note_difference(const struct chan *ch, const struct chan_options *opt)
+{
+	const struct layout_header *h = &ch->segment.header;
+	struct stat st;
+
+	error_forget();
+	if (!opt || fstat(ch->segment.fd, &st) < 0)
+		return;
+	options_compare(opt,
+		&(struct chan_options){
+			.flags = h->options,
+			.kind = h->kind,
+			.capacity = h->capacity,
+			.max_message = h->max_message,
+			.overflow = h->overflow,
+			.mode = st.st_mode & 0666,
+			.endpoints = h->endpoints,
+			.lifetime = h->lifetime,
+			.linger = h->linger,
+		});
+}
+
 int chan_open(chan_t **ret, const char *name, unsigned flags, const struct chan_options *opt)
 {
 	uint32_t had = (flags & CHAN_SEND ? LAYOUT_HAD_SENDER : 0) |
 		       (flags & CHAN_RECV ? LAYOUT_HAD_RECEIVER : 0);
 	struct chan *ch;
+	bool made = false;
 	int err;
 
 	error_forget();
@@ -350,6 +374,7 @@ int chan_open(chan_t **ret, const char *name, unsigned flags, const struct chan_
 		err = open_once(ch, name);
 		if (err == -ENOENT && flags & CHAN_CREATE) {
 			err = chan_create(name, opt);
+			made |= err == 0;
 			if (err == 0 || err == -EEXIST) {
 				err = -ENOENT; /* should it go again, each time */
 				continue;
@@ -369,6 +394,8 @@ int chan_open(chan_t **ret, const char *name, unsigned flags, const struct chan_
 	}
 	if (had)
 		channel_mark(ch, had);
+	if (flags & CHAN_CREATE && !made)
+		note_difference(ch, opt);
 	*ret = ch;
 	return 0;
 }

@@ -150,6 +150,38 @@ int options_resolve(const struct chan_options *opt, struct chan_options *full, s
 	return 0;
 }
 
+/* One that is not as it is asked for; 0 asks for nothing. */
+static bool differs(const char *what, uint64_t is, uint64_t wanted)
+{
+	if (!wanted || is == wanted)
+		return false;
+	error_because(-EEXIST, "%s: the channel has %" PRIu64 ", not %" PRIu64, what, is, wanted);
+	return true;
+}
+
+void options_compare(const struct chan_options *opt, const struct chan_options *is)
+{
+	struct chan_options given, full;
+	struct geometry g;
+
+	if (!opt || copy(opt, &given) < 0 || options_resolve(opt, &full, &g) < 0)
+		return;
+	if (differs("kind", is->kind, full.kind) ||
+		differs("capacity", is->capacity, given.capacity ? full.capacity : 0) ||
+		differs("max_message", is->max_message, given.max_message) ||
+		differs("overflow", is->overflow, given.overflow) ||
+		differs("endpoints", is->endpoints, given.endpoints) ||
+		differs("lifetime", is->lifetime, given.lifetime) ||
+		differs("linger", is->linger, given.linger))
+		return;
+	if (full.flags & ~is->flags)
+		error_because(
+			-EEXIST, "flags: the channel lacks 0x%" PRIx32, full.flags & ~is->flags);
+	else if (given.mode && given.mode != is->mode)
+		error_because(-EEXIST, "mode: the channel has 0%03" PRIo32 ", not 0%03" PRIo32,
+			is->mode, given.mode);
+}
+
 int options_check(const struct geometry *g)
 {
 	uint64_t page = page_size();

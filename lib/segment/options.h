@@ -19,6 +19,10 @@ struct geometry {
 int options_resolve(
 	const struct chan_options *opt, struct chan_options *full, struct geometry *ret);
 
+/* Is there anything that `opt` asks for, by another value than 0, and the channel has
+ * otherwise?  The first such becomes the detail of -EEXIST. */
+void options_compare(const struct chan_options *opt, const struct chan_options *is);
+
 /* Does a geometry read from a segment make sense? */
 int options_check(const struct geometry *g);
 

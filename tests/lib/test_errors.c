@@ -109,6 +109,45 @@ START_TEST(einval_names_the_argument)
 }
 END_TEST
 
+START_TEST(an_existing_channel_is_opened_and_says_what_differs)
+{
+	static const struct {
+		struct chan_options opt;
+		const char *says;
+	} asked[] = {
+		{{.capacity = 5000}, ""}, /* rounded to the same */
+		{{.max_message = 500}, ""},
+		{{.mode = 0600, .endpoints = 8}, ""},
+		{{.overflow = CHAN_BLOCK}, ""},
+		{{.capacity = 64 << 10}, "capacity: the channel has 8192, not 65536"},
+		{{.max_message = 501}, "max_message: the channel has 500, not 501"},
+		{{.endpoints = 9}, "endpoints: the channel has 8, not 9"},
+		{{.overflow = CHAN_FAIL}, "overflow: the channel has 0, not 1"},
+		{{.lifetime = CHAN_REF}, "lifetime: the channel has 0, not 1"},
+		{{.flags = CHAN_RENDEZVOUS}, "kind: the channel has 0, not 1"},
+		{{.flags = CHAN_NEED_RECEIVERS}, "flags: the channel lacks 0x2"},
+		{{.mode = 0660}, "mode: the channel has 0600, not 0660"},
+	};
+	chan_t *ch;
+
+	ck_assert_int_eq(
+		chan_create(name, OPT(.capacity = 8192, .max_message = 500, .endpoints = 8)), 0);
+	for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
+		struct chan_options o = asked[i].opt;
+
+		o.size = sizeof(o);
+		ck_assert_int_eq(chan_open(&ch, name, CHAN_SEND | CHAN_CREATE, &o), 0);
+		ck_assert_str_eq(chan_error_detail(-EEXIST), asked[i].says);
+		chan_detach(ch);
+	}
+	chan_remove(name);
+	ck_assert_int_eq(
+		chan_open(&ch, name, CHAN_SEND | CHAN_CREATE, OPT(.capacity = 64 << 10)), 0);
+	ck_assert_str_eq(chan_error_detail(-EEXIST), "");
+	chan_detach(ch);
+}
+END_TEST
+
 START_TEST(emsgsize_says_the_size_that_is_needed)
 {
 	char buf[600] = "";
@@ -226,6 +265,7 @@ int main(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, einval_names_the_option_and_its_limit);
 	tcase_add_test(tc, einval_names_the_argument);
+	tcase_add_test(tc, an_existing_channel_is_opened_and_says_what_differs);
 	tcase_add_test(tc, emsgsize_says_the_size_that_is_needed);
 	tcase_add_test(tc, an_owner_that_does_not_exist_is_no_missing_channel);
 	tcase_add_test(tc, what_is_no_segment_is_told_from_a_squatter);

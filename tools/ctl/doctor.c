@@ -97,8 +97,8 @@ static void check_room(const struct ctl_channels *channels)
 	check_writable();
 	if (shm.f_files && !shm.f_ffree)
 		tell(PROBLEM, "shm",
-		     "mount -o remount,nr_inodes=1M " NAMES_DIR "; or remove files there that nobody "
-		     "uses",
+		     "mount -o remount,nr_inodes=1M " NAMES_DIR
+		     "; or remove files there that nobody uses",
 		     NAMES_DIR " has no inode left for another file");
 	size = (uint64_t)shm.f_blocks * (uint64_t)shm.f_bsize;
 	left = (uint64_t)shm.f_bavail * (uint64_t)shm.f_bsize;
