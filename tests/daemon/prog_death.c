@@ -24,6 +24,7 @@
 
 #include "common/cli.h"
 #include "shmchan.h"
+#include "support/clock.h"
 
 static _Noreturn void fail(const char *what, int err)
 {
@@ -68,8 +69,6 @@ static void *survive(void *arg)
 /* Until `n` processes wait in the channel. */
 static void await_waiting(chan_t *ch)
 {
-	const struct timespec ms = {.tv_nsec = 1000000};
-
 	for (int i = 0; i < 10000; i++) {
 		struct chan_endpoint ends[8];
 		int n = chan_endpoints(ch, ends, 8);
@@ -77,7 +76,7 @@ static void await_waiting(chan_t *ch)
 		for (int k = 0; k < n && k < 8; k++)
 			if (ends[k].waiting)
 				return;
-		nanosleep(&ms, NULL);
+		nap(MS);
 	}
 	fail("the survivor does not wait", -ETIMEDOUT);
 }

@@ -31,6 +31,8 @@
 
 #include "common/cli.h"
 #include "shmchan.h"
+#include "support/clock.h"
+#include "support/process.h"
 
 #define PATIENCE INT64_C(30000000000)
 #define QUIET INT64_C(3000000) /* no system call for so long: the step is over */
@@ -60,11 +62,6 @@ static _Noreturn void give_up(const char *what)
 	printf("%s, point %u: %s: %s\n", now_step, now_point, what, strerror(errno));
 	fflush(stdout);
 	_exit(1);
-}
-
-static void breathe(long ns)
-{
-	nanosleep(&(struct timespec){.tv_nsec = ns}, NULL);
 }
 
 static char *path_of(const char *sub, const char *name, const char *end)
@@ -151,7 +148,7 @@ static bool has(const char *name, const char *line)
 
 /* Until it holds; not, if chand is killed meanwhile. */
 #define until(condition) \
-	for (int64_t since_ = cli_now(); !atomic_load(&killed) && !(condition); breathe(1000000)) \
+	for (int64_t since_ = cli_now(); !atomic_load(&killed) && !(condition); nap(MS)) \
 		if (cli_now() - since_ > PATIENCE) { \
 			fail("never: %s", #condition); \
 			break; \
@@ -169,7 +166,7 @@ static void *send_all(void *arg)
 
 	for (uint64_t i = 0; err == 0 && !atomic_load(&enough); i++) {
 		err = chan_send(ch, &i, sizeof(i), CHAN_WAIT);
-		breathe(100000);
+		nap(MS / 10);
 	}
 	if (err < 0)
 		fail("sender: %s", chan_strerror(err));
@@ -303,7 +300,7 @@ static unsigned trace(unsigned point)
 		if (pid == 0) {
 			if (atomic_load(&acted) && cli_now() - quiet_since > QUIET)
 				break;
-			breathe(20000);
+			nap(MS / 50);
 			continue;
 		}
 		if (pid < 0)
@@ -383,6 +380,19 @@ static void come_and_go(void)
 
 static pid_t victim;
 
+/* Take the only message of d, say so, and hang. */
+static int take_and_hang(void *say)
+{
+	struct chan_lease lease;
+	chan_t *ch;
+
+	if (chan_open(&ch, name_of("d"), CHAN_RECV, NULL) == 0 &&
+		chan_take(ch, &lease, 1, PATIENCE) == 1 && write(*(int *)say, "x", 1) == 1)
+		for (;;)
+			pause();
+	return 1;
+}
+
 /* A process has taken the only message of d. */
 static void make_victim(void)
 {
@@ -398,18 +408,7 @@ static void make_victim(void)
 	if (err < 0)
 		fail("send to the victim: %s", chan_strerror(err));
 	chan_detach(ch);
-	victim = fork();
-	if (victim < 0)
-		give_up("fork");
-	if (victim == 0) {
-		struct chan_lease lease;
-
-		if (chan_open(&ch, name_of("d"), CHAN_RECV, NULL) == 0 &&
-			chan_take(ch, &lease, 1, PATIENCE) == 1 && write(say[1], "x", 1) == 1)
-			for (;;)
-				pause();
-		_exit(1);
-	}
+	victim = in_child(take_and_hang, &say[1]);
 	close(say[1]);
 	if (read(say[0], &x, 1) != 1)
 		fail("no victim");

@@ -219,9 +219,11 @@ START_TEST(should_end_when_interrupted_before_and_in_its_sleep)
 {
 	int64_t timeout = CHAN_WAIT;
 	pthread_t thread;
+	int64_t begin = now(), starving = starved();
 
 	chan_interrupt(ch, 1);
 	ck_assert_int_eq(wait_a(CHAN_WAIT), -EINTR);
+	ck_assert_int_lt(now() - begin - (starved() - starving), SLICE / 2); /* no sleep */
 	chan_interrupt(ch, 0);
 	thread = start_waiting(&timeout);
 	chan_interrupt(ch, 1);

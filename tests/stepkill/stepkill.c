@@ -263,16 +263,9 @@ static unsigned look_after(void)
 	return n;
 }
 
-static void pause_briefly(void)
-{
-	struct timespec pause = {.tv_nsec = 200000};
-
-	nanosleep(&pause, NULL);
-}
-
 static void start_when_free(struct run *r, unsigned point)
 {
-	for (;; pause_briefly()) {
+	for (;; nap(MS / 5)) {
 		if (look_after() == JOBS)
 			continue;
 		for (unsigned i = 0; i < JOBS; i++)
@@ -286,7 +279,7 @@ static void start_when_free(struct run *r, unsigned point)
 static void finish(void)
 {
 	while (look_after())
-		pause_briefly();
+		nap(MS / 5);
 }
 
 /* ---- judgement ---- */

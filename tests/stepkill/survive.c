@@ -20,13 +20,6 @@
 #include <time.h>
 #include <unistd.h>
 
-static void breathe(void)
-{
-	struct timespec pause = {.tv_nsec = 300000};
-
-	nanosleep(&pause, NULL);
-}
-
 /* ---- messages ---- */
 
 struct tag {
@@ -99,7 +92,7 @@ chan_t *survivor_open(unsigned flags)
 		err = chan_open(&ch, channel, flags, NULL);
 		if (err == 0)
 			return ch;
-		breathe();
+		nap(MS / 3);
 	} while (!overdue(&watch, BOUND, false));
 	fail("a newcomer can't open it: %s (%d)", chan_strerror(err), err);
 }
@@ -113,7 +106,7 @@ static int contend(struct contender *c, unsigned number)
 
 	atomic_store(&c->ready, 1);
 	while (!atomic_load(&c->going))
-		breathe();
+		nap(MS / 3);
 	if (atomic_load(&c->going) < 0)
 		return 0;
 	if (err == 0)
@@ -149,7 +142,7 @@ void contenders_make(unsigned roles)
 		while (board->contender[i].role && !atomic_load(&board->contender[i].ready)) {
 			if (waitpid(board->contender[i].pid, NULL, WNOHANG))
 				_exit(1); /* it said why */
-			breathe();
+			nap(MS / 3);
 		}
 }
 
@@ -194,7 +187,7 @@ void contenders_settle(void)
 		while (board->contender[i].role && !settled(&board->contender[i])) {
 			if (overdue(&watch, BOUND, trace_runnable(board->contender[i].pid)))
 				fail("a survivor neither sleeps nor ends");
-			breathe();
+			nap(MS / 3);
 		}
 }
 
@@ -248,7 +241,7 @@ static void by_themselves(const struct scenario *s)
 	while (can_go_on(s, CHAN_RECV) || can_go_on(s, CHAN_SEND)) {
 		if (overdue(&watch, BOUND, anybody_runnable()))
 			no_word_of(can_go_on(s, CHAN_RECV) ? CHAN_RECV : CHAN_SEND);
-		breathe();
+		nap(MS / 3);
 	}
 }
 
@@ -270,7 +263,7 @@ static void with_help(const struct scenario *s)
 		if (overdue(&watch, BOUND, anybody_runnable()))
 			fail("a blocked %s does not go on after a newcomer's work",
 				unfinished(CHAN_RECV) ? "receiver" : "sender");
-		breathe();
+		nap(MS / 3);
 	}
 	chan_detach(ch);
 }
@@ -377,7 +370,7 @@ static void await_deserted(const chan_t *ch, unsigned receivers)
 
 	while (chan_stat(ch, &st) == 0 && (st.senders || st.receivers != receivers) &&
 		!overdue(&watch, BOUND, false))
-		breathe();
+		nap(MS / 3);
 }
 
 void snapshot(char *ret, int64_t since, unsigned receivers)
@@ -496,7 +489,7 @@ void still_wakes(const struct scenario *s)
 		while (unfinished(CHAN_RECV)) {
 			if (overdue(&watch, BOUND, anybody_runnable()))
 				no_word_of(CHAN_RECV);
-			breathe();
+			nap(MS / 3);
 		}
 		result->survivors += 2;
 		for (unsigned j = 0; j < 4; j++)

@@ -366,7 +366,6 @@ static void fall_asleep(struct trace *t)
 /* Step over a system call that may sleep; true if the target is to die asleep. */
 static bool step_and_sleep(struct trace *t)
 {
-	struct timespec pause = {.tv_nsec = 20000};
 	int status;
 
 	step(t->pid);
@@ -381,7 +380,7 @@ static bool step_and_sleep(struct trace *t)
 			fail("the victim is gone");
 		if (asleep)
 			break;
-		nanosleep(&pause, NULL);
+		nap(MS / 50);
 	}
 	if (t->points++ == t->target)
 		return true;
@@ -425,13 +424,12 @@ static void go_on(pid_t pid, enum __ptrace_request until)
 /* Through a system call in which it slept, and was woken. */
 static void pass_sleep(struct trace *t)
 {
-	struct timespec pause = {.tv_nsec = 20000};
 
 	go_on(t->pid, PTRACE_SYSCALL);
 	if (ptrace(PTRACE_SYSCALL, t->pid, NULL, NULL))
 		fail("PTRACE_SYSCALL");
 	while (!trace_asleep(t->pid) && trace_runnable(t->pid))
-		nanosleep(&pause, NULL);
+		nap(MS / 50);
 	fall_asleep(t);
 	await_stop(t->pid);
 }
