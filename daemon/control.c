@@ -13,6 +13,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+#include "base/container.h"
 #include "base/names.h"
 #include "base/words.h"
 #include "bus.h"
@@ -35,6 +37,9 @@
  * itself, and never reads, would else be there for ever: nobody is left to hang
  * up. */
 #define PATIENCE INT64_C(10000000000)
+/* So long a request waits for a channel that is being made: the library gives chand a
+ * second, and its user is to read why. */
+#define MAKING_PATIENCE INT64_C(500000000)
 #define STEPS 32 /* of one client, before others have their turn */
 
 enum stream { STREAM_NONE, STREAM_LIST, STREAM_INFO, STREAM_TEXT };
@@ -49,7 +54,17 @@ struct connection {
 	size_t out_len; /* 0: nothing waits */
 	int out_fd;	/* goes with it, or -1 */
 
-	bool waiting; /* for a channel to be made: the answer comes then */
+	bool waiting; /* for a channel that it asked for to be made: the answer comes then */
+
+	/* A request that waits for the channel `name`, which is being made; or NULL. */
+	char *parked;
+	size_t parked_len;
+	struct timer limit;
+	bool late; /* the limit has passed */
+
+	/* What was made for it, and it has not read the answer yet, as far as is known. */
+	char made[CHAN_NAME_MAX + 1];
+	uint64_t made_id;
 
 	/* The rest of a long answer. */
 	enum stream stream;
@@ -113,16 +128,26 @@ static unsigned total_max(void)
 
 static void drop(struct connection *c);
 
+static bool hung_up(const struct connection *c)
+{
+	struct pollfd p = {.fd = c->source.fd};
+
+	return poll(&p, 1, 0) == 1 && p.revents & POLLHUP;
+}
+
 /* Drop those of a user who has hung up, which is not handled yet. */
 static void reap(uid_t uid)
 {
 	for (struct connection *c = connections, *next; c; c = next) {
-		struct pollfd p = {.fd = c->source.fd};
+		char byte;
 
 		next = c->next;
-		if (c->peer.uid == uid && !c->waiting && poll(&p, 1, 0) == 1 &&
-			p.revents & POLLHUP)
-			drop(c);
+		if (c->peer.uid != uid || !hung_up(c))
+			continue;
+		/* The end, and no error: all answers were read. */
+		if (recv(c->source.fd, &byte, 1, MSG_DONTWAIT | MSG_PEEK) >= 0)
+			c->made[0] = 0;
+		drop(c);
 	}
 }
 
@@ -451,10 +476,17 @@ static void created(void *arg, int err, const char *why)
 	struct connection *c = arg;
 
 	c->waiting = false;
-	if (err < 0)
+	if (err < 0) {
 		put_error(c, err, why);
-	else
+	} else {
+		const struct channel *ch = registry_find(c->name);
+
+		if (ch) {
+			c->made_id = ch->id;
+			memcpy(c->made, c->name, sizeof(c->made));
+		}
 		put_ok(c);
+	}
 	loop_again(bus.loop, &c->source);
 }
 
@@ -476,6 +508,7 @@ static void do_create(struct connection *c, const struct message *m)
 		return;
 	}
 	c->waiting = true;
+	memcpy(c->name, spec.name, sizeof(c->name));
 	registry_create(&spec, c->peer.uid, created, c);
 }
 
@@ -539,6 +572,7 @@ static void do_status(struct connection *c, const struct message *m)
 	put(c, "deaths=%" PRIu64 "\nrecoveries=%" PRIu64 "\nredelivered=%" PRIu64 "\n", bus.deaths,
 		bus.recoveries, bus.redelivered);
 	put(c, "watchdog=%" PRId64 "\n", 2 * notify_watchdog());
+	put(c, "making=%zu\n", registry_unmade());
 	put(c, "refused=%u\nrefused-files=%s\n", refused_count(),
 		refused_text(files, sizeof(files)));
 	put(c, "your-channels=%" PRIu64 "/%" PRIu64 "\nyour-bytes=%" PRIu64 "/%" PRIu64 "\n",
@@ -600,12 +634,41 @@ static bool right_bus(const struct message *m)
 	return !text || (cli_parse_count(text, &uid) == 0 && uid == bus.uid);
 }
 
+/* The request is kept, to be asked again when the channel is made. */
+static void park(struct connection *c, const char *name, const char *text, size_t len)
+{
+	c->parked = malloc(len);
+	if (!c->parked) {
+		put_error(c, -ENOMEM, bus_error(-ENOMEM));
+		return;
+	}
+	memcpy(c->parked, text, len);
+	c->parked_len = len;
+	snprintf(c->name, sizeof(c->name), "%s", name);
+	loop_timer(bus.loop, &c->limit, clock_monotonic() + MAKING_PATIENCE);
+}
+
+/* Is its channel being made? */
+static const char *awaited(const struct message *m)
+{
+	const char *name = message_get(m, "name");
+
+	return name && strcmp(m->verb, "CREATE") != 0 && name_valid(name) &&
+			       registry_awaited(name)
+		       ? name
+		       : NULL;
+}
+
 static void request(struct connection *c, char *text, size_t len)
 {
+	char copy[MESSAGE_MAX];
 	const struct verb *verb = NULL;
 	struct message m;
-	const char *why;
-	int err = message_parse(&m, text, len, &why);
+	const char *why, *name;
+	int err;
+
+	memcpy(copy, text, len);
+	err = message_parse(&m, text, len, &why);
 
 	if (err < 0) {
 		put_error(c, err, why);
@@ -623,16 +686,58 @@ static void request(struct connection *c, char *text, size_t len)
 		put_error(c, -EINVAL, "a key that this verb does not know");
 	else if (!right_bus(&m))
 		put_error(c, -ENOENT, "this bus keeps another user's channels");
-	else
+	else if (!(name = awaited(&m)))
 		verb->fn(c, &m);
+	else if (c->late)
+		put_error(c, -EINPROGRESS, "chand is still making this channel; try again");
+	else
+		park(c, name, copy, len);
+}
+
+/* Ask again what was parked, if there is something to say: 1, or 0. */
+static int unpark(struct connection *c)
+{
+	char text[MESSAGE_MAX + 1];
+	size_t len = c->parked_len;
+
+	if (!c->late && registry_awaited(c->name))
+		return 0;
+	memcpy(text, c->parked, len);
+	free(c->parked);
+	c->parked = NULL;
+	loop_cancel(bus.loop, &c->limit);
+	request(c, text, len);
+	c->late = false;
+	return 1;
+}
+
+static void limit_passed(struct timer *timer)
+{
+	struct connection *c = container_of(timer, struct connection, limit);
+
+	c->late = true;
+	loop_again(bus.loop, &c->source);
+}
+
+void control_news(const char *name)
+{
+	for (struct connection *c = connections; c; c = c->next)
+		if (c->parked && !strcmp(c->name, name))
+			loop_again(bus.loop, &c->source);
 }
 
 /* ---- connections ---- */
 
 static void drop(struct connection *c)
 {
+	if (c->waiting)
+		registry_cancel(c);
+	if (c->made[0]) /* it never read that it was made */
+		registry_undo(c->made, c->made_id);
 	loop_remove(bus.loop, &c->source);
 	loop_cancel(bus.loop, &c->patience);
+	loop_cancel(bus.loop, &c->limit);
+	free(c->parked);
 	close(c->source.fd);
 	if (c->out_fd >= 0)
 		close(c->out_fd);
@@ -669,6 +774,7 @@ static int receive(struct connection *c)
 
 	if (n < 0)
 		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+	c->made[0] = 0; /* at the end without ECONNRESET, too: all answers were read */
 	if (n == 0)
 		return -EPIPE;
 	if (n > MESSAGE_MAX)
@@ -678,12 +784,16 @@ static int receive(struct connection *c)
 	return 1;
 }
 
-/* Do the next thing there is: 1, or 0 nothing now, negative: he is gone.  Nothing is
- * done, so he is not dropped either, while he waits. */
+/* Do the next thing there is: 1, or 0 nothing now, negative: the client is gone.  While it
+ * waits for a channel, it can only go. */
 static int step(struct connection *c)
 {
+	if ((c->waiting || c->parked) && hung_up(c))
+		return -EPIPE;
 	if (c->waiting)
 		return 0;
+	if (c->parked)
+		return unpark(c);
 	if (c->out_len) {
 		int r = send_packet(c);
 
@@ -748,6 +858,7 @@ static int welcome(struct connection *c, int fd, const struct peer *peer)
 	*c = (struct connection){.peer = *peer, .out_fd = -1};
 	c->source = (struct source){.fd = fd, .events = POLLIN | POLLOUT, .ready = ready};
 	c->patience.fired = impatient;
+	c->limit.fired = limit_passed;
 	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send_buffer, sizeof(send_buffer));
 	err = loop_add(bus.loop, &c->source);
 	if (err < 0)

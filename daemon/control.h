@@ -15,6 +15,10 @@
 /* Serve the listening socket, which is taken. */
 int control_start(int fd);
 
+/* The channel of that name was made, or taken up, or can't be: whoever waits for it is
+ * answered. */
+void control_news(const char *name);
+
 /* One more connection of this user: 0, or -EDQUOT and `why`. */
 int control_admit(uid_t uid, char *why, size_t size);
 void control_leave(uid_t uid);

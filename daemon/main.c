@@ -70,6 +70,9 @@ static const struct cli_tool tool = {
 	.options = options,
 };
 
+/* While channels are made at the start, the service manager hears of it. */
+#define REPORT_EVERY INT64_C(5000000000)
+
 static const char *config_dirs[4];
 static char runtime[PATH_MAX];
 static enum loop_backend backend = LOOP_AUTO;
@@ -236,12 +239,9 @@ static void notify_ready(void)
 {
 	char files[256];
 
-	if (refused_count())
-		notify("READY=1\nSTATUS=waits with %s; %u files are wrong and count for nothing: "
-		       "%s",
-			loop_name(bus.loop), refused_count(), refused_text(files, sizeof(files)));
-	else
-		notify("READY=1\nSTATUS=waits with %s", loop_name(bus.loop));
+	refused_text(files, sizeof(files));
+	notify("READY=1\nSTATUS=waits with %s%s%s", loop_name(bus.loop),
+		*files ? "; refused, because they are wrong: " : "", files);
 }
 
 static void reloaded(int err)
@@ -254,9 +254,9 @@ static void reloaded(int err)
 			registry_count());
 	else if (refused_count())
 		log_line(LOG_ERR, "reloaded", NULL, 0,
-			"configuration read again, but for %u files that are wrong and change "
-			"nothing: %s; %zu channels",
-			refused_count(), refused_text(files, sizeof(files)), registry_count());
+			"configuration read again, but refused are, and so change nothing: %s; "
+			"%zu channels",
+			refused_text(files, sizeof(files)), registry_count());
 	else
 		log_line(LOG_INFO, "reloaded", NULL, 0, "configuration read again; %zu channels",
 			registry_count());
@@ -325,6 +325,32 @@ static void raise_limits(void)
 	}
 }
 
+static void report_filling(struct timer *timer)
+{
+	notify("EXTEND_TIMEOUT_USEC=60000000\nSTATUS=serves; %zu channels are still to be taken up "
+	       "or made",
+		registry_unmade());
+	loop_timer(bus.loop, timer, clock_monotonic() + REPORT_EVERY);
+}
+
+/* Serve while channels are taken up and made.  Then all that is declared is there: only
+ * now the service is ready, for those that are ordered after it. */
+static int fill(void)
+{
+	static struct timer timer = {.fired = report_filling};
+	int err = 0;
+
+	if (!registry_busy())
+		return 0;
+	log_line(LOG_INFO, "serves", NULL, 0,
+		"serves; %zu channels are still to be taken up or made", registry_unmade());
+	report_filling(&timer);
+	while (err == 0 && registry_busy() && !stopping)
+		err = loop_turn(bus.loop);
+	loop_cancel(bus.loop, &timer);
+	return err;
+}
+
 static int start(void)
 {
 	int err;
@@ -343,11 +369,11 @@ static int start(void)
 	if (err == 0)
 		err = supervise_start();
 	if (err == 0)
-		err = registry_start();
-	while (err == 0 && registry_busy() && !stopping)
-		err = loop_turn(bus.loop);
+		err = registry_start(control_news);
 	if (err == 0)
 		err = serve();
+	if (err == 0)
+		err = fill();
 	if (err < 0)
 		log_line(LOG_ERR, "failed", NULL, 0, "can't start: %s", bus_error(err));
 	return err;

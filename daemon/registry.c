@@ -8,13 +8,17 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/names.h"
 #include "bus.h"
+#include "found.h"
 #include "log.h"
 #include "refused.h"
 #include "saved.h"
@@ -29,6 +33,10 @@ static int by_name(const void *item, const void *key)
 
 static struct table table = {.order = by_name};
 static struct declarations declarations; /* as last read */
+static uint64_t ids;
+
+/* For so long channels are taken up before others have their turn. */
+#define SLICE INT64_C(2000000)
 
 const char *origin_name(enum origin origin)
 {
@@ -64,18 +72,26 @@ struct channel *registry_after(const char *name)
 
 /* ---- what is being made ---- */
 
-/* Who asks for a declared channel: one at a time, as for any user. */
-#define DECLARATIONS ((uid_t)-1)
+/*
+ * One at a time is made of each lane.  A user's requests are a lane, by number.  So are
+ * the declared channels of about one size (powers of 16 from 1 MiB on): no small one waits
+ * for a large one.
+ */
+typedef int64_t lane_t;
 
 struct making {
 	struct work work;
 	struct spec spec;
 	char *file; /* of a declaration; else it is a request */
-	uid_t by;
+	lane_t lane;
+	uint64_t need; /* bytes */
 	void (*answer)(void *arg, int err, const char *why);
 	void *arg;
 	bool started;
 	struct making *next;
+
+	/* Set by the loop's thread, and looked at by the work's: whoever asked has given up. */
+	atomic_bool cancelled;
 
 	/* The work's: */
 	int err;
@@ -86,6 +102,12 @@ struct making {
 /* In the order in which they were asked for. */
 static struct making *makings, **last_making = &makings;
 static bool stopped;
+static void (*settled)(const char *name);
+
+/* How many are under way; what /dev/shm had left when none was, and what all need that
+ * were begun since. */
+static unsigned under_way;
+static uint64_t memory, promised;
 
 static bool being_made(const char *name)
 {
@@ -109,7 +131,7 @@ void registry_usage(uid_t uid, uint64_t *channels, uint64_t *bytes)
 	for (const struct making *m = makings; m; m = m->next)
 		if (m->started && !m->file && m->spec.owner == uid) {
 			++*channels;
-			*bytes += (uint64_t)chan_footprint(&m->spec.options);
+			*bytes += m->need;
 		}
 }
 
@@ -151,6 +173,7 @@ static int channel_enter(struct channel **ret, const struct spec *spec, enum ori
 		chan_detach(ch);
 		return -ENOMEM;
 	}
+	c->id = ++ids;
 	c->spec = *spec;
 	c->origin = origin;
 	c->wd = -1;
@@ -224,6 +247,9 @@ static void set_mode(const struct spec *spec)
 		close(fd);
 }
 
+static void save_declared(const struct spec *spec);
+static bool wanted(const struct declaration *d, struct spec *ret);
+
 static void tell_difference(const struct channel *c)
 {
 	struct chan_stat st = {.size = sizeof(st)};
@@ -235,25 +261,45 @@ static void tell_difference(const struct channel *c)
 			key, c->file ? c->file : "its request");
 }
 
+/* What a channel that is there is to be: as it is declared, or was asked for, or was
+ * declared once, or as the segment says. */
+static int spec_of(struct spec *spec, const char *name, enum origin *origin, const char **file)
+{
+	const struct declaration *d = declarations_find(&declarations, name);
+
+	*file = d ? d->file : NULL;
+	*origin = ORIGIN_DECLARED;
+	if (d && wanted(d, spec))
+		return 0;
+	*file = NULL;
+	*origin = ORIGIN_REQUESTED;
+	if (saved_spec_read(SAVED_REQUESTED, spec, name) == 0)
+		return 0;
+	*origin = ORIGIN_ADOPTED;
+	if (saved_spec_read(SAVED_DECLARED, spec, name) == 0)
+		return 0;
+	return spec_of_segment(spec, name);
+}
+
 static void take_up(const char *name)
 {
 	struct spec spec;
 	struct channel *c;
 	chan_t *ch;
-	enum origin origin = ORIGIN_REQUESTED;
-	int err = saved_spec_read(SAVED_REQUESTED, &spec, name);
+	enum origin origin;
+	const char *file;
+	int err = spec_of(&spec, name, &origin, &file);
 
-	if (err < 0) {
-		origin = ORIGIN_ADOPTED;
-		/* One that was declared keeps its rights until it is removed. */
-		err = saved_spec_read(SAVED_DECLARED, &spec, name);
-	}
-	if (err < 0)
-		err = spec_of_segment(&spec, name);
 	if (err == 0)
 		err = chan_open(&ch, name, 0, NULL);
 	if (err == 0)
-		err = channel_enter(&c, &spec, origin, NULL, ch);
+		err = channel_enter(&c, &spec, origin, file, ch);
+	if (err == 0 && file) {
+		save_declared(&spec);
+		saved_spec_forget(SAVED_REQUESTED, name);
+		set_mode(&spec);
+		tell_difference(c);
+	}
 	if (err == 0)
 		bus_event("adopted", name, NULL, "origin=%s\n", origin_name(origin));
 	else if (err != -ENOENT)
@@ -266,7 +312,17 @@ void registry_appeared(const char *name)
 		take_up(name);
 }
 
-static void save_declared(const struct spec *spec);
+/* One of those that were there at the start. */
+static void take_found(const char *name)
+{
+	char copy[CHAN_NAME_MAX + 1];
+
+	snprintf(copy, sizeof(copy), "%s", name);
+	found_forget(name);
+	registry_appeared(copy);
+	settled(copy);
+}
+
 static void change(struct channel *c, const struct spec *spec, const char *file);
 static void start_makings(void);
 static void check_reload(void);
@@ -288,8 +344,34 @@ static void make(struct work *work)
 	/* One that is there is taken up if it is declared. */
 	if (m->made || (m->err == -EEXIST && m->file))
 		m->err = chan_open(&m->ch, m->spec.name, 0, NULL);
-	if (m->made && m->err < 0)
+	if (m->made && (m->err < 0 || atomic_load_explicit(&m->cancelled, memory_order_relaxed))) {
 		chan_remove(m->spec.name);
+		chan_detach(m->ch);
+		m->ch = NULL;
+		m->made = false;
+		if (m->err == 0)
+			m->err = -ECANCELED;
+	}
+}
+
+static lane_t lane_of_declared(uint64_t need)
+{
+	lane_t lane = -1;
+
+	for (uint64_t most = 1 << 20; need > most && lane > -5; most *= 16)
+		lane--;
+	return lane;
+}
+
+static void enqueue(struct making *m)
+{
+	int64_t need = chan_footprint(&m->spec.options);
+
+	m->need = need > 0 ? (uint64_t)need : 0;
+	if (m->file)
+		m->lane = lane_of_declared(m->need);
+	*last_making = m;
+	last_making = &m->next;
 }
 
 static int make_declared(const struct spec *spec, const char *file)
@@ -301,14 +383,12 @@ static int make_declared(const struct spec *spec, const char *file)
 		return -ENOMEM;
 	}
 	m->spec = *spec;
-	m->by = DECLARATIONS;
-	*last_making = m;
-	last_making = &m->next;
+	enqueue(m);
 	start_makings();
 	return 0;
 }
 
-static void end_making(struct making *m)
+static void unlink_making(struct making *m)
 {
 	struct making **at = &makings;
 
@@ -317,6 +397,11 @@ static void end_making(struct making *m)
 	*at = m->next;
 	if (!*at)
 		last_making = at;
+}
+
+static void end_making(struct making *m)
+{
+	unlink_making(m);
 	free(m->file);
 	free(m);
 }
@@ -340,8 +425,17 @@ static void declared_made(const struct making *m, int err)
 		tell_difference(c);
 }
 
+/* Whoever asked gave up after it was made: it never was. */
+static void undo(struct channel *c)
+{
+	char why[128];
+
+	registry_remove(c, why, sizeof(why));
+}
+
 static void requested_made(const struct making *m, int err)
 {
+	bool cancelled = atomic_load_explicit(&m->cancelled, memory_order_relaxed);
 	struct channel *c;
 
 	if (err == 0) {
@@ -353,20 +447,27 @@ static void requested_made(const struct making *m, int err)
 		saved_spec_forget(SAVED_REQUESTED, m->spec.name);
 		if (err == -EEXIST) /* one came up behind our back: it keeps its own */
 			registry_appeared(m->spec.name);
-		m->answer(m->arg, err, bus_error(err));
+		if (!cancelled)
+			m->answer(m->arg, err, bus_error(err));
 		return;
 	}
 	set_mode(&m->spec);
 	bus_event("created", m->spec.name, NULL, "origin=requested\nowner=%u\n",
 		(unsigned)m->spec.owner);
-	m->answer(m->arg, 0, NULL);
+	if (cancelled)
+		undo(c);
+	else
+		m->answer(m->arg, 0, NULL);
 }
 
 static void made(struct work *work)
 {
 	struct making *m = making_of(work);
+	char name[CHAN_NAME_MAX + 1];
 
+	snprintf(name, sizeof(name), "%s", m->spec.name);
 	m->started = false;
+	under_way--;
 	if (stopped) { /* the next chand takes it up, or makes it */
 		chan_detach(m->ch);
 		if (m->made && m->spec.daemon)
@@ -378,6 +479,7 @@ static void made(struct work *work)
 	}
 	end_making(m);
 	if (!stopped) {
+		settled(name);
 		start_makings();
 		check_reload();
 	}
@@ -409,6 +511,15 @@ static int check_request(const struct spec *spec, char *why, size_t size)
 	return 0;
 }
 
+static uint64_t memory_left(void)
+{
+	struct statvfs vfs;
+
+	return statvfs(NAMES_DIR, &vfs) < 0 || !vfs.f_blocks
+		       ? UINT64_MAX / 2
+		       : (uint64_t)vfs.f_bavail * vfs.f_frsize;
+}
+
 /* Start it; or it is over, and freed. */
 static void start_making(struct making *m)
 {
@@ -421,6 +532,10 @@ static void start_making(struct making *m)
 		change(there, &m->spec, m->file);
 		end_making(m);
 		return;
+	}
+	if (!under_way) {
+		memory = memory_left();
+		promised = 0;
 	}
 	if (!m->file) {
 		err = check_request(&m->spec, why, sizeof(why));
@@ -435,23 +550,38 @@ static void start_making(struct making *m)
 		return;
 	}
 	m->started = true;
+	under_way++;
+	promised += m->need;
 	m->work = (struct work){.run = make, .done = made};
 	work_start(&m->work);
 }
 
-/* Is one of its user's, or of its name, before it? */
+/* Is one of its lane, or of its name, under way, or before it? */
 static bool has_to_wait(const struct making *m)
 {
-	for (const struct making *before = makings; before != m; before = before->next)
-		if (before->by == m->by || !strcmp(before->spec.name, m->spec.name))
+	bool before = true;
+
+	for (const struct making *other = makings; other; other = other->next) {
+		if (other == m)
+			before = false;
+		else if ((before || other->started) &&
+			 (other->lane == m->lane || !strcmp(other->spec.name, m->spec.name)))
 			return true;
+	}
 	return false;
 }
 
+/* What is made at one time must not fail together where one of it would fit. */
+static bool fits(const struct making *m)
+{
+	return !under_way || promised + m->need <= memory;
+}
+
+/* A user's quota is known when all that was there at the start has been taken up. */
 static struct making *next_to_make(void)
 {
 	for (struct making *m = makings; m; m = m->next)
-		if (!m->started && !has_to_wait(m))
+		if (!m->started && (m->file || !found_count()) && !has_to_wait(m) && fits(m))
 			return m;
 	return NULL;
 }
@@ -471,10 +601,62 @@ void registry_create(const struct spec *spec, uid_t by,
 		answer(arg, -ENOMEM, bus_error(-ENOMEM));
 		return;
 	}
-	*m = (struct making){.spec = *spec, .by = by, .answer = answer, .arg = arg};
-	*last_making = m;
-	last_making = &m->next;
+	*m = (struct making){.spec = *spec, .lane = by, .answer = answer, .arg = arg};
+	enqueue(m);
 	start_makings();
+}
+
+void registry_cancel(void *arg)
+{
+	struct making *m = makings;
+
+	while (m && (m->file || m->arg != arg ||
+			    atomic_load_explicit(&m->cancelled, memory_order_relaxed)))
+		m = m->next;
+	if (m && m->started) {
+		atomic_store_explicit(&m->cancelled, true, memory_order_relaxed);
+	} else if (m) {
+		end_making(m);
+		start_makings();
+	}
+}
+
+void registry_undo(const char *name, uint64_t id)
+{
+	struct channel *c = registry_find(name);
+	struct chan_stat st = {.size = sizeof(st)};
+
+	if (c && c->id == id && c->n == 0 && chan_stat(c->ch, &st) == 0 && !st.sent &&
+		!st.senders && !st.receivers)
+		undo(c);
+}
+
+bool registry_awaited(const char *name)
+{
+	struct making *m;
+
+	if (found_has(name))
+		take_found(name);
+	if (registry_find(name))
+		return false;
+	for (m = makings; m && strcmp(m->spec.name, name) != 0;)
+		m = m->next;
+	if (m && m->file && !m->started && m != makings) { /* it comes next */
+		unlink_making(m);
+		m->next = makings;
+		makings = m;
+		start_makings();
+	}
+	return m != NULL;
+}
+
+size_t registry_unmade(void)
+{
+	size_t n = found_count();
+
+	for (const struct making *m = makings; m; m = m->next)
+		n += m->file != NULL;
+	return n;
 }
 
 void registry_lost(struct channel *channel)
@@ -550,12 +732,10 @@ int registry_appeared_any(void)
 }
 
 /* A file of a channel that is not there: it was asked for by one who got no answer, or is
- * gone while chand was.  One that is there, and can't be taken up now, keeps its. */
+ * gone while chand was.  One that is there, and can't be taken up, keeps its. */
 static bool keep_requested(const char *name)
 {
-	const struct channel *c = registry_find(name);
-
-	return c ? c->origin == ORIGIN_REQUESTED : segment_exists(name) == 0;
+	return segment_exists(name) == 0;
 }
 
 static bool keep_declared(const char *name)
@@ -641,26 +821,56 @@ static void apply(void)
 static int read_declarations(void)
 {
 	struct declarations read;
-	int err = declarations_read(&read, bus.config_dirs, bus.user ? bus.uid : 0, refused_add);
+	int err = declarations_read(
+		&read, bus.config_dirs, bus.user ? bus.uid : 0, refused_add);
 
 	if (err < 0)
 		return err;
 	declarations_done(&declarations);
 	declarations = read;
-	apply();
 	return 0;
 }
 
-int registry_start(void)
+/* Some of what was there at the start, and then whoever else has something to do. */
+static void take_some(struct timer *timer)
 {
-	int err = registry_appeared_any();
+	int64_t until = clock_monotonic() + SLICE;
+	const char *name;
 
+	do {
+		name = found_next();
+		if (name)
+			take_found(name);
+	} while (name && clock_monotonic() < until);
+	if (name) {
+		loop_timer(bus.loop, timer, clock_monotonic());
+		return;
+	}
+	start_makings();
+	check_reload();
+}
+
+int registry_start(void (*news)(const char *name))
+{
+	static struct timer slices = {.fired = take_some};
+	int err;
+
+	settled = news;
+	err = read_declarations();
+	if (err == 0)
+		err = found_read();
 	if (err < 0)
 		return err;
-	err = read_declarations();
 	saved_spec_clean(SAVED_REQUESTED, keep_requested);
 	saved_spec_clean(SAVED_DECLARED, keep_declared);
-	return err;
+	for (size_t i = 0; i < declarations.n; i++) {
+		const struct declaration *d = &declarations.at[i];
+		struct spec spec;
+
+		if (!found_has(d->spec.name) && wanted(d, &spec))
+			make_declared(&spec, d->file);
+	}
+	return found_count() ? loop_timer(bus.loop, &slices, clock_monotonic()) : 0;
 }
 
 bool registry_busy(void)
@@ -668,16 +878,21 @@ bool registry_busy(void)
 	for (const struct making *m = makings; m; m = m->next)
 		if (m->file)
 			return true;
-	return false;
+	return found_count() > 0;
 }
 
 /* A file that is refused does not keep the rest from being read. */
 static int reload(void)
 {
+	int err;
+
 	refused_begin();
 	if (config_read(&bus.config, bus.config_dirs, refused_add) == 0)
 		saved_config_write(&bus.config);
-	return read_declarations();
+	err = read_declarations();
+	if (err == 0)
+		apply();
+	return err;
 }
 
 /* One reload after the other: while channels are made for one, the next waits. */

@@ -3,8 +3,10 @@
  * The channels of the bus.
  *
  * To make one takes time, by its size, so that is work beside the loop: one channel at
- * a time for each user who asks, and one of those that are declared.  A channel is in
- * the registry when it is made.
+ * a time for each user who asks, and one of those of about one size that are declared.
+ * What is there at the start is taken up a few at a time.  A channel is in the registry
+ * when it is made or taken up; whoever asks for one before waits for that one, and it
+ * comes next.
  *
  * What outlives chand is in files: the segments, and for each requested channel a
  * file with its spec, RUNTIME/channels/NAME.conf, written before the segment is
@@ -25,6 +27,7 @@ enum origin {
 };
 
 struct channel {
+	uint64_t id; /* of this one among all that had its name */
 	struct spec spec;
 	enum origin origin;
 	chan_t *ch;	  /* an observer */
@@ -50,10 +53,18 @@ struct channel {
 	uint64_t deaths, redelivered;
 };
 
-/* Take up what is there, then make what is declared: registry_busy() until that is
- * done. */
-int registry_start(void);
+/* Begin to take up what is there and to make what is declared: registry_busy() until that
+ * is done.  From then on, news() is called when registry_awaited() may have changed for a
+ * name; it may not change the registry. */
+int registry_start(void (*news)(const char *name));
 bool registry_busy(void);
+
+/* How many are still to be taken up or made. */
+size_t registry_unmade(void);
+
+/* Is a channel of that name being made?  Then it is made next, if it is declared.  If it
+ * was there at the start, it is taken up now. */
+bool registry_awaited(const char *name);
 
 /* Read the configuration again, and call done() when all is as it says, or with a
  * negative errno: what could be read is as it says.  What is unchanged is not
@@ -67,6 +78,11 @@ void registry_stop(void);
  * before this returns, answer(arg, 0) or with a negative errno and `why`. */
 void registry_create(const struct spec *spec, uid_t by,
 	void (*answer)(void *arg, int err, const char *why), void *arg);
+/* Whoever asked, with this `arg`, has given up: answer() is not called any more, and what
+ * is made is removed again. */
+void registry_cancel(void *arg);
+/* The same when it was made, if nobody has used it, and it is still that one. */
+void registry_undo(const char *name, uint64_t id);
 int registry_remove(struct channel *channel, char *why, size_t size);
 /* The same for a name that is not in the registry: of a segment that could not be
  * taken up, if the peer may. */

@@ -200,6 +200,7 @@ int64_t chan_footprint(const struct chan_options *opt);
  *             what has the name is no segment
  *   -ECONNREFUSED  it can't be opened without chand, which keeps OWNER's channels, and
  *             chand can't be asked: chan_error_detail() says why
+ *   -EINPROGRESS  chand is still making it: try again
  *   -EBUSY    a side is, or is wanted, exclusive; or a process is stopped inside the
  *             receivers' lock, or holds a lease on the file
  *   -EUSERS   the endpoint table is full

@@ -34,6 +34,8 @@ const char *chan_strerror(int err)
 		return "the channel exists already";
 	case EFBIG:
 		return "the channel is larger than this process may make files";
+	case EINPROGRESS:
+		return "chand is still making this channel: try again";
 	case EINTR:
 		return "interrupted";
 	case EINVAL:

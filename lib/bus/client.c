@@ -185,7 +185,7 @@ static int refusal(int err, const char *text, size_t length)
 {
 	static const int known[] = {ENOENT, EACCES, EPERM, EEXIST, EINVAL, ENOSPC, EDQUOT, EFBIG,
 		ENOMEM, EMFILE, ENFILE, ENOLCK, EROFS, ESRCH, EBUSY, EUSERS, EBADMSG,
-		EPROTONOSUPPORT, EPROTOTYPE, EXDEV, EOPNOTSUPP, EIDRM, EIO};
+		EPROTONOSUPPORT, EPROTOTYPE, EXDEV, EOPNOTSUPP, EIDRM, EIO, EINPROGRESS};
 	static const char reason[] = "reason=";
 	const char *line = memmem(text, length, reason, strlen(reason));
 	size_t n = 0;

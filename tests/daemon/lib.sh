@@ -51,12 +51,15 @@ loops=epoll
 # shellcheck disable=SC2034 # for the scripts
 ! has io_uring || loops="io_uring epoll"
 
-start() { # OPTIONS: chand, until it answers
+# It answers, and all that it has to make is made.
+has_started() { ask STATUS 2>/dev/null | grep -e "^pid=$bus_pid\$" -e '^making=0$' | wc -l; }
+
+start() { # OPTIONS: chand, until it has started
 	local i
 	background "$BUILD/chand" --config-dir="$etc" --runtime-dir="$run" "$@" >>"$t/log" 2>&1
 	bus_pid=$!
 	for ((i = 0; i < 1000; i++)); do
-		[ "$(ask STATUS 2>/dev/null | sed -n 's/^pid=//p')" = $bus_pid ] && return
+		[ "$(has_started)" = 2 ] && return
 		sleep 0.02
 	done
 	fail "chand does not start"

@@ -138,7 +138,7 @@ static char answer[65536]; /* of the one who asks at a time */
 
 static bool serves(void)
 {
-	return ask(answer, sizeof(answer), "STATUS\n");
+	return ask(answer, sizeof(answer), "STATUS\n") && strstr(answer, "\nmaking=0\n");
 }
 
 static bool has(const char *name, const char *line)

@@ -233,7 +233,8 @@ int bus_verdict(char *packet, const char **text)
 	return -(int)err;
 }
 
-int bus_ask(int fd, const char *request, char *packet, const char **text)
+int bus_ask_patiently(
+	int fd, const char *request, char *packet, const char **text, int64_t patience)
 {
 	int err = bus_send(fd, request);
 	ssize_t n;
@@ -241,12 +242,17 @@ int bus_ask(int fd, const char *request, char *packet, const char **text)
 	*text = NULL;
 	if (err < 0)
 		return err;
-	n = bus_receive(fd, packet, cli_deadline(BUS_PATIENCE));
+	n = bus_receive(fd, packet, cli_deadline(patience));
 	if (n == -ETIMEDOUT)
 		return no_answer();
 	if (n <= 0)
 		return n == -EINTR ? -EINTR : hung_up();
 	return bus_verdict(packet, text);
+}
+
+int bus_ask(int fd, const char *request, char *packet, const char **text)
+{
+	return bus_ask_patiently(fd, request, packet, text, BUS_PATIENCE);
 }
 
 bool bus_alive(enum cli_bus which)

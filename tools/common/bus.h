@@ -67,6 +67,10 @@ int bus_verdict(char *packet, const char **text);
  * all (-ETIMEDOUT); *text is NULL if there was none. */
 int bus_ask(int fd, const char *request, char *packet, const char **text);
 
+/* The same for a request that may take as long as `patience`, ns. */
+int bus_ask_patiently(
+	int fd, const char *request, char *packet, const char **text, int64_t patience);
+
 /* Does it answer, though perhaps not to the request before? */
 bool bus_alive(enum cli_bus which);
 

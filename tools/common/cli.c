@@ -396,6 +396,7 @@ static const struct {
 	{EPROTOTYPE, CLI_CONDITION,
 		"use programs of one libc and word size, or remove it and create it again"},
 	{EXDEV, CLI_CONDITION, "share the PID namespace (containers: --pid together with --ipc)"},
+	{EINPROGRESS, CLI_TIMEOUT, NULL},
 	{ETIMEDOUT, CLI_TIMEOUT, NULL},
 	{EINVAL, CLI_USAGE, NULL},
 	{EEXIST, CLI_ERROR, "use it as it is, or remove it first with 'chanctl remove'"},

@@ -279,6 +279,17 @@ static int check_existing(const char *name)
 	return CLI_OK;
 }
 
+/* Its memory is cleared, at this rate at least: whoever gives up sooner gets none. */
+#define BYTES_A_SECOND (UINT64_C(128) << 20)
+
+static int64_t patience(void)
+{
+	int64_t bytes = chan_footprint(&want);
+
+	return BUS_PATIENCE +
+	       (bytes > 0 ? (int64_t)((uint64_t)bytes / BYTES_A_SECOND) * 1000000000 : 0);
+}
+
 static int create_on_bus(const char *name)
 {
 	char text[2 * BUS_PACKET], packet[BUS_PACKET + 1];
@@ -288,7 +299,7 @@ static int create_on_bus(const char *name)
 	if (fd >= 0) {
 		snprintf(text, sizeof(text), BUS_PROTOCOL " CREATE\nname=%s\n%s", bus_local(name),
 			 request);
-		err = bus_ask(fd, text, packet, &reason);
+		err = bus_ask_patiently(fd, text, packet, &reason, patience());
 		close(fd);
 	}
 	if (err == -EEXIST && existing_is_fine) {
@@ -297,8 +308,8 @@ static int create_on_bus(const char *name)
 		return status < 0 ? cli_fail(name, NULL, status) : status;
 	}
 	if (err == -ETIMEDOUT && !reason && bus_alive(cli_bus())) {
-		cli_error(name, "timed out; chand is alive and may still make it: "
-				"'chanctl list' shows whether it did");
+		cli_error(name, "timed out: chand is alive, but has no time or memory for it now; "
+				"it will not be made, so try again");
 		return CLI_TIMEOUT;
 	}
 	if (bus_unreachable(err, reason))
