@@ -584,7 +584,7 @@ static void modified(struct channel *c)
 {
 	struct stat st;
 
-	if (c->resized || fstat(c->ch->segment.fd, &st) < 0 ||
+	if (c->resized || fstat(c->ch->segment.own.fd, &st) < 0 ||
 		(uint64_t)st.st_size == c->ch->segment.geometry.size)
 		return;
 	c->resized = true;

@@ -26,15 +26,24 @@
  * - Any number of threads may use one endpoint at once, except where "same
  *   thread" is said.  Functions that take a name, not an endpoint, are
  *   thread-safe.  Only chan_interrupt() may be called from a signal handler.
- * - It never prints, exits, changes signal handlers, locale or umask, and its
- *   descriptors are close-on-exec.  None is a cancellation point.
+ * - It never prints, exits, changes signal handlers, locale or umask.  None is a
+ *   cancellation point.
+ * - Its descriptors are close-on-exec and never below 3.  If the program closes
+ *   one, messages still come and go, but a call that has to ask the kernel for
+ *   peers returns -EBADFD.  Files that the program opens on that number are
+ *   neither asked nor closed.
  * - A child of fork() does not have its parent's endpoints: every call on one
  *   returns -ENOTCONN there (chan_detach() frees it), and it opens its own.
+ *   fork() never waits for a call of another thread, and may be called in a
+ *   signal handler (as far as the C library allows); a child that is made while
+ *   the handler interrupts a call of this library must not return from it, but
+ *   _exit() or exec.
  *
  * Errors that any call on an endpoint may return, not repeated below:
  *   -EBADMSG   the segment is damaged (a buggy or hostile peer wrote into it);
  *              what was sound before the damage is still received
  *   -ENOTCONN  the endpoint belongs to the parent of this forked process
+ *   -EBADFD    the program closed the endpoint's descriptor: detach, open anew
  *   -EINVAL    an argument is outside what is documented: chan_error_detail() says
  *              which
  * and that any call that takes a name may return:
@@ -218,7 +227,10 @@ int chan_open(chan_t **ret, const char *name, unsigned flags, const struct chan_
 /* Leave: give back what is leased, end a reservation (nothing of it is sent),
  * free the handle.  NULL is fine.  No other thread may be using it.  The kernel
  * does the same for a process that dies.  The last one to leave a CHAN_REF
- * channel without linger removes its name. */
+ * channel without linger removes its name, the one that was opened, whatever user
+ * the process is by then.  If that user has no right to (it must be the channel's
+ * owner, or root), the name stays until chand, or the owner's next chan_open() or
+ * chan_collect(), removes it. */
 void chan_detach(chan_t *ch);
 
 /* How to close. */

@@ -16,6 +16,8 @@ const char *chan_strerror(int err)
 	case EBADF:
 		return "the endpoint was not opened for this: sending needs CHAN_SEND, receiving "
 		       "CHAN_RECV";
+	case EBADFD:
+		return "this program closed the endpoint's descriptor: detach it and open another";
 	case EBADMSG:
 		return "not a channel, or its segment is damaged";
 	case EBUSY:

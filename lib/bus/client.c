@@ -3,12 +3,13 @@
 #define _GNU_SOURCE 1
 #include "bus/client.h"
 
+#include "base/clock.h"
 #include "base/errors.h"
 #include "base/words.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -152,31 +153,30 @@ static int cannot_connect(int err)
 	}
 }
 
-static int connect_control(void)
+static int connect_control(struct descriptor *ret, int64_t deadline)
 {
 	const struct timeval second = {.tv_sec = 1};
 	struct sockaddr_un at = {.sun_family = AF_UNIX};
 	const char *path = control_path();
-	int fd, err;
+	int err;
 
 	if (strlen(path) >= sizeof(at.sun_path))
 		return cannot_connect(ENAMETOOLONG);
 	if (access(path, F_OK) < 0)
 		return cannot_connect(errno);
 	memcpy(at.sun_path, path, strlen(path) + 1);
-	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return error_from(TRIED_SOCKET, errno);
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &second, sizeof(second));
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &second, sizeof(second));
+	err = descriptor_socket(ret, SOCK_SEQPACKET);
+	if (err < 0)
+		return error_from(TRIED_SOCKET, err);
+	setsockopt(ret->fd, SOL_SOCKET, SO_SNDTIMEO, &second, sizeof(second));
 	do
-		err = connect(fd, (struct sockaddr *)&at, sizeof(at)) < 0 ? errno : 0;
-	while (err == EINTR);
+		err = connect(ret->fd, (struct sockaddr *)&at, sizeof(at)) < 0 ? errno : 0;
+	while (err == EINTR && clock_monotonic() < deadline);
 	if (err) {
-		close(fd);
-		return cannot_connect(err);
+		descriptor_close(ret);
+		return cannot_connect(err == EINTR ? EAGAIN : err);
 	}
-	return fd;
+	return 0;
 }
 
 /* An error that chand told, with its reason.  It has it from this library, or says
@@ -219,74 +219,80 @@ static int verdict(const char *text, size_t length)
 	return err ? refusal(err, text, length) : nonsense();
 }
 
-/* The descriptor that came along, or -1. */
-static int received_fd(struct msghdr *msg)
+/* Wait until there is something to receive: 0 or an error. */
+static int await_answer(int sock, int64_t deadline)
 {
-	struct cmsghdr *c = CMSG_FIRSTHDR(msg);
-	int fd = -1;
+	struct pollfd p = {.fd = sock, .events = POLLIN};
+	int64_t left;
+	int n;
 
-	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
-		c->cmsg_len == CMSG_LEN(sizeof(fd)))
-		memcpy(&fd, CMSG_DATA(c), sizeof(fd));
-	return fd;
+	do {
+		left = deadline - clock_monotonic();
+		n = poll(&p, 1, left > 0 ? (int)(left / 1000000) + 1 : 0);
+	} while (n < 0 && errno == EINTR && left > 0);
+	return n > 0 ? 0 : n == 0 || errno == EINTR ? no_reply() : hung_up();
 }
 
-/* Send, and get the answer: 0 or an error, and a descriptor or -1. */
-static int ask(const struct request *r, int *ret_fd)
+/* No lock is held while chand thinks, or does not answer. */
+static ssize_t receive(struct descriptor *ret, int sock, void *buf, size_t size, int64_t deadline)
 {
-	char answer[PACKET];
-	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(sizeof(int))];
-	} control;
-	struct iovec iov = {answer, sizeof(answer)};
-	struct msghdr msg = {.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control)};
-	int sock = connect_control(), err;
 	ssize_t n;
 
-	*ret_fd = -1;
-	if (sock < 0)
-		return sock;
+	do {
+		n = await_answer(sock, deadline);
+		if (n < 0)
+			return n;
+		n = descriptor_receive(ret, sock, buf, size);
+	} while (n == -EAGAIN || n == -EINTR);
+	if (n == -EMFILE || n == -ENFILE) /* so it has no room for the channel's */
+		return error_from(TRIED_SOCKET, (int)n);
+	return n > 0 ? n : hung_up();
+}
+
+/* Send, and get the answer: 0 or an error; `ret` becomes the descriptor that came
+ * along, if any. */
+static int ask(const struct request *r, struct descriptor *ret)
+{
+	struct descriptor control = {.fd = -1};
+	int64_t deadline = clock_monotonic() + 1000000000;
+	char answer[PACKET];
+	ssize_t n;
+	int err = connect_control(&control, deadline);
+
+	if (err < 0)
+		return err;
 	do
-		n = send(sock, r->text, r->length, MSG_NOSIGNAL);
-	while (n < 0 && errno == EINTR);
-	if (n >= 0 || errno == EPIPE) /* it hung up: it may have said why */
-		do
-			n = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC);
-		while (n < 0 && errno == EINTR);
-	err = n < 0 ? io_error() : n == 0 ? hung_up() : verdict(answer, (size_t)n);
-	if (n > 0)
-		*ret_fd = received_fd(&msg);
-	if (err < 0 && *ret_fd >= 0) {
-		close(*ret_fd);
-		*ret_fd = -1;
-	}
-	close(sock);
+		n = send(control.fd, r->text, r->length, MSG_NOSIGNAL);
+	while (n < 0 && errno == EINTR && clock_monotonic() < deadline);
+	if (n < 0 && errno != EPIPE)
+		err = io_error();
+	else /* if it hung up, it may have said why */
+		n = receive(ret, control.fd, answer, sizeof(answer), deadline);
+	if (err == 0)
+		err = n < 0 ? (int)n : verdict(answer, (size_t)n);
+	if (err < 0)
+		descriptor_close(ret);
+	descriptor_close(&control);
 	return err;
 }
 
-int client_open(uid_t owner, const char *name, unsigned roles)
+int client_open(struct descriptor *ret, uid_t owner, const char *name, unsigned roles)
 {
 	struct request r;
-	int fd, err;
+	int err;
 
 	begin(&r, "OPEN", owner, name);
 	put(&r, "roles=%s\n", word(&words_role, roles & (CHAN_SEND | CHAN_RECV)));
-	err = ask(&r, &fd);
-	if (err < 0)
-		return err;
-	return fd >= 0 ? fd : nonsense();
+	err = ask(&r, ret);
+	return err == 0 && ret->fd < 0 ? nonsense() : err;
 }
 
 static int ask_plainly(const struct request *r)
 {
-	int fd, err = ask(r, &fd);
+	struct descriptor none = {.fd = -1};
+	int err = ask(r, &none);
 
-	if (fd >= 0)
-		close(fd);
+	descriptor_close(&none);
 	return err;
 }
 

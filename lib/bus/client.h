@@ -8,6 +8,7 @@
 #ifndef CHAN_CLIENT_H
 #define CHAN_CLIENT_H
 
+#include "base/descriptor.h"
 #include "shmchan.h"
 
 #include <stdbool.h>
@@ -15,8 +16,8 @@
 /* Each returns -ECONNREFUSED if chand can't be asked, with the reason as the error's
  * detail; else what it answered. */
 
-/* A descriptor for these roles of `owner`'s channel. */
-int client_open(uid_t owner, const char *name, unsigned roles);
+/* Make `ret` a descriptor for these roles of `owner`'s channel. */
+int client_open(struct descriptor *ret, uid_t owner, const char *name, unsigned roles);
 
 int client_create(uid_t owner, const char *name, const struct chan_options *opt);
 int client_remove(uid_t owner, const char *name);

@@ -66,73 +66,63 @@ static int prefer_reply(int reply, int err, uid_t owner)
 	return reply;
 }
 
-/* Close its segment.  The memory of one without a name goes with the last mapping,
- * which can take long: no other thread waits for that. */
-static void let_go(struct chan *ch)
+static void forget_locks(void)
 {
-	fork_lock();
-	fork_remove(ch);
-	if (ch->segment.fd >= 0)
-		close(ch->segment.fd);
-	ch->segment.fd = -1;
-	fork_unlock();
-	segment_close(&ch->segment);
+	thread_locks = 0; /* they are the parent's */
+	thread_reservations = 0;
 }
 
-/* To take memory can take long, so no lock is held; it is among the endpoints
- * meanwhile, as far as children that are forked are concerned. */
-static int make(struct chan *half, const char *name, const struct chan_options *full,
-	const struct geometry *geometry)
+static int prepare(void)
 {
-	struct segment *s = &half->segment;
-	int err;
+	int err = descriptors_prepare(forget_locks);
 
-	fork_lock();
-	err = segment_begin(s);
+	return err < 0 ? error_from(TRIED_AT_FORK, err) : 0;
+}
+
+static int make(
+	struct segment *s, const struct chan_options *full, const struct geometry *geometry)
+{
+	int err = segment_begin(s);
+
 	if (err == 0)
-		fork_add(half);
-	fork_unlock();
-	if (err < 0)
-		return err;
-	err = segment_fill(s, full, geometry);
+		err = segment_fill(s, full, geometry);
 	if (err == 0)
 		err = init_control(s);
 	if (err == 0)
-		err = segment_publish(s, name, full->mode);
-	let_go(half);
+		err = segment_publish(s, full->mode);
+	segment_close(s);
+	return err;
+}
+
+static int create(const struct segment_path *path, const struct chan_options *opt)
+{
+	struct segment s = {.own.fd = -1, .path = *path};
+	struct chan_options full;
+	struct geometry geometry;
+	int before, err = options_resolve(opt, &full, &geometry);
+
+	if (err < 0)
+		return err;
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+	if (path->foreign)
+		err = prefer_reply(client_create(path->owner, segment_base(path), &full), -EPERM,
+			path->owner);
+	else
+		err = segment_there(path) ? -EEXIST : make(&s, &full, &geometry);
+	pthread_setcancelstate(before, &before);
 	return err;
 }
 
 int chan_create(const char *name, const struct chan_options *opt)
 {
-	struct chan_options full;
-	struct geometry geometry;
-	struct chan *half;
-	const char *base;
-	uid_t owner;
-	int before, err;
+	struct segment_path path;
+	int err;
 
 	error_forget();
-	err = options_resolve(opt, &full, &geometry);
-	if (err < 0)
-		return err;
-	if (segment_foreign(name, &owner, &base))
-		return prefer_reply(client_create(owner, base, &full), -EPERM, owner);
-	err = segment_exists(name); /* before memory is spent */
-	if (err != -ENOENT)
-		return err == 0 ? -EEXIST : err;
-	err = fork_prepare();
-	if (err < 0)
-		return err;
-	half = calloc(1, sizeof(*half));
-	if (!half)
-		return -ENOMEM;
-	/* posix_fallocate() may be a cancellation point. */
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
-	err = make(half, name, &full, &geometry);
-	pthread_setcancelstate(before, &before);
-	free(half);
-	return err;
+	err = prepare();
+	if (err == 0)
+		err = segment_resolve(name, &path);
+	return err < 0 ? err : create(&path, opt);
 }
 
 /* ---- the end of a CHAN_REF channel ---- */
@@ -159,7 +149,7 @@ static int64_t idle_since(struct layout_control *c, int64_t now)
 
 /* Remove the name if nobody is attached, and somebody was; `after` is how long
  * that must have lasted. */
-static int collect(const struct segment *s, const char *name, int64_t after)
+static int collect(const struct segment *s, int64_t after)
 {
 	struct layout_control *c = &s->layout->control;
 	int64_t now = clock_monotonic();
@@ -169,11 +159,12 @@ static int collect(const struct segment *s, const char *name, int64_t after)
 		!(atomic_load_explicit(&c->state, memory_order_acquire) &
 			(LAYOUT_HAD_SENDER | LAYOUT_HAD_RECEIVER)))
 		return 0;
-	if (endpoint_close_gate(s->fd) < 0)
+	if (endpoint_close_gate(&s->own) < 0)
 		return 0;
-	if (now - idle_since(c, now) >= after && segment_named(s, name))
-		removed = segment_remove(name) == 0;
-	endpoint_open_gate(s->fd);
+	/* Who it is now may have no right to: then somebody else will. */
+	if (now - idle_since(c, now) >= after && segment_named(s))
+		removed = segment_unlink(&s->path) == 0;
+	endpoint_open_gate(&s->own);
 	return removed;
 }
 
@@ -184,56 +175,69 @@ bool channel_detached(const struct chan *ch, const struct chan_endpoint *gone)
 		       &ch->segment.layout->endpoint[gone->id].pid, memory_order_relaxed) == 0;
 }
 
+static int collect_now(const struct segment *s)
+{
+	return collect(s, (int64_t)s->header.linger);
+}
+
 int channel_collect(struct chan *ch)
 {
-	return collect(&ch->segment, ch->name, (int64_t)ch->segment.header.linger);
+	return collect_now(&ch->segment);
+}
+
+static int collect_at(const struct segment_path *path)
+{
+	struct segment s = {.own.fd = -1, .path = *path};
+	int before, err;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+	err = segment_open(&s, true);
+	if (err == 0) {
+		err = collect_now(&s);
+		segment_close(&s);
+	}
+	pthread_setcancelstate(before, &before);
+	return err;
 }
 
 int chan_collect(const char *name)
 {
-	struct segment s;
+	struct segment_path path;
 	int err;
 
 	error_forget();
-	err = fork_prepare();
-	if (err < 0)
-		return err;
-	fork_lock();
-	err = segment_open(&s, name, true);
-	if (err == 0) {
-		err = collect(&s, name, (int64_t)s.header.linger);
-		segment_close(&s);
-	}
-	fork_unlock();
-	return err;
+	err = prepare();
+	if (err == 0)
+		err = segment_resolve(name, &path);
+	return err < 0 ? err : collect_at(&path);
 }
 
 /* ---- open ---- */
 
 /* It can't be opened, because of `err`: chand may. */
-static int open_through_chand(struct chan *ch, const char *name, int err)
+static int open_through_chand(struct chan *ch, int err)
 {
-	const char *base;
-	uid_t owner;
-	int fd;
+	struct segment *s = &ch->segment;
+	int reply;
 
-	if (!segment_foreign(name, &owner, &base))
+	if (!s->path.foreign)
 		return err;
-	fd = client_open(owner, base, ch->roles);
-	return fd < 0 ? prefer_reply(fd, err, owner) : segment_adopt(&ch->segment, fd, owner);
+	reply = client_open(&s->own, s->path.owner, segment_base(&s->path), ch->roles);
+	return reply < 0 ? prefer_reply(reply, err, s->path.owner) : segment_adopt(s);
 }
 
-/* Map `name`, read-only if an observer may not write. */
-static int open_segment(struct chan *ch, const char *name)
+/* Map it, read-only if an observer may not write. */
+static int open_segment(struct chan *ch)
 {
-	int err = segment_open(&ch->segment, name, true);
+	struct segment *s = &ch->segment;
+	int err = segment_open(s, true);
 
 	if ((err == -EACCES || err == -EROFS) && !(ch->roles & (CHAN_SEND | CHAN_RECV)))
-		err = segment_open(&ch->segment, name, false);
+		err = segment_open(s, false);
 	if (err == -EACCES || err == -ENOENT)
-		err = open_through_chand(ch, name, err);
-	if (err == 0 && collect(&ch->segment, name, (int64_t)ch->segment.header.linger)) {
-		segment_close(&ch->segment);
+		err = open_through_chand(ch, err);
+	if (err == 0 && collect_now(s)) {
+		segment_close(s);
 		err = -ENOENT;
 	}
 	return err;
@@ -254,12 +258,12 @@ static int attach(struct chan *ch)
 		return 0;
 	if (!s->writable) /* chand may say so */
 		return -EACCES;
-	ch->slot = endpoint_attach(s->fd, s->layout, s->geometry.endpoints, ch->roles);
+	ch->slot = endpoint_attach(&s->own, s->layout, s->geometry.endpoints, ch->roles);
 	if (ch->slot < 0)
 		return ch->slot;
 	/* Removed between opening and attaching? Then it is not the channel of
 	 * that name. */
-	if (fstat(s->fd, &st) < 0 || st.st_nlink == 0)
+	if (fstat(s->own.fd, &st) < 0 || st.st_nlink == 0)
 		return -ESTALE;
 	atomic_store_explicit(&ch->control->idle_since, 0, memory_order_relaxed);
 	if (ch->roles & CHAN_EXCLUSIVE && fence_register()) {
@@ -286,10 +290,10 @@ static int attach(struct chan *ch)
 static void unmake(struct chan *ch)
 {
 	if (ch->slot >= 0) {
-		endpoint_detach(ch->segment.fd, ch->segment.layout, (uint32_t)ch->slot);
+		endpoint_detach(&ch->segment.own, ch->segment.layout, (uint32_t)ch->slot);
 		/* The last one may have left meanwhile, and not removed the name
 		 * because of us. */
-		collect(&ch->segment, ch->name, (int64_t)ch->segment.header.linger);
+		collect_now(&ch->segment);
 	}
 	segment_close(&ch->segment);
 	ch->slot = -1;
@@ -298,24 +302,21 @@ static void unmake(struct chan *ch)
 static void free_handle(struct chan *ch)
 {
 	waiters_end(ch);
-	free(ch->name);
 	free(ch);
 }
 
-static int open_once(struct chan *ch, const char *name)
+static int open_once(struct chan *ch)
 {
-	int err;
+	int before, err;
 
-	fork_lock();
-	err = open_segment(ch, name);
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+	err = open_segment(ch);
 	if (err == 0) {
 		err = attach(ch);
 		if (err < 0)
 			unmake(ch);
-		else
-			fork_add(ch);
 	}
-	fork_unlock();
+	pthread_setcancelstate(before, &before);
 	return err;
 }
 
@@ -326,7 +327,7 @@ static void note_difference(const struct chan *ch, const struct chan_options *op
 	struct stat st;
 
 	error_forget();
-	if (!opt || fstat(ch->segment.fd, &st) < 0)
+	if (!opt || fstat(ch->segment.own.fd, &st) < 0)
 		return;
 	options_compare(opt,
 		&(struct chan_options){
@@ -346,6 +347,7 @@ int chan_open(chan_t **ret, const char *name, unsigned flags, const struct chan_
 {
 	uint32_t had = (flags & CHAN_SEND ? LAYOUT_HAD_SENDER : 0) |
 		       (flags & CHAN_RECV ? LAYOUT_HAD_RECEIVER : 0);
+	struct segment_path path;
 	struct chan *ch;
 	bool made = false;
 	int err;
@@ -356,24 +358,26 @@ int chan_open(chan_t **ret, const char *name, unsigned flags, const struct chan_
 	if (flags & CHAN_EXCLUSIVE && !(flags & (CHAN_SEND | CHAN_RECV)))
 		return error_because(
 			-EINVAL, "flags: CHAN_EXCLUSIVE needs CHAN_SEND or CHAN_RECV");
-	err = fork_prepare();
+	err = prepare();
+	if (err == 0)
+		err = segment_resolve(name, &path);
 	if (err < 0)
 		return err;
 	ch = calloc(1, sizeof(*ch));
-	if (!ch || !(ch->name = strdup(name ? name : ""))) {
-		free(ch);
+	if (!ch)
 		return -ENOMEM;
-	}
 	ch->roles = flags & (CHAN_SEND | CHAN_RECV | CHAN_EXCLUSIVE);
 	ch->slot = -1;
-	ch->segment.fd = -1;
+	ch->segment.own.fd = -1;
+	ch->segment.own.orphan = &ch->orphan;
+	ch->segment.path = path;
 	waiters_start(ch);
 	atomic_init(&ch->send_spin.budget, SPIN_START);
 	atomic_init(&ch->recv_spin.budget, SPIN_START);
 	for (int i = 0; i < OPEN_TRIES; i++) {
-		err = open_once(ch, name);
+		err = open_once(ch);
 		if (err == -ENOENT && flags & CHAN_CREATE) {
-			err = chan_create(name, opt);
+			err = create(&path, opt);
 			made |= err == 0;
 			if (err == 0 || err == -EEXIST) {
 				err = -ENOENT; /* should it go again, each time */
@@ -428,10 +432,10 @@ static void say_goodbye(struct chan *ch)
 	uint32_t options = ch->segment.header.options;
 
 	if (ch->roles & CHAN_SEND && options & CHAN_END_WITH_SENDERS &&
-		!endpoint_any(ch->segment.fd, CHAN_SEND))
+		endpoint_any(&ch->segment.own, CHAN_SEND) == 0)
 		cond_broadcast(&ch->control->not_empty);
 	if (ch->roles & CHAN_RECV && options & CHAN_NEED_RECEIVERS &&
-		!endpoint_any(ch->segment.fd, CHAN_RECV))
+		endpoint_any(&ch->segment.own, CHAN_RECV) == 0)
 		cond_broadcast(&ch->control->not_full);
 }
 
@@ -447,23 +451,30 @@ static bool lock_elsewhere(const struct chan *ch)
 
 void chan_detach(chan_t *ch)
 {
+	struct segment_path path;
+	bool blind = false; /* the program closed the descriptor */
+
 	if (!ch)
 		return;
+	path = ch->segment.path;
 	if (!atomic_load_explicit(&ch->orphan, memory_order_relaxed) && ch->slot >= 0) {
+		blind = !descriptor_ours(&ch->segment.own);
 		chan_abort(ch);
 		if (ch->roles & CHAN_RECV)
 			give_back_leases(ch);
 		sides_give_up(ch);
-		endpoint_detach(ch->segment.fd, ch->segment.layout, (uint32_t)ch->slot);
+		endpoint_detach(&ch->segment.own, ch->segment.layout, (uint32_t)ch->slot);
 		say_goodbye(ch);
-		collect(&ch->segment, ch->name, (int64_t)ch->segment.header.linger);
+		collect_now(&ch->segment);
 	}
 	/* In a child it is not mapped.  And a thread that still owns a lock in it
 	 * needs the mapping, so that its end releases the lock: leave it then. */
 	if (atomic_load_explicit(&ch->orphan, memory_order_relaxed) || lock_elsewhere(ch))
 		ch->segment.layout = NULL;
-	let_go(ch);
+	segment_close(&ch->segment);
 	free_handle(ch);
+	if (blind) /* its locks went with the mapping */
+		collect_at(&path);
 }
 
 /* ---- end ---- */
@@ -492,14 +503,18 @@ int chan_close(const chan_t *ch, unsigned how)
 
 int chan_remove(const char *name)
 {
-	const char *base;
-	uid_t owner;
+	struct segment_path path;
 	int err;
 
 	error_forget();
-	err = segment_remove(name);
-	if ((err == -EPERM || err == -EACCES) && segment_foreign(name, &owner, &base))
-		err = prefer_reply(client_remove(owner, base), err, owner);
+	err = prepare();
+	if (err == 0)
+		err = segment_resolve(name, &path);
+	if (err < 0)
+		return err;
+	err = segment_unlink(&path);
+	if ((err == -EPERM || err == -EACCES) && path.foreign)
+		err = prefer_reply(client_remove(path.owner, segment_base(&path)), err, path.owner);
 	return err;
 }
 

@@ -4,8 +4,8 @@
  *
  *   channel.c  open, detach, close, remove        side.c  the two locks, their repair
  *   send.c     send, reserve, rendezvous          wait.c  spin, sleep, deadlines
- *   receive.c  receive                            fork.c  a child has no endpoints
- *   lease.c    take, ack, release                 inspect.c  stat, peek, purge, recover
+ *   receive.c  receive                            inspect.c  stat, peek, purge, recover
+ *   lease.c    take, ack, release
  *
  * Lock order: senders before receivers.  Nobody is woken with a lock held, but
  * by a rendezvous sender.
@@ -72,7 +72,6 @@ struct chan {
 	struct segment segment;
 	struct layout_control *control;
 	unsigned roles; /* CHAN_SEND | CHAN_RECV | CHAN_EXCLUSIVE */
-	char *name;	/* as opened */
 	int slot;	/* in the endpoint table, -1 for an observer */
 	_Atomic uint32_t overflow;
 	_Atomic bool orphan;	  /* the parent's, in a forked child */
@@ -100,8 +99,6 @@ struct chan {
 	/* Calls that wait now, the one that waits longest first, and what guards them. */
 	struct waiter *waiters;
 	pthread_mutex_t waiters_lock;
-
-	struct chan *next, **link; /* fork.c */
 };
 
 /* ---- states ---- */
@@ -359,14 +356,5 @@ int channel_collect(struct chan *ch);
 /* Of an endpoint that is not there any more: did it detach, so that nothing of it
  * needs repair?  False if it died, and if its slot has been taken since. */
 bool channel_detached(const struct chan *ch, const struct chan_endpoint *gone);
-
-/* ---- fork.c ---- */
-
-/* Held while an endpoint is made, so that no child is forked with half of it. */
-void fork_lock(void);
-void fork_unlock(void);
-int fork_prepare(void);
-void fork_add(struct chan *ch);
-void fork_remove(struct chan *ch);
 
 #endif

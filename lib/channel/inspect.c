@@ -64,6 +64,7 @@ int chan_stat(const chan_t *ch, struct chan_stat *ret)
 	const struct layout_header *h = &ch->segment.header;
 	const struct layout_control *c = ch->control;
 	struct chan_stat st = {.size = ret->size};
+	int senders, receivers;
 	uint32_t state;
 	struct stat file;
 
@@ -73,7 +74,11 @@ int chan_stat(const chan_t *ch, struct chan_stat *ret)
 			ret->size, sizeof(st));
 	if (atomic_load_explicit(&ch->orphan, memory_order_relaxed))
 		return -ENOTCONN;
-	if (fstat(ch->segment.fd, &file) < 0)
+	senders = endpoint_count(&ch->segment.own, CHAN_SEND);
+	receivers = endpoint_count(&ch->segment.own, CHAN_RECV);
+	if (senders < 0 || receivers < 0)
+		return senders < 0 ? senders : receivers;
+	if (fstat(ch->segment.own.fd, &file) < 0)
 		return error_from(TRIED_EXAMINE, errno);
 	state = channel_state(ch);
 	read_positions(ch, &st);
@@ -96,8 +101,8 @@ int chan_stat(const chan_t *ch, struct chan_stat *ret)
 	st.lifetime = h->lifetime;
 	st.kind = h->kind;
 	st.endpoints = h->endpoints;
-	st.senders = endpoint_count(ch->segment.fd, CHAN_SEND) + !!(ch->roles & CHAN_SEND);
-	st.receivers = endpoint_count(ch->segment.fd, CHAN_RECV) + !!(ch->roles & CHAN_RECV);
+	st.senders = (uint32_t)senders + !!(ch->roles & CHAN_SEND);
+	st.receivers = (uint32_t)receivers + !!(ch->roles & CHAN_RECV);
 	st.closed = !(state & LAYOUT_CLOSED) ? 0 : state & LAYOUT_DISCARD ? 2 : 1;
 	st.damaged = !!(state & LAYOUT_DAMAGED);
 	st.removed = file.st_nlink == 0;
@@ -112,7 +117,7 @@ int chan_endpoints(const chan_t *ch, struct chan_endpoint *ret, unsigned n)
 {
 	if (atomic_load_explicit(&ch->orphan, memory_order_relaxed))
 		return -ENOTCONN;
-	return endpoint_list(ch->segment.fd, ch->segment.layout, ch->segment.geometry.endpoints,
+	return endpoint_list(&ch->segment.own, ch->segment.layout, ch->segment.geometry.endpoints,
 		ch->slot, ret, n);
 }
 

@@ -14,12 +14,22 @@ static bool news(struct chan *ch, uint64_t end)
 	       channel_state(ch) & (LAYOUT_CLOSED | LAYOUT_DAMAGED);
 }
 
-/* Is the last sender gone, on a channel that ends with it? */
-static bool senders_gone(struct chan *ch)
+/* Is the last sender gone, on a channel that ends with it?  1, 0, or an error. */
+static int senders_gone(struct chan *ch)
 {
-	return ch->segment.header.options & CHAN_END_WITH_SENDERS &&
-	       channel_state(ch) & LAYOUT_HAD_SENDER && !(ch->roles & CHAN_SEND) &&
-	       !endpoint_any(ch->segment.fd, CHAN_SEND);
+	int any;
+
+	if (!(ch->segment.header.options & CHAN_END_WITH_SENDERS) ||
+		!(channel_state(ch) & LAYOUT_HAD_SENDER) || ch->roles & CHAN_SEND)
+		return 0;
+	any = endpoint_any(&ch->segment.own, CHAN_SEND);
+	return any < 0 ? any : !any;
+}
+
+/* The same as a waiter asks it. */
+static bool nobody_sends(struct chan *ch)
+{
+	return senders_gone(ch) != 0;
 }
 
 /* Nothing is ready.  0: look again at once; 1: wait; else the end. */
@@ -38,8 +48,11 @@ static int when_empty(struct chan *ch)
 		if (err)
 			return err < 0 ? err : 0;
 	}
-	if (!(state & LAYOUT_CLOSED) && !senders_gone(ch))
-		return 1;
+	if (!(state & LAYOUT_CLOSED)) {
+		err = senders_gone(ch);
+		if (err <= 0)
+			return err < 0 ? err : 1;
+	}
 	/* The end, unless something came before we saw that it is. */
 	err = ring_next(&ch->ring, ring_first(&ch->ring), &it);
 	return err == -EAGAIN ? -EPIPE : err;
@@ -65,7 +78,7 @@ int receiver_wait(struct chan *ch, struct limit *limit, struct ring_item *it, in
 		.spin = &ch->recv_spin,
 		.changed = news,
 		.position = &ch->control->senders.position,
-		.ended = senders_gone};
+		.ended = nobody_sends};
 	bool freed;
 
 	for (;;) {

@@ -21,22 +21,24 @@ hot int sender_check(const struct chan *ch, int64_t timeout)
 
 /* ---- may a message be sent at all? ---- */
 
-/* A system call, so not for each of a thousand messages in a row: a killed
- * receiver is noticed a few milliseconds later at most. */
-static bool receivers_gone(struct chan *ch, bool look)
+/* Are they? 1, 0, or an error.  A system call, so not for each of a thousand messages
+ * in a row: a killed receiver is noticed a few milliseconds later at most. */
+static int receivers_gone(struct chan *ch, bool look)
 {
 	int64_t now;
+	int any;
 
 	if (ch->roles & CHAN_RECV || !(channel_state(ch) & LAYOUT_HAD_RECEIVER))
-		return false;
+		return 0;
 	now = clock_coarse();
 	if (!look &&
 		now - atomic_load_explicit(&ch->receivers_seen, memory_order_relaxed) < LOOK_EVERY)
-		return false;
-	if (!endpoint_any(ch->segment.fd, CHAN_RECV))
-		return true;
+		return 0;
+	any = endpoint_any(&ch->segment.own, CHAN_RECV);
+	if (any <= 0)
+		return any < 0 ? any : 1;
 	atomic_store_explicit(&ch->receivers_seen, now, memory_order_relaxed);
-	return false;
+	return 0;
 }
 
 hot int sendable(struct chan *ch, bool look)
@@ -45,15 +47,18 @@ hot int sendable(struct chan *ch, bool look)
 
 	if (unlikely(state & (LAYOUT_CLOSED | LAYOUT_DAMAGED)))
 		return state & LAYOUT_DAMAGED ? -EBADMSG : -EPIPE;
-	if (unlikely(ch->segment.header.options & CHAN_NEED_RECEIVERS) && receivers_gone(ch, look))
-		return -EPIPE;
+	if (unlikely(ch->segment.header.options & CHAN_NEED_RECEIVERS)) {
+		int gone = receivers_gone(ch, look);
+
+		return gone > 0 ? -EPIPE : gone;
+	}
 	return 0;
 }
 
 /* The same as a waiter asks it. */
 static bool nobody_receives(struct chan *ch)
 {
-	return ch->segment.header.options & CHAN_NEED_RECEIVERS && receivers_gone(ch, true);
+	return ch->segment.header.options & CHAN_NEED_RECEIVERS && receivers_gone(ch, true) != 0;
 }
 
 /* ---- room ---- */

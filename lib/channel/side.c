@@ -26,11 +26,14 @@ static bool gone(uint32_t holder, void *arg)
 	/* Before the first take, a lease of our slot is a dead predecessor's. */
 	if ((int)holder == ch->slot && atomic_load_explicit(&ch->leases, memory_order_relaxed))
 		return false;
-	return !endpoint_receives(ch->segment.fd, holder);
+	/* If the kernel can't be asked, it is alive. */
+	return endpoint_receives(&ch->segment.own, holder) == 0;
 }
 
 int reclaim_leases(struct chan *ch)
 {
+	if (!descriptor_ours(&ch->segment.own))
+		return -EBADFD;
 	return channel_checked(ch, ring_reclaim(&ch->ring, gone, ch));
 }
 
@@ -69,6 +72,8 @@ static int repair_receivers(void *arg)
 
 	if (err == 0)
 		err = reclaim_leases(ch);
+	if (err == -EBADFD) /* the next one that can ask gives them back */
+		err = 0;
 	return err < 0 ? err : 0;
 }
 

@@ -31,15 +31,18 @@ static int lock_bytes(int fd, short type, int64_t start, int64_t len)
 	return errno == EACCES || errno == EAGAIN ? -EAGAIN : error_from(TRIED_LOCK, errno);
 }
 
-/* The first lock of another file description in the range, or false.  Nobody is taken
- * for dead because the kernel can't say: then it is the whole range, as one's. */
-static bool locked(int fd, int64_t start, int64_t len, struct flock *ret)
+/* A lock of another file description in the range: 1 and *ret, 0, or -EBADFD.  Nobody is
+ * taken for dead because the kernel can't say: then it is the whole range, as one's. */
+static int locked(int fd, int64_t start, int64_t len, struct flock *ret)
 {
 	struct flock range = {
 		.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = start, .l_len = len};
 
 	*ret = range;
-	return fcntl(fd, F_OFD_GETLK, ret) < 0 ? (*ret = range, true) : ret->l_type != F_UNLCK;
+	if (fcntl(fd, F_OFD_GETLK, ret) == 0)
+		return ret->l_type != F_UNLCK;
+	*ret = range;
+	return errno == EBADF && fcntl(fd, F_GETFD) < 0 ? -EBADFD : 1;
 }
 
 static int64_t side(unsigned role)
@@ -94,9 +97,10 @@ static void register_slot(struct layout_endpoint *e, unsigned roles)
 		&e->pid, (int32_t)getpid(), memory_order_release); /* see endpoint_list() */
 }
 
-int endpoint_attach(int fd, struct layout *layout, uint32_t endpoints, unsigned roles)
+int endpoint_attach(
+	const struct descriptor *own, struct layout *layout, uint32_t endpoints, unsigned roles)
 {
-	int slot = take_slot(fd, layout, endpoints), err;
+	int fd = own->fd, slot = take_slot(fd, layout, endpoints), err;
 
 	if (slot < 0)
 		return slot;
@@ -111,45 +115,57 @@ int endpoint_attach(int fd, struct layout *layout, uint32_t endpoints, unsigned 
 	return slot;
 }
 
-void endpoint_detach(int fd, struct layout *layout, uint32_t slot)
+void endpoint_detach(const struct descriptor *own, struct layout *layout, uint32_t slot)
 {
 	set(&layout->endpoint[slot].pid, 0);
-	/* Explicitly: the mapping keeps the file description alive. */
-	lock_bytes(fd, F_UNLCK, LAYOUT_LOCK_SLOT, 3 * (int64_t)LAYOUT_ENDPOINTS_MAX);
+	/* Explicitly: the mapping keeps the file description alive.  (Without its
+	 * descriptor, the locks go when it is unmapped.) */
+	if (descriptor_ours(own))
+		lock_bytes(own->fd, F_UNLCK, LAYOUT_LOCK_SLOT, 3 * (int64_t)LAYOUT_ENDPOINTS_MAX);
 }
 
-bool endpoint_any(int fd, unsigned role)
+static int other_has(const struct descriptor *own, int64_t start, int64_t len)
 {
 	struct flock found;
 
-	return locked(fd, side(role), LAYOUT_ENDPOINTS_MAX, &found);
+	if (!descriptor_ours(own))
+		return -EBADFD;
+	return locked(own->fd, start, len, &found);
 }
 
-bool endpoint_receives(int fd, uint32_t slot)
+int endpoint_any(const struct descriptor *own, unsigned role)
 {
-	struct flock found;
+	return other_has(own, side(role), LAYOUT_ENDPOINTS_MAX);
+}
 
-	return locked(fd, LAYOUT_LOCK_RECEIVER + slot, 1, &found);
+int endpoint_receives(const struct descriptor *own, uint32_t slot)
+{
+	return other_has(own, LAYOUT_LOCK_RECEIVER + slot, 1);
 }
 
 /* The kernel reports some lock of the range, not the first: look on both sides of
  * it.  Locks of different owners are never merged, so each is one endpoint, an
  * exclusive one's whole range too. */
-static uint32_t count(int fd, int64_t start, int64_t end)
+static int count(int fd, int64_t start, int64_t end)
 {
 	struct flock found;
-	uint32_t n = 0;
+	int n = 0, some = 0;
 
-	while (start < end && locked(fd, start, end - start, &found)) {
-		n += 1 + count(fd, start, found.l_start);
+	while (start < end && (some = locked(fd, start, end - start, &found)) > 0) {
+		some = count(fd, start, found.l_start);
+		if (some < 0)
+			break;
+		n += 1 + some;
 		start = found.l_len ? found.l_start + found.l_len : end;
 	}
-	return n;
+	return some < 0 ? some : n;
 }
 
-uint32_t endpoint_count(int fd, unsigned role)
+int endpoint_count(const struct descriptor *own, unsigned role)
 {
-	return count(fd, side(role), side(role) + LAYOUT_ENDPOINTS_MAX);
+	if (!descriptor_ours(own))
+		return -EBADFD;
+	return count(own->fd, side(role), side(role) + LAYOUT_ENDPOINTS_MAX);
 }
 
 /* As the caller's clock has it: of another time namespace's only that it waits. */
@@ -160,13 +176,16 @@ static int64_t waiting_since(const struct layout_endpoint *e, uint32_t clock)
 	return since && (get(&e->clock) != clock || since > now) ? now : since;
 }
 
-int endpoint_list(int fd, const struct layout *layout, uint32_t endpoints, int own,
-	struct chan_endpoint *ret, unsigned n)
+int endpoint_list(const struct descriptor *own, const struct layout *layout, uint32_t endpoints,
+	int slot, struct chan_endpoint *ret, unsigned n)
 {
 	uint32_t clock = clock_namespace();
 	unsigned found = 0;
 	struct flock range;
+	int alive;
 
+	if (!descriptor_ours(own))
+		return -EBADFD;
 	for (uint32_t i = 0; i < endpoints; i++) {
 		const struct layout_endpoint *e = &layout->endpoint[i];
 		/* Acquire: pairs with register_slot(). */
@@ -174,9 +193,12 @@ int endpoint_list(int fd, const struct layout *layout, uint32_t endpoints, int o
 		struct chan_endpoint *to = &ret[found];
 		uint64_t words[2];
 
-		if (pid == 0 || ((int)i != own && !locked(fd, LAYOUT_LOCK_SLOT + i, 1, &range)))
+		if (pid == 0)
 			continue;
-		if (found++ >= n)
+		alive = (int)i == slot ? 1 : locked(own->fd, LAYOUT_LOCK_SLOT + i, 1, &range);
+		if (alive < 0)
+			return alive;
+		if (!alive || found++ >= n)
 			continue;
 		words[0] = get(&e->command[0]);
 		words[1] = get(&e->command[1]);
@@ -197,14 +219,16 @@ int endpoint_list(int fd, const struct layout *layout, uint32_t endpoints, int o
 	return (int)found;
 }
 
-int endpoint_close_gate(int fd)
+int endpoint_close_gate(const struct descriptor *own)
 {
-	int err = lock_bytes(fd, F_WRLCK, LAYOUT_LOCK_SLOT, LAYOUT_ENDPOINTS_MAX);
+	int err = -EBADFD;
 
+	if (descriptor_ours(own))
+		err = lock_bytes(own->fd, F_WRLCK, LAYOUT_LOCK_SLOT, LAYOUT_ENDPOINTS_MAX);
 	return err == -EAGAIN ? -EBUSY : err;
 }
 
-void endpoint_open_gate(int fd)
+void endpoint_open_gate(const struct descriptor *own)
 {
-	lock_bytes(fd, F_UNLCK, LAYOUT_LOCK_SLOT, LAYOUT_ENDPOINTS_MAX);
+	lock_bytes(own->fd, F_UNLCK, LAYOUT_LOCK_SLOT, LAYOUT_ENDPOINTS_MAX);
 }

@@ -17,33 +17,39 @@
 #ifndef CHAN_ENDPOINT_H
 #define CHAN_ENDPOINT_H
 
+#include "base/descriptor.h"
 #include "core/layout.h"
 #include "shmchan.h"
 
 #include <stdbool.h>
 
+/* `own` is the endpoint's own file description.  Its number may have been closed by
+ * the program: then what asks the kernel returns -EBADFD, and nothing is asked of
+ * another file. */
+
 /* Attach: the slot, or -EBUSY (a side is, or is wanted, exclusive), -EUSERS (no
- * slot), another errno.  `fd` is the endpoint's own file description. */
-int endpoint_attach(int fd, struct layout *layout, uint32_t endpoints, unsigned roles);
+ * slot), another errno. */
+int endpoint_attach(
+	const struct descriptor *own, struct layout *layout, uint32_t endpoints, unsigned roles);
 
 /* Leave.  After a death the kernel does what matters of this. */
-void endpoint_detach(int fd, struct layout *layout, uint32_t slot);
+void endpoint_detach(const struct descriptor *own, struct layout *layout, uint32_t slot);
 
-/* Does another endpoint than fd's have the role (CHAN_SEND or CHAN_RECV)? */
-bool endpoint_any(int fd, unsigned role);
+/* Does another endpoint have the role (CHAN_SEND or CHAN_RECV)?  1, 0, or an error. */
+int endpoint_any(const struct descriptor *own, unsigned role);
 
-/* Does another endpoint than fd's receive in `slot`? */
-bool endpoint_receives(int fd, uint32_t slot);
+/* Does another endpoint receive in `slot`?  1, 0, or an error. */
+int endpoint_receives(const struct descriptor *own, uint32_t slot);
 
-/* How many others have the role? */
-uint32_t endpoint_count(int fd, unsigned role);
+/* How many others have the role?  A count or an error. */
+int endpoint_count(const struct descriptor *own, unsigned role);
 
-/* The live ones, this one included if `own` is its slot (else -1). */
-int endpoint_list(int fd, const struct layout *layout, uint32_t endpoints, int own,
-	struct chan_endpoint *ret, unsigned n);
+/* The live ones, this one included if `slot` is its own (else -1). */
+int endpoint_list(const struct descriptor *own, const struct layout *layout, uint32_t endpoints,
+	int slot, struct chan_endpoint *ret, unsigned n);
 
 /* Keep everybody from attaching, if nobody is: 0, or -EBUSY. */
-int endpoint_close_gate(int fd);
-void endpoint_open_gate(int fd);
+int endpoint_close_gate(const struct descriptor *own);
+void endpoint_open_gate(const struct descriptor *own);
 
 #endif

@@ -23,8 +23,6 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#define PATH_SIZE (sizeof(NAMES_DIR "/") + NAMES_FILE_SIZE)
-
 #ifdef __GLIBC__
 #define THIS_LIBC LAYOUT_LIBC_GLIBC
 #else
@@ -91,21 +89,11 @@ static int owner_uid(const char *owner, size_t len, uid_t *ret)
 	return user_named(name, ret);
 }
 
-struct path {
-	uid_t owner;
-	char file[PATH_SIZE]; /* NAMES_DIR "/" and the file */
-};
-
-/* What shm_open() and shm_unlink() call it. */
-static const char *object(const struct path *p)
-{
-	return p->file + strlen(NAMES_DIR);
-}
-
-static int resolve(const char *name, struct path *ret)
+int segment_resolve(const char *name, struct segment_path *ret)
 {
 	const char *slash = name ? strchr(name, '/') : NULL;
 	const char *base = slash ? slash + 1 : name;
+	uid_t self = geteuid();
 	int err;
 
 	if (!name || !name_valid(base))
@@ -113,58 +101,52 @@ static int resolve(const char *name, struct path *ret)
 			"the name is not NAME or OWNER/NAME, with NAME 1 to %d of "
 			"[A-Za-z0-9._-] and no dot in front",
 			CHAN_NAME_MAX);
-	ret->owner = geteuid();
+	ret->owner = self;
 	if (slash) {
 		err = owner_uid(name, (size_t)(slash - name), &ret->owner);
 		if (err < 0)
 			return err;
 	}
+	ret->foreign = ret->owner != self;
 	memcpy(ret->file, NAMES_DIR "/", strlen(NAMES_DIR "/"));
 	name_file(ret->file + strlen(NAMES_DIR "/"), ret->owner, base);
 	return 0;
 }
 
-bool segment_foreign(const char *name, uid_t *owner, const char **base)
+const char *segment_base(const struct segment_path *path)
 {
-	const char *slash = name ? strchr(name, '/') : NULL;
-	struct path path;
+	return strchr(path->file + strlen(NAMES_DIR "/" NAMES_PREFIX), '.') + 1;
+}
 
-	if (!slash || resolve(name, &path) < 0 || path.owner == geteuid())
-		return false;
-	*owner = path.owner;
-	*base = slash + 1;
-	return true;
+bool segment_there(const struct segment_path *path)
+{
+	struct stat st;
+
+	return lstat(path->file, &st) == 0;
 }
 
 int segment_exists(const char *name)
 {
-	struct path path;
+	struct segment_path path;
 	struct stat st;
-	int err = resolve(name, &path);
+	int err = segment_resolve(name, &path);
 
 	if (err < 0)
 		return err;
 	return lstat(path.file, &st) == 0 ? 0 : error_from(TRIED_LOOK_UP, errno);
 }
 
-int segment_remove(const char *name)
+int segment_unlink(const struct segment_path *path)
 {
-	struct path path;
-	int err = resolve(name, &path);
-
-	if (err < 0)
-		return err;
-	return shm_unlink(object(&path)) == 0 ? 0 : error_from(TRIED_REMOVE, errno);
+	return shm_unlink(path->file + strlen(NAMES_DIR)) == 0 ? 0
+							       : error_from(TRIED_REMOVE, errno);
 }
 
-bool segment_named(const struct segment *s, const char *name)
+bool segment_named(const struct segment *s)
 {
-	struct path path;
-	struct stat there, here;
+	struct stat st;
 
-	return resolve(name, &path) == 0 && lstat(path.file, &there) == 0 &&
-	       fstat(s->fd, &here) == 0 && there.st_ino == here.st_ino &&
-	       there.st_dev == here.st_dev;
+	return lstat(s->path.file, &st) == 0 && st.st_ino == s->own.ino && st.st_dev == s->own.dev;
 }
 
 /* The channel's name for a file in NAMES_DIR, or false if it is none. */
@@ -190,12 +172,17 @@ int segment_list(int (*fn)(const char *name, void *arg), void *arg)
 	char name[256 + CHAN_NAME_MAX + 2];
 	struct dirent *entry;
 	int result = 0, before;
-	DIR *dir;
+	DIR *dir = NULL;
+	int fd;
 
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
-	dir = opendir(NAMES_DIR);
-	if (!dir)
+	fd = descriptor_open_plain(NAMES_DIR, O_RDONLY | O_DIRECTORY);
+	if (fd < 0) {
+		result = error_from(TRIED_LIST, fd);
+	} else if (!(dir = fdopendir(fd))) {
 		result = error_from(TRIED_LIST, errno);
+		close(fd);
+	}
 	while (result == 0) {
 		errno = 0; /* NULL is the end, or an error */
 		entry = readdir(dir);
@@ -214,27 +201,38 @@ int segment_list(int (*fn)(const char *name, void *arg), void *arg)
 
 /* ---- mapping ---- */
 
-static int map(struct segment *s)
+/* Lay the segment over addresses that are reserved, and the ring again behind it.
+ * A child that is forked must see none of it: see descriptor.h. */
+static int map_over(struct segment *s, unsigned char *base, size_t total)
 {
 	int prot = s->writable ? PROT_READ | PROT_WRITE : PROT_READ;
 	size_t offset = s->geometry.ring_offset, capacity = s->geometry.capacity;
-	size_t total = offset + 2 * capacity;
-	/* Reserve the addresses, then lay the segment and the ring again over
-	 * them. */
+	int err = 0, fd = s->own.fd;
+
+	descriptors_lock();
+	if (mmap(base, offset + capacity, prot, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED ||
+		mmap(base + offset + capacity, capacity, prot, MAP_SHARED | MAP_FIXED, fd,
+			(off_t)offset) == MAP_FAILED ||
+		madvise(base, total, MADV_DONTFORK) < 0) {
+		err = -errno;
+		munmap(base, total);
+	}
+	descriptors_unlock();
+	return err;
+}
+
+static int map(struct segment *s)
+{
+	size_t offset = s->geometry.ring_offset, total = offset + 2 * s->geometry.capacity;
 	unsigned char *base =
 		mmap(NULL, total, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	int err;
 
 	if (base == MAP_FAILED)
 		return error_from(TRIED_MAP, errno);
-	if (mmap(base, offset + capacity, prot, MAP_SHARED | MAP_FIXED, s->fd, 0) == MAP_FAILED ||
-		mmap(base + offset + capacity, capacity, prot, MAP_SHARED | MAP_FIXED, s->fd,
-			(off_t)offset) == MAP_FAILED ||
-		madvise(base, total, MADV_DONTFORK) < 0) {
-		int err = errno;
-
-		munmap(base, total);
+	err = map_over(s, base, total);
+	if (err < 0)
 		return error_from(TRIED_MAP, err);
-	}
 	s->layout = (struct layout *)(void *)base;
 	s->ring = base + offset;
 	s->mapped = total;
@@ -243,12 +241,12 @@ static int map(struct segment *s)
 
 void segment_close(struct segment *s)
 {
+	descriptor_close(&s->own);
+	/* The memory of one without a name goes with the last mapping, which can
+	 * take long: no lock is held. */
 	if (s->layout)
 		munmap(s->layout, s->mapped);
-	if (s->fd >= 0)
-		close(s->fd);
 	s->layout = NULL;
-	s->fd = -1;
 }
 
 /* ---- making ---- */
@@ -306,7 +304,7 @@ static int allocate(int fd, uint64_t size)
 {
 	struct statvfs vfs = {0};
 	struct rlimit limit = {.rlim_cur = RLIM_INFINITY};
-	sigset_t all, before;
+	sigset_t before;
 	int err;
 
 	/* Ask first: to fill /dev/shm just to find out hurts everybody. */
@@ -315,8 +313,7 @@ static int allocate(int fd, uint64_t size)
 	if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
 		limit.rlim_cur < size)
 		return file_too_large(size, &limit);
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
+	signals_block(&before);
 	err = fallocate_blocked(fd, size);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (err == ENOSPC && fstatvfs(fd, &vfs) == 0)
@@ -324,14 +321,12 @@ static int allocate(int fd, uint64_t size)
 	return err ? error_from(TRIED_ALLOCATE, err) : 0;
 }
 
-int segment_begin(struct segment *ret)
+int segment_begin(struct segment *s)
 {
-	int fd = retry(open(NAMES_DIR, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+	int err = descriptor_open(&s->own, NAMES_DIR, O_TMPFILE | O_RDWR, 0600);
 
-	if (fd < 0)
-		return error_from(TRIED_BEGIN, errno);
-	*ret = (struct segment){.fd = fd, .writable = true};
-	return 0;
+	s->writable = true;
+	return err < 0 ? error_from(TRIED_BEGIN, err) : 0;
 }
 
 int segment_fill(struct segment *s, const struct chan_options *full, const struct geometry *g)
@@ -357,7 +352,7 @@ int segment_fill(struct segment *s, const struct chan_options *full, const struc
 	h->linger = full->linger;
 	h->created = clock_real();
 	s->geometry = *g;
-	err = allocate(s->fd, g->size);
+	err = allocate(s->own.fd, g->size);
 	if (err == 0)
 		err = map(s);
 	if (err == 0)
@@ -365,23 +360,17 @@ int segment_fill(struct segment *s, const struct chan_options *full, const struc
 	return err;
 }
 
-int segment_publish(struct segment *s, const char *name, mode_t mode)
+int segment_publish(struct segment *s, mode_t mode)
 {
 	char self[64];
-	struct path path;
-	int err = resolve(name, &path);
 
-	if (err < 0)
-		return err;
-	if (path.owner != geteuid())
-		return error_because(-EPERM, "the name is another user's");
 	/* Release: all that was written before it.  No opener can be there yet;
 	 * it is the mark of a segment, and the last thing written. */
 	atomic_store_explicit(&s->layout->header.magic, LAYOUT_MAGIC, memory_order_release);
-	if (fchmod(s->fd, mode) < 0)
+	if (fchmod(s->own.fd, mode) < 0)
 		return error_from(TRIED_SET_MODE, errno);
-	snprintf(self, sizeof(self), "/proc/self/fd/%d", s->fd);
-	if (linkat(AT_FDCWD, self, AT_FDCWD, path.file, AT_SYMLINK_FOLLOW) < 0)
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", s->own.fd);
+	if (linkat(AT_FDCWD, self, AT_FDCWD, s->path.file, AT_SYMLINK_FOLLOW) < 0)
 		return error_from(TRIED_LINK, errno);
 	return 0;
 }
@@ -397,7 +386,7 @@ static int check_header(struct segment *s, uint64_t size)
 
 	if (size < sizeof(struct layout))
 		return error_because(-EBADMSG, "the file is too short for a segment");
-	n = retry(pread(s->fd, h, sizeof(*h), 0));
+	n = retry(pread(s->own.fd, h, sizeof(*h), 0));
 	if (n < 0)
 		return error_from(TRIED_READ, errno);
 	if (n != (ssize_t)sizeof(*h) ||
@@ -430,56 +419,51 @@ static int check_header(struct segment *s, uint64_t size)
 	return options_check(&s->geometry);
 }
 
-int segment_adopt(struct segment *ret, int fd, uid_t owner)
+int segment_adopt(struct segment *s)
 {
-	struct segment s = {.fd = fd};
-	int flags = fcntl(fd, F_GETFL);
+	int flags = fcntl(s->own.fd, F_GETFL), err;
 	struct stat st;
-	int err;
 
-	s.writable = (flags & O_ACCMODE) == O_RDWR;
-	if (flags < 0 || fstat(s.fd, &st) < 0)
+	s->layout = NULL;
+	s->writable = (flags & O_ACCMODE) == O_RDWR;
+	if (flags < 0 || fstat(s->own.fd, &st) < 0)
 		err = error_from(TRIED_EXAMINE, errno);
 	else if (!S_ISREG(st.st_mode))
 		err = error_because(-EPERM, "what has the name is no segment: it is no plain file");
-	else if (st.st_uid != owner)
+	else if (st.st_uid != s->path.owner)
 		err = error_because(-EPERM,
 			"the segment belongs to user %u, not to user %u, whose name it has",
-			(unsigned)st.st_uid, (unsigned)owner);
+			(unsigned)st.st_uid, (unsigned)s->path.owner);
 	else
-		err = check_header(&s, (uint64_t)st.st_size);
+		err = check_header(s, (uint64_t)st.st_size);
 	if (err == 0)
-		err = map(&s);
-	if (err < 0) {
-		segment_close(&s);
-		return err;
-	}
-	*ret = s;
-	return 0;
+		err = map(s);
+	if (err < 0)
+		segment_close(s);
+	return err;
 }
 
-static int open_object(const struct path *path, bool write)
+static int open_flags(bool write)
 {
-	int fd = retry(shm_open(object(path), (write ? O_RDWR : O_RDONLY) | O_NONBLOCK, 0));
+	return (write ? O_RDWR : O_RDONLY) | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
+}
 
-	return fd < 0 ? error_from(TRIED_OPEN, errno) : fd;
+static int open_error(int err)
+{
+	return err < 0 ? error_from(TRIED_OPEN, err) : err;
 }
 
 int segment_descriptor(const char *name, bool write)
 {
-	struct path path;
-	int err = resolve(name, &path);
+	struct segment_path path;
+	int err = segment_resolve(name, &path);
 
-	return err < 0 ? err : open_object(&path, write);
+	return err < 0 ? err : open_error(descriptor_open_plain(path.file, open_flags(write)));
 }
 
-int segment_open(struct segment *ret, const char *name, bool write)
+int segment_open(struct segment *s, bool write)
 {
-	struct path path;
-	int err = resolve(name, &path), fd;
+	int err = open_error(descriptor_open(&s->own, s->path.file, open_flags(write), 0));
 
-	if (err < 0)
-		return err;
-	fd = open_object(&path, write);
-	return fd < 0 ? fd : segment_adopt(ret, fd, path.owner);
+	return err < 0 ? err : segment_adopt(s);
 }

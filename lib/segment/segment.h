@@ -14,14 +14,26 @@
 #ifndef CHAN_SEGMENT_H
 #define CHAN_SEGMENT_H
 
+#include "base/descriptor.h"
+#include "base/names.h"
 #include "core/layout.h"
 #include "segment/options.h"
 
 #include <stdbool.h>
 #include <sys/types.h>
 
+/* Where a channel's name leads.  A name is resolved once, at the beginning: what it
+ * means changes with the process's user and the user database. */
+struct segment_path {
+	uid_t owner;
+	bool foreign; /* NAME is another user's */
+	char file[sizeof(NAMES_DIR "/") + NAMES_FILE_SIZE];
+};
+
 struct segment {
-	int fd; /* its own open file description: the endpoint's locks are on it */
+	/* Its own open file description: the endpoint's locks are on it. */
+	struct descriptor own;
+	struct segment_path path;
 	bool writable;
 	struct layout_header header; /* the checked copy */
 	struct geometry geometry;
@@ -30,34 +42,40 @@ struct segment {
 	size_t mapped;
 };
 
-/* Make a segment that has no name yet, and then its memory, which can take long:
- * the header is written but for the magic, the rest is zero. */
-int segment_begin(struct segment *ret);
+int segment_resolve(const char *name, struct segment_path *ret);
+
+/* The path's NAME, without OWNER/. */
+const char *segment_base(const struct segment_path *path);
+
+/*
+ * Make a segment that has no name yet, then take its memory, which can take long,
+ * and write the header but for the magic; the rest is zero.  s->path is where it
+ * will be.
+ */
+int segment_begin(struct segment *s);
 int segment_fill(struct segment *s, const struct chan_options *full, const struct geometry *g);
 
 /* Give it its name and mode: from here on others can open it. */
-int segment_publish(struct segment *s, const char *name, mode_t mode);
+int segment_publish(struct segment *s, mode_t mode);
 
-/* Open `name`; read-only if !write. */
-int segment_open(struct segment *ret, const char *name, bool write);
+/* Open s->path; read-only if !write.  s->own.orphan is the caller's. */
+int segment_open(struct segment *s, bool write);
+
+/* The same with a descriptor from somebody else, which is s->own already; the
+ * segment must be the owner's that s->path says. */
+int segment_adopt(struct segment *s);
 
 /* A descriptor for it, to be handed to somebody. */
 int segment_descriptor(const char *name, bool write);
 
-/* The same as segment_open() with a descriptor from somebody else, which it
- * takes; the segment must be `owner`'s. */
-int segment_adopt(struct segment *ret, int fd, uid_t owner);
-
-/* Is it another user's? Then tell whose, and its name without that. */
-bool segment_foreign(const char *name, uid_t *owner, const char **base);
-
 /* Unmap and close; also of one that was never published. */
 void segment_close(struct segment *s);
 
-/* Does its name still lead to it? */
-bool segment_named(const struct segment *s, const char *name);
+/* Does its path still lead to it? */
+bool segment_named(const struct segment *s);
 
-int segment_remove(const char *name);
+int segment_unlink(const struct segment_path *path);
+bool segment_there(const struct segment_path *path);
 int segment_exists(const char *name);
 int segment_list(int (*fn)(const char *name, void *arg), void *arg);
 

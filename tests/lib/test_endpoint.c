@@ -23,12 +23,19 @@ enum { SLOTS = 4 };
 /* An open file description each; [SLOTS] looks on. */
 static struct segment e[SLOTS + 2];
 
+static int open_segment(struct segment *s)
+{
+	*s = (struct segment){.own.fd = -1};
+	ck_assert_int_eq(segment_resolve(name, &s->path), 0);
+	return segment_open(s, true);
+}
+
 static void setup(void)
 {
 	channel_setup();
 	ck_assert_int_eq(chan_create(name, OPTIONS(.capacity = 4096, .endpoints = SLOTS)), 0);
 	for (int i = 0; i < SLOTS + 2; i++)
-		ck_assert_int_eq(segment_open(&e[i], name, true), 0);
+		ck_assert_int_eq(open_segment(&e[i]), 0);
 }
 
 static void teardown(void)
@@ -40,17 +47,17 @@ static void teardown(void)
 
 static int attach(int i, unsigned roles)
 {
-	return endpoint_attach(e[i].fd, e[i].layout, SLOTS, roles);
+	return endpoint_attach(&e[i].own, e[i].layout, SLOTS, roles);
 }
 
 static void detach(int i, int slot)
 {
-	endpoint_detach(e[i].fd, e[i].layout, (uint32_t)slot);
+	endpoint_detach(&e[i].own, e[i].layout, (uint32_t)slot);
 }
 
 static int list(struct chan_endpoint *ret, unsigned n)
 {
-	return endpoint_list(e[SLOTS].fd, e[SLOTS].layout, SLOTS, -1, ret, n);
+	return endpoint_list(&e[SLOTS].own, e[SLOTS].layout, SLOTS, -1, ret, n);
 }
 
 START_TEST(should_give_each_a_slot_until_there_is_none)
@@ -58,32 +65,32 @@ START_TEST(should_give_each_a_slot_until_there_is_none)
 	for (int i = 0; i < SLOTS; i++)
 		ck_assert_int_eq(attach(i, BOTH), i);
 	ck_assert_int_eq(attach(SLOTS + 1, CHAN_SEND), -EUSERS);
-	ck_assert_uint_eq(endpoint_count(e[SLOTS].fd, CHAN_SEND), SLOTS);
+	ck_assert_uint_eq(endpoint_count(&e[SLOTS].own, CHAN_SEND), SLOTS);
 	detach(2, 2);
 	ck_assert_int_eq(attach(SLOTS + 1, CHAN_SEND), 2);
-	ck_assert_uint_eq(endpoint_count(e[SLOTS].fd, CHAN_SEND), SLOTS);
-	ck_assert_uint_eq(endpoint_count(e[SLOTS].fd, CHAN_RECV), SLOTS - 1);
+	ck_assert_uint_eq(endpoint_count(&e[SLOTS].own, CHAN_SEND), SLOTS);
+	ck_assert_uint_eq(endpoint_count(&e[SLOTS].own, CHAN_RECV), SLOTS - 1);
 }
 END_TEST
 
 START_TEST(should_tell_the_sides_apart)
 {
-	ck_assert(!endpoint_any(e[SLOTS].fd, CHAN_SEND));
-	ck_assert(!endpoint_any(e[SLOTS].fd, CHAN_RECV));
+	ck_assert(!endpoint_any(&e[SLOTS].own, CHAN_SEND));
+	ck_assert(!endpoint_any(&e[SLOTS].own, CHAN_RECV));
 	ck_assert_int_eq(attach(0, CHAN_SEND), 0);
-	ck_assert(endpoint_any(e[SLOTS].fd, CHAN_SEND));
-	ck_assert(!endpoint_any(e[SLOTS].fd, CHAN_RECV));
-	ck_assert(!endpoint_receives(e[SLOTS].fd, 0));
+	ck_assert(endpoint_any(&e[SLOTS].own, CHAN_SEND));
+	ck_assert(!endpoint_any(&e[SLOTS].own, CHAN_RECV));
+	ck_assert(!endpoint_receives(&e[SLOTS].own, 0));
 	ck_assert_int_eq(attach(1, CHAN_RECV), 1);
-	ck_assert(endpoint_receives(e[SLOTS].fd, 1));
-	ck_assert(!endpoint_receives(e[SLOTS].fd, 0));
+	ck_assert(endpoint_receives(&e[SLOTS].own, 1));
+	ck_assert(!endpoint_receives(&e[SLOTS].own, 0));
 	/* Of others: not of one's own. */
-	ck_assert(!endpoint_any(e[0].fd, CHAN_SEND));
-	ck_assert(!endpoint_receives(e[1].fd, 1));
-	ck_assert_uint_eq(endpoint_count(e[1].fd, CHAN_RECV), 0);
+	ck_assert(!endpoint_any(&e[0].own, CHAN_SEND));
+	ck_assert(!endpoint_receives(&e[1].own, 1));
+	ck_assert_uint_eq(endpoint_count(&e[1].own, CHAN_RECV), 0);
 	detach(0, 0);
-	ck_assert(!endpoint_any(e[SLOTS].fd, CHAN_SEND));
-	ck_assert(endpoint_any(e[SLOTS].fd, CHAN_RECV));
+	ck_assert(!endpoint_any(&e[SLOTS].own, CHAN_SEND));
+	ck_assert(endpoint_any(&e[SLOTS].own, CHAN_RECV));
 }
 END_TEST
 
@@ -91,12 +98,12 @@ START_TEST(should_count_over_gaps)
 {
 	for (int i = 0; i < SLOTS; i++)
 		ck_assert_int_eq(attach(i, i % 2 ? CHAN_RECV : CHAN_SEND), i);
-	ck_assert_uint_eq(endpoint_count(e[SLOTS].fd, CHAN_SEND), 2);
-	ck_assert_uint_eq(endpoint_count(e[SLOTS].fd, CHAN_RECV), 2);
+	ck_assert_uint_eq(endpoint_count(&e[SLOTS].own, CHAN_SEND), 2);
+	ck_assert_uint_eq(endpoint_count(&e[SLOTS].own, CHAN_RECV), 2);
 	detach(0, 0);
-	ck_assert_uint_eq(endpoint_count(e[SLOTS].fd, CHAN_SEND), 1);
+	ck_assert_uint_eq(endpoint_count(&e[SLOTS].own, CHAN_SEND), 1);
 	detach(2, 2);
-	ck_assert_uint_eq(endpoint_count(e[SLOTS].fd, CHAN_SEND), 0);
+	ck_assert_uint_eq(endpoint_count(&e[SLOTS].own, CHAN_SEND), 0);
 }
 END_TEST
 
@@ -104,11 +111,11 @@ END_TEST
 START_TEST(should_be_alone_on_a_side_when_exclusive)
 {
 	ck_assert_int_eq(attach(0, CHAN_SEND | CHAN_EXCLUSIVE), 0);
-	ck_assert_uint_eq(endpoint_count(e[SLOTS].fd, CHAN_SEND), 1);
+	ck_assert_uint_eq(endpoint_count(&e[SLOTS].own, CHAN_SEND), 1);
 	ck_assert_int_eq(attach(1, CHAN_SEND), -EBUSY);
 	ck_assert_int_eq(attach(1, BOTH), -EBUSY);
 	ck_assert_int_eq(attach(1, CHAN_SEND | CHAN_EXCLUSIVE), -EBUSY);
-	ck_assert_uint_eq(endpoint_count(e[SLOTS].fd, CHAN_RECV), 0);
+	ck_assert_uint_eq(endpoint_count(&e[SLOTS].own, CHAN_RECV), 0);
 	/* The other side is free, and the one that was refused keeps no slot. */
 	ck_assert_int_eq(attach(2, CHAN_RECV), 1);
 	detach(2, 1);
@@ -126,7 +133,7 @@ START_TEST(should_be_alone_on_a_side_when_exclusive)
 	detach(2, 2);
 	ck_assert_int_eq(attach(0, CHAN_RECV | CHAN_EXCLUSIVE), 0);
 	ck_assert_int_eq(attach(1, BOTH), -EBUSY);
-	ck_assert(!endpoint_any(e[SLOTS].fd, CHAN_SEND));
+	ck_assert(!endpoint_any(&e[SLOTS].own, CHAN_SEND));
 }
 END_TEST
 
@@ -154,8 +161,8 @@ START_TEST(should_say_who_it_is)
 	ck_assert_int_eq(list(found, 1), 2);
 	ck_assert_int_eq(found[1].pid, 0x55555555);
 	/* Itself, if it says which it is. */
-	ck_assert_int_eq(endpoint_list(e[0].fd, e[0].layout, SLOTS, -1, found, SLOTS), 1);
-	ck_assert_int_eq(endpoint_list(e[0].fd, e[0].layout, SLOTS, 0, found, SLOTS), 2);
+	ck_assert_int_eq(endpoint_list(&e[0].own, e[0].layout, SLOTS, -1, found, SLOTS), 1);
+	ck_assert_int_eq(endpoint_list(&e[0].own, e[0].layout, SLOTS, 0, found, SLOTS), 2);
 }
 END_TEST
 
@@ -167,7 +174,7 @@ START_TEST(should_not_believe_the_table)
 	e[SLOTS].layout->endpoint[1].pid = getpid();
 	e[SLOTS].layout->endpoint[1].roles = CHAN_SEND;
 	ck_assert_int_eq(list(found, SLOTS), 0);
-	ck_assert(!endpoint_any(e[SLOTS].fd, CHAN_SEND));
+	ck_assert(!endpoint_any(&e[SLOTS].own, CHAN_SEND));
 	ck_assert_int_eq(attach(0, BOTH), 0);
 	ck_assert_int_eq(attach(1, BOTH), 2); /* where nobody left traces is first */
 	ck_assert_int_eq(attach(2, BOTH), 3);
@@ -179,8 +186,8 @@ static int attach_and_hang(void *arg)
 {
 	struct segment own;
 
-	if (segment_open(&own, name, true) < 0 ||
-		endpoint_attach(own.fd, own.layout, SLOTS, *(unsigned *)arg) < 0)
+	if (open_segment(&own) < 0 ||
+		endpoint_attach(&own.own, own.layout, SLOTS, *(unsigned *)arg) < 0)
 		return 1;
 	raise(SIGSTOP);
 	return 0;
@@ -189,7 +196,7 @@ static int attach_and_hang(void *arg)
 static bool nobody(void *arg)
 {
 	(void)arg;
-	return !endpoint_any(e[SLOTS].fd, CHAN_SEND) && !endpoint_any(e[SLOTS].fd, CHAN_RECV);
+	return !endpoint_any(&e[SLOTS].own, CHAN_SEND) && !endpoint_any(&e[SLOTS].own, CHAN_RECV);
 }
 
 START_TEST(should_be_alive_when_stopped_and_gone_when_killed)
@@ -201,9 +208,9 @@ START_TEST(should_be_alive_when_stopped_and_gone_when_killed)
 	ck_assert(wait_stopped(pid));
 	ck_assert_int_eq(list(found, SLOTS), 1);
 	ck_assert_int_eq(found[0].pid, pid);
-	ck_assert_uint_eq(endpoint_count(e[SLOTS].fd, CHAN_SEND), 1);
-	ck_assert_uint_eq(endpoint_count(e[SLOTS].fd, CHAN_RECV), 1);
-	ck_assert(endpoint_receives(e[SLOTS].fd, 0));
+	ck_assert_uint_eq(endpoint_count(&e[SLOTS].own, CHAN_SEND), 1);
+	ck_assert_uint_eq(endpoint_count(&e[SLOTS].own, CHAN_RECV), 1);
+	ck_assert(endpoint_receives(&e[SLOTS].own, 0));
 	ck_assert_int_eq(attach(1, BOTH | CHAN_EXCLUSIVE), -EBUSY);
 	kill_child(pid);
 	await(nobody, NULL);
@@ -216,13 +223,13 @@ END_TEST
 START_TEST(should_keep_everybody_out_while_the_gate_is_closed)
 {
 	ck_assert_int_eq(attach(0, CHAN_RECV), 0);
-	ck_assert_int_eq(endpoint_close_gate(e[SLOTS].fd), -EBUSY);
+	ck_assert_int_eq(endpoint_close_gate(&e[SLOTS].own), -EBUSY);
 	detach(0, 0);
-	ck_assert_int_eq(endpoint_close_gate(e[SLOTS].fd), 0);
+	ck_assert_int_eq(endpoint_close_gate(&e[SLOTS].own), 0);
 	ck_assert_int_eq(attach(0, CHAN_RECV), -EUSERS);
-	ck_assert_int_eq(endpoint_close_gate(e[0].fd), -EBUSY);
-	ck_assert(!endpoint_any(e[0].fd, CHAN_RECV)); /* the gate is no endpoint */
-	endpoint_open_gate(e[SLOTS].fd);
+	ck_assert_int_eq(endpoint_close_gate(&e[0].own), -EBUSY);
+	ck_assert(!endpoint_any(&e[0].own, CHAN_RECV)); /* the gate is no endpoint */
+	endpoint_open_gate(&e[SLOTS].own);
 	ck_assert_int_eq(attach(0, CHAN_RECV), 0);
 }
 END_TEST

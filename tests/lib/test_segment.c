@@ -20,13 +20,31 @@ static struct chan_options full;
 static struct geometry g;
 static int fds, maps;
 
+/* For segment_begin() or segment_open(). */
+static struct segment *at_name(struct segment *ret)
+{
+	*ret = (struct segment){.own.fd = -1};
+	ck_assert_int_eq(segment_resolve(name, &ret->path), 0);
+	return ret;
+}
+
+static int remove_name(void)
+{
+	return segment_unlink(&s.path);
+}
+
+static void forget(void)
+{
+}
+
 static void setup(void)
 {
 	channel_setup();
+	ck_assert_int_eq(descriptors_prepare(forget), 0);
 	ck_assert_int_eq(options_resolve(OPTIONS(.capacity = 8192, .endpoints = 5), &full, &g), 0);
 	fds = count_descriptors();
 	maps = count_mappings();
-	ck_assert_int_eq(segment_begin(&s), 0);
+	ck_assert_int_eq(segment_begin(at_name(&s)), 0);
 	ck_assert_int_eq(segment_fill(&s, &full, &g), 0);
 }
 
@@ -35,13 +53,13 @@ static void teardown(void)
 	segment_close(&s);
 	ck_assert_int_eq(count_descriptors(), fds);
 	ck_assert_int_eq(count_mappings(), maps);
-	segment_remove(name);
+	remove_name();
 	ck_assert_int_eq(segment_exists(name), -ENOENT);
 }
 
 static void publish(void)
 {
-	ck_assert_int_eq(segment_publish(&s, name, 0640), 0);
+	ck_assert_int_eq(segment_publish(&s, 0640), 0);
 }
 
 START_TEST(should_have_no_name_before_it_is_published)
@@ -49,13 +67,13 @@ START_TEST(should_have_no_name_before_it_is_published)
 	struct segment other;
 
 	ck_assert_int_eq(segment_exists(name), -ENOENT);
-	ck_assert_int_eq(segment_open(&other, name, true), -ENOENT);
+	ck_assert_int_eq(segment_open(at_name(&other), true), -ENOENT);
 	ck_assert_int_eq(s.layout->header.magic, 0);
-	ck_assert(!segment_named(&s, name));
+	ck_assert(!segment_named(&s));
 	publish();
 	ck_assert_int_eq(segment_exists(name), 0);
 	ck_assert_int_eq(s.layout->header.magic, LAYOUT_MAGIC);
-	ck_assert(segment_named(&s, name));
+	ck_assert(segment_named(&s));
 }
 END_TEST
 
@@ -71,12 +89,10 @@ START_TEST(should_give_a_name_once_with_the_mode_and_all_its_memory)
 	ck_assert_uint_eq(st.st_mode & 07777, 0640);
 	ck_assert_int_eq(st.st_size, (off_t)g.size);
 	ck_assert_int_ge(st.st_blocks * 512, (off_t)g.size);
-	ck_assert_int_eq(segment_begin(&second), 0);
+	ck_assert_int_eq(segment_begin(at_name(&second)), 0);
 	ck_assert_int_eq(segment_fill(&second, &full, &g), 0);
-	ck_assert_int_eq(segment_publish(&second, name, 0600), -EEXIST);
-	ck_assert(segment_named(&s, name));
-	ck_assert_int_eq(segment_publish(&second, "4242/of-another", 0600), -EPERM);
-	ck_assert_int_eq(segment_publish(&second, "a bad name", 0600), -EINVAL);
+	ck_assert_int_eq(segment_publish(&second, 0600), -EEXIST);
+	ck_assert(segment_named(&s));
 	segment_close(&second);
 }
 END_TEST
@@ -86,7 +102,7 @@ START_TEST(should_map_the_ring_twice_in_a_row)
 	struct segment other;
 
 	publish();
-	ck_assert_int_eq(segment_open(&other, name, true), 0);
+	ck_assert_int_eq(segment_open(at_name(&other), true), 0);
 	ck_assert_ptr_eq(other.ring, (unsigned char *)other.layout + g.ring_offset);
 	for (size_t i = 0; i < g.capacity; i += 511) {
 		s.ring[i] = (unsigned char)(i / 511 + 1);
@@ -104,7 +120,7 @@ START_TEST(should_read_back_what_it_was_made_with)
 	struct segment other;
 
 	publish();
-	ck_assert_int_eq(segment_open(&other, name, true), 0);
+	ck_assert_int_eq(segment_open(at_name(&other), true), 0);
 	ck_assert(other.writable);
 	ck_assert_uint_eq(other.header.format, LAYOUT_FORMAT);
 	ck_assert_uint_eq(other.header.abi, LAYOUT_ABI);
@@ -138,7 +154,7 @@ START_TEST(should_not_be_writable_when_opened_to_read)
 	struct segment other;
 
 	publish();
-	ck_assert_int_eq(segment_open(&other, name, false), 0);
+	ck_assert_int_eq(segment_open(at_name(&other), false), 0);
 	ck_assert(!other.writable);
 	ck_assert(!writable(other.ring));
 	ck_assert(!writable(other.ring + g.capacity));
@@ -172,27 +188,28 @@ START_TEST(should_refuse_a_file_that_is_no_sound_segment)
 	int fd;
 
 	publish();
-	ck_assert_int_eq(
-		segment_adopt(&other, open("/dev/null", O_RDWR | O_CLOEXEC), geteuid()), -EPERM);
-	fd = segment_descriptor(name, true);
-	ck_assert_int_ge(fd, 0);
-	ck_assert_int_eq(segment_adopt(&other, fd, geteuid() + 1), -EPERM);
+	ck_assert_int_eq(descriptor_open(&at_name(&other)->own, "/dev/null", O_RDWR, 0), 0);
+	ck_assert_int_eq(segment_adopt(&other), -EPERM);
+	ck_assert_int_eq(descriptor_open(&at_name(&other)->own, segment_path, O_RDWR, 0), 0);
+	fd = other.own.fd;
+	other.path.owner++;
+	ck_assert_int_eq(segment_adopt(&other), -EPERM);
 	ck_assert_int_eq(fcntl(fd, F_GETFD), -1); /* it took it */
 	ck_assert_int_eq(truncate(segment_path, (off_t)g.size + 4096), 0);
-	ck_assert_int_eq(segment_open(&other, name, true), -EBADMSG);
+	ck_assert_int_eq(segment_open(at_name(&other), true), -EBADMSG);
 	ck_assert_int_eq(truncate(segment_path, 100), 0);
-	ck_assert_int_eq(segment_open(&other, name, true), -EBADMSG);
+	ck_assert_int_eq(segment_open(at_name(&other), true), -EBADMSG);
 	ck_assert_int_eq(truncate(segment_path, 0), 0);
-	ck_assert_int_eq(segment_open(&other, name, true), -EBADMSG);
+	ck_assert_int_eq(segment_open(at_name(&other), true), -EBADMSG);
 	unlink(segment_path);
 	ck_assert_int_eq(mkdir(segment_path, 0700), 0);
-	ck_assert_int_eq(segment_open(&other, name, true), -EPERM);
+	ck_assert_int_eq(segment_open(at_name(&other), true), -EPERM);
 	ck_assert_int_eq(rmdir(segment_path), 0);
 	ck_assert_int_eq(symlink("/dev/null", segment_path), 0);
-	ck_assert_int_eq(segment_open(&other, name, true), -EPERM);
+	ck_assert_int_eq(segment_open(at_name(&other), true), -EPERM);
 	ck_assert_int_eq(unlink(segment_path), 0);
 	ck_assert_int_eq(mkfifo(segment_path, 0600), 0);
-	ck_assert_int_eq(segment_open(&other, name, true), -EPERM);
+	ck_assert_int_eq(segment_open(at_name(&other), true), -EPERM);
 }
 END_TEST
 
@@ -201,14 +218,14 @@ START_TEST(should_know_whether_the_name_still_leads_to_it)
 	struct segment second;
 
 	publish();
-	ck_assert_int_eq(segment_remove(name), 0);
-	ck_assert(!segment_named(&s, name));
-	ck_assert_int_eq(segment_remove(name), -ENOENT);
-	ck_assert_int_eq(segment_begin(&second), 0);
+	ck_assert_int_eq(remove_name(), 0);
+	ck_assert(!segment_named(&s));
+	ck_assert_int_eq(remove_name(), -ENOENT);
+	ck_assert_int_eq(segment_begin(at_name(&second)), 0);
 	ck_assert_int_eq(segment_fill(&second, &full, &g), 0);
-	ck_assert_int_eq(segment_publish(&second, name, 0600), 0);
-	ck_assert(!segment_named(&s, name));
-	ck_assert(segment_named(&second, name));
+	ck_assert_int_eq(segment_publish(&second, 0600), 0);
+	ck_assert(!segment_named(&s));
+	ck_assert(segment_named(&second));
 	segment_close(&second);
 }
 END_TEST
@@ -229,7 +246,7 @@ START_TEST(should_be_listed_by_its_name_until_it_is_removed)
 	publish();
 	ck_assert_int_eq(segment_list(find, name), 4711); /* what fn says ends it */
 	ck_assert_int_eq(found, 1);
-	ck_assert_int_eq(segment_remove(name), 0);
+	ck_assert_int_eq(remove_name(), 0);
 	found = 0;
 	ck_assert_int_eq(segment_list(find, name), 0);
 	/* A file whose name is none of a channel. */
@@ -244,18 +261,22 @@ END_TEST
 START_TEST(should_know_whose_a_name_is)
 {
 	char mine[100], theirs[100];
-	const char *base = NULL;
-	uid_t owner = 0;
+	struct segment_path path;
 
 	snprintf(mine, sizeof(mine), "%u/%s", (unsigned)geteuid(), name);
 	snprintf(theirs, sizeof(theirs), "%u/%s", (unsigned)geteuid() + 7, name);
-	ck_assert(!segment_foreign(name, &owner, &base));
-	ck_assert(!segment_foreign(mine, &owner, &base));
-	ck_assert(!segment_foreign(NULL, &owner, &base));
-	ck_assert(!segment_foreign("7/no/name", &owner, &base));
-	ck_assert(segment_foreign(theirs, &owner, &base));
-	ck_assert_uint_eq(owner, geteuid() + 7);
-	ck_assert_str_eq(base, name);
+	ck_assert_int_eq(segment_resolve(name, &path), 0);
+	ck_assert(!path.foreign && path.owner == geteuid());
+	ck_assert_int_eq(segment_resolve(mine, &path), 0);
+	ck_assert(!path.foreign && path.owner == geteuid());
+	ck_assert_str_eq(path.file, segment_path);
+	ck_assert_int_eq(segment_resolve(NULL, &path), -EINVAL);
+	ck_assert_int_eq(segment_resolve("7/no/name", &path), -EINVAL);
+	ck_assert_int_eq(segment_resolve("a bad name", &path), -EINVAL);
+	ck_assert_int_eq(segment_resolve(theirs, &path), 0);
+	ck_assert(path.foreign);
+	ck_assert_uint_eq(path.owner, geteuid() + 7);
+	ck_assert_str_eq(segment_base(&path), name);
 	publish();
 	ck_assert_int_eq(segment_exists(mine), 0);
 	ck_assert_int_eq(segment_exists(theirs), -ENOENT);

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: MIT */
+/* The model is in descriptor.h. */
+#define _GNU_SOURCE 1
+#include "base/descriptor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define STANDARD 3 /* descriptors: 0, 1, 2 */
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static struct descriptor *all;
+
+/* The owner's, before. */
+static int cancel_state;
+static sigset_t signal_mask;
+
+/* ---- the lock and fork() ---- */
+
+void signals_block(sigset_t *before)
+{
+	static const int raised[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS};
+	sigset_t set;
+
+	sigfillset(&set);
+	for (size_t i = 0; i < sizeof(raised) / sizeof(raised[0]); i++)
+		sigdelset(&set, raised[i]);
+	pthread_sigmask(SIG_BLOCK, &set, before);
+}
+
+void descriptors_lock(void)
+{
+	sigset_t mask;
+	int cancel;
+
+	/* A thread that unwound out of it would leave it locked. */
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+	signals_block(&mask);
+	pthread_mutex_lock(&mutex);
+	cancel_state = cancel;
+	signal_mask = mask;
+}
+
+void descriptors_unlock(void)
+{
+	sigset_t mask = signal_mask;
+	int cancel = cancel_state;
+
+	pthread_mutex_unlock(&mutex);
+	pthread_sigmask(SIG_SETMASK, &mask, NULL);
+	pthread_setcancelstate(cancel, &cancel);
+}
+
+static void (*_Atomic child_hook)(void);
+
+static void in_child(void)
+{
+	struct descriptor *next;
+
+	for (struct descriptor *d = all; d; d = next) {
+		next = d->next;
+		if (descriptor_ours(d))
+			close(d->fd);
+		d->fd = -1;
+		d->link = NULL;
+		if (d->orphan)
+			atomic_store_explicit(d->orphan, true, memory_order_relaxed);
+	}
+	all = NULL;
+	atomic_load_explicit(&child_hook, memory_order_relaxed)();
+	descriptors_unlock();
+}
+
+static int failed;
+static void install(void)
+{
+	failed = pthread_atfork(descriptors_lock, descriptors_unlock, in_child);
+}
+
+int descriptors_prepare(void (*fn)(void))
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	static _Atomic bool done;
+	sigset_t before;
+
+	if (atomic_load_explicit(&done, memory_order_acquire))
+		return -failed;
+	/* A handler's fork() would wait for the C library's list of handlers. */
+	signals_block(&before);
+	atomic_store_explicit(&child_hook, fn, memory_order_relaxed);
+	pthread_once(&once, install);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	atomic_store_explicit(&done, true, memory_order_release);
+	return -failed;
+}
+
+/* ---- numbers; the lock is held ---- */
+
+static void occupy_low(int held[STANDARD])
+{
+	for (int i = 0; i < STANDARD; i++)
+		held[i] = fcntl(i, F_GETFD) < 0 ? open("/", O_PATH | O_CLOEXEC) : -1;
+}
+
+static void free_low(const int held[STANDARD])
+{
+	for (int i = 0; i < STANDARD; i++)
+		if (held[i] >= 0)
+			close(held[i]);
+}
+
+/* Another thread may have closed a standard descriptor since occupy_low(). */
+static int above_low(int fd)
+{
+	int high;
+
+	if (fd < 0 || fd >= STANDARD)
+		return fd < 0 ? -errno : fd;
+	high = fcntl(fd, F_DUPFD_CLOEXEC, STANDARD);
+	if (high < 0)
+		high = errno == EMFILE ? -EMFILE : -EIO;
+	close(fd);
+	return high;
+}
+
+/* `fd`, or -1 and errno, becomes `d`. */
+static int enter(struct descriptor *d, int fd)
+{
+	struct stat st;
+	int err;
+
+	fd = above_low(fd);
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st) < 0) {
+		err = errno == ENOMEM ? -ENOMEM : -EIO;
+		close(fd);
+		return err;
+	}
+	/* One that has this number was closed, not by us. */
+	for (struct descriptor *other = all; other; other = other->next)
+		if (other->fd == fd)
+			atomic_store_explicit(&other->replaced, true, memory_order_relaxed);
+	d->fd = fd;
+	d->dev = st.st_dev;
+	d->ino = st.st_ino;
+	atomic_store_explicit(&d->replaced, false, memory_order_relaxed);
+	d->next = all;
+	d->link = &all;
+	if (all)
+		all->link = &d->next;
+	all = d;
+	return 0;
+}
+
+/* ---- making them ---- */
+
+static int open_again(const char *path, int flags, mode_t mode)
+{
+	int fd;
+
+	do
+		fd = open(path, flags | O_CLOEXEC, mode);
+	while (fd < 0 && errno == EINTR);
+	return fd;
+}
+
+int descriptor_open(struct descriptor *d, const char *path, int flags, mode_t mode)
+{
+	int held[STANDARD], err;
+
+	descriptors_lock();
+	occupy_low(held);
+	err = enter(d, open_again(path, flags, mode));
+	free_low(held);
+	descriptors_unlock();
+	return err;
+}
+
+int descriptor_socket(struct descriptor *d, int type)
+{
+	int held[STANDARD], err;
+
+	descriptors_lock();
+	occupy_low(held);
+	err = enter(d, socket(AF_UNIX, type | SOCK_CLOEXEC, 0));
+	free_low(held);
+	descriptors_unlock();
+	return err;
+}
+
+int descriptor_open_plain(const char *path, int flags)
+{
+	int held[STANDARD], fd;
+
+	descriptors_lock();
+	occupy_low(held);
+	fd = above_low(open_again(path, flags, 0));
+	free_low(held);
+	descriptors_unlock();
+	return fd;
+}
+
+/* The first descriptor of the message becomes `d`; the others are closed. */
+static int enter_received(struct descriptor *d, struct msghdr *msg)
+{
+	int fd, err = 0;
+
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t i = 0; CMSG_LEN((i + 1) * sizeof(fd)) <= c->cmsg_len; i++) {
+			memcpy(&fd, CMSG_DATA(c) + i * sizeof(fd), sizeof(fd));
+			if (d->fd < 0 && err == 0)
+				err = enter(d, fd);
+			else
+				close(fd);
+		}
+	}
+	return err;
+}
+
+ssize_t descriptor_receive(struct descriptor *d, int sock, void *buf, size_t size)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec iov = {buf, size};
+	struct msghdr msg = {.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control)};
+	int held[STANDARD], err;
+	ssize_t n;
+
+	descriptors_lock();
+	occupy_low(held);
+	n = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+	err = n < 0 ? -errno : enter_received(d, &msg);
+	free_low(held);
+	descriptors_unlock();
+	return err < 0 ? err : n;
+}
+
+/* ---- and the end ---- */
+
+bool descriptor_ours(const struct descriptor *d)
+{
+	struct stat st;
+
+	if (d->fd < 0 || atomic_load_explicit(&d->replaced, memory_order_relaxed))
+		return false;
+	if (fstat(d->fd, &st) < 0) /* any other error says nothing about it */
+		return errno != EBADF || fcntl(d->fd, F_GETFD) >= 0;
+	return st.st_dev == d->dev && st.st_ino == d->ino;
+}
+
+void descriptor_close(struct descriptor *d)
+{
+	if (d->fd < 0 || !d->link)
+		return;
+	descriptors_lock();
+	*d->link = d->next;
+	if (d->next)
+		d->next->link = d->link;
+	d->link = NULL;
+	if (descriptor_ours(d))
+		close(d->fd);
+	d->fd = -1;
+	descriptors_unlock();
+}
