@@ -195,7 +195,9 @@ int64_t chan_footprint(const struct chan_options *opt);
  * says, after that, what of it is not as `opt` asks (what is 0 in `opt` asks for
  * nothing), and is "" if all is.  Another owner's channel that can't be opened directly is asked
  * of chand, if that runs.  Waits a second at most for another process, and as long
- * for chand.
+ * for chand.  With CHAN_CREATE, when another process is making the channel, waits
+ * for that, a second and 2.5 s for each GiB at most: so those that start together
+ * all get the one channel, also where /dev/shm has no room for two.
  *
  * An exclusive endpoint is the only one on its side or sides and sends or
  * receives without a lock for each message.  It is bound to one thread: opened,

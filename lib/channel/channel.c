@@ -4,6 +4,7 @@
 #include "channel/channel.h"
 
 #include "bus/client.h"
+#include "segment/claim.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -94,6 +95,24 @@ static int make(
 	return err;
 }
 
+/* Make it, unless another process does: that is waited for, as long as it can be
+ * expected to need. */
+static int make_or_await(struct segment *s, const struct chan_options *full,
+	const struct geometry *geometry)
+{
+	int64_t deadline = clock_monotonic() + claim_patience(geometry->size);
+	struct descriptor claim = {.fd = -1};
+	int err;
+
+	do
+		if (segment_there(&s->path)) /* before memory is spent */
+			return -EEXIST;
+	while (claim_take(&claim, s->path.file, deadline));
+	err = segment_there(&s->path) ? -EEXIST : make(s, full, geometry);
+	claim_end(&claim);
+	return err;
+}
+
 static int create(const struct segment_path *path, const struct chan_options *opt)
 {
 	struct segment s = {.own.fd = -1, .path = *path};
@@ -108,7 +127,7 @@ static int create(const struct segment_path *path, const struct chan_options *op
 		err = prefer_reply(client_create(path->owner, segment_base(path), &full), -EPERM,
 			path->owner);
 	else
-		err = segment_there(path) ? -EEXIST : make(&s, &full, &geometry);
+		err = make_or_await(&s, &full, &geometry);
 	pthread_setcancelstate(before, &before);
 	return err;
 }

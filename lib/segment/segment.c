@@ -7,6 +7,7 @@
 #include "base/errors.h"
 #include "base/names.h"
 #include "core/condvar.h"
+#include "segment/claim.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -21,7 +22,12 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <time.h>
 #include <unistd.h>
+
+/* While there is not enough room in /dev/shm. */
+#define LOOK_EVERY INT64_C(20000000)
+#define UNCHANGED_LOOKS 3
 
 #ifdef __GLIBC__
 #define THIS_LIBC LAYOUT_LIBC_GLIBC
@@ -262,6 +268,15 @@ static int pid_namespace(uint64_t *dev, uint64_t *ino)
 	return 0;
 }
 
+static uint64_t room(int fd)
+{
+	struct statvfs vfs;
+
+	if (fstatvfs(fd, &vfs) < 0 || vfs.f_blocks == 0) /* not limited */
+		return UINT64_MAX;
+	return (uint64_t)vfs.f_bavail * vfs.f_frsize;
+}
+
 static int no_room(uint64_t size, const struct statvfs *vfs)
 {
 	return error_of_size(-ENOSPC, size,
@@ -321,6 +336,58 @@ static int allocate(int fd, uint64_t size)
 	return err ? error_from(TRIED_ALLOCATE, err) : 0;
 }
 
+static void pause_for(int64_t ns)
+{
+	struct timespec t = {.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000};
+
+	nanosleep(&t, NULL);
+}
+
+/* There is not enough room.  Watch for a while whether that changes, as it does
+ * while others take or return memory: 0, there is; -EEXIST, one of them made this
+ * very channel; -ENOSPC. */
+static int await_room(const struct segment *s, uint64_t size, int64_t deadline)
+{
+	uint64_t before, now = room(s->own.fd);
+	int unchanged = 0;
+
+	while (unchanged < UNCHANGED_LOOKS && clock_monotonic() < deadline) {
+		if (segment_there(&s->path))
+			return -EEXIST;
+		if (now >= size)
+			return 0;
+		pause_for(LOOK_EVERY);
+		before = now;
+		now = room(s->own.fd);
+		unchanged = now == before ? unchanged + 1 : 0;
+	}
+	return segment_there(&s->path) ? -EEXIST : -ENOSPC;
+}
+
+/*
+ * Take the memory.  Creators that take it at once, and are not kept apart by a
+ * claim (claim.h), may all find too little, though there is enough for one.  So the
+ * one that found too little gives back what it took and tries again: after a pause
+ * of its own, up to four times as long as the taking lasted, so that one comes
+ * first.
+ */
+static int take_memory(const struct segment *s, uint64_t size)
+{
+	int64_t began = clock_monotonic(), deadline = began + claim_patience(size), lasted;
+	int err;
+
+	for (;; began = clock_monotonic()) {
+		err = allocate(s->own.fd, size);
+		if (err != -ENOSPC)
+			return err;
+		lasted = clock_monotonic() - began;
+		err = await_room(s, size, deadline);
+		if (err < 0)
+			return err;
+		pause_for(lasted * ((began / 64 + getpid()) % 16) / 4);
+	}
+}
+
 int segment_begin(struct segment *s)
 {
 	int err = descriptor_open(&s->own, NAMES_DIR, O_TMPFILE | O_RDWR, 0600);
@@ -352,7 +419,7 @@ int segment_fill(struct segment *s, const struct chan_options *full, const struc
 	h->linger = full->linger;
 	h->created = clock_real();
 	s->geometry = *g;
-	err = allocate(s->own.fd, g->size);
+	err = take_memory(s, g->size);
 	if (err == 0)
 		err = map(s);
 	if (err == 0)

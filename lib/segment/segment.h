@@ -50,7 +50,7 @@ const char *segment_base(const struct segment_path *path);
 /*
  * Make a segment that has no name yet, then take its memory, which can take long,
  * and write the header but for the magic; the rest is zero.  s->path is where it
- * will be.
+ * will be.  -EEXIST: another process made it while there was no room.
  */
 int segment_begin(struct segment *s);
 int segment_fill(struct segment *s, const struct chan_options *full, const struct geometry *g);

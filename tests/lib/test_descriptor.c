@@ -395,6 +395,7 @@ void add_tests(void)
 	GROUP_FOR(0, 2, "closed by the program", channel_setup, channel_teardown,
 		should_report_that_it_was_closed_and_leave_the_programs_files);
 	GROUP("closed, and", channel_setup, channel_teardown, should_take_no_lease_from_the_living,
-		should_leave_an_endpoint_that_has_the_number, should_leave_the_programs_files_in_a_child,
+		should_leave_an_endpoint_that_has_the_number,
+		should_leave_the_programs_files_in_a_child,
 		should_remove_the_name_as_the_last_all_the_same);
 }

@@ -86,7 +86,7 @@ static int gives_up_its_rights(void *arg)
 	return 0;
 }
 
-START_TEST(should_leave_a_name_that_it_may_not_remove_to_the_owners_next_call)
+START_TEST(should_leave_a_name_that_it_may_not_remove_to_the_owner)
 {
 	chan_t *ch;
 
@@ -103,7 +103,8 @@ END_TEST
 void add_tests(void)
 {
 	if (place_has(NEED_ROOT))
-		GROUP("ref", channel_setup, channel_teardown, should_remove_the_name_that_was_opened,
+		GROUP("ref", channel_setup, channel_teardown,
+			should_remove_the_name_that_was_opened,
 			should_leave_the_present_users_channel_of_that_name,
-			should_leave_a_name_that_it_may_not_remove_to_the_owners_next_call);
+			should_leave_a_name_that_it_may_not_remove_to_the_owner);
 }

@@ -118,8 +118,12 @@ static void prepare(unsigned endpoints)
 	doing("preparing");
 	memset(board, 0, sizeof(*board));
 	trace_forget_segment();
-	if (scenario->fresh)
+	if (scenario->fresh) {
+		/* A victim that went astray may have made it.  And what a process does
+		 * once (the fork handlers) it has done now, in every run. */
+		chan_remove(channel);
 		return;
+	}
 	opt.endpoints = endpoints;
 	must("create", chan_create(channel, &opt));
 	must("open", chan_open(&ch, channel, CHAN_SEND | CHAN_RECV, NULL));

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/* The model is in claim.h. */
+#define _GNU_SOURCE 1
+#include "segment/claim.h"
+
+#include "base/clock.h"
+#include "base/names.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+/* How often to look for one that has bound its address and does not listen yet. */
+#define REFUSALS 20
+
+struct address {
+	struct sockaddr_un at;
+	socklen_t length;
+};
+
+static uint64_t hash(uint64_t h, const void *bytes, size_t n)
+{
+	const unsigned char *p = bytes;
+
+	while (n--) /* FNV-1a */
+		h = (h ^ *p++) * UINT64_C(0x100000001b3);
+	return h;
+}
+
+/* Two names that meet in one address wait for each other, no more. */
+static void make_address(struct address *ret, const char *file)
+{
+	uint64_t h = UINT64_C(0xcbf29ce484222325);
+	struct stat st;
+	int n;
+
+	if (stat(NAMES_DIR, &st) == 0) /* there may be several, in mount namespaces */
+		h = hash(h, &st.st_dev, sizeof(st.st_dev));
+	h = hash(h, file, strlen(file));
+	*ret = (struct address){.at.sun_family = AF_UNIX};
+	n = snprintf(ret->at.sun_path + 1, sizeof(ret->at.sun_path) - 1,
+		"shmchan-create-%016" PRIx64, h);
+	ret->length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)n);
+}
+
+static int64_t left_ms(int64_t deadline)
+{
+	int64_t left = deadline - clock_monotonic();
+
+	return left <= 0 ? 0 : left / 1000000 + 1;
+}
+
+static bool same_user(int sock)
+{
+	struct ucred peer;
+	socklen_t n = sizeof(peer);
+
+	return getsockopt(sock, SOL_SOCKET, SO_PEERCRED, &peer, &n) == 0 && peer.uid == geteuid();
+}
+
+/* Connected to the holder: 1 when its claim has ended, 0 when waiting has. */
+static int await_end(int sock, int64_t deadline)
+{
+	struct pollfd p = {.fd = sock, .events = POLLRDHUP};
+	int64_t left;
+	int n;
+
+	do {
+		left = left_ms(deadline);
+		n = poll(&p, 1, left < 60000 ? (int)left : 60000);
+	} while (left && (n == 0 || (n < 0 && errno == EINTR)));
+	return n > 0;
+}
+
+int claim_take(struct descriptor *claim, const char *file, int64_t deadline)
+{
+	struct timespec ms = {.tv_nsec = 1000000};
+	struct address a;
+	int ended = 0;
+
+	make_address(&a, file);
+	for (int i = 0; i < REFUSALS; i++) {
+		if (descriptor_socket(claim, SOCK_STREAM | SOCK_NONBLOCK) < 0)
+			return 0;
+		if (bind(claim->fd, (struct sockaddr *)&a.at, a.length) == 0) {
+			listen(claim->fd, SOMAXCONN);
+			return 0;
+		}
+		if (errno != EADDRINUSE)
+			break;
+		if (connect(claim->fd, (struct sockaddr *)&a.at, a.length) == 0) {
+			ended = same_user(claim->fd) && await_end(claim->fd, deadline);
+			break;
+		}
+		if (errno != ECONNREFUSED)
+			break;
+		descriptor_close(claim);
+		nanosleep(&ms, NULL);
+	}
+	descriptor_close(claim);
+	return ended;
+}
