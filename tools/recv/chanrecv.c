@@ -17,6 +17,7 @@
 #include "common/cli.h"
 #include "common/framing.h"
 #include "common/output.h"
+#include "common/place.h"
 #include "recv/child.h"
 #include "recv/format.h"
 #include "recv/store.h"
@@ -634,6 +635,11 @@ static int conclude(void)
 			return CLI_OK;
 		cli_warn(name, "empty after %" PRIu64 " messages", got);
 		return CLI_WOULD_BLOCK;
+	case DRAINED:
+		if (run.limit == UINT64_MAX)
+			return CLI_OK;
+		cli_warn(name, "drained after %" PRIu64 " of %" PRIu64 " messages", got, run.limit);
+		return CLI_WOULD_BLOCK;
 	case ENDED:
 		if (run.limit == UINT64_MAX)
 			return CLI_OK;
@@ -647,11 +653,14 @@ static int conclude(void)
 static int open_channel(struct receiver *r, const char *name)
 {
 	struct chan_stat st = {.size = sizeof(st)};
-	int err = chan_open(&r->ch, name, run.peek ? 0 : CHAN_RECV, NULL);
+	int64_t deadline = cli_sooner(run.deadline, cli_deadline(run.idle));
+	int err = place_open(
+		&r->ch, name, run.peek ? 0 : CHAN_RECV, NULL, deadline, run.nowait);
 
 	r->name = name;
-	if (!err)
-		err = cli_watch(r->ch);
+	if (err)
+		return err;
+	err = cli_watch(r->ch);
 	if (!err)
 		err = chan_stat(r->ch, &st);
 	if (err)

@@ -11,6 +11,7 @@
 #include "common/cli.h"
 #include "common/framing.h"
 #include "common/output.h"
+#include "common/place.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -641,10 +642,12 @@ static void parse_options(int argc, char **argv)
 static int open_channel(void)
 {
 	struct chan_stat st = {.size = sizeof(st)};
-	int r = chan_open(&run.ch, run.name, run.flags, &run.create);
+	int64_t deadline = cli_sooner(run.deadline, cli_deadline(run.send_timeout));
+	int r = place_open(&run.ch, run.name, run.flags, &run.create, deadline, run.nowait);
 
-	if (!r)
-		r = cli_watch(run.ch);
+	if (r)
+		return r;
+	r = cli_watch(run.ch);
 	if (!r && run.overflow >= 0)
 		r = chan_set_overflow(run.ch, (unsigned)run.overflow);
 	if (!r)
