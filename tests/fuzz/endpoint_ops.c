@@ -124,6 +124,8 @@ static void act_look(struct user *u, struct input *in)
 	for (int i = 0; i < n && i < 4; i++)
 		MUST(strnlen(e[i].command, sizeof(e[i].command)) < sizeof(e[i].command));
 	check(chan_peek(u->ch, buf, sizeof(buf), &at));
+	at.flags = CHAN_LEASED_TOO;
+	check(chan_peek(u->ch, buf, sizeof(buf), &at));
 }
 
 void user_act(struct user *u, struct input *in)
