@@ -40,6 +40,8 @@
  *   _exit() or exec.
  *
  * Errors that any call on an endpoint may return, not repeated below:
+ *   -EIDRM     the channel was removed (see chan_remove()); only calls that send,
+ *              receive or take return it
  *   -EBADMSG   the segment is damaged (a buggy or hostile peer wrote into it);
  *              what was sound before the damage is still received
  *   -ENOTCONN  the endpoint belongs to the parent of this forked process
@@ -134,7 +136,7 @@ enum chan_kind {
 
 /* How long a channel's name lives. */
 enum chan_lifetime {
-	CHAN_PERSIST = 0, /* until chan_remove() */
+	CHAN_PERSIST = 0, /* until chan_remove() or chan_unlink() */
 	CHAN_REF = 1,	  /* until its last endpoint leaves, and `linger` more */
 };
 
@@ -219,6 +221,8 @@ int64_t chan_footprint(const struct chan_options *opt);
  *             not release arbitrarily many locks of a thread that dies
  *   -EPROTONOSUPPORT  made by another format version
  *   -EPROTOTYPE  made with another libc, word size or condition variable
+ *   -EIDRM    the segment is marked as removed (a copy of one: the name of a removed
+ *             channel leads nowhere), and the name can't be cleared away
  *   -EXDEV    made in another PID namespace
  *   -EBADMSG  not a segment, or damaged
  *   those of chan_create(), with CHAN_CREATE
@@ -253,10 +257,41 @@ enum {
  */
 int chan_close(const chan_t *ch, unsigned how);
 
-/* Remove the channel's name.  Those who have it open go on; the memory is freed
- * when the last of them leaves.  Errors: -ENOENT; -EACCES, -EPERM; -ECONNREFUSED it is
- * for chand to remove, which can't be asked. */
+/*
+ * Remove the channel: its name goes, and it ends for everybody who has it open.
+ * Senders, blocked ones too, get -EIDRM; receivers get what is left, and then
+ * -EIDRM.  What is sent is delivered as after chan_close(CHAN_DRAIN): a send that
+ * returned success is inside.  A reservation can't be committed any more (-EIDRM).
+ * The end does not wait for leases: they can be acknowledged, and what is given back
+ * is received again.  Peek, purge, stat and chan_close() work as before; a channel
+ * that was closed, before or after, ends with -EPIPE.  The memory is freed when the
+ * last of its users leaves.  Never waits.
+ *
+ * A name that goes in another way (rm(1), RemoveIPC= of systemd-logind, a file that
+ * takes its place, a process killed inside this call) is noticed by the users of the
+ * channel: a second later at most by any call that waits, or would have to; and by a
+ * sender that always finds room with the 256 messages, or 16 KiB, after that at most.
+ * It then ends in the same way.  (A name that is moved or has a second one, a hard
+ * link, is not gone.  One who may not write the segment, or shares no memory format
+ * with it, removes the name only: this is noticed, too.)
+ *
+ * Errors:
+ *   -ENOENT   no such channel
+ *   -EACCES   no permission for /dev/shm
+ *   -EPERM    it is somebody else's
+ *   -ECONNREFUSED  it is for chand to remove, which can't be asked
+ */
 int chan_remove(const char *name);
+
+/*
+ * Remove the channel's name only, as unlink(2) does with a file's: those who have it
+ * open go on with it, and nobody else can open it.  Killed on the way, this leaves the
+ * name, and users that would not notice its removal by other means than chan_remove().
+ *
+ * Errors: those of chan_remove(), and those of chan_open() for a segment that can't be
+ * marked: -EBADMSG, -EPROTONOSUPPORT, -EPROTOTYPE, -EXDEV, -ENOMEM, -EMFILE, -ENFILE.
+ */
+int chan_unlink(const char *name);
 
 /*
  * Send one message of `len` bytes.  Returns 0 when it is committed (in a
@@ -445,7 +480,8 @@ struct chan_stat {
 	uint32_t receivers; /*   counts in both */
 	uint32_t closed;    /* 0 no, 1 draining, 2 discarding */
 	uint32_t damaged;   /* damage was found */
-	uint32_t removed;   /* the name was removed */
+	uint32_t removed;   /* 0 no, 1 the channel was, 2 its name only was
+			     * (chan_unlink()) */
 	uint32_t format;    /* format version of the segment */
 	uint32_t full;	    /* no room for a message of max_message bytes */
 	uint32_t condvar;   /* 1 futex, 2 pthread */

@@ -38,6 +38,8 @@ const char *chan_strerror(int err)
 		return "the channel is larger than this process may make files";
 	case EINPROGRESS:
 		return "chand is still making this channel: try again";
+	case EIDRM:
+		return "the channel was removed";
 	case EINTR:
 		return "interrupted";
 	case EINVAL:

@@ -321,10 +321,12 @@ int client_create(uid_t owner, const char *name, const struct chan_options *opt)
 	return ask_plainly(&r);
 }
 
-int client_remove(uid_t owner, const char *name)
+int client_remove(uid_t owner, const char *name, bool name_only)
 {
 	struct request r;
 
 	begin(&r, "REMOVE", owner, name);
+	if (name_only)
+		put(&r, "name-only=yes\n");
 	return ask_plainly(&r);
 }

@@ -20,7 +20,8 @@
 int client_open(struct descriptor *ret, uid_t owner, const char *name, unsigned roles);
 
 int client_create(uid_t owner, const char *name, const struct chan_options *opt);
-int client_remove(uid_t owner, const char *name);
+/* `name_only`: as chan_unlink(). */
+int client_remove(uid_t owner, const char *name, bool name_only);
 
 /* As far as can be seen without asking: is it chand that keeps `owner`'s channels?  True
  * if `owner` has the directory of its socket, or if SHMCHAN_CONTROL leads nowhere. */

@@ -55,10 +55,7 @@ static int init_control(const struct segment *s)
 	return err < 0 ? error_from(TRIED_MUTEX, err) : 0;
 }
 
-/* What chand replied.  `err` is how it went without chand: it stands if chand keeps
- * other channels than this owner's, and if chand can't be asked, unless all hangs on
- * chand.  The reply's detail is kept in any case. */
-static int prefer_reply(int reply, int err, uid_t owner)
+int prefer_reply(int reply, int err, uid_t owner)
 {
 	if (reply == -ENOENT && err == -EACCES) /* there is one */
 		return error_instead(err);
@@ -73,7 +70,7 @@ static void forget_locks(void)
 	thread_reservations = 0;
 }
 
-static int prepare(void)
+int channels_prepare(void)
 {
 	int err = descriptors_prepare(forget_locks);
 
@@ -138,7 +135,7 @@ int chan_create(const char *name, const struct chan_options *opt)
 	int err;
 
 	error_forget();
-	err = prepare();
+	err = channels_prepare();
 	if (err == 0)
 		err = segment_resolve(name, &path);
 	return err < 0 ? err : create(&path, opt);
@@ -183,6 +180,8 @@ static int collect(const struct segment *s, int64_t after)
 	/* Who it is now may have no right to: then somebody else will. */
 	if (now - idle_since(c, now) >= after && segment_named(s))
 		removed = segment_unlink(&s->path) == 0;
+	if (removed)
+		segment_end(s);
 	endpoint_open_gate(&s->own);
 	return removed;
 }
@@ -225,7 +224,7 @@ int chan_collect(const char *name)
 	int err;
 
 	error_forget();
-	err = prepare();
+	err = channels_prepare();
 	if (err == 0)
 		err = segment_resolve(name, &path);
 	return err < 0 ? err : collect_at(&path);
@@ -259,6 +258,11 @@ static int open_segment(struct chan *ch)
 		segment_close(s);
 		err = -ENOENT;
 	}
+	if (err == 0) {
+		err = channel_refuse_removed(s);
+		if (err < 0)
+			segment_close(s);
+	}
 	return err;
 }
 
@@ -270,6 +274,7 @@ static int attach(struct chan *ch)
 
 	ch->ring = ring_in(s);
 	ch->control = &s->layout->control;
+	ring_pause(&ch->ring, 0, 0); /* at the first send: see sender_paced() */
 	atomic_store_explicit(&ch->overflow, s->header.overflow, memory_order_relaxed);
 	if (s->writable && !fence_can_heavy())
 		channel_mark(ch, LAYOUT_HEAVY_MISSING);
@@ -282,7 +287,7 @@ static int attach(struct chan *ch)
 		return ch->slot;
 	/* Removed between opening and attaching? Then it is not the channel of
 	 * that name. */
-	if (fstat(s->own.fd, &st) < 0 || st.st_nlink == 0)
+	if (fstat(s->own.fd, &st) < 0 || st.st_nlink == 0 || channel_state(ch) & LAYOUT_REMOVED)
 		return -ESTALE;
 	atomic_store_explicit(&ch->control->idle_since, 0, memory_order_relaxed);
 	if (ch->roles & CHAN_EXCLUSIVE && fence_register()) {
@@ -377,7 +382,7 @@ int chan_open(chan_t **ret, const char *name, unsigned flags, const struct chan_
 	if (flags & CHAN_EXCLUSIVE && !(flags & (CHAN_SEND | CHAN_RECV)))
 		return error_because(
 			-EINVAL, "flags: CHAN_EXCLUSIVE needs CHAN_SEND or CHAN_RECV");
-	err = prepare();
+	err = channels_prepare();
 	if (err == 0)
 		err = segment_resolve(name, &path);
 	if (err < 0)
@@ -500,41 +505,14 @@ void chan_detach(chan_t *ch)
 
 int chan_close(const chan_t *ch, unsigned how)
 {
-	struct layout_control *c = ch->control;
 	if (how > CHAN_DISCARD)
 		return error_because(-EINVAL, "how: is neither CHAN_DRAIN nor CHAN_DISCARD");
 	if (atomic_load_explicit(&ch->orphan, memory_order_relaxed))
 		return -ENOTCONN;
 	if (!ch->segment.writable)
 		return -EACCES;
-	/* One store closes both sides.  seq_cst: pairs with the fence after a
-	 * publication, see ring_seal(), and with those of the condition
-	 * variables. */
-	atomic_fetch_or_explicit(&c->state,
-		LAYOUT_CLOSED | (how == CHAN_DISCARD ? LAYOUT_DISCARD : 0), memory_order_seq_cst);
-	channel_announced(ch);
-	atomic_thread_fence(memory_order_seq_cst); /* the bit before the position */
-	ring_seal(&ch->ring);
-	cond_broadcast(&c->not_empty);
-	cond_broadcast(&c->not_full);
+	channel_end(ch->control, LAYOUT_CLOSED | (how == CHAN_DISCARD ? LAYOUT_DISCARD : 0));
 	return 0;
-}
-
-int chan_remove(const char *name)
-{
-	struct segment_path path;
-	int err;
-
-	error_forget();
-	err = prepare();
-	if (err == 0)
-		err = segment_resolve(name, &path);
-	if (err < 0)
-		return err;
-	err = segment_unlink(&path);
-	if ((err == -EPERM || err == -EACCES) && path.foreign)
-		err = prefer_reply(client_remove(path.owner, segment_base(&path)), err, path.owner);
-	return err;
 }
 
 int chan_list(int (*fn)(const char *name, void *arg), void *arg)

@@ -7,8 +7,10 @@
  *   receive.c  receive                            inspect.c  stat, peek, purge, recover
  *   lease.c    take, ack, release
  *
- * Lock order: senders before receivers.  Nobody is woken with a lock held, but
- * by a rendezvous sender.
+ *   remove.c   the end of the name
+ *
+ * Lock order: senders before receivers.  Nobody is woken with a lock held, but by a
+ * rendezvous sender, and by the one that finds the name gone.
  */
 #ifndef CHAN_CHANNEL_H
 #define CHAN_CHANNEL_H
@@ -88,6 +90,12 @@ struct chan {
 	uint64_t reserve_length;
 	struct limit reserve_limit;
 
+	/* When the name was last looked for (remove.c); when a sender last paused, and
+	 * after how many messages the next time (send.c). */
+	_Atomic int64_t name_seen;
+	int64_t paused;
+	uint32_t pace;
+
 	/* CHAN_NEED_RECEIVERS: when receivers were last looked for. */
 	_Atomic int64_t receivers_seen;
 
@@ -121,6 +129,13 @@ static inline int channel_checked(struct chan *ch, int err)
 	if (unlikely(err == -EBADMSG))
 		channel_mark(ch, LAYOUT_DAMAGED);
 	return err;
+}
+
+/* Why an endpoint of a channel that ended gets nothing more.  Closed and removed, it
+ * ended as a closed one: who removes it then only tidies up. */
+static inline int channel_over(uint32_t state)
+{
+	return (state & LAYOUT_ENDED) == LAYOUT_REMOVED ? -EIDRM : -EPIPE;
 }
 
 static inline void channel_wake_all(struct chan *ch)
@@ -356,5 +371,33 @@ int channel_collect(struct chan *ch);
 /* Of an endpoint that is not there any more: did it detach, so that nothing of it
  * needs repair?  False if it died, and if its slot has been taken since. */
 bool channel_detached(const struct chan *ch, const struct chan_endpoint *gone);
+
+/* What chand replied.  `err` is how it went without chand: it stands if chand keeps
+ * other channels than this owner's, and if chand can't be asked, unless all hangs on
+ * chand.  The reply's detail is kept in any case. */
+int prefer_reply(int reply, int err, uid_t owner);
+
+/* Be ready to open and make channels: 0, or an error. */
+int channels_prepare(void);
+
+/* ---- remove.c ---- */
+
+/* End the channel for everybody: set bits of LAYOUT_ENDED, decide where it ends, and
+ * wake all. */
+void channel_end(struct layout_control *c, uint32_t bits);
+
+/* The segment's name was removed. */
+void segment_end(const struct segment *s);
+
+/* May a segment that was just opened be used?  -ESTALE if its channel has been
+ * removed; -ENOENT if its name, too, now; -EIDRM if that is not allowed. */
+int channel_refuse_removed(const struct segment *s);
+
+/* Is the channel found to be without a name just now, and was not known to be?  Then
+ * it is marked as removed. */
+bool channel_notice(struct chan *ch);
+
+/* The same if it was not asked for a second, at `now`. */
+bool channel_look_for_name(struct chan *ch, int64_t now);
 
 #endif

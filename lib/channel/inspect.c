@@ -105,7 +105,8 @@ int chan_stat(const chan_t *ch, struct chan_stat *ret)
 	st.receivers = (uint32_t)receivers + !!(ch->roles & CHAN_RECV);
 	st.closed = !(state & LAYOUT_CLOSED) ? 0 : state & LAYOUT_DISCARD ? 2 : 1;
 	st.damaged = !!(state & LAYOUT_DAMAGED);
-	st.removed = file.st_nlink == 0;
+	if (file.st_nlink == 0 || state & LAYOUT_REMOVED)
+		st.removed = state & LAYOUT_UNLINKED && !(state & LAYOUT_REMOVED) ? 2 : 1;
 	st.format = h->format;
 	st.condvar = h->condvar;
 	st.idle = st.senders || st.receivers ? 0 : idle_time(ch, state);
@@ -193,6 +194,7 @@ int chan_recover(chan_t *ch)
 		senders_leave(ch);
 	else if (err != -EBUSY && err != -EDEADLK) /* a live owner needs no recovery */
 		return err;
+	channel_notice(ch);
 	n = receivers_visit(ch, NULL);
 	if (n < 0)
 		return n;

@@ -11,7 +11,7 @@
 static bool news(struct chan *ch, uint64_t end)
 {
 	return !ring_still_empty(&ch->ring, end) ||
-	       channel_state(ch) & (LAYOUT_CLOSED | LAYOUT_DAMAGED);
+	       channel_state(ch) & (LAYOUT_ENDED | LAYOUT_DAMAGED);
 }
 
 /* Is the last sender gone, on a channel that ends with it?  1, 0, or an error. */
@@ -41,21 +41,21 @@ static int when_empty(struct chan *ch)
 
 	if (state & LAYOUT_DAMAGED)
 		return -EBADMSG;
-	if (state & LAYOUT_CLOSED)
+	if (state & LAYOUT_ENDED)
 		channel_seal(ch);
 	if (unlikely(ring_leased(&ch->ring))) {
 		err = reclaim_leases(ch);
 		if (err)
 			return err < 0 ? err : 0;
 	}
-	if (!(state & LAYOUT_CLOSED)) {
+	if (!(state & LAYOUT_ENDED)) {
 		err = senders_gone(ch);
 		if (err <= 0)
 			return err < 0 ? err : 1;
 	}
 	/* The end, unless something came before we saw that it is. */
 	err = ring_next(&ch->ring, ring_first(&ch->ring), &it);
-	return err == -EAGAIN ? -EPIPE : err;
+	return err == -EAGAIN ? channel_over(state) : err;
 }
 
 /* Has this thread a reservation in the channel?  Then nobody can send what it is about

@@ -6,6 +6,9 @@
 #include <inttypes.h>
 #include <limits.h>
 
+/* Pauses of a sender that never waits: one is long, and bytes between two at most. */
+#define PAUSE_LONG INT64_C(20000000)
+#define PAUSE_MOST (UINT64_C(16) << 10)
 /* How long a rendezvous that may not wait gives a woken receiver. */
 #define HANDSHAKE INT64_C(10000000)
 
@@ -45,8 +48,8 @@ hot int sendable(struct chan *ch, bool look)
 {
 	uint32_t state = channel_state(ch);
 
-	if (unlikely(state & (LAYOUT_CLOSED | LAYOUT_DAMAGED)))
-		return state & LAYOUT_DAMAGED ? -EBADMSG : -EPIPE;
+	if (unlikely(state & (LAYOUT_ENDED | LAYOUT_DAMAGED)))
+		return state & LAYOUT_DAMAGED ? -EBADMSG : channel_over(state);
 	if (unlikely(ch->segment.header.options & CHAN_NEED_RECEIVERS)) {
 		int gone = receivers_gone(ch, look);
 
@@ -67,7 +70,7 @@ static bool space_or_end(struct chan *ch, uint64_t seen)
 {
 	return atomic_load_explicit(&ch->control->receivers.position, memory_order_relaxed) !=
 		       seen ||
-	       channel_state(ch) & (LAYOUT_CLOSED | LAYOUT_DAMAGED);
+	       channel_state(ch) & (LAYOUT_ENDED | LAYOUT_DAMAGED);
 }
 
 /* Drop the message at hand, and count it: that store is the commit of a drop. */
@@ -108,15 +111,39 @@ static int drop_oldest(struct chan *ch, struct limit *limit, bool in_place)
 	return err == RING_LEASED ? drop_this(&ch->control->senders.dropped_leased) : err;
 }
 
+/*
+ * The ring says RING_PAUSED.  A sender that always finds room never waits, and looks for
+ * the name here: as the check for room is the check for the pause, that costs the others
+ * nothing.  Pauses come so rarely that the clock costs nothing either (one in 256
+ * messages, or PAUSE_MOST bytes), and with every message where messages come slowly: a
+ * sender that slows down goes on for that long at most.
+ */
+static __attribute__((noinline, cold)) int sender_paced(
+	struct chan *ch, uint64_t pos, uint64_t length)
+{
+	int64_t now = clock_coarse();
+	uint64_t after;
+
+	ch->pace = now - ch->paused > PAUSE_LONG ? 0 : ch->pace < 128 ? 2 * ch->pace + 1 : 256;
+	ch->paused = now;
+	after = ch->pace * ring_size(length);
+	ring_pause(&ch->ring, pos, after < PAUSE_MOST ? after : PAUSE_MOST);
+	return channel_look_for_name(ch, now) ? -EIDRM : 0;
+}
+
 /* Room for a record of `length`, the lock held: 0 and the cursor; -EAGAIN full;
- * -EPIPE, -EBADMSG.  `look`: for receivers, too. */
+ * -EPIPE, -EIDRM, -EBADMSG.  `look`: for receivers, too. */
 hot int sender_look(struct chan *ch, uint64_t length, bool look, struct ring_cursor *at)
 {
 	int err = sendable(ch, look);
 
 	if (likely(err == 0))
 		err = ring_begin(&ch->ring, at);
-	return likely(err == 0) ? ring_room(&ch->ring, at, length) : err;
+	if (likely(err == 0))
+		err = ring_room(&ch->ring, at, length);
+	if (likely(err == 0))
+		return 0;
+	return err == RING_PAUSED ? sender_paced(ch, at->pos, length) : err;
 }
 
 /* Do the senders that wait for room need different amounts?  Then one wake-up may
@@ -152,6 +179,9 @@ static int sender_wait(struct chan *ch, struct limit *limit, uint64_t length, bo
 
 	for (;;) {
 		/* The lock is held, and err says why there is no room. */
+		if (err == -EAGAIN && policy != CHAN_BLOCK &&
+			channel_look_for_name(ch, clock_coarse()))
+			err = -EIDRM;
 		if (err == -EAGAIN && policy == CHAN_DROP_NEWEST)
 			err = drop_newest(ch, in_place);
 		else if (err == -EAGAIN && policy == CHAN_DROP_OLDEST)
@@ -214,7 +244,7 @@ hot void sender_done(struct chan *ch, const struct limit *limit, uint64_t length
 	if (unlikely(limit->slept)) {
 		cond_rearm(&ch->control->not_full);
 		more = ring_begin(&ch->ring, &at) == 0 &&
-		       ring_room(&ch->ring, &at, channel_uneven(ch) ? 0 : length) == 0;
+		       ring_room(&ch->ring, &at, channel_uneven(ch) ? 0 : length) >= 0;
 	}
 	senders_leave(ch);
 	if (more)
@@ -228,8 +258,8 @@ hot void sender_done(struct chan *ch, const struct limit *limit, uint64_t length
  */
 hot int published(struct chan *ch, uint64_t pos)
 {
-	if (unlikely(channel_state(ch) & LAYOUT_CLOSED) && !ring_settle(&ch->ring, pos))
-		return -EPIPE;
+	if (unlikely(channel_state(ch) & LAYOUT_ENDED) && !ring_settle(&ch->ring, pos))
+		return channel_over(channel_state(ch));
 	cond_signal_fenced(&ch->control->not_empty);
 	return 0;
 }
@@ -239,7 +269,7 @@ hot int published(struct chan *ch, uint64_t pos)
 static bool handed_over(struct chan *ch, uint64_t pos)
 {
 	return ring_handed_over(&ch->ring, pos) ||
-	       channel_state(ch) & (LAYOUT_CLOSED | LAYOUT_DAMAGED);
+	       channel_state(ch) & (LAYOUT_ENDED | LAYOUT_DAMAGED);
 }
 
 /* Wait, the senders' lock held, until a receiver has the record at `pos`. */
@@ -381,7 +411,7 @@ int chan_send_batch(chan_t *ch, const struct iovec *msg, unsigned n, int64_t tim
 		copy_bytes(to, msg[sent].iov_base, msg[sent].iov_len);
 		sent++;
 	} while (sent < n && msg[sent].iov_len <= ch->ring.max_message &&
-		 ring_room(&ch->ring, &at, msg[sent].iov_len) == 0);
+		 ring_room(&ch->ring, &at, msg[sent].iov_len) >= 0);
 	err = commit(ch, old, &at, &limit, msg[0].iov_len);
 	return err < 0 ? err : (int)sent;
 }

@@ -66,7 +66,7 @@ static int repair_receivers(void *arg)
 	struct chan *ch = ((struct call *)arg)->ch;
 	int err;
 
-	if (channel_state(ch) & LAYOUT_CLOSED)
+	if (channel_state(ch) & LAYOUT_ENDED)
 		channel_seal(ch);
 	err = channel_checked(ch, ring_repair_receivers(&ch->ring));
 
@@ -82,6 +82,7 @@ static int repair_receivers(void *arg)
 static int give_up(struct call *call, uint32_t end)
 {
 	struct limit *limit = call->limit;
+	uint32_t state;
 
 	/* A slice has passed: by now it is worth to be seen. */
 	if (limit->waiting_since == 0)
@@ -90,12 +91,14 @@ static int give_up(struct call *call, uint32_t end)
 		waiter_comes(call->ch, &call->waiter, limit->waiting_since);
 	if (atomic_load_explicit(&call->ch->interrupted, memory_order_relaxed))
 		return -EINTR;
-	return !call->limit->to_the_lock && channel_state(call->ch) & end ? -EPIPE : 0;
+	channel_look_for_name(call->ch, clock_coarse());
+	state = channel_state(call->ch);
+	return !call->limit->to_the_lock && state & end ? channel_over(state) : 0;
 }
 
 static int senders_give_up(void *arg)
 {
-	return give_up(arg, LAYOUT_CLOSED);
+	return give_up(arg, LAYOUT_ENDED);
 }
 
 static int receivers_give_up(void *arg)
@@ -189,7 +192,7 @@ int receivers_visit(struct chan *ch, struct limit *outer)
 
 	if (outer && outer->timeout == 0)
 		outer->deadline = limit.deadline;
-	if (err == 0 && channel_state(ch) & LAYOUT_CLOSED)
+	if (err == 0 && channel_state(ch) & LAYOUT_ENDED)
 		channel_seal(ch);
 	return err;
 }

@@ -166,7 +166,7 @@ int wait_for(struct chan *ch, const struct awaited *what, struct limit *limit)
 	int err = 0;
 
 	if (deadline == DEADLINE_NOW)
-		return -EAGAIN;
+		return channel_look_for_name(ch, clock_coarse()) ? 0 : -EAGAIN;
 	if (what->spin && cpu_several() && spin(ch, what))
 		return 0;
 	key = cond_arm(what->cond);
@@ -174,6 +174,8 @@ int wait_for(struct chan *ch, const struct awaited *what, struct limit *limit)
 	if (what->changed(ch, what->seen) || what->ended(ch))
 		return 0;
 	now = clock_monotonic();
+	if (channel_look_for_name(ch, now))
+		return 0;
 	end = now + SLICE < deadline ? now + SLICE : deadline;
 	if (now < deadline) {
 		limit->slept = true;

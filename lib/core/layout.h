@@ -69,7 +69,12 @@ enum {
 	LAYOUT_HAD_RECEIVER = 1u << 4,
 	LAYOUT_LIGHT = 1u << 5,		/* an endpoint relies on its peers' heavy fence */
 	LAYOUT_HEAVY_MISSING = 1u << 6, /* an endpoint can't do that: see fence.h */
+	LAYOUT_REMOVED = 1u << 7,	/* the name was removed: an end, as a close */
+	LAYOUT_UNLINKED = 1u << 8,	/* the name may go and the channel goes on */
 };
+
+/* Nothing can be sent any more, and receivers get what is left. */
+#define LAYOUT_ENDED (LAYOUT_CLOSED | LAYOUT_REMOVED)
 
 /* See lock.h. */
 struct layout_lock {

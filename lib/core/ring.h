@@ -48,9 +48,15 @@ struct ring {
 	unsigned char *data; /* capacity bytes, and the same again behind them */
 	uint64_t capacity;
 	uint64_t max_message; /* ring_size() of it + RING_ALIGN <= capacity */
-	bool rendezvous;
+	bool rendezvous, pausing;
 	struct layout_control *control;
+
+	/* Where a sender counts room from: tx.seen; or, if `pausing`, as much earlier
+	 * as makes the check for room also the check whether a record ends behind
+	 * `pause_at`.  Then ring_room() says RING_PAUSED. */
+	uint64_t horizon;
 	struct ring_end tx, rx;
+	uint64_t pause_at;
 };
 
 static inline uint64_t ring_size(uint64_t length)
@@ -113,19 +119,42 @@ static inline int ring_begin(struct ring *r, struct ring_cursor *at)
 	return 0;
 }
 
-/* -EAGAIN unless a record of `length` (at most max_message) fits at `at`. */
+static inline void ring_set_horizon(struct ring *r)
+{
+	uint64_t for_pause = r->pause_at - r->capacity;
+
+	r->horizon = r->pausing && (int64_t)(for_pause - r->tx.seen) < 0 ? for_pause : r->tx.seen;
+}
+
+/* Let ring_room() say RING_PAUSED when `after` bytes behind `pos` are used. */
+static inline void ring_pause(struct ring *r, uint64_t pos, uint64_t after)
+{
+	r->pausing = true;
+	r->pause_at = pos + after;
+	ring_set_horizon(r);
+}
+
+#define RING_PAUSED 1
+
+/* 0 or RING_PAUSED if a record of `length` (at most max_message) fits at `at`, else
+ * -EAGAIN, -EBADMSG. */
 static inline int ring_room(struct ring *r, const struct ring_cursor *at, uint64_t length)
 {
 	uint64_t need = ring_size(length) + RING_ALIGN; /* the next one's seq must fit too */
 
-	if (likely(at->pos - r->tx.seen <= r->capacity - need))
+	if (likely(at->pos - r->horizon <= r->capacity - need))
 		return 0;
+	if (at->pos - r->tx.seen <= r->capacity - need)
+		return RING_PAUSED; /* else it would have been in the horizon */
 	/* Acquire: pairs with the release store that freed the space, so what
 	 * the receiver read from it was read before we write over it. */
 	r->tx.seen = atomic_load_explicit(&r->control->receivers.position, memory_order_acquire);
 	if (unlikely(r->tx.seen % RING_ALIGN || at->pos - r->tx.seen > r->capacity))
 		return -EBADMSG;
-	return at->pos - r->tx.seen <= r->capacity - need ? 0 : -EAGAIN;
+	ring_set_horizon(r);
+	if (at->pos - r->tx.seen > r->capacity - need)
+		return -EAGAIN;
+	return at->pos - r->horizon <= r->capacity - need ? 0 : RING_PAUSED;
 }
 
 /* Write the header of a record, not yet visible to anybody, and move the cursor
@@ -214,7 +243,7 @@ static inline int ring_reload(struct ring *r)
 	uint64_t limit = atomic_load_explicit(&r->control->senders.position, memory_order_acquire);
 
 	if (unlikely(atomic_load_explicit(&r->control->state, memory_order_acquire) &
-		     LAYOUT_CLOSED)) {
+		     LAYOUT_ENDED)) {
 		if (!atomic_load_explicit(&r->control->seal, memory_order_acquire))
 			return -EAGAIN;
 		limit = ring_limit(r);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A name that is removed, and given to another channel, under those who have the
- * first one open: they go on with it, and neither see nor touch the second.
+ * first one open: they end, or go on with it if only the name was removed, and neither
+ * see nor touch the second.
  */
 #define _GNU_SOURCE 1
 #include "support/channel.h"
@@ -46,8 +47,8 @@ START_TEST(should_keep_two_channels_of_one_name_apart)
 	chan_t *sender, *receiver;
 
 	send_text(old_sender, "old");
-	ck_assert_int_eq(chan_remove(name), 0);
-	ck_assert_uint_eq(stat_of(old_sender).removed, 1);
+	ck_assert_int_eq(chan_unlink(name), 0);
+	ck_assert_uint_eq(stat_of(old_sender).removed, 2);
 	ck_assert_int_eq(chan_open(&sender, name, CHAN_SEND, NULL), -ENOENT);
 	sender = open_as(CHAN_SEND | CHAN_CREATE, NULL);
 	receiver = open_as(CHAN_RECV, NULL);
@@ -94,13 +95,15 @@ START_TEST(should_remove_its_own_channel_only_when_the_last_leaves)
 }
 END_TEST
 
-START_TEST(should_go_on_when_the_name_is_removed_by_hand)
+START_TEST(should_end_when_the_name_is_removed_by_hand)
 {
 	chan_t *ch = open_as(CHAN_SEND | CHAN_RECV | CHAN_CREATE, NULL);
 
+	send_text(ch, "before");
 	ck_assert_int_eq(unlink(segment_path), 0); /* rm /dev/shm/shmchan.* */
-	send_text(ch, "goes on");
-	expect_text(ch, "goes on");
+	expect_text(ch, "before");
+	ck_assert_int_eq(chan_recv(ch, buf, sizeof(buf), CHAN_WAIT), -EIDRM);
+	ck_assert_int_eq(chan_send(ch, "x", 1, 0), -EIDRM);
 	ck_assert_uint_eq(stat_of(ch).removed, 1);
 	ck_assert_int_eq(chan_remove(name), -ENOENT);
 	chan_detach(ch);
@@ -138,6 +141,6 @@ void add_tests(void)
 	GROUP("replaced", channel_setup, channel_teardown,
 		should_keep_two_channels_of_one_name_apart,
 		should_remove_its_own_channel_only_when_the_last_leaves,
-		should_go_on_when_the_name_is_removed_by_hand,
+		should_end_when_the_name_is_removed_by_hand,
 		should_refuse_something_else_that_has_the_name);
 }

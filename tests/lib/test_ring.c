@@ -568,13 +568,13 @@ START_TEST(should_find_damage_in_every_field)
 	atomic_store(&r.control->senders.position, 1);
 	ck_assert_int_eq(ring_begin(&r, &at), -EBADMSG);
 	atomic_store(&r.control->senders.position, UINT64_MAX & ~15ull);
-	r.rx.seen = r.tx.seen = 0;
+	r.rx.seen = r.tx.seen = r.horizon = 0;
 	ck_assert_int_eq(get_one(&it), -EBADMSG);
 	ck_assert_int_eq(put(8, 0), -EBADMSG);
 	ck_assert_int_eq(ring_repair_senders(&r), -EBADMSG);
 	atomic_store(&r.control->senders.position, 64);
 	atomic_store(&r.control->receivers.position, 33);
-	r.rx.seen = r.tx.seen = 0;
+	r.rx.seen = r.tx.seen = r.horizon = 0;
 	ck_assert_int_eq(get_one(&it), -EBADMSG);
 	ck_assert_int_eq(put(MAX, 0), -EBADMSG);
 }

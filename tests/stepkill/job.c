@@ -297,9 +297,12 @@ static void alone(bool every, unsigned point)
 	int64_t since;
 
 	prepare(4);
+	if (scenario->nameless)
+		survivor_keep(0);
 	since = die_alone(every, point);
 	look(result->snapshot, since);
-	if (strcmp(result->snapshot, "gone"))
+	survivor_let_go();
+	if (strcmp(result->snapshot, "gone") && segment_exists(channel) == 0)
 		take_stock(scenario);
 	all_is_back(scenario);
 }
@@ -441,6 +444,8 @@ static void busy(enum flow flow, bool every, unsigned point)
 
 	prepare(8);
 	contenders_make(peers());
+	if (scenario->nameless)
+		survivor_keep(CHAN_SEND | CHAN_RECV);
 	if (flow == EARLY)
 		must("open", chan_open(&barger, channel, peers(), NULL));
 	if (scenario->with)
@@ -467,6 +472,7 @@ static void busy(enum flow flow, bool every, unsigned point)
 	token_take();
 	chan_detach(barger);
 	take_stock(scenario);
+	survivor_let_go();
 	if (flow == ASLEEP)
 		still_wakes(scenario);
 	all_is_back(scenario);

@@ -72,6 +72,13 @@ static void reserve(void)
 	expect(chan_reserve(ch, &to, 300, 0), 0);
 	memcpy(to, out[0], length);
 }
+static void lose_the_name(void)
+{
+	struct segment_path path;
+
+	expect(segment_resolve(channel, &path), 0);
+	expect(segment_unlink(&path), 0);
+}
 static void create_and_open(void)
 {
 	ch = must_open(CHAN_SEND | CHAN_CREATE);
@@ -121,6 +128,10 @@ static int op_open_exclusive(void)
 static int op_remove(void)
 {
 	return chan_remove(channel);
+}
+static int op_unlink(void)
+{
+	return chan_unlink(channel);
 }
 static int op_collect(void)
 {
@@ -450,7 +461,26 @@ const struct scenario scenarios[] = {
 		.setup = create_and_open, .operation = op_detach, .states = 1 },
 	{ "collect", IN(ALONE), .fresh = true, .opt = OPT(.lifetime = CHAN_REF),
 		.setup = after_a_death, .operation = op_collect, .result = 1, .states = 1 },
-	{ "remove", IN(ALONE), .opt = OPT(), .fill = 2, .operation = op_remove, .states = 2 },
+	{ "remove", ALL, .opt = OPT(), .fill = 2, .operation = op_remove, .states = 2,
+		.ends = true, .nameless = true },
+	{ "remove, a full one", BUSY, .opt = OPT(), .fill = FULL, .operation = op_remove,
+		.states = 2, .ends = true, .nameless = true },
+	{ "remove, an empty one", BUSY, .opt = OPT(), .operation = op_remove, .states = 2,
+		.ends = true, .nameless = true },
+	{ "remove, rendezvous", BUSY, .opt = RENDEZVOUS, .operation = op_remove, .states = 2,
+		.with = CHAN_SEND, .ends = true, .nameless = true },
+	{ "unlink", ALL, .opt = OPT(), .fill = 2, .operation = op_unlink, .states = 2,
+		.nameless = true },
+	{ "unlink, a full one", BUSY, .opt = OPT(), .fill = FULL, .operation = op_unlink,
+		.states = 2, .nameless = true },
+	{ "unlink, an empty one", BUSY, .opt = OPT(), .operation = op_unlink, .states = 2,
+		.nameless = true },
+	{ "send, nameless", ALL, .opt = OPT(), .roles = CHAN_SEND, .setup = lose_the_name,
+		.operation = op_send, .result = -EIDRM, .states = 1, .sends = 1, .ends = true,
+		.nameless = true },
+	{ "receive, nameless", ALL, .opt = OPT(), .roles = CHAN_RECV, .setup = lose_the_name,
+		.operation = op_recv, .result = -EIDRM, .states = 1, .ends = true,
+		.nameless = true },
 };
 const unsigned n_scenarios = sizeof(scenarios) / sizeof(scenarios[0]);
 

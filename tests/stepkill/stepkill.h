@@ -158,6 +158,7 @@ struct scenario {
 	unsigned eats;	 /* messages that may vanish with it */
 	bool ends;	 /* it is an end of channel for the others */
 	bool purges; /* a rendezvous sender may find its message purged */
+	bool nameless;	 /* its name may go, under those who have it open */
 
 	/* The others. */
 	unsigned peers; /* roles that they may have; 0 both */
@@ -230,6 +231,10 @@ ssize_t note_recv(chan_t *ch, int64_t timeout);
 
 /* Open as, within the bound. */
 chan_t *survivor_open(unsigned flags);
+
+/* Keep an endpoint (0: an observer) open, for what comes after the name is gone. */
+void survivor_keep(unsigned roles);
+void survivor_let_go(void);
 
 /* Two for each of the roles, with an endpoint, told nothing yet. */
 void contenders_make(unsigned roles);

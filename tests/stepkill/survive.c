@@ -97,6 +97,40 @@ chan_t *survivor_open(unsigned flags)
 	fail("a newcomer can't open it: %s (%d)", chan_strerror(err), err);
 }
 
+static chan_t *kept;
+static unsigned kept_roles;
+
+void survivor_keep(unsigned roles)
+{
+	kept = survivor_open(roles);
+	kept_roles = roles;
+	trace_segment(); /* the job's own look, as long as there is a name */
+}
+
+void survivor_let_go(void)
+{
+	chan_detach(kept);
+	kept = NULL;
+	kept_roles = 0;
+}
+
+static bool name_is_gone(void)
+{
+	return segment_exists(channel) == -ENOENT;
+}
+
+/* One that comes now; or the one that was kept, if nobody can come any more. */
+static chan_t *newcomer(unsigned flags)
+{
+	return (kept_roles & flags) == flags && name_is_gone() ? kept : survivor_open(flags);
+}
+
+static void newcomer_leaves(chan_t *ch)
+{
+	if (ch != kept)
+		chan_detach(ch);
+}
+
 /* ---- contenders ---- */
 
 static int contend(struct contender *c, unsigned number)
@@ -217,7 +251,8 @@ static bool can_go_on(const struct scenario *s, unsigned role)
 
 	if (!unfinished(role))
 		return false;
-	if (atomic_load(&c->state) & LAYOUT_CLOSED)
+	if (atomic_load(&c->state) & LAYOUT_ENDED ||
+		(name_is_gone() && !(atomic_load(&c->state) & LAYOUT_UNLINKED)))
 		return true;
 	if (role == CHAN_RECV && s->opt.flags & CHAN_END_WITH_SENDERS && s->peers == CHAN_RECV)
 		return true;
@@ -253,7 +288,7 @@ static void with_help(const struct scenario *s)
 	chan_t *ch;
 
 	doing("a newcomer helps the blocked ones");
-	ch = survivor_open(CHAN_SEND | CHAN_RECV);
+	ch = newcomer(CHAN_SEND | CHAN_RECV);
 	result->survivors++;
 	while (unfinished(CHAN_RECV) || unfinished(CHAN_SEND)) {
 		if (unfinished(CHAN_RECV) && !can_go_on(s, CHAN_RECV) && sent < NUMBERS / 2)
@@ -265,7 +300,7 @@ static void with_help(const struct scenario *s)
 				unfinished(CHAN_RECV) ? "receiver" : "sender");
 		nap(MS / 3);
 	}
-	chan_detach(ch);
+	newcomer_leaves(ch);
 }
 
 void contenders_go_on(const struct scenario *s, int64_t since)
@@ -287,7 +322,8 @@ void contenders_go_on(const struct scenario *s, int64_t since)
 		waitpid(c->pid, NULL, 0);
 		if (result->failed)
 			_exit(1); /* it said why */
-		if (c->result < 0 && !(c->result == -EPIPE && s->ends) &&
+		if (c->result < 0 &&
+			!((c->result == -EPIPE || c->result == -EIDRM) && s->ends) &&
 			!(c->result == -ECANCELED && s->purges && c->role == CHAN_SEND))
 			fail("a survivor's %s: %s (%d)", c->role == CHAN_SEND ? "send" : "receive",
 				chan_strerror(c->result), c->result);
@@ -383,6 +419,10 @@ void snapshot(char *ret, int64_t since, unsigned receivers)
 	doing("a newcomer recovers");
 	result->survivors++;
 	err = chan_open(&ch, channel, 0, NULL);
+	if (err == -ENOENT && kept) {
+		ch = kept;
+		err = 0;
+	}
 	if (err == -ENOENT) {
 		say(&text, "gone");
 		return;
@@ -411,7 +451,7 @@ void snapshot(char *ret, int64_t since, unsigned receivers)
 		(unsigned long long)st.dropped_oldest, (unsigned long long)st.dropped_leased,
 		st.closed, st.removed);
 	say_messages(&text, ch);
-	chan_detach(ch);
+	newcomer_leaves(ch);
 }
 
 /* ---- accounts ---- */
@@ -422,7 +462,7 @@ static void drain(chan_t *ch)
 
 	while ((n = note_recv(ch, 0)) >= 0)
 		;
-	if (n != -EAGAIN && n != -EPIPE)
+	if (n != -EAGAIN && n != -EPIPE && n != -EIDRM)
 		fail("draining: %s (%zd)", chan_strerror((int)n), n);
 }
 
@@ -456,13 +496,13 @@ void take_stock(const struct scenario *s)
 	chan_t *ch;
 
 	doing("a newcomer drains it");
-	ch = survivor_open(CHAN_SEND | CHAN_RECV);
+	ch = newcomer(CHAN_SEND | CHAN_RECV);
 	result->survivors++;
 	drain(ch);
 	check_accounts(s);
 	if (ring_valid(&ch->ring) < 0)
 		fail("the ring is not valid in the end");
-	chan_detach(ch);
+	newcomer_leaves(ch);
 }
 
 /* ---- waking ---- */
@@ -473,7 +513,7 @@ void still_wakes(const struct scenario *s)
 	struct watch watch;
 	chan_t *ch;
 
-	if (s->ends || s->closed)
+	if (s->ends || s->closed || s->nameless)
 		return;
 	doing("newcomers sleep and are woken");
 	ch = survivor_open(CHAN_SEND);

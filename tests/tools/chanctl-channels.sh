@@ -199,7 +199,8 @@ receiver=$!
 happens sleeps $receiver "$ch.r"
 expect 1 chanctl remove --if-unused "$ch.r"
 expect 0 chanctl remove --if-unused "$ch.full"
-expect 0 chanctl remove "$ch.r"
+expect 0 chanctl remove --name-only "$ch.r"
+expect 0 chanctl test "$ch.r" gone
 expect 0 kill -0 $receiver # goes on
 kill $receiver
 wait $receiver 2>/dev/null

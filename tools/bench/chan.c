@@ -36,7 +36,7 @@ static void chan_link_seal(struct bench_link *link)
 	struct chan_link *l = chan_of(link);
 
 	if (l->name[0])
-		chan_remove(l->name);
+		chan_unlink(l->name);
 	l->name[0] = '\0';
 }
 

@@ -389,6 +389,7 @@ static const struct {
 	{EAGAIN, CLI_WOULD_BLOCK, NULL},
 	{EPIPE, CLI_CLOSED, NULL},
 	{ECANCELED, CLI_ERROR, NULL},
+	{EIDRM, CLI_CLOSED, "start again when it has been made anew"},
 	{EMSGSIZE, CLI_TOO_LARGE, "create the channel with a larger --max-message"},
 	{EBADMSG, CLI_CONDITION, "remove it with 'chanctl remove' and create it again"},
 	{EPROTONOSUPPORT, CLI_CONDITION,

@@ -24,17 +24,18 @@ static int for_each(int n, char **name, int (*change)(const char *name))
 
 /* remove */
 
-enum { IF_EMPTY = CLI_LONG, IF_UNUSED };
+enum { IF_EMPTY = CLI_LONG, IF_UNUSED, NAME_ONLY };
 
 static const struct cli_option remove_options[] = {
 	{ IF_EMPTY, "if-empty", NULL, "only if no message is in it" },
 	{ IF_UNUSED, "if-unused", NULL, "only if nobody has it open to send or receive" },
+	{ NAME_ONLY, "name-only", NULL, "let those who have it open go on with it" },
 	CLI_BUS,
 	CLI_COMMON,
 	CLI_END,
 };
 
-static bool if_empty, if_unused;
+static bool if_empty, if_unused, name_only;
 
 static void remove_option(int letter, const char *option, const char *arg)
 {
@@ -42,6 +43,7 @@ static void remove_option(int letter, const char *option, const char *arg)
 	(void)arg;
 	if_empty |= letter == IF_EMPTY;
 	if_unused |= letter == IF_UNUSED;
+	name_only |= letter == NAME_ONLY;
 }
 
 static int may_remove(const char *name)
@@ -75,14 +77,14 @@ static int remove_one(const char *name)
 
 	if (r)
 		return r;
-	r = chan_remove(name);
+	r = name_only ? chan_unlink(name) : chan_remove(name);
 	if (r == -EACCES || (r == -EPERM && !*chan_error_detail(r))) {
 		cli_error(name, "no permission; only its owner and root may remove it");
 		return CLI_DENIED;
 	}
 	if (r < 0)
 		return cli_fail(name, NULL, r);
-	cli_note(name, "removed");
+	cli_note(name, name_only ? "its name is removed" : "removed");
 	return CLI_OK;
 }
 
@@ -95,7 +97,7 @@ const struct ctl_verb ctl_verb_remove = {
 	.tool = {
 		.name = "chanctl remove",
 		.usage = "[OPTIONS] NAME...",
-		.summary = "Remove channels; those who have one open go on with it.",
+		.summary = "Remove channels; those who have one open are told so.",
 		.options = remove_options,
 	},
 	.alias = "rm",
