@@ -205,37 +205,13 @@ static void forget_ready(void)
 		closedir(dir);
 }
 
-static bool has_message(struct chan *ch, uint64_t unused)
-{
-	(void)unused;
-	return ring_any(&ch->ring);
-}
-
-static bool never(struct chan *ch)
-{
-	(void)ch;
-	return false;
-}
-
-/*
- * Sleep, as a receiver does, until there is a message or chan_interrupt().  There is
- * no receiver while this is wanted, but one that came a moment ago may sleep already:
- * a wake-up that was for it is passed on.  Were chand killed right there, that
- * receiver would look by itself within a second.
- */
+/* There is no receiver while this is wanted, but one that came a moment ago may sleep
+ * already: channel_await_message() passes on a wake-up that was for it. */
 static void run_await(struct work *work)
 {
 	struct channel *c = (struct channel *)((char *)work - offsetof(struct channel, await));
-	struct chan *ch = c->door;
-	struct layout_cond *cond = &ch->control->not_empty;
-	const struct awaited message = {.cond = cond, .changed = has_message, .ended = never};
-	struct limit limit = limit_of(CHAN_WAIT);
 
-	while (!ring_any(&ch->ring))
-		if (wait_for(ch, &message, &limit) < 0)
-			break;
-	if (limit.slept)
-		cond_pass_on(cond);
+	channel_await_message(c->door);
 }
 
 static unsigned awaiting;

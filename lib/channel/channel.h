@@ -363,6 +363,15 @@ hot void receiver_done(struct chan *ch, const struct limit *limit, bool freed)
 	}
 }
 
+/*
+ * Sleep until the channel has a message: 0; or until chan_interrupt(): -EINTR.  Takes
+ * no lock and no message.  For whoever starts a receiver when there is something to
+ * receive, and has the channel open to write.  A receiver that sleeps at the same time
+ * loses no wake-up to this: it is passed on.  If the process is killed before it passed
+ * one on, that receiver looks by itself within a slice.
+ */
+int channel_await_message(struct chan *ch);
+
 /* ---- channel.c ---- */
 
 /* chan_collect() with an endpoint that is there: opens nothing. */

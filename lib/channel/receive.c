@@ -117,6 +117,32 @@ int receiver_wait(struct chan *ch, struct limit *limit, struct ring_item *it, in
 	return err;
 }
 
+static bool any_message(struct chan *ch, uint64_t unused)
+{
+	(void)unused;
+	return ring_any(&ch->ring);
+}
+
+static bool never(struct chan *ch)
+{
+	(void)ch;
+	return false;
+}
+
+int channel_await_message(struct chan *ch)
+{
+	struct awaited message = {
+		.cond = &ch->control->not_empty, .changed = any_message, .ended = never};
+	struct limit limit = limit_of(CHAN_WAIT);
+	int err = 0;
+
+	while (err == 0 && !ring_any(&ch->ring))
+		err = wait_for(ch, &message, &limit);
+	if (limit.slept)
+		cond_pass_on(&ch->control->not_empty);
+	return err;
+}
+
 static int receive_too_long(uint64_t length, size_t size) __attribute__((cold, noinline));
 static int receive_too_long(uint64_t length, size_t size)
 {
