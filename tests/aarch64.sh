@@ -22,7 +22,7 @@ for i in ldar stlr dmb; do
 	[ "$n" -gt 0 ] || bad=1
 done
 
-"$CC" -std=gnu11 -O2 -pthread -Ilib tests/lib/prog_user.c -o "$program" \
+"$CC" -std=gnu11 -O2 -pthread -Ilib tests/project/prog_user.c -o "$program" \
 	"$BUILD/libshmchan.a" || exit
 timeout 120 qemu-aarch64 -L /usr/aarch64-linux-gnu "$program" "$name" || { echo "under qemu: status $?"; bad=1; }
 [ $bad = 0 ] && echo "10000 messages through a small ring, under qemu"

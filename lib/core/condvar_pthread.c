@@ -2,7 +2,7 @@
 /*
  * The same condition variable on pthread_cond_t: the reference, and for systems
  * without futex(2).  It is as crash-safe as the libc's pthread_cond_t, that is,
- * not (see condvar.h; tests/lib shows it).  The sequence is guarded by a mutex of
+ * not (see condvar.h; tests/core shows it).  The sequence is guarded by a mutex of
  * its own, so that signaller and waiter need no common lock outside.
  */
 #define _GNU_SOURCE 1

@@ -24,6 +24,8 @@ STEPKILL := $(BUILD)/tests/stepkill/stepkill
 
 # ---- what is run ----
 
+# The folders that mirror lib/ and tools/; tests/project checks the repository itself.
+OF_SOURCES := base core segment kind channel bus tools
 CHECKS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/*/test_*.c))
 # Of the library, and run in long forms too.
 PROOFS := $(STEPKILL) tests/stepkill/controls.sh \
@@ -89,7 +91,7 @@ check-threads: all test-programs
 
 check-valgrind: all test-programs	## The tests of library and tools in C under valgrind
 	@WRAP='valgrind -q --error-exitcode=99 --leak-check=full' \
-		$(run_tests) --quick $(filter $(BUILD)/tests/lib/% $(BUILD)/tests/tools/%,$(CHECKS)) \
+		$(run_tests) --quick $(filter $(foreach d,$(OF_SOURCES),$(BUILD)/tests/$(d)/%),$(CHECKS)) \
 		$(LAST)
 
 check-aarch64:	## Cross-compile for AArch64 and run a smoke test under qemu
@@ -97,7 +99,7 @@ check-aarch64:	## Cross-compile for AArch64 and run a smoke test under qemu
 	CC=aarch64-linux-gnu-gcc BUILD='$(abspath build-aarch64)' tests/run --quick tests/aarch64.sh $(LAST)
 
 lint:	## Check the layers, the scripts and the man pages
-	@tests/lib/lint.sh
+	@tests/project/lint.sh
 
 demo: deps	## Install what the build needs, build, and show what shmchan does
 	@$(MAKE) --no-print-directory all

@@ -5,7 +5,7 @@ set -eu
 cd "$(dirname "$0")/../.."
 failed=0
 passed=0
-rows=$("$BUILD/tests/lib/prog_layout")
+rows=$("$BUILD/tests/project/prog_layout")
 case $BUILD in
 *pthread*)
 	echo "the pthread condition variable has a layout of its own"

@@ -45,11 +45,11 @@ cflags=$(pkg-config --cflags shmchan) && shared=$(pkg-config --libs shmchan) &&
 	static=$(pkg-config --static --libs shmchan) || fail "pkg-config does not know shmchan"
 build=("$CC" -std=c11 -pedantic -Wall -Wextra -Werror -D_POSIX_C_SOURCE=200809L -DUSER_NAMES)
 # shellcheck disable=SC2086 # flags are words
-"${build[@]}" $cflags tests/lib/prog_user.c -o "$t/shared" $shared &&
+"${build[@]}" $cflags tests/project/prog_user.c -o "$t/shared" $shared &&
 	LD_LIBRARY_PATH=$tree/usr/lib "$t/shared" "$name" || fail "shared: status $?"
 readelf -d "$t/shared" | grep -q 'NEEDED.*libshmchan\.so\.0' || fail "shared: does not need libshmchan.so.0"
 # shellcheck disable=SC2086
-"${build[@]}" $cflags tests/lib/prog_user.c -o "$t/static" ${static/-lshmchan/-l:libshmchan.a} &&
+"${build[@]}" $cflags tests/project/prog_user.c -o "$t/static" ${static/-lshmchan/-l:libshmchan.a} &&
 	"$t/static" "$name" || fail "static: status $?"
 readelf -d "$t/static" | grep -q 'libshmchan' && fail "static: needs libshmchan.so"
 [ "$(pkg-config --modversion shmchan)" = "$("$tree/usr/bin/chanctl" --version | grep -oE '[0-9]+(\.[0-9]+)+' | head -n1)" ] ||
