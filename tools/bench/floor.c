@@ -10,8 +10,8 @@
  *
  * And the bound of throughput by copying.
  */
-#include "base/clock.h"
 #include "bench/floor.h"
+#include "base/clock.h"
 #include "bench/peer.h"
 
 #include <errno.h>

@@ -526,9 +526,8 @@ static void fail_plainly(const char *channel, int err, const char *remedy)
 	if (*detail && detail_says_all(err))
 		text = detail;
 	cli_error(channel, "%s%s%s%s%s%s%s",
-		*detail && err == -ECONNREFUSED ? "can't ask chand: " : "", text,
-		add ? " (" : "", add ? detail : "", add ? ")" : "", remedy ? "; " : "",
-		remedy ? remedy : "");
+		*detail && err == -ECONNREFUSED ? "can't ask chand: " : "", text, add ? " (" : "",
+		add ? detail : "", add ? ")" : "", remedy ? "; " : "", remedy ? remedy : "");
 }
 
 int cli_fail(const char *channel, const struct chan_options *opt, int err)

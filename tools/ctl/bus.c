@@ -58,8 +58,7 @@ int ctl_bus_open(struct ctl_bus *ret, enum cli_bus which, const char **reason)
 		close(fd);
 		return err;
 	}
-	*ret = (struct ctl_bus){
-		.which = which, .fd = fd, .status = ctl_bus_object(NULL, *reason)};
+	*ret = (struct ctl_bus){.which = which, .fd = fd, .status = ctl_bus_object(NULL, *reason)};
 	*reason = NULL;
 	scope = ctl_bus_text(ret->status, "scope");
 	ret->scope = scope && !strcmp(scope, "user") ? "user" : "system";
@@ -80,9 +79,10 @@ static void failed(enum cli_bus which, int err, const char *reason)
 {
 	if (err != -ENOTCONN && err != -EACCES && err != -EINTR)
 		cli_warn(NULL, "the %s's chand: %s; going on without it",
-			 which == CLI_USER_BUS ? "user" : "system",
-			 reason ? reason : bus_unreachable(err, NULL) ? bus_problem()
-								       : chan_strerror(err));
+			which == CLI_USER_BUS ? "user" : "system",
+			reason			     ? reason
+			: bus_unreachable(err, NULL) ? bus_problem()
+						     : chan_strerror(err));
 }
 
 struct ctl_bus *const *ctl_buses(void)
@@ -118,7 +118,7 @@ static const char *kind_of(const char *packet)
 
 /* The packet is the first, and no error. */
 static int walk(struct ctl_bus *bus, char *packet, const char *lines,
-		void (*fn)(const char *kind, const char *lines, void *arg), void *arg)
+	void (*fn)(const char *kind, const char *lines, void *arg), void *arg)
 {
 	for (;;) {
 		const char *kind = kind_of(packet);
@@ -139,7 +139,7 @@ static int walk(struct ctl_bus *bus, char *packet, const char *lines,
 }
 
 int ctl_bus_each(struct ctl_bus *bus, const char *request,
-		 void (*fn)(const char *kind, const char *lines, void *arg), void *arg)
+	void (*fn)(const char *kind, const char *lines, void *arg), void *arg)
 {
 	char packet[BUS_PACKET + 1];
 	const char *lines;
@@ -182,10 +182,9 @@ void ctl_bus_tell(struct ctl_channel *ch)
 		const char *local = bus_name_of((*bus)->owner, ch->name);
 
 		if (!local || snprintf(request, sizeof(request), BUS_PROTOCOL " INFO\nname=%s\n",
-				       local) >= (int)sizeof(request))
+				      local) >= (int)sizeof(request))
 			continue;
-		if (!ctl_bus_each(*bus, request, tell,
-				  &(struct telling){ .bus = *bus, .ch = ch }))
+		if (!ctl_bus_each(*bus, request, tell, &(struct telling){.bus = *bus, .ch = ch}))
 			return;
 	}
 }

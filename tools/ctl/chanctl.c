@@ -14,10 +14,21 @@
 
 static const struct ctl_verb verb_help;
 static const struct ctl_verb *const verbs[] = {
-	&ctl_verb_create,     &ctl_verb_remove,	 &ctl_verb_close,   &ctl_verb_list,
-	&ctl_verb_stat,	      &ctl_verb_info,	 &ctl_verb_wait,    &ctl_verb_test,
-	&ctl_verb_purge,      &ctl_verb_monitor, &ctl_verb_metrics, &ctl_verb_doctor,
-	&ctl_verb_peek,	      &ctl_verb_dump,	 &ctl_verb_completion,
+	&ctl_verb_create,
+	&ctl_verb_remove,
+	&ctl_verb_close,
+	&ctl_verb_list,
+	&ctl_verb_stat,
+	&ctl_verb_info,
+	&ctl_verb_wait,
+	&ctl_verb_test,
+	&ctl_verb_purge,
+	&ctl_verb_monitor,
+	&ctl_verb_metrics,
+	&ctl_verb_doctor,
+	&ctl_verb_peek,
+	&ctl_verb_dump,
+	&ctl_verb_completion,
 	&verb_help,
 };
 enum { VERBS = sizeof(verbs) / sizeof(verbs[0]) };
@@ -101,7 +112,7 @@ static const struct ctl_verb *find_verb(const char *name)
 
 	for (unsigned i = 0; i < VERBS; i++)
 		if (!strcmp(verb_name(verbs[i]), name) ||
-		    (verbs[i]->alias && !strcmp(verbs[i]->alias, name)))
+			(verbs[i]->alias && !strcmp(verbs[i]->alias, name)))
 			return verbs[i];
 	similar = similar_verb(name);
 	if (similar)
@@ -145,7 +156,7 @@ static void check_output(const struct ctl_verb *verb)
 		cli_usage("%s has no columns: --output does not apply", verb->tool.name);
 	if (ctl_output.no_headings || ctl_output.bytes)
 		cli_usage("%s prints no table: --%s does not apply", verb->tool.name,
-			  ctl_output.bytes ? "bytes" : "no-headings");
+			ctl_output.bytes ? "bytes" : "no-headings");
 }
 
 /* Both tables have letters of their own: -o is --overflow of create. */
@@ -181,7 +192,7 @@ static int run(const struct ctl_verb *verb, int argc, char **argv)
 		cli_usage("operand missing: %s %s", verb->tool.name, verb->tool.usage);
 	if (verb->max >= 0 && n > verb->max)
 		cli_usage("operand '%s' too many: %s %s", operand[verb->max], verb->tool.name,
-			  verb->tool.usage);
+			verb->tool.usage);
 	if (cli_bus() && verb->has & CTL_BUS_KNOWN)
 		bus_owner();
 	for (int i = 0; i < n && (i < verb->names || verb->names < 0); i++)
@@ -199,24 +210,25 @@ static struct cli_tool chanctl = {
 
 /* help */
 
-static const struct cli_option help_options[] = { CLI_COMMON, CLI_END };
+static const struct cli_option help_options[] = {CLI_COMMON, CLI_END};
 
 static int help(int n, char **operand)
 {
 	const struct cli_tool *tool = n ? &find_verb(operand[0])->tool : &chanctl;
-	char word[] = "--help", *argv[] = { word, word, NULL };
+	char word[] = "--help", *argv[] = {word, word, NULL};
 
 	cli_next(tool, 2, argv); /* ends the process */
 	return CLI_ERROR;
 }
 
 static const struct ctl_verb verb_help = {
-	.tool = {
-		.name = "chanctl help",
-		.usage = "[OPTIONS] [VERB]",
-		.summary = "Show this help, or that of a verb.",
-		.options = help_options,
-	},
+	.tool =
+		{
+			.name = "chanctl help",
+			.usage = "[OPTIONS] [VERB]",
+			.summary = "Show this help, or that of a verb.",
+			.options = help_options,
+		},
 	.max = 1,
 	.run = help,
 };

@@ -27,9 +27,9 @@ static int for_each(int n, char **name, int (*change)(const char *name))
 enum { IF_EMPTY = CLI_LONG, IF_UNUSED, NAME_ONLY };
 
 static const struct cli_option remove_options[] = {
-	{ IF_EMPTY, "if-empty", NULL, "only if no message is in it" },
-	{ IF_UNUSED, "if-unused", NULL, "only if nobody has it open to send or receive" },
-	{ NAME_ONLY, "name-only", NULL, "let those who have it open go on with it" },
+	{IF_EMPTY, "if-empty", NULL, "only if no message is in it"},
+	{IF_UNUSED, "if-unused", NULL, "only if nobody has it open to send or receive"},
+	{NAME_ONLY, "name-only", NULL, "let those who have it open go on with it"},
 	CLI_BUS,
 	CLI_COMMON,
 	CLI_END,
@@ -56,15 +56,15 @@ static int may_remove(const char *name)
 		status = cli_fail(name, NULL, r);
 	} else if (if_empty && ctl_depth(&ch.stat)) {
 		cli_error(name,
-			  "not removed: %" PRIu64 " messages are in it; "
-			  "receive them or use 'chanctl purge'",
-			  ch.stat.depth);
+			"not removed: %" PRIu64 " messages are in it; "
+			"receive them or use 'chanctl purge'",
+			ch.stat.depth);
 		status = CLI_ERROR;
 	} else if (if_unused && (ch.stat.senders || ch.stat.receivers)) {
 		cli_error(name,
-			  "not removed: it has %u senders and %u receivers; "
-			  "'chanctl info' shows them",
-			  ch.stat.senders, ch.stat.receivers);
+			"not removed: it has %u senders and %u receivers; "
+			"'chanctl info' shows them",
+			ch.stat.senders, ch.stat.receivers);
 		status = CLI_ERROR;
 	}
 	ctl_forget(&ch);
@@ -94,12 +94,13 @@ static int remove_all(int n, char **name)
 }
 
 const struct ctl_verb ctl_verb_remove = {
-	.tool = {
-		.name = "chanctl remove",
-		.usage = "[OPTIONS] NAME...",
-		.summary = "Remove channels; those who have one open are told so.",
-		.options = remove_options,
-	},
+	.tool =
+		{
+			.name = "chanctl remove",
+			.usage = "[OPTIONS] NAME...",
+			.summary = "Remove channels; those who have one open are told so.",
+			.options = remove_options,
+		},
 	.alias = "rm",
 	.has = CTL_BUS,
 	.min = 1,
@@ -114,7 +115,7 @@ const struct ctl_verb ctl_verb_remove = {
 enum { NOW = CLI_LONG };
 
 static const struct cli_option close_options[] = {
-	{ NOW, "now", NULL, "discard what is in it: receivers end at once" },
+	{NOW, "now", NULL, "discard what is in it: receivers end at once"},
 	CLI_BUS,
 	CLI_COMMON,
 	CLI_END,
@@ -164,12 +165,13 @@ static int close_all(int n, char **name)
 }
 
 const struct ctl_verb ctl_verb_close = {
-	.tool = {
-		.name = "chanctl close",
-		.usage = "[OPTIONS] NAME...",
-		.summary = "Close channels: nobody can send, receivers drain them and end.",
-		.options = close_options,
-	},
+	.tool =
+		{
+			.name = "chanctl close",
+			.usage = "[OPTIONS] NAME...",
+			.summary = "Close channels: nobody can send, receivers drain them and end.",
+			.options = close_options,
+		},
 	.has = CTL_BUS,
 	.min = 1,
 	.max = -1,
@@ -180,7 +182,7 @@ const struct ctl_verb ctl_verb_close = {
 
 /* purge */
 
-static const struct cli_option purge_options[] = { CLI_BUS, CLI_COMMON, CLI_END };
+static const struct cli_option purge_options[] = {CLI_BUS, CLI_COMMON, CLI_END};
 
 static int purge_one(const char *name)
 {
@@ -198,12 +200,13 @@ static int purge_all(int n, char **name)
 }
 
 const struct ctl_verb ctl_verb_purge = {
-	.tool = {
-		.name = "chanctl purge",
-		.usage = "[OPTIONS] NAME...",
-		.summary = "Drop the messages in channels that nobody has taken yet.",
-		.options = purge_options,
-	},
+	.tool =
+		{
+			.name = "chanctl purge",
+			.usage = "[OPTIONS] NAME...",
+			.summary = "Drop the messages in channels that nobody has taken yet.",
+			.options = purge_options,
+		},
 	.has = CTL_BUS,
 	.min = 1,
 	.max = -1,

@@ -14,7 +14,7 @@
 
 int ctl_refresh(struct ctl_channel *ch)
 {
-	struct chan_stat now = { .size = sizeof(now) };
+	struct chan_stat now = {.size = sizeof(now)};
 	int r = chan_stat(ch->ch, &now);
 
 	ch->err = r;
@@ -29,7 +29,7 @@ int ctl_refresh(struct ctl_channel *ch)
 
 int ctl_open(struct ctl_channel *ch, const char *name)
 {
-	*ch = (struct ctl_channel){ .name = ctl_copy(name) };
+	*ch = (struct ctl_channel){.name = ctl_copy(name)};
 	ch->err = chan_open(&ch->ch, name, 0, NULL);
 	if (!ch->err && ctl_refresh(ch) < 0) {
 		chan_detach(ch->ch);
@@ -43,7 +43,7 @@ void ctl_forget(struct ctl_channel *ch)
 	chan_detach(ch->ch);
 	json_decref(ch->bus);
 	free(ch->name);
-	*ch = (struct ctl_channel){ 0 };
+	*ch = (struct ctl_channel){0};
 }
 
 bool ctl_matches(const char *glob, const char *name)
@@ -127,10 +127,10 @@ static int by_name(const void *a, const void *b)
 
 int ctl_channels(struct ctl_channels *ret, const char *glob)
 {
-	struct collect c = { .channels = ret, .glob = glob };
+	struct collect c = {.channels = ret, .glob = glob};
 	int r;
 
-	*ret = (struct ctl_channels){ 0 };
+	*ret = (struct ctl_channels){0};
 	r = chan_list(collect, &c);
 	if (r < 0) {
 		ctl_channels_free(ret);
@@ -150,7 +150,7 @@ void ctl_channels_free(struct ctl_channels *channels)
 	for (size_t i = 0; i < channels->n; i++)
 		ctl_forget(&channels->at[i]);
 	free(channels->at);
-	*channels = (struct ctl_channels){ 0 };
+	*channels = (struct ctl_channels){0};
 }
 
 uint64_t ctl_depth(const struct chan_stat *stat)

@@ -49,61 +49,61 @@ enum kind {
 struct ctl_column {
 	const char *name;
 	enum kind kind;
-	size_t at;	 /* offset in struct chan_stat */
-	const char *key; /* in JSON, where it isn't the name in small letters */
+	size_t at;	  /* offset in struct chan_stat */
+	const char *key;  /* in JSON, where it isn't the name in small letters */
 	const char *told; /* chand's key */
 };
 
 #define AT(member) offsetof(struct chan_stat, member)
 
 static const struct ctl_column all[] = {
-	{ "NAME", NAME, 0, NULL, NULL },
-	{ "STATE", STATE, 0, NULL, NULL },
-	{ "DEPTH", COUNT, AT(depth), NULL, NULL },
-	{ "USED", SIZE, AT(used), NULL, NULL },
-	{ "USE%", USE, 0, "used_percent", NULL },
-	{ "CAPACITY", SIZE, AT(capacity), NULL, NULL },
-	{ "MAX-MESSAGE", SIZE32, AT(max_message), NULL, NULL },
-	{ "SENDERS", COUNT32, AT(senders), NULL, NULL },
-	{ "RECEIVERS", COUNT32, AT(receivers), NULL, NULL },
-	{ "ENDPOINTS-MAX", COUNT32, AT(endpoints), NULL, NULL },
-	{ "FULL", YES_NO, AT(full), NULL, NULL },
-	{ "SENT", COUNT, AT(sent), NULL, NULL },
-	{ "RECEIVED", COUNT, AT(received), NULL, NULL },
-	{ "SENT/S", RATE, AT(sent), "sent_per_second", NULL },
-	{ "RECEIVED/S", RATE, AT(received), "received_per_second", NULL },
-	{ "DROPPED", DROPPED, 0, NULL, NULL },
-	{ "DROPPED-NEWEST", COUNT, AT(dropped_newest), NULL, NULL },
-	{ "DROPPED-OLDEST", COUNT, AT(dropped_oldest), NULL, NULL },
-	{ "DROPPED-LEASED", COUNT, AT(dropped_leased), NULL, NULL },
-	{ "REDELIVERED", COUNT, AT(redelivered), NULL, NULL },
-	{ "RECOVERIES", COUNT, AT(recoveries), NULL, NULL },
-	{ "BYTES", SIZE, AT(bytes), NULL, NULL },
-	{ "OWNER", USER, AT(uid), NULL, NULL },
-	{ "GROUP", GROUP, AT(gid), NULL, "group" },
-	{ "UID", COUNT32, AT(uid), NULL, NULL },
-	{ "GID", COUNT32, AT(gid), NULL, NULL },
-	{ "MODE", MODE, AT(mode), NULL, "mode" },
-	{ "KIND", KIND, AT(kind), NULL, NULL },
-	{ "OVERFLOW", OVERFLOW_POLICY, AT(overflow), NULL, NULL },
-	{ "LIFETIME", LIFETIME, AT(lifetime), NULL, "lifetime" },
-	{ "LINGER", DURATION, AT(linger), NULL, NULL },
-	{ "END-WITH-SENDERS", FLAG, CHAN_END_WITH_SENDERS, NULL, NULL },
-	{ "NEED-RECEIVERS", FLAG, CHAN_NEED_RECEIVERS, NULL, NULL },
-	{ "RENDEZVOUS", FLAG, CHAN_RENDEZVOUS, NULL, NULL },
-	{ "CREATED", TIME, AT(created), NULL, NULL },
-	{ "SEGMENT", SIZE, AT(segment), NULL, NULL },
-	{ "FORMAT", COUNT32, AT(format), NULL, NULL },
-	{ "CONDVAR", CONDVAR, AT(condvar), NULL, NULL },
-	{ "BUS", TOLD, 0, NULL, "bus" },
-	{ "ORIGIN", TOLD, 0, NULL, "origin" },
-	{ "ADMIN", TOLD_USER, 0, NULL, "owner" },
-	{ "RIGHTS", RIGHTS, 0, NULL, "rights" },
-	{ "MAY-SEND", TOLD_WHO, 0, NULL, "send" },
-	{ "MAY-RECEIVE", TOLD_WHO, 0, NULL, "receive" },
-	{ "ACTIVATION", ACTIVATION, 0, NULL, "ready" },
-	{ "DEATHS", TOLD_COUNT, 0, NULL, "deaths" },
-	{ "FILE", TOLD, 0, NULL, "file" },
+	{"NAME", NAME, 0, NULL, NULL},
+	{"STATE", STATE, 0, NULL, NULL},
+	{"DEPTH", COUNT, AT(depth), NULL, NULL},
+	{"USED", SIZE, AT(used), NULL, NULL},
+	{"USE%", USE, 0, "used_percent", NULL},
+	{"CAPACITY", SIZE, AT(capacity), NULL, NULL},
+	{"MAX-MESSAGE", SIZE32, AT(max_message), NULL, NULL},
+	{"SENDERS", COUNT32, AT(senders), NULL, NULL},
+	{"RECEIVERS", COUNT32, AT(receivers), NULL, NULL},
+	{"ENDPOINTS-MAX", COUNT32, AT(endpoints), NULL, NULL},
+	{"FULL", YES_NO, AT(full), NULL, NULL},
+	{"SENT", COUNT, AT(sent), NULL, NULL},
+	{"RECEIVED", COUNT, AT(received), NULL, NULL},
+	{"SENT/S", RATE, AT(sent), "sent_per_second", NULL},
+	{"RECEIVED/S", RATE, AT(received), "received_per_second", NULL},
+	{"DROPPED", DROPPED, 0, NULL, NULL},
+	{"DROPPED-NEWEST", COUNT, AT(dropped_newest), NULL, NULL},
+	{"DROPPED-OLDEST", COUNT, AT(dropped_oldest), NULL, NULL},
+	{"DROPPED-LEASED", COUNT, AT(dropped_leased), NULL, NULL},
+	{"REDELIVERED", COUNT, AT(redelivered), NULL, NULL},
+	{"RECOVERIES", COUNT, AT(recoveries), NULL, NULL},
+	{"BYTES", SIZE, AT(bytes), NULL, NULL},
+	{"OWNER", USER, AT(uid), NULL, NULL},
+	{"GROUP", GROUP, AT(gid), NULL, "group"},
+	{"UID", COUNT32, AT(uid), NULL, NULL},
+	{"GID", COUNT32, AT(gid), NULL, NULL},
+	{"MODE", MODE, AT(mode), NULL, "mode"},
+	{"KIND", KIND, AT(kind), NULL, NULL},
+	{"OVERFLOW", OVERFLOW_POLICY, AT(overflow), NULL, NULL},
+	{"LIFETIME", LIFETIME, AT(lifetime), NULL, "lifetime"},
+	{"LINGER", DURATION, AT(linger), NULL, NULL},
+	{"END-WITH-SENDERS", FLAG, CHAN_END_WITH_SENDERS, NULL, NULL},
+	{"NEED-RECEIVERS", FLAG, CHAN_NEED_RECEIVERS, NULL, NULL},
+	{"RENDEZVOUS", FLAG, CHAN_RENDEZVOUS, NULL, NULL},
+	{"CREATED", TIME, AT(created), NULL, NULL},
+	{"SEGMENT", SIZE, AT(segment), NULL, NULL},
+	{"FORMAT", COUNT32, AT(format), NULL, NULL},
+	{"CONDVAR", CONDVAR, AT(condvar), NULL, NULL},
+	{"BUS", TOLD, 0, NULL, "bus"},
+	{"ORIGIN", TOLD, 0, NULL, "origin"},
+	{"ADMIN", TOLD_USER, 0, NULL, "owner"},
+	{"RIGHTS", RIGHTS, 0, NULL, "rights"},
+	{"MAY-SEND", TOLD_WHO, 0, NULL, "send"},
+	{"MAY-RECEIVE", TOLD_WHO, 0, NULL, "receive"},
+	{"ACTIVATION", ACTIVATION, 0, NULL, "ready"},
+	{"DEATHS", TOLD_COUNT, 0, NULL, "deaths"},
+	{"FILE", TOLD, 0, NULL, "file"},
 };
 enum { ALL = sizeof(all) / sizeof(all[0]) };
 _Static_assert((int)ALL <= (int)CTL_COLUMN_MAX, "every column fits");
@@ -169,7 +169,7 @@ void ctl_columns_choose(struct ctl_columns *ret, const char *defaults, bool bus)
 	if (!list) {
 		for (unsigned i = 0; i < ALL; i++)
 			if (all[i].kind != RATE && /* there is none without a watch */
-			    (bus || all[i].kind < TOLD))
+				(bus || all[i].kind < TOLD))
 				ret->at[ret->n++] = &all[i];
 		return;
 	}
@@ -267,7 +267,7 @@ static json_t *rights(const char *words)
 	char text[64];
 
 	snprintf(text, sizeof(text), "%s", words);
-	for (char *c = text; (c = strchr(c, ' ')); )
+	for (char *c = text; (c = strchr(c, ' '));)
 		*c = '+';
 	return ctl_text(text);
 }
@@ -424,7 +424,7 @@ static bool to_the_right(const struct ctl_column *column)
 }
 
 static void put(FILE *out, const struct ctl_columns *columns, unsigned i, const unsigned *width,
-		const char *text)
+	const char *text)
 {
 	bool last = i + 1 == columns->n;
 
@@ -444,7 +444,7 @@ static void widen(unsigned *width, const char *text)
 }
 
 void ctl_columns_table(const struct ctl_columns *columns, const struct ctl_channels *channels,
-		       unsigned width[CTL_COLUMN_MAX], bool headings, FILE *out)
+	unsigned width[CTL_COLUMN_MAX], bool headings, FILE *out)
 {
 	char text[CELL_MAX];
 

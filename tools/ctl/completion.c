@@ -28,12 +28,12 @@ EMBED(completion_fish, "shmchan.fish");
 static const struct {
 	const char *shell, *text, *end;
 } scripts[] = {
-	{ "bash", completion_bash, completion_bash_end },
-	{ "zsh", completion_zsh, completion_zsh_end },
-	{ "fish", completion_fish, completion_fish_end },
+	{"bash", completion_bash, completion_bash_end},
+	{"zsh", completion_zsh, completion_zsh_end},
+	{"fish", completion_fish, completion_fish_end},
 };
 
-static const struct cli_option options[] = { CLI_COMMON, CLI_END };
+static const struct cli_option options[] = {CLI_COMMON, CLI_END};
 
 static int completion(int n, char **operand)
 {
@@ -41,19 +41,20 @@ static int completion(int n, char **operand)
 
 	for (size_t i = 0; i < sizeof(scripts) / sizeof(scripts[0]); i++)
 		if (!strcmp(scripts[i].shell, shell))
-			return ctl_write(scripts[i].text,
-					 (size_t)(scripts[i].end - scripts[i].text));
+			return ctl_write(
+				scripts[i].text, (size_t)(scripts[i].end - scripts[i].text));
 	cli_usage("no completion for '%s'; there are bash, zsh and fish", shell);
 }
 
 const struct ctl_verb ctl_verb_completion = {
-	.tool = {
-		.name = "chanctl completion",
-		.usage = "[OPTIONS] bash|zsh|fish",
-		.summary = "Print the shell's completion script for all the tools.",
-		.notes = "Bash, for this session: source <(chanctl completion bash)",
-		.options = options,
-	},
+	.tool =
+		{
+			.name = "chanctl completion",
+			.usage = "[OPTIONS] bash|zsh|fish",
+			.summary = "Print the shell's completion script for all the tools.",
+			.notes = "Bash, for this session: source <(chanctl completion bash)",
+			.options = options,
+		},
 	.min = 1,
 	.max = 1,
 	.run = completion,

@@ -32,29 +32,28 @@ enum {
 };
 
 static const struct cli_option options[] = {
-	{ 'c', "capacity", "SIZE", "bytes of the ring; 0: a rendezvous (default 1M)" },
-	{ 'm', "max-message", "SIZE", "longest message (default: a quarter of the ring)" },
-	{ 'k', "kind", "queue|rendezvous", "what it does with a message (default queue)" },
-	{ 'o', "overflow", "block|fail|drop-new|drop-old",
-	  "what a send does when it is full (default block)" },
-	{ MODE, "mode", "MODE",
-	  "permission bits, octal (default 0600); whoever\n"
-	  "receives needs to write, too" },
-	{ ENDPOINTS, "endpoints", "N", "most endpoints at once (default 256)" },
-	{ LIFETIME, "lifetime", "persist|ref|daemon",
-	  "until it is removed (default), or until its last\n"
-	  "endpoint leaves, or while chand runs" },
-	{ LINGER, "linger", "DURATION", "with ref: and so long after" },
-	{ END_WITH_SENDERS, "end-with-senders", NULL,
-	  "receivers end when the last sender is gone" },
-	{ NEED_RECEIVERS, "need-receivers", NULL, "senders fail when the last receiver is gone" },
-	{ OWNER, "owner", "USER", "on a bus: whose it is (root only)" },
-	{ GROUP, "group", "GROUP", "on a bus: the group that --mode speaks of" },
-	{ SENDERS, "send", "WHO", "on a bus: users and @groups that may send" },
-	{ RECEIVERS, "receive", "WHO", "on a bus: users and @groups that may receive" },
-	{ ACTIVATE, "activate", NULL,
-	  "on a bus: tell systemd when it has messages and\nno receiver" },
-	{ 'p', "parents", NULL, "fine if the same exists" },
+	{'c', "capacity", "SIZE", "bytes of the ring; 0: a rendezvous (default 1M)"},
+	{'m', "max-message", "SIZE", "longest message (default: a quarter of the ring)"},
+	{'k', "kind", "queue|rendezvous", "what it does with a message (default queue)"},
+	{'o', "overflow", "block|fail|drop-new|drop-old",
+		"what a send does when it is full (default block)"},
+	{MODE, "mode", "MODE",
+		"permission bits, octal (default 0600); whoever\n"
+		"receives needs to write, too"},
+	{ENDPOINTS, "endpoints", "N", "most endpoints at once (default 256)"},
+	{LIFETIME, "lifetime", "persist|ref|daemon",
+		"until it is removed (default), or until its last\n"
+		"endpoint leaves, or while chand runs"},
+	{LINGER, "linger", "DURATION", "with ref: and so long after"},
+	{END_WITH_SENDERS, "end-with-senders", NULL, "receivers end when the last sender is gone"},
+	{NEED_RECEIVERS, "need-receivers", NULL, "senders fail when the last receiver is gone"},
+	{OWNER, "owner", "USER", "on a bus: whose it is (root only)"},
+	{GROUP, "group", "GROUP", "on a bus: the group that --mode speaks of"},
+	{SENDERS, "send", "WHO", "on a bus: users and @groups that may send"},
+	{RECEIVERS, "receive", "WHO", "on a bus: users and @groups that may receive"},
+	{ACTIVATE, "activate", NULL,
+		"on a bus: tell systemd when it has messages and\nno receiver"},
+	{'p', "parents", NULL, "fine if the same exists"},
 	CLI_BUS,
 	CLI_COMMON,
 	CLI_END,
@@ -108,7 +107,7 @@ static void ask_for_who(const char *option, const char *text)
 
 		if (*word == '@')
 			snprintf(list + len, sizeof(list) - len, " @%u",
-				 group_number(option, word + 1));
+				group_number(option, word + 1));
 		else if (*word)
 			snprintf(list + len, sizeof(list) - len, " %u", user_number(option, word));
 		if (strlen(list) + 16 > sizeof(list))
@@ -127,7 +126,7 @@ static void bus_option(int letter, const char *name, const char *arg)
 	case OWNER:
 	case GROUP:
 		snprintf(number, sizeof(number), "%u",
-			 letter == OWNER ? user_number(name, arg) : group_number(name, arg));
+			letter == OWNER ? user_number(name, arg) : group_number(name, arg));
 		ask_for(name + strlen("--"), number);
 		break;
 	case SENDERS:
@@ -177,7 +176,7 @@ struct differences {
 static void differs(struct differences *d, const char *what, const char *is, const char *wanted)
 {
 	int n = snprintf(d->text + d->len, sizeof(d->text) - d->len, "%s%s is %s, not %s",
-			 d->len ? ", " : "", what, is, wanted);
+		d->len ? ", " : "", what, is, wanted);
 
 	d->len += n > 0 && (size_t)n < sizeof(d->text) - d->len ? (size_t)n : 0;
 }
@@ -261,7 +260,7 @@ static void compare(struct differences *d, const struct chan_stat *is)
 /* The exit status, or -ENOENT if it is gone again. */
 static int check_existing(const char *name)
 {
-	struct differences d = { .len = 0 };
+	struct differences d = {.len = 0};
 	struct ctl_channel ch;
 	int r = ctl_open(&ch, name);
 
@@ -271,8 +270,8 @@ static int check_existing(const char *name)
 	if (r)
 		return r == -ENOENT ? r : cli_fail(name, NULL, r);
 	if (d.len) {
-		cli_error(name, "exists otherwise: %s; use it as it is, or remove it first",
-			  d.text);
+		cli_error(
+			name, "exists otherwise: %s; use it as it is, or remove it first", d.text);
 		return CLI_ERROR;
 	}
 	cli_note(name, "exists as wanted");
@@ -298,7 +297,7 @@ static int create_on_bus(const char *name)
 
 	if (fd >= 0) {
 		snprintf(text, sizeof(text), BUS_PROTOCOL " CREATE\nname=%s\n%s", bus_local(name),
-			 request);
+			request);
 		err = bus_ask_patiently(fd, text, packet, &reason, patience());
 		close(fd);
 	}
@@ -351,12 +350,13 @@ static int create(int n, char **operand)
 }
 
 const struct ctl_verb ctl_verb_create = {
-	.tool = {
-		.name = "chanctl create",
-		.usage = "[OPTIONS] NAME",
-		.summary = "Make a channel.",
-		.options = options,
-	},
+	.tool =
+		{
+			.name = "chanctl create",
+			.usage = "[OPTIONS] NAME",
+			.summary = "Make a channel.",
+			.options = options,
+		},
 	.has = CTL_BUS,
 	.min = 1,
 	.max = 1,

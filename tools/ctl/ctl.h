@@ -26,9 +26,9 @@
 /* Verbs. */
 
 enum {
-	CTL_JSON = 1u << 0,    /* has -J */
-	CTL_COLUMNS = 1u << 1, /* has -o, -H and -b */
-	CTL_BUS = 1u << 2,     /* has --system and --user */
+	CTL_JSON = 1u << 0,	 /* has -J */
+	CTL_COLUMNS = 1u << 1,	 /* has -o, -H and -b */
+	CTL_BUS = 1u << 2,	 /* has --system and --user */
 	CTL_BUS_KNOWN = 1u << 3, /* and can do nothing where there is no such bus */
 };
 
@@ -169,7 +169,7 @@ void ctl_bus_close(struct ctl_bus *bus);
 
 /* Ask; fn(kind, lines) for each packet of the answer but its END. */
 int ctl_bus_each(struct ctl_bus *bus, const char *request,
-		 void (*fn)(const char *kind, const char *lines, void *arg), void *arg);
+	void (*fn)(const char *kind, const char *lines, void *arg), void *arg);
 
 /* The lines `key=value` as an object of texts, and with `bus` its scope. */
 json_t *ctl_bus_object(const struct ctl_bus *bus, const char *lines);
@@ -201,7 +201,7 @@ void ctl_columns_help(FILE *out);
 /* Print rows, with headings at the first call.  `width`, zero at first, keeps
  * the columns where they were in the calls before. */
 void ctl_columns_table(const struct ctl_columns *columns, const struct ctl_channels *channels,
-		       unsigned width[CTL_COLUMN_MAX], bool headings, FILE *out);
+	unsigned width[CTL_COLUMN_MAX], bool headings, FILE *out);
 
 /* Their counters as OpenMetrics text, but for its last line, "# EOF". */
 void ctl_metrics_print(FILE *out, const struct ctl_channels *channels);

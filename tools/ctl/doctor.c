@@ -23,7 +23,7 @@
 
 enum level { OK, NOTE, PROBLEM };
 
-static const char *const levels[] = { "ok", "note", "problem" };
+static const char *const levels[] = {"ok", "note", "problem"};
 
 static json_t *findings;
 static bool problems;
@@ -73,12 +73,11 @@ static void check_writable(void)
 		return;
 	if (errno == EROFS)
 		tell(PROBLEM, "shm",
-		     "mount -o remount,rw " NAMES_DIR
-		     "; in the unit of a service ReadWritePaths=" NAMES_DIR,
-		     NAMES_DIR " is mounted read-only: channels can be looked at, and no more");
+			"mount -o remount,rw " NAMES_DIR
+			"; in the unit of a service ReadWritePaths=" NAMES_DIR,
+			NAMES_DIR " is mounted read-only: channels can be looked at, and no more");
 	else
-		tell(PROBLEM, "shm", "chmod 1777 " NAMES_DIR, NAMES_DIR ": %s",
-		     strerror(errno));
+		tell(PROBLEM, "shm", "chmod 1777 " NAMES_DIR, NAMES_DIR ": %s", strerror(errno));
 }
 
 static void check_room(const struct ctl_channels *channels)
@@ -97,9 +96,9 @@ static void check_room(const struct ctl_channels *channels)
 	check_writable();
 	if (shm.f_files && !shm.f_ffree)
 		tell(PROBLEM, "shm",
-		     "mount -o remount,nr_inodes=1M " NAMES_DIR
-		     "; or remove files there that nobody uses",
-		     NAMES_DIR " has no inode left for another file");
+			"mount -o remount,nr_inodes=1M " NAMES_DIR
+			"; or remove files there that nobody uses",
+			NAMES_DIR " has no inode left for another file");
 	size = (uint64_t)shm.f_blocks * (uint64_t)shm.f_bsize;
 	left = (uint64_t)shm.f_bavail * (uint64_t)shm.f_bsize;
 	if (size && left < need)
@@ -111,15 +110,16 @@ static void check_room(const struct ctl_channels *channels)
 	ctl_size_text(taken_text, sizeof(taken_text), taken(channels));
 	ctl_size_text(need_text, sizeof(need_text), need);
 	tell(level, "shm", level ? grow : NULL,
-	     NAMES_DIR " has %s, %s of it free; %zu channels take %s; one more takes %s by default",
-	     size_text, left_text, channels->n, taken_text, need_text);
+		NAMES_DIR
+		" has %s, %s of it free; %zu channels take %s; one more takes %s by default",
+		size_text, left_text, channels->n, taken_text, need_text);
 }
 
 static void check_proc(void)
 {
 	if (access("/proc/self/fd", X_OK))
 		tell(PROBLEM, "proc", "mount -t proc proc /proc",
-		     "/proc/self/fd: %s; channels can't be made without", strerror(errno));
+			"/proc/self/fd: %s; channels can't be made without", strerror(errno));
 	else
 		tell(OK, "proc", NULL, "/proc is mounted");
 }
@@ -139,7 +139,7 @@ static void check_file_size(void)
 			 "limits.conf for a login";
 	if (limit.rlim_cur < (rlim_t)chan_footprint(NULL))
 		tell(PROBLEM, "limits", remedy,
-		     "files may have %s only, less than a channel takes by default", text);
+			"files may have %s only, less than a channel takes by default", text);
 	else
 		tell(NOTE, "limits", remedy, "files may have %s only, and so may channels", text);
 }
@@ -173,15 +173,15 @@ static void check_remove_ipc(void)
 		tell(OK, "remove-ipc", NULL, "channels outlive their owner's logout");
 	else if (!is_person(uid))
 		tell(NOTE, "remove-ipc", keep_ipc,
-		     "logind removes channels of ordinary users at their last logout; "
-		     "those of system users, as %s, stay",
-		     cli_user(uid));
+			"logind removes channels of ordinary users at their last logout; "
+			"those of system users, as %s, stay",
+			cli_user(uid));
 	else if (lingers(uid))
 		tell(OK, "remove-ipc", NULL, "%s lingers: channels outlive the logout",
-		     cli_user(uid));
+			cli_user(uid));
 	else
 		tell(PROBLEM, "remove-ipc", keep_ipc,
-		     "logind removes the channels of %s at the last logout", cli_user(uid));
+			"logind removes the channels of %s at the last logout", cli_user(uid));
 }
 
 /* The kernel. */
@@ -193,13 +193,13 @@ static void check_pid_namespace(void)
 
 	if (stat("/proc/self/ns/pid", &ns))
 		tell(NOTE, "pid-namespace", "mount -t proc proc /proc", "/proc/self/ns/pid: %s",
-		     strerror(errno));
+			strerror(errno));
 	else if (ns.st_ino == INITIAL)
 		tell(OK, "pid-namespace", NULL, "the initial one");
 	else
 		tell(NOTE, "pid-namespace",
-		     "containers that share channels need one --pid and one --ipc",
-		     "not the initial one: channels can be shared inside it only");
+			"containers that share channels need one --pid and one --ipc",
+			"not the initial one: channels can be shared inside it only");
 }
 
 static long io_uring_disabled(void)
@@ -219,7 +219,7 @@ static void check_io_uring(void)
 	static const char remedy[] =
 		"nothing, if epoll will do for chand; else sysctl kernel.io_uring_disabled=0, "
 		"and a seccomp profile that allows io_uring_setup";
-	struct io_uring_params params = { 0 };
+	struct io_uring_params params = {0};
 	long fd = syscall(SYS_io_uring_setup, 1, &params);
 
 	if (fd >= 0) {
@@ -229,7 +229,7 @@ static void check_io_uring(void)
 		tell(NOTE, "io-uring", remedy, "not in this kernel, or hidden from this process");
 	} else {
 		tell(NOTE, "io-uring", remedy, "refused: %s (kernel.io_uring_disabled is %ld)",
-		     strerror(errno), io_uring_disabled());
+			strerror(errno), io_uring_disabled());
 	}
 }
 
@@ -261,20 +261,20 @@ static void check_quota(const struct ctl_bus *bus, const char *key, const char *
 	level = used >= most ? PROBLEM : used >= most - most / 10 ? NOTE : OK;
 	if (level)
 		tell(level, "chand",
-		     "remove what nobody uses, or raise it in [quota] of chand.conf and reload",
-		     "%s of %" PRIu64 " %s that %s bus allows you are taken", number, most, what,
-		     whose(bus->which));
+			"remove what nobody uses, or raise it in [quota] of chand.conf and reload",
+			"%s of %" PRIu64 " %s that %s bus allows you are taken", number, most, what,
+			whose(bus->which));
 }
 
 /* Only a system user's channels outlive every logout. */
 static void check_keeper(const struct ctl_bus *bus)
 {
 	if (bus->owner == geteuid() || !is_person(bus->owner) || lingers(bus->owner) ||
-	    !ctl_logind_removes_ipc())
+		!ctl_logind_removes_ipc())
 		return;
 	tell(PROBLEM, "chand", keep_ipc,
-	     "%s bus is kept by %s, whose channels logind removes at the last logout",
-	     whose(bus->which), cli_user(bus->owner));
+		"%s bus is kept by %s, whose channels logind removes at the last logout",
+		whose(bus->which), cli_user(bus->owner));
 }
 
 static void check_answering(const struct ctl_bus *bus)
@@ -285,21 +285,21 @@ static void check_answering(const struct ctl_bus *bus)
 	char remedy[256];
 
 	tell(OK, "chand", NULL, "%s: version %s, process %s, by %s, %" PRIu64 " channels",
-	     whose(bus->which), version ? version : "?", pid ? pid : "?", loop ? loop : "?",
-	     ctl_bus_number(is, "channels"));
+		whose(bus->which), version ? version : "?", pid ? pid : "?", loop ? loop : "?",
+		ctl_bus_number(is, "channels"));
 	snprintf(remedy, sizeof(remedy), "systemctl %srestart chand: no channel is lost by it",
-		 user_option(bus->which));
+		user_option(bus->which));
 	if (version && strcmp(version, chan_version()) != 0)
 		tell(NOTE, "chand", remedy, "%s chand is of version %s, these tools are of %s",
-		     whose(bus->which), version, chan_version());
+			whose(bus->which), version, chan_version());
 	if (loop && strcmp(loop, "io_uring") != 0)
 		tell(NOTE, "chand",
-		     "nothing, if that will do; else see chand's log for why it has no io_uring",
-		     "%s chand waits by %s", whose(bus->which), loop);
+			"nothing, if that will do; else see chand's log for why it has no io_uring",
+			"%s chand waits by %s", whose(bus->which), loop);
 	if (watchdog && !ctl_bus_number(is, "watchdog"))
 		tell(NOTE, "chand", "start it by systemd, with WatchdogSec= in its unit",
-		     "nobody restarts %s chand when it hangs: no watchdog is set",
-		     whose(bus->which));
+			"nobody restarts %s chand when it hangs: no watchdog is set",
+			whose(bus->which));
 	check_quota(bus, "your-channels", "channels");
 	check_quota(bus, "your-bytes", "bytes");
 	check_keeper(bus);
@@ -318,14 +318,14 @@ static void check_silent(enum cli_bus which, int err, const char *reason)
 	if (bus_unreachable(err, reason)) {
 		snprintf(remedy, sizeof(remedy), "%s", bus_remedy());
 		if (err == -ENOTCONN && !there && !secure_getenv("SHMCHAN_CONTROL") &&
-		    (which == CLI_SYSTEM_BUS || getenv("XDG_RUNTIME_DIR")))
+			(which == CLI_SYSTEM_BUS || getenv("XDG_RUNTIME_DIR")))
 			snprintf(remedy, sizeof(remedy), "systemctl %senable --now chand.socket",
-				 user_option(which));
+				user_option(which));
 		tell(PROBLEM, "chand", remedy, "can't ask %s chand: %s", whose(which),
-		     bus_problem());
+			bus_problem());
 	} else {
 		tell(NOTE, "chand", "ask the administrator", "%s chand refuses you: %s",
-		     whose(which), reason ? reason : chan_strerror(err));
+			whose(which), reason ? reason : chan_strerror(err));
 	}
 }
 
@@ -355,9 +355,9 @@ static void check_units(enum cli_bus which)
 	if (access("/run/systemd/system", F_OK) || (cli_bus() && cli_bus() != which))
 		return;
 	snprintf(command, sizeof(command),
-		 "exec systemctl %s--failed --plain --no-legend --no-pager --quiet "
-		 "list-units 'chand*' 'chan@*' 'chan-ready@*' 2>/dev/null",
-		 user_option(which));
+		"exec systemctl %s--failed --plain --no-legend --no-pager --quiet "
+		"list-units 'chand*' 'chan@*' 'chan-ready@*' 2>/dev/null",
+		user_option(which));
 	out = popen(command, "re");
 	while (out && fgets(line, sizeof(line), out)) {
 		if (sscanf(line, " %255s", unit) != 1)
@@ -388,22 +388,22 @@ static bool check_channel(const struct ctl_channel *ch)
 		const char *what = cli_remedy(ch->err);
 
 		tell(PROBLEM, "segments", what ? what : "see the error", "%s: %s", ch->name,
-		     chan_strerror(ch->err));
+			chan_strerror(ch->err));
 		return true;
 	}
 	if (ch->stat.damaged) {
 		snprintf(remedy, sizeof(remedy),
-			 "receive what is left, then 'chanctl remove %s'; "
-			 "see who writes it with 'chanctl info'",
-			 ch->name);
+			"receive what is left, then 'chanctl remove %s'; "
+			"see who writes it with 'chanctl info'",
+			ch->name);
 		tell(PROBLEM, "segments", remedy, "%s: damage was found in it", ch->name);
 		return true;
 	}
 	if (left_behind(&ch->stat)) {
 		snprintf(remedy, sizeof(remedy), "chanctl remove --if-unused %s%s", ch->name,
-			 strchr(ch->name, '/') ? "; its owner or root may" : "");
+			strchr(ch->name, '/') ? "; its owner or root may" : "");
 		tell(NOTE, "segments", remedy,
-		     "%s: made to go with its last endpoint, and has none", ch->name);
+			"%s: made to go with its last endpoint, and has none", ch->name);
 		return true;
 	}
 	return false;
@@ -437,10 +437,10 @@ static bool check_strangers(void)
 
 	while (dir && (entry = readdir(dir))) {
 		if (strncmp(entry->d_name, NAMES_PREFIX, strlen(NAMES_PREFIX)) != 0 ||
-		    ctl_name_of_file(name, sizeof(name), entry->d_name))
+			ctl_name_of_file(name, sizeof(name), entry->d_name))
 			continue;
 		snprintf(remedy, sizeof(remedy), "rm -r -- %s",
-			 shell_word(name, sizeof(name), entry->d_name));
+			shell_word(name, sizeof(name), entry->d_name));
 		tell(NOTE, "segments", remedy, NAMES_DIR "/%s is no channel's name", entry->d_name);
 		any = true;
 	}
@@ -457,7 +457,7 @@ static void check_segments(const struct ctl_channels *channels)
 		any |= check_channel(&channels->at[i]);
 	if (!any)
 		tell(OK, "segments", NULL, "%zu channels, none damaged or left behind",
-		     channels->n);
+			channels->n);
 }
 
 /* Printing. */
@@ -469,7 +469,8 @@ static int print_text(void)
 	json_t *finding;
 	FILE *out = ctl_memory(&text, &len);
 
-	json_array_foreach(findings, i, finding) {
+	json_array_foreach(findings, i, finding)
+	{
 		const json_t *remedy = json_object_get(finding, "remedy");
 
 		fprintf(out, "%-8s %-14s %s\n",
@@ -504,7 +505,7 @@ static int doctor(int n, char **operand)
 	check_units(CLI_USER_BUS);
 	if (r < 0 && r != -EOPNOTSUPP)
 		tell(PROBLEM, "segments", "see the error", "can't list channels: %s",
-		     chan_strerror(r));
+			chan_strerror(r));
 	else
 		check_segments(&channels);
 	ctl_channels_free(&channels);
@@ -514,15 +515,17 @@ static int doctor(int n, char **operand)
 	return problems ? CLI_ERROR : CLI_OK;
 }
 
-static const struct cli_option options[] = { CTL_OPTION_JSON, CLI_BUS, CLI_COMMON, CLI_END };
+static const struct cli_option options[] = {CTL_OPTION_JSON, CLI_BUS, CLI_COMMON, CLI_END};
 
 const struct ctl_verb ctl_verb_doctor = {
-	.tool = {
-		.name = "chanctl doctor",
-		.usage = "[OPTIONS]",
-		.summary = "Look for what keeps channels from working here, and say what to do.",
-		.options = options,
-	},
+	.tool =
+		{
+			.name = "chanctl doctor",
+			.usage = "[OPTIONS]",
+			.summary = "Look for what keeps channels from working here, and say what "
+				   "to do.",
+			.options = options,
+		},
 	.has = CTL_JSON | CTL_BUS,
 	.run = doctor,
 };

@@ -75,7 +75,7 @@ static void collect(struct drop_ins *ins, const char *directory)
 		size_t len = strlen(entry->d_name);
 
 		if (len <= 5 || strcmp(entry->d_name + len - 5, ".conf") != 0 ||
-		    hidden(ins, entry->d_name))
+			hidden(ins, entry->d_name))
 			continue;
 		snprintf(path, sizeof(path), "%s/logind.conf.d/%s", directory, entry->d_name);
 		ins->at = ctl_grow(ins->at, ins->n + 1, sizeof(*ins->at));
@@ -94,7 +94,7 @@ static int by_name(const void *a, const void *b)
 
 bool ctl_logind_removes_ipc(void)
 {
-	struct drop_ins ins = { 0 };
+	struct drop_ins ins = {0};
 	bool remove_ipc = true; /* logind's default */
 	bool found = false;
 	char path[512];

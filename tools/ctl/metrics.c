@@ -38,42 +38,40 @@ struct family {
 /* clang-format on */
 
 static const struct family families[] = {
-	{ "shmchan_sent_messages", "messages", "Messages committed.", COUNTER, ONE(sent, U64) },
-	{ "shmchan_received_messages", "messages", "Messages consumed by receivers.", COUNTER,
-	  ONE(received, U64) },
-	{ "shmchan_dropped_messages",
-	  "messages",
-	  "Messages dropped by the overflow policy or purged.",
-	  COUNTER,
-	  { { AT(dropped_newest), U64, ",which=\"newest\"" },
-	    { AT(dropped_oldest), U64, ",which=\"oldest\"" },
-	    { AT(dropped_leased), U64, ",which=\"leased\"" } } },
-	{ "shmchan_redelivered_messages", "messages",
-	  "Messages given back by receivers or taken from dead ones.", COUNTER,
-	  ONE(redelivered, U64) },
-	{ "shmchan_recoveries", NULL, "Dead lock owners cleaned up after.", COUNTER,
-	  ONE(recoveries, U64) },
-	{ "shmchan_sent_bytes", "bytes", "Ring bytes sent, headers included.", COUNTER,
-	  ONE(bytes, U64) },
-	{ "shmchan_depth_messages", "messages", "Messages not yet consumed.", GAUGE,
-	  ONE(depth, U64) },
-	{ "shmchan_used_bytes", "bytes", "Ring bytes in use.", GAUGE, ONE(used, U64) },
-	{ "shmchan_capacity_bytes", "bytes", "Ring bytes there are.", GAUGE, ONE(capacity, U64) },
-	{ "shmchan_max_message_bytes", "bytes", "Longest message allowed.", GAUGE,
-	  ONE(max_message, U32) },
-	{ "shmchan_segment_bytes", "bytes", "Shared memory taken.", GAUGE, ONE(segment, U64) },
-	{ "shmchan_senders", NULL, "Sending endpoints alive.", GAUGE, ONE(senders, U32) },
-	{ "shmchan_receivers", NULL, "Receiving endpoints alive.", GAUGE, ONE(receivers, U32) },
-	{ "shmchan_full", NULL, "1 if a message of the longest size has no room.", GAUGE,
-	  ONE(full, U32) },
-	{ "shmchan_closed", NULL, "0 open, 1 draining, 2 discarding.", GAUGE, ONE(closed, U32) },
-	{ "shmchan_damaged", NULL, "1 if damage was found.", GAUGE, ONE(damaged, U32) },
-	{ "shmchan_created_seconds", "seconds", "When it was made, since the epoch.", GAUGE,
-	  ONE(created, NS) },
+	{"shmchan_sent_messages", "messages", "Messages committed.", COUNTER, ONE(sent, U64)},
+	{"shmchan_received_messages", "messages", "Messages consumed by receivers.", COUNTER,
+		ONE(received, U64)},
+	{"shmchan_dropped_messages", "messages",
+		"Messages dropped by the overflow policy or purged.", COUNTER,
+		{{AT(dropped_newest), U64, ",which=\"newest\""},
+			{AT(dropped_oldest), U64, ",which=\"oldest\""},
+			{AT(dropped_leased), U64, ",which=\"leased\""}}},
+	{"shmchan_redelivered_messages", "messages",
+		"Messages given back by receivers or taken from dead ones.", COUNTER,
+		ONE(redelivered, U64)},
+	{"shmchan_recoveries", NULL, "Dead lock owners cleaned up after.", COUNTER,
+		ONE(recoveries, U64)},
+	{"shmchan_sent_bytes", "bytes", "Ring bytes sent, headers included.", COUNTER,
+		ONE(bytes, U64)},
+	{"shmchan_depth_messages", "messages", "Messages not yet consumed.", GAUGE,
+		ONE(depth, U64)},
+	{"shmchan_used_bytes", "bytes", "Ring bytes in use.", GAUGE, ONE(used, U64)},
+	{"shmchan_capacity_bytes", "bytes", "Ring bytes there are.", GAUGE, ONE(capacity, U64)},
+	{"shmchan_max_message_bytes", "bytes", "Longest message allowed.", GAUGE,
+		ONE(max_message, U32)},
+	{"shmchan_segment_bytes", "bytes", "Shared memory taken.", GAUGE, ONE(segment, U64)},
+	{"shmchan_senders", NULL, "Sending endpoints alive.", GAUGE, ONE(senders, U32)},
+	{"shmchan_receivers", NULL, "Receiving endpoints alive.", GAUGE, ONE(receivers, U32)},
+	{"shmchan_full", NULL, "1 if a message of the longest size has no room.", GAUGE,
+		ONE(full, U32)},
+	{"shmchan_closed", NULL, "0 open, 1 draining, 2 discarding.", GAUGE, ONE(closed, U32)},
+	{"shmchan_damaged", NULL, "1 if damage was found.", GAUGE, ONE(damaged, U32)},
+	{"shmchan_created_seconds", "seconds", "When it was made, since the epoch.", GAUGE,
+		ONE(created, NS)},
 };
 
-static void put_header(FILE *out, const char *name, const char *type, const char *unit,
-		       const char *help)
+static void put_header(
+	FILE *out, const char *name, const char *type, const char *unit, const char *help)
 {
 	fprintf(out, "# TYPE %s %s\n", name, type);
 	if (unit)
@@ -212,8 +210,7 @@ static int write_file(const char *path, const char *text, size_t len)
 enum { TEXTFILE = CLI_LONG };
 
 static const struct cli_option options[] = {
-	{ TEXTFILE, "textfile", "FILE",
-	  "to FILE, which is replaced whole (for the node exporter)" },
+	{TEXTFILE, "textfile", "FILE", "to FILE, which is replaced whole (for the node exporter)"},
 	CLI_BUS,
 	CLI_COMMON,
 	CLI_END,
@@ -254,7 +251,7 @@ static bool about_chand(const char *line)
 static void put_bus(FILE *out)
 {
 	struct ctl_bus *bus = *ctl_buses();
-	struct text text = { 0 };
+	struct text text = {0};
 	char *line, *rest;
 
 	if (!bus)
@@ -296,12 +293,13 @@ static int metrics(int n, char **operand)
 }
 
 const struct ctl_verb ctl_verb_metrics = {
-	.tool = {
-		.name = "chanctl metrics",
-		.usage = "[OPTIONS] [GLOB]",
-		.summary = "Print the counters of all channels as OpenMetrics text.",
-		.options = options,
-	},
+	.tool =
+		{
+			.name = "chanctl metrics",
+			.usage = "[OPTIONS] [GLOB]",
+			.summary = "Print the counters of all channels as OpenMetrics text.",
+			.options = options,
+		},
 	.has = CTL_BUS | CTL_BUS_KNOWN,
 	.max = 1,
 	.option = option,

@@ -40,7 +40,7 @@ static struct feed {
 	enum cli_bus which;
 	bool open;
 	int64_t again; /* when it is not */
-} feeds[] = { { .which = CLI_SYSTEM_BUS }, { .which = CLI_USER_BUS } };
+} feeds[] = {{.which = CLI_SYSTEM_BUS}, {.which = CLI_USER_BUS}};
 enum { FEEDS = sizeof(feeds) / sizeof(feeds[0]) };
 
 struct watched {
@@ -57,7 +57,7 @@ static size_t watching;
 static const char *glob;
 static int names_fd = -1, poll_fd = -1;
 static int64_t names_again; /* to look for names, if there is no names_fd */
-static int status; /* of stdout */
+static int status;	    /* of stdout */
 
 /* An event: a line, of JSON or for people, made of the same members. */
 
@@ -70,7 +70,8 @@ static void put_text(FILE *out, const char *channel, const char *event, json_t *
 
 	ctl_time_text(when, sizeof(when), now);
 	fprintf(out, "%s.%03d %s %s", when, (int)(now / 1000000 % 1000), channel, event);
-	json_object_foreach(details, key, value) {
+	json_object_foreach(details, key, value)
+	{
 		if (json_is_string(value))
 			fprintf(out, " %s=%s", key, json_string_value(value));
 		else
@@ -144,7 +145,7 @@ static void tell_endpoint(const char *channel, const char *event, const struct c
 
 /* Those in `ends` that are not in `others`. */
 static void tell_others(const char *channel, const char *event, const struct chan_endpoint *ends,
-			unsigned n, const struct chan_endpoint *others, unsigned n_others)
+	unsigned n, const struct chan_endpoint *others, unsigned n_others)
 {
 	for (unsigned i = 0; i < n; i++)
 		if (!among(&ends[i], others, n_others))
@@ -194,7 +195,7 @@ static void look(struct watched *w)
 	tell_count(ch->name, "recovered", was->recoveries, is->recoveries);
 	if (is->closed != was->closed)
 		tell(ch->name, "closed",
-		     detail("how", ctl_text(is->closed == 1 ? "drain" : "discard")));
+			detail("how", ctl_text(is->closed == 1 ? "drain" : "discard")));
 	tell_change(ch->name, was->damaged, is->damaged, "damaged", NULL);
 }
 
@@ -225,7 +226,7 @@ static void begin(const char *name, const char *event)
 
 	watched = ctl_grow(watched, watching + 1, sizeof(*watched));
 	w = &watched[watching++];
-	*w = (struct watched){ 0 };
+	*w = (struct watched){0};
 	r = ctl_open(&w->channel, name);
 	tell(name, event, r == -ENOENT ? NULL : detail("state", ctl_text(ctl_state(&w->channel))));
 	if (r)
@@ -262,7 +263,7 @@ static void name_event(const struct inotify_event *event)
 	struct watched *w;
 
 	if (!event->len || !ctl_name_of_file(name, sizeof(name), event->name) ||
-	    !ctl_matches(glob, name))
+		!ctl_matches(glob, name))
 		return;
 	if (event->mask & (IN_CREATE | IN_MOVED_TO)) {
 		appeared(name);
@@ -293,7 +294,7 @@ static void list_again(void)
 		if (gone || (w->channel.ch && !ctl_refresh(&w->channel) && w->channel.stat.removed))
 			end(w);
 	}
-	chan_list(list_one, (char[]){ "created" });
+	chan_list(list_one, (char[]){"created"});
 }
 
 static void read_names(void)
@@ -336,7 +337,7 @@ static void feed_end(struct feed *feed, int64_t retry)
 /* Ask for events, unless there is no chand. */
 static void feed_begin(struct feed *feed)
 {
-	struct epoll_event in = { .events = EPOLLIN };
+	struct epoll_event in = {.events = EPOLLIN};
 	char packet[BUS_PACKET + 1];
 	const char *reason;
 	int err = ctl_bus_open(&feed->bus, feed->which, &reason);
@@ -344,8 +345,7 @@ static void feed_begin(struct feed *feed)
 	if (err < 0) {
 		if (cli_bus() == feed->which && !feed->again)
 			cli_warn(NULL, "can't ask chand: %s; looking without it",
-				 bus_unreachable(err, reason) ? bus_problem()
-							      : chan_strerror(err));
+				bus_unreachable(err, reason) ? bus_problem() : chan_strerror(err));
 		feed->again = cli_deadline(err == -ENOTCONN ? RETRY : RETRY_SILENT);
 		return;
 	}
@@ -355,7 +355,7 @@ static void feed_begin(struct feed *feed)
 		err = -errno;
 	if (err < 0) {
 		cli_warn(NULL, "the %s's chand: %s; looking without it", feed->bus.scope,
-			 reason ? reason : chan_strerror(err));
+			reason ? reason : chan_strerror(err));
 		feed_end(feed, RETRY_SILENT);
 		return;
 	}
@@ -371,8 +371,8 @@ static void feed_begin(struct feed *feed)
 	}
 }
 
-static struct chan_endpoint *find_end(struct chan_endpoint *ends, unsigned n, uint32_t id,
-				      int32_t pid)
+static struct chan_endpoint *find_end(
+	struct chan_endpoint *ends, unsigned n, uint32_t id, int32_t pid)
 {
 	for (unsigned i = 0; i < n; i++)
 		if (ends[i].id == id && ends[i].pid == pid)
@@ -528,7 +528,7 @@ static void allow_descriptors(void)
 /* What there is to wait for: 0 or -errno. */
 static int watch_names(void)
 {
-	struct epoll_event in = { .events = EPOLLIN };
+	struct epoll_event in = {.events = EPOLLIN};
 	const char *why = NULL;
 
 	poll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -538,7 +538,7 @@ static int watch_names(void)
 	if (names_fd < 0)
 		why = cli_inotify_error(errno, false);
 	else if (inotify_add_watch(names_fd, NAMES_DIR,
-				   IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO) < 0)
+			 IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO) < 0)
 		why = cli_inotify_error(errno, true);
 	if (!why)
 		return epoll_ctl(poll_fd, EPOLL_CTL_ADD, names_fd, &in) ? -errno : 0;
@@ -562,7 +562,7 @@ static int monitor(int n, char **operand)
 	allow_descriptors();
 	cli_signals();
 	feed_all();
-	r = chan_list(list_one, (char[]){ "present" });
+	r = chan_list(list_one, (char[]){"present"});
 	if (r < 0)
 		return cli_fail(NULL, NULL, r);
 	cli_note(NULL, "watching, %zu channels so far", watching);
@@ -571,22 +571,26 @@ static int monitor(int n, char **operand)
 }
 
 static const struct cli_option options[] = {
-	{ 'J', "json", NULL, "a line of JSON for each event" },
+	{'J', "json", NULL, "a line of JSON for each event"},
 	CLI_BUS,
 	CLI_COMMON,
 	CLI_END,
 };
 
 const struct ctl_verb ctl_verb_monitor = {
-	.tool = {
-		.name = "chanctl monitor",
-		.usage = "[OPTIONS] [GLOB]",
-		.summary = "Tell what happens to channels, an event a line, until interrupted.",
-		.notes = "Events: present created removed attached detached nonempty empty\n"
-			 "full notfull dropped redelivered recovered closed damaged; of a bus\n"
-			 "also died adopted changed ready served.",
-		.options = options,
-	},
+	.tool =
+		{
+			.name = "chanctl monitor",
+			.usage = "[OPTIONS] [GLOB]",
+			.summary = "Tell what happens to channels, an event a line, until "
+				   "interrupted.",
+			.notes =
+				"Events: present created removed attached detached nonempty empty\n"
+				"full notfull dropped redelivered recovered closed damaged; of a "
+				"bus\n"
+				"also died adopted changed ready served.",
+			.options = options,
+		},
 	.has = CTL_JSON | CTL_BUS | CTL_BUS_KNOWN,
 	.max = 1,
 	.run = monitor,

@@ -96,7 +96,7 @@ int ctl_write_json(json_t *value)
 
 bool ctl_reader_gone(void)
 {
-	struct pollfd out = { .fd = STDOUT_FILENO };
+	struct pollfd out = {.fd = STDOUT_FILENO};
 
 	return poll(&out, 1, 0) == 1 && out.revents & (POLLERR | POLLNVAL);
 }

@@ -22,7 +22,7 @@ static json_t *rows(const struct ctl_columns *columns, const struct ctl_channels
 }
 
 static int print(const struct ctl_columns *columns, const struct ctl_channels *channels,
-		 unsigned width[CTL_COLUMN_MAX], bool headings)
+	unsigned width[CTL_COLUMN_MAX], bool headings)
 {
 	FILE *out;
 	char *text;
@@ -60,7 +60,7 @@ static bool any_on_bus(const struct ctl_channels *channels)
 
 static int list(int n, char **operand)
 {
-	unsigned width[CTL_COLUMN_MAX] = { 0 };
+	unsigned width[CTL_COLUMN_MAX] = {0};
 	struct ctl_channels channels;
 	struct ctl_columns columns;
 	bool bus;
@@ -72,23 +72,25 @@ static int list(int n, char **operand)
 		return cli_fail(NULL, NULL, r);
 	bus = any_on_bus(&channels);
 	ctl_columns_choose(&columns,
-			   ctl_output.json ? NULL
-			   : bus	   ? bus_columns
-					   : list_columns,
-			   bus);
+		ctl_output.json ? NULL
+		: bus		? bus_columns
+				: list_columns,
+		bus);
 	r = print(&columns, &channels, width, true);
 	ctl_channels_free(&channels);
 	return r;
 }
 
 const struct ctl_verb ctl_verb_list = {
-	.tool = {
-		.name = "chanctl list",
-		.usage = "[OPTIONS] [GLOB]",
-		.summary = "List the channels there are.",
-		.notes = "GLOB is a shell pattern: quote it. Other users' channels are OWNER/NAME.",
-		.options = list_options,
-	},
+	.tool =
+		{
+			.name = "chanctl list",
+			.usage = "[OPTIONS] [GLOB]",
+			.summary = "List the channels there are.",
+			.notes = "GLOB is a shell pattern: quote it. Other users' channels are "
+				 "OWNER/NAME.",
+			.options = list_options,
+		},
 	.alias = "ls",
 	.has = CTL_JSON | CTL_COLUMNS | CTL_BUS | CTL_BUS_KNOWN,
 	.max = 1,
@@ -98,7 +100,7 @@ const struct ctl_verb ctl_verb_list = {
 /* stat */
 
 static const struct cli_option stat_options[] = {
-	{ 'w', "watch", "[DURATION]", "again and again, each DURATION (default 1s)" },
+	{'w', "watch", "[DURATION]", "again and again, each DURATION (default 1s)"},
 	CTL_OPTION_JSON,
 	CTL_OPTIONS_COLUMNS,
 	CLI_BUS,
@@ -181,7 +183,7 @@ static int wait_interval(int64_t deadline)
 }
 
 static int watch(const struct ctl_columns *columns, struct ctl_channels *channels,
-		 unsigned width[CTL_COLUMN_MAX])
+	unsigned width[CTL_COLUMN_MAX])
 {
 	int64_t next = cli_deadline(interval);
 	int status = CLI_OK;
@@ -206,7 +208,7 @@ static const char watch_columns[] =
 
 static int stat_named(int n, char **name)
 {
-	unsigned width[CTL_COLUMN_MAX] = { 0 };
+	unsigned width[CTL_COLUMN_MAX] = {0};
 	struct ctl_channels channels;
 	struct ctl_columns columns;
 	int status, r = CLI_OK;
@@ -214,10 +216,10 @@ static int stat_named(int n, char **name)
 	ctl_columns_choose(&columns, stat_columns, false); /* is -o good? */
 	status = open_named(&channels, n, name);
 	ctl_columns_choose(&columns,
-			   ctl_output.json ? NULL
-			   : interval	   ? watch_columns
-					   : stat_columns,
-			   any_on_bus(&channels));
+		ctl_output.json ? NULL
+		: interval	? watch_columns
+				: stat_columns,
+		any_on_bus(&channels));
 	if (channels.n)
 		r = print(&columns, &channels, width, true);
 	if (!r && interval)
@@ -227,12 +229,13 @@ static int stat_named(int n, char **name)
 }
 
 const struct ctl_verb ctl_verb_stat = {
-	.tool = {
-		.name = "chanctl stat",
-		.usage = "[OPTIONS] NAME...",
-		.summary = "Show the counters of channels.",
-		.options = stat_options,
-	},
+	.tool =
+		{
+			.name = "chanctl stat",
+			.usage = "[OPTIONS] NAME...",
+			.summary = "Show the counters of channels.",
+			.options = stat_options,
+		},
 	.has = CTL_JSON | CTL_COLUMNS | CTL_BUS,
 	.min = 1,
 	.max = -1,
@@ -347,12 +350,13 @@ static int info(int n, char **name)
 }
 
 const struct ctl_verb ctl_verb_info = {
-	.tool = {
-		.name = "chanctl info",
-		.usage = "[OPTIONS] NAME",
-		.summary = "Show all about a channel, and who has it open.",
-		.options = info_options,
-	},
+	.tool =
+		{
+			.name = "chanctl info",
+			.usage = "[OPTIONS] NAME",
+			.summary = "Show all about a channel, and who has it open.",
+			.options = info_options,
+		},
 	.has = CTL_JSON | CTL_COLUMNS | CTL_BUS,
 	.min = 1,
 	.max = 1,

@@ -26,11 +26,16 @@ struct condition {
 };
 
 static const struct condition words[] = {
-	{ "exists", EXISTS, false, 0, 0 },     { "gone", GONE, false, 0, 0 },
-	{ "empty", EMPTY, false, 0, 0 },       { "nonempty", EMPTY, true, 0, 0 },
-	{ "full", FULL, false, 0, 0 },	       { "notfull", FULL, true, 0, 0 },
-	{ "closed", CLOSED, false, 0, 0 },     { "receivers", RECEIVERS, false, '?', 0 },
-	{ "senders", SENDERS, false, '?', 0 }, { "depth", DEPTH, false, '?', 0 },
+	{"exists", EXISTS, false, 0, 0},
+	{"gone", GONE, false, 0, 0},
+	{"empty", EMPTY, false, 0, 0},
+	{"nonempty", EMPTY, true, 0, 0},
+	{"full", FULL, false, 0, 0},
+	{"notfull", FULL, true, 0, 0},
+	{"closed", CLOSED, false, 0, 0},
+	{"receivers", RECEIVERS, false, '?', 0},
+	{"senders", SENDERS, false, '?', 0},
+	{"depth", DEPTH, false, '?', 0},
 };
 
 static const char notes[] =
@@ -45,12 +50,12 @@ static void parse_number(struct condition *cond, const char *text)
 	if (!*text)
 		cli_usage("condition '%s' needs a number, as in '%s>=1': quote it, "
 			  "> is special to the shell",
-			  cond->text, cond->text);
+			cond->text, cond->text);
 	cond->relation = *digits++;
 	if (cond->relation != '=' && *digits++ != '=')
 		cond->relation = 0;
 	if (!cond->relation || !strchr("><=", cond->relation) ||
-	    cli_parse_count(digits, &cond->number))
+		cli_parse_count(digits, &cond->number))
 		cli_usage("condition '%s%s': '%s' is not >=N, <=N or =N", cond->text, text, text);
 }
 
@@ -72,7 +77,7 @@ static struct condition parse(const char *text)
 	}
 	cli_usage("no condition '%s'; there are exists, gone, empty, nonempty, full, notfull, "
 		  "closed, receivers>=N, senders>=N, depth<=N",
-		  text);
+		text);
 }
 
 static bool compare(const struct condition *cond, uint64_t value)
@@ -155,7 +160,7 @@ static int name_holds(const struct condition *cond, const char *name)
 
 /* test */
 
-static const struct cli_option test_options[] = { CLI_BUS, CLI_COMMON, CLI_END };
+static const struct cli_option test_options[] = {CLI_BUS, CLI_COMMON, CLI_END};
 
 static int test(int n, char **operand)
 {
@@ -177,13 +182,14 @@ static int test(int n, char **operand)
 }
 
 const struct ctl_verb ctl_verb_test = {
-	.tool = {
-		.name = "chanctl test",
-		.usage = "[OPTIONS] NAME COND",
-		.summary = "Tell by the exit status, 0 or 1, whether a condition holds.",
-		.notes = notes,
-		.options = test_options,
-	},
+	.tool =
+		{
+			.name = "chanctl test",
+			.usage = "[OPTIONS] NAME COND",
+			.summary = "Tell by the exit status, 0 or 1, whether a condition holds.",
+			.notes = notes,
+			.options = test_options,
+		},
 	.has = CTL_BUS,
 	.min = 2,
 	.max = 2,
@@ -194,7 +200,7 @@ const struct ctl_verb ctl_verb_test = {
 /* wait */
 
 static const struct cli_option wait_options[] = {
-	{ 'W', "timeout", "DURATION", "give up after it, with status 124" },
+	{'W', "timeout", "DURATION", "give up after it, with status 124"},
 	CLI_BUS,
 	CLI_COMMON,
 	CLI_END,
@@ -226,8 +232,8 @@ static int watch_names(const char *name)
 	int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	const char *why = fd < 0 ? cli_inotify_error(errno, false) : NULL;
 
-	if (!why && inotify_add_watch(fd, NAMES_DIR,
-				      IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO) < 0)
+	if (!why && inotify_add_watch(
+			    fd, NAMES_DIR, IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO) < 0)
 		why = cli_inotify_error(errno, true);
 	if (!why)
 		return fd;
@@ -325,13 +331,14 @@ static int wait_for(int n, char **operand)
 }
 
 const struct ctl_verb ctl_verb_wait = {
-	.tool = {
-		.name = "chanctl wait",
-		.usage = "[OPTIONS] NAME COND",
-		.summary = "Wait until a condition holds.",
-		.notes = notes,
-		.options = wait_options,
-	},
+	.tool =
+		{
+			.name = "chanctl wait",
+			.usage = "[OPTIONS] NAME COND",
+			.summary = "Wait until a condition holds.",
+			.notes = notes,
+			.options = wait_options,
+		},
 	.has = CTL_BUS,
 	.min = 2,
 	.max = 2,

@@ -654,8 +654,7 @@ static int open_channel(struct receiver *r, const char *name)
 {
 	struct chan_stat st = {.size = sizeof(st)};
 	int64_t deadline = cli_sooner(run.deadline, cli_deadline(run.idle));
-	int err = place_open(
-		&r->ch, name, run.peek ? 0 : CHAN_RECV, NULL, deadline, run.nowait);
+	int err = place_open(&r->ch, name, run.peek ? 0 : CHAN_RECV, NULL, deadline, run.nowait);
 
 	r->name = name;
 	if (err)
