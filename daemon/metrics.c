@@ -10,24 +10,30 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/container.h"
 #include "bus.h"
+#include "common/metrics.h"
 #include "control.h"
-#include "ctl/ctl.h"
 #include "registry.h"
 #include "supervise.h"
 
 /* ---- text ---- */
 
+struct sample {
+	struct metrics_row *rows;
+	struct chan_stat *stats;
+	size_t n;
+};
+
 static void collect(struct channel *channel, void *arg)
 {
-	struct ctl_channels *all = arg;
-	struct ctl_channel *to = &all->at[all->n++];
+	struct sample *all = arg;
+	struct chan_stat *stat = &all->stats[all->n];
+	int err;
 
-	/* The registry's own: nothing of it is freed here. */
-	*to = (struct ctl_channel){.name = channel->spec.name, .ch = channel->ch};
-	to->stat.size = sizeof(to->stat);
-	if (chan_stat(channel->ch, &to->stat) < 0)
-		to->ch = NULL;
+	*stat = (struct chan_stat){.size = sizeof(*stat)};
+	err = chan_stat(channel->ch, stat);
+	all->rows[all->n++] = (struct metrics_row){channel->spec.name, err < 0 ? NULL : stat};
 }
 
 static void put_number(FILE *out, const char *name, const char *type, const char *help, uint64_t n)
@@ -38,13 +44,14 @@ static void put_number(FILE *out, const char *name, const char *type, const char
 
 char *metrics_text(size_t *len)
 {
-	struct ctl_channels all = {.at = calloc(registry_count() + 1, sizeof(*all.at))};
+	struct sample all = {.rows = calloc(registry_count() + 1, sizeof(*all.rows)),
+		.stats = calloc(registry_count() + 1, sizeof(*all.stats))};
 	char *text = NULL;
-	FILE *out = all.at ? open_memstream(&text, len) : NULL;
+	FILE *out = all.rows && all.stats ? open_memstream(&text, len) : NULL;
 
 	if (out) {
 		registry_each(collect, &all);
-		ctl_metrics_print(out, &all);
+		metrics_print(out, all.rows, all.n);
 		put_number(out, "channels", "gauge", "Channels of the bus.", registry_count());
 		put_number(out, "processes", "gauge", "Processes watched.", supervise_processes());
 		put_number(out, "connections", "gauge", "Connections to chand.",
@@ -59,7 +66,8 @@ char *metrics_text(size_t *len)
 			text = NULL;
 		}
 	}
-	free(all.at);
+	free(all.rows);
+	free(all.stats);
 	return text;
 }
 
@@ -85,7 +93,7 @@ static void drop(struct scrape *s)
 
 static void ready(struct source *source)
 {
-	struct scrape *s = (struct scrape *)((char *)source - offsetof(struct scrape, source));
+	struct scrape *s = container_of(source, struct scrape, source);
 	ssize_t n = 0;
 
 	while (s->at < s->len) {

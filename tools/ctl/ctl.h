@@ -203,9 +203,6 @@ void ctl_columns_help(FILE *out);
 void ctl_columns_table(const struct ctl_columns *columns, const struct ctl_channels *channels,
 	unsigned width[CTL_COLUMN_MAX], bool headings, FILE *out);
 
-/* Their counters as OpenMetrics text, but for its last line, "# EOF". */
-void ctl_metrics_print(FILE *out, const struct ctl_channels *channels);
-
 /* As 64K or, with -b, 65536. */
 void ctl_size_text(char *ret, size_t size, uint64_t bytes);
 /* As 1.5s. */
