@@ -18,6 +18,7 @@
 #include "base/names.h"
 #include "bus.h"
 #include "channel/channel.h"
+#include "common/endpoints.h"
 #include "log.h"
 #include "table.h"
 
@@ -270,11 +271,6 @@ static void activate(struct channel *c)
 
 /* ---- endpoints ---- */
 
-static bool same_end(const struct chan_endpoint *a, const struct chan_endpoint *b)
-{
-	return a->id == b->id && a->pid == b->pid && a->attached == b->attached;
-}
-
 static const char *role_name(uint32_t roles)
 {
 	static const char *const names[] = {"none", "sender", "receiver", "sender+receiver"};
@@ -282,35 +278,14 @@ static const char *role_name(uint32_t roles)
 	return names[roles & (CHAN_SEND | CHAN_RECV)];
 }
 
-/* Who is there: allocated, or NULL and *n 0.  -ENOMEM. */
-static int read_ends(const struct channel *c, struct chan_endpoint **ret, unsigned *n)
-{
-	struct chan_endpoint *ends = NULL, *grown;
-	unsigned size = c->n;
-	int r;
-
-	do {
-		size += 8; /* who came meanwhile */
-		grown = reallocarray(ends, size, sizeof(*ends));
-		r = grown ? chan_endpoints(c->ch, grown, size) : -ENOMEM;
-		if (grown)
-			ends = grown;
-		if (r <= (int)size)
-			break;
-		size = (unsigned)r;
-	} while (true);
-	if (r < 0) {
-		free(ends);
-		return r;
-	}
-	*ret = ends;
-	*n = (unsigned)r;
-	return 0;
-}
-
 struct change {
 	bool died;     /* somebody */
 	unsigned left; /* in good order */
+};
+
+struct comparison {
+	struct channel *channel;
+	struct change change;
 };
 
 static void tell(const char *event, const struct channel *c, const struct chan_endpoint *end)
@@ -320,28 +295,32 @@ static void tell(const char *event, const struct channel *c, const struct chan_e
 		role_name(end->roles), end->command);
 }
 
-static void came(struct channel *c, const struct chan_endpoint *end, struct change *change)
+static void came(const struct chan_endpoint *end, void *arg)
 {
+	struct comparison *to = arg;
+	struct channel *c = to->channel;
 	int err = end->pid > 0 ? process_hold(end->pid) : -EINVAL;
 
 	if (err == -ESRCH)
-		change->died = true;
+		to->change.died = true;
 	else if (err < 0 && err != -EINVAL)
 		log_line(LOG_WARNING, "unwatched", c->spec.name, end->pid,
 			"process %d can't be watched: %s", (int)end->pid, strerror(-err));
 	tell("attached", c, end);
 }
 
-static void went(struct channel *c, const struct chan_endpoint *end, struct change *change)
+static void went(const struct chan_endpoint *end, void *arg)
 {
+	struct comparison *to = arg;
+	struct channel *c = to->channel;
 	bool dead = !channel_detached(c->ch, end);
 
 	if (dead) {
-		change->died = true;
+		to->change.died = true;
 		c->deaths++;
 		bus.deaths++;
 	} else {
-		change->left++;
+		to->change.left++;
 	}
 	process_release(end->pid);
 	tell(dead ? "died" : "detached", c, end);
@@ -350,30 +329,17 @@ static void went(struct channel *c, const struct chan_endpoint *end, struct chan
 /* Read the endpoint table and tell what is new. */
 static struct change compare(struct channel *c)
 {
-	struct change change = {.died = false};
-	struct chan_endpoint *ends;
-	unsigned n, i = 0, was = 0;
+	const struct endpoints before = {c->ends, c->n};
+	struct comparison to = {.channel = c};
+	struct endpoints now;
 
-	if (read_ends(c, &ends, &n) < 0)
-		return change;
-	/* Both lists are in the order of ids. */
-	while (i < n || was < c->n) {
-		bool now = was == c->n || (i < n && ends[i].id <= c->ends[was].id);
-		bool before = i == n || (was < c->n && c->ends[was].id <= ends[i].id);
-
-		if (!now || !before || !same_end(&ends[i], &c->ends[was])) {
-			if (now)
-				came(c, &ends[i], &change);
-			if (before)
-				went(c, &c->ends[was], &change);
-		}
-		i += now;
-		was += before;
-	}
+	if (endpoints_read(c->ch, c->n, &now) < 0)
+		return to.change;
+	endpoints_compare(&before, &now, came, went, &to);
 	free(c->ends);
-	c->ends = ends;
-	c->n = n;
-	return change;
+	c->ends = now.at;
+	c->n = now.n;
+	return to.change;
 }
 
 /* A CHAN_REF channel that nobody uses: its time may be over; else look again when it

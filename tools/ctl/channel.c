@@ -190,21 +190,6 @@ const char *ctl_state(const struct ctl_channel *ch)
 	return ch->stat.closed ? "closed" : "open";
 }
 
-struct chan_endpoint *ctl_endpoints(const chan_t *ch, unsigned *n)
-{
-	struct chan_endpoint *ends = NULL;
-	unsigned room = 0;
-	int r;
-
-	/* More may come between two calls. */
-	while ((r = chan_endpoints(ch, ends, room)) > (int)room) {
-		room = (unsigned)r + 8;
-		ends = ctl_grow(ends, room, sizeof(*ends));
-	}
-	*n = r < 0 ? 0 : (unsigned)r;
-	return ends;
-}
-
 json_t *ctl_role(uint32_t roles)
 {
 	switch (roles & (CHAN_SEND | CHAN_RECV)) {

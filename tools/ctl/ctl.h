@@ -137,8 +137,6 @@ static inline uint64_t ctl_dropped(const struct chan_stat *stat)
 /* One word: "open", "draining", ..., "denied", "other-format". */
 const char *ctl_state(const struct ctl_channel *ch);
 
-/* The live endpoints, allocated; sets *n.  NULL if there are none. */
-struct chan_endpoint *ctl_endpoints(const chan_t *ch, unsigned *n);
 json_t *ctl_role(uint32_t roles); /* "sender", "receiver", "sender+receiver" */
 
 /* The channel of a file in NAMES_DIR, as the user would write it; false if it is

@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "common/endpoints.h"
 #include "ctl/ctl.h"
 
 enum { LOOK_EVERY = 50000000 };
@@ -45,8 +46,7 @@ enum { FEEDS = sizeof(feeds) / sizeof(feeds[0]) };
 
 struct watched {
 	struct ctl_channel channel;
-	struct chan_endpoint *ends; /* at the last look, and what was told since */
-	unsigned n;
+	struct endpoints ends;	 /* at the last look, and what chand reported since */
 	const struct feed *feed; /* that tells of it, or NULL */
 	/* Redeliveries, as the channel counts them: of those told, and by chand. */
 	uint64_t redelivered, redelivered_by_chand;
@@ -119,19 +119,6 @@ static json_t *detail(const char *key, json_t *value)
 
 /* Differences between two looks. */
 
-static bool same_endpoint(const struct chan_endpoint *a, const struct chan_endpoint *b)
-{
-	return a->id == b->id && a->pid == b->pid && a->attached == b->attached;
-}
-
-static bool among(const struct chan_endpoint *end, const struct chan_endpoint *ends, unsigned n)
-{
-	for (unsigned i = 0; i < n; i++)
-		if (same_endpoint(end, &ends[i]))
-			return true;
-	return false;
-}
-
 static void tell_endpoint(const char *channel, const char *event, const struct chan_endpoint *end)
 {
 	json_t *details = detail("role", ctl_role(end->roles));
@@ -143,25 +130,25 @@ static void tell_endpoint(const char *channel, const char *event, const struct c
 	tell(channel, event, details);
 }
 
-/* Those in `ends` that are not in `others`. */
-static void tell_others(const char *channel, const char *event, const struct chan_endpoint *ends,
-	unsigned n, const struct chan_endpoint *others, unsigned n_others)
+static void report_attached(const struct chan_endpoint *end, void *channel)
 {
-	for (unsigned i = 0; i < n; i++)
-		if (!among(&ends[i], others, n_others))
-			tell_endpoint(channel, event, &ends[i]);
+	tell_endpoint(channel, "attached", end);
+}
+
+static void report_detached(const struct chan_endpoint *end, void *channel)
+{
+	tell_endpoint(channel, "detached", end);
 }
 
 static void look_at_endpoints(struct watched *w)
 {
-	unsigned n;
-	struct chan_endpoint *ends = ctl_endpoints(w->channel.ch, &n);
+	struct endpoints now;
 
-	tell_others(w->channel.name, "attached", ends, n, w->ends, w->n);
-	tell_others(w->channel.name, "detached", w->ends, w->n, ends, n);
-	free(w->ends);
-	w->ends = ends;
-	w->n = n;
+	if (endpoints_read(w->channel.ch, w->ends.n, &now) < 0)
+		return;
+	endpoints_compare(&w->ends, &now, report_attached, report_detached, w->channel.name);
+	free(w->ends.at);
+	w->ends = now;
 }
 
 static void tell_count(const char *channel, const char *event, uint64_t before, uint64_t now)
@@ -242,7 +229,7 @@ static void end(struct watched *w)
 	look(w);
 	tell(w->channel.name, "removed", NULL);
 	ctl_forget(&w->channel);
-	free(w->ends);
+	free(w->ends.at);
 	*w = watched[--watching];
 }
 
@@ -371,17 +358,34 @@ static void feed_begin(struct feed *feed)
 	}
 }
 
-static struct chan_endpoint *find_end(
-	struct chan_endpoint *ends, unsigned n, uint32_t id, int32_t pid)
+static struct chan_endpoint *find_end(const struct endpoints *ends, uint32_t id, int32_t pid)
 {
-	for (unsigned i = 0; i < n; i++)
-		if (ends[i].id == id && ends[i].pid == pid)
-			return &ends[i];
+	for (unsigned i = 0; i < ends->n; i++)
+		if (ends->at[i].id == id && ends->at[i].pid == pid)
+			return &ends->at[i];
 	return NULL;
 }
 
-/* As it registered itself, or if it is gone already, as chand says. */
-static struct chan_endpoint told_end(const struct watched *w, const json_t *said)
+/* Put it in the order of ids. */
+static void add_end(struct endpoints *ends, const struct chan_endpoint *end)
+{
+	unsigned i = ends->n++;
+
+	ends->at = ctl_grow(ends->at, ends->n, sizeof(*ends->at));
+	for (; i && ends->at[i - 1].id > end->id; i--)
+		ends->at[i] = ends->at[i - 1];
+	ends->at[i] = *end;
+}
+
+static void drop_end(struct endpoints *ends, struct chan_endpoint *end)
+{
+	ends->n--;
+	memmove(end, end + 1, (size_t)(ends->at + ends->n - end) * sizeof(*end));
+}
+
+/* The endpoint of an event: as it registered itself, or if it is gone already, as chand
+ * says. */
+static struct chan_endpoint end_of_event(const struct watched *w, const json_t *said)
 {
 	struct chan_endpoint end = {
 		.id = (uint32_t)ctl_bus_number(said, "id"),
@@ -389,37 +393,38 @@ static struct chan_endpoint told_end(const struct watched *w, const json_t *said
 		.uid = (uint32_t)ctl_bus_number(said, "uid"),
 	};
 	const char *role = ctl_bus_text(said, "role"), *command = ctl_bus_text(said, "command");
-	unsigned n = 0;
-	struct chan_endpoint *ends = w->channel.ch ? ctl_endpoints(w->channel.ch, &n) : NULL;
-	const struct chan_endpoint *there = find_end(ends, n, end.id, end.pid);
+	struct endpoints ends = {.n = 0};
+	const struct chan_endpoint *registered;
 
-	if (there)
-		end = *there;
+	if (w->channel.ch)
+		endpoints_read(w->channel.ch, w->ends.n, &ends);
+	registered = find_end(&ends, end.id, end.pid);
+	if (registered)
+		end = *registered;
 	else if (command)
 		snprintf(end.command, sizeof(end.command), "%s", command);
-	if (!there && role)
+	if (!registered && role)
 		end.roles = (strstr(role, "sender") ? CHAN_SEND : 0) |
 			    (strstr(role, "receiver") ? CHAN_RECV : 0);
-	free(ends);
+	free(ends.at);
 	return end;
 }
 
 static void told_of_end(struct watched *w, const char *event, const json_t *said)
 {
-	struct chan_endpoint end = told_end(w, said);
-	struct chan_endpoint *known = find_end(w->ends, w->n, end.id, end.pid);
+	struct chan_endpoint end = end_of_event(w, said);
+	struct chan_endpoint *known = find_end(&w->ends, end.id, end.pid);
 
 	if (!strcmp(event, "attached")) {
 		if (known)
 			return; /* it was looked at when chand saw it come */
 		tell_endpoint(w->channel.name, "attached", &end);
-		w->ends = ctl_grow(w->ends, w->n + 1, sizeof(*w->ends));
-		w->ends[w->n++] = end;
+		add_end(&w->ends, &end);
 		return;
 	}
 	tell_endpoint(w->channel.name, event, known ? known : &end);
 	if (known)
-		*known = w->ends[--w->n];
+		drop_end(&w->ends, known);
 }
 
 /* The counter may have been looked at before chand told. */

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "common/endpoints.h"
 #include "ctl/ctl.h"
 
 static json_t *rows(const struct ctl_columns *columns, const struct ctl_channels *channels)
@@ -278,12 +279,12 @@ static json_t *endpoint_object(const struct chan_endpoint *end)
 	return object;
 }
 
-static json_t *endpoints_array(const struct chan_endpoint *ends, unsigned n)
+static json_t *endpoints_array(const struct endpoints *ends)
 {
 	json_t *array = json_array();
 
-	for (unsigned i = 0; i < n; i++)
-		json_array_append_new(array, endpoint_object(&ends[i]));
+	for (unsigned i = 0; i < ends->n; i++)
+		json_array_append_new(array, endpoint_object(&ends->at[i]));
 	return array;
 }
 
@@ -301,22 +302,21 @@ static void endpoint_line(const struct chan_endpoint *end, FILE *out)
 	json_decref(role);
 }
 
-static void endpoints_table(const struct chan_endpoint *ends, unsigned n, FILE *out)
+static void endpoints_table(const struct endpoints *ends, FILE *out)
 {
-	if (!n)
+	if (!ends->n)
 		return;
 	fprintf(out, "\n  %-8s %-12s %-15s %-9s %-15s %-19s  %s\n", "PID", "USER", "ROLE",
 		"EXCLUSIVE", "COMMAND", "ATTACHED", "WAITING");
-	for (unsigned i = 0; i < n; i++)
-		endpoint_line(&ends[i], out);
+	for (unsigned i = 0; i < ends->n; i++)
+		endpoint_line(&ends->at[i], out);
 }
 
 static int info(int n, char **name)
 {
 	struct ctl_columns columns;
-	struct chan_endpoint *ends;
+	struct endpoints ends = {.n = 0};
 	struct ctl_channel ch;
-	unsigned live;
 	int r;
 
 	ctl_columns_choose(&columns, NULL, false); /* is -o good? */
@@ -327,11 +327,11 @@ static int info(int n, char **name)
 	}
 	ctl_bus_tell(&ch);
 	ctl_columns_choose(&columns, NULL, ch.bus);
-	ends = ctl_endpoints(ch.ch, &live);
+	endpoints_read(ch.ch, ch.stat.senders + ch.stat.receivers, &ends);
 	if (ctl_output.json) {
 		json_t *object = ctl_columns_object(&columns, &ch);
 
-		ctl_set(object, "endpoints", endpoints_array(ends, live));
+		ctl_set(object, "endpoints", endpoints_array(&ends));
 		r = ctl_write_json(object);
 	} else {
 		char *text;
@@ -340,11 +340,11 @@ static int info(int n, char **name)
 
 		ctl_columns_lines(&columns, &ch, out);
 		if (!ctl_output.columns)
-			endpoints_table(ends, live, out);
+			endpoints_table(&ends, out);
 		ctl_memory_end(out);
 		r = ctl_write_free(text, len);
 	}
-	free(ends);
+	free(ends.at);
 	ctl_forget(&ch);
 	return r;
 }
