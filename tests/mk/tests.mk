@@ -31,7 +31,7 @@ CHECKS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/*/test_*.c))
 PROOFS := $(STEPKILL) tests/stepkill/controls.sh \
 	$(filter-out tests/daemon/%,$(wildcard tests/*/run.sh))
 # For sourcing, or for a place of its own.
-NO_TESTS := %/lib.sh %/inside.sh
+NO_TESTS := %/lib.sh %inside.sh
 SCRIPTS := $(filter-out $(NO_TESTS) $(PROOFS),$(wildcard tests/*/*.sh))
 LAST := tests/leftovers.sh
 TESTS := $(CHECKS) $(SCRIPTS) $(PROOFS) $(LAST)
