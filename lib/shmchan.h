@@ -409,6 +409,10 @@ int chan_ack(chan_t *ch, const struct chan_lease *lease, unsigned n);
 /* Give back, to be delivered again.  As chan_ack(). */
 int chan_release(chan_t *ch, const struct chan_lease *lease, unsigned n);
 
+/* The same, and this delivery does not count in `attempt`: for a receiver that could
+ * not begin on the message, through no fault of the message.  As chan_ack(). */
+int chan_untake(chan_t *ch, const struct chan_lease *lease, unsigned n);
+
 /* Flags of a cursor. */
 enum {
 	CHAN_LEASED_TOO = 1u << 0, /* set by the caller: show messages under a lease, too */

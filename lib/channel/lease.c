@@ -68,7 +68,7 @@ static int end_leases(struct chan *ch, const struct chan_lease *lease, unsigned 
 	receivers_leave(ch);
 	if (freed)
 		channel_freed(ch);
-	if (done && end_one == ring_release)
+	if (done && end_one != ring_ack)
 		cond_signal(&ch->control->not_empty);
 	return done ? (int)done : err;
 }
@@ -81,4 +81,9 @@ int chan_ack(chan_t *ch, const struct chan_lease *lease, unsigned n)
 int chan_release(chan_t *ch, const struct chan_lease *lease, unsigned n)
 {
 	return end_leases(ch, lease, n, ring_release);
+}
+
+int chan_untake(chan_t *ch, const struct chan_lease *lease, unsigned n)
+{
+	return end_leases(ch, lease, n, ring_untake);
 }

@@ -187,12 +187,12 @@ int ring_ack(struct ring *r, const struct ring_claim *claim)
 	return 0;
 }
 
-static void give_back(struct ring *r, const struct ring_item *it)
+static void give_back(struct ring *r, const struct ring_item *it, uint32_t attempts)
 {
 	if (it->pos < get(&rx(r)->deliver))
 		set(&rx(r)->deliver, it->pos);
 	set(&rx(r)->redelivered, get(&rx(r)->redelivered) + 1);
-	change(it->record, it->state, record_state(RECORD_READY, 0, record_attempts(it->state)));
+	change(it->record, it->state, record_state(RECORD_READY, 0, attempts));
 }
 
 int ring_release(struct ring *r, const struct ring_claim *claim)
@@ -202,7 +202,20 @@ int ring_release(struct ring *r, const struct ring_claim *claim)
 
 	if (err < 0)
 		return err;
-	give_back(r, &it);
+	give_back(r, &it, claim->attempt);
+	return 0;
+}
+
+int ring_untake(struct ring *r, const struct ring_claim *claim)
+{
+	struct ring_item it;
+	int err = held(r, claim, &it);
+	/* At the most it is not known how many there were. */
+	bool counted = claim->attempt > 0 && claim->attempt < RECORD_ATTEMPTS_MAX;
+
+	if (err < 0)
+		return err;
+	give_back(r, &it, claim->attempt - counted);
 	return 0;
 }
 
@@ -229,7 +242,7 @@ int ring_reclaim(struct ring *r, bool (*gone)(uint32_t holder, void *arg), void 
 			last_gone = gone(last, arg);
 		}
 		if (last_gone) {
-			give_back(r, &it);
+			give_back(r, &it, record_attempts(it.state));
 			n++;
 		}
 	}

@@ -360,9 +360,11 @@ struct ring_claim {
 	uint32_t holder, attempt;
 };
 
-/* End a lease: done, or ready again.  -ESTALE if it is none. */
+/* End a lease: done, or ready again, or that and one attempt less.  -ESTALE if it is
+ * none. */
 int ring_ack(struct ring *r, const struct ring_claim *claim);
 int ring_release(struct ring *r, const struct ring_claim *claim);
+int ring_untake(struct ring *r, const struct ring_claim *claim);
 
 /* Free what is done at the front; true if that moved the position. */
 bool ring_free(struct ring *r);

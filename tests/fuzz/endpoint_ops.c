@@ -149,7 +149,8 @@ void user_act(struct user *u, struct input *in)
 		check(chan_ack(u->ch, u->lease, u->leases));
 		break;
 	case 6:
-		check(chan_release(u->ch, u->lease, u->leases));
+		check(arg & 2 ? chan_untake(u->ch, u->lease, u->leases)
+			      : chan_release(u->ch, u->lease, u->leases));
 		break;
 	case 7:
 		act_look(u, in);

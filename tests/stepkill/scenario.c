@@ -221,6 +221,10 @@ static int op_release(void)
 {
 	return chan_release(ch, lease, 3);
 }
+static int op_untake(void)
+{
+	return chan_untake(ch, lease, 3);
+}
 static int op_purge(void)
 {
 	return (int)chan_purge(ch);
@@ -391,6 +395,8 @@ const struct scenario scenarios[] = {
 		.states = 3, .eats = 2 },
 	{ "release", ALL | CHAIN, .opt = OPT(), .fill = FULL, .roles = CHAN_RECV, .setup = take3,
 		.operation = op_release, .result = 3, .states = 1 },
+	{ "untake", ALL | CHAIN, .opt = OPT(), .fill = FULL, .roles = CHAN_RECV, .setup = take3,
+		.operation = op_untake, .result = 3, .states = 4 },
 
 	{ "purge", ALL | CHAIN, .opt = OPT(), .fill = FULL, .roles = CHAN_RECV,
 		.operation = op_purge, .result = FULL, .states = 2, .eats = NUMBERS },

@@ -96,7 +96,8 @@ says "nosuchbill can't be run (status 127); message "
 status 126 chanrecv -N "$ch" -- "$tmp"
 says "Permission denied"
 status 127 chanrecv -N "$ch" -- sh -c nosuchbill
-is "after what can't be run" "$(left)" $'a\nb'
+is "that does not count" "$(chanrecv -1 "$ch" -- sh -c 'cat; echo $CHAN_ATTEMPT')" a1
+is "after what can't be run" "$(left)" b
 chansend "$ch" a
 # Not even a process: as that user, who may have none.
 if [ "$(id -u)" = 0 ] && chmod 711 "$tmp" && install -m 755 "$BUILD/chanrecv" "$tmp"; then

@@ -481,10 +481,11 @@ static int receive_all(void)
 	return err ? CLI_ERROR : CLI_OK;
 }
 
-/* The message is not done: it goes back, to be delivered again. */
-static bool give_back(struct receiver *r, const struct chan_lease *lease, int status)
+/* The message is not done: it goes back, to be delivered again.  That this worker could
+ * not begin on it does not count. */
+static bool give_back(struct receiver *r, const struct chan_lease *lease, int status, bool begun)
 {
-	int n = chan_release(r->ch, lease, 1);
+	int n = begun ? chan_release(r->ch, lease, 1) : chan_untake(r->ch, lease, 1);
 
 	/* If that fails it goes back when the endpoint detaches. */
 	return failed(r, n < 0 ? cli_fail(r->name, NULL, n) : status);
@@ -509,7 +510,7 @@ static bool settle(struct receiver *r, const struct chan_lease *lease, int statu
 		cli_error(r->name,
 			"%s can't be run (status %d); message %" PRIu64 " goes back to the channel",
 			*run.command, code, lease->seq);
-		return give_back(r, lease, code);
+		return give_back(r, lease, code, false);
 	}
 	if (code >= 0)
 		cli_error(r->name,
@@ -519,7 +520,7 @@ static bool settle(struct receiver *r, const struct chan_lease *lease, int statu
 		cli_error(r->name,
 			"%s was killed by signal %d; message %" PRIu64 " goes back to the channel",
 			*run.command, WTERMSIG(status), lease->seq);
-	return give_back(r, lease, CLI_CHILD_FAILED);
+	return give_back(r, lease, CLI_CHILD_FAILED, true);
 }
 
 /* Take a message and run COMMAND for it. */
@@ -535,7 +536,7 @@ static bool work(struct receiver *r)
 		return nothing(r, n);
 	r->busy = 0;
 	if (run.drain && lease.seq > r->last) {
-		chan_release(r->ch, &lease, 1);
+		chan_untake(r->ch, &lease, 1);
 		return end(r, DRAINED);
 	}
 	err = child_run(&(struct child){.command = run.command,
@@ -549,7 +550,7 @@ static bool work(struct receiver *r)
 		cli_error(r->name,
 			"can't start a process: %s; message %" PRIu64 " goes back to the channel",
 			strerror(-err), lease.seq);
-		return give_back(r, &lease, CLI_CHILD_FAILED);
+		return give_back(r, &lease, CLI_CHILD_FAILED, false);
 	}
 	note_activity();
 	claim(1);
