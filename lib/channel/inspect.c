@@ -134,6 +134,16 @@ static int next_shown(struct ring *r, uint64_t pos, uint32_t flags, struct ring_
 	return err;
 }
 
+/* The channel was closed since receivers_visit(), and has no end yet?  Then what is in it
+ * looked empty: decide its end, and look again. */
+static bool channel_sealed_anew(struct chan *ch)
+{
+	if (likely(!(channel_state(ch) & LAYOUT_CLOSED)) || get(&ch->control->seal))
+		return false;
+	channel_seal(ch);
+	return true;
+}
+
 ssize_t chan_peek(chan_t *ch, void *buf, size_t size, struct chan_cursor *at)
 {
 	struct ring_item it;
@@ -149,6 +159,8 @@ ssize_t chan_peek(chan_t *ch, void *buf, size_t size, struct chan_cursor *at)
 					    : ring_first(&ch->ring);
 	/* Records before the cursor may have been freed, never moved. */
 	err = next_shown(&ch->ring, at->pos > first ? at->pos : first, at->flags, &it);
+	if (err == -EAGAIN && channel_sealed_anew(ch))
+		err = next_shown(&ch->ring, at->pos > first ? at->pos : first, at->flags, &it);
 	if (err == 0 && it.length > size)
 		err = error_of_size(-EMSGSIZE, it.length,
 			"the message has %" PRIu64 " bytes, and the buffer room for %zu",
@@ -178,6 +190,11 @@ int64_t chan_purge(chan_t *ch)
 	if (n < 0)
 		return n;
 	n = ring_purge(&ch->ring);
+	if (n >= 0 && channel_sealed_anew(ch)) {
+		int64_t more = ring_purge(&ch->ring);
+
+		n = more < 0 ? more : n + more;
+	}
 	receivers_leave(ch);
 	channel_freed(ch);
 	return n < 0 ? channel_checked(ch, (int)n) : n;
