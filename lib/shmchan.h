@@ -450,7 +450,9 @@ int chan_set_overflow(chan_t *ch, unsigned overflow);
  * With on != 0: calls that wait on this endpoint, now and later, return -EINTR
  * in place of waiting, until called with 0.  Async-signal-safe, any thread (in a
  * library built with CONDVAR=pthread a sleeping thread notices within a
- * second).  Without it a signal never ends a wait.
+ * second).  Without it a signal never ends a wait.  It stays, so a signal that comes
+ * just before the call that is to be ended is not missed.  shmchan(7) says how a binding
+ * for an interpreter uses it.
  */
 void chan_interrupt(chan_t *ch, int on);
 
