@@ -31,6 +31,10 @@ void bus_event(const char *event, const char *channel, const struct spec *look, 
 #define BUS_NO_INOTIFY ENOSTR
 #define BUS_NO_WATCH ENOSR
 
+/* If `err` means that descriptors have run out, log that, with the limit and what to do:
+ * once a minute, however often it happens.  Returns whether it means that. */
+bool bus_shortage(int err);
+
 /* What an error means, for people. */
 const char *bus_error(int err);
 

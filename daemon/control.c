@@ -430,6 +430,7 @@ static void do_open(struct connection *c, const struct message *m)
 	/* Opened for this client alone: locks belong to what is opened. */
 	fd = segment_descriptor(ch->spec.name, write);
 	if (fd < 0) {
+		bus_shortage(fd);
 		put_error(c, fd, bus_error(fd));
 		return;
 	}

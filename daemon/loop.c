@@ -29,6 +29,7 @@ struct loop {
 	struct timer **heap;		/* from 1 */
 	uint32_t timers, heap_size;
 	struct source *again, **again_tail;
+	void (*refused)(int err);
 	struct timer accept_timer; /* pending: some listener waits for better times */
 };
 
@@ -145,6 +146,11 @@ int loop_add(struct loop *loop, struct source *source)
 	return 0;
 }
 
+void loop_on_refused(struct loop *loop, void (*refused)(int err))
+{
+	loop->refused = refused;
+}
+
 void loop_remove(struct loop *loop, struct source *source)
 {
 	if (!source->added)
@@ -206,7 +212,7 @@ static void accept_some(struct loop *loop, uint32_t slot, uint32_t generation)
 		} else if (errno == EAGAIN) {
 			return;
 		} else if (errno != EINTR && errno != ECONNABORTED) {
-			loop_accept_later(loop);
+			loop_accept_later(loop, -errno);
 			return;
 		}
 	}
@@ -231,8 +237,10 @@ static void accept_again(struct timer *timer)
 			loop_again(loop, loop->slots[i].source);
 }
 
-void loop_accept_later(struct loop *loop)
+void loop_accept_later(struct loop *loop, int err)
 {
+	if (loop->refused)
+		loop->refused(err);
 	loop_timer(loop, &loop->accept_timer, clock_now() + ACCEPT_PAUSE);
 }
 

@@ -56,6 +56,9 @@ int loop_add(struct loop *loop, struct source *source);
 void loop_remove(struct loop *loop, struct source *source);
 void loop_again(struct loop *loop, struct source *source);
 
+/* Call this when connections can't be accepted for a while, with the negative errno. */
+void loop_on_refused(struct loop *loop, void (*refused)(int err));
+
 /* Set a timer, or set it anew. -ENOMEM. */
 int loop_timer(struct loop *loop, struct timer *timer, int64_t at);
 void loop_cancel(struct loop *loop, struct timer *timer);

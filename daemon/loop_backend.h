@@ -35,7 +35,8 @@ struct source *loop_find(struct loop *loop, uint32_t slot, uint32_t generation);
 void loop_ready(struct loop *loop, uint32_t slot, uint32_t generation);
 void loop_event(struct loop *loop, uint32_t slot, uint32_t generation, int connection);
 
-/* Connections can't be accepted now (too many open files...): try a little later. */
-void loop_accept_later(struct loop *loop);
+/* Connections can't be accepted now, because of `err` (too many open files...): try a
+ * little later. */
+void loop_accept_later(struct loop *loop, int err);
 
 #endif

@@ -162,7 +162,7 @@ static void accept_failed(struct state *state, struct loop *loop, int err)
 		return;
 	state->multishot_accept = false;
 	if (err != -EINVAL)
-		loop_accept_later(loop);
+		loop_accept_later(loop, err);
 }
 
 static void event(struct state *state, struct loop *loop, const struct io_uring_cqe *cqe)

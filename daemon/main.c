@@ -301,6 +301,11 @@ static int catch_signals(void)
 
 /* ---- life ---- */
 
+static void note_refused(int err)
+{
+	bus_shortage(err);
+}
+
 static int make_loop(void)
 {
 	const char *why;
@@ -311,6 +316,8 @@ static int make_loop(void)
 			why ? why : strerror(-err));
 	else if (why)
 		log_line(LOG_NOTICE, "loop", NULL, 0, "waits with epoll: %s", why);
+	if (err == 0)
+		loop_on_refused(bus.loop, note_refused);
 	return err;
 }
 

@@ -302,7 +302,7 @@ static void take_up(const char *name)
 	}
 	if (err == 0)
 		bus_event("adopted", name, NULL, "origin=%s\n", origin_name(origin));
-	else if (err != -ENOENT)
+	else if (err != -ENOENT && !bus_shortage(err))
 		log_line(LOG_WARNING, "failed", name, 0, "can't be supervised: %s", bus_error(err));
 }
 
@@ -466,6 +466,7 @@ static void made(struct work *work)
 	char name[CHAN_NAME_MAX + 1];
 
 	snprintf(name, sizeof(name), "%s", m->spec.name);
+	bus_shortage(m->err);
 	m->started = false;
 	under_way--;
 	if (stopped) { /* the next chand takes it up, or makes it */

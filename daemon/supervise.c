@@ -303,7 +303,7 @@ static void came(const struct chan_endpoint *end, void *arg)
 
 	if (err == -ESRCH)
 		to->change.died = true;
-	else if (err < 0 && err != -EINVAL)
+	else if (err < 0 && err != -EINVAL && !bus_shortage(err))
 		log_line(LOG_WARNING, "unwatched", c->spec.name, end->pid,
 			"process %d can't be watched: %s", (int)end->pid, strerror(-err));
 	tell("attached", c, end);
