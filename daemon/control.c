@@ -517,15 +517,21 @@ static void do_remove(struct connection *c, const struct message *m)
 {
 	const char *name = name_in(c, m);
 	struct channel *ch = name ? registry_find(name) : NULL;
+	const char *text = message_get(m, "name-only");
+	bool name_only = text && !strcmp(text, "yes");
 	char why[512] = "only its owner and root remove it";
 	int err = -EPERM;
 
 	if (!name)
 		return;
+	if (text && !name_only && strcmp(text, "no") != 0) {
+		put_error(c, -EINVAL, "name-only is yes or no");
+		return;
+	}
 	if (!ch)
-		err = registry_remove_other(name, &c->peer, why, sizeof(why));
+		err = registry_remove_other(name, name_only, &c->peer, why, sizeof(why));
 	else if (spec_administers(&ch->spec, &c->peer))
-		err = registry_remove(ch, why, sizeof(why));
+		err = registry_remove(ch, name_only, why, sizeof(why));
 	if (err < 0)
 		put_error(c, err, why);
 	else
@@ -607,7 +613,7 @@ static const struct verb {
 } verbs[] = {
 	{"OPEN", do_open, " bus name roles "},
 	{"CREATE", do_create, NULL},
-	{"REMOVE", do_remove, " bus name "},
+	{"REMOVE", do_remove, " bus name name-only "},
 	{"LIST", do_list, " bus "},
 	{"INFO", do_info, " bus name "},
 	{"STATUS", do_status, " bus "},

@@ -430,7 +430,7 @@ static void undo(struct channel *c)
 {
 	char why[128];
 
-	registry_remove(c, why, sizeof(why));
+	registry_remove(c, false, why, sizeof(why));
 }
 
 static void requested_made(const struct making *m, int err)
@@ -680,9 +680,14 @@ void registry_lost(struct channel *channel)
 	free(file);
 }
 
-int registry_remove(struct channel *channel, char *why, size_t size)
+static int remove_segment(const char *name, bool name_only)
 {
-	int err = chan_remove(channel->spec.name);
+	return name_only ? chan_unlink(name) : chan_remove(name);
+}
+
+int registry_remove(struct channel *channel, bool name_only, char *why, size_t size)
+{
+	int err = remove_segment(channel->spec.name, name_only);
 
 	if (err < 0 && err != -ENOENT) {
 		snprintf(why, size, "%s", bus_error(err));
@@ -692,7 +697,8 @@ int registry_remove(struct channel *channel, char *why, size_t size)
 	return 0;
 }
 
-int registry_remove_other(const char *name, const struct peer *peer, char *why, size_t size)
+int registry_remove_other(
+	const char *name, bool name_only, const struct peer *peer, char *why, size_t size)
 {
 	struct spec spec;
 	int err = -ENOENT;
@@ -707,7 +713,7 @@ int registry_remove_other(const char *name, const struct peer *peer, char *why, 
 		return -EPERM;
 	}
 	if (err == 0)
-		err = chan_remove(name);
+		err = remove_segment(name, name_only);
 	if (err == 0) {
 		saved_spec_forget(SAVED_REQUESTED, name);
 		saved_spec_forget(SAVED_DECLARED, name);

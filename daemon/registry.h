@@ -83,10 +83,11 @@ void registry_create(const struct spec *spec, uid_t by,
 void registry_cancel(void *arg);
 /* The same when it was made, if nobody has used it, and it is still that one. */
 void registry_undo(const char *name, uint64_t id);
-int registry_remove(struct channel *channel, char *why, size_t size);
+int registry_remove(struct channel *channel, bool name_only, char *why, size_t size);
 /* The same for a name that is not in the registry: of a segment that could not be
  * taken up, if the peer may. */
-int registry_remove_other(const char *name, const struct peer *peer, char *why, size_t size);
+int registry_remove_other(
+	const char *name, bool name_only, const struct peer *peer, char *why, size_t size);
 
 /* A segment of ours with that name appeared, or may have; or any did. */
 void registry_appeared(const char *name);

@@ -521,6 +521,14 @@ static bool is_removed(const struct channel *c)
 	return chan_stat(c->ch, &st) == 0 && st.removed;
 }
 
+/* Whoever removed it: its users learn of it now, and need not find out. */
+static void lose(struct channel *c)
+{
+	if (!c->resized)
+		channel_notice(c->ch);
+	registry_lost(c);
+}
+
 /* Messages pass through mappings, which is no modification that inotify tells. */
 static void modified(struct channel *c)
 {
@@ -543,7 +551,7 @@ static void happened(struct channel *c)
 	c->news = 0;
 	c->closes = 0;
 	if (news & (IN_ATTRIB | IN_IGNORED | IN_UNMOUNT) && is_removed(c)) {
-		registry_lost(c);
+		lose(c);
 		return;
 	}
 	if (news & IN_MODIFY)
@@ -584,7 +592,7 @@ static void look_at_all(void)
 	for (struct channel *c = registry_after(""), *next; c; c = next) {
 		next = registry_after(c->spec.name);
 		if (is_removed(c)) {
-			registry_lost(c);
+			lose(c);
 			continue;
 		}
 		modified(c);

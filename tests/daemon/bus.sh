@@ -30,6 +30,34 @@ each_loop() {
 	check "removed without chand" chanctl remove $b
 	await "seen" sh -c "! '$BUILD/tests/daemon/prog_ask' INFO name=$b"
 
+	# Its users learn of it, whoever removed it; or go on, if only the name is.
+	check "made to be removed by hand" chanctl create --system $a
+	background "$BUILD/chanrecv" $a
+	await "a receiver of it" told role=receiver INFO name=$a
+	check "rm" rm "$(segment $a)"
+	wait $!
+	check "its receiver ends with 6" equal $? 6
+	await "chand sees that" test ! -e "$run/channels/$a.conf"
+	fails 2 "name-only is a word of two" ask REMOVE name=$a name-only=maybe
+	check "made to lose its name" chanctl create --system $a
+	background "$BUILD/chanrecv" -1 $a >"$t/unlinked"
+	receiver=$!
+	mkfifo "$t/unlinked.in"
+	exec 8<>"$t/unlinked.in"
+	background bash -c "exec '$BUILD/chansend' $a <'$t/unlinked.in'" 8>&-
+	sender=$!
+	await "a receiver that stays" told role=receiver INFO name=$a
+	await "a sender that stays" told role=sender INFO name=$a
+	check "name only" ask REMOVE name=$a name-only=yes
+	await "the name is gone" test ! -e "$(segment $a)"
+	echo on >&8
+	wait $receiver
+	check "they go on" equal "$(cat "$t/unlinked")" on
+	kill $sender
+	wait $sender 2>/dev/null
+	exec 8>&-
+	rm "$t/unlinked.in"
+
 	# Ref: the last one leaves, killed or not.
 	check "ref" chanctl create --system --lifetime=ref $a
 	check "used and left" chansend $a x

@@ -252,7 +252,7 @@ START_TEST(should_keep_names_in_order)
 	ck_assert_uint_eq(n, registry_count());
 	ck_assert_str_eq(registry_after(a)->spec.name, b);
 	ck_assert_str_eq(registry_after(b)->spec.name, c);
-	ck_assert_int_eq(registry_remove(registry_find(b), (char[64]){""}, 64), 0);
+	ck_assert_int_eq(registry_remove(registry_find(b), false, (char[64]){""}, 64), 0);
 	ck_assert_str_eq(registry_after(b)->spec.name, c); /* also of one that is not there */
 	ck_assert_str_eq(registry_after(a)->spec.name, c);
 }
@@ -278,7 +278,7 @@ START_TEST(should_hold_a_user_to_the_quota)
 	bus.config.quota.bytes = 1 << 20;
 	ck_assert_int_eq(request(c, OTHER, 4096), -EDQUOT); /* a third one */
 	ck_assert_int_eq(request(c, OTHER + 1, 4096), 0);   /* another's quota is another's */
-	ck_assert_int_eq(registry_remove(registry_find(a), r.why, sizeof(r.why)), 0);
+	ck_assert_int_eq(registry_remove(registry_find(a), false, r.why, sizeof(r.why)), 0);
 	ck_assert_int_eq(request(a, OTHER, 4096), 0); /* room again */
 }
 END_TEST
@@ -328,17 +328,17 @@ START_TEST(should_forget_what_is_removed)
 
 	start();
 	ck_assert_int_eq(request(a, OTHER, 4096), 0);
-	ck_assert_int_eq(registry_remove(registry_find(a), why, sizeof(why)), 0);
+	ck_assert_int_eq(registry_remove(registry_find(a), false, why, sizeof(why)), 0);
 	ck_assert_ptr_null(registry_find(a));
 	ck_assert(!there(a) && !kept(a));
-	ck_assert_int_eq(registry_remove_other(a, &owner, why, sizeof(why)), -ENOENT);
+	ck_assert_int_eq(registry_remove_other(a, false, &owner, why, sizeof(why)), -ENOENT);
 	/* One that is there and not in the registry: as its file says whose it is. */
 	ck_assert_int_eq(request(b, OTHER, 4096), 0);
 	registry_stop();
 	ck_assert(there(b) && kept(b));
-	ck_assert_int_eq(registry_remove_other(b, &stranger, why, sizeof(why)), -EPERM);
+	ck_assert_int_eq(registry_remove_other(b, false, &stranger, why, sizeof(why)), -EPERM);
 	ck_assert(there(b));
-	ck_assert_int_eq(registry_remove_other(b, &owner, why, sizeof(why)), 0);
+	ck_assert_int_eq(registry_remove_other(b, false, &owner, why, sizeof(why)), 0);
 	ck_assert(!there(b) && !kept(b));
 }
 END_TEST
