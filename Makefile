@@ -51,7 +51,7 @@ SOFILE := libshmchan.so.$(VERSION)
 # The libraries: libshmchan.a and libshmchan.so.
 LIB := $(wildcard lib/*/*.c)
 # What the programs link of it besides: the public library hides it.
-BASE := lib/base/names.c lib/base/words.c
+BASE := lib/base/names.c lib/base/words.c lib/base/descriptor.c lib/bus/chand.c
 
 # The programs, a folder each, and what they share.
 PROGRAMS := chansend chanrecv chanctl chanbench

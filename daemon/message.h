@@ -5,8 +5,8 @@
 
 #include <stddef.h>
 
-#define MESSAGE_PROTOCOL "chand/1"
-#define MESSAGE_MAX 4096 /* bytes of a packet, either way */
+#include "bus/protocol.h"
+
 #define MESSAGE_PAIRS 32
 
 struct message {

@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "common/bus.h"
 
@@ -18,48 +17,44 @@ static int failed(int err, const char *reason)
 	return cli_exit_code(err == -ENOTCONN ? -ENOENT : err);
 }
 
-static void print(const char *verb, const char *packet, const char *lines)
+static void print(const char *verb, const struct chand_answer *answer)
 {
-	bool text = !strcmp(packet, BUS_PROTOCOL " TEXT");
+	bool text = !strcmp(answer->what, PACKET_TEXT);
 
-	if (*lines || !strcmp(verb, "MONITOR"))
-		printf(text ? "%s" : "%s\n", lines);
+	if (*answer->lines || !strcmp(verb, VERB_MONITOR))
+		printf(text ? "%s" : "%s\n", answer->lines);
 	fflush(stdout);
 }
 
 /* Is there more to come? */
-static bool more(const char *verb, const char *packet)
+static bool more(const char *verb, const struct chand_answer *answer)
 {
-	return strcmp(packet, BUS_PROTOCOL " END") != 0 && strcmp(verb, "STATUS") != 0 &&
-	       strcmp(verb, "CREATE") != 0 && strcmp(verb, "REMOVE") != 0;
+	return strcmp(answer->what, PACKET_END) != 0 && strcmp(verb, VERB_STATUS) != 0 &&
+	       strcmp(verb, VERB_CREATE) != 0 && strcmp(verb, VERB_REMOVE) != 0;
 }
 
 int main(int argc, char **argv)
 {
-	char request[BUS_PACKET + 1] = "", packet[BUS_PACKET + 1];
-	const char *lines = NULL;
-	int fd = bus_connect(CLI_SYSTEM_BUS), err;
+	char request[MESSAGE_MAX + 1] = "", packet[MESSAGE_MAX + 1];
+	struct chand_answer answer;
+	struct chand chand;
 	size_t len = 0;
+	int err = bus_connect(&chand, CLI_SYSTEM_BUS);
 
 	for (int i = 1; i < argc && len < sizeof(request); i++)
 		len += (size_t)snprintf(request + len, sizeof(request) - len, "%s%s\n",
-			i == 1 ? BUS_PROTOCOL " " : "", argv[i]);
-	if (argc < 2 || fd < 0)
-		return failed(fd < 0 ? fd : -EINVAL, NULL);
-	err = bus_ask(fd, request, packet, &lines);
-	if (err < 0)
-		return failed(err, lines);
-	print(argv[1], packet, lines);
-	while (more(argv[1], packet)) {
-		ssize_t n = bus_receive(fd, packet, CHAN_WAIT);
-
-		if (n <= 0)
-			return failed(n ? (int)n : -ENOTCONN, NULL);
-		err = bus_verdict(packet, &lines);
-		if (err < 0)
-			return failed(err, lines);
-		print(argv[1], packet, lines);
+			i == 1 ? MESSAGE_PROTOCOL " " : "", argv[i]);
+	if (argc < 2 || err < 0)
+		return failed(err < 0 ? err : -EINVAL, NULL);
+	err = bus_ask(&chand, request, packet, &answer);
+	while (!err) {
+		print(argv[1], &answer);
+		if (!more(argv[1], &answer))
+			break;
+		err = bus_receive(&chand, CHAN_WAIT, packet, &answer);
 	}
-	close(fd);
+	if (err < 0)
+		return failed(err, answer.lines);
+	chand_close(&chand);
 	return 0;
 }

@@ -46,8 +46,9 @@ rule 'offsets in a segment: layout.h only' '\boffsetof *\(struct layout' 'lib/co
 	'offsetof(struct layout, control)'
 rule 'the ring knows no lock, the lock no ring' '#include "(core/(lock|condvar)|segment/.*)\.h"' \
 	'lib/core/(lock|condvar)[a-z_]*\.[ch]:|lib/(segment|channel)/|daemon/' '#include "core/lock.h"'
-rule 'of the library, programs see shmchan.h only' \
-	'#include "(core|segment|channel|bus)/' "lib/|daemon/|$bench" '#include "core/ring.h"'
+rule 'of the library, programs see shmchan.h only, and the client of chand' \
+	'#include "(core|segment|channel|bus)/(?!(chand|protocol)\.h)' "lib/|daemon/|$bench" \
+	'#include "core/ring.h"'
 rule 'clocks: base/clock.h only' '\b(clock_gettime|gettimeofday|time) *\( *(NULL|0|&|CLOCK)' \
 	'lib/base/clock\.h:' 'clock_gettime(CLOCK_REALTIME, &now);'
 rule 'io_uring: one file only' 'include <liburing\.h>' 'daemon/loop_uring\.c:' '#include <liburing.h>'

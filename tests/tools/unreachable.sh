@@ -64,9 +64,23 @@ chmod 666 "$SHMCHAN_CONTROL"
 lines 'start it, or correct or unset SHMCHAN_CONTROL'
 chmod 600 "$SHMCHAN_CONTROL"
 lines "not connect to $SHMCHAN_CONTROL: it is somebody else's chand; correct or unset SHMCHAN_CONTROL"
+rm "$SHMCHAN_CONTROL"
+
+# Something else listens there, and answers each request with "hello".
+perl -MSocket -e '
+	socket(my $s, AF_UNIX, SOCK_SEQPACKET, 0) or die "$!";
+	bind($s, pack_sockaddr_un($ARGV[0])) && chmod(0666, $ARGV[0]) && listen($s, 16) or
+		die "$!";
+	while (accept(my $c, $s)) { sysread($c, my $request, 4096); syswrite($c, "hello\n") }
+' "$SHMCHAN_CONTROL" &
+other=$!
+happens test -S "$SHMCHAN_CONTROL"
+lines "what answers at $SHMCHAN_CONTROL is not chand, or one of another version; restart it"
+kill $other
+wait $other 2>/dev/null
+rm "$SHMCHAN_CONTROL"
 SHMCHAN_CONTROL=/nonexistent/control
 lines 'there is neither the socket /nonexistent/control nor its directory'
-rm "$tmp/run/control"
 
 # A user's own channel is no bus's.
 channel_name

@@ -3,16 +3,11 @@
 #include "common/bus.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <poll.h>
+#include <limits.h>
 #include <pwd.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 /* The user who keeps the system's bus, if there is no chand to tell. */
@@ -20,9 +15,9 @@
 
 /* ---- why chand can't be asked ---- */
 
-static char problem[256] = "it was not asked", remedy[128] = "try again";
-static enum cli_bus asked; /* the last one, and where it is */
-static char asked_at[sizeof(((struct sockaddr_un *)0)->sun_path)];
+/* Of the last time. */
+static char problem[sizeof(((struct chand *)0)->problem)] = "it was not asked";
+static char remedy[sizeof(((struct chand *)0)->remedy)] = "try again";
 
 const char *bus_problem(void)
 {
@@ -36,241 +31,102 @@ const char *bus_remedy(void)
 
 bool bus_unreachable(int err, const char *reason)
 {
-	return !reason && (err == -ENOTCONN || err == -EACCES || err == -ETIMEDOUT);
+	return !reason && chand_unreachable(err);
 }
 
-/* Set the problem; its remedy is to start chand, unless another is set afterwards. */
-static int because(int err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static int because(int err, const char *fmt, ...)
+/* Keep why it can't be asked; returns `err`. */
+static int keep_problem(const struct chand *chand, int err)
 {
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(problem, sizeof(problem), fmt, ap);
-	va_end(ap);
-	if (secure_getenv("SHMCHAN_CONTROL"))
-		snprintf(remedy, sizeof(remedy), "start it, or correct or unset SHMCHAN_CONTROL");
-	else
-		snprintf(remedy, sizeof(remedy), "start it with 'systemctl %sstart chand.socket'",
-			asked == CLI_USER_BUS ? "--user " : "");
-	return err;
-}
-
-static int no_runtime_directory(void)
-{
-	because(-ENOTCONN, "XDG_RUNTIME_DIR is not set, which says where your chand is");
-	snprintf(remedy, sizeof(remedy), "set XDG_RUNTIME_DIR=/run/user/%u", (unsigned)geteuid());
-	return -ENOTCONN;
-}
-
-static bool directory_there(void)
-{
-	char dir[sizeof(asked_at)], *slash;
-	struct stat st;
-
-	snprintf(dir, sizeof(dir), "%s", asked_at);
-	slash = strrchr(dir, '/');
-	if (!slash || slash == dir)
-		return true;
-	*slash = '\0';
-	return stat(dir, &st) == 0;
-}
-
-static int not_ours(void)
-{
-	because(-EACCES, "you may not connect to %s: it is somebody else's chand", asked_at);
-	if (secure_getenv("SHMCHAN_CONTROL"))
-		snprintf(remedy, sizeof(remedy), "correct or unset SHMCHAN_CONTROL");
-	else if (asked == CLI_USER_BUS)
-		snprintf(remedy, sizeof(remedy), "set XDG_RUNTIME_DIR=/run/user/%u",
-			(unsigned)geteuid());
-	else
-		snprintf(remedy, sizeof(remedy), "ask the administrator");
-	return -EACCES;
-}
-
-static int no_answer(void)
-{
-	because(-ETIMEDOUT, "chand at %s does not answer within %d s: it is stopped, or overrun",
-		asked_at, (int)(BUS_PATIENCE / 1000000000));
-	if (!secure_getenv("SHMCHAN_CONTROL"))
-		snprintf(remedy, sizeof(remedy),
-			"see 'systemctl %sstatus chand'; 'systemctl %srestart chand' loses nothing",
-			asked == CLI_USER_BUS ? "--user " : "",
-			asked == CLI_USER_BUS ? "--user " : "");
-	else
-		snprintf(remedy, sizeof(remedy), "let it go on, or restart it: that loses nothing");
-	return -ETIMEDOUT;
-}
-
-static int hung_up(void)
-{
-	because(-ENOTCONN, "chand at %s hung up without an answer", asked_at);
-	snprintf(remedy, sizeof(remedy), "try again");
-	return -ENOTCONN;
-}
-
-static int cannot_connect(int err)
-{
-	switch (err) {
-	case EACCES:
-	case EPERM:
-		return not_ours();
-	case EAGAIN:
-		return no_answer();
-	case EINTR:
-		return -EINTR;
-	case ECONNREFUSED:
-		return because(
-			-ENOTCONN, "nobody listens at %s any more: chand has ended", asked_at);
-	case ENOENT:
-	case ENOTDIR:
-		return directory_there()
-			       ? because(-ENOTCONN, "there is no socket %s: chand is not running",
-					 asked_at)
-			       : because(-ENOTCONN,
-					 "there is neither the socket %s nor its directory",
-					 asked_at);
-	case EPROTOTYPE:
-	case ENOTSOCK:
-		return because(-ENOTCONN, "what lies at %s is not chand's socket", asked_at);
+	if (chand_unreachable(err)) {
+		snprintf(problem, sizeof(problem), "%s", chand->problem);
+		snprintf(remedy, sizeof(remedy), "%s", chand->remedy);
 	}
-	return because(-ENOTCONN, "connecting to %s: %s", asked_at, strerror(err));
+	return err;
 }
 
 /* ---- connection ---- */
 
-int bus_path(enum cli_bus which, char *ret, size_t size)
+int bus_address(enum cli_bus which, struct chand_address *ret)
 {
-	const char *given = secure_getenv("SHMCHAN_CONTROL"), *dir = getenv("XDG_RUNTIME_DIR");
-	int n;
+	static char path[PATH_MAX];
+	const char *dir = getenv("XDG_RUNTIME_DIR");
+	struct chand_address at = chand_system();
 
-	/* It stands for the bus that is asked for: there is but one. */
-	if (given && (which == CLI_SYSTEM_BUS || cli_bus() == CLI_USER_BUS))
-		n = snprintf(ret, size, "%s", given);
-	else if (given)
-		return because(-ENOTCONN, "SHMCHAN_CONTROL stands for the system's chand");
-	else if (which == CLI_SYSTEM_BUS)
-		n = snprintf(ret, size, "/run/chand/control");
-	else if (dir && *dir)
-		n = snprintf(ret, size, "%s/chand/control", dir);
-	else
-		return no_runtime_directory();
-	return n < (int)size ? 0 : because(-ENOTCONN, "the path of its socket is too long");
-}
-
-int bus_connect(enum cli_bus which)
-{
-	static const struct timeval patience = {.tv_sec = BUS_PATIENCE / 1000000000};
-	struct sockaddr_un at = {.sun_family = AF_UNIX};
-	int err, fd;
-
-	asked = which;
-	err = bus_path(which, at.sun_path, sizeof(at.sun_path));
-	if (err < 0)
-		return err;
-	memcpy(asked_at, at.sun_path, sizeof(asked_at));
-	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -errno;
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
-	if (connect(fd, (struct sockaddr *)&at, sizeof(at)) == 0)
-		return fd;
-	err = errno;
-	close(fd);
-	return cannot_connect(err);
-}
-
-int bus_send(int fd, const char *request)
-{
-	size_t len = strlen(request);
-
-	if (len > BUS_PACKET)
-		return -EMSGSIZE;
-	while (send(fd, request, len, MSG_NOSIGNAL) < 0)
-		if (errno == EPIPE) /* it hung up: it may have said why */
-			return 0;
-		else if (errno != EINTR)
-			return errno == EAGAIN ? no_answer() : hung_up();
+	/* SHMCHAN_CONTROL stands for the bus that is asked for: there is but one. */
+	if (at.given && which == CLI_USER_BUS && cli_bus() != CLI_USER_BUS) {
+		snprintf(problem, sizeof(problem),
+			CONTROL_VARIABLE " stands for the system's chand");
+		snprintf(remedy, sizeof(remedy), "unset " CONTROL_VARIABLE);
+		return -ENOTCONN;
+	}
+	at.user = which == CLI_USER_BUS;
+	if (!at.given && at.user && (!dir || !*dir)) {
+		snprintf(problem, sizeof(problem),
+			"XDG_RUNTIME_DIR is not set, which says where your chand is");
+		snprintf(remedy, sizeof(remedy), "set XDG_RUNTIME_DIR=/run/user/%u",
+			(unsigned)geteuid());
+		return -ENOTCONN;
+	}
+	if (!at.given && at.user) {
+		snprintf(path, sizeof(path), "%s/chand/control", dir);
+		at.path = path;
+	}
+	*ret = at;
 	return 0;
 }
 
-ssize_t bus_receive(int fd, char *buf, int64_t deadline)
+int bus_connect(struct chand *ret, enum cli_bus which)
 {
-	int err = cli_wait_fd(fd, POLLIN, deadline);
-	ssize_t n;
+	struct chand_address at;
+	int err = bus_address(which, &at);
 
 	if (err < 0)
 		return err;
-	do
-		n = recv(fd, buf, BUS_PACKET, 0);
-	while (n < 0 && errno == EINTR);
-	if (n < 0)
-		return -ENOTCONN;
-	buf[n] = '\0';
-	return n;
+	return keep_problem(ret, chand_connect(ret, &at, BUS_PATIENCE, cli_wait_fd));
 }
 
-int bus_verdict(char *packet, const char **text)
+int bus_ask_patiently(struct chand *chand, const char *request, int64_t patience, char *packet,
+	struct chand_answer *ret)
 {
-	static const char error[] = BUS_PROTOCOL " ERROR ", reason[] = "reason=";
-	char *rest = strchr(packet, '\n'), *end;
-	uint64_t err;
+	int err;
 
-	if (!rest)
-		return -EBADMSG;
-	*rest++ = '\0';
-	*text = rest;
-	if (strncmp(packet, error, strlen(error)) != 0)
-		return 0;
-	if (cli_parse_count(packet + strlen(error), &err) || !err || err > 4095)
-		return -EBADMSG;
-	if (!strncmp(rest, reason, strlen(reason)))
-		*text = rest + strlen(reason);
-	end = strchr(rest, '\n');
-	if (end)
-		*end = '\0';
-	return -(int)err;
+	ret->lines = NULL;
+	err = chand_ask(chand, request, strlen(request), patience, packet, NULL, ret);
+	return err < 0 ? keep_problem(chand, err) : -ret->err;
 }
 
-int bus_ask_patiently(
-	int fd, const char *request, char *packet, const char **text, int64_t patience)
+int bus_ask(struct chand *chand, const char *request, char *packet, struct chand_answer *ret)
 {
-	int err = bus_send(fd, request);
+	return bus_ask_patiently(chand, request, BUS_PATIENCE, packet, ret);
+}
+
+int bus_receive(struct chand *chand, int64_t deadline, char *packet, struct chand_answer *ret)
+{
 	ssize_t n;
+	int err;
 
-	*text = NULL;
-	if (err < 0)
-		return err;
-	n = bus_receive(fd, packet, cli_deadline(patience));
-	if (n == -ETIMEDOUT)
-		return no_answer();
-	if (n <= 0)
-		return n == -EINTR ? -EINTR : hung_up();
-	return bus_verdict(packet, text);
-}
-
-int bus_ask(int fd, const char *request, char *packet, const char **text)
-{
-	return bus_ask_patiently(fd, request, packet, text, BUS_PATIENCE);
+	ret->lines = NULL;
+	n = chand_receive(chand, packet, NULL, deadline);
+	err = n < 0 ? (int)n : chand_parse(chand, packet, ret);
+	return err < 0 ? keep_problem(chand, err) : -ret->err;
 }
 
 bool bus_alive(enum cli_bus which)
 {
-	char packet[BUS_PACKET + 1];
-	const char *text;
-	int fd = bus_connect(which), err = fd;
+	char packet[MESSAGE_MAX + 1];
+	struct chand_answer answer;
+	struct chand chand;
+	int err = bus_connect(&chand, which);
 
-	if (fd >= 0) {
-		err = bus_ask(fd, BUS_PROTOCOL " STATUS\n", packet, &text);
-		close(fd);
-	}
+	if (err < 0)
+		return false;
+	err = bus_ask(&chand, BUS_REQUEST(VERB_STATUS), packet, &answer);
+	chand_close(&chand);
 	return err == 0;
 }
 
-int bus_missing(enum cli_bus which, const char *channel)
+int bus_missing(const char *channel)
 {
-	(void)which;
 	cli_error(channel, "can't ask chand: %s; %s", problem, remedy);
 	return CLI_NO_CHANNEL;
 }
@@ -279,19 +135,21 @@ int bus_missing(enum cli_bus which, const char *channel)
 
 static int ask_owner(uid_t *ret)
 {
-	char packet[BUS_PACKET + 1];
-	const char *text, *line;
+	char packet[MESSAGE_MAX + 1];
+	struct chand_answer answer;
+	struct chand chand;
+	const char *line;
 	uint64_t uid;
 	char *digits;
-	int fd = bus_connect(CLI_SYSTEM_BUS), err;
+	int err = bus_connect(&chand, CLI_SYSTEM_BUS);
 
-	if (fd < 0)
-		return fd;
-	err = bus_ask(fd, BUS_PROTOCOL " STATUS\n", packet, &text);
-	close(fd);
 	if (err < 0)
 		return err;
-	line = strstr(text, "bus=");
+	err = bus_ask(&chand, BUS_REQUEST(VERB_STATUS), packet, &answer);
+	chand_close(&chand);
+	if (err < 0)
+		return err;
+	line = strstr(answer.lines, "bus=");
 	digits = line ? strndup(line + 4, strcspn(line + 4, "\n")) : NULL;
 	err = digits && !cli_parse_count(digits, &uid) && uid < UINT32_MAX ? 0 : -EBADMSG;
 	free(digits);
@@ -332,7 +190,7 @@ uid_t bus_owner(void)
 	uid_t uid;
 
 	if (owner(&uid) < 0)
-		exit(bus_missing(cli_bus(), NULL));
+		exit(bus_missing(NULL));
 	return uid;
 }
 

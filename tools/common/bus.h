@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A bus: the channels that a chand keeps, the system's or the user's own.  Here are
- * its names, and a connection: packets of text there and back (daemon/PROTOCOL.md).
+ * A bus: the channels that a chand keeps, the system's or the user's own.  Here is
+ * what of it is about the command line: which bus is meant, the names of its channels,
+ * and what is said if its chand can't be asked.
  *
  * All segments of a bus belong to one user, so `--system NAME` is `OWNER/NAME`, and
  * works without chand as far as the segment's permissions go.
@@ -14,10 +15,8 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "bus/chand.h"
 #include "common/cli.h"
-
-#define BUS_PROTOCOL "chand/1"
-#define BUS_PACKET 4096
 
 /* How long chand may take for an answer; systemd may have to start it. */
 #define BUS_PATIENCE INT64_C(3000000000)
@@ -44,37 +43,31 @@ const char *bus_name_of(uid_t owner, const char *name);
 const char *bus_problem(void);
 const char *bus_remedy(void);
 
-/* Is that why nothing came of a request?  `reason`: what chand said, or NULL. */
+/* Returns true if that is why a function below returned `err`; `reason` is what chand
+ * said, or NULL. */
 bool bus_unreachable(int err, const char *reason);
 
 /* Where its socket is: -ENOTCONN if there can't be one. */
-int bus_path(enum cli_bus which, char *ret, size_t size);
+int bus_address(enum cli_bus which, struct chand_address *ret);
 
-/* Connect: -ENOTCONN if there is no chand, -EACCES, or -ETIMEDOUT it takes nobody.
- * The descriptor is closed by close(2). */
-int bus_connect(enum cli_bus which);
+/* A request without keys. */
+#define BUS_REQUEST(verb) MESSAGE_PROTOCOL " " verb "\n"
 
-int bus_send(int fd, const char *request);
+/* chand_connect(), chand_ask() and chand_receive() for a program: a signal ends the wait,
+ * and an error that chand answered is an error, too, with ret->lines as its reason (NULL
+ * if there was no answer).  chand_close() closes the connection. */
+int bus_connect(struct chand *ret, enum cli_bus which);
+int bus_ask(struct chand *chand, const char *request, char *packet, struct chand_answer *ret);
+int bus_receive(struct chand *chand, int64_t deadline, char *packet, struct chand_answer *ret);
 
-/* The next packet, as a string; `buf` has room for BUS_PACKET + 1.  0 at the end. */
-ssize_t bus_receive(int fd, char *buf, int64_t deadline);
+/* The same as bus_ask() for a request that may take as long as `patience`, ns. */
+int bus_ask_patiently(struct chand *chand, const char *request, int64_t patience, char *packet,
+	struct chand_answer *ret);
 
-/* What an answer says: 0, or the negative errno in it; *text is set to the lines
- * after the first, or the reason. */
-int bus_verdict(char *packet, const char **text);
-
-/* Send a request, and the verdict on its first answer, which comes soon or not at
- * all (-ETIMEDOUT); *text is NULL if there was none. */
-int bus_ask(int fd, const char *request, char *packet, const char **text);
-
-/* The same for a request that may take as long as `patience`, ns. */
-int bus_ask_patiently(
-	int fd, const char *request, char *packet, const char **text, int64_t patience);
-
-/* Does it answer, though perhaps not to the request before? */
+/* Returns true if chand answers, though perhaps not to the request before. */
 bool bus_alive(enum cli_bus which);
 
-/* Say why chand can't be asked, and what to do; the exit status. */
-int bus_missing(enum cli_bus which, const char *channel);
+/* Report why chand can't be asked, and what to do; returns the exit status. */
+int bus_missing(const char *channel);
 
 #endif

@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "ctl/ctl.h"
 
@@ -46,31 +45,35 @@ uint64_t ctl_bus_number(const json_t *object, const char *key)
 
 int ctl_bus_open(struct ctl_bus *ret, enum cli_bus which, const char **reason)
 {
-	static char packet[BUS_PACKET + 1]; /* the reason lies in it */
-	int fd = bus_connect(which), err;
+	static char packet[MESSAGE_MAX + 1]; /* the reason lies in it */
+	struct chand_answer answer;
 	const char *scope;
+	int err;
 
 	*reason = NULL;
-	if (fd < 0)
-		return fd;
-	err = bus_ask(fd, BUS_PROTOCOL " STATUS\n", packet, reason);
+	*ret = (struct ctl_bus){.which = which};
+	err = bus_connect(&ret->chand, which);
+	if (err < 0)
+		return err;
+	err = bus_ask(&ret->chand, BUS_REQUEST(VERB_STATUS), packet, &answer);
 	if (err < 0) {
-		close(fd);
+		chand_close(&ret->chand);
+		*reason = answer.lines;
 		return err;
 	}
-	*ret = (struct ctl_bus){.which = which, .fd = fd, .status = ctl_bus_object(NULL, *reason)};
-	*reason = NULL;
+	ret->status = ctl_bus_object(NULL, answer.lines);
 	scope = ctl_bus_text(ret->status, "scope");
 	ret->scope = scope && !strcmp(scope, "user") ? "user" : "system";
 	ret->owner = (uid_t)ctl_bus_number(ret->status, "bus");
+	ret->open = true;
 	return 0;
 }
 
 void ctl_bus_close(struct ctl_bus *bus)
 {
-	if (bus->fd >= 0)
-		close(bus->fd);
-	bus->fd = -1;
+	if (bus->open)
+		chand_close(&bus->chand);
+	bus->open = false;
 	json_decref(bus->status);
 	bus->status = NULL;
 }
@@ -108,50 +111,33 @@ struct ctl_bus *const *ctl_buses(void)
 	return answering;
 }
 
-/* The kind of a packet whose first line is cut off, or NULL. */
-static const char *kind_of(const char *packet)
+/* Call fn() for each packet from `answer`, the first, to the one before the END. */
+static int each_packet(struct ctl_bus *bus, char *packet, struct chand_answer *answer,
+	void (*fn)(const char *what, const char *lines, void *arg), void *arg)
 {
-	static const char head[] = BUS_PROTOCOL " ";
+	int err = 0;
 
-	return strncmp(packet, head, strlen(head)) ? NULL : packet + strlen(head);
-}
-
-/* The packet is the first, and no error. */
-static int walk(struct ctl_bus *bus, char *packet, const char *lines,
-	void (*fn)(const char *kind, const char *lines, void *arg), void *arg)
-{
-	for (;;) {
-		const char *kind = kind_of(packet);
-		ssize_t n;
-
-		if (!kind)
-			return -EBADMSG;
-		if (!strcmp(kind, "END"))
-			return 0;
-		fn(kind, lines, arg);
-		n = bus_receive(bus->fd, packet, cli_deadline(BUS_PATIENCE));
-		if (n <= 0)
-			return n ? (int)n : -ENOTCONN;
-		n = bus_verdict(packet, &lines);
-		if (n < 0)
-			return (int)n;
+	while (!err && strcmp(answer->what, PACKET_END) != 0) {
+		fn(answer->what, answer->lines, arg);
+		err = bus_receive(&bus->chand, cli_deadline(BUS_PATIENCE), packet, answer);
 	}
+	return err;
 }
 
 int ctl_bus_each(struct ctl_bus *bus, const char *request,
-	void (*fn)(const char *kind, const char *lines, void *arg), void *arg)
+	void (*fn)(const char *what, const char *lines, void *arg), void *arg)
 {
-	char packet[BUS_PACKET + 1];
-	const char *lines;
+	char packet[MESSAGE_MAX + 1];
+	struct chand_answer answer;
 	int err;
 
-	if (bus->fd < 0)
+	if (!bus->open)
 		return -ENOTCONN;
-	err = bus_ask(bus->fd, request, packet, &lines);
-	if (err < 0 && lines)
+	err = bus_ask(&bus->chand, request, packet, &answer);
+	if (err < 0 && answer.lines)
 		return err; /* refused, and that was all of the answer */
 	if (!err)
-		err = walk(bus, packet, lines, fn, arg);
+		err = each_packet(bus, packet, &answer, fn, arg);
 	if (err < 0) {
 		failed(bus->which, err, NULL);
 		ctl_bus_close(bus);
@@ -168,7 +154,7 @@ static void tell(const char *kind, const char *lines, void *arg)
 {
 	struct telling *t = arg;
 
-	if (strcmp(kind, "CHANNEL") != 0)
+	if (strcmp(kind, PACKET_CHANNEL) != 0)
 		return;
 	json_decref(t->ch->bus);
 	t->ch->bus = ctl_bus_object(t->bus, lines);
@@ -181,7 +167,7 @@ void ctl_bus_tell(struct ctl_channel *ch)
 	for (struct ctl_bus *const *bus = ctl_buses(); *bus; bus++) {
 		const char *local = bus_name_of((*bus)->owner, ch->name);
 
-		if (!local || snprintf(request, sizeof(request), BUS_PROTOCOL " INFO\nname=%s\n",
+		if (!local || snprintf(request, sizeof(request), BUS_REQUEST(VERB_INFO) "name=%s\n",
 				      local) >= (int)sizeof(request))
 			continue;
 		if (!ctl_bus_each(*bus, request, tell, &(struct telling){.bus = *bus, .ch = ch}))

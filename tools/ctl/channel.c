@@ -102,7 +102,7 @@ static void collect_told(const char *kind, const char *lines, void *arg)
 	const char *local = ctl_bus_text(told, "name");
 	char *name = local ? bus_full_name(c->bus->owner, local) : NULL;
 
-	if (!strcmp(kind, "CHANNEL") && name && ctl_matches(c->glob, name)) {
+	if (!strcmp(kind, PACKET_CHANNEL) && name && ctl_matches(c->glob, name)) {
 		ch = find(c->channels, name);
 		if (!ch)
 			ch = add(c->channels, name);
@@ -138,7 +138,7 @@ int ctl_channels(struct ctl_channels *ret, const char *glob)
 	}
 	for (struct ctl_bus *const *bus = ctl_buses(); *bus; bus++) {
 		c.bus = *bus;
-		ctl_bus_each(*bus, BUS_PROTOCOL " LIST\n", collect_told, &c);
+		ctl_bus_each(*bus, BUS_REQUEST(VERB_LIST), collect_told, &c);
 	}
 	if (ret->n)
 		qsort(ret->at, ret->n, sizeof(*ret->at), by_name);

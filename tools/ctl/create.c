@@ -67,7 +67,7 @@ static bool overflow_given, lifetime_given, linger_given, queue_given;
 
 /* Of the request to chand. */
 static const char *needs_bus; /* the option, if one was given that needs it */
-static char request[BUS_PACKET];
+static char request[MESSAGE_MAX];
 
 static void ask_for(const char *key, const char *value)
 {
@@ -291,15 +291,18 @@ static int64_t patience(void)
 
 static int create_on_bus(const char *name)
 {
-	char text[2 * BUS_PACKET], packet[BUS_PACKET + 1];
+	char text[2 * MESSAGE_MAX], packet[MESSAGE_MAX + 1];
+	struct chand_answer answer;
 	const char *reason = NULL;
-	int fd = bus_connect(cli_bus()), err = fd;
+	struct chand chand;
+	int err = bus_connect(&chand, cli_bus());
 
-	if (fd >= 0) {
-		snprintf(text, sizeof(text), BUS_PROTOCOL " CREATE\nname=%s\n%s", bus_local(name),
-			request);
-		err = bus_ask_patiently(fd, text, packet, &reason, patience());
-		close(fd);
+	if (err == 0) {
+		snprintf(text, sizeof(text), BUS_REQUEST(VERB_CREATE) "name=%s\n%s",
+			bus_local(name), request);
+		err = bus_ask_patiently(&chand, text, patience(), packet, &answer);
+		reason = answer.lines;
+		chand_close(&chand);
 	}
 	if (err == -EEXIST && existing_is_fine) {
 		int status = check_existing(name);
@@ -312,7 +315,7 @@ static int create_on_bus(const char *name)
 		return CLI_TIMEOUT;
 	}
 	if (bus_unreachable(err, reason))
-		return bus_missing(cli_bus(), name);
+		return bus_missing(name);
 	if (err < 0 && !reason)
 		return cli_fail(name, &want, err);
 	if (err < 0) {

@@ -154,7 +154,8 @@ struct ctl_bus {
 	const char *scope; /* "system", "user" */
 	uid_t owner;	   /* of its segments */
 	json_t *status;	   /* what it tells of itself */
-	int fd;		   /* -1: it did not go on answering */
+	bool open;	   /* false: it did not go on answering */
+	struct chand chand;
 };
 
 /* Those that answer, or of them the chosen one; NULL behind the last. */
@@ -165,9 +166,9 @@ struct ctl_bus *const *ctl_buses(void);
 int ctl_bus_open(struct ctl_bus *ret, enum cli_bus which, const char **reason);
 void ctl_bus_close(struct ctl_bus *bus);
 
-/* Ask; fn(kind, lines) for each packet of the answer but its END. */
+/* Ask; fn(what, lines) for each packet of the answer but its END. */
 int ctl_bus_each(struct ctl_bus *bus, const char *request,
-	void (*fn)(const char *kind, const char *lines, void *arg), void *arg);
+	void (*fn)(const char *what, const char *lines, void *arg), void *arg);
 
 /* The lines `key=value` as an object of texts, and with `bus` its scope. */
 json_t *ctl_bus_object(const struct ctl_bus *bus, const char *lines);

@@ -308,8 +308,9 @@ static void check_answering(const struct ctl_bus *bus)
 /* No chand is no problem, unless one was asked for, or should be there. */
 static void check_silent(enum cli_bus which, int err, const char *reason)
 {
-	char path[256], remedy[256];
-	bool there = !bus_path(which, path, sizeof(path)) && !access(path, F_OK);
+	struct chand_address at;
+	char remedy[256];
+	bool there = !bus_address(which, &at) && !access(at.path, F_OK);
 
 	if (err == -ENOTCONN && !there && cli_bus() != which)
 		return;
@@ -317,7 +318,7 @@ static void check_silent(enum cli_bus which, int err, const char *reason)
 		return; /* somebody else's own */
 	if (bus_unreachable(err, reason)) {
 		snprintf(remedy, sizeof(remedy), "%s", bus_remedy());
-		if (err == -ENOTCONN && !there && !secure_getenv("SHMCHAN_CONTROL") &&
+		if (err == -ENOTCONN && !there && !secure_getenv(CONTROL_VARIABLE) &&
 			(which == CLI_SYSTEM_BUS || getenv("XDG_RUNTIME_DIR")))
 			snprintf(remedy, sizeof(remedy), "systemctl %senable --now chand.socket",
 				user_option(which));

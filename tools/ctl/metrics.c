@@ -80,7 +80,7 @@ static void collect(const char *kind, const char *lines, void *arg)
 {
 	struct text *text = arg;
 
-	if (!strcmp(kind, "TEXT"))
+	if (!strcmp(kind, PACKET_TEXT))
 		fputs(lines, text->out);
 }
 
@@ -100,7 +100,7 @@ static void put_bus(FILE *out)
 	if (!bus)
 		return;
 	text.out = ctl_memory(&text.at, &text.len);
-	ctl_bus_each(bus, BUS_PROTOCOL " METRICS\n", collect, &text);
+	ctl_bus_each(bus, BUS_REQUEST(VERB_METRICS), collect, &text);
 	ctl_memory_end(text.out);
 	rest = text.at;
 	while ((line = strsep(&rest, "\n")))

@@ -325,7 +325,8 @@ static void feed_end(struct feed *feed, int64_t retry)
 static void feed_begin(struct feed *feed)
 {
 	struct epoll_event in = {.events = EPOLLIN};
-	char packet[BUS_PACKET + 1];
+	char packet[MESSAGE_MAX + 1];
+	struct chand_answer answer = {.lines = NULL};
 	const char *reason;
 	int err = ctl_bus_open(&feed->bus, feed->which, &reason);
 
@@ -337,8 +338,9 @@ static void feed_begin(struct feed *feed)
 		return;
 	}
 	feed->open = true;
-	err = bus_ask(feed->bus.fd, BUS_PROTOCOL " MONITOR\n", packet, &reason);
-	if (!err && epoll_ctl(poll_fd, EPOLL_CTL_ADD, feed->bus.fd, &in))
+	err = bus_ask(&feed->bus.chand, BUS_REQUEST(VERB_MONITOR), packet, &answer);
+	reason = err < 0 ? answer.lines : NULL;
+	if (!err && epoll_ctl(poll_fd, EPOLL_CTL_ADD, feed->bus.chand.socket.fd, &in))
 		err = -errno;
 	if (err < 0) {
 		cli_warn(NULL, "the %s's chand: %s; looking without it", feed->bus.scope,
@@ -478,14 +480,13 @@ static void read_event(const struct feed *feed, const char *lines)
 
 static void read_feed(struct feed *feed)
 {
-	char packet[BUS_PACKET + 1];
-	const char *lines;
-	ssize_t n;
+	char packet[MESSAGE_MAX + 1];
+	struct chand_answer answer;
+	int err;
 
-	while ((n = bus_receive(feed->bus.fd, packet, cli_now())) > 0)
-		if (!bus_verdict(packet, &lines))
-			read_event(feed, lines);
-	if (n == -ETIMEDOUT || n == -EINTR)
+	while ((err = bus_receive(&feed->bus.chand, cli_now(), packet, &answer)) == 0)
+		read_event(feed, answer.lines);
+	if (err == -ETIMEDOUT || err == -EINTR)
 		return;
 	cli_warn(NULL, "the %s's chand ended; looking without it", feed->bus.scope);
 	feed_end(feed, RETRY);
