@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* Looking at a channel from outside, and putting it in order. */
+/* Looking at a channel from outside. */
 #define _GNU_SOURCE 1
-#include "channel/channel.h"
+#include "base/bytes.h"
+#include "channel/close.h"
+#include "channel/side.h"
+#include "segment/endpoint.h"
 
 #include <inttypes.h>
 #include <sys/stat.h>
 
 #define LOOKS 100 /* at positions that move while they are read */
 
-static uint64_t get(const _Atomic uint64_t *p)
+static uint64_t load(const _Atomic uint64_t *p)
 {
 	return atomic_load_explicit(p, memory_order_acquire);
 }
@@ -17,7 +20,7 @@ static uint64_t seq_at(const struct ring *r, uint64_t pos)
 {
 	struct ring_end end = {0, 0};
 
-	return get(&ring_at(r, &end, pos - pos % RING_ALIGN)->seq);
+	return load(&ring_at(r, &end, pos - pos % RING_ALIGN)->seq);
 }
 
 /* Positions and the sequence numbers there, all of one instant if the channel
@@ -28,18 +31,18 @@ static void read_positions(const struct chan *ch, struct chan_stat *st)
 	uint64_t head, tail, first = 0, next = 0;
 
 	for (int i = 0; i < LOOKS; i++) {
-		head = get(&c->receivers.position);
+		head = load(&c->receivers.position);
 		tail = ring_limit(&ch->ring);
 		first = seq_at(&ch->ring, head);
 		next = seq_at(&ch->ring, tail);
-		if (head == get(&c->receivers.position) && tail == ring_limit(&ch->ring))
+		if (head == load(&c->receivers.position) && tail == ring_limit(&ch->ring))
 			break;
 	}
 	st->used = tail - head <= ch->ring.capacity ? tail - head : 0;
 	st->bytes = tail;
 	st->depth = next - first <= ch->ring.capacity / RING_ALIGN ? next - first : 0;
 	st->sent = next - 1;
-	st->dropped_oldest = get(&c->receivers.dropped);
+	st->dropped_oldest = load(&c->receivers.dropped);
 	st->received = first - 1 >= st->dropped_oldest ? first - 1 - st->dropped_oldest : 0;
 	st->full = ch->ring.capacity - st->used < ring_size(ch->ring.max_message) + RING_ALIGN;
 }
@@ -72,7 +75,7 @@ int chan_stat(const chan_t *ch, struct chan_stat *ret)
 		return error_because(-EINVAL,
 			"size: is %" PRIu32 ", not sizeof(struct chan_stat), which is %zu here",
 			ret->size, sizeof(st));
-	if (atomic_load_explicit(&ch->orphan, memory_order_relaxed))
+	if (is_orphan(ch))
 		return -ENOTCONN;
 	senders = endpoint_count(&ch->segment.own, CHAN_SEND);
 	receivers = endpoint_count(&ch->segment.own, CHAN_RECV);
@@ -84,9 +87,9 @@ int chan_stat(const chan_t *ch, struct chan_stat *ret)
 	read_positions(ch, &st);
 	st.flags = h->options | (h->kind == CHAN_KIND_RENDEZVOUS ? CHAN_RENDEZVOUS : 0);
 	st.capacity = ch->ring.rendezvous ? 0 : ch->ring.capacity - RING_ALIGN;
-	st.dropped_newest = get(&c->senders.dropped);
-	st.dropped_leased = get(&c->senders.dropped_leased);
-	st.redelivered = get(&c->receivers.redelivered);
+	st.dropped_newest = load(&c->senders.dropped);
+	st.dropped_leased = load(&c->senders.dropped_leased);
+	st.redelivered = load(&c->receivers.redelivered);
 	st.recoveries =
 		(uint64_t)atomic_load_explicit(&c->senders.lock.recoveries, memory_order_relaxed) +
 		atomic_load_explicit(&c->receivers.lock.recoveries, memory_order_relaxed);
@@ -116,7 +119,7 @@ int chan_stat(const chan_t *ch, struct chan_stat *ret)
 
 int chan_endpoints(const chan_t *ch, struct chan_endpoint *ret, unsigned n)
 {
-	if (atomic_load_explicit(&ch->orphan, memory_order_relaxed))
+	if (is_orphan(ch))
 		return -ENOTCONN;
 	return endpoint_list(&ch->segment.own, ch->segment.layout, ch->segment.geometry.endpoints,
 		ch->slot, ret, n);
@@ -134,16 +137,6 @@ static int next_shown(struct ring *r, uint64_t pos, uint32_t flags, struct ring_
 	return err;
 }
 
-/* The channel was closed since receivers_visit(), and has no end yet?  Then what is in it
- * looked empty: decide its end, and look again. */
-static bool channel_sealed_anew(struct chan *ch)
-{
-	if (likely(!(channel_state(ch) & LAYOUT_CLOSED)) || get(&ch->control->seal))
-		return false;
-	channel_seal(ch);
-	return true;
-}
-
 ssize_t chan_peek(chan_t *ch, void *buf, size_t size, struct chan_cursor *at)
 {
 	struct ring_item it;
@@ -155,7 +148,7 @@ ssize_t chan_peek(chan_t *ch, void *buf, size_t size, struct chan_cursor *at)
 	err = receivers_visit(ch, NULL);
 	if (err < 0)
 		return err;
-	first = at->flags & CHAN_LEASED_TOO ? get(&ch->control->receivers.position)
+	first = at->flags & CHAN_LEASED_TOO ? load(&ch->control->receivers.position)
 					    : ring_first(&ch->ring);
 	/* Records before the cursor may have been freed, never moved. */
 	err = next_shown(&ch->ring, at->pos > first ? at->pos : first, at->flags, &it);
@@ -178,46 +171,4 @@ ssize_t chan_peek(chan_t *ch, void *buf, size_t size, struct chan_cursor *at)
 	if (err == -EBADMSG && at->pos > first) /* the cursor may be wrong, not the ring */
 		return error_because(-EINVAL, "at: the cursor leads to no message");
 	return err < 0 ? channel_checked(ch, err) : (ssize_t)it.length;
-}
-
-int64_t chan_purge(chan_t *ch)
-{
-	int64_t n;
-
-	if (!ch->segment.writable)
-		return -EACCES;
-	n = receivers_visit(ch, NULL);
-	if (n < 0)
-		return n;
-	n = ring_purge(&ch->ring);
-	if (n >= 0 && channel_sealed_anew(ch)) {
-		int64_t more = ring_purge(&ch->ring);
-
-		n = more < 0 ? more : n + more;
-	}
-	receivers_leave(ch);
-	channel_freed(ch);
-	return n < 0 ? channel_checked(ch, (int)n) : n;
-}
-
-int chan_recover(chan_t *ch)
-{
-	int n, err;
-
-	if (!ch->segment.writable)
-		return -EACCES;
-	err = senders_visit(ch); /* recovers it, if need be */
-	if (err == 0)
-		senders_leave(ch);
-	else if (err != -EBUSY && err != -EDEADLK) /* a live owner needs no recovery */
-		return err;
-	channel_notice(ch);
-	n = receivers_visit(ch, NULL);
-	if (n < 0)
-		return n;
-	n = reclaim_leases(ch);
-	ring_free(&ch->ring);
-	receivers_leave(ch);
-	channel_wake_all(ch);
-	return n;
 }

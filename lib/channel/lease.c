@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Leases: messages taken, read in place, acknowledged or given back. */
 #define _GNU_SOURCE 1
-#include "channel/channel.h"
+#include "channel/receive.h"
 
 #include <limits.h>
 
@@ -40,11 +40,11 @@ int chan_take(chan_t *ch, struct chan_lease *ret, unsigned n, int64_t timeout)
 	return (int)got;
 }
 
-/* Do `end_one` for each lease, until the first that is none. */
+/* Call `end_one` for each lease, until the first one that is not held. */
 static int end_leases(struct chan *ch, const struct chan_lease *lease, unsigned n,
 	int (*end_one)(struct ring *, const struct ring_claim *))
 {
-	struct limit limit = {.timeout = CHAN_WAIT, .to_the_lock = true};
+	struct limit limit = {.timeout = CHAN_WAIT, .ignores_end = true};
 	unsigned done;
 	int err = receiver_check(ch, CHAN_WAIT);
 	bool freed;

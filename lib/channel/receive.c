@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* Receiving: lock, while empty wait, copy, consume, unlock, wake. */
 #define _GNU_SOURCE 1
-#include "channel/channel.h"
+#include "channel/receive.h"
+
+#include "base/bytes.h"
+#include "channel/close.h"
+#include "channel/reclaim.h"
+#include "segment/endpoint.h"
 
 #include <inttypes.h>
 #include <limits.h>
 
-/* What a sleeping receiver looks at: a message published or given back, a channel
- * closed. */
-static bool news(struct chan *ch, uint64_t end)
+/* What a sleeping receiver looks at: was a message published or given back, or did the
+ * channel end? */
+static bool message_or_end(struct chan *ch, uint64_t end)
 {
 	return !ring_still_empty(&ch->ring, end) ||
 	       channel_state(ch) & (LAYOUT_ENDED | LAYOUT_DAMAGED);
@@ -26,40 +31,52 @@ static int senders_gone(struct chan *ch)
 	return any < 0 ? any : !any;
 }
 
-/* The same as a waiter asks it. */
 static bool nobody_sends(struct chan *ch)
 {
 	return senders_gone(ch) != 0;
 }
 
-/* Nothing is ready.  0: look again at once; 1: wait; else the end. */
-static int when_empty(struct chan *ch)
+/* What a receiver does next that found nothing ready. */
+enum next { LOOK_AGAIN, SLEEP, GIVE_UP };
+
+/* Nothing is ready, the lock is held.  Sets *err if it is to give up. */
+static enum next when_empty(struct chan *ch, int *err)
 {
 	uint32_t state = channel_state(ch);
 	struct ring_item it;
-	int err;
+	int n = 0;
 
-	if (state & LAYOUT_DAMAGED)
-		return -EBADMSG;
+	*err = 0;
+	if (state & LAYOUT_DAMAGED) {
+		*err = -EBADMSG;
+		return GIVE_UP;
+	}
 	if (state & LAYOUT_ENDED)
 		channel_seal(ch);
-	if (unlikely(ring_leased(&ch->ring))) {
-		err = reclaim_leases(ch);
-		if (err)
-			return err < 0 ? err : 0;
+	if (unlikely(ring_leased(&ch->ring)))
+		n = reclaim_leases(ch);
+	if (n > 0)
+		return LOOK_AGAIN;
+	if (n == 0 && !(state & LAYOUT_ENDED)) {
+		n = senders_gone(ch);
+		if (n == 0)
+			return SLEEP;
 	}
-	if (!(state & LAYOUT_ENDED)) {
-		err = senders_gone(ch);
-		if (err <= 0)
-			return err < 0 ? err : 1;
+	if (n < 0) {
+		*err = n;
+		return GIVE_UP;
 	}
 	/* The end, unless something came before we saw that it is. */
-	err = ring_next(&ch->ring, ring_first(&ch->ring), &it);
-	return err == -EAGAIN ? channel_over(state) : err;
+	*err = ring_next(&ch->ring, ring_first(&ch->ring), &it);
+	if (*err == 0)
+		return LOOK_AGAIN;
+	if (*err == -EAGAIN)
+		*err = channel_over(state);
+	return GIVE_UP;
 }
 
-/* Has this thread a reservation in the channel?  Then nobody can send what it is about
- * to wait for. */
+/* Does this thread have a reservation in the channel?  Then nobody can send what it is
+ * about to wait for. */
 static bool waits_for_itself(struct chan *ch, const struct limit *limit)
 {
 	int err;
@@ -74,44 +91,42 @@ static bool waits_for_itself(struct chan *ch, const struct limit *limit)
 
 int receiver_wait(struct chan *ch, struct limit *limit, struct ring_item *it, int err)
 {
-	struct awaited news_of = {.cond = &ch->control->not_empty,
+	struct awaited message = {.cond = &ch->control->not_empty,
 		.spin = &ch->recv_spin,
-		.changed = news,
+		.changed = message_or_end,
 		.position = &ch->control->senders.position,
-		.ended = nobody_sends};
+		.abandoned = nobody_sends};
+	enum next next;
 	bool freed;
 
 	for (;;) {
 		/* The lock is held, and err says why there is no message. */
-		if (err == -EAGAIN)
-			err = when_empty(ch);
-		if (err == 0) {
-			err = receiver_look(ch, it);
+		next = err == -EAGAIN ? when_empty(ch, &err) : GIVE_UP;
+		if (next != LOOK_AGAIN) {
+			freed = next == SLEEP && ring_exhausted(&ch->ring);
+			message.seen = ch->ring.rx.seen;
+			receivers_leave(ch);
+			if (freed)
+				channel_freed(ch);
+			if (next == GIVE_UP) {
+				channel_checked(ch, err);
+				break;
+			}
+			if (unlikely(waits_for_itself(ch, limit))) {
+				err = -EDEADLK;
+				break;
+			}
+			err = channel_wait(ch, &message, limit);
 			if (err == 0)
-				return 0;
-			continue;
+				err = receivers_enter(ch, limit);
+			if (err < 0)
+				break;
 		}
-		freed = err == 1 && ring_exhausted(&ch->ring);
-		news_of.seen = ch->ring.rx.seen;
-		receivers_leave(ch);
-		if (freed)
-			channel_freed(ch);
-		if (channel_checked(ch, err) < 0)
-			break;
-		if (unlikely(waits_for_itself(ch, limit))) {
-			err = -EDEADLK;
-			break;
-		}
-		err = wait_for(ch, &news_of, limit);
-		if (err == 0)
-			err = receivers_enter(ch, limit);
-		if (err < 0)
-			break;
 		err = receiver_look(ch, it);
 		if (err == 0)
 			return 0;
 	}
-	/* Leaving empty-handed, perhaps with somebody's wake-up. */
+	/* It leaves empty-handed, perhaps with somebody's wake-up. */
 	if (limit->slept)
 		cond_pass_on(&ch->control->not_empty);
 	return err;
@@ -132,18 +147,18 @@ static bool never(struct chan *ch)
 int channel_await_message(struct chan *ch)
 {
 	struct awaited message = {
-		.cond = &ch->control->not_empty, .changed = any_message, .ended = never};
+		.cond = &ch->control->not_empty, .changed = any_message, .abandoned = never};
 	struct limit limit = limit_of(CHAN_WAIT);
 	int err = 0;
 
 	while (err == 0 && !ring_any(&ch->ring))
-		err = wait_for(ch, &message, &limit);
+		err = channel_wait(ch, &message, &limit);
 	if (limit.slept)
 		cond_pass_on(&ch->control->not_empty);
 	return err;
 }
 
-static int receive_too_long(uint64_t length, size_t size) __attribute__((cold, noinline));
+static int receive_too_long(uint64_t length, size_t size) OUT_OF_LINE;
 static int receive_too_long(uint64_t length, size_t size)
 {
 	return error_of_size(-EMSGSIZE, length,

@@ -7,68 +7,25 @@
  * follows, so a remover that is killed in between leaves what rm(1) leaves: a file
  * without a name, whose users have not been told.
  *
- * Such a file, whoever unlinked it, is noticed by its users, and the first one to
- * notice marks it for all.  The kernel's link count decides.  It is asked for once a
- * second at most: by each that is about to sleep, or would have to and may not; and by
- * senders that always find room at a pause (sender_paced() in send.c).  Receivers that
+ * The users of such a file notice, whoever unlinked it, and the first one to notice marks
+ * it for all (name.c).  The kernel's link count decides.  It is asked for once a second
+ * at most: by each that is about to sleep, or would have to and may not; and by
+ * senders that always find room at a pause (sender_paced() in sender.c).  Receivers that
  * always find a message need not ask: the messages come from senders.
  *
  * chan_unlink() says by LAYOUT_UNLINKED, before the name goes, that this is meant.
  */
 #define _GNU_SOURCE 1
-#include "channel/channel.h"
+#include "channel/remove.h"
 
+#include "base/errors.h"
 #include "bus/client.h"
+#include "bus/reply.h"
+#include "channel/close.h"
+#include "channel/create.h"
 
 #include <sys/stat.h>
 #include <unistd.h>
-
-#define NAME_EVERY INT64_C(1000000000)
-
-/* Is nothing left to notice? */
-#define NOTHING_TO_NOTICE (LAYOUT_ENDED | LAYOUT_UNLINKED)
-
-void channel_end(struct layout_control *c, uint32_t bits)
-{
-	struct ring ring = {.control = c};
-
-	/* One store ends both sides.  seq_cst: pairs with the fence after a
-	 * publication, see ring_seal(), and with those of the condition variables. */
-	if (atomic_fetch_or_explicit(&c->state, bits, memory_order_seq_cst) & LAYOUT_LIGHT)
-		fence_heavy();			   /* as channel_announced() */
-	atomic_thread_fence(memory_order_seq_cst); /* the bit before the position */
-	ring_seal(&ring);
-	cond_broadcast(&c->not_empty);
-	cond_broadcast(&c->not_full);
-}
-
-/* ---- a name that went without a word ---- */
-
-static bool nameless(const struct segment *s)
-{
-	struct stat st;
-
-	return descriptor_ours(&s->own) && fstat(s->own.fd, &st) == 0 && st.st_nlink == 0;
-}
-
-bool channel_notice(struct chan *ch)
-{
-	if (!ch->segment.writable || channel_state(ch) & NOTHING_TO_NOTICE ||
-		!nameless(&ch->segment))
-		return false;
-	channel_end(ch->control, LAYOUT_REMOVED);
-	return true;
-}
-
-bool channel_look_for_name(struct chan *ch, int64_t now)
-{
-	if (now - atomic_load_explicit(&ch->name_seen, memory_order_relaxed) < NAME_EVERY)
-		return false;
-	atomic_store_explicit(&ch->name_seen, now, memory_order_relaxed);
-	return channel_notice(ch);
-}
-
-/* ---- removing ---- */
 
 void segment_end(const struct segment *s)
 {
@@ -76,7 +33,7 @@ void segment_end(const struct segment *s)
 		channel_end(&s->layout->control, LAYOUT_REMOVED);
 }
 
-int channel_refuse_removed(const struct segment *s)
+int segment_refuse_removed(const struct segment *s)
 {
 	const struct layout_control *c = &s->layout->control;
 

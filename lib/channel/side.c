@@ -5,7 +5,12 @@
  * wake-up.
  */
 #define _GNU_SOURCE 1
-#include "channel/channel.h"
+#include "channel/side.h"
+
+#include "channel/close.h"
+#include "channel/name.h"
+#include "channel/reclaim.h"
+#include "channel/wake.h"
 
 #define VISIT INT64_C(1000000000)
 /* How long a call that may not wait waits for the lock.  It is held for microseconds,
@@ -18,41 +23,6 @@ struct call {
 	struct limit *limit;
 	struct waiter waiter;
 };
-
-static bool gone(uint32_t holder, void *arg)
-{
-	struct chan *ch = arg;
-
-	/* Before the first take, a lease of our slot is a dead predecessor's. */
-	if ((int)holder == ch->slot && atomic_load_explicit(&ch->leases, memory_order_relaxed))
-		return false;
-	/* If the kernel can't be asked, it is alive. */
-	return endpoint_receives(&ch->segment.own, holder) == 0;
-}
-
-int reclaim_leases(struct chan *ch)
-{
-	if (!descriptor_ours(&ch->segment.own))
-		return -EBADFD;
-	return channel_checked(ch, ring_reclaim(&ch->ring, gone, ch));
-}
-
-int reclaim_front(struct chan *ch)
-{
-	uint64_t head =
-		atomic_load_explicit(&ch->control->receivers.position, memory_order_relaxed);
-	int64_t now = clock_coarse();
-	struct ring_item it;
-
-	if (ch->front == head && now - ch->front_seen < LOOK_EVERY)
-		return 0;
-	ch->front = head;
-	ch->front_seen = now;
-	if (ring_look(&ch->ring, head, &it) < 0 || record_kind(it.state) != RECORD_LEASED ||
-		!gone(record_holder(it.state), ch))
-		return 0;
-	return reclaim_leases(ch);
-}
 
 static int repair_senders(void *arg)
 {
@@ -88,12 +58,12 @@ static int give_up(struct call *call, uint32_t end)
 	if (limit->waiting_since == 0)
 		limit->waiting_since = clock_monotonic() - LOCK_SLICE;
 	if (!call->waiter.since)
-		waiter_comes(call->ch, &call->waiter, limit->waiting_since);
+		waiters_add(&call->ch->waiters, &call->waiter, limit->waiting_since);
 	if (atomic_load_explicit(&call->ch->interrupted, memory_order_relaxed))
 		return -EINTR;
 	channel_look_for_name(call->ch, clock_coarse());
 	state = channel_state(call->ch);
-	return !call->limit->to_the_lock && state & end ? channel_over(state) : 0;
+	return !call->limit->ignores_end && state & end ? channel_over(state) : 0;
 }
 
 static int senders_give_up(void *arg)
@@ -110,7 +80,7 @@ static int64_t deadline(void *arg)
 {
 	struct limit *limit = ((struct call *)arg)->limit;
 
-	if (limit->timeout != 0 || limit->only_try)
+	if (limit->timeout != 0 || limit->only_tries)
 		return limit_deadline(limit);
 	/* One moment for all locks that the call takes. */
 	if (limit->deadline == 0)
@@ -127,7 +97,7 @@ static int enter(struct chan *ch, struct layout_lock *lock, int err, int (*repai
 		.repair = repair, .give_up = stop, .deadline = deadline, .arg = &call};
 
 	err = lock_acquire(lock, err, &policy);
-	waiter_leaves(ch, &call.waiter);
+	waiters_remove(&ch->waiters, &call.waiter);
 	if (err == LOCK_RECOVERED) {
 		channel_wake_all(ch);
 		return 0;
@@ -141,7 +111,7 @@ static int enter(struct chan *ch, struct layout_lock *lock, int err, int (*repai
  * that one is not there, the channel is full. */
 static bool rendezvous_full(struct chan *ch, int err, const struct limit *limit)
 {
-	return err == EBUSY && limit->timeout == 0 && !limit->to_the_lock && ch->ring.rendezvous &&
+	return err == EBUSY && limit->timeout == 0 && !limit->ignores_end && ch->ring.rendezvous &&
 	       ring_offered(&ch->ring);
 }
 
@@ -165,11 +135,11 @@ static struct limit visit_limit(struct limit *outer)
 	int64_t left = VISIT;
 
 	if (outer && outer->timeout == 0)
-		return (struct limit){.deadline = outer->deadline, .to_the_lock = true};
+		return (struct limit){.deadline = outer->deadline, .ignores_end = true};
 	if (outer && limit_deadline(outer) != DEADLINE_NEVER)
 		left = limit_deadline(outer) - clock_monotonic();
 	left = left < 1 ? 1 : left < VISIT ? left : VISIT;
-	return (struct limit){.timeout = left, .to_the_lock = true};
+	return (struct limit){.timeout = left, .ignores_end = true};
 }
 
 /* -EDEADLK: the side is this thread's own exclusive endpoint's. */
@@ -180,7 +150,7 @@ static int visited(int err)
 
 int senders_visit(struct chan *ch)
 {
-	struct limit limit = {.timeout = 0, .to_the_lock = true, .only_try = true};
+	struct limit limit = {.timeout = 0, .ignores_end = true, .only_tries = true};
 
 	return senders_enter(ch, &limit);
 }

@@ -28,15 +28,13 @@
 #ifndef CHAN_RING_H
 #define CHAN_RING_H
 
+#include "base/compiler.h"
 #include "core/cpu.h"
 #include "core/layout.h"
 
 #include <errno.h>
 #include <stdbool.h>
 #include <sys/types.h>
-
-#define likely(x) __builtin_expect(!!(x), 1)
-#define unlikely(x) __builtin_expect(!!(x), 0)
 
 /* What one process knows of one side; guarded by that side's lock. */
 struct ring_end {

@@ -41,7 +41,7 @@ static bool changed(struct chan *c, uint64_t seen)
 	return word != seen;
 }
 
-static bool ended(struct chan *c)
+static bool abandoned(struct chan *c)
 {
 	ck_assert_ptr_eq(c, ch);
 	if (wakes_at_once)
@@ -54,7 +54,7 @@ static void setup(void)
 	channel_setup();
 	ch = open_as(CHAN_SEND | CHAN_RECV, OPTIONS(.capacity = 4096));
 	what = (struct awaited){
-		.cond = &ch->control->not_empty, .changed = changed, .ended = ended};
+		.cond = &ch->control->not_empty, .changed = changed, .abandoned = abandoned};
 }
 
 static void teardown(void)
@@ -68,7 +68,7 @@ static int wait_a(int64_t timeout)
 	limit = limit_of(timeout);
 	looks = 0;
 	what.seen = word;
-	return wait_for(ch, &what, &limit);
+	return channel_wait(ch, &what, &limit);
 }
 
 static int64_t waiting_since(void)
@@ -133,7 +133,7 @@ START_TEST(should_time_out_at_the_deadline_and_not_before)
 		limit = limit_of(limits[i]);
 		what.seen = word;
 		do /* one that slept a slice looks again, as its callers do */
-			err = wait_for(ch, &what, &limit);
+			err = channel_wait(ch, &what, &limit);
 		while (err == 0 && now() - begin < SOON);
 		took = now() - begin;
 		ck_assert_int_eq(err, -ETIMEDOUT);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Waiting and waking: condvar.h, as send.c, receive.c, lease.c and wait.c use it.
+ * Waiting and waking: condvar.h, as sender.h, receive.h, lease.c and wait.c use it.
  *
  * RECEIVERS processes receive RECEIVES messages each, and SENDERS send MESSAGES each,
  * into a ring for CAPACITY; then they do something else, for ever.  FILL: the ring begins full.  UNEVEN: the senders need room for one

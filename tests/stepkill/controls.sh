@@ -110,7 +110,7 @@ control 'sleep without slices' channel/wait.c \
 	's/^#define SLICE .*/#define SLICE INT64_C(100000000000)/' \
 	send/asleep "$goes_on"
 
-control 'leases of the dead kept' channel/side.c \
+control 'leases of the dead kept' channel/reclaim.c \
 	's/return endpoint_receives(.*/return false;/' \
 	take/alone 'lost|of 15 messages|neither before nor after|changed less'
 

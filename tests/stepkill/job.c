@@ -419,7 +419,7 @@ static void chained(bool every, unsigned point)
  * whose waiters it did not yet wake, passes by these, and is free again. */
 static void barge_in(chan_t *ch, bool held[2])
 {
-	struct limit limit = {.only_try = true};
+	struct limit limit = {.only_tries = true};
 
 	if (!ch)
 		return;

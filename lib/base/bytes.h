@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CHAN_BYTES_H
+#define CHAN_BYTES_H
+
+#include "base/compiler.h"
+
+#include <string.h>
+
+ALWAYS_INLINE void copy_bytes(void *to, const void *from, size_t n)
+{
+	if (n) /* an empty message may be at NULL */
+		memcpy(to, from, n);
+}
+
+#endif

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE 1
+#include "bus/reply.h"
+
+#include "base/errors.h"
+#include "bus/client.h"
+
+#include <errno.h>
+
+int prefer_reply(int reply, int err, uid_t owner)
+{
+	if (reply == -ENOENT && err == -EACCES) /* there is one */
+		return error_instead(err);
+	if (reply == -ECONNREFUSED && (err == -ENOENT || !client_keeps(owner)))
+		return error_instead(err);
+	return reply;
+}

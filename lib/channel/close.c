@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* The model is in close.h; where a channel ends is in ring.c. */
+#define _GNU_SOURCE 1
+#include "channel/close.h"
+
+void channel_end(struct layout_control *c, uint32_t bits)
+{
+	struct ring ring = {.control = c};
+
+	/* One store ends both sides.  seq_cst: pairs with the fence after a
+	 * publication, see ring_seal(), and with those of the condition variables. */
+	if (atomic_fetch_or_explicit(&c->state, bits, memory_order_seq_cst) & LAYOUT_LIGHT)
+		fence_heavy();			   /* as channel_announced() */
+	atomic_thread_fence(memory_order_seq_cst); /* the bit before the position */
+	ring_seal(&ring);
+	cond_broadcast(&c->not_empty);
+	cond_broadcast(&c->not_full);
+}
+
+int chan_close(const chan_t *ch, unsigned how)
+{
+	if (how > CHAN_DISCARD)
+		return error_because(-EINVAL, "how: is neither CHAN_DRAIN nor CHAN_DISCARD");
+	if (is_orphan(ch))
+		return -ENOTCONN;
+	if (!ch->segment.writable)
+		return -EACCES;
+	channel_end(ch->control, LAYOUT_CLOSED | (how == CHAN_DISCARD ? LAYOUT_DISCARD : 0));
+	return 0;
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/* The model is in collect.h. */
+#define _GNU_SOURCE 1
+#include "channel/collect.h"
+
+#include "channel/create.h"
+#include "channel/remove.h"
+#include "segment/endpoint.h"
+
+/*
+ * Since when nobody is attached, the gate closed.  The count starts now if the last
+ * one was killed, and anew if the value is of another time namespace or from the
+ * future (a restored machine): the channel then stays longer, never shorter.
+ */
+static int64_t idle_since(struct layout_control *c, int64_t now)
+{
+	int64_t since = atomic_load_explicit(&c->idle_since, memory_order_relaxed);
+	uint32_t clock = clock_namespace();
+
+	if (since > 0 && since <= now &&
+		atomic_load_explicit(&c->idle_clock, memory_order_relaxed) == clock)
+		return since;
+	/* Killed in between, it is not known. */
+	atomic_store_explicit(&c->idle_since, 0, memory_order_relaxed);
+	atomic_store_explicit(&c->idle_clock, clock, memory_order_relaxed);
+	atomic_store_explicit(&c->idle_since, now, memory_order_relaxed);
+	return now;
+}
+
+/* Remove the name if nobody is attached, and somebody was; `after` is how long
+ * that must have lasted. */
+static int collect(const struct segment *s, int64_t after)
+{
+	struct layout_control *c = &s->layout->control;
+	int64_t now = clock_monotonic();
+	int removed = 0;
+
+	if (s->header.lifetime != CHAN_REF || !s->writable ||
+		!(atomic_load_explicit(&c->state, memory_order_acquire) &
+			(LAYOUT_HAD_SENDER | LAYOUT_HAD_RECEIVER)))
+		return 0;
+	if (endpoint_close_gate(&s->own) < 0)
+		return 0;
+	/* Who it is now may have no right to: then somebody else will. */
+	if (now - idle_since(c, now) >= after && segment_named(s))
+		removed = segment_unlink(&s->path) == 0;
+	if (removed)
+		segment_end(s);
+	endpoint_open_gate(&s->own);
+	return removed;
+}
+
+int collect_now(const struct segment *s)
+{
+	return collect(s, (int64_t)s->header.linger);
+}
+
+int channel_collect(struct chan *ch)
+{
+	return collect_now(&ch->segment);
+}
+
+int collect_at(const struct segment_path *path)
+{
+	struct segment s = {.own.fd = -1, .path = *path};
+	int before, err;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+	err = segment_open(&s, true);
+	if (err == 0) {
+		err = collect_now(&s);
+		segment_close(&s);
+	}
+	pthread_setcancelstate(before, &before);
+	return err;
+}
+
+int chan_collect(const char *name)
+{
+	struct segment_path path;
+	int err;
+
+	error_forget();
+	err = channels_prepare();
+	if (err == 0)
+		err = segment_resolve(name, &path);
+	return err < 0 ? err : collect_at(&path);
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/* Making a channel. */
+#define _GNU_SOURCE 1
+#include "channel/create.h"
+
+#include "bus/client.h"
+#include "bus/reply.h"
+#include "core/condvar.h"
+#include "core/lock.h"
+#include "core/thread.h"
+#include "segment/claim.h"
+
+static void forget_locks(void)
+{
+	thread_locks = 0; /* they are the parent's */
+	thread_reservations = 0;
+}
+
+int channels_prepare(void)
+{
+	int err = descriptors_prepare(forget_locks);
+
+	return err < 0 ? error_from(TRIED_AT_FORK, err) : 0;
+}
+
+struct ring ring_in(const struct segment *s)
+{
+	return (struct ring){
+		.data = s->ring,
+		.capacity = s->geometry.capacity,
+		.max_message = s->geometry.max_message,
+		.rendezvous = s->header.kind == CHAN_KIND_RENDEZVOUS,
+		.control = &s->layout->control,
+	};
+}
+
+static int init_control(const struct segment *s)
+{
+	struct layout_control *c = &s->layout->control;
+	struct ring ring = ring_in(s);
+	int err = lock_init(&c->senders.lock);
+
+	if (err == 0)
+		err = lock_init(&c->receivers.lock);
+	if (err == 0)
+		err = cond_init(&c->not_empty);
+	if (err == 0)
+		err = cond_init(&c->not_full);
+	if (err == 0)
+		ring_init(&ring);
+	return err < 0 ? error_from(TRIED_MUTEX, err) : 0;
+}
+
+static int make(struct segment *s, const struct chan_options *full, const struct geometry *geometry)
+{
+	int err = segment_begin(s);
+
+	if (err == 0)
+		err = segment_fill(s, full, geometry);
+	if (err == 0)
+		err = init_control(s);
+	if (err == 0)
+		err = segment_publish(s, full->mode);
+	segment_close(s);
+	return err;
+}
+
+/* Make it, unless another process does: that is waited for, as long as it can be
+ * expected to need. */
+static int make_or_await(
+	struct segment *s, const struct chan_options *full, const struct geometry *geometry)
+{
+	int64_t deadline = clock_monotonic() + claim_patience(geometry->size);
+	struct descriptor claim = {.fd = -1};
+	int err;
+
+	do
+		if (segment_there(&s->path)) /* before memory is spent */
+			return -EEXIST;
+	while (claim_take(&claim, s->path.file, deadline));
+	err = segment_there(&s->path) ? -EEXIST : make(s, full, geometry);
+	claim_end(&claim);
+	return err;
+}
+
+int channel_create(const struct segment_path *path, const struct chan_options *opt)
+{
+	struct segment s = {.own.fd = -1, .path = *path};
+	struct chan_options full;
+	struct geometry geometry;
+	int before, err = options_resolve(opt, &full, &geometry);
+
+	if (err < 0)
+		return err;
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+	if (path->foreign)
+		err = prefer_reply(
+			client_create(path->owner, segment_base(path), &full), -EPERM, path->owner);
+	else
+		err = make_or_await(&s, &full, &geometry);
+	pthread_setcancelstate(before, &before);
+	return err;
+}
+
+int chan_create(const char *name, const struct chan_options *opt)
+{
+	struct segment_path path;
+	int err;
+
+	error_forget();
+	err = channels_prepare();
+	if (err == 0)
+		err = segment_resolve(name, &path);
+	return err < 0 ? err : channel_create(&path, opt);
+}

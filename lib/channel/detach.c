@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/* Leaving a channel. */
+#define _GNU_SOURCE 1
+#include "channel/detach.h"
+
+#include "channel/collect.h"
+#include "channel/side.h"
+#include "channel/wake.h"
+#include "segment/endpoint.h"
+
+#include <stdlib.h>
+
+bool channel_detached(const struct chan *ch, const struct chan_endpoint *gone)
+{
+	return gone->id < ch->segment.geometry.endpoints &&
+	       atomic_load_explicit(
+		       &ch->segment.layout->endpoint[gone->id].pid, memory_order_relaxed) == 0;
+}
+
+void free_handle(struct chan *ch)
+{
+	waiters_destroy(&ch->waiters);
+	free(ch);
+}
+
+static bool not_mine(uint32_t holder, void *arg)
+{
+	return (int)holder == ((struct chan *)arg)->slot;
+}
+
+static void give_back_leases(struct chan *ch)
+{
+	bool freed;
+
+	if (!atomic_load_explicit(&ch->leases, memory_order_relaxed) ||
+		receivers_visit(ch, NULL) < 0)
+		return; /* others will, as for a dead one */
+	ring_reclaim(&ch->ring, not_mine, ch);
+	freed = ring_free(&ch->ring);
+	receivers_leave(ch);
+	cond_signal(&ch->control->not_empty);
+	if (freed)
+		channel_freed(ch);
+}
+
+/* Wake the other side if this was the last endpoint that it waits for. */
+static void notify_last_leave(struct chan *ch)
+{
+	uint32_t options = ch->segment.header.options;
+
+	if (ch->roles & CHAN_SEND && options & CHAN_END_WITH_SENDERS &&
+		endpoint_any(&ch->segment.own, CHAN_SEND) == 0)
+		cond_broadcast(&ch->control->not_empty);
+	if (ch->roles & CHAN_RECV && options & CHAN_NEED_RECEIVERS &&
+		endpoint_any(&ch->segment.own, CHAN_RECV) == 0)
+		cond_broadcast(&ch->control->not_full);
+}
+
+/* Does another thread own a lock of this endpoint's?  Its list of robust mutexes
+ * leads into the mapping. */
+static bool lock_elsewhere(const struct chan *ch)
+{
+	uint64_t reserver = atomic_load_explicit(&ch->reserver, memory_order_relaxed);
+
+	return (ch->roles & CHAN_EXCLUSIVE && ch->thread != thread_self()) ||
+	       (reserver && reserver != thread_self());
+}
+
+void chan_detach(chan_t *ch)
+{
+	struct segment_path path;
+	bool blind = false; /* the program closed the descriptor */
+
+	if (!ch)
+		return;
+	path = ch->segment.path;
+	if (!is_orphan(ch) && ch->slot >= 0) {
+		blind = !descriptor_ours(&ch->segment.own);
+		chan_abort(ch);
+		if (ch->roles & CHAN_RECV)
+			give_back_leases(ch);
+		sides_give_up(ch);
+		endpoint_detach(&ch->segment.own, ch->segment.layout, (uint32_t)ch->slot);
+		notify_last_leave(ch);
+		collect_now(&ch->segment);
+	}
+	/* In a child it is not mapped.  And a thread that still owns a lock in it
+	 * needs the mapping, so that its end releases the lock: leave it then. */
+	if (is_orphan(ch) || lock_elsewhere(ch))
+		ch->segment.layout = NULL;
+	segment_close(&ch->segment);
+	free_handle(ch);
+	if (blind) /* its locks went with the mapping */
+		collect_at(&path);
+}

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The handle: one endpoint of one channel, as its process has it, and the states of the
+ * channel.  What each file of channel/ does:
+ *
+ *   create, open, detach, collect   a channel's and an endpoint's life
+ *   close, name, remove             the channel's end
+ *   wait, waiters                   spin, sleep, time limits; who waits
+ *   side, reclaim                   the two locks, what a dead owner or holder left
+ *   wake                            who is woken
+ *   sender, overflow                finding room;  send, reserve: the calls
+ *   receive, lease                  finding a message, and the calls
+ *   inspect, recover                stat and peek; purge and recover
+ *   settings                        policy, interruption
+ *
+ * Lock order: senders before receivers.  Nobody is woken with a lock held, except by a
+ * rendezvous sender, and by whoever finds the name gone.
+ */
+#ifndef CHAN_HANDLE_H
+#define CHAN_HANDLE_H
+
+#include "base/clock.h"
+#include "base/compiler.h"
+#include "base/errors.h"
+#include "channel/wait.h"
+#include "channel/waiters.h"
+#include "core/ring.h"
+#include "segment/segment.h"
+#include "shmchan.h"
+
+struct chan {
+	struct ring ring;
+	struct segment segment;
+	struct layout_control *control;
+	unsigned roles; /* CHAN_SEND | CHAN_RECV | CHAN_EXCLUSIVE */
+	int slot;	/* in the endpoint table, -1 for an observer */
+	_Atomic uint32_t overflow;
+	_Atomic bool orphan;	  /* the parent's, in a forked child */
+	_Atomic bool interrupted; /* chan_interrupt() */
+	_Atomic bool leases;	  /* false: no lease is this endpoint's */
+	struct spin send_spin, recv_spin;
+	uint64_t thread; /* an exclusive endpoint's: see thread.h */
+	bool light;	 /* exclusive, and its peers make its fences */
+
+	/* The reservation.  The senders' lock guards it, except for the question whose
+	 * it is: a thread that ended has left the lock, and its number is nobody's. */
+	_Atomic uint64_t reserver; /* thread, 0 none */
+	struct ring_cursor reserve_at;
+	uint64_t reserve_length;
+	struct limit reserve_limit;
+
+	/* When the name was last looked for (name.c); when a sender last paused, and
+	 * after how many messages it does the next time (sender.c). */
+	_Atomic int64_t name_seen;
+	int64_t paused;
+	uint32_t pace;
+
+	/* CHAN_NEED_RECEIVERS: when receivers were last looked for. */
+	_Atomic int64_t receivers_seen;
+
+	/* Drop-oldest: the leased front whose holder was last looked for, and when.  The
+	 * receivers' lock guards them. */
+	uint64_t front;
+	int64_t front_seen;
+
+	struct waiters waiters;
+};
+
+/* How often, in ns of clock_coarse(), a busy sender asks the kernel who is there. */
+#define LOOK_EVERY INT64_C(1000000)
+
+static inline bool is_orphan(const struct chan *ch)
+{
+	return atomic_load_explicit(&ch->orphan, memory_order_relaxed);
+}
+
+static inline uint32_t channel_state(const struct chan *ch)
+{
+	/* Acquire: pairs with the RMWs in channel_mark(): whoever sees a bit sees what
+	 * its setter saw. */
+	return atomic_load_explicit(&ch->control->state, memory_order_acquire);
+}
+
+static inline void channel_mark(struct chan *ch, uint32_t bits)
+{
+	atomic_fetch_or_explicit(&ch->control->state, bits, memory_order_seq_cst);
+}
+
+/* Return `err`, and mark the channel if it says that the segment is damaged. */
+static inline int channel_checked(struct chan *ch, int err)
+{
+	if (unlikely(err == -EBADMSG))
+		channel_mark(ch, LAYOUT_DAMAGED);
+	return err;
+}
+
+/* Why an endpoint of a channel that ended gets nothing more.  A channel that was closed
+ * and then removed ended as a closed one: the removal only tidies up. */
+static inline int channel_over(uint32_t state)
+{
+	return (state & LAYOUT_ENDED) == LAYOUT_REMOVED ? -EIDRM : -EPIPE;
+}
+
+#endif

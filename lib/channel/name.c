@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/* A name that went without a word.  The model is in remove.c. */
+#define _GNU_SOURCE 1
+#include "channel/name.h"
+
+#include "channel/close.h"
+
+#include <sys/stat.h>
+
+#define NAME_EVERY INT64_C(1000000000)
+
+/* Is nothing left to notice? */
+#define NOTHING_TO_NOTICE (LAYOUT_ENDED | LAYOUT_UNLINKED)
+
+static bool nameless(const struct segment *s)
+{
+	struct stat st;
+
+	return descriptor_ours(&s->own) && fstat(s->own.fd, &st) == 0 && st.st_nlink == 0;
+}
+
+bool channel_notice(struct chan *ch)
+{
+	if (!ch->segment.writable || channel_state(ch) & NOTHING_TO_NOTICE ||
+		!nameless(&ch->segment))
+		return false;
+	channel_end(ch->control, LAYOUT_REMOVED);
+	return true;
+}
+
+bool channel_look_for_name(struct chan *ch, int64_t now)
+{
+	if (now - atomic_load_explicit(&ch->name_seen, memory_order_relaxed) < NAME_EVERY)
+		return false;
+	atomic_store_explicit(&ch->name_seen, now, memory_order_relaxed);
+	return channel_notice(ch);
+}

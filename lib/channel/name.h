@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* Noticing that the channel's name is gone.  The model is in remove.c. */
+#ifndef CHAN_NAME_H
+#define CHAN_NAME_H
+
+#include "channel/handle.h"
+
+/* Look whether the channel has lost its name.  Returns true if it has, and was not known
+ * to have; it is then marked as removed. */
+bool channel_notice(struct chan *ch);
+
+/* The same, unless it was done less than a second before `now`. */
+bool channel_look_for_name(struct chan *ch, int64_t now);
+
+#endif

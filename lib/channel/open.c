@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: MIT */
+/* Opening a channel, and making it if it has to be. */
+#define _GNU_SOURCE 1
+#include "bus/client.h"
+#include "bus/reply.h"
+#include "channel/collect.h"
+#include "channel/create.h"
+#include "channel/detach.h"
+#include "channel/reclaim.h"
+#include "channel/remove.h"
+#include "channel/side.h"
+#include "channel/wake.h"
+#include "segment/endpoint.h"
+
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#define OPEN_TRIES 1000
+
+static void sleep_1ms(void)
+{
+	struct timespec ms = {.tv_nsec = 1000000};
+	int before;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+	nanosleep(&ms, NULL);
+	pthread_setcancelstate(before, &before);
+}
+
+/* It can't be opened, because of `err`: chand may. */
+static int open_through_chand(struct chan *ch, int err)
+{
+	struct segment *s = &ch->segment;
+	int reply;
+
+	if (!s->path.foreign)
+		return err;
+	reply = client_open(&s->own, s->path.owner, segment_base(&s->path), ch->roles);
+	return reply < 0 ? prefer_reply(reply, err, s->path.owner) : segment_adopt(s);
+}
+
+/* Map it, read-only if an observer may not write. */
+static int open_segment(struct chan *ch)
+{
+	struct segment *s = &ch->segment;
+	int err = segment_open(s, true);
+
+	if ((err == -EACCES || err == -EROFS) && !(ch->roles & (CHAN_SEND | CHAN_RECV)))
+		err = segment_open(s, false);
+	if (err == -EACCES || err == -ENOENT)
+		err = open_through_chand(ch, err);
+	if (err == 0 && collect_now(s)) {
+		segment_close(s);
+		err = -ENOENT;
+	}
+	if (err == 0) {
+		err = segment_refuse_removed(s);
+		if (err < 0)
+			segment_close(s);
+	}
+	return err;
+}
+
+static int attach(struct chan *ch)
+{
+	struct segment *s = &ch->segment;
+	struct stat st;
+	int err;
+
+	ch->ring = ring_in(s);
+	ch->control = &s->layout->control;
+	ring_pause(&ch->ring, 0, 0); /* at the first send: see sender_paced() */
+	atomic_store_explicit(&ch->overflow, s->header.overflow, memory_order_relaxed);
+	if (s->writable && !fence_can_heavy())
+		channel_mark(ch, LAYOUT_HEAVY_MISSING);
+	if (!(ch->roles & (CHAN_SEND | CHAN_RECV)))
+		return 0;
+	if (!s->writable) /* chand may say so */
+		return -EACCES;
+	ch->slot = endpoint_attach(&s->own, s->layout, s->geometry.endpoints, ch->roles);
+	if (ch->slot < 0)
+		return ch->slot;
+	ch->waiters.shown = &s->layout->endpoint[ch->slot].waiting;
+	/* Removed between opening and attaching? Then it is not the channel of
+	 * that name. */
+	if (fstat(s->own.fd, &st) < 0 || st.st_nlink == 0 || channel_state(ch) & LAYOUT_REMOVED)
+		return -ESTALE;
+	atomic_store_explicit(&ch->control->idle_since, 0, memory_order_relaxed);
+	if (ch->roles & CHAN_EXCLUSIVE && fence_register()) {
+		channel_mark(ch, LAYOUT_LIGHT);
+		ch->light = true;
+	}
+	err = sides_keep(ch);
+	if (err < 0 || !(ch->roles & CHAN_RECV))
+		return err;
+	/* A dead receiver's leases: first those of who had this slot before, for
+	 * from now on they would look like ours. */
+	err = receivers_visit(ch, NULL);
+	if (err < 0)
+		return err;
+	err = reclaim_leases(ch);
+	if (err == -EBADMSG) /* receivers may have what is sound */
+		err = 0;
+	receivers_leave(ch);
+	if (err > 0)
+		cond_signal(&ch->control->not_empty);
+	return 0;
+}
+
+static void undo_attach(struct chan *ch)
+{
+	if (ch->slot >= 0) {
+		endpoint_detach(&ch->segment.own, ch->segment.layout, (uint32_t)ch->slot);
+		/* The last one may have left meanwhile, and not removed the name
+		 * because of us. */
+		collect_now(&ch->segment);
+	}
+	segment_close(&ch->segment);
+	ch->slot = -1;
+	ch->waiters.shown = NULL;
+}
+
+static int open_once(struct chan *ch)
+{
+	int before, err;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+	err = open_segment(ch);
+	if (err == 0) {
+		err = attach(ch);
+		if (err < 0)
+			undo_attach(ch);
+	}
+	pthread_setcancelstate(before, &before);
+	return err;
+}
+
+/* It was there: is it as `opt` would have made it? */
+static void note_difference(const struct chan *ch, const struct chan_options *opt)
+{
+	const struct layout_header *h = &ch->segment.header;
+	struct stat st;
+
+	error_forget();
+	if (!opt || fstat(ch->segment.own.fd, &st) < 0)
+		return;
+	options_compare(opt, &(struct chan_options){
+				     .flags = h->options,
+				     .kind = h->kind,
+				     .capacity = h->capacity,
+				     .max_message = h->max_message,
+				     .overflow = h->overflow,
+				     .mode = st.st_mode & 0666,
+				     .endpoints = h->endpoints,
+				     .lifetime = h->lifetime,
+				     .linger = h->linger,
+			     });
+}
+
+/* Can it be that the next try succeeds?  Somebody may be about to remove the channel: the
+ * gate is closed, or the name went. */
+static bool may_pass(int err, int tries)
+{
+	return err == -ESTALE || (err == -EUSERS && tries < OPEN_TRIES / 20);
+}
+
+/* Open it, and make it first if it isn't there and `flags` ask for that; *made says
+ * whether that was done. */
+static int open_or_create(
+	struct chan *ch, unsigned flags, const struct chan_options *opt, bool *made)
+{
+	int err = -ENOENT;
+
+	for (int i = 0; i < OPEN_TRIES; i++) {
+		err = open_once(ch);
+		if (err == -ENOENT && flags & CHAN_CREATE) {
+			err = channel_create(&ch->segment.path, opt);
+			*made |= err == 0;
+			if (err < 0 && err != -EEXIST)
+				break;
+			err = -ENOENT; /* should it go again, each time */
+		} else if (may_pass(err, i)) {
+			sleep_1ms();
+		} else {
+			break;
+		}
+	}
+	return err == -ESTALE ? -ENOENT : err;
+}
+
+static struct chan *new_handle(const struct segment_path *path, unsigned roles)
+{
+	struct chan *ch = calloc(1, sizeof(*ch));
+
+	if (!ch)
+		return NULL;
+	ch->roles = roles;
+	ch->slot = -1;
+	ch->segment.own.fd = -1;
+	ch->segment.own.orphan = &ch->orphan;
+	ch->segment.path = *path;
+	waiters_init(&ch->waiters);
+	spin_init(&ch->send_spin);
+	spin_init(&ch->recv_spin);
+	return ch;
+}
+
+int chan_open(chan_t **ret, const char *name, unsigned flags, const struct chan_options *opt)
+{
+	uint32_t had = (flags & CHAN_SEND ? LAYOUT_HAD_SENDER : 0) |
+		       (flags & CHAN_RECV ? LAYOUT_HAD_RECEIVER : 0);
+	struct segment_path path;
+	struct chan *ch;
+	bool made = false;
+	int err;
+
+	error_forget();
+	if (flags & ~(unsigned)(CHAN_SEND | CHAN_RECV | CHAN_CREATE | CHAN_EXCLUSIVE))
+		return error_because(-EINVAL, "flags: 0x%x has bits that are no flags", flags);
+	if (flags & CHAN_EXCLUSIVE && !(flags & (CHAN_SEND | CHAN_RECV)))
+		return error_because(-EINVAL, "flags: CHAN_EXCLUSIVE needs CHAN_SEND or CHAN_RECV");
+	err = channels_prepare();
+	if (err == 0)
+		err = segment_resolve(name, &path);
+	if (err < 0)
+		return err;
+	ch = new_handle(&path, flags & (CHAN_SEND | CHAN_RECV | CHAN_EXCLUSIVE));
+	if (!ch)
+		return -ENOMEM;
+	err = open_or_create(ch, flags, opt, &made);
+	if (err < 0) {
+		free_handle(ch);
+		return err;
+	}
+	if (had)
+		channel_mark(ch, had);
+	if (flags & CHAN_CREATE && !made)
+		note_difference(ch, opt);
+	*ret = ch;
+	return 0;
+}

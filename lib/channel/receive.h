@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What all ways to receive have in common: lock, while empty wait, [read,] unlock, wake.
+ * A call is
+ *
+ *   receiver_check()  may this endpoint receive?
+ *   receiver_find()   lock; while empty wait
+ *   consume or lease
+ *   receiver_done()   unlock, wake
+ */
+#ifndef CHAN_RECEIVE_H
+#define CHAN_RECEIVE_H
+
+#include "channel/side.h"
+#include "channel/wake.h"
+
+/* May this endpoint receive, with this timeout? */
+ALWAYS_INLINE int receiver_check(const struct chan *ch, int64_t timeout)
+{
+	if (unlikely(!(ch->roles & CHAN_RECV)))
+		return -EBADF;
+	return unlikely(timeout < CHAN_WAIT) ? error_of_timeout(timeout) : 0;
+}
+
+/* Find the first ready record, the lock held: 0, -EAGAIN, -EPIPE (discarded), -EBADMSG. */
+ALWAYS_INLINE int receiver_look(struct chan *ch, struct ring_item *it)
+{
+	if (unlikely(channel_state(ch) & LAYOUT_DISCARD))
+		return -EPIPE;
+	return ring_next(&ch->ring, ring_first(&ch->ring), it);
+}
+
+/* receiver_look() gave `err`: wait, or give up.  As receiver_find(). */
+int receiver_wait(struct chan *ch, struct limit *limit, struct ring_item *it, int err);
+
+/* Take the receivers' lock and find the first ready record: 0, the lock held; or an
+ * error, without it. */
+ALWAYS_INLINE int receiver_find(struct chan *ch, struct limit *limit, struct ring_item *it)
+{
+	int err = receivers_enter(ch, limit);
+
+	if (likely(err == 0)) {
+		err = receiver_look(ch, it);
+		if (unlikely(err < 0))
+			err = receiver_wait(ch, limit, it, err);
+	}
+	return err;
+}
+
+/* Leave the lock after a success: wake a sender if space was freed.  A receiver that
+ * slept passes the wake-up on if anything is left. */
+ALWAYS_INLINE void receiver_done(struct chan *ch, const struct limit *limit, bool freed)
+{
+	receivers_leave(ch);
+	if (freed)
+		channel_freed(ch);
+	if (unlikely(limit->slept)) {
+		cond_rearm(&ch->control->not_empty);
+		channel_announced(ch);
+		if (ring_any(&ch->ring))
+			cond_signal(&ch->control->not_empty);
+	}
+}
+
+/*
+ * Sleep until the channel has a message: 0; or until chan_interrupt(): -EINTR.  Takes
+ * no lock and no message.  For whoever starts a receiver when there is something to
+ * receive, and has the channel open to write.  A receiver that sleeps at the same time
+ * loses no wake-up to this: it is passed on.  If the process is killed before it passed
+ * one on, that receiver looks by itself within a slice.
+ */
+int channel_await_message(struct chan *ch);
+
+#endif

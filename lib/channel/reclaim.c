@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/* The model is in reclaim.h. */
+#define _GNU_SOURCE 1
+#include "channel/reclaim.h"
+
+#include "segment/endpoint.h"
+
+static bool gone(uint32_t holder, void *arg)
+{
+	struct chan *ch = arg;
+
+	/* Before the first take, a lease of our slot is a dead predecessor's. */
+	if ((int)holder == ch->slot && atomic_load_explicit(&ch->leases, memory_order_relaxed))
+		return false;
+	/* If the kernel can't be asked, it is alive. */
+	return endpoint_receives(&ch->segment.own, holder) == 0;
+}
+
+int reclaim_leases(struct chan *ch)
+{
+	if (!descriptor_ours(&ch->segment.own))
+		return -EBADFD;
+	return channel_checked(ch, ring_reclaim(&ch->ring, gone, ch));
+}
+
+int reclaim_front(struct chan *ch)
+{
+	uint64_t head =
+		atomic_load_explicit(&ch->control->receivers.position, memory_order_relaxed);
+	int64_t now = clock_coarse();
+	struct ring_item it;
+
+	if (ch->front == head && now - ch->front_seen < LOOK_EVERY)
+		return 0;
+	ch->front = head;
+	ch->front_seen = now;
+	if (ring_look(&ch->ring, head, &it) < 0 || record_kind(it.state) != RECORD_LEASED ||
+		!gone(record_holder(it.state), ch))
+		return 0;
+	return reclaim_leases(ch);
+}

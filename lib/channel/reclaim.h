@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* Giving back the leases of endpoints that are gone.  The receivers' lock is held. */
+#ifndef CHAN_RECLAIM_H
+#define CHAN_RECLAIM_H
+
+#include "channel/handle.h"
+
+/* Give them all back: how many, or
+ *
+ *   -EBADFD   the program closed the endpoint's descriptor: the kernel can't be asked
+ *   -EBADMSG  the channel is damaged
+ */
+int reclaim_leases(struct chan *ch);
+
+/* The same if the holder of the oldest record is gone.  It looks for that holder once
+ * for each front, and then every few milliseconds: a killed one is noticed that much
+ * later. */
+int reclaim_front(struct chan *ch);
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/* Putting a channel in order from outside. */
+#define _GNU_SOURCE 1
+#include "channel/close.h"
+#include "channel/name.h"
+#include "channel/reclaim.h"
+#include "channel/side.h"
+#include "channel/wake.h"
+
+int64_t chan_purge(chan_t *ch)
+{
+	int64_t n;
+
+	if (!ch->segment.writable)
+		return -EACCES;
+	n = receivers_visit(ch, NULL);
+	if (n < 0)
+		return n;
+	n = ring_purge(&ch->ring);
+	if (n >= 0 && channel_sealed_anew(ch)) {
+		int64_t more = ring_purge(&ch->ring);
+
+		n = more < 0 ? more : n + more;
+	}
+	receivers_leave(ch);
+	channel_freed(ch);
+	return n < 0 ? channel_checked(ch, (int)n) : n;
+}
+
+int chan_recover(chan_t *ch)
+{
+	int n, err;
+
+	if (!ch->segment.writable)
+		return -EACCES;
+	err = senders_visit(ch); /* recovers it, if need be */
+	if (err == 0)
+		senders_leave(ch);
+	else if (err != -EBUSY && err != -EDEADLK) /* a live owner needs no recovery */
+		return err;
+	channel_notice(ch);
+	n = receivers_visit(ch, NULL);
+	if (n < 0)
+		return n;
+	n = reclaim_leases(ch);
+	ring_free(&ch->ring);
+	receivers_leave(ch);
+	channel_wake_all(ch);
+	return n;
+}

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+/* The parts of sending that few messages reach; the model is in sender.h. */
+#define _GNU_SOURCE 1
+#include "channel/sender.h"
+
+#include "channel/name.h"
+#include "channel/overflow.h"
+#include "segment/endpoint.h"
+
+#include <inttypes.h>
+
+/* Pauses of a sender that never waits: from when on one is long, and how many bytes lie
+ * between two at most. */
+#define PAUSE_LONG INT64_C(20000000)
+#define PAUSE_MOST (UINT64_C(16) << 10)
+/* How long a rendezvous that may not wait gives a woken receiver. */
+#define HANDSHAKE INT64_C(10000000)
+
+/* A system call, so it is not made for each of a thousand messages in a row: a killed
+ * receiver is noticed a few milliseconds later at most. */
+int sender_needed(struct chan *ch, bool look)
+{
+	int64_t now;
+	int any;
+
+	if (ch->roles & CHAN_RECV || !(channel_state(ch) & LAYOUT_HAD_RECEIVER))
+		return 0;
+	now = clock_coarse();
+	if (!look &&
+		now - atomic_load_explicit(&ch->receivers_seen, memory_order_relaxed) < LOOK_EVERY)
+		return 0;
+	any = endpoint_any(&ch->segment.own, CHAN_RECV);
+	if (any <= 0)
+		return any < 0 ? any : -EPIPE;
+	atomic_store_explicit(&ch->receivers_seen, now, memory_order_relaxed);
+	return 0;
+}
+
+static bool nobody_receives(struct chan *ch)
+{
+	return ch->segment.header.options & CHAN_NEED_RECEIVERS && sender_needed(ch, true) != 0;
+}
+
+/*
+ * A sender that always finds room never waits, and looks for
+ * the name here: as the check for room is the check for the pause, that costs the others
+ * nothing.  Pauses come so rarely that the clock costs nothing either (one in 256
+ * messages, or PAUSE_MOST bytes), and with every message where messages come slowly: a
+ * sender that slows down goes on for that long at most.
+ */
+int sender_paced(struct chan *ch, uint64_t pos, uint64_t length)
+{
+	int64_t now = clock_coarse();
+	uint64_t after;
+
+	ch->pace = now - ch->paused > PAUSE_LONG ? 0 : ch->pace < 128 ? 2 * ch->pace + 1 : 256;
+	ch->paused = now;
+	after = ch->pace * ring_size(length);
+	ring_pause(&ch->ring, pos, after < PAUSE_MOST ? after : PAUSE_MOST);
+	return channel_look_for_name(ch, now) ? -EIDRM : 0;
+}
+
+/* ---- waiting for room ---- */
+
+static bool space_or_end(struct chan *ch, uint64_t seen)
+{
+	return atomic_load_explicit(&ch->control->receivers.position, memory_order_relaxed) !=
+		       seen ||
+	       channel_state(ch) & (LAYOUT_ENDED | LAYOUT_DAMAGED);
+}
+
+/* Note how much room this sender needs, before it arms, the lock held.  If senders that
+ * wait need different amounts, one wake-up may reach one that can't use it: see
+ * channel_freed().  Returns true if they do since now: whoever freed room without knowing
+ * may have woken the wrong one, so all have to look. */
+static bool note_need(struct chan *ch, uint64_t length)
+{
+	struct layout_senders *tx = &ch->control->senders;
+	uint32_t need = (uint32_t)ring_size(length);
+	uint32_t last = atomic_load_explicit(&tx->need, memory_order_relaxed);
+
+	if (last == need)
+		return false;
+	atomic_store_explicit(&tx->need, need, memory_order_relaxed);
+	if (!last || channel_uneven(ch))
+		return false;
+	atomic_store_explicit(&tx->uneven, 1, memory_order_relaxed);
+	return true;
+}
+
+int sender_wait(struct chan *ch, struct limit *limit, uint64_t length, bool in_place,
+	struct ring_cursor *at, int err)
+{
+	struct awaited room = {.cond = &ch->control->not_full,
+		.spin = &ch->send_spin,
+		.changed = space_or_end,
+		.position = &ch->control->receivers.position,
+		.abandoned = nobody_receives};
+	uint32_t policy = atomic_load_explicit(&ch->overflow, memory_order_relaxed);
+	bool turned;
+
+	for (;;) {
+		/* The lock is held, and err says why there is no room. */
+		if (err == -EAGAIN && policy != CHAN_BLOCK)
+			err = channel_look_for_name(ch, clock_coarse())
+				      ? -EIDRM
+				      : overflow_apply(ch, policy, limit, in_place);
+		if (err == CHAN_DROPPED)
+			return err;
+		if (err == 0) {
+			err = sender_look(ch, length, true, at);
+			if (err == 0)
+				return 0;
+			continue;
+		}
+		room.seen = ch->ring.tx.seen;
+		turned = err == -EAGAIN && note_need(ch, length);
+		senders_leave(ch);
+		if (turned)
+			cond_broadcast(&ch->control->not_full);
+		if (channel_checked(ch, err) != -EAGAIN || policy != CHAN_BLOCK)
+			break;
+		err = channel_wait(ch, &room, limit);
+		if (err == 0)
+			err = senders_enter(ch, limit);
+		if (err < 0)
+			break;
+		err = sender_look(ch, length, true, at);
+		if (err == 0)
+			return 0;
+	}
+	/* It leaves empty-handed, perhaps with somebody's wake-up. */
+	if (limit->slept)
+		cond_pass_on(&ch->control->not_full);
+	return err;
+}
+
+/* ---- rendezvous ---- */
+
+static bool handed_over(struct chan *ch, uint64_t pos)
+{
+	return ring_handed_over(&ch->ring, pos) ||
+	       channel_state(ch) & (LAYOUT_ENDED | LAYOUT_DAMAGED);
+}
+
+/* Wait, the senders' lock held, until a receiver has the record at `pos`. */
+static int await_receiver(struct chan *ch, uint64_t pos, struct limit *limit)
+{
+	struct limit brief = limit_of(HANDSHAKE);
+	struct awaited receiver = {.cond = &ch->control->not_full,
+		.spin = &ch->send_spin,
+		.changed = handed_over,
+		.abandoned = nobody_receives,
+		.seen = pos};
+	int err = 0;
+
+	while (err == 0 && !ring_handed_over(&ch->ring, pos)) {
+		err = sendable(ch, true);
+		if (err == 0)
+			err = channel_wait(ch, &receiver, limit->timeout ? limit : &brief);
+	}
+	if (err < 0 && ring_withdraw(&ch->ring, pos))
+		return err == -ETIMEDOUT && limit->timeout == 0 ? -EAGAIN : err;
+	return ring_purged(&ch->ring, pos) ? -ECANCELED : 0;
+}
+
+int sender_hand_over(
+	struct chan *ch, uint64_t old, const struct ring_cursor *at, struct limit *limit)
+{
+	uint32_t policy = atomic_load_explicit(&ch->overflow, memory_order_relaxed);
+	int err = -EAGAIN;
+
+	if (policy != CHAN_BLOCK)
+		limit->timeout = 0;
+	/* Without waiting, it needs a receiver that is there. */
+	if (limit->timeout != 0 || cond_waited(&ch->control->not_empty)) {
+		ring_publish(&ch->ring, at);
+		atomic_thread_fence(memory_order_seq_cst); /* no lock is released here */
+		err = sender_published(ch, at->pos);
+		if (err == 0)
+			err = await_receiver(ch, old, limit);
+	}
+	if (err == -EAGAIN)
+		err = overflow_apply(ch, policy, limit, reserving(ch));
+	senders_leave(ch);
+	return err;
+}
+
+int send_too_long(const struct chan *ch, size_t len)
+{
+	uint64_t most = ch->ring.max_message;
+
+	return error_of_size(-EMSGSIZE, most,
+		"the message has %zu bytes, and the channel takes %" PRIu64 " at most", len, most);
+}

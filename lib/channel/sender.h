@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What all ways to send have in common: lock, while full wait, [write,] publish, unlock,
+ * wake.  A call is
+ *
+ *   sender_check()   may this endpoint send?
+ *   sender_find()    lock; while full wait, or do as the overflow policy says
+ *   ring_append()    write
+ *   sender_commit()  publish, unlock, wake
+ */
+#ifndef CHAN_SENDER_H
+#define CHAN_SENDER_H
+
+#include "channel/side.h"
+#include "channel/wake.h"
+
+/* May this endpoint send, with this timeout? */
+ALWAYS_INLINE int sender_check(const struct chan *ch, int64_t timeout)
+{
+	if (unlikely(!(ch->roles & CHAN_SEND)))
+		return -EBADF;
+	if (unlikely(reserving(ch)))
+		return is_orphan(ch) ? -ENOTCONN : -EDEADLK;
+	return unlikely(timeout < CHAN_WAIT) ? error_of_timeout(timeout) : 0;
+}
+
+/* CHAN_NEED_RECEIVERS: 0; -EPIPE if there were receivers and all are gone; or an error.
+ * `look`: ask the kernel, however lately that was done. */
+int sender_needed(struct chan *ch, bool look);
+
+/* May a message be sent at all?  0, -EPIPE, -EIDRM, -EBADMSG. */
+ALWAYS_INLINE int sendable(struct chan *ch, bool look)
+{
+	uint32_t state = channel_state(ch);
+
+	if (unlikely(state & (LAYOUT_ENDED | LAYOUT_DAMAGED)))
+		return state & LAYOUT_DAMAGED ? -EBADMSG : channel_over(state);
+	if (unlikely(ch->segment.header.options & CHAN_NEED_RECEIVERS)) {
+		return sender_needed(ch, look);
+	}
+	return 0;
+}
+
+/* The ring says RING_PAUSED: look for the name, 0 or -EIDRM. */
+int sender_paced(struct chan *ch, uint64_t pos, uint64_t length) OUT_OF_LINE;
+
+/* Find room for a record of `length`, the lock held: 0 and the cursor; -EAGAIN if there
+ * is none; -EPIPE, -EIDRM, -EBADMSG.  `look`: for receivers, too. */
+ALWAYS_INLINE int sender_look(struct chan *ch, uint64_t length, bool look, struct ring_cursor *at)
+{
+	int err = sendable(ch, look);
+
+	if (likely(err == 0))
+		err = ring_begin(&ch->ring, at);
+	if (likely(err == 0))
+		err = ring_room(&ch->ring, at, length);
+	if (likely(err == 0))
+		return 0;
+	return err == RING_PAUSED ? sender_paced(ch, at->pos, length) : err;
+}
+
+/* sender_look() gave `err`: wait, or do as the policy says.  As sender_find(). */
+int sender_wait(struct chan *ch, struct limit *limit, uint64_t length, bool in_place,
+	struct ring_cursor *at, int err);
+
+/*
+ * Take the senders' lock and find room for a record of `length`: 0 and the
+ * cursor, or CHAN_DROPPED (not if in_place), the lock held; or an error, without
+ * it.
+ */
+ALWAYS_INLINE int sender_find(struct chan *ch, struct limit *limit, uint64_t length, bool in_place,
+	struct ring_cursor *at)
+{
+	int err = senders_enter(ch, limit);
+
+	if (likely(err == 0)) {
+		err = sender_look(ch, length, false, at);
+		if (unlikely(err < 0))
+			err = sender_wait(ch, limit, length, in_place, at, err);
+	}
+	return err;
+}
+
+/* Leave after a success.  A sender that slept for room passes the wake-up on if there is
+ * room left for another message: of the same length, or of any if lengths differ. */
+ALWAYS_INLINE void sender_done(struct chan *ch, const struct limit *limit, uint64_t length)
+{
+	struct ring_cursor at;
+	bool more = false;
+
+	if (unlikely(limit->slept)) {
+		cond_rearm(&ch->control->not_full);
+		more = ring_begin(&ch->ring, &at) == 0 &&
+		       ring_room(&ch->ring, &at, channel_uneven(ch) ? 0 : length) >= 0;
+	}
+	senders_leave(ch);
+	if (more)
+		cond_pass_on(&ch->control->not_full);
+}
+
+/*
+ * Records up to `pos` were published, and a full fence followed: wake a receiver and
+ * return 0, or -EPIPE or -EIDRM if the channel had ended before.  The fence pairs with the
+ * seq_cst RMW in chan_close(), see ring_seal(), and with the fence in cond_arm().
+ */
+ALWAYS_INLINE int sender_published(struct chan *ch, uint64_t pos)
+{
+	if (unlikely(channel_state(ch) & LAYOUT_ENDED) && !ring_settle(&ch->ring, pos))
+		return channel_over(channel_state(ch));
+	cond_signal_fenced(&ch->control->not_empty);
+	return 0;
+}
+
+/* The commit of a rendezvous, in which the sender waits until its message is taken. */
+int sender_hand_over(
+	struct chan *ch, uint64_t old, const struct ring_cursor *at, struct limit *limit);
+
+/* Publish what was appended from position `old` to `at`, and leave; `length` is a
+ * message's. */
+ALWAYS_INLINE int sender_commit(struct chan *ch, uint64_t old, const struct ring_cursor *at,
+	struct limit *limit, uint64_t length)
+{
+	if (unlikely(ch->ring.rendezvous))
+		return sender_hand_over(ch, old, at, limit);
+	ring_publish(&ch->ring, at);
+	sender_done(ch, limit, length); /* a full fence */
+	return sender_published(ch, at->pos);
+}
+
+/* -EMSGSIZE, and the detail. */
+int send_too_long(const struct chan *ch, size_t len) OUT_OF_LINE;
+
+#endif

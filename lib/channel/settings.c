@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* What can be changed of an open endpoint, and the rest that is no operation. */
+#define _GNU_SOURCE 1
+#include "channel/wake.h"
+
+int chan_list(int (*fn)(const char *name, void *arg), void *arg)
+{
+	error_forget();
+	return segment_list(fn, arg);
+}
+
+int chan_set_overflow(chan_t *ch, unsigned overflow)
+{
+	if (overflow > CHAN_DROP_OLDEST)
+		return error_because(-EINVAL, "overflow: there is no policy %u", overflow);
+	if (ch->ring.rendezvous && overflow == CHAN_DROP_OLDEST)
+		return error_because(-EINVAL, "overflow: a rendezvous has nothing old to drop");
+	if (is_orphan(ch))
+		return -ENOTCONN;
+	atomic_store_explicit(&ch->overflow, overflow, memory_order_relaxed);
+	return 0;
+}
+
+void chan_interrupt(chan_t *ch, int on)
+{
+	atomic_store_explicit(&ch->interrupted, on != 0, memory_order_relaxed);
+	if (on && ch->segment.writable && !is_orphan(ch) &&
+		CONDVAR_KIND == LAYOUT_CONDVAR_FUTEX) /* the reference takes locks */
+		channel_wake_all(ch);
+}
+
+const char *chan_version(void)
+{
+	return CHAN_VERSION;
+}
