@@ -81,7 +81,7 @@ WARNINGS += $(if $(WERROR),-Werror)
 
 # -fPIC everywhere: the same objects make both libraries and the programs.
 # -fvisibility=hidden: shmchan.h makes its own declarations visible again.
-all_cflags = -std=gnu11 -Ilib -Itools -Itests -pthread -fPIC -fvisibility=hidden -MMD -MP $(WARNINGS) \
+all_cflags = -std=gnu11 -Ilib -Itools -Idaemon -Itests -pthread -fPIC -fvisibility=hidden -MMD -MP $(WARNINGS) \
 	$(if $(filter pthread,$(CONDVAR)),-DCHAN_CONDVAR_PTHREAD) $(sanitize) $(CFLAGS)
 # -Wno-tsan: gcc's does not model the fence of the condition variable, whose effect
 # is on waking only.

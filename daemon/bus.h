@@ -3,8 +3,8 @@
 #ifndef CHAND_BUS_H
 #define CHAND_BUS_H
 
-#include "config.h"
-#include "loop.h"
+#include "config/config.h"
+#include "loop/loop.h"
 
 #include <errno.h>
 

@@ -30,18 +30,18 @@
 #include "base/clock.h"
 #include "bus.h"
 #include "common/cli.h"
-#include "control.h"
+#include "control/control.h"
 #include "cutoff.h"
 #include "log.h"
 #include "metrics.h"
 #include "notify.h"
-#include "refused.h"
-#include "registry.h"
+#include "config/refused.h"
+#include "registry/registry.h"
 #include "runtime.h"
-#include "saved.h"
-#include "supervise.h"
+#include "registry/state.h"
+#include "watch/watch.h"
 #include "watchdog.h"
-#include "work.h"
+#include "loop/work.h"
 
 enum { USER = CLI_LONG, CONFIG_DIR, RUNTIME_DIR, LOOP, CHECK };
 
@@ -184,8 +184,8 @@ static void configure(void)
 {
 	refused_begin();
 	if (config_read(&bus.config, config_dirs, refused_add) == 0) {
-		saved_config_write(&bus.config);
-	} else if (saved_config_read(&bus.config) == 0) {
+		state_config_write(&bus.config);
+	} else if (state_config_read(&bus.config) == 0) {
 		log_line(LOG_WARNING, "config", NULL, 0,
 			"chand.conf counts as it was before it was changed, until it is right");
 	} else {
@@ -374,7 +374,7 @@ static int start(void)
 	if (err == 0)
 		err = work_init();
 	if (err == 0)
-		err = supervise_start();
+		err = watch_start();
 	if (err == 0)
 		err = registry_start(control_news);
 	if (err == 0)

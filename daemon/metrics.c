@@ -13,9 +13,9 @@
 #include "base/container.h"
 #include "bus.h"
 #include "common/metrics.h"
-#include "control.h"
-#include "registry.h"
-#include "supervise.h"
+#include "control/control.h"
+#include "registry/registry.h"
+#include "watch/watch.h"
 
 /* ---- text ---- */
 
@@ -53,7 +53,7 @@ char *metrics_text(size_t *len)
 		registry_each(collect, &all);
 		metrics_print(out, all.rows, all.n);
 		put_number(out, "channels", "gauge", "Channels of the bus.", registry_count());
-		put_number(out, "processes", "gauge", "Processes watched.", supervise_processes());
+		put_number(out, "processes", "gauge", "Processes watched.", watch_processes());
 		put_number(out, "connections", "gauge", "Connections to chand.",
 			control_connections());
 		put_number(out, "deaths", "counter", "Endpoints seen to die.", bus.deaths);

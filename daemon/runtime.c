@@ -19,7 +19,7 @@
 #include "bus.h"
 #include "log.h"
 #include "notify.h"
-#include "saved.h"
+#include "registry/state.h"
 
 #define SYSTEM_RUNTIME "/run/chand"
 #define SYSTEM_USER "chand"
@@ -283,9 +283,9 @@ int runtime_take(void)
 	if (err == 0)
 		err = lock_with_sockets();
 	if (err == 0)
-		err = make_dir("/" SAVED_REQUESTED, 0700);
+		err = make_dir("/" STATE_REQUESTED, 0700);
 	if (err == 0)
-		err = make_dir("/" SAVED_DECLARED, 0700);
+		err = make_dir("/" STATE_DECLARED, 0700);
 	if (err == 0)
 		err = make_dir("/ready", 0755);
 	return err;

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "bus.h"
-#include "message.h"
+#include "control/message.h"
 #include "notify.h"
 
 /* Of an interval: when it did not work.  At the next one it would be too late. */

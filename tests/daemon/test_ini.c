@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../../daemon/ini.h"
+#include "config/ini.h"
 #include "support/suite.h"
 
 static char seen[16384], why[1024];

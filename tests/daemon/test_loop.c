@@ -20,7 +20,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../../daemon/loop_backend.h"
+#include "loop/backend.h"
 #include "support/suite.h"
 
 #define OLD (LOOP_EPOLL + 1)

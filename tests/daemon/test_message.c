@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../daemon/message.h"
+#include "control/message.h"
 #include "support/suite.h"
 
 #define HEAD MESSAGE_PROTOCOL " VERB\n"

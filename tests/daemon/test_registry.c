@@ -5,12 +5,12 @@
  * that the channels of others are not taken up.
  */
 #define _GNU_SOURCE 1
-#include "../../daemon/registry.h"
+#include "registry/registry.h"
 
-#include "../../daemon/bus.h"
-#include "../../daemon/log.h"
-#include "../../daemon/refused.h"
-#include "../../daemon/supervise.h"
+#include "bus.h"
+#include "log.h"
+#include "config/refused.h"
+#include "watch/watch.h"
 #include "segment/segment.h"
 #include "support/channel.h"
 #include "support/suite.h"
@@ -126,7 +126,7 @@ static void setup(void)
 	ck_assert_int_eq(config_read(&bus.config, dirs, refused_add), 0);
 	ck_assert_int_eq(loop_new(&bus.loop, LOOP_EPOLL, &why), 0);
 	ck_assert_int_eq(work_init(), 0);
-	ck_assert_int_eq(supervise_start(), 0);
+	ck_assert_int_eq(watch_start(), 0);
 }
 
 static void start(void)

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../../daemon/spec.h"
+#include "config/spec.h"
 #include "base/names.h"
 #include "support/suite.h"
 

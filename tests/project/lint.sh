@@ -14,7 +14,7 @@ code=$tmp/code
 mkdir "$code"
 
 # The sources without their comments, line for line.
-sources=(lib/*.h lib/*/*.[ch] daemon/*.[ch] tools/*/*.[ch])
+sources=(lib/*.h lib/*/*.[ch] daemon/*.[ch] daemon/*/*.[ch] tools/*/*.[ch])
 for f in "${sources[@]}"; do
 	mkdir -p "$code/${f%/*}"
 	perl -0777 -pe 's{/\*.*?\*/}{ $& =~ tr/\n//cdr }gse' "$f" >"$code/$f" ||
@@ -51,7 +51,7 @@ rule 'of the library, programs see shmchan.h only, and the client of chand' \
 	'#include "core/ring.h"'
 rule 'clocks: base/clock.h only' '\b(clock_gettime|gettimeofday|time) *\( *(NULL|0|&|CLOCK)' \
 	'lib/base/clock\.h:' 'clock_gettime(CLOCK_REALTIME, &now);'
-rule 'io_uring: one file only' 'include <liburing\.h>' 'daemon/loop_uring\.c:' '#include <liburing.h>'
+rule 'io_uring: one file only' 'include <liburing\.h>' 'daemon/loop/uring\.c:' '#include <liburing.h>'
 rule 'no volatile (asm volatile is another thing)' \
 	'(?<!asm )(?<!asm__ )\bvolatile\b' "$none" 'static volatile int x;'
 rule 'atomics in shared memory name their order' \

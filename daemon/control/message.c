@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "message.h"
+#include "control/message.h"
 
 #include <errno.h>
 #include <string.h>

@@ -7,7 +7,7 @@
 #ifndef CHAND_LOOP_BACKEND_H
 #define CHAND_LOOP_BACKEND_H
 
-#include "loop.h"
+#include "loop/loop.h"
 
 struct backend {
 	const char *name;

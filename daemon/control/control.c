@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The model is in control.h. */
 #define _GNU_SOURCE 1
-#include "control.h"
+#include "control/control.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -19,13 +19,13 @@
 #include "base/words.h"
 #include "bus.h"
 #include "common/cli.h"
-#include "message.h"
+#include "control/message.h"
 #include "metrics.h"
 #include "notify.h"
-#include "refused.h"
-#include "registry.h"
+#include "config/refused.h"
+#include "registry/registry.h"
 #include "segment/segment.h"
-#include "supervise.h"
+#include "watch/watch.h"
 
 /* What the kernel holds of answers that a client did not read: descriptors under
  * way are few. */
@@ -575,7 +575,7 @@ static void do_status(struct connection *c, const struct message *m)
 	put(c, "version=%s\npid=%d\nbus=%u\nscope=%s\nloop=%s\n", chan_version(), (int)getpid(),
 		(unsigned)bus.uid, bus.user ? "user" : "system", loop_name(bus.loop));
 	put(c, "channels=%zu\nprocesses=%zu\nconnections=%u\n", registry_count(),
-		supervise_processes(), total);
+		watch_processes(), total);
 	put(c, "deaths=%" PRIu64 "\nrecoveries=%" PRIu64 "\nredelivered=%" PRIu64 "\n", bus.deaths,
 		bus.recoveries, bus.redelivered);
 	put(c, "watchdog=%" PRId64 "\n", 2 * notify_watchdog());

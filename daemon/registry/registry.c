@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The model is in registry.h. */
 #define _GNU_SOURCE 1
-#include "registry.h"
+#include "registry/registry.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -18,12 +18,12 @@
 #include "base/clock.h"
 #include "base/names.h"
 #include "bus.h"
-#include "found.h"
+#include "registry/found.h"
 #include "log.h"
-#include "refused.h"
-#include "saved.h"
+#include "config/refused.h"
+#include "registry/state.h"
 #include "segment/segment.h"
-#include "supervise.h"
+#include "watch/watch.h"
 #include "table.h"
 
 static int by_name(const void *item, const void *key)
@@ -185,7 +185,7 @@ static int channel_enter(struct channel **ret, const struct spec *spec, enum ori
 	if (err == 0)
 		err = table_add(&table, spec->name, c);
 	if (err == 0) {
-		err = supervise_add(c);
+		err = watch_add(c);
 		if (err < 0)
 			table_remove(&table, spec->name);
 	}
@@ -273,10 +273,10 @@ static int spec_of(struct spec *spec, const char *name, enum origin *origin, con
 		return 0;
 	*file = NULL;
 	*origin = ORIGIN_REQUESTED;
-	if (saved_spec_read(SAVED_REQUESTED, spec, name) == 0)
+	if (state_spec_read(STATE_REQUESTED, spec, name) == 0)
 		return 0;
 	*origin = ORIGIN_ADOPTED;
-	if (saved_spec_read(SAVED_DECLARED, spec, name) == 0)
+	if (state_spec_read(STATE_DECLARED, spec, name) == 0)
 		return 0;
 	return spec_of_segment(spec, name);
 }
@@ -296,7 +296,7 @@ static void take_up(const char *name)
 		err = channel_enter(&c, &spec, origin, file, ch);
 	if (err == 0 && file) {
 		save_declared(&spec);
-		saved_spec_forget(SAVED_REQUESTED, name);
+		state_spec_forget(STATE_REQUESTED, name);
 		set_mode(&spec);
 		tell_difference(c);
 	}
@@ -444,7 +444,7 @@ static void requested_made(const struct making *m, int err)
 			chan_remove(m->spec.name);
 	}
 	if (err < 0) {
-		saved_spec_forget(SAVED_REQUESTED, m->spec.name);
+		state_spec_forget(STATE_REQUESTED, m->spec.name);
 		if (err == -EEXIST) /* one came up behind our back: it keeps its own */
 			registry_appeared(m->spec.name);
 		if (!cancelled)
@@ -541,7 +541,7 @@ static void start_making(struct making *m)
 	if (!m->file) {
 		err = check_request(&m->spec, why, sizeof(why));
 		if (err == 0) {
-			err = saved_spec_write(SAVED_REQUESTED, &m->spec);
+			err = state_spec_write(STATE_REQUESTED, &m->spec);
 			snprintf(why, sizeof(why), "%s", bus_error(err));
 		}
 	}
@@ -669,11 +669,11 @@ void registry_lost(struct channel *channel)
 	channel->file = NULL;
 	table_remove(&table, spec.name);
 	bus_event("removed", spec.name, NULL, "origin=%s\n", origin_name(origin));
-	supervise_remove(channel); /* and free */
+	watch_remove(channel); /* and free */
 	if (origin == ORIGIN_REQUESTED)
-		saved_spec_forget(SAVED_REQUESTED, spec.name);
+		state_spec_forget(STATE_REQUESTED, spec.name);
 	if (origin == ORIGIN_ADOPTED)
-		saved_spec_forget(SAVED_DECLARED, spec.name);
+		state_spec_forget(STATE_DECLARED, spec.name);
 	/* A declared channel is there as long as it is declared. */
 	if (origin == ORIGIN_DECLARED)
 		make_declared(&spec, file);
@@ -705,8 +705,8 @@ int registry_remove_other(
 
 	if (name_valid(name) && !being_made(name))
 		err = segment_exists(name);
-	if (err == 0 && saved_spec_read(SAVED_REQUESTED, &spec, name) < 0 &&
-		saved_spec_read(SAVED_DECLARED, &spec, name) < 0)
+	if (err == 0 && state_spec_read(STATE_REQUESTED, &spec, name) < 0 &&
+		state_spec_read(STATE_DECLARED, &spec, name) < 0)
 		spec_init(&spec, name, bus.user ? bus.uid : 0);
 	if (err == 0 && !spec_administers(&spec, peer)) {
 		snprintf(why, size, "only its owner and root remove it");
@@ -715,8 +715,8 @@ int registry_remove_other(
 	if (err == 0)
 		err = remove_segment(name, name_only);
 	if (err == 0) {
-		saved_spec_forget(SAVED_REQUESTED, name);
-		saved_spec_forget(SAVED_DECLARED, name);
+		state_spec_forget(STATE_REQUESTED, name);
+		state_spec_forget(STATE_DECLARED, name);
 	}
 	snprintf(why, size, "%s",
 		err == -ENOENT ? "there is no such channel on this bus" : bus_error(err));
@@ -753,7 +753,7 @@ static bool keep_declared(const char *name)
 /* Keep what is declared now, for a time when its file can't be read. */
 static void save_declared(const struct spec *spec)
 {
-	int err = saved_spec_write(SAVED_DECLARED, spec);
+	int err = state_spec_write(STATE_DECLARED, spec);
 
 	if (err < 0)
 		log_line(LOG_WARNING, "state", spec->name, 0,
@@ -772,7 +772,7 @@ static void change(struct channel *c, const struct spec *spec, const char *decla
 	}
 	save_declared(spec);
 	if (c->origin == ORIGIN_REQUESTED)
-		saved_spec_forget(SAVED_REQUESTED, c->spec.name);
+		state_spec_forget(STATE_REQUESTED, c->spec.name);
 	c->origin = ORIGIN_DECLARED;
 	if (spec_equal(&c->spec, spec))
 		return;
@@ -783,7 +783,7 @@ static void change(struct channel *c, const struct spec *spec, const char *decla
 		log_line(LOG_INFO, "changed", c->spec.name, 0, "as %s now has it", declaration);
 		bus_event("changed", c->spec.name, NULL, "origin=declared\n");
 	}
-	supervise_look(c);
+	watch_look(c);
 }
 
 /* What the channel is to be.  False if its file is wrong, and always was. */
@@ -792,7 +792,7 @@ static bool wanted(const struct declaration *d, struct spec *ret)
 	if (!*d->spec.name)
 		return false;
 	if (d->bad)
-		return saved_spec_read(SAVED_DECLARED, ret, d->spec.name) == 0;
+		return state_spec_read(STATE_DECLARED, ret, d->spec.name) == 0;
 	*ret = d->spec;
 	return true;
 }
@@ -868,8 +868,8 @@ int registry_start(void (*news)(const char *name))
 		err = found_read();
 	if (err < 0)
 		return err;
-	saved_spec_clean(SAVED_REQUESTED, keep_requested);
-	saved_spec_clean(SAVED_DECLARED, keep_declared);
+	state_spec_clean(STATE_REQUESTED, keep_requested);
+	state_spec_clean(STATE_DECLARED, keep_declared);
 	for (size_t i = 0; i < declarations.n; i++) {
 		const struct declaration *d = &declarations.at[i];
 		struct spec spec;
@@ -895,7 +895,7 @@ static int reload(void)
 
 	refused_begin();
 	if (config_read(&bus.config, bus.config_dirs, refused_add) == 0)
-		saved_config_write(&bus.config);
+		state_config_write(&bus.config);
 	err = read_declarations();
 	if (err == 0)
 		apply();
@@ -938,10 +938,10 @@ void registry_stop(void)
 		if (c->spec.daemon) {
 			chan_remove(c->spec.name);
 			if (c->origin == ORIGIN_REQUESTED)
-				saved_spec_forget(SAVED_REQUESTED, c->spec.name);
+				state_spec_forget(STATE_REQUESTED, c->spec.name);
 		}
 		table_remove(&table, c->spec.name);
-		supervise_remove(c);
+		watch_remove(c);
 	}
 	for (struct making *m = makings, *next; m; m = next) {
 		next = m->next;

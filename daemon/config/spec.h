@@ -15,7 +15,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "peer.h"
+#include "config/peer.h"
 #include "shmchan.h"
 
 #define SPEC_WHO_MAX 32

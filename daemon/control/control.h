@@ -10,7 +10,7 @@
 #ifndef CHAND_CONTROL_H
 #define CHAND_CONTROL_H
 
-#include "peer.h"
+#include "config/peer.h"
 
 /* Serve the listening socket, which is taken. */
 int control_start(int fd);

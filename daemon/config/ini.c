@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE 1
-#include "ini.h"
+#include "config/ini.h"
 
 #include <errno.h>
 #include <fcntl.h>

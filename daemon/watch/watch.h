@@ -11,20 +11,20 @@
  * What was missed costs only time: the library's users repair by themselves, and
  * every close of a segment is looked at.
  */
-#ifndef CHAND_SUPERVISE_H
-#define CHAND_SUPERVISE_H
+#ifndef CHAND_WATCH_H
+#define CHAND_WATCH_H
 
-#include "registry.h"
+#include "registry/registry.h"
 
-int supervise_start(void);
+int watch_start(void);
 
-int supervise_add(struct channel *channel);
-void supervise_remove(struct channel *channel);
+int watch_add(struct channel *channel);
+void watch_remove(struct channel *channel);
 
 /* Look at its endpoints now; the channel may be gone afterwards. */
-void supervise_look(struct channel *channel);
+void watch_look(struct channel *channel);
 
 /* How many processes are watched. */
-size_t supervise_processes(void);
+size_t watch_processes(void);
 
 #endif

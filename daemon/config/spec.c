@@ -2,7 +2,7 @@
 /* The model is in spec.h.  Sizes and words are read by cli_parse_key(), as
  * everywhere. */
 #define _GNU_SOURCE 1
-#include "spec.h"
+#include "config/spec.h"
 
 #include <errno.h>
 #include <grp.h>

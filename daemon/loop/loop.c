@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The model is in loop.h.  Timers are a binary heap; timer->place is the index. */
 #define _GNU_SOURCE 1
-#include "loop_backend.h"
+#include "loop/backend.h"
 
 #include "base/clock.h"
 

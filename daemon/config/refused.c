@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE 1
-#include "refused.h"
+#include "config/refused.h"
 
 #include <stdbool.h>
 #include <stdio.h>

@@ -8,7 +8,7 @@
  * An event is told by its slot and generation; those of slot 0 are for nobody.
  */
 #define _GNU_SOURCE 1
-#include "loop_backend.h"
+#include "loop/backend.h"
 
 #include <errno.h>
 #include <liburing.h>

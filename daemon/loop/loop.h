@@ -2,7 +2,7 @@
 /*
  * The event loop: descriptors, connections to accept, timers.
  *
- * Two backends do the waiting, io_uring (loop_uring.c) and epoll (loop_epoll.c);
+ * Two backends do the waiting, io_uring (uring.c) and epoll (epoll.c);
  * loop.c has the timers and the order of things, and is the same for both.
  *
  * Readiness is *edge-triggered*, as multishot polls are: a handler is called

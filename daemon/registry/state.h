@@ -10,26 +10,26 @@
  * that is not the bus's own user's is not read.  They live as long as the segments: until
  * the machine is started again.
  */
-#ifndef CHAND_SAVED_H
-#define CHAND_SAVED_H
+#ifndef CHAND_STATE_H
+#define CHAND_STATE_H
 
 #include <stdbool.h>
 
-#include "config.h"
+#include "config/config.h"
 
-#define SAVED_REQUESTED "channels"
-#define SAVED_DECLARED "declared"
+#define STATE_REQUESTED "channels"
+#define STATE_DECLARED "declared"
 
 /* Write it, if the file does not have it already: 0 or a negative errno. */
-int saved_spec_write(const char *kind, const struct spec *spec);
+int state_spec_write(const char *kind, const struct spec *spec);
 /* Returns -ENOENT if there is none; what can't be read is logged. */
-int saved_spec_read(const char *kind, struct spec *spec, const char *name);
-void saved_spec_forget(const char *kind, const char *name);
+int state_spec_read(const char *kind, struct spec *spec, const char *name);
+void state_spec_forget(const char *kind, const char *name);
 
 /* Forget those of channels that keep() does not want, and what a killed writer left. */
-void saved_spec_clean(const char *kind, bool (*keep)(const char *name));
+void state_spec_clean(const char *kind, bool (*keep)(const char *name));
 
-int saved_config_write(const struct config *config);
-int saved_config_read(struct config *config);
+int state_config_write(const struct config *config);
+int state_config_read(struct config *config);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The model is in work.h.  A thread tells its end by a pointer through a pipe. */
 #define _GNU_SOURCE 1
-#include "work.h"
+#include "loop/work.h"
 
 #include <errno.h>
 #include <fcntl.h>

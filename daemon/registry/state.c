@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The model is in saved.h. */
+/* The model is in state.h. */
 #define _GNU_SOURCE 1
-#include "saved.h"
+#include "registry/state.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -98,7 +98,7 @@ static int replace_by(const char *path, FILE *made, char **text, size_t *len)
 
 /* ---- channels ---- */
 
-int saved_spec_write(const char *kind, const struct spec *spec)
+int state_spec_write(const char *kind, const struct spec *spec)
 {
 	char path[PATH_MAX], *text = NULL;
 	size_t len;
@@ -112,7 +112,7 @@ int saved_spec_write(const char *kind, const struct spec *spec)
 	return replace_by(path, out, &text, &len);
 }
 
-int saved_spec_read(const char *kind, struct spec *spec, const char *name)
+int state_spec_read(const char *kind, struct spec *spec, const char *name)
 {
 	char path[PATH_MAX];
 	int fd, err;
@@ -129,7 +129,7 @@ int saved_spec_read(const char *kind, struct spec *spec, const char *name)
 	return err;
 }
 
-void saved_spec_forget(const char *kind, const char *name)
+void state_spec_forget(const char *kind, const char *name)
 {
 	char path[PATH_MAX];
 
@@ -137,7 +137,7 @@ void saved_spec_forget(const char *kind, const char *name)
 	unlink(path);
 }
 
-void saved_spec_clean(const char *kind, bool (*keep)(const char *name))
+void state_spec_clean(const char *kind, bool (*keep)(const char *name))
 {
 	char path[PATH_MAX], name[NAME_MAX + 1];
 	struct dirent *entry;
@@ -169,7 +169,7 @@ static void config_path(char ret[PATH_MAX])
 	snprintf(ret, PATH_MAX, "%s/" CONFIG, bus.runtime);
 }
 
-int saved_config_write(const struct config *config)
+int state_config_write(const struct config *config)
 {
 	char path[PATH_MAX], *text = NULL;
 	size_t len;
@@ -182,7 +182,7 @@ int saved_config_write(const struct config *config)
 	return replace_by(path, out, &text, &len);
 }
 
-int saved_config_read(struct config *config)
+int state_config_read(struct config *config)
 {
 	char path[PATH_MAX];
 	int fd, err;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The model is in supervise.h. */
+/* The model is in watch.h. */
 #define _GNU_SOURCE 1
-#include "supervise.h"
+#include "watch/watch.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -60,7 +60,7 @@ static int by_pid(const void *item, const void *key)
 
 static struct table processes = {.order = by_pid};
 
-size_t supervise_processes(void)
+size_t watch_processes(void)
 {
 	return processes.n;
 }
@@ -157,7 +157,7 @@ static void recovered(struct work *work)
 		c->recover_again = false;
 		recover(c);
 	}
-	supervise_look(c);
+	watch_look(c);
 }
 
 /* ---- activation ---- */
@@ -371,7 +371,7 @@ static struct change look(struct channel *c)
 	return change;
 }
 
-void supervise_look(struct channel *c)
+void watch_look(struct channel *c)
 {
 	look(c);
 	collect(c, 0);
@@ -393,7 +393,7 @@ static void settle_fired(struct timer *timer)
 		loop_timer(bus.loop, &c->settle, clock_now() + c->settle_step);
 		c->settle_step *= 2;
 	}
-	supervise_look(c);
+	watch_look(c);
 }
 
 static void pause_fired(struct timer *timer)
@@ -420,7 +420,7 @@ static void process_died(struct source *source)
 		next = registry_after(c->spec.name);
 		for (unsigned i = 0; i < c->n; i++)
 			if (c->ends[i].pid == pid) {
-				supervise_look(c);
+				watch_look(c);
 				break;
 			}
 	}
@@ -452,7 +452,7 @@ static void segment_path(char *ret, size_t size, const char *name)
 	snprintf(ret, size, NAMES_DIR "/%s", file);
 }
 
-int supervise_add(struct channel *c)
+int watch_add(struct channel *c)
 {
 	char path[PATH_MAX];
 	int err;
@@ -482,7 +482,7 @@ int supervise_add(struct channel *c)
 	return 0;
 }
 
-void supervise_remove(struct channel *c)
+void watch_remove(struct channel *c)
 {
 	/* The kernel may have taken the watch back, and even given its number away. */
 	if (table_find(&watched, &c->wd) == c) {
@@ -597,7 +597,7 @@ static void look_at_all(void)
 		}
 		modified(c);
 		recover(c);
-		supervise_look(c);
+		watch_look(c);
 	}
 	registry_appeared_any();
 }
@@ -636,7 +636,7 @@ static void read_events(struct source *source)
 		loop_again(bus.loop, source);
 }
 
-int supervise_start(void)
+int watch_start(void)
 {
 	forget_ready();
 	events = (struct source){.events = POLLIN, .ready = read_events};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Waiting with epoll, where io_uring is not to be had. */
 #define _GNU_SOURCE 1
-#include "loop_backend.h"
+#include "loop/backend.h"
 
 #include <errno.h>
 #include <poll.h>

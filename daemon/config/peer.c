@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE 1
-#include "peer.h"
+#include "config/peer.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -16,9 +16,9 @@
 #ifndef CHAND_REGISTRY_H
 #define CHAND_REGISTRY_H
 
-#include "loop.h"
-#include "spec.h"
-#include "work.h"
+#include "loop/loop.h"
+#include "config/spec.h"
+#include "loop/work.h"
 
 enum origin {
 	ORIGIN_DECLARED,
@@ -34,7 +34,7 @@ struct channel {
 	uint64_t segment; /* bytes */
 	char *file;	  /* of a declaration, or NULL */
 
-	/* supervise.c */
+	/* watch.c */
 	int wd;
 	struct chan_endpoint *ends; /* when last looked at */
 	unsigned n;

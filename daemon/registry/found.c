@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE 1
-#include "found.h"
+#include "registry/found.h"
 
 #include <errno.h>
 #include <stdlib.h>

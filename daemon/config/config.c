@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The model is in config.h. */
 #define _GNU_SOURCE 1
-#include "config.h"
+#include "config/config.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -14,7 +14,7 @@
 
 #include "base/names.h"
 #include "common/cli.h"
-#include "ini.h"
+#include "config/ini.h"
 
 /* ---- chand.conf ---- */
 
