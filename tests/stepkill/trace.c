@@ -461,6 +461,8 @@ static void pass(struct trace *t, const struct station *s)
 		pass_sleep(t);
 		break;
 	case CLOCK_READ:
+		if (position(t->pid) == s->at) /* behind the look before */
+			go_on(t->pid, PTRACE_SINGLESTEP);
 		run_to(t->pid, s->at);
 		break;
 	case LOCK_HELD:
