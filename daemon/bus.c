@@ -5,7 +5,7 @@
 #include <sys/resource.h>
 
 #include "base/clock.h"
-#include "common/cli.h"
+#include "common/inotify.h"
 #include "log.h"
 #include "shmchan.h"
 

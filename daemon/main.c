@@ -29,7 +29,9 @@
 
 #include "base/clock.h"
 #include "bus.h"
-#include "common/cli.h"
+#include "common/message.h"
+#include "common/options.h"
+#include "common/status.h"
 #include "control/control.h"
 #include "cutoff.h"
 #include "log.h"

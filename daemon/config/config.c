@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "base/names.h"
-#include "common/cli.h"
+#include "common/parse.h"
 #include "config/ini.h"
 
 /* ---- chand.conf ---- */

@@ -14,7 +14,8 @@
 
 #include "base/names.h"
 #include "base/words.h"
-#include "common/cli.h"
+#include "common/parse.h"
+#include "common/spec.h"
 
 void spec_init(struct spec *spec, const char *name, uid_t owner)
 {

@@ -18,7 +18,7 @@
 #include "base/names.h"
 #include "base/words.h"
 #include "bus.h"
-#include "common/cli.h"
+#include "common/parse.h"
 #include "control/message.h"
 #include "metrics.h"
 #include "notify.h"

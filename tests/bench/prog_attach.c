@@ -5,7 +5,9 @@
 #include <stdlib.h>
 
 #include "shmchan.h"
-#include "common/cli.h"
+#include "common/deadline.h"
+#include "common/failure.h"
+#include "common/parse.h"
 
 static int by_value(const void *a, const void *b)
 {

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/failure.h"
 #include "common/bus.h"
 
 static int failed(int err, const char *reason)

@@ -10,6 +10,7 @@
 #define _GNU_SOURCE 1
 #include <poll.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +18,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "common/cli.h"
+#include "common/parse.h"
 
 #define ROUNDS 3
 

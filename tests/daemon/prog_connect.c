@@ -10,7 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "common/cli.h"
+#include "common/parse.h"
 
 /* 1 served, 0 refused with a reason, -1 neither. */
 static int try(const char *path)

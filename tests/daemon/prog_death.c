@@ -22,7 +22,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "common/cli.h"
+#include "common/deadline.h"
+#include "common/parse.h"
 #include "shmchan.h"
 #include "support/clock.h"
 

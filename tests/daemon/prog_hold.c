@@ -6,7 +6,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "common/cli.h"
+#include "common/parse.h"
 
 int main(int argc, char **argv)
 {

@@ -18,7 +18,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "common/cli.h"
+#include "common/deadline.h"
+#include "common/parse.h"
 
 #define DEAF 20 /* connections that do not read */
 

@@ -2,7 +2,7 @@
 /* prog_open CHANNEL send|receive|both|observe: 0 if it can be opened so. */
 #include <string.h>
 
-#include "common/cli.h"
+#include "common/failure.h"
 #include "shmchan.h"
 
 int main(int argc, char **argv)

@@ -6,7 +6,9 @@
  */
 #include "fuzz.h"
 
-#include "common/cli.h"
+#include "common/io.h"
+#include "common/parse.h"
+#include "common/spec.h"
 #include "recv/format.h"
 
 #include <errno.h>

@@ -60,7 +60,7 @@ rule 'atomics in shared memory name their order' \
 rule 'no conversion without checks, no unbounded copy' \
 	'\b(ato[ifl]|atoll|sprintf|vsprintf|strcpy|strcat|gets|alloca|strtok|mktemp|tmpnam) *\(' \
 	"$none" 'n = atoi(s);'
-rule 'numbers are parsed in one place' '\bstrto[a-z]+ *\(' "tools/common/cli_parse\.c:|lib/segment/segment\.c:|$bench" \
+rule 'numbers are parsed in one place' '\bstrto[a-z]+ *\(' "tools/common/parse\.c:|lib/segment/segment\.c:|$bench" \
 	'strtoul(s, &end, 10);'
 rule 'the library neither prints nor ends the process' \
 	'\b(printf|fprintf|puts|perror|exit|_exit|abort|syslog) *\(' 'tools/|daemon/' 'abort();'

@@ -4,7 +4,12 @@
  * escaped, what is written.
  */
 #define _GNU_SOURCE 1 /* pipe2 */
-#include "common/cli.h"
+#include "common/deadline.h"
+#include "common/failure.h"
+#include "common/io.h"
+#include "common/parse.h"
+#include "common/signals.h"
+#include "common/spec.h"
 #include "support/suite.h"
 
 #include <errno.h>

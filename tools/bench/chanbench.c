@@ -21,7 +21,11 @@
 #include "bench/out.h"
 #include "bench/peer.h"
 #include "bench/row.h"
-#include "common/cli.h"
+#include "common/message.h"
+#include "common/options.h"
+#include "common/parse.h"
+#include "common/signals.h"
+#include "common/status.h"
 
 #define SIZES_MAX 16
 #define ASSERTIONS_MAX 16

@@ -10,7 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "common/cli.h"
+#include "common/parse.h"
 
 #define EVENT_ID "events/syscalls/sys_enter_futex/id"
 

@@ -22,7 +22,8 @@
 #include <unistd.h>
 
 #include "bench/work.h"
-#include "common/cli.h"
+#include "common/deadline.h"
+#include "common/signals.h"
 
 /* No message for so long: it hangs. */
 #define STALL_SECONDS 10

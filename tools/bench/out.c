@@ -11,7 +11,8 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include "common/cli.h"
+#include "common/parse.h"
+#include "shmchan.h"
 
 enum unit { NUMBER, RATE, RATIO, NANOSECONDS };
 

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "bench/count.h"
-#include "common/cli.h"
+#include "common/deadline.h"
 
 /* Nearer than that to the planned time, spin. */
 #define SPIN_NS 100000

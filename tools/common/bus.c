@@ -10,6 +10,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/failure.h"
+#include "common/message.h"
+#include "common/parse.h"
+#include "common/signals.h"
+#include "common/user.h"
+
 /* The user who keeps the system's bus, if there is no chand to tell. */
 #define KEEPER "chand"
 

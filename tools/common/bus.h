@@ -13,10 +13,11 @@
 #define SHMCHAN_BUS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "bus/chand.h"
-#include "common/cli.h"
+#include "common/options.h"
 
 /* How long chand may take for an answer; systemd may have to start it. */
 #define BUS_PATIENCE INT64_C(3000000000)

@@ -4,8 +4,8 @@
  * how far it has looked and what is left to skip of a message that was too long.
  */
 #include "common/framing.h"
-#include "common/cli.h"
 #include "common/json.h"
+#include "common/parse.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/names.h"
-#include "common/cli.h"
+#include "common/user.h"
 
 enum type { GAUGE, COUNTER };
 enum width { U32, U64, NS };

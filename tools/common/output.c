@@ -16,7 +16,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/cli.h"
+#include "common/io.h"
+#include "common/message.h"
+#include "common/signals.h"
 
 /* Bytes to lock: one for WRITE, then one for each process. */
 #define BYTE_WRITE INT64_C(0x6368616e00000000)

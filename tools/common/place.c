@@ -4,6 +4,11 @@
 
 #include <errno.h>
 
+#include "common/deadline.h"
+#include "common/failure.h"
+#include "common/message.h"
+#include "common/signals.h"
+
 #define AGAIN_NS INT64_C(10000000)
 #define SAY_NS INT64_C(1000000000)
 

@@ -7,7 +7,10 @@
 #ifndef SHMCHAN_PLACE_H
 #define SHMCHAN_PLACE_H
 
-#include "common/cli.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "shmchan.h"
 
 /*
  * chan_open(), until `deadline` (CHAN_WAIT: for ever), or without waiting if `nowait`.

@@ -9,6 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/deadline.h"
+#include "common/message.h"
+#include "common/parse.h"
 #include "ctl/ctl.h"
 
 json_t *ctl_bus_object(const struct ctl_bus *bus, const char *lines)

@@ -10,6 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/message.h"
+#include "common/signals.h"
+#include "common/status.h"
 #include "ctl/ctl.h"
 
 static const struct ctl_verb verb_help;

@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "common/failure.h"
+#include "common/message.h"
 #include "ctl/ctl.h"
 
 static int for_each(int n, char **name, int (*change)(const char *name))

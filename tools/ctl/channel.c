@@ -10,6 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/deadline.h"
+#include "common/user.h"
 #include "ctl/ctl.h"
 
 int ctl_refresh(struct ctl_channel *ch)

@@ -9,11 +9,13 @@
  * with it.  Where both do (mode, group, lifetime), chand's is what holds.
  */
 #include <ctype.h>
-#include <grp.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/message.h"
+#include "common/parse.h"
+#include "common/user.h"
 #include "ctl/ctl.h"
 
 enum kind {
@@ -228,15 +230,6 @@ static json_t *mode(uint32_t value)
 	return ctl_text(text);
 }
 
-static const char *group_name(uint32_t gid)
-{
-	static char number[16];
-	const struct group *entry = getgrgid(gid);
-
-	snprintf(number, sizeof(number), "%u", gid);
-	return entry ? entry->gr_name : number;
-}
-
 /* `1000 @100` as chanctl create takes it: `alice,@ops`; nobody is null. */
 static json_t *who(const char *list)
 {
@@ -252,7 +245,7 @@ static json_t *who(const char *list)
 		if (cli_parse_count(word + is_group, &id) || id > UINT32_MAX)
 			continue;
 		fprintf(out, "%s%s", ftell(out) > 0 ? "," : "", is_group ? "@" : "");
-		fputs(is_group ? group_name((uint32_t)id) : cli_user((uint32_t)id), out);
+		fputs(is_group ? cli_group((uint32_t)id) : cli_user((uint32_t)id), out);
 	}
 	ctl_memory_end(out);
 	value = len ? ctl_text(text) : json_null();
@@ -294,7 +287,7 @@ static json_t *told(const struct ctl_column *column, const json_t *bus)
 	case TOLD_USER:
 		return ctl_text(cli_user((uint32_t)ctl_bus_number(bus, column->told)));
 	case GROUP:
-		return ctl_text(group_name((uint32_t)ctl_bus_number(bus, column->told)));
+		return ctl_text(cli_group((uint32_t)ctl_bus_number(bus, column->told)));
 	case TOLD_WHO:
 		return who(text);
 	case RIGHTS:
@@ -354,7 +347,7 @@ static json_t *value_of(const struct ctl_column *column, const struct ctl_channe
 	case USER:
 		return ctl_text(cli_user(stat->uid));
 	case GROUP:
-		return ctl_text(group_name(stat->gid));
+		return ctl_text(cli_group(stat->gid));
 	case OVERFLOW_POLICY:
 		return ctl_text(word(&words_overflow, stat->overflow));
 	case LIFETIME:

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "common/message.h"
 #include "ctl/ctl.h"
 
 #ifndef COMPLETIONS

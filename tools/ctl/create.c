@@ -8,12 +8,15 @@
  * given, with the names of users and groups made numbers.
  */
 #include <errno.h>
-#include <grp.h>
-#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "common/failure.h"
+#include "common/message.h"
+#include "common/parse.h"
+#include "common/spec.h"
+#include "common/user.h"
 #include "ctl/ctl.h"
 
 enum {
@@ -77,26 +80,6 @@ static void ask_for(const char *key, const char *value)
 		cli_usage("--%s: more than fits a request", key);
 }
 
-static unsigned user_number(const char *option, const char *name)
-{
-	const struct passwd *pw = getpwnam(name);
-	uint64_t n;
-
-	if (!pw && (cli_parse_count(name, &n) || n >= UINT32_MAX))
-		cli_usage("%s: there is no user '%s'", option, name);
-	return pw ? pw->pw_uid : (unsigned)n;
-}
-
-static unsigned group_number(const char *option, const char *name)
-{
-	const struct group *gr = getgrnam(name);
-	uint64_t n;
-
-	if (!gr && (cli_parse_count(name, &n) || n >= UINT32_MAX))
-		cli_usage("%s: there is no group '%s'", option, name);
-	return gr ? gr->gr_gid : (unsigned)n;
-}
-
 /* `alice,@ops` as numbers. */
 static void ask_for_who(const char *option, const char *text)
 {
@@ -107,9 +90,9 @@ static void ask_for_who(const char *option, const char *text)
 
 		if (*word == '@')
 			snprintf(list + len, sizeof(list) - len, " @%u",
-				group_number(option, word + 1));
+				cli_group_arg(option, word + 1));
 		else if (*word)
-			snprintf(list + len, sizeof(list) - len, " %u", user_number(option, word));
+			snprintf(list + len, sizeof(list) - len, " %u", cli_user_arg(option, word));
 		if (strlen(list) + 16 > sizeof(list))
 			cli_usage("%s: too many; make a group of them", option);
 	}
@@ -126,7 +109,7 @@ static void bus_option(int letter, const char *name, const char *arg)
 	case OWNER:
 	case GROUP:
 		snprintf(number, sizeof(number), "%u",
-			letter == OWNER ? user_number(name, arg) : group_number(name, arg));
+			letter == OWNER ? cli_user_arg(name, arg) : cli_group_arg(name, arg));
 		ask_for(name + strlen("--"), number);
 		break;
 	case SENDERS:

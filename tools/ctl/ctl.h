@@ -19,7 +19,7 @@
 #include "base/names.h"
 #include "base/words.h"
 #include "common/bus.h"
-#include "common/cli.h"
+#include "common/options.h"
 
 /* Where the names of channels appear and disappear. */
 

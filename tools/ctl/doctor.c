@@ -19,6 +19,9 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "common/failure.h"
+#include "common/parse.h"
+#include "common/user.h"
 #include "ctl/ctl.h"
 
 enum level { OK, NOTE, PROBLEM };

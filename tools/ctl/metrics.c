@@ -11,6 +11,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/failure.h"
+#include "common/io.h"
+#include "common/message.h"
 #include "common/metrics.h"
 #include "ctl/ctl.h"
 

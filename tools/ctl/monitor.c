@@ -24,7 +24,13 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "common/deadline.h"
 #include "common/endpoints.h"
+#include "common/failure.h"
+#include "common/inotify.h"
+#include "common/message.h"
+#include "common/signals.h"
+#include "common/user.h"
 #include "ctl/ctl.h"
 
 enum { LOOK_EVERY = 50000000 };
@@ -535,23 +541,15 @@ static void allow_descriptors(void)
 static int watch_names(void)
 {
 	struct epoll_event in = {.events = EPOLLIN};
-	const char *why = NULL;
+	const char *why;
 
 	poll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (poll_fd < 0)
 		return -errno;
-	names_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	if (names_fd < 0)
-		why = cli_inotify_error(errno, false);
-	else if (inotify_add_watch(names_fd, NAMES_DIR,
-			 IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO) < 0)
-		why = cli_inotify_error(errno, true);
-	if (!why)
+	names_fd = cli_watch_names(&why);
+	if (names_fd >= 0)
 		return epoll_ctl(poll_fd, EPOLL_CTL_ADD, names_fd, &in) ? -errno : 0;
 	cli_warn(NULL, "%s; looking for names once a second meanwhile", why);
-	if (names_fd >= 0)
-		close(names_fd);
-	names_fd = -1;
 	names_again = cli_deadline(NAMES_EVERY);
 	return 0;
 }

@@ -10,7 +10,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/message.h"
 #include "common/output.h"
+#include "common/status.h"
 #include "ctl/ctl.h"
 
 struct ctl_output ctl_output;

@@ -7,8 +7,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "common/failure.h"
 #include "common/framing.h"
+#include "common/io.h"
 #include "common/output.h"
+#include "common/parse.h"
 #include "ctl/ctl.h"
 
 /* Encoded, not yet written. */

@@ -10,7 +10,13 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "common/deadline.h"
 #include "common/endpoints.h"
+#include "common/failure.h"
+#include "common/message.h"
+#include "common/parse.h"
+#include "common/signals.h"
+#include "common/user.h"
 #include "ctl/ctl.h"
 
 static json_t *rows(const struct ctl_columns *columns, const struct ctl_channels *channels)

@@ -10,9 +10,14 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
-#include <sys/inotify.h>
 #include <unistd.h>
 
+#include "common/deadline.h"
+#include "common/failure.h"
+#include "common/inotify.h"
+#include "common/message.h"
+#include "common/parse.h"
+#include "common/signals.h"
 #include "ctl/ctl.h"
 
 enum subject { EXISTS, GONE, EMPTY, FULL, CLOSED, RECEIVERS, SENDERS, DEPTH };
@@ -226,30 +231,17 @@ static void drain(int fd)
 		;
 }
 
-/* A descriptor that says when names come and go, or -1, which is said. */
-static int watch_names(const char *name)
-{
-	int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	const char *why = fd < 0 ? cli_inotify_error(errno, false) : NULL;
-
-	if (!why && inotify_add_watch(
-			    fd, NAMES_DIR, IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO) < 0)
-		why = cli_inotify_error(errno, true);
-	if (!why)
-		return fd;
-	cli_warn(name, "%s; looking every %d ms meanwhile", why, (int)(LOOK_EVERY / 1000000));
-	if (fd >= 0)
-		close(fd);
-	return -1;
-}
-
 /* The watch is there before the first look, so nothing falls between.  An unused
  * `ref` channel goes when somebody looks, so look now and then. */
 static int wait_name(const struct condition *cond, const char *name, int64_t deadline)
 {
-	int fd = watch_names(name), r = 0;
+	const char *why;
+	int fd = cli_watch_names(&why), r = 0;
 	int64_t every = fd < 0 ? LOOK_EVERY : NAME_EVERY;
 
+	if (fd < 0)
+		cli_warn(name, "%s; looking every %d ms meanwhile", why,
+			(int)(LOOK_EVERY / 1000000));
 	while (!r) {
 		r = name_holds(cond, name);
 		if (r)

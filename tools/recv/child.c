@@ -20,7 +20,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "common/cli.h"
+#include "common/message.h"
+#include "common/signals.h"
+#include "common/status.h"
 
 static void on_child(int sig)
 {

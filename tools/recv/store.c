@@ -6,7 +6,7 @@
  */
 #define _GNU_SOURCE 1 /* O_TMPFILE */
 #include "recv/store.h"
-#include "common/cli.h"
+#include "common/io.h"
 
 #include <errno.h>
 #include <fcntl.h>

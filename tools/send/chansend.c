@@ -8,10 +8,16 @@
  */
 #include "base/words.h"
 #include "common/bus.h"
-#include "common/cli.h"
+#include "common/deadline.h"
+#include "common/failure.h"
 #include "common/framing.h"
+#include "common/message.h"
+#include "common/options.h"
 #include "common/output.h"
+#include "common/parse.h"
 #include "common/place.h"
+#include "common/signals.h"
+#include "common/spec.h"
 
 #include <errno.h>
 #include <fcntl.h>

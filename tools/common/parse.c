@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Numbers and channel specifications as users write them.  A parser takes the
- * whole text or nothing, checks every sum for overflow, and knows no locale.
- */
-#include "common/cli.h"
-
-#include "base/words.h"
+/* See parse.h. */
+#include "common/parse.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
+#include <stdbool.h>
 #include <string.h>
+
+#include "common/message.h"
+#include "shmchan.h"
 
 static bool is_digit(char c)
 {
@@ -207,7 +204,6 @@ static void check_arg(int r, const char *option, const char *text, const char *w
 }
 
 #define A_DURATION "a duration (as 250ms, 2s, 1m30s, 1h, infinity; a bare number is seconds)"
-#define A_SIZE "a size (as 4096, 64K, 1M, 2G)"
 #define A_COUNT "a count (decimal digits)"
 
 int64_t cli_duration_arg(const char *option, const char *text)
@@ -222,7 +218,7 @@ uint64_t cli_size_arg(const char *option, const char *text)
 {
 	uint64_t n = 0;
 
-	check_arg(cli_parse_size(text, &n), option, text, A_SIZE);
+	check_arg(cli_parse_size(text, &n), option, text, CLI_A_SIZE);
 	return n;
 }
 
@@ -241,173 +237,4 @@ double cli_rate_arg(const char *option, const char *text)
 	check_arg(cli_parse_rate(text, &rate), option, text,
 		"a rate above 0 (as 100/s, 0.5/s, 30/m)");
 	return rate;
-}
-
-#define COUNT(array) (sizeof(array) / sizeof(*(array)))
-
-/* Keys of a SPEC: each sets its member and returns what it wanted to see in
- * place of a bad value, or NULL. */
-
-static const char *set_capacity(struct chan_options *opt, const char *value)
-{
-	if (cli_parse_size(value, &opt->capacity) || opt->capacity > INT64_MAX)
-		return A_SIZE;
-	if (!opt->capacity)
-		opt->kind = CHAN_KIND_RENDEZVOUS;
-	else if (opt->kind == CHAN_KIND_RENDEZVOUS)
-		return "0, as a rendezvous has it";
-	return NULL;
-}
-
-static const char *set_max_message(struct chan_options *opt, const char *value)
-{
-	uint64_t n;
-
-	if (cli_parse_size(value, &n) || n > UINT32_MAX || !n)
-		return "a size from 1 to below 4G";
-	opt->max_message = (uint32_t)n;
-	return NULL;
-}
-
-static const char *set_overflow(struct chan_options *opt, const char *value)
-{
-	static char choice[64];
-
-	return word_value(&words_overflow, value, &opt->overflow)
-		       ? words_choice(&words_overflow, choice, sizeof(choice))
-		       : NULL;
-}
-
-static const char *set_mode(struct chan_options *opt, const char *value)
-{
-	return cli_parse_mode(value, &opt->mode) ? "a mode (octal, 0001 to 0777)" : NULL;
-}
-
-static const char *set_endpoints(struct chan_options *opt, const char *value)
-{
-	uint64_t n;
-
-	if (cli_parse_count(value, &n) || n < 1 || n > 4096)
-		return "a number from 1 to 4096";
-	opt->endpoints = (uint32_t)n;
-	return NULL;
-}
-
-static const char *set_lifetime(struct chan_options *opt, const char *value)
-{
-	static char choice[64];
-
-	return word_value(&words_lifetime, value, &opt->lifetime)
-		       ? words_choice(&words_lifetime, choice, sizeof(choice))
-		       : NULL;
-}
-
-static const char *set_linger(struct chan_options *opt, const char *value)
-{
-	int64_t ns;
-
-	if (cli_parse_duration(value, &ns) || ns == CHAN_WAIT)
-		return "a duration (as 250ms, 10s, 1h)";
-	opt->linger = (uint64_t)ns;
-	return NULL;
-}
-
-static const char *set_kind(struct chan_options *opt, const char *value)
-{
-	static char choice[64];
-	uint32_t kind;
-
-	if (word_value(&words_kind, value, &kind))
-		return words_choice(&words_kind, choice, sizeof(choice));
-	if (kind == CHAN_KIND_RENDEZVOUS && opt->capacity)
-		return "queue, as a channel with a capacity is";
-	opt->kind = kind;
-	return NULL;
-}
-
-static const struct {
-	const char *key;
-	const char *(*set)(struct chan_options *opt, const char *value);
-	uint32_t flag; /* of a bare word */
-} keys[] = {
-	{"capacity", set_capacity, 0},
-	{"max-message", set_max_message, 0},
-	{"overflow", set_overflow, 0},
-	{"mode", set_mode, 0},
-	{"endpoints", set_endpoints, 0},
-	{"lifetime", set_lifetime, 0},
-	{"linger", set_linger, 0},
-	{"kind", set_kind, 0},
-	{"end-with-senders", NULL, CHAN_END_WITH_SENDERS},
-	{"need-receivers", NULL, CHAN_NEED_RECEIVERS},
-};
-
-int cli_parse_key(
-	struct chan_options *opt, const char *key, const char *value, char *why, size_t size)
-{
-	for (size_t i = 0; i < COUNT(keys); i++) {
-		const char *wanted;
-
-		if (strcmp(keys[i].key, key) != 0)
-			continue;
-		if (!keys[i].set && value) {
-			snprintf(why, size, "%s takes no value", key);
-			return -EINVAL;
-		}
-		if (!keys[i].set) {
-			opt->flags |= keys[i].flag;
-			return 0;
-		}
-		if (!value) {
-			snprintf(why, size, "%s needs a value", key);
-			return -EINVAL;
-		}
-		wanted = keys[i].set(opt, value);
-		if (!wanted)
-			return 0;
-		snprintf(why, size, "%s: '%s' is not %s", key, value, wanted);
-		return -EINVAL;
-	}
-	snprintf(why, size,
-		"unknown key '%s'; there are capacity, max-message, overflow, mode, endpoints, "
-		"lifetime, linger, kind, end-with-senders, need-receivers",
-		key);
-	return -EINVAL;
-}
-
-int cli_parse_spec(struct chan_options *opt, const char *spec, char *why, size_t size)
-{
-	struct chan_options made = *opt;
-
-	do {
-		char item[128];
-		size_t len = strcspn(spec, ",");
-		char *equals;
-		int r;
-
-		if (!len || len >= sizeof(item)) {
-			snprintf(why, size, "'%.*s' is not KEY=VALUE", (int)(len < 40 ? len : 40),
-				spec);
-			return -EINVAL;
-		}
-		memcpy(item, spec, len);
-		item[len] = '\0';
-		equals = strchr(item, '=');
-		if (equals)
-			*equals++ = '\0';
-		r = cli_parse_key(&made, item, equals, why, size);
-		if (r)
-			return r;
-		spec += len;
-	} while (*spec && spec++);
-	*opt = made;
-	return 0;
-}
-
-void cli_spec_arg(const char *option, struct chan_options *opt, const char *spec)
-{
-	char why[256];
-
-	if (cli_parse_spec(opt, spec, why, sizeof(why)))
-		cli_usage("%s: %s", option, why);
 }

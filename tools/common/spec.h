@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How to make a channel: a SPEC is KEY=VALUE,... with capacity, max-message, overflow,
+ * mode, endpoints, lifetime, linger, kind, and the bare words end-with-senders and
+ * need-receivers.  The keys are the options of chanctl create and the lines of
+ * channels.d, too.
+ */
+#ifndef SHMCHAN_SPEC_H
+#define SHMCHAN_SPEC_H
+
+#include <stddef.h>
+
+#include "shmchan.h"
+
+/* For struct chan_options before the first key. */
+#define CLI_OPTIONS_INIT                                                                           \
+	{                                                                                          \
+		.size = sizeof(struct chan_options)                                                \
+	}
+
+/* Set one key; `value` is NULL for a bare word.  On -EINVAL `why` says what is wrong, in
+ * `size` bytes. */
+int cli_parse_key(
+	struct chan_options *opt, const char *key, const char *value, char *why, size_t size);
+int cli_parse_spec(struct chan_options *opt, const char *spec, char *why, size_t size);
+
+/* The same for the argument of an option: if it is wrong, this is a usage error. */
+void cli_spec_arg(const char *option, struct chan_options *opt, const char *spec);
+
+#endif
