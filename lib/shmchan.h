@@ -168,8 +168,8 @@ struct chan_options {
 /*
  * Make the channel `name`: `NAME`, the caller's own, or `OWNER/NAME`, where
  * OWNER is a user's name or number: the caller's, or another for whom chand, if it
- * runs, makes it (it is asked for a second at most, and may refuse: -EACCES,
- * -EDQUOT).
+ * runs, makes it (it is asked for a second at most, and for one more for each
+ * 128 MiB; it may refuse: -EACCES, -EDQUOT).
  * NAME is 1 to 200 of [A-Za-z0-9._-], not starting with a dot.  `opt` may be
  * NULL.  The channel appears complete or not at all: a creator killed at any
  * instruction leaves nothing behind.

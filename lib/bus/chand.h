@@ -77,4 +77,13 @@ int chand_ask(struct chand *chand, const char *request, size_t length, int64_t p
 /* Returns true if a function above returned `err` because chand can't be asked. */
 bool chand_unreachable(int err);
 
+/* How long chand may take to make a channel of so many bytes, ns: it clears them, at
+ * this rate at least.  It makes none for a client that gave up sooner. */
+#define CHAND_BYTES_A_SECOND (INT64_C(128) << 20)
+
+static inline int64_t chand_making_time(int64_t bytes)
+{
+	return bytes > 0 ? bytes / CHAND_BYTES_A_SECOND * INT64_C(1000000000) : 0;
+}
+
 #endif

@@ -89,7 +89,7 @@ static int connect_in_time(struct chand *ret)
 
 /* Send the request, and receive the answer: 0 or an error.  `ret` becomes the descriptor
  * that came along, if any. */
-static int ask(const struct request *r, struct descriptor *ret)
+static int ask(const struct request *r, int64_t patience, struct descriptor *ret)
 {
 	struct chand_answer answer;
 	char packet[MESSAGE_MAX + 1];
@@ -97,7 +97,7 @@ static int ask(const struct request *r, struct descriptor *ret)
 	int err = connect_in_time(&chand);
 
 	if (err == 0) {
-		err = chand_ask(&chand, r->text, r->length, PATIENCE, packet, ret, &answer);
+		err = chand_ask(&chand, r->text, r->length, patience, packet, ret, &answer);
 		chand_close(&chand);
 	}
 	if (err < 0)
@@ -116,17 +116,17 @@ int client_open(struct descriptor *ret, uid_t owner, const char *name, unsigned 
 
 	begin(&r, VERB_OPEN, owner, name);
 	put(&r, "roles=%s\n", word(&words_role, roles & (CHAN_SEND | CHAN_RECV)));
-	err = ask(&r, ret);
+	err = ask(&r, PATIENCE, ret);
 	if (err == 0 && ret->fd < 0)
 		err = error_because(-ECONNREFUSED, "chand sent no descriptor; "
 						   "restart it if shmchan was updated");
 	return err;
 }
 
-static int ask_plainly(const struct request *r)
+static int ask_plainly(const struct request *r, int64_t patience)
 {
 	struct descriptor none = {.fd = -1};
-	int err = ask(r, &none);
+	int err = ask(r, patience, &none);
 
 	descriptor_close(&none);
 	return err;
@@ -138,7 +138,7 @@ int client_create(uid_t owner, const char *name, const struct chan_options *opt)
 
 	begin(&r, VERB_CREATE, owner, name);
 	put(&r, "kind=%s\n", word(&words_kind, opt->kind));
-	if (opt->capacity)
+	if (opt->capacity && opt->kind != CHAN_KIND_RENDEZVOUS) /* that one's is not asked for */
 		put(&r, "capacity=%" PRIu64 "\n", opt->capacity);
 	if (opt->max_message)
 		put(&r, "max-message=%" PRIu32 "\n", opt->max_message);
@@ -154,7 +154,7 @@ int client_create(uid_t owner, const char *name, const struct chan_options *opt)
 		put(&r, "end-with-senders=yes\n");
 	if (opt->flags & CHAN_NEED_RECEIVERS)
 		put(&r, "need-receivers=yes\n");
-	return ask_plainly(&r);
+	return ask_plainly(&r, PATIENCE + chand_making_time((int64_t)opt->capacity));
 }
 
 int client_remove(uid_t owner, const char *name, bool name_only)
@@ -164,5 +164,5 @@ int client_remove(uid_t owner, const char *name, bool name_only)
 	begin(&r, VERB_REMOVE, owner, name);
 	if (name_only)
 		put(&r, "name-only=yes\n");
-	return ask_plainly(&r);
+	return ask_plainly(&r, PATIENCE);
 }

@@ -2,7 +2,8 @@
 /*
  * Asking chand, the daemon that keeps a system's channels, for what this process
  * can't do itself: open, make or remove a channel of another owner.  One request,
- * one answer over its control socket (daemon/PROTOCOL.md), a second at most.
+ * one answer over its control socket (daemon/PROTOCOL.md), a second at most;
+ * to make a channel, longer for a large one (chand_making_time()).
  * Nothing here is needed for a user's own channels.
  */
 #ifndef CHAN_CLIENT_H

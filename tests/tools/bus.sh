@@ -55,6 +55,12 @@ check "says which" grep -q "${of}$d-none: no such channel" "$t/said"
 check "the owner may be named" equal "$(field NAME "$keeper/$d")" "$of$d"
 check "and before the verb" equal "$(ctl --system stat -H -o NAME $d)" "$of$d"
 
+# Made through the library, which asks chand for an owner who is not the caller.
+check "made by the library" ctl create -c 8K "$keeper/$d-q"
+check "a rendezvous, too" ctl create -k rendezvous "$keeper/$d-r"
+check "and it is one" equal "$(field KIND "$keeper/$d-r")" rendezvous
+check "removed by the library" ctl remove "$keeper/$d-q" "$keeper/$d-r"
+
 # Each tool and verb on it.
 check "send" "$BUILD/chansend" --system $d one
 check "test" ctl test --system $d nonempty

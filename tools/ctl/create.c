@@ -261,17 +261,6 @@ static int check_existing(const char *name)
 	return CLI_OK;
 }
 
-/* Its memory is cleared, at this rate at least: whoever gives up sooner gets none. */
-#define BYTES_A_SECOND (UINT64_C(128) << 20)
-
-static int64_t patience(void)
-{
-	int64_t bytes = chan_footprint(&want);
-
-	return BUS_PATIENCE +
-	       (bytes > 0 ? (int64_t)((uint64_t)bytes / BYTES_A_SECOND) * 1000000000 : 0);
-}
-
 static int create_on_bus(const char *name)
 {
 	char text[2 * MESSAGE_MAX], packet[MESSAGE_MAX + 1];
@@ -283,7 +272,8 @@ static int create_on_bus(const char *name)
 	if (err == 0) {
 		snprintf(text, sizeof(text), BUS_REQUEST(VERB_CREATE) "name=%s\n%s",
 			bus_local(name), request);
-		err = bus_ask_patiently(&chand, text, patience(), packet, &answer);
+		err = bus_ask_patiently(&chand, text,
+			BUS_PATIENCE + chand_making_time(chan_footprint(&want)), packet, &answer);
 		reason = answer.lines;
 		chand_close(&chand);
 	}
