@@ -253,7 +253,8 @@ enum {
  * before or while the channel was closed is delivered by a drain.  The name
  * stays until it is removed.  Never waits.  Closing twice is fine, and
  * CHAN_DISCARD may follow CHAN_DRAIN.
- * Errors: -EACCES the endpoint is an observer without write permission.
+ * Errors: -EACCES the endpoint is an observer without write permission; -EROFS it is
+ * one because /dev/shm is mounted read-only.
  */
 int chan_close(const chan_t *ch, unsigned how);
 
@@ -434,7 +435,7 @@ struct chan_cursor {
  * any observer with write permission may.  Never waits, but for the lock (a
  * bounded time: -EBUSY if the receivers' side is exclusive or its lock holder
  * stopped).  Errors: -EAGAIN no more; -EMSGSIZE longer than `size` (the cursor
- * stays); -EACCES.
+ * stays); -EACCES, -EROFS as chan_close().
  */
 ssize_t chan_peek(chan_t *ch, void *buf, size_t size, struct chan_cursor *at);
 

@@ -24,7 +24,7 @@ int chan_close(const chan_t *ch, unsigned how)
 	if (is_orphan(ch))
 		return -ENOTCONN;
 	if (!ch->segment.writable)
-		return -EACCES;
+		return ch->segment.unwritable;
 	channel_end(ch->control, LAYOUT_CLOSED | (how == CHAN_DISCARD ? LAYOUT_DISCARD : 0));
 	return 0;
 }

@@ -144,7 +144,7 @@ ssize_t chan_peek(chan_t *ch, void *buf, size_t size, struct chan_cursor *at)
 	int err;
 
 	if (!ch->segment.writable)
-		return -EACCES;
+		return ch->segment.unwritable;
 	err = receivers_visit(ch, NULL);
 	if (err < 0)
 		return err;

@@ -46,8 +46,12 @@ static int open_segment(struct chan *ch)
 	struct segment *s = &ch->segment;
 	int err = segment_open(s, true);
 
-	if ((err == -EACCES || err == -EROFS) && !(ch->roles & (CHAN_SEND | CHAN_RECV)))
+	if ((err == -EACCES || err == -EROFS) && !(ch->roles & (CHAN_SEND | CHAN_RECV))) {
+		int unwritable = err;
+
 		err = segment_open(s, false);
+		s->unwritable = unwritable;
+	}
 	if (err == -EACCES || err == -ENOENT)
 		err = open_through_chand(ch, err);
 	if (err == 0 && collect_now(s)) {

@@ -12,7 +12,7 @@ int64_t chan_purge(chan_t *ch)
 	int64_t n;
 
 	if (!ch->segment.writable)
-		return -EACCES;
+		return ch->segment.unwritable;
 	n = receivers_visit(ch, NULL);
 	if (n < 0)
 		return n;
@@ -32,7 +32,7 @@ int chan_recover(chan_t *ch)
 	int n, err;
 
 	if (!ch->segment.writable)
-		return -EACCES;
+		return ch->segment.unwritable;
 	err = senders_visit(ch); /* recovers it, if need be */
 	if (err == 0)
 		senders_leave(ch);

@@ -493,6 +493,7 @@ int segment_adopt(struct segment *s)
 
 	s->layout = NULL;
 	s->writable = (flags & O_ACCMODE) == O_RDWR;
+	s->unwritable = -EACCES;
 	if (flags < 0 || fstat(s->own.fd, &st) < 0)
 		err = error_from(TRIED_EXAMINE, errno);
 	else if (!S_ISREG(st.st_mode))

@@ -65,7 +65,8 @@ for c in 'chanctl list' 'chanctl stat ro' 'chanctl info ro' 'chanctl test ro non
 	'chanctl wait -W 10 ro nonempty' 'chanctl metrics'; do
 	$c >/dev/null || echo "$c: $?"
 done
-for c in 'chansend ro x' 'chanrecv -N ro' 'chanctl remove ro' 'chanctl create other'; do
+for c in 'chansend ro x' 'chanrecv -N ro' 'chanctl remove ro' 'chanctl create other' \
+	'chanrecv --peek ro' 'chanctl peek ro' 'chanctl close ro' 'chanctl purge ro'; do
 	$c 2>&1 | grep -q "/dev/shm is mounted read-only; 'mount -o remount,rw /dev/shm'" || echo "$c"
 done
 END
