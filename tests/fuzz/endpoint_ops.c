@@ -18,6 +18,7 @@ bool refused_soundly(int err)
 	case -EXDEV:
 	case -EUSERS:
 	case -EBUSY:
+	case -ECANCELED:
 	case -ENOENT: /* of a short life, and over */
 		return true;
 	default:
@@ -35,6 +36,7 @@ static void check(int64_t r)
 	case -EBADMSG:
 	case -EBUSY:
 	case -EDEADLK:
+	case -EIDRM:
 	case -EINVAL:
 	case -EMSGSIZE:
 	case -EPIPE:

@@ -47,11 +47,8 @@ void bounded(void);
 
 /* ---- spoiling ---- */
 
-/* The words of the control block that are not a mutex's. */
-enum { CONTROL_WORDS = 19 };
-
-/* Spoil one word of the control block: set it, or move it by a little, or to
- * where another one stands. */
+/* Spoil one word of the control block, any but a mutex's: set it, or move it by a
+ * little, or to where another one stands. */
 void spoil_control(struct layout_control *c, struct input *in);
 
 /* Spoil a record's header, or a byte, in ring[0..capacity-1]. */

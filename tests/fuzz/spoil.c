@@ -17,48 +17,32 @@ struct word {
 
 static struct word control_word(struct layout_control *c, uint32_t n)
 {
-	switch (n % CONTROL_WORDS) {
-	case 0:
-		return (struct word){.w64 = &c->senders.position};
-	case 1:
-		return (struct word){.w64 = &c->receivers.position};
-	case 2:
-		return (struct word){.w64 = &c->receivers.deliver};
-	case 3:
-		return (struct word){.w64 = &c->receivers.frontier};
-	case 4:
-		return (struct word){.w64 = &c->seal};
-	case 5:
-		return (struct word){.w32 = &c->state};
-	case 6:
-		return (struct word){.w64 = &c->receivers.drop_position};
-	case 7:
-		return (struct word){.w64 = &c->receivers.drop_count};
-	case 8:
-		return (struct word){.w64 = &c->receivers.dropped};
-	case 9:
-		return (struct word){.w64 = &c->receivers.redelivered};
-	case 10:
-		return (struct word){.w64 = &c->senders.dropped};
-	case 11:
-		return (struct word){.w64 = (_Atomic uint64_t *)&c->idle_since};
-	case 12:
-		return (struct word){.w32 = &c->not_empty.sequence};
-	case 13:
-		return (struct word){.w32 = &c->not_empty.waiting};
-	case 14:
-		return (struct word){.w32 = &c->not_full.sequence};
-	case 15:
-		return (struct word){.w32 = &c->not_full.waiting};
-	case 17:
-		return (struct word){.w64 = &c->senders.dropped_leased};
-	case 16:
-		return (struct word){.w32 = &c->senders.lock.recoveries};
-	case 17:
-		return (struct word){.w32 = &c->idle_clock};
-	default:
-		return (struct word){.w32 = &c->receivers.lock.recoveries};
-	}
+	const struct word words[] = {
+		{.w64 = &c->senders.position},
+		{.w64 = &c->receivers.position},
+		{.w64 = &c->receivers.deliver},
+		{.w64 = &c->receivers.frontier},
+		{.w64 = &c->seal},
+		{.w32 = &c->state},
+		{.w64 = &c->receivers.drop_position},
+		{.w64 = &c->receivers.drop_count},
+		{.w64 = &c->receivers.dropped},
+		{.w64 = &c->receivers.redelivered},
+		{.w64 = &c->senders.dropped},
+		{.w64 = (_Atomic uint64_t *)&c->idle_since},
+		{.w32 = &c->not_empty.sequence},
+		{.w32 = &c->not_empty.waiting},
+		{.w32 = &c->not_full.sequence},
+		{.w32 = &c->not_full.waiting},
+		{.w32 = &c->senders.lock.recoveries},
+		{.w32 = &c->receivers.lock.recoveries},
+		{.w64 = &c->senders.dropped_leased},
+		{.w32 = &c->idle_clock},
+		{.w32 = &c->senders.need},
+		{.w32 = &c->senders.uneven},
+	};
+
+	return words[n % (sizeof words / sizeof *words)];
 }
 
 static uint64_t new_value(uint64_t old, uint64_t other, struct input *in)
