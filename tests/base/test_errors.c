@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* What errors say: which argument it is, which size is needed, which limit was reached. */
 #define _GNU_SOURCE 1
-#include "shmchan.h"
+#include "support/channel.h"
+#include "support/process.h"
+#include "support/suite.h"
 
-#include <check.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -16,20 +17,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define OPT(...) (&(struct chan_options){.size = sizeof(struct chan_options), __VA_ARGS__})
-
-static char name[64], path[128];
-
-static void setup(void)
-{
-	snprintf(name, sizeof(name), "errors-%d", (int)getpid());
-	snprintf(path, sizeof(path), "/dev/shm/shmchan.%u.%s", (unsigned)geteuid(), name);
-}
-
+/* What has the name may be no segment, but a directory. */
 static void teardown(void)
 {
-	unlink(path);
-	rmdir(path);
+	rmdir(segment_path);
+	channel_teardown();
 }
 
 static void says(int err, int wanted, const char *text)
@@ -40,7 +32,7 @@ static void says(int err, int wanted, const char *text)
 	ck_assert_str_ne(chan_strerror(err), chan_strerror(4000));
 }
 
-START_TEST(einval_names_the_option_and_its_limit)
+START_TEST(should_name_the_wrong_option_and_its_limit)
 {
 	static const struct {
 		struct chan_options opt;
@@ -74,15 +66,16 @@ START_TEST(einval_names_the_option_and_its_limit)
 		says(chan_create(name, &o), -EINVAL, bad[i].says);
 		says((int)chan_footprint(&o), -EINVAL, bad[i].says);
 	}
-	ck_assert_int_eq(chan_create(name, OPT(.capacity = 4096, .max_message = 5000)), -EINVAL);
+	ck_assert_int_eq(
+		chan_create(name, OPTIONS(.capacity = 4096, .max_message = 5000)), -EINVAL);
 	ck_assert_uint_eq(chan_error_size(-EINVAL), 5040);
-	ck_assert_int_eq(chan_create(name, OPT(.capacity = 5040, .max_message = 5000)), 0);
+	ck_assert_int_eq(chan_create(name, OPTIONS(.capacity = 5040, .max_message = 5000)), 0);
 	/* A success forgets what was said; another error is not what it is about. */
 	ck_assert_str_eq(chan_error_detail(-EINVAL), "");
 }
 END_TEST
 
-START_TEST(einval_names_the_argument)
+START_TEST(should_name_the_wrong_argument)
 {
 	struct chan_stat st = {.size = 5000};
 	chan_t *ch;
@@ -92,7 +85,7 @@ START_TEST(einval_names_the_argument)
 	says(chan_create(".x", NULL), -EINVAL, "NAME or OWNER/NAME");
 	says(chan_create("/x", NULL), -EINVAL, "OWNER");
 	says(chan_create("4294967295/x", NULL), -EINVAL, "OWNER");
-	ck_assert_int_eq(chan_create(name, OPT(.capacity = 4096)), 0);
+	ck_assert_int_eq(chan_create(name, OPTIONS(.capacity = 4096)), 0);
 	ck_assert_int_eq(chan_open(&ch, name, CHAN_SEND | CHAN_RECV, NULL), 0);
 	says(chan_send(ch, "x", 1, -2), -EINVAL, "timeout: -2");
 	says((int)chan_recv(ch, &st, 1, -7), -EINVAL, "timeout: -7");
@@ -109,7 +102,7 @@ START_TEST(einval_names_the_argument)
 }
 END_TEST
 
-START_TEST(an_existing_channel_is_opened_and_says_what_differs)
+START_TEST(should_open_an_existing_channel_and_say_what_differs)
 {
 	static const struct {
 		struct chan_options opt;
@@ -131,7 +124,8 @@ START_TEST(an_existing_channel_is_opened_and_says_what_differs)
 	chan_t *ch;
 
 	ck_assert_int_eq(
-		chan_create(name, OPT(.capacity = 8192, .max_message = 500, .endpoints = 8)), 0);
+		chan_create(name, OPTIONS(.capacity = 8192, .max_message = 500, .endpoints = 8)),
+		0);
 	for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
 		struct chan_options o = asked[i].opt;
 
@@ -142,13 +136,13 @@ START_TEST(an_existing_channel_is_opened_and_says_what_differs)
 	}
 	chan_remove(name);
 	ck_assert_int_eq(
-		chan_open(&ch, name, CHAN_SEND | CHAN_CREATE, OPT(.capacity = 64 << 10)), 0);
+		chan_open(&ch, name, CHAN_SEND | CHAN_CREATE, OPTIONS(.capacity = 64 << 10)), 0);
 	ck_assert_str_eq(chan_error_detail(-EEXIST), "");
 	chan_detach(ch);
 }
 END_TEST
 
-START_TEST(emsgsize_says_the_size_that_is_needed)
+START_TEST(should_say_the_size_that_a_message_needs)
 {
 	char buf[600] = "";
 	struct iovec iov = {buf, 5};
@@ -156,7 +150,7 @@ START_TEST(emsgsize_says_the_size_that_is_needed)
 	chan_t *ch;
 
 	ck_assert_int_eq(chan_open(&ch, name, CHAN_SEND | CHAN_RECV | CHAN_CREATE,
-				 OPT(.capacity = 4096, .max_message = 500)),
+				 OPTIONS(.capacity = 4096, .max_message = 500)),
 		0);
 	says(chan_send(ch, buf, 501, 0), -EMSGSIZE, "501 bytes, and the channel takes 500");
 	ck_assert_uint_eq(chan_error_size(-EMSGSIZE), 500);
@@ -170,7 +164,7 @@ START_TEST(emsgsize_says_the_size_that_is_needed)
 }
 END_TEST
 
-START_TEST(an_owner_that_does_not_exist_is_no_missing_channel)
+START_TEST(should_tell_an_unknown_owner_from_a_missing_channel)
 {
 	chan_t *ch;
 
@@ -182,26 +176,26 @@ START_TEST(an_owner_that_does_not_exist_is_no_missing_channel)
 }
 END_TEST
 
-START_TEST(what_is_no_segment_is_told_from_a_squatter)
+START_TEST(should_tell_what_is_no_segment_from_a_squatter)
 {
 	chan_t *ch;
 
-	ck_assert_int_eq(symlink("/nonexistent", path), 0);
+	ck_assert_int_eq(symlink("/nonexistent", segment_path), 0);
 	says(chan_open(&ch, name, CHAN_SEND, NULL), -EPERM, "symbolic link");
-	unlink(path);
-	ck_assert_int_eq(mkdir(path, 0700), 0);
+	unlink(segment_path);
+	ck_assert_int_eq(mkdir(segment_path, 0700), 0);
 	says(chan_open(&ch, name, CHAN_SEND, NULL), -EPERM, "no segment");
 	says(chan_open(&ch, name, 0, NULL), -EPERM, "no segment");
 	says(chan_remove(name), -EPERM, "no segment");
-	rmdir(path);
-	ck_assert_int_eq(mkfifo(path, 0600), 0);
+	rmdir(segment_path);
+	ck_assert_int_eq(mkfifo(segment_path, 0600), 0);
 	says(chan_open(&ch, name, CHAN_SEND, NULL), -EPERM, "no segment");
-	unlink(path);
+	unlink(segment_path);
 }
 END_TEST
 
 /* SIGXFSZ kills by default, and must not come. */
-START_TEST(a_limit_of_file_sizes_is_an_error_and_no_signal)
+START_TEST(should_return_an_error_for_a_limit_of_file_sizes_and_no_signal)
 {
 	struct rlimit limit = {512 << 10, 512 << 10};
 	sigset_t pending;
@@ -213,68 +207,50 @@ START_TEST(a_limit_of_file_sizes_is_an_error_and_no_signal)
 	says(chan_open(&ch, name, CHAN_SEND | CHAN_CREATE, NULL), -EFBIG, "RLIMIT_FSIZE");
 	sigpending(&pending);
 	ck_assert_int_eq(sigismember(&pending, SIGXFSZ), 0);
-	ck_assert_int_eq(access(path, F_OK), -1);
-	ck_assert_int_eq(chan_create(name, OPT(.capacity = 64 << 10)), 0);
+	ck_assert_int_eq(access(segment_path, F_OK), -1);
+	ck_assert_int_eq(chan_create(name, OPTIONS(.capacity = 64 << 10)), 0);
 }
 END_TEST
 
 /* As another user than root, who may lock what she likes. */
-static int open_with_locked_memory(void)
+static int open_with_locked_memory(void *arg)
 {
 	struct rlimit limit = {2 << 20, 2 << 20};
 	chan_t *ch;
 	int r;
 
+	(void)arg;
 	if (setgid(65534) || setuid(65534) || setrlimit(RLIMIT_MEMLOCK, &limit) ||
-		chan_create(name, OPT(.capacity = 1 << 20)) || mlockall(MCL_FUTURE))
+		chan_create(name, OPTIONS(.capacity = 1 << 20)) || mlockall(MCL_FUTURE))
 		return 2;
 	r = chan_open(&ch, name, CHAN_RECV, NULL);
 	if (r != -ENOMEM || !strstr(chan_error_detail(r), "RLIMIT_MEMLOCK"))
 		return 3;
 	chan_remove(name);
-	r = chan_create(name, OPT(.capacity = 8 << 20));
+	r = chan_create(name, OPTIONS(.capacity = 8 << 20));
 	if (r != -ENOMEM || !strstr(chan_error_detail(r), "RLIMIT_MEMLOCK"))
 		return 4;
 	return 0;
 }
 
-START_TEST(locked_memory_is_no_empty_channel)
+START_TEST(should_tell_locked_memory_from_an_empty_channel)
 {
-	int status;
-	pid_t child;
-
-	if (geteuid() != 0) {
-		printf("not tested: another user's limit of locked memory (needs root)\n");
-		return;
-	}
-	child = fork();
-	if (child == 0)
-		_exit(open_with_locked_memory());
-	ck_assert_int_eq(waitpid(child, &status, 0), child);
-	ck_assert_int_eq(status, 0);
+	ck_assert_int_eq(wait_child(in_child(open_with_locked_memory, NULL)), 0);
 }
 END_TEST
 
-int main(void)
+void add_tests(void)
 {
-	Suite *s = suite_create("errors");
-	TCase *tc = tcase_create("errors");
-	SRunner *runner;
-	int failed;
-
-	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_add_test(tc, einval_names_the_option_and_its_limit);
-	tcase_add_test(tc, einval_names_the_argument);
-	tcase_add_test(tc, an_existing_channel_is_opened_and_says_what_differs);
-	tcase_add_test(tc, emsgsize_says_the_size_that_is_needed);
-	tcase_add_test(tc, an_owner_that_does_not_exist_is_no_missing_channel);
-	tcase_add_test(tc, what_is_no_segment_is_told_from_a_squatter);
-	tcase_add_test(tc, a_limit_of_file_sizes_is_an_error_and_no_signal);
-	tcase_add_test(tc, locked_memory_is_no_empty_channel);
-	suite_add_tcase(s, tc);
-	runner = srunner_create(s);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	GROUP("errors", channel_setup, teardown, should_name_the_wrong_option_and_its_limit,
+		should_name_the_wrong_argument,
+		should_open_an_existing_channel_and_say_what_differs,
+		should_say_the_size_that_a_message_needs,
+		should_tell_an_unknown_owner_from_a_missing_channel,
+		should_tell_what_is_no_segment_from_a_squatter,
+		should_return_an_error_for_a_limit_of_file_sizes_and_no_signal);
+	if (ADDRESS_SANITIZER || THREAD_SANITIZER)
+		not_tried("under a sanitizer mlockall() does nothing");
+	else if (place_has(NEED_USERS))
+		GROUP("locked memory", channel_setup, teardown,
+			should_tell_locked_memory_from_an_empty_channel);
 }

@@ -297,13 +297,13 @@ void add_tests(void)
 		should_time_out_at_the_deadline_and_not_before,
 		should_ask_after_each_slice_whether_to_give_up,
 		should_say_that_the_lock_is_damaged);
-#ifdef __SANITIZE_THREAD__
-	not_tried("the thread sanitizer knows no robust mutex whose owner ends");
-#else
-	GROUP("dead owners", setup, teardown, should_repair_what_a_dead_owner_left_and_count_it,
-		should_let_the_next_one_repair_after_a_death_in_the_repair,
-		should_release_a_usable_lock_when_the_repair_fails);
-#endif
+	if (THREAD_SANITIZER)
+		not_tried("the thread sanitizer knows no robust mutex whose owner ends");
+	else
+		GROUP("dead owners", setup, teardown,
+			should_repair_what_a_dead_owner_left_and_count_it,
+			should_let_the_next_one_repair_after_a_death_in_the_repair,
+			should_release_a_usable_lock_when_the_repair_fails);
 	if (place_has(NEED_SYSCALLS))
 		GROUP("waiting", setup, teardown, should_wake_a_waiter_when_the_owner_is_killed,
 			should_give_the_lock_to_a_waiter_when_it_is_released);

@@ -231,11 +231,9 @@ END_TEST
 
 void add_tests(void)
 {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-	not_tried("the sanitizer's own system calls would fail");
-#else
-	if (place_has(NEED_SECCOMP))
+	if (ADDRESS_SANITIZER || THREAD_SANITIZER)
+		not_tried("the sanitizer's own system calls would fail");
+	else if (place_has(NEED_SECCOMP))
 		GROUP_FOR(0, sizeof(trials) / sizeof(trials[0]), "faults", channel_setup,
 			channel_teardown, should_survive_the_failure_of_each_system_call);
-#endif
 }

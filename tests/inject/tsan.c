@@ -4,11 +4,13 @@
  * it would seem to have none.  So, for it only, it is made of one that it knows.
  */
 #define _GNU_SOURCE 1
+#include "support/place.h"
+
 #include <pthread.h>
 #include <stdint.h>
 #include <time.h>
 
-#ifdef __SANITIZE_THREAD__
+#if THREAD_SANITIZER
 int pthread_mutex_clocklock(pthread_mutex_t *mutex, clockid_t clock, const struct timespec *at)
 {
 	struct timespec now, real;

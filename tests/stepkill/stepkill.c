@@ -452,9 +452,9 @@ static void leave_if_pointless(void)
 
 #if !defined(__x86_64__) || !defined(__GLIBC__)
 	why = "needs x86-64 and glibc";
-#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-	why = "not through a sanitizer's code";
 #endif
+	if (ADDRESS_SANITIZER || THREAD_SANITIZER)
+		why = "not through a sanitizer's code";
 	if (CONDVAR_KIND == LAYOUT_CONDVAR_PTHREAD)
 		why = "pthread_cond_t does not survive this: see controls.sh";
 	if (!why)
