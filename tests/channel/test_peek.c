@@ -1,20 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* chan_peek() with CHAN_LEASED_TOO: what others hold under a lease is shown, and said. */
 #define _GNU_SOURCE 1
-#include "shmchan.h"
+#include "support/channel.h"
+#include "support/suite.h"
 
-#include <check.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
-static char name[64];
 static chan_t *ch, *observer;
 
 static void setup(void)
 {
-	snprintf(name, sizeof(name), "peek-%d", (int)getpid());
+	channel_setup();
 	ck_assert_int_eq(chan_open(&ch, name, CHAN_SEND | CHAN_RECV | CHAN_CREATE, NULL), 0);
 	ck_assert_int_eq(chan_open(&observer, name, 0, NULL), 0);
 	for (int i = 0; i < 4; i++)
@@ -25,7 +22,7 @@ static void teardown(void)
 {
 	chan_detach(observer);
 	chan_detach(ch);
-	chan_remove(name);
+	channel_teardown();
 }
 
 static void shows(struct chan_cursor *at, char wanted, uint32_t attempt, uint32_t flags)
@@ -45,7 +42,7 @@ static void ends(struct chan_cursor *at)
 	ck_assert_int_eq(chan_peek(observer, &byte, 1, at), -EAGAIN);
 }
 
-START_TEST(leased_messages_are_shown_only_if_asked_for)
+START_TEST(should_show_leased_messages_only_if_asked)
 {
 	struct chan_cursor at = {0}, all = {.flags = CHAN_LEASED_TOO};
 	struct chan_lease lease[2];
@@ -62,7 +59,7 @@ START_TEST(leased_messages_are_shown_only_if_asked_for)
 }
 END_TEST
 
-START_TEST(acknowledged_messages_are_never_shown)
+START_TEST(should_never_show_acknowledged_messages)
 {
 	struct chan_cursor all = {.flags = CHAN_LEASED_TOO};
 	struct chan_lease lease[3];
@@ -80,20 +77,8 @@ START_TEST(acknowledged_messages_are_never_shown)
 }
 END_TEST
 
-int main(void)
+void add_tests(void)
 {
-	Suite *s = suite_create("peek");
-	TCase *tc = tcase_create("peek");
-	SRunner *runner;
-	int failed;
-
-	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_add_test(tc, leased_messages_are_shown_only_if_asked_for);
-	tcase_add_test(tc, acknowledged_messages_are_never_shown);
-	suite_add_tcase(s, tc);
-	runner = srunner_create(s);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	GROUP("peek", setup, teardown, should_show_leased_messages_only_if_asked,
+		should_never_show_acknowledged_messages);
 }
