@@ -8,6 +8,7 @@
 #include "core/condvar.h"
 #include "core/lock.h"
 #include "core/thread.h"
+#include "kind/options.h"
 #include "segment/claim.h"
 
 static void forget_locks(void)
@@ -29,7 +30,6 @@ struct ring ring_in(const struct segment *s)
 		.data = s->ring,
 		.capacity = s->geometry.capacity,
 		.max_message = s->geometry.max_message,
-		.rendezvous = s->header.kind == CHAN_KIND_RENDEZVOUS,
 		.control = &s->layout->control,
 	};
 }

@@ -35,8 +35,8 @@ static void give_back_leases(struct chan *ch)
 	if (!atomic_load_explicit(&ch->leases, memory_order_relaxed) ||
 		receivers_visit(ch, NULL) < 0)
 		return; /* others will, as for a dead one */
-	ring_reclaim(&ch->ring, not_mine, ch);
-	freed = ring_free(&ch->ring);
+	ch->kind->reclaim(&ch->ring, not_mine, ch);
+	freed = ch->kind->free(&ch->ring);
 	receivers_leave(ch);
 	cond_signal(&ch->control->not_empty);
 	if (freed)

@@ -24,12 +24,14 @@
 #include "base/errors.h"
 #include "channel/wait.h"
 #include "channel/waiters.h"
-#include "core/ring.h"
+#include "kind/delivery.h"
 #include "segment/segment.h"
 #include "shmchan.h"
 
 struct chan {
 	struct ring ring;
+	const struct kind *kind;
+	bool indirect; /* not the queue, whose hot path is compiled in: kind_consume() */
 	struct segment segment;
 	struct layout_control *control;
 	unsigned roles; /* CHAN_SEND | CHAN_RECV | CHAN_EXCLUSIVE */

@@ -85,8 +85,8 @@ int chan_stat(const chan_t *ch, struct chan_stat *ret)
 		return error_from(TRIED_EXAMINE, errno);
 	state = channel_state(ch);
 	read_positions(ch, &st);
-	st.flags = h->options | (h->kind == CHAN_KIND_RENDEZVOUS ? CHAN_RENDEZVOUS : 0);
-	st.capacity = ch->ring.rendezvous ? 0 : ch->ring.capacity - RING_ALIGN;
+	st.flags = h->options | ch->kind->shown_flags;
+	st.capacity = ch->kind->shown_capacity(&ch->ring);
 	st.dropped_newest = load(&c->senders.dropped);
 	st.dropped_leased = load(&c->senders.dropped_leased);
 	st.redelivered = load(&c->receivers.redelivered);

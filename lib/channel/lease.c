@@ -31,11 +31,11 @@ int chan_take(chan_t *ch, struct chan_lease *ret, unsigned n, int64_t timeout)
 			return err;
 		atomic_store_explicit(&ch->leases, true, memory_order_relaxed);
 		do
-			if (ring_lease(&ch->ring, &it, (uint32_t)ch->slot))
+			if (ch->kind->lease(&ch->ring, &it, (uint32_t)ch->slot))
 				lease_of(&it, &ret[got++]);
 		while (got < n && ring_next(&ch->ring, it.end, &it) == 0);
-		/* In a rendezvous the sender may go. */
-		receiver_done(ch, &limit, ch->ring.rendezvous);
+		/* The sender that hands over may go. */
+		receiver_done(ch, &limit, ch->kind->hands_over);
 	} while (got == 0);
 	return (int)got;
 }
@@ -64,26 +64,26 @@ static int end_leases(struct chan *ch, const struct chan_lease *lease, unsigned 
 		if (err < 0)
 			break;
 	}
-	freed = ring_free(&ch->ring);
+	freed = ch->kind->free(&ch->ring);
 	receivers_leave(ch);
 	if (freed)
 		channel_freed(ch);
-	if (done && end_one != ring_ack)
+	if (done && end_one != ch->kind->ack)
 		cond_signal(&ch->control->not_empty);
 	return done ? (int)done : err;
 }
 
 int chan_ack(chan_t *ch, const struct chan_lease *lease, unsigned n)
 {
-	return end_leases(ch, lease, n, ring_ack);
+	return end_leases(ch, lease, n, ch->kind->ack);
 }
 
 int chan_release(chan_t *ch, const struct chan_lease *lease, unsigned n)
 {
-	return end_leases(ch, lease, n, ring_release);
+	return end_leases(ch, lease, n, ch->kind->release);
 }
 
 int chan_untake(chan_t *ch, const struct chan_lease *lease, unsigned n)
 {
-	return end_leases(ch, lease, n, ring_untake);
+	return end_leases(ch, lease, n, ch->kind->untake);
 }

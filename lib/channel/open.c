@@ -10,6 +10,7 @@
 #include "channel/remove.h"
 #include "channel/side.h"
 #include "channel/wake.h"
+#include "kind/options.h"
 #include "segment/endpoint.h"
 
 #include <stdlib.h>
@@ -73,6 +74,10 @@ static int attach(struct chan *ch)
 	int err;
 
 	ch->ring = ring_in(s);
+	ch->kind = kind_of(s->header.kind);
+	ch->indirect = ch->kind != &kind_queue;
+	if (ch->kind->refuse_overflow(s->header.overflow))
+		return -EBADMSG;
 	ch->control = &s->layout->control;
 	ring_pause(&ch->ring, 0, 0); /* at the first send: see sender_paced() */
 	atomic_store_explicit(&ch->overflow, s->header.overflow, memory_order_relaxed);

@@ -29,19 +29,19 @@ static int drop_oldest(struct chan *ch, struct limit *limit, bool in_place)
 	err = receivers_visit(ch, limit);
 	if (err < 0)
 		return err;
-	err = ring_drop(&ch->ring);
-	if (err == RING_LEASED) {
+	err = ch->kind->drop(&ch->ring);
+	if (err == KIND_LEASED) {
 		/* The send that follows wakes receivers for what is given back. */
 		given_back = reclaim_front(ch);
 		if (given_back)
-			err = given_back < 0 ? given_back : ring_drop(&ch->ring);
+			err = given_back < 0 ? given_back : ch->kind->drop(&ch->ring);
 	}
 	receivers_leave(ch);
 	if (err == 0)
 		limit->slept = true; /* it passes on what it does not need */
 	/* What a living receiver has leased can't be dropped, and what is behind it
 	 * frees nothing. */
-	return err == RING_LEASED ? drop_this(&ch->control->senders.dropped_leased) : err;
+	return err == KIND_LEASED ? drop_this(&ch->control->senders.dropped_leased) : err;
 }
 
 int overflow_apply(struct chan *ch, uint32_t policy, struct limit *limit, bool in_place)

@@ -103,7 +103,7 @@ int receiver_wait(struct chan *ch, struct limit *limit, struct ring_item *it, in
 		/* The lock is held, and err says why there is no message. */
 		next = err == -EAGAIN ? when_empty(ch, &err) : GIVE_UP;
 		if (next != LOOK_AGAIN) {
-			freed = next == SLEEP && ring_exhausted(&ch->ring);
+			freed = next == SLEEP && ch->kind->note_end(&ch->ring);
 			message.seen = ch->ring.rx.seen;
 			receivers_leave(ch);
 			if (freed)
@@ -185,7 +185,7 @@ ssize_t chan_recv(chan_t *ch, void *buf, size_t size, int64_t timeout)
 		}
 		ring_fetch(&ch->ring, &it);
 		copy_bytes(buf, ring_payload(it.record), it.length);
-		got = ring_consume(&ch->ring, it.pos, it.end);
+		got = kind_consume(&ch->kind, ch->indirect, &ch->ring, it.pos, it.end);
 		receiver_done(ch, &limit, true);
 	} while (unlikely(!got));
 	return (ssize_t)it.length;
@@ -203,8 +203,8 @@ int chan_recv_batch(chan_t *ch, struct iovec *buf, unsigned n, int64_t timeout)
 
 	if (err < 0 || n == 0 || n > INT_MAX)
 		return err < 0 ? err : error_because(-EINVAL, "n: is 0 or above INT_MAX");
-	if (ch->ring.rendezvous)
-		n = 1; /* there is never more than one that a sender waits with */
+	if (n > ch->kind->receive_most)
+		n = ch->kind->receive_most;
 	do {
 		buf[0].iov_len = room; /* again */
 		err = receiver_find(ch, &limit, &it);
@@ -220,7 +220,7 @@ int chan_recv_batch(chan_t *ch, struct iovec *buf, unsigned n, int64_t timeout)
 			buf[got++].iov_len = it.length;
 			end = it.end;
 		} while (got < n && ring_next(&ch->ring, end, &it) == 0);
-		consumed = got && ring_consume(&ch->ring, first, end);
+		consumed = got && kind_consume(&ch->kind, ch->indirect, &ch->ring, first, end);
 		if (!got)
 			limit.slept = true;
 		receiver_done(ch, &limit, consumed);

@@ -20,7 +20,7 @@ int reclaim_leases(struct chan *ch)
 {
 	if (!descriptor_ours(&ch->segment.own))
 		return -EBADFD;
-	return channel_checked(ch, ring_reclaim(&ch->ring, gone, ch));
+	return channel_checked(ch, ch->kind->reclaim(&ch->ring, gone, ch));
 }
 
 int reclaim_front(struct chan *ch)

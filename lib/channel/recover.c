@@ -16,9 +16,9 @@ int64_t chan_purge(chan_t *ch)
 	n = receivers_visit(ch, NULL);
 	if (n < 0)
 		return n;
-	n = ring_purge(&ch->ring);
+	n = ch->kind->purge(&ch->ring);
 	if (n >= 0 && channel_sealed_anew(ch)) {
-		int64_t more = ring_purge(&ch->ring);
+		int64_t more = ch->kind->purge(&ch->ring);
 
 		n = more < 0 ? more : n + more;
 	}
@@ -43,7 +43,7 @@ int chan_recover(chan_t *ch)
 	if (n < 0)
 		return n;
 	n = reclaim_leases(ch);
-	ring_free(&ch->ring);
+	ch->kind->free(&ch->ring);
 	receivers_leave(ch);
 	channel_wake_all(ch);
 	return n;

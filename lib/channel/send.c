@@ -61,7 +61,7 @@ int chan_send_batch(chan_t *ch, const struct iovec *msg, unsigned n, int64_t tim
 
 	if (err < 0 || n == 0 || n > INT_MAX)
 		return err < 0 ? err : error_because(-EINVAL, "n: is 0 or above INT_MAX");
-	if (ch->ring.rendezvous)
+	if (ch->kind->hands_over)
 		return send_each(ch, msg, n, timeout);
 	if (msg[0].iov_len > ch->ring.max_message)
 		return send_too_long(ch, msg[0].iov_len);

@@ -139,7 +139,7 @@ int sender_wait(struct chan *ch, struct limit *limit, uint64_t length, bool in_p
 
 static bool handed_over(struct chan *ch, uint64_t pos)
 {
-	return ring_handed_over(&ch->ring, pos) ||
+	return ch->kind->handed_over(&ch->ring, pos) ||
 	       channel_state(ch) & (LAYOUT_ENDED | LAYOUT_DAMAGED);
 }
 
@@ -154,14 +154,14 @@ static int await_receiver(struct chan *ch, uint64_t pos, struct limit *limit)
 		.seen = pos};
 	int err = 0;
 
-	while (err == 0 && !ring_handed_over(&ch->ring, pos)) {
+	while (err == 0 && !ch->kind->handed_over(&ch->ring, pos)) {
 		err = sendable(ch, true);
 		if (err == 0)
 			err = channel_wait(ch, &receiver, limit->timeout ? limit : &brief);
 	}
-	if (err < 0 && ring_withdraw(&ch->ring, pos))
+	if (err < 0 && ch->kind->withdraw(&ch->ring, pos))
 		return err == -ETIMEDOUT && limit->timeout == 0 ? -EAGAIN : err;
-	return ring_purged(&ch->ring, pos) ? -ECANCELED : 0;
+	return ch->kind->purged(&ch->ring, pos) ? -ECANCELED : 0;
 }
 
 int sender_hand_over(

@@ -111,7 +111,7 @@ ALWAYS_INLINE int sender_published(struct chan *ch, uint64_t pos)
 	return 0;
 }
 
-/* The commit of a rendezvous, in which the sender waits until its message is taken. */
+/* The commit where kind.hands_over, in which the sender waits until its message is taken. */
 int sender_hand_over(
 	struct chan *ch, uint64_t old, const struct ring_cursor *at, struct limit *limit);
 
@@ -120,7 +120,7 @@ int sender_hand_over(
 ALWAYS_INLINE int sender_commit(struct chan *ch, uint64_t old, const struct ring_cursor *at,
 	struct limit *limit, uint64_t length)
 {
-	if (unlikely(ch->ring.rendezvous))
+	if (unlikely(ch->indirect) && ch->kind->hands_over)
 		return sender_hand_over(ch, old, at, limit);
 	ring_publish(&ch->ring, at);
 	sender_done(ch, limit, length); /* a full fence */

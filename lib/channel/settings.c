@@ -13,8 +13,8 @@ int chan_set_overflow(chan_t *ch, unsigned overflow)
 {
 	if (overflow > CHAN_DROP_OLDEST)
 		return error_because(-EINVAL, "overflow: there is no policy %u", overflow);
-	if (ch->ring.rendezvous && overflow == CHAN_DROP_OLDEST)
-		return error_because(-EINVAL, "overflow: a rendezvous has nothing old to drop");
+	if (ch->kind->refuse_overflow(overflow))
+		return error_because(-EINVAL, "overflow: %s", ch->kind->refuse_overflow(overflow));
 	if (is_orphan(ch))
 		return -ENOTCONN;
 	atomic_store_explicit(&ch->overflow, overflow, memory_order_relaxed);

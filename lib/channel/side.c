@@ -28,7 +28,7 @@ static int repair_senders(void *arg)
 {
 	struct chan *ch = ((struct call *)arg)->ch;
 
-	return channel_checked(ch, ring_repair_senders(&ch->ring));
+	return channel_checked(ch, ch->kind->repair_senders(&ch->ring));
 }
 
 static int repair_receivers(void *arg)
@@ -38,7 +38,7 @@ static int repair_receivers(void *arg)
 
 	if (channel_state(ch) & LAYOUT_ENDED)
 		channel_seal(ch);
-	err = channel_checked(ch, ring_repair_receivers(&ch->ring));
+	err = channel_checked(ch, ch->kind->repair_receivers(&ch->ring));
 
 	if (err == 0)
 		err = reclaim_leases(ch);
@@ -107,20 +107,20 @@ static int enter(struct chan *ch, struct layout_lock *lock, int err, int (*repai
 	return channel_checked(ch, err);
 }
 
-/* In a rendezvous the lock is held by the sender that waits for a receiver: as long as
- * that one is not there, the channel is full. */
-static bool rendezvous_full(struct chan *ch, int err, const struct limit *limit)
+/* Where a sender waits with the lock held until a receiver has its message (kind.offered),
+ * the channel is full that long. */
+static bool full_until_received(struct chan *ch, int err, const struct limit *limit)
 {
-	return err == EBUSY && limit->timeout == 0 && !limit->ignores_end && ch->ring.rendezvous &&
-	       ring_offered(&ch->ring);
+	return err == EBUSY && limit->timeout == 0 && !limit->ignores_end && ch->kind->offered &&
+	       ch->kind->offered(&ch->ring);
 }
 
 int senders_enter_slow(struct chan *ch, int err, struct limit *limit)
 {
-	if (rendezvous_full(ch, err, limit))
+	if (full_until_received(ch, err, limit))
 		return -EAGAIN;
 	err = enter(ch, &ch->control->senders.lock, err, repair_senders, senders_give_up, limit);
-	return rendezvous_full(ch, -err, limit) ? -EAGAIN : err;
+	return full_until_received(ch, -err, limit) ? -EAGAIN : err;
 }
 
 int receivers_enter_slow(struct chan *ch, int err, struct limit *limit)

@@ -31,7 +31,7 @@ static inline bool channel_uneven(const struct chan *ch)
 /*
  * Space was freed, and a full fence followed: wake a sender that waits for room.  All of
  * them are woken if one might not be able to use it: where they need different amounts,
- * and in a rendezvous, where the sender that waits for its receiver is not the one that
+ * and where the sender that waits for its receiver (kind.hands_over) is not the one that
  * waits for room.  (`uneven` is stored before the waiter's fence in cond_arm(): either
  * we see it, or that waiter sees the room.)
  */
@@ -41,7 +41,7 @@ static inline void channel_freed(struct chan *ch)
 
 	if (likely(!atomic_load_explicit(&c->waiting, memory_order_relaxed)))
 		return;
-	if (ch->ring.rendezvous || channel_uneven(ch))
+	if (ch->kind->hands_over || channel_uneven(ch))
 		cond_broadcast(c);
 	else
 		cond_wake(c, 1);

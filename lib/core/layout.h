@@ -11,7 +11,7 @@
  * What is authoritative: the header; `state` and `seal`; a side's `position`;
  * the header of each record between the two positions; `seq` of the record at
  * the senders' position; the drop counters.  Everything else is derived and is
- * recomputed by the repair of its side (ring.c), or a hint whose staleness
+ * recomputed by the repair of its side (kind/), or a hint whose staleness
  * costs time only.
  *
  * Cache lines: what one side writes for each message never shares a pair of
@@ -115,7 +115,7 @@ struct layout_receivers {
 	 * At or before `position` nothing is leased and receiving is simple. */
 	_Atomic uint64_t frontier;
 	/* Records removed unread, and the journal that keeps the count exact: see
-	 * ring_drop(). */
+	 * kind/queue.c. */
 	_Atomic uint64_t dropped;
 	_Atomic uint64_t drop_position;
 	_Atomic uint64_t drop_count;

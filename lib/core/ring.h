@@ -13,9 +13,8 @@
  *                deliver        frontier
  *
  * A send writes records after the senders' position and publishes them all with
- * one store to it.  A plain receive copies out and frees with one store to the
- * receivers' position.  With leases, the state in a record's header says who
- * has it, that store is the commit, and space is freed as the front is done.
+ * one store to it.  What receivers do with a record is the kind's (kind/delivery.h):
+ * it changes the state in the record's header, or moves the receivers' position.
  * `deliver` and `frontier` are derived: short cuts for looking.
  *
  * Trust.  The buffer may hold anything: each length, position and state is read
@@ -46,7 +45,7 @@ struct ring {
 	unsigned char *data; /* capacity bytes, and the same again behind them */
 	uint64_t capacity;
 	uint64_t max_message; /* ring_size() of it + RING_ALIGN <= capacity */
-	bool rendezvous, pausing;
+	bool pausing;
 	struct layout_control *control;
 
 	/* Where a sender counts room from: tx.seen; or, if `pausing`, as much earlier
@@ -61,6 +60,12 @@ static inline uint64_t ring_size(uint64_t length)
 {
 	return (length + sizeof(struct layout_record) + RING_ALIGN - 1) &
 	       ~(uint64_t)(RING_ALIGN - 1);
+}
+
+/* What a ring must hold for a message of `length` to pass: it and the next seq. */
+static inline uint64_t ring_least_capacity(uint64_t length)
+{
+	return ring_size(length) + RING_ALIGN;
 }
 
 /* The record at `pos`; `end` remembers the lap, which saves a division. */
@@ -79,7 +84,7 @@ static inline struct layout_record *ring_at(
 /* How far ahead to fetch, two records of this size or more: a locked instruction a
  * message keeps the processor from running ahead by itself.  (Fetching outside
  * the mapping would be harmless.)  The first two lines are fetched with every
- * record; the rest only for who copies, and only so many lines: behind them the
+ * record; the rest only for those that copy, and only so many lines: behind them the
  * processor has found out by itself. */
 #define RING_FETCH_FIRST 128
 #define RING_FETCH_MOST 4096
@@ -155,8 +160,8 @@ static inline int ring_room(struct ring *r, const struct ring_cursor *at, uint64
 	return at->pos - r->horizon <= r->capacity - need ? 0 : RING_PAUSED;
 }
 
-/* Write the header of a record, not yet visible to anybody, and move the cursor
- * behind it.  There must be room.  Returns where its `length` bytes go. */
+/* Write the header of a record that nobody sees yet, and move the cursor behind it.
+ * There must be room.  Returns where its `length` bytes go. */
 static inline void *ring_append(struct ring *r, struct ring_cursor *at, uint32_t length)
 {
 	struct layout_record *rec = ring_at(r, &r->tx, at->pos);
@@ -183,7 +188,7 @@ static inline void ring_fetch_room(const void *payload, uint64_t length)
 		cpu_prefetch_write(next + i);
 }
 
-/* The commit of a send.  Release: pairs with the acquire in ring_limit(), so who
+/* The commit of a send.  Release: pairs with the acquire in ring_limit(), so whoever
  * sees the position sees the records before it, whole. */
 static inline void ring_publish(struct ring *r, const struct ring_cursor *at)
 {
@@ -194,22 +199,7 @@ static inline void ring_publish(struct ring *r, const struct ring_cursor *at)
  * inside its end?  See ring_seal().  Needs no lock. */
 bool ring_settle(struct ring *r, uint64_t pos);
 
-/* Rendezvous: has the record published at `pos` found its receiver, or been purged? */
-bool ring_handed_over(struct ring *r, uint64_t pos);
-
-/* Rendezvous: was the record at `pos` purged, and so handed over to nobody?  Asked once
- * ring_handed_over() is true, or ring_withdraw() false, the lock still held. */
-bool ring_purged(struct ring *r, uint64_t pos);
-
-/* Rendezvous: is there a record that no receiver has taken yet?  Without the senders'
- * lock, so of this moment, and for a hint. */
-bool ring_offered(const struct ring *r);
-
-/* Rendezvous: take the record at `pos` back, unless a receiver was faster
- * (false). */
-bool ring_withdraw(struct ring *r, uint64_t pos);
-
-/* After a dead owner of the senders' lock. */
+/* Repair the senders' side after a dead owner of their lock: 0 or -EBADMSG. */
 int ring_repair_senders(struct ring *r);
 
 /* ---- receivers ---- */
@@ -223,7 +213,7 @@ struct ring_item {
 	struct layout_record *record;
 };
 
-/* Where the channel ends, at this moment, for who only looks. */
+/* Where the channel ends, at this moment, for those that only look. */
 static inline uint64_t ring_limit(const struct ring *r)
 {
 	/* Acquire: pairs with ring_publish(). */
@@ -316,41 +306,13 @@ static inline int ring_next(struct ring *r, uint64_t pos, struct ring_item *it)
 	}
 }
 
-/* Consume the ready records in [from, end), which were found by ring_next() from
- * ring_first() on under the same lock.  Returns how many; fewer only in a
- * rendezvous whose sender withdrew. */
-uint64_t ring_consume_slow(struct ring *r, uint64_t from, uint64_t end);
-
-static inline bool ring_consume(struct ring *r, uint64_t from, uint64_t end)
-{
-	struct layout_receivers *rx = &r->control->receivers;
-	uint64_t head = atomic_load_explicit(&rx->position, memory_order_relaxed);
-
-	if (likely(from == head && !r->rendezvous &&
-		    atomic_load_explicit(&rx->frontier, memory_order_relaxed) <= head)) {
-		/* The commit of a plain receive.  Release: pairs with the
-		 * acquire in ring_room(); our reading is over. */
-		atomic_store_explicit(&rx->position, end, memory_order_release);
-		return true;
-	}
-	return ring_consume_slow(r, from, end) > 0;
-}
-
-/* ring_next() found nothing up to the end: note where, and free a done front.
- * Returns whether that freed space. */
-bool ring_exhausted(struct ring *r);
-
-/* The end that was noted there: while the senders' position and `deliver` stay,
- * nothing new is ready. */
+/* Is nothing new ready since a receiver noted (kind.note_end) that it found nothing up
+ * to `end`?  So it is while the senders' position and `deliver` stay there. */
 static inline bool ring_still_empty(const struct ring *r, uint64_t end)
 {
 	return atomic_load_explicit(&r->control->senders.position, memory_order_acquire) == end &&
 	       atomic_load_explicit(&r->control->receivers.deliver, memory_order_relaxed) == end;
 }
-
-/* Lease the item to `holder`; false if its rendezvous sender withdrew it.  Sets
- * it->state. */
-bool ring_lease(struct ring *r, struct ring_item *it, uint32_t holder);
 
 /* A lease as its holder remembers it. */
 struct ring_claim {
@@ -358,53 +320,37 @@ struct ring_claim {
 	uint32_t holder, attempt;
 };
 
-/* End a lease: done, or ready again, or that and one attempt less.  -ESTALE if it is
- * none. */
-int ring_ack(struct ring *r, const struct ring_claim *claim);
-int ring_release(struct ring *r, const struct ring_claim *claim);
-int ring_untake(struct ring *r, const struct ring_claim *claim);
-
-/* Free what is done at the front; true if that moved the position. */
-bool ring_free(struct ring *r);
-
 /* May anything be ready?  False only if nothing is. */
 static inline bool ring_any(const struct ring *r)
 {
 	return ring_first(r) != ring_limit(r);
 }
 
-/* True if any lease may be outstanding. */
-bool ring_leased(const struct ring *r);
+/* May any lease be outstanding? */
+static inline bool ring_leased(const struct ring *r)
+{
+	const struct layout_receivers *rx = &r->control->receivers;
 
-/* Give back every lease for which gone(holder, arg): how many, or -EBADMSG. */
-int ring_reclaim(struct ring *r, bool (*gone)(uint32_t holder, void *arg), void *arg);
+	return atomic_load_explicit(&rx->frontier, memory_order_relaxed) >
+	       atomic_load_explicit(&rx->position, memory_order_relaxed);
+}
 
-/* Make room at the front: drop the oldest record if it is ready.  Returns 0 (look for
- * room again: a record was dropped, a done front was freed, or the ring is empty),
- * RING_LEASED (the oldest record is leased: dropping what lies behind it frees
- * nothing), or -EBADMSG. */
-#define RING_LEASED 1
-int ring_drop(struct ring *r);
+/* Change the state of a published record from `from` to `to`.  Returns false if it was
+ * another by then: only a sender that withdraws its record does that without the
+ * receivers' lock.  Release: what was read from the record was read before. */
+static inline bool ring_change(struct layout_record *rec, uint32_t from, uint32_t to)
+{
+	return atomic_compare_exchange_strong_explicit(
+		&rec->state, &from, to, memory_order_acq_rel, memory_order_relaxed);
+}
 
-/* Drop all ready records: how many. */
-int64_t ring_purge(struct ring *r);
-
-/* The channel is closed, which the caller has seen: fix where it ends, once for
- * all.  Until that is done, ring_next() may say -EAGAIN too early.  Needs no
- * lock. */
+/* The channel ended, which the caller has seen: fix where, once for all.  Until that is done,
+ * ring_next() may say -EAGAIN too early.  Needs no lock. */
 void ring_seal(const struct ring *r);
-
-/* After a dead owner of the receivers' lock: 0, or -EBADMSG and as much of the
- * ring as is sound remains readable. */
-int ring_repair_receivers(struct ring *r);
 
 /* ---- anybody ---- */
 
 /* Make a new ring, all zero, empty. */
 void ring_init(struct ring *r);
-
-/* Is everything between the positions a chain of sound records?  Needs both
- * locks, or silence. */
-int ring_valid(struct ring *r);
 
 #endif

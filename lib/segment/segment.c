@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/errors.h"
 #include "base/names.h"
+#include "base/words.h"
 #include "core/condvar.h"
 #include "segment/claim.h"
 
@@ -462,7 +463,7 @@ static int check_header(struct segment *s, uint64_t size)
 	if (h->format != LAYOUT_FORMAT)
 		return -EPROTONOSUPPORT;
 	/* Kinds and options of a newer version. */
-	if (h->kind > CHAN_KIND_RENDEZVOUS ||
+	if (h->kind >= words_kind.n ||
 		h->options & ~(uint32_t)(CHAN_END_WITH_SENDERS | CHAN_NEED_RECEIVERS))
 		return -EPROTONOSUPPORT;
 	if (h->abi != LAYOUT_ABI || h->libc != THIS_LIBC || h->condvar != CONDVAR_KIND)
@@ -480,10 +481,9 @@ static int check_header(struct segment *s, uint64_t size)
 		.endpoints = h->endpoints,
 	};
 	if (h->segment_size != size || h->overflow > CHAN_DROP_OLDEST || h->lifetime > CHAN_REF ||
-		h->linger > INT64_MAX ||
-		(h->kind == CHAN_KIND_RENDEZVOUS && h->overflow == CHAN_DROP_OLDEST))
+		h->linger > INT64_MAX)
 		return -EBADMSG;
-	return options_check(&s->geometry);
+	return geometry_check(&s->geometry);
 }
 
 int segment_adopt(struct segment *s)

@@ -17,7 +17,9 @@
 #include "base/descriptor.h"
 #include "base/names.h"
 #include "core/layout.h"
-#include "segment/options.h"
+#include "segment/geometry.h"
+
+#include "shmchan.h"
 
 #include <stdbool.h>
 #include <sys/types.h>

@@ -217,7 +217,7 @@ static bool offered(void *arg)
 {
 	chan_t *ch = arg;
 
-	return ring_offered(&ch->ring);
+	return ch->kind->offered(&ch->ring);
 }
 
 /* There the sender that waits for its receiver has the lock. */

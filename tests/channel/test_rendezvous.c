@@ -39,7 +39,7 @@ static void *send_two(void *arg)
 static bool offered(void *arg)
 {
 	(void)arg;
-	return ring_offered(&observer->ring);
+	return observer->kind->offered(&observer->ring);
 }
 
 static int purge_under_a_sender(void *batch)
@@ -68,7 +68,7 @@ START_TEST(should_report_a_purge_to_the_sender_that_waits)
 	ck_assert_uint_eq(stat_of(tx).dropped_oldest, 4);
 	rx = open_as(CHAN_RECV, NULL);
 	ck_assert_int_eq(chan_recv(rx, m, sizeof(m), 0), -EAGAIN);
-	ck_assert_int_eq(ring_valid(&rx->ring), 0);
+	ck_assert_int_eq(rx->kind->valid(&rx->ring), 0);
 	chan_detach(rx);
 }
 END_TEST

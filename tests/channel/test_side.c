@@ -120,7 +120,7 @@ START_TEST(should_repair_the_side_of_a_dead_owner_and_go_on)
 	ck_assert_uint_eq(stat_of(ch).recoveries, 1);
 	leave(side);
 	ck_assert_int_eq(chan_recv(ch, buf, sizeof(buf), 0), 1);
-	ck_assert_int_eq(ring_valid(&ch->ring), 0);
+	ck_assert_int_eq(ch->kind->valid(&ch->ring), 0);
 	ck_assert_int_eq(enter(side, 0), 0);
 	leave(side);
 	ck_assert_uint_eq(stat_of(ch).recoveries, 1);

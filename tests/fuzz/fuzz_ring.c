@@ -5,7 +5,9 @@
  * each ends.
  */
 #include "fuzz.h"
-#include "core/ring.h"
+#include "kind/delivery.h"
+
+static const struct kind *kind; /* of this input */
 
 enum { CAPACITY = 1024, MAX_MESSAGE = 200 };
 
@@ -59,8 +61,8 @@ static void withdraw(struct ring *r)
 	old = at;
 	ring_append(r, &at, 8);
 	ring_publish(r, &at);
-	if (!ring_handed_over(r, old.pos))
-		ring_withdraw(r, old.pos);
+	if (!kind_rendezvous.handed_over(r, old.pos))
+		kind_rendezvous.withdraw(r, old.pos);
 }
 
 static void consume_some(struct ring *r, uint32_t n)
@@ -73,16 +75,16 @@ static void consume_some(struct ring *r, uint32_t n)
 		end = it.end;
 	}
 	if (end != from)
-		ring_consume(r, from, end);
+		kind_consume(&kind, kind != &kind_queue, r, from, end);
 	else
-		ring_exhausted(r);
+		kind->note_end(r);
 }
 
 static void lease_one(struct ring *r, uint32_t holder, struct ring_claim *claim)
 {
 	struct ring_item it;
 
-	if (ring_next(r, ring_first(r), &it) < 0 || !ring_lease(r, &it, holder))
+	if (ring_next(r, ring_first(r), &it) < 0 || !kind->lease(r, &it, holder))
 		return;
 	*claim = (struct ring_claim){it.pos, it.seq, holder, record_attempts(it.state)};
 }
@@ -103,31 +105,31 @@ static void operate(struct ring *r, struct input *in, struct ring_claim claim[4]
 		lease_one(r, arg & 3, &claim[arg & 3]);
 		break;
 	case 3:
-		ring_ack(r, &claim[arg & 3]);
+		kind->ack(r, &claim[arg & 3]);
 		break;
 	case 4:
-		ring_release(r, &claim[arg & 3]);
+		kind->release(r, &claim[arg & 3]);
 		break;
 	case 5:
-		ring_free(r);
+		kind->free(r);
 		break;
 	case 6:
-		ring_reclaim(r, every_other, NULL);
+		kind->reclaim(r, every_other, NULL);
 		break;
 	case 7:
-		ring_drop(r);
+		kind_queue.drop(r);
 		break;
 	case 8:
-		ring_purge(r);
+		kind->purge(r);
 		break;
 	case 9:
-		ring_repair_senders(r);
+		kind->repair_senders(r);
 		break;
 	case 10:
-		ring_repair_receivers(r);
+		kind->repair_receivers(r);
 		break;
 	case 11:
-		ring_valid(r);
+		kind->valid(r);
 		break;
 	case 12:
 		withdraw(r);
@@ -148,7 +150,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	bounded();
 	memset(&control, 0, sizeof(control));
-	r.rendezvous = take_byte(&in) & 1;
+	kind = take_byte(&in) & 1 ? &kind_rendezvous : &kind_queue;
 	r.data = calloc(2, CAPACITY);
 	MUST(r.data);
 	ring_init(&r);

@@ -44,10 +44,17 @@ rule 'locks on the segment file: endpoint and segment only' \
 	'\bF_OFD_' 'lib/segment/(endpoint|segment)\.c:' 'fcntl(fd, F_OFD_SETLK, &l);'
 rule 'offsets in a segment: layout.h only' '\boffsetof *\(struct layout' 'lib/core/layout\.h:' \
 	'offsetof(struct layout, control)'
+# base < core < segment < kind < bus < channel
+above=channel
+for layer in bus kind segment core base; do
+	rule "lib/$layer includes nothing above it" "#include \"($above)/" "(?!lib/$layer/)" \
+		"#include \"${above%%|*}/x.h\""
+	above="$layer|$above"
+done
 rule 'the ring knows no lock, the lock no ring' '#include "(core/(lock|condvar)|segment/.*)\.h"' \
-	'lib/core/(lock|condvar)[a-z_]*\.[ch]:|lib/(segment|channel)/|daemon/' '#include "core/lock.h"'
+	'lib/core/(lock|condvar)[a-z_]*\.[ch]:|lib/kind/options\.h:|lib/(segment|channel)/|daemon/' '#include "core/lock.h"'
 rule 'of the library, programs see shmchan.h only, and the client of chand' \
-	'#include "(core|segment|channel|bus)/(?!(chand|protocol)\.h)' "lib/|daemon/|$bench" \
+	'#include "(core|segment|kind|channel|bus)/(?!(chand|protocol)\.h)' "lib/|daemon/|$bench" \
 	'#include "core/ring.h"'
 rule 'clocks: base/clock.h only' '\b(clock_gettime|gettimeofday|time) *\( *(NULL|0|&|CLOCK)' \
 	'lib/base/clock\.h:' 'clock_gettime(CLOCK_REALTIME, &now);'

@@ -91,14 +91,14 @@ control 'a commit of two stores' core/ring.h \
 	batch/alone 'of a batch of|neither before nor after'
 
 control "the receivers' repair left out" channel/side.c \
-	's/channel_checked(ch, ring_repair_receivers(&ch->ring))/0/' \
+	's/channel_checked(ch, ch->kind->repair_receivers(&ch->ring))/0/' \
 	take/alone 'neither before nor after|not valid'
 
 control "the senders' repair left out" channel/side.c \
-	's/channel_checked(ch, ring_repair_senders(&ch->ring))/0/' \
+	's/channel_checked(ch, ch->kind->repair_senders(&ch->ring))/0/' \
 	'rendezvous, send/alone' 'neither before nor after|back to|changed less'
 
-control 'the journal of drops left out' core/ring.c \
+control 'the journal of drops left out' kind/queue.c \
 	's/^\tdrop_repair(r);$//' \
 	'send, drop-oldest/alone' 'neither before nor after|changed less|back to'
 

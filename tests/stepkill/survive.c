@@ -435,7 +435,7 @@ void snapshot(char *ret, int64_t since, unsigned receivers)
 		fail("recover: %s (%d)", chan_strerror(err), err);
 	note_recovery(since);
 	doing("the state after recovery");
-	err = ring_valid(&ch->ring);
+	err = ch->kind->valid(&ch->ring);
 	if (err < 0)
 		fail("the ring is not valid after recovery");
 	err = chan_stat(ch, &st);
@@ -500,7 +500,7 @@ void take_stock(const struct scenario *s)
 	result->survivors++;
 	drain(ch);
 	check_accounts(s);
-	if (ring_valid(&ch->ring) < 0)
+	if (ch->kind->valid(&ch->ring) < 0)
 		fail("the ring is not valid in the end");
 	newcomer_leaves(ch);
 }

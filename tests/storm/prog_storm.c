@@ -643,7 +643,7 @@ static void settle(struct tally *t)
 	if (chan_stat(ch, &st) < 0 || st.depth || st.used || st.damaged || st.senders ||
 		st.receivers != 1 || chan_endpoints(ch, alone, 2) != 1)
 		give_up("the drained channel is not empty, or not deserted");
-	if (ring_valid(&ch->ring) < 0)
+	if (ch->kind->valid(&ch->ring) < 0)
 		give_up("the ring is not sound");
 	chan_detach(ch);
 	if (atomic_load(&books->failures))

@@ -228,7 +228,7 @@ static void check_all_goes_on(int messages)
 	ck_assert_int_eq(do_recv(0), 1);
 	ck_assert_int_eq(do_open(0), 0);
 	ck_assert_int_eq(do_recover(0), 0);
-	ck_assert_int_eq(ring_valid(&ch->ring), 0);
+	ck_assert_int_eq(ch->kind->valid(&ch->ring), 0);
 }
 
 /* ---- tests ---- */

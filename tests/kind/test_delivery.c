@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The ring by itself: on memory of this process, no segment, no lock, no other
- * process.  What needs a crash is made by writing the half-done state.
+ * The ring, and the kinds on it: on memory of this process, no segment, no lock, no
+ * other process.  What needs a crash is made by writing the half-done state.
  */
 #define _GNU_SOURCE 1
-#include "core/ring.h"
+#include "kind/delivery.h"
 #include "support/suite.h"
 
 #include <stdlib.h>
@@ -16,6 +16,7 @@
 #define MAX (CAPACITY - 32)
 
 static struct ring r;
+static const struct kind *kind; /* the queue, unless a test says otherwise */
 
 static void setup(void)
 {
@@ -34,6 +35,7 @@ static void setup(void)
 	r.control = aligned_alloc(LAYOUT_PAIR, sizeof(*r.control));
 	memset(r.control, 0, sizeof(*r.control));
 	ring_init(&r);
+	kind = &kind_queue;
 }
 
 static void teardown(void)
@@ -71,12 +73,18 @@ static void check_item(const struct ring_item *it, uint32_t len, uint64_t seed)
 	ck_assert_mem_eq(ring_payload(it->record), expected, len);
 }
 
+/* As a channel does it. */
+static bool consume(uint64_t from, uint64_t end)
+{
+	return kind_consume(&kind, kind != &kind_queue, &r, from, end);
+}
+
 static int get_one(struct ring_item *it)
 {
 	int err = ring_next(&r, ring_first(&r), it);
 
 	if (err == 0)
-		ck_assert(ring_consume(&r, it->pos, it->end));
+		ck_assert(consume( it->pos, it->end));
 	return err;
 }
 
@@ -86,7 +94,7 @@ static void get(uint32_t len, uint64_t seed)
 
 	ck_assert_int_eq(ring_next(&r, ring_first(&r), &it), 0);
 	check_item(&it, len, seed);
-	ck_assert(ring_consume(&r, it.pos, it.end));
+	ck_assert(consume( it.pos, it.end));
 }
 
 static void get_empty(void)
@@ -120,7 +128,7 @@ START_TEST(should_keep_every_length_at_every_offset)
 				get(0, 0);
 			}
 			ck_assert_int_eq(put(lengths[l], offset), 0);
-			ck_assert_int_eq(ring_valid(&r), 0);
+			ck_assert_int_eq(kind->valid(&r), 0);
 			get(lengths[l], offset);
 			get_empty();
 		}
@@ -148,7 +156,7 @@ START_TEST(should_be_full_exactly_when_record_and_next_seq_do_not_fit)
 		n++;
 	ck_assert_uint_eq(n, CAPACITY / 16 - 1);
 	ck_assert_int_eq(put(0, 0), -EAGAIN);
-	ck_assert_int_eq(ring_valid(&r), 0);
+	ck_assert_int_eq(kind->valid(&r), 0);
 	get(0, 0);
 	ck_assert_int_eq(put(1, 0), -EAGAIN);
 	ck_assert_int_eq(put(0, 0), 0);
@@ -198,7 +206,7 @@ static struct ring_claim lease(uint32_t holder, uint64_t seed, uint32_t attempt)
 
 	ck_assert_int_eq(ring_next(&r, ring_first(&r), &it), 0);
 	check_item(&it, 8, seed);
-	ck_assert(ring_lease(&r, &it, holder));
+	ck_assert(kind->lease(&r, &it, holder));
 	ck_assert_uint_eq(record_attempts(it.state), attempt);
 	return (struct ring_claim){
 		.pos = it.pos, .seq = it.seq, .holder = holder, .attempt = attempt};
@@ -213,13 +221,13 @@ START_TEST(should_free_space_in_ring_order_only)
 	a = lease(1, 0, 1);
 	b = lease(2, 1, 1);
 	c = lease(1, 2, 1);
-	ck_assert_int_eq(ring_ack(&r, &c), 0);
-	ck_assert(!ring_free(&r));
-	ck_assert_int_eq(ring_ack(&r, &b), 0);
-	ck_assert(!ring_free(&r));
+	ck_assert_int_eq(kind->ack(&r, &c), 0);
+	ck_assert(!kind->free(&r));
+	ck_assert_int_eq(kind->ack(&r, &b), 0);
+	ck_assert(!kind->free(&r));
 	ck_assert_uint_eq(head(), 0);
-	ck_assert_int_eq(ring_ack(&r, &a), 0);
-	ck_assert(ring_free(&r));
+	ck_assert_int_eq(kind->ack(&r, &a), 0);
+	ck_assert(kind->free(&r));
 	ck_assert_uint_eq(head(), 3 * 32);
 	get(8, 3);
 	ck_assert(!ring_leased(&r));
@@ -235,14 +243,14 @@ START_TEST(should_deliver_a_released_message_before_newer_ones)
 		put(8, i);
 	a = lease(1, 0, 1);
 	b = lease(1, 1, 1);
-	ck_assert_int_eq(ring_release(&r, &a), 0);
-	ck_assert_int_eq(ring_valid(&r), 0);
+	ck_assert_int_eq(kind->release(&r, &a), 0);
+	ck_assert_int_eq(kind->valid(&r), 0);
 	get(8, 0); /* again, plainly, in the middle of leases */
-	ck_assert_int_eq(ring_valid(&r), 0);
-	ck_assert_int_eq(ring_ack(&r, &a), -ESTALE);
-	ck_assert_int_eq(ring_release(&r, &b), 0);
+	ck_assert_int_eq(kind->valid(&r), 0);
+	ck_assert_int_eq(kind->ack(&r, &a), -ESTALE);
+	ck_assert_int_eq(kind->release(&r, &b), 0);
 	b = lease(1, 1, 2);
-	ck_assert_int_eq(ring_ack(&r, &b), 0);
+	ck_assert_int_eq(kind->ack(&r, &b), 0);
 	get(8, 2);
 	get_empty();
 	ck_assert_uint_eq(head(), tail());
@@ -257,20 +265,20 @@ START_TEST(should_refuse_claims_that_are_not_held)
 	a = lease(1, 0, 1);
 	other = a;
 	other.holder = 2;
-	ck_assert_int_eq(ring_ack(&r, &other), -ESTALE);
+	ck_assert_int_eq(kind->ack(&r, &other), -ESTALE);
 	other = a;
 	other.attempt = 2;
-	ck_assert_int_eq(ring_ack(&r, &other), -ESTALE);
+	ck_assert_int_eq(kind->ack(&r, &other), -ESTALE);
 	other = a;
 	other.seq++;
-	ck_assert_int_eq(ring_ack(&r, &other), -ESTALE);
+	ck_assert_int_eq(kind->ack(&r, &other), -ESTALE);
 	other = a;
 	other.pos += 16;
-	ck_assert_int_eq(ring_ack(&r, &other), -ESTALE);
+	ck_assert_int_eq(kind->ack(&r, &other), -ESTALE);
 	other.pos = UINT64_MAX - 15;
-	ck_assert_int_eq(ring_release(&r, &other), -ESTALE);
-	ck_assert_int_eq(ring_ack(&r, &a), 0);
-	ck_assert_int_eq(ring_ack(&r, &a), -ESTALE);
+	ck_assert_int_eq(kind->release(&r, &other), -ESTALE);
+	ck_assert_int_eq(kind->ack(&r, &a), 0);
+	ck_assert_int_eq(kind->ack(&r, &a), -ESTALE);
 }
 END_TEST
 
@@ -289,9 +297,9 @@ START_TEST(should_reclaim_the_leases_of_one_holder)
 	lease(2, 1, 1);
 	lease(1, 2, 1);
 	lease(2, 3, 1);
-	ck_assert_int_eq(ring_reclaim(&r, is, &dead), 2);
-	ck_assert_int_eq(ring_reclaim(&r, is, &dead), 0);
-	ck_assert_int_eq(ring_valid(&r), 0);
+	ck_assert_int_eq(kind->reclaim(&r, is, &dead), 2);
+	ck_assert_int_eq(kind->reclaim(&r, is, &dead), 0);
+	ck_assert_int_eq(kind->valid(&r), 0);
 	lease(3, 1, 2);
 	lease(3, 3, 2);
 	get_empty();
@@ -307,7 +315,7 @@ START_TEST(should_stop_counting_attempts_at_the_limit)
 	put(8, 0);
 	for (uint32_t i = 1; i <= RECORD_ATTEMPTS_MAX; i++) {
 		a = lease(1, 0, i);
-		ck_assert_int_eq(ring_release(&r, &a), 0);
+		ck_assert_int_eq(kind->release(&r, &a), 0);
 	}
 	a = lease(1, 0, RECORD_ATTEMPTS_MAX);
 	ck_assert_int_eq(ring_look(&r, a.pos, &it), 0);
@@ -322,21 +330,21 @@ START_TEST(should_drop_the_oldest_and_count_it)
 {
 	for (uint64_t i = 0; i < 3; i++)
 		put(8, i);
-	ck_assert_int_eq(ring_drop(&r), 0);
+	ck_assert_int_eq(kind->drop(&r), 0);
 	ck_assert_uint_eq(atomic_load(&r.control->receivers.dropped), 1);
 	get(8, 1);
 	lease(1, 2, 1);
-	ck_assert_int_eq(ring_drop(&r), RING_LEASED);
+	ck_assert_int_eq(kind->drop(&r), KIND_LEASED);
 	ck_assert_uint_eq(atomic_load(&r.control->receivers.dropped), 1);
 }
 END_TEST
 
 START_TEST(should_find_room_and_not_a_lease_where_receivers_emptied_the_ring)
 {
-	ck_assert_int_eq(ring_drop(&r), 0);
+	ck_assert_int_eq(kind->drop(&r), 0);
 	put(8, 0);
 	get(8, 0);
-	ck_assert_int_eq(ring_drop(&r), 0);
+	ck_assert_int_eq(kind->drop(&r), 0);
 	ck_assert_uint_eq(atomic_load(&r.control->receivers.dropped), 0);
 }
 END_TEST
@@ -347,18 +355,18 @@ START_TEST(should_purge_what_is_ready_and_keep_what_is_leased)
 
 	for (uint64_t i = 0; i < 5; i++)
 		put(8, i);
-	ck_assert_int_eq(ring_purge(&r), 5);
+	ck_assert_int_eq(kind->purge(&r), 5);
 	get_empty();
 	ck_assert_uint_eq(head(), tail());
 	for (uint64_t i = 0; i < 5; i++)
 		put(8, i);
 	a = lease(1, 0, 1);
-	ck_assert_int_eq(ring_purge(&r), 4);
+	ck_assert_int_eq(kind->purge(&r), 4);
 	get_empty();
-	ck_assert_int_eq(ring_valid(&r), 0);
+	ck_assert_int_eq(kind->valid(&r), 0);
 	ck_assert_uint_lt(head(), tail());
-	ck_assert_int_eq(ring_ack(&r, &a), 0);
-	ck_assert(ring_free(&r));
+	ck_assert_int_eq(kind->ack(&r, &a), 0);
+	ck_assert(kind->free(&r));
 	ck_assert_uint_eq(head(), tail());
 	ck_assert_uint_eq(atomic_load(&r.control->receivers.dropped), 9);
 }
@@ -373,23 +381,23 @@ START_TEST(should_keep_the_drop_count_exact_over_a_death)
 		put(8, i);
 	/* before anything was committed */
 	atomic_store(&rx->drop_position, 0);
-	ck_assert_int_eq(ring_repair_receivers(&r), 0);
+	ck_assert_int_eq(kind->repair_receivers(&r), 0);
 	ck_assert_uint_eq(rx->dropped, 0);
 	atomic_store(&rx->drop_count, 1);
-	ck_assert_int_eq(ring_repair_receivers(&r), 0);
+	ck_assert_int_eq(kind->repair_receivers(&r), 0);
 	ck_assert_uint_eq(rx->dropped, 0);
 	ck_assert_uint_eq(rx->drop_count, 0);
 	/* after the record went, before the count followed */
 	atomic_store(&rx->drop_position, 0);
 	atomic_store(&rx->drop_count, 1);
 	atomic_store(&rx->position, 32);
-	ck_assert_int_eq(ring_repair_receivers(&r), 0);
+	ck_assert_int_eq(kind->repair_receivers(&r), 0);
 	ck_assert_uint_eq(rx->dropped, 1);
 	/* the same in the middle of the ring */
 	lease(1, 1, 1);
 	atomic_store(&rx->drop_position, 64);
 	atomic_store(&rx->drop_count, 2);
-	ck_assert_int_eq(ring_repair_receivers(&r), 0);
+	ck_assert_int_eq(kind->repair_receivers(&r), 0);
 	ck_assert_uint_eq(rx->dropped, 1);
 	atomic_store(&rx->drop_position, 64);
 	atomic_store(&rx->drop_count, 2);
@@ -399,9 +407,9 @@ START_TEST(should_keep_the_drop_count_exact_over_a_death)
 		atomic_store(&ring_at(&r, &end, 64)->state,
 			record_state(RECORD_DONE, RECORD_PURGED, 0));
 	}
-	ck_assert_int_eq(ring_repair_receivers(&r), 0);
+	ck_assert_int_eq(kind->repair_receivers(&r), 0);
 	ck_assert_uint_eq(rx->dropped, 2);
-	ck_assert_int_eq(ring_valid(&r), 0);
+	ck_assert_int_eq(kind->valid(&r), 0);
 	get(8, 3);
 }
 END_TEST
@@ -436,12 +444,12 @@ START_TEST(should_keep_what_was_taken_before_the_end_was_decided)
 	put(8, 1);
 	ck_assert_int_eq(ring_next(&r, 0, &it), 0);
 	ck_assert_int_eq(ring_next(&r, it.end, &it), 0);
-	ck_assert(ring_consume(&r, 0, it.end));
+	ck_assert(consume( 0, it.end));
 	atomic_fetch_or(&r.control->state, LAYOUT_CLOSED);
 	ck_assert(ring_settle(&r, 32));
 	ck_assert(ring_settle(&r, 64));
 	get_empty();
-	ck_assert_int_eq(ring_valid(&r), 0);
+	ck_assert_int_eq(kind->valid(&r), 0);
 }
 END_TEST
 
@@ -461,7 +469,7 @@ START_TEST(should_never_show_what_was_published_behind_the_seal)
 	get_empty();
 	ck_assert(!ring_settle(&r, at.pos));
 	get_empty();
-	ck_assert_int_eq(ring_repair_senders(&r), 0);
+	ck_assert_int_eq(kind->repair_senders(&r), 0);
 	ck_assert_uint_eq(tail(), old);
 }
 END_TEST
@@ -472,40 +480,40 @@ START_TEST(should_hand_over_or_withdraw_never_both)
 {
 	struct ring_item it;
 
-	r.rendezvous = true;
+	kind = &kind_rendezvous;
 	put(8, 0);
-	ck_assert(!ring_handed_over(&r, 0));
+	ck_assert(!kind->handed_over(&r, 0));
 	ck_assert_int_eq(ring_next(&r, ring_first(&r), &it), 0);
-	ck_assert(ring_withdraw(&r, 0));
-	ck_assert(!ring_consume(&r, it.pos, it.end)); /* too late */
+	ck_assert(kind->withdraw(&r, 0));
+	ck_assert(!consume( it.pos, it.end)); /* too late */
 	ck_assert_uint_eq(head(), tail());
 	put(8, 1);
 	ck_assert_int_eq(get_one(&it), 0);
-	ck_assert(ring_handed_over(&r, 32));
-	ck_assert(!ring_withdraw(&r, 32));
+	ck_assert(kind->handed_over(&r, 32));
+	ck_assert(!kind->withdraw(&r, 32));
 	put(8, 2);
 	ck_assert_int_eq(ring_next(&r, ring_first(&r), &it), 0);
-	ck_assert(ring_lease(&r, &it, 1));
-	ck_assert(ring_handed_over(&r, 64));
+	ck_assert(kind->lease(&r, &it, 1));
+	ck_assert(kind->handed_over(&r, 64));
 	{
 		struct ring_claim c = {.pos = 64, .seq = it.seq, .holder = 1, .attempt = 1};
 
-		ck_assert_int_eq(ring_release(&r, &c), 0);
+		ck_assert_int_eq(kind->release(&r, &c), 0);
 	}
-	ck_assert(ring_handed_over(&r, 64)); /* a receiver had it */
-	ck_assert(!ring_withdraw(&r, 64));
-	ck_assert_int_eq(ring_repair_senders(&r), 0); /* nor does the repair */
+	ck_assert(kind->handed_over(&r, 64)); /* a receiver had it */
+	ck_assert(!kind->withdraw(&r, 64));
+	ck_assert_int_eq(kind->repair_senders(&r), 0); /* nor does the repair */
 	get(8, 2);
 }
 END_TEST
 
 START_TEST(should_withdraw_a_dead_sender_s_message)
 {
-	r.rendezvous = true;
+	kind = &kind_rendezvous;
 	put(8, 0);
-	ck_assert_int_eq(ring_repair_senders(&r), 0);
+	ck_assert_int_eq(kind->repair_senders(&r), 0);
 	get_empty();
-	ck_assert(ring_exhausted(&r));
+	ck_assert(kind->note_end(&r));
 	ck_assert_uint_eq(head(), tail());
 }
 END_TEST
@@ -522,11 +530,11 @@ START_TEST(should_rebuild_what_is_derived)
 	lease(1, 0, 1);
 	b = lease(2, 1, 1);
 	lease(1, 2, 1);
-	ck_assert_int_eq(ring_ack(&r, &b), 0);
+	ck_assert_int_eq(kind->ack(&r, &b), 0);
 	atomic_store(&rx->deliver, 0);
 	atomic_store(&rx->frontier, 0);
-	ck_assert_int_eq(ring_repair_receivers(&r), 0);
-	ck_assert_int_eq(ring_valid(&r), 0);
+	ck_assert_int_eq(kind->repair_receivers(&r), 0);
+	ck_assert_int_eq(kind->valid(&r), 0);
 	ck_assert_uint_eq(rx->frontier, 96);
 	ck_assert_uint_eq(head(), 0);
 	get(8, 3);
@@ -551,8 +559,8 @@ START_TEST(should_find_damage_in_every_field)
 	atomic_store(&rec->length, MAX + 1);
 	get(8, 0); /* what is sound */
 	ck_assert_int_eq(get_one(&it), -EBADMSG);
-	ck_assert_int_eq(ring_valid(&r), -EBADMSG);
-	ck_assert_int_eq(ring_repair_receivers(&r), -EBADMSG);
+	ck_assert_int_eq(kind->valid(&r), -EBADMSG);
+	ck_assert_int_eq(kind->repair_receivers(&r), -EBADMSG);
 	atomic_store(&rec->length, UINT32_MAX);
 	ck_assert_int_eq(get_one(&it), -EBADMSG);
 	atomic_store(&rec->length, 17); /* beyond the senders' position */
@@ -571,7 +579,7 @@ START_TEST(should_find_damage_in_every_field)
 	r.rx.seen = r.tx.seen = r.horizon = 0;
 	ck_assert_int_eq(get_one(&it), -EBADMSG);
 	ck_assert_int_eq(put(8, 0), -EBADMSG);
-	ck_assert_int_eq(ring_repair_senders(&r), -EBADMSG);
+	ck_assert_int_eq(kind->repair_senders(&r), -EBADMSG);
 	atomic_store(&r.control->senders.position, 64);
 	atomic_store(&r.control->receivers.position, 33);
 	r.rx.seen = r.tx.seen = r.horizon = 0;
@@ -650,16 +658,16 @@ static void step(struct model *m, unsigned *seed, uint64_t *sent)
 		x = model_ready(m);
 		ck_assert_int_eq(err, x ? 0 : -EAGAIN);
 		if (!x) {
-			ring_exhausted(&r);
+			kind->note_end(&r);
 		} else {
 			ck_assert_uint_eq(it.seq, x->seq);
 			check_item(&it, x->len, x->seed);
 			if (dice < 55) {
-				ck_assert(ring_consume(&r, it.pos, it.end));
+				ck_assert(consume( it.pos, it.end));
 				x->done = true;
 			} else {
 				x->holder = 1 + dice % 3;
-				ck_assert(ring_lease(&r, &it, x->holder));
+				ck_assert(kind->lease(&r, &it, x->holder));
 				x->attempts++;
 			}
 		}
@@ -672,25 +680,25 @@ static void step(struct model *m, unsigned *seed, uint64_t *sent)
 				.attempt = x->attempts};
 
 			if (dice < 85) {
-				ck_assert_int_eq(ring_ack(&r, &c), 0);
+				ck_assert_int_eq(kind->ack(&r, &c), 0);
 				x->done = true;
-				ring_free(&r);
+				kind->free(&r);
 			} else {
-				ck_assert_int_eq(ring_release(&r, &c), 0);
+				ck_assert_int_eq(kind->release(&r, &c), 0);
 				x->holder = 0;
 			}
 		}
 	} else if (dice < 95) {
 		uint32_t dead = 1 + (unsigned)rand_r(seed) % 3;
 
-		ring_reclaim(&r, is, &dead);
+		kind->reclaim(&r, is, &dead);
 		for (unsigned i = 0; i < m->n; i++)
 			if (!nth(m, i)->done && nth(m, i)->holder == dead)
 				nth(m, i)->holder = 0;
 	} else if (dice < 97) {
 		model_free(m);
 		x = m->n ? nth(m, 0) : NULL;
-		if (ring_drop(&r) == 0) {
+		if (kind->drop(&r) == 0) {
 			ck_assert(!x || !x->holder);
 			if (x)
 				x->done = true;
@@ -699,8 +707,8 @@ static void step(struct model *m, unsigned *seed, uint64_t *sent)
 		}
 	} else if (dice < 99) {
 		atomic_store(&r.control->receivers.deliver, (uint64_t)rand_r(seed)); /* derived */
-		ck_assert_int_eq(ring_repair_receivers(&r), 0);
-		ck_assert_int_eq(ring_repair_senders(&r), 0);
+		ck_assert_int_eq(kind->repair_receivers(&r), 0);
+		ck_assert_int_eq(kind->repair_senders(&r), 0);
 	} else {
 		int64_t n = 0;
 
@@ -709,7 +717,7 @@ static void step(struct model *m, unsigned *seed, uint64_t *sent)
 				nth(m, i)->done = true;
 				n++;
 			}
-		ck_assert_int_eq(ring_purge(&r), n);
+		ck_assert_int_eq(kind->purge(&r), n);
 	}
 	model_free(m);
 }
@@ -723,7 +731,7 @@ START_TEST(should_agree_with_a_list_over_random_operations)
 	memset(&m, 0, sizeof(m));
 	for (int i = 0; i < 30000; i++) {
 		step(&m, &seed, &sent);
-		ck_assert_int_eq(ring_valid(&r), 0);
+		ck_assert_int_eq(kind->valid(&r), 0);
 		ck_assert_uint_eq(head(), m.n ? nth(&m, 0)->pos : tail());
 	}
 	ck_assert_uint_gt(sent, 1000);

@@ -2,7 +2,7 @@
 /* What options mean: defaults, limits, what one leaves to the library, and the
  * geometry that follows; and which geometries of a segment are believed. */
 #define _GNU_SOURCE 1
-#include "segment/options.h"
+#include "kind/options.h"
 
 #include "core/layout.h"
 #include "core/ring.h"
@@ -81,7 +81,7 @@ START_TEST(should_lay_the_ring_on_whole_pages_behind_the_table)
 		ck_assert_uint_ge(g.ring_offset, table);
 		ck_assert_uint_lt(g.ring_offset, table + page);
 		ck_assert_uint_eq(g.size, g.ring_offset + g.capacity);
-		ck_assert_int_eq(options_check(&g), 0);
+		ck_assert_int_eq(geometry_check(&g), 0);
 		ck_assert_int_eq(chan_footprint(&o), (int64_t)g.size);
 	}
 }
@@ -211,13 +211,13 @@ START_TEST(should_believe_no_geometry_that_it_would_not_make)
 
 	ck_assert_int_eq(resolve(), 0);
 	good = g;
-	ck_assert_int_eq(options_check(&good), 0);
+	ck_assert_int_eq(geometry_check(&good), 0);
 #define REFUSED(change)                                                                            \
 	do {                                                                                       \
 		struct geometry *b = &g;                                                           \
 		g = good;                                                                          \
 		change;                                                                            \
-		ck_assert_msg(options_check(b) == -EBADMSG, "believed: " #change);                 \
+		ck_assert_msg(geometry_check(b) == -EBADMSG, "believed: " #change);                \
 	} while (0)
 	REFUSED(b->capacity = 0; b->size = b->ring_offset);
 	REFUSED(b->capacity += 16; b->size += 16);

@@ -1,36 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE 1
-#include "segment/options.h"
+#include "kind/options.h"
 
 #include "base/errors.h"
 #include "core/ring.h"
+#include "kind/delivery.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
-#include <unistd.h>
 
-#define DEFAULT_CAPACITY (UINT64_C(1) << 20)
-#define DEFAULT_RENDEZVOUS_MESSAGE (64u << 10)
 #define DEFAULT_ENDPOINTS 256u
-#define MAX_CAPACITY (UINT64_C(1) << 46)
-#define MAX_MESSAGE (UINT32_C(1) << 31)
-
-static uint64_t page_size(void)
-{
-	return (uint64_t)sysconf(_SC_PAGESIZE);
-}
-
-static uint64_t round_up(uint64_t n, uint64_t unit)
-{
-	return (n + unit - 1) / unit * unit;
-}
-
-/* What a ring must hold for the longest message to pass: it and the next seq. */
-static uint64_t least_capacity(uint64_t max_message)
-{
-	return ring_size(max_message) + RING_ALIGN;
-}
 
 /* Copy what the caller knows of the structure; what it doesn't is zero. */
 static int copy(const struct chan_options *opt, struct chan_options *full)
@@ -54,36 +34,28 @@ static int copy(const struct chan_options *opt, struct chan_options *full)
 
 static int resolve_sizes(struct chan_options *o)
 {
-	if (o->capacity > MAX_CAPACITY)
+	int err;
+
+	if (o->capacity > GEOMETRY_CAPACITY_MAX)
 		return error_because(-EINVAL, "capacity: %" PRIu64 " is above %" PRIu64,
-			o->capacity, MAX_CAPACITY);
-	if (o->max_message > MAX_MESSAGE)
+			o->capacity, GEOMETRY_CAPACITY_MAX);
+	if (o->max_message > GEOMETRY_MESSAGE_MAX)
 		return error_because(-EINVAL, "max_message: %" PRIu32 " is above %" PRIu32,
-			o->max_message, MAX_MESSAGE);
-	if (o->kind == CHAN_KIND_RENDEZVOUS) {
-		if (o->capacity)
-			return error_because(-EINVAL,
-				"capacity: a rendezvous has none, and %" PRIu64 " is asked for",
-				o->capacity);
-		if (!o->max_message)
-			o->max_message = DEFAULT_RENDEZVOUS_MESSAGE;
-		o->capacity = 2 * least_capacity(o->max_message);
-	}
-	if (!o->capacity) {
-		o->capacity = DEFAULT_CAPACITY;
-		if (o->capacity < 2 * least_capacity(o->max_message))
-			o->capacity = 2 * least_capacity(o->max_message);
-	}
-	o->capacity = round_up(o->capacity, page_size());
+			o->max_message, GEOMETRY_MESSAGE_MAX);
+	err = kind_of(o->kind)->resolve_sizes(o);
+	if (err < 0)
+		return err;
+	o->capacity = geometry_pages(o->capacity);
 	if (!o->max_message)
-		o->max_message =
-			o->capacity / 4 < MAX_MESSAGE ? (uint32_t)(o->capacity / 4) : MAX_MESSAGE;
-	if (least_capacity(o->max_message) <= o->capacity)
+		o->max_message = o->capacity / 4 < GEOMETRY_MESSAGE_MAX
+					 ? (uint32_t)(o->capacity / 4)
+					 : GEOMETRY_MESSAGE_MAX;
+	if (ring_least_capacity(o->max_message) <= o->capacity)
 		return 0;
-	return error_of_size(-EINVAL, least_capacity(o->max_message),
+	return error_of_size(-EINVAL, ring_least_capacity(o->max_message),
 		"max_message: a message of %" PRIu32 " bytes needs a capacity of %" PRIu64
 		", and that is %" PRIu64,
-		o->max_message, least_capacity(o->max_message), o->capacity);
+		o->max_message, ring_least_capacity(o->max_message), o->capacity);
 }
 
 #define FLAGS (uint32_t)(CHAN_END_WITH_SENDERS | CHAN_NEED_RECEIVERS)
@@ -91,14 +63,16 @@ static int resolve_sizes(struct chan_options *o)
 /* All but the sizes. */
 static int check_words(const struct chan_options *o)
 {
+	const struct kind *kind = kind_of(o->kind);
+
 	if (o->flags & ~FLAGS)
 		return error_because(-EINVAL, "flags: 0x%" PRIx32 " are none", o->flags & ~FLAGS);
-	if (o->kind > CHAN_KIND_RENDEZVOUS)
+	if (!kind)
 		return error_because(-EINVAL, "kind: there is no kind %" PRIu32, o->kind);
 	if (o->overflow > CHAN_DROP_OLDEST)
 		return error_because(-EINVAL, "overflow: there is no policy %" PRIu32, o->overflow);
-	if (o->kind == CHAN_KIND_RENDEZVOUS && o->overflow == CHAN_DROP_OLDEST)
-		return error_because(-EINVAL, "overflow: a rendezvous has nothing old to drop");
+	if (kind->refuse_overflow(o->overflow))
+		return error_because(-EINVAL, "overflow: %s", kind->refuse_overflow(o->overflow));
 	if (o->lifetime > CHAN_REF)
 		return error_because(
 			-EINVAL, "lifetime: there is no lifetime %" PRIu32, o->lifetime);
@@ -126,7 +100,7 @@ int options_resolve(const struct chan_options *opt, struct chan_options *full, s
 
 	if (err < 0)
 		return err;
-	if (o.flags & CHAN_RENDEZVOUS) {
+	if (o.flags & CHAN_RENDEZVOUS) { /* the older way to ask for it */
 		o.flags &= ~(uint32_t)CHAN_RENDEZVOUS;
 		o.kind = CHAN_KIND_RENDEZVOUS;
 	}
@@ -140,13 +114,7 @@ int options_resolve(const struct chan_options *opt, struct chan_options *full, s
 	if (!o.endpoints)
 		o.endpoints = DEFAULT_ENDPOINTS;
 	*full = o;
-	ret->capacity = o.capacity;
-	ret->max_message = o.max_message;
-	ret->endpoints = o.endpoints;
-	ret->ring_offset = round_up(
-		LAYOUT_TABLE_OFFSET + (uint64_t)o.endpoints * sizeof(struct layout_endpoint),
-		page_size());
-	ret->size = ret->ring_offset + ret->capacity;
+	*ret = geometry_of(o.capacity, o.max_message, o.endpoints);
 	return 0;
 }
 
@@ -180,24 +148,6 @@ void options_compare(const struct chan_options *opt, const struct chan_options *
 	else if (given.mode && given.mode != is->mode)
 		error_because(-EEXIST, "mode: the channel has 0%03" PRIo32 ", not 0%03" PRIo32,
 			is->mode, given.mode);
-}
-
-int options_check(const struct geometry *g)
-{
-	uint64_t page = page_size();
-
-	return g->capacity && g->capacity <= MAX_CAPACITY + page && g->capacity % page == 0 &&
-			       g->ring_offset % page == 0 && g->endpoints &&
-			       g->endpoints <= LAYOUT_ENDPOINTS_MAX &&
-			       g->ring_offset >= LAYOUT_TABLE_OFFSET +
-							 (uint64_t)g->endpoints *
-								 sizeof(struct layout_endpoint) &&
-			       g->ring_offset <= UINT64_C(1) << 30 &&
-			       g->size == g->ring_offset + g->capacity &&
-			       g->max_message <= MAX_MESSAGE &&
-			       least_capacity(g->max_message) <= g->capacity
-		       ? 0
-		       : -EBADMSG;
 }
 
 int64_t chan_footprint(const struct chan_options *opt)

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Kinds of channels: how messages get from the ring to receivers.
+ *
+ * What differs by kind is a table of operations.  Everything above, channel/ and what
+ * uses it, is blind to kinds; ring.h has what they share: records, positions, room,
+ * publication.  The operations see the ring only.  They never wait and wake nobody: the
+ * channel does, from what they return.  The queue's hot path is compiled in
+ * (kind_consume()).
+ *
+ * Contracts.  For each operation it is said which lock the caller holds.  All of them may
+ * meet a damaged ring: they return -EBADMSG where they can, stay inside the buffer and
+ * end.  A process may be killed at any instruction of any of them: what is authoritative
+ * changes by one store, and everything else is rebuilt by the repair of the side whose
+ * lock was held, which must be repeatable at any point (see lib/RECOVERY.md).
+ *
+ * A new kind is a file here, a word in base/words.c and an entry in delivery.c; its
+ * options' rules, its bytes and its repair are in its own file.  What the next ones
+ * would bring:
+ *
+ *   broadcast  Each subscriber has a cursor, a line of its own in the segment, tied to
+ *              the endpoint's slot.  consume and note_end move the caller's cursor, lease
+ *              is absent.  `position` is the smallest cursor, which free recomputes only
+ *              when ring_room() ran out; a subscriber whose endpoint is gone is skipped
+ *              there (the channel gives gone(), as to reclaim).  New operations: attach
+ *              and detach a subscriber, and first(): where the caller's delivery starts,
+ *              which for the queue is ring_first().
+ *   latest     Three slots or more and one commit word in place of records.  New
+ *              operations: write (senders' lock) and read (no lock: copy, then look at the
+ *              word again).  consume, lease, drop and purge are absent; the senders'
+ *              repair has nothing to do, since the word is the only authority.
+ */
+#ifndef CHAN_DELIVERY_H
+#define CHAN_DELIVERY_H
+
+#include "core/ring.h"
+#include "kind/queue.h"
+#include "shmchan.h"
+
+/* kind.drop: the oldest record is leased, and dropping what lies behind it would free
+ * nothing. */
+#define KIND_LEASED 1
+
+struct kind {
+	uint32_t value; /* enum chan_kind */
+
+	/* A sender waits, the senders' lock held, until a receiver has its message; the
+	 * four operations below are there.  All waiting senders are woken when space is
+	 * freed, and a batch is sent one by one. */
+	bool hands_over;
+
+	/* How many messages one receive takes at most. */
+	unsigned receive_most;
+
+	/* What chan_stat() adds to the flags: the older way to say the kind. */
+	uint32_t shown_flags;
+
+	/* ---- options: there is no ring yet ---- */
+
+	/* Fill in capacity and, if need be, max_message, where they are 0: 0, or -EINVAL
+	 * and the error's detail. */
+	int (*resolve_sizes)(struct chan_options *o);
+
+	/* Why the kind can't have this overflow policy, or NULL if it can. */
+	const char *(*refuse_overflow)(uint32_t policy);
+
+	/* The capacity that chan_stat() shows. */
+	uint64_t (*shown_capacity)(const struct ring *r);
+
+	/* ---- the senders' lock is held ---- */
+
+	/* Repair the senders' side after a dead owner of their lock: 0 or -EBADMSG. */
+	int (*repair_senders)(struct ring *r);
+
+	/* Has the record that was published at `pos` found its receiver, or been purged? */
+	bool (*handed_over)(struct ring *r, uint64_t pos);
+
+	/* Take the record at `pos` back: false if a receiver was faster.  If the sender is
+	 * killed before this, repair_senders does it. */
+	bool (*withdraw)(struct ring *r, uint64_t pos);
+
+	/* Was the record at `pos` purged, and so handed over to nobody?  Call it once
+	 * handed_over was true, or withdraw false, the lock still held. */
+	bool (*purged)(struct ring *r, uint64_t pos);
+
+	/* ---- no lock is held ---- */
+
+	/* Is there a record that no receiver has taken yet?  A hint, of this moment. */
+	bool (*offered)(const struct ring *r);
+
+	/* ---- the receivers' lock is held ---- */
+
+	/* Consume the ready records in [from, end), which ring_next() found from
+	 * ring_first() on under the same lock.  Returns how many; fewer only if a sender
+	 * withdrew one.  Killed in it: each is consumed or still ready. */
+	uint64_t (*consume)(struct ring *r, uint64_t from, uint64_t end);
+
+	/* Free what is done at the front: true if that freed space. */
+	bool (*free)(struct ring *r);
+
+	/* ring_next() found nothing up to the end: note where, for ring_still_empty(), and
+	 * free.  Returns true if that freed space. */
+	bool (*note_end)(struct ring *r);
+
+	/* Lease the item to `holder`, and set it->state: false if its sender withdrew it. */
+	bool (*lease)(struct ring *r, struct ring_item *it, uint32_t holder);
+
+	/* End a lease: the message is done; or ready again; or that and one attempt less.
+	 * 0, or -ESTALE if the claimant does not hold it. */
+	int (*ack)(struct ring *r, const struct ring_claim *claim);
+	int (*release)(struct ring *r, const struct ring_claim *claim);
+	int (*untake)(struct ring *r, const struct ring_claim *claim);
+
+	/* Release every lease for which gone(holder, arg): how many, or -EBADMSG. */
+	int (*reclaim)(struct ring *r, bool (*gone)(uint32_t holder, void *arg), void *arg);
+
+	/* Make room at the front: drop the oldest record if it is ready, and count it.
+	 * Returns 0 (look for room again: a record was dropped, a done front was freed, or
+	 * the ring is empty), KIND_LEASED, or -EBADMSG.  Killed in it: the count is exact
+	 * after the repair.  NULL if refuse_overflow refuses CHAN_DROP_OLDEST. */
+	int (*drop)(struct ring *r);
+
+	/* Drop all ready records, and count them: how many, or -EBADMSG. */
+	int64_t (*purge)(struct ring *r);
+
+	/* Repair the receivers' side after a dead owner of their lock: 0; or -EBADMSG, and
+	 * as much of the ring as is sound remains readable. */
+	int (*repair_receivers)(struct ring *r);
+
+	/* ---- both locks are held, or all is quiet ---- */
+
+	/* Is everything between the positions a chain of sound records?  0 or -EBADMSG. */
+	int (*valid)(struct ring *r);
+};
+
+extern const struct kind kind_queue, kind_rendezvous;
+
+/* The kind of that value, or NULL if there is none: a newer version made it. */
+const struct kind *kind_of(uint32_t value);
+
+bool kind_consume_slow(
+	const struct kind *const *kind, struct ring *r, uint64_t from, uint64_t end) OUT_OF_LINE;
+
+/* kind.consume: true if any was consumed.  `indirect`: it is not kind_queue.
+ * (`kind` by its address: it is loaded only when it is needed.) */
+ALWAYS_INLINE bool kind_consume(
+	const struct kind *const *kind, bool indirect, struct ring *r, uint64_t from, uint64_t end)
+{
+	if (likely(!indirect && queue_consume_front(r, from, end)))
+		return true;
+	return kind_consume_slow(kind, r, from, end);
+}
+
+#endif

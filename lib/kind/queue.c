@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: MIT */
+/* The model is in queue.h. */
+#include "kind/queue.h"
+
+#include "kind/delivery.h"
+
+#include <limits.h>
+
+#define load(p) atomic_load_explicit((p), memory_order_relaxed)
+#define store(p, v) atomic_store_explicit((p), (v), memory_order_relaxed)
+
+static struct layout_receivers *rx(const struct ring *r)
+{
+	return &r->control->receivers;
+}
+
+/* ---- consuming ---- */
+
+bool queue_free_up_to(struct ring *r, uint64_t bound)
+{
+	uint64_t head = load(&rx(r)->position), pos = head;
+	struct ring_item it;
+
+	while (pos < bound && ring_look(r, pos, &it) == 0 && record_kind(it.state) == RECORD_DONE)
+		pos = it.end;
+	if (pos == head)
+		return false;
+	atomic_store_explicit(
+		&rx(r)->position, pos, memory_order_release); /* as in queue_consume_front() */
+	return true;
+}
+
+/* Behind the frontier nothing is done. */
+static bool queue_free(struct ring *r)
+{
+	return queue_free_up_to(r, load(&rx(r)->frontier));
+}
+
+static void raise_frontier(struct ring *r, uint64_t pos)
+{
+	if (load(&rx(r)->frontier) < pos)
+		store(&rx(r)->frontier, pos);
+}
+
+uint64_t queue_mark_done(struct ring *r, uint64_t from, uint64_t end)
+{
+	uint64_t n = 0;
+	struct ring_item it;
+
+	raise_frontier(r, end);
+	for (uint64_t pos = from; pos < end && ring_next(r, pos, &it) == 0 && it.end <= end;
+		pos = it.end)
+		n += ring_change(it.record, it.state,
+			record_state(RECORD_DONE, 0, record_attempts(it.state)));
+	store(&rx(r)->deliver, end);
+	return n;
+}
+
+static uint64_t queue_consume(struct ring *r, uint64_t from, uint64_t end)
+{
+	uint64_t n = queue_mark_done(r, from, end);
+
+	queue_free(r);
+	return n;
+}
+
+void queue_set_deliver(struct ring *r)
+{
+	if (load(&rx(r)->deliver) != r->rx.seen)
+		store(&rx(r)->deliver, r->rx.seen);
+}
+
+static bool queue_note_end(struct ring *r)
+{
+	queue_set_deliver(r);
+	return queue_free(r);
+}
+
+/* ---- leases ---- */
+
+bool queue_lease(struct ring *r, struct ring_item *it, uint32_t holder)
+{
+	uint32_t attempts = record_attempts(it->state);
+	uint32_t to = record_state(
+		RECORD_LEASED, holder, attempts < RECORD_ATTEMPTS_MAX ? attempts + 1 : attempts);
+
+	raise_frontier(r, it->end);
+	store(&rx(r)->deliver, it->end);
+	if (!ring_change(it->record, it->state, to))
+		return false;
+	it->state = to;
+	return true;
+}
+
+/* Find the record of a claim, and check that the claimant holds it. */
+static int held(struct ring *r, const struct ring_claim *claim, struct ring_item *it)
+{
+	uint64_t head = load(&rx(r)->position);
+
+	if (claim->pos - head >= r->capacity || ring_look(r, claim->pos, it) < 0)
+		return -ESTALE;
+	if (it->seq != claim->seq ||
+		it->state != record_state(RECORD_LEASED, claim->holder, claim->attempt))
+		return -ESTALE;
+	return 0;
+}
+
+int queue_ack(struct ring *r, const struct ring_claim *claim)
+{
+	struct ring_item it;
+	int err = held(r, claim, &it);
+
+	if (err < 0)
+		return err;
+	ring_change(it.record, it.state, record_state(RECORD_DONE, 0, claim->attempt));
+	return 0;
+}
+
+static void give_back(struct ring *r, const struct ring_item *it, uint32_t attempts)
+{
+	if (it->pos < load(&rx(r)->deliver))
+		store(&rx(r)->deliver, it->pos);
+	store(&rx(r)->redelivered, load(&rx(r)->redelivered) + 1);
+	ring_change(it->record, it->state, record_state(RECORD_READY, 0, attempts));
+}
+
+int queue_release(struct ring *r, const struct ring_claim *claim)
+{
+	struct ring_item it;
+	int err = held(r, claim, &it);
+
+	if (err < 0)
+		return err;
+	give_back(r, &it, claim->attempt);
+	return 0;
+}
+
+int queue_untake(struct ring *r, const struct ring_claim *claim)
+{
+	struct ring_item it;
+	int err = held(r, claim, &it);
+	/* At the limit it is not known how many there were. */
+	bool counted = claim->attempt > 0 && claim->attempt < RECORD_ATTEMPTS_MAX;
+
+	if (err < 0)
+		return err;
+	give_back(r, &it, claim->attempt - counted);
+	return 0;
+}
+
+int queue_reclaim(struct ring *r, bool (*gone)(uint32_t holder, void *arg), void *arg)
+{
+	uint32_t last = UINT32_MAX;
+	bool last_gone = false;
+	struct ring_item it;
+	int n = 0, err;
+
+	for (uint64_t pos = load(&rx(r)->position); pos < load(&rx(r)->frontier); pos = it.end) {
+		err = ring_look(r, pos, &it);
+		if (err < 0)
+			return err == -EAGAIN ? n : err;
+		if (record_kind(it.state) != RECORD_LEASED)
+			continue;
+		if (record_holder(it.state) != last) {
+			last = record_holder(it.state);
+			last_gone = gone(last, arg);
+		}
+		if (last_gone) {
+			give_back(r, &it, record_attempts(it.state));
+			n++;
+		}
+	}
+	return n;
+}
+
+/* ---- dropping, with an exact count ----
+ *
+ * A drop is two facts, the record's and the count's, and one store commits only
+ * one.  So the count to come and the record it depends on are noted first; if
+ * the owner dies, the repair looks whether the record is gone. */
+
+static void drop_prepare(struct ring *r, uint64_t pos, uint64_t n)
+{
+	store(&rx(r)->drop_position, pos);
+	store(&rx(r)->drop_count, load(&rx(r)->dropped) + n);
+}
+
+static void drop_finish(struct ring *r)
+{
+	store(&rx(r)->dropped, load(&rx(r)->drop_count));
+}
+
+static void drop_cancel(struct ring *r)
+{
+	store(&rx(r)->drop_count, load(&rx(r)->dropped));
+}
+
+static void drop_repair(struct ring *r)
+{
+	uint64_t pos = load(&rx(r)->drop_position);
+	struct ring_item it;
+
+	if (load(&rx(r)->drop_count) == load(&rx(r)->dropped))
+		return;
+	/* Done, and not purged: its sender withdrew it first. */
+	if (pos < load(&rx(r)->position) ||
+		(ring_look(r, pos, &it) == 0 &&
+			it.state == record_state(RECORD_DONE, RECORD_PURGED, 0)))
+		drop_finish(r);
+	else
+		drop_cancel(r);
+}
+
+static int queue_drop(struct ring *r)
+{
+	uint64_t head = load(&rx(r)->position);
+	struct ring_item it;
+	int err;
+
+	if (queue_free(r))
+		return 0;
+	err = ring_look(r, head, &it);
+	if (err == -EAGAIN) /* receivers emptied it meanwhile */
+		return 0;
+	if (err < 0)
+		return err;
+	if (record_kind(it.state) != RECORD_READY)
+		return KIND_LEASED;
+	drop_prepare(r, head, 1);
+	atomic_store_explicit(&rx(r)->position, it.end, memory_order_release);
+	drop_finish(r);
+	queue_free(r);
+	return 0;
+}
+
+int64_t queue_purge_each(struct ring *r)
+{
+	uint64_t pos = ring_first(r);
+	struct ring_item it;
+	int64_t n = 0;
+	int err;
+
+	for (; (err = ring_next(r, pos, &it)) == 0; pos = it.end) {
+		raise_frontier(r, it.end);
+		drop_prepare(r, it.pos, 1);
+		if (ring_change(it.record, it.state, record_state(RECORD_DONE, RECORD_PURGED, 0))) {
+			drop_finish(r);
+			n++;
+		} else {
+			drop_cancel(r);
+		}
+	}
+	if (err != -EAGAIN)
+		return err;
+	queue_set_deliver(r);
+	return n;
+}
+
+/* Nothing is leased: all go with one store. */
+static int64_t purge_at_once(struct ring *r)
+{
+	uint64_t pos = ring_first(r), head = load(&rx(r)->position);
+	struct ring_item it;
+	int64_t n = 0;
+	int err;
+
+	for (; (err = ring_next(r, pos, &it)) == 0; pos = it.end)
+		n++;
+	if (err != -EAGAIN)
+		return err;
+	if (n > 0) {
+		drop_prepare(r, head, (uint64_t)n);
+		atomic_store_explicit(&rx(r)->position, pos, memory_order_release);
+		drop_finish(r);
+	}
+	queue_set_deliver(r);
+	return n;
+}
+
+static int64_t queue_purge(struct ring *r)
+{
+	int64_t n = ring_leased(r) ? queue_purge_each(r) : purge_at_once(r);
+
+	if (n >= 0)
+		queue_free(r);
+	return n;
+}
+
+/* ---- after a death ---- */
+
+int queue_rebuild(struct ring *r)
+{
+	uint64_t head = load(&rx(r)->position), pos = head, frontier = head;
+	struct ring_item it;
+	int err = 0;
+
+	/* Up to the end as it is, closed or not, so that no lease is overlooked.  Whoever
+	 * delivers looks anew. */
+	r->rx.seen = ring_limit(r);
+	if (r->rx.seen - head > r->capacity)
+		return -EBADMSG;
+	while (pos != r->rx.seen && (err = ring_look(r, pos, &it)) == 0) {
+		pos = it.end;
+		if (record_kind(it.state) != RECORD_READY)
+			frontier = pos;
+	}
+	r->rx.seen = head;
+	store(&rx(r)->deliver, head);
+	store(&rx(r)->frontier, frontier);
+	if (err < 0)
+		return err;
+	drop_repair(r);
+	return 0;
+}
+
+static int queue_repair_receivers(struct ring *r)
+{
+	int err = queue_rebuild(r);
+
+	if (err == 0)
+		queue_free(r);
+	return err;
+}
+
+/* ---- looking ---- */
+
+int queue_check(struct ring *r, bool derived)
+{
+	uint64_t head = load(&rx(r)->position), pos = head, deliver = load(&rx(r)->deliver);
+	uint64_t frontier = load(&rx(r)->frontier), seq = 0;
+	struct ring_item it;
+	int err;
+
+	if (load(&r->control->senders.position) - head > r->capacity - RING_ALIGN)
+		return -EBADMSG;
+	r->rx.seen = head;
+	for (; (err = ring_look(r, pos, &it)) == 0; pos = it.end) {
+		if (seq && it.seq != seq + 1)
+			return -EBADMSG;
+		seq = it.seq;
+		if (derived &&
+			(record_kind(it.state) == RECORD_READY ? pos < deliver : pos >= frontier))
+			return -EBADMSG;
+	}
+	if (err == -EAGAIN && seq && load(&ring_at(r, &r->rx, pos)->seq) != seq + 1)
+		return -EBADMSG;
+	return err == -EAGAIN ? 0 : err;
+}
+
+static int queue_valid(struct ring *r)
+{
+	return queue_check(r, true);
+}
+
+/* ---- options ---- */
+
+#define DEFAULT_CAPACITY (UINT64_C(1) << 20)
+
+static int queue_resolve_sizes(struct chan_options *o)
+{
+	uint64_t least = 2 * ring_least_capacity(o->max_message);
+
+	if (!o->capacity)
+		o->capacity = DEFAULT_CAPACITY > least ? DEFAULT_CAPACITY : least;
+	return 0;
+}
+
+static const char *queue_refuse_overflow(uint32_t policy)
+{
+	(void)policy;
+	return NULL;
+}
+
+static uint64_t queue_shown_capacity(const struct ring *r)
+{
+	return r->capacity - RING_ALIGN;
+}
+
+const struct kind kind_queue = {
+	.value = CHAN_KIND_QUEUE,
+	.receive_most = UINT_MAX,
+	.resolve_sizes = queue_resolve_sizes,
+	.refuse_overflow = queue_refuse_overflow,
+	.shown_capacity = queue_shown_capacity,
+	.repair_senders = ring_repair_senders,
+	.consume = queue_consume,
+	.free = queue_free,
+	.note_end = queue_note_end,
+	.lease = queue_lease,
+	.ack = queue_ack,
+	.release = queue_release,
+	.untake = queue_untake,
+	.reclaim = queue_reclaim,
+	.drop = queue_drop,
+	.purge = queue_purge,
+	.repair_receivers = queue_repair_receivers,
+	.valid = queue_valid,
+};

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE 1
+#include "segment/geometry.h"
+
+#include "core/ring.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+static uint64_t page_size(void)
+{
+	return (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+uint64_t geometry_pages(uint64_t bytes)
+{
+	uint64_t page = page_size();
+
+	return (bytes + page - 1) / page * page;
+}
+
+struct geometry geometry_of(uint64_t capacity, uint32_t max_message, uint32_t endpoints)
+{
+	uint64_t table = (uint64_t)endpoints * sizeof(struct layout_endpoint);
+	uint64_t ring_offset = geometry_pages(LAYOUT_TABLE_OFFSET + table);
+
+	return (struct geometry){
+		.capacity = capacity,
+		.ring_offset = ring_offset,
+		.size = ring_offset + capacity,
+		.max_message = max_message,
+		.endpoints = endpoints,
+	};
+}
+
+int geometry_check(const struct geometry *g)
+{
+	uint64_t page = page_size();
+
+	return g->capacity && g->capacity <= GEOMETRY_CAPACITY_MAX + page &&
+			       g->capacity % page == 0 && g->ring_offset % page == 0 &&
+			       g->endpoints && g->endpoints <= LAYOUT_ENDPOINTS_MAX &&
+			       g->ring_offset >= LAYOUT_TABLE_OFFSET +
+							 (uint64_t)g->endpoints *
+								 sizeof(struct layout_endpoint) &&
+			       g->ring_offset <= UINT64_C(1) << 30 &&
+			       g->size == g->ring_offset + g->capacity &&
+			       g->max_message <= GEOMETRY_MESSAGE_MAX &&
+			       ring_least_capacity(g->max_message) <= g->capacity
+		       ? 0
+		       : -EBADMSG;
+}

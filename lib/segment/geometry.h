@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* Where things are in a segment, and how large they may be. */
+#ifndef CHAN_GEOMETRY_H
+#define CHAN_GEOMETRY_H
+
+#include <stdint.h>
+
+#define GEOMETRY_CAPACITY_MAX (UINT64_C(1) << 46)
+#define GEOMETRY_MESSAGE_MAX (UINT32_C(1) << 31)
+
+struct geometry {
+	uint64_t capacity;    /* of the ring, whole pages */
+	uint64_t ring_offset; /* whole pages */
+	uint64_t size;	      /* of the segment */
+	uint32_t max_message;
+	uint32_t endpoints;
+};
+
+/* Round up to whole pages. */
+uint64_t geometry_pages(uint64_t bytes);
+
+/* Lay out a ring of `capacity`, which is whole pages, behind a table of `endpoints`. */
+struct geometry geometry_of(uint64_t capacity, uint32_t max_message, uint32_t endpoints);
+
+/* Does a geometry read from a segment make sense?  0 or -EBADMSG. */
+int geometry_check(const struct geometry *g);
+
+#endif
