@@ -122,7 +122,7 @@ channel -c 4K -m 1K
 chansend -T -v --progress=2 --overflow=drop-new "$ch" <"$tmp/lines" >"$tmp/tee" 2>"$tmp/err"
 sent=$(wc -l <"$tmp/tee")
 is "some are sent, some dropped" "$((0 < sent && sent < 20))" 1
-says "chansend: $ch: dropped $((20 - sent)) messages, as it was full"
+says "chansend: $ch: dropped $((20 - sent)) messages, as the channel was full"
 says "chansend: $ch: sent $sent messages, $((500 * sent)) bytes"
 says "sent=$sent bytes=$((500 * sent)) failed=0 dropped=$((20 - sent)) seconds="
 is "counters" "$(chanctl stat -H -o SENT,DROPPED-NEWEST "$ch" | tr -s ' \t' ' ')" \
@@ -134,7 +134,7 @@ chansend "$ch" <"$tmp/lines"
 exec 9<>"$tmp/fifo"
 head -n 3 "$tmp/lines" >&9
 status 0 chansend -n 2 -T -v "$ch" <&9 # and does not wait for more
-says "dropped 2 messages, as it was full"
+says "dropped 2 messages, as the channel was full"
 says "sent 0 messages, 0 bytes"
 is "bytes of --tee" "$(wc -c <"$tmp/out")" 0
 exec 9<&-

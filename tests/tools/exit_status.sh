@@ -208,7 +208,7 @@ is "what no command did" "$(chanrecv -n 1 "$ch")" kept
 # 9: peer or segment condition
 channel
 status 9 chansend -R "$ch" x
-says "nobody is there to receive; start one ('chanrecv $ch')"
+says "no receiver is there; start one ('chanrecv $ch')"
 is "sent" "$(chanctl stat -H -o SENT "$ch")" 0
 channel --need-receivers
 chansend "$ch" x

@@ -4,8 +4,8 @@
  *
  * A thread for each channel takes messages under a lease, encodes them into its
  * buffer, writes the buffer when the channel is empty or the buffer full, and
- * acknowledges then; so whatever ends this process, what was not written is
- * delivered to somebody else.  The main thread waits for what takes never see:
+ * acknowledges them then; so whatever ends this process, what was not written is
+ * delivered to another receiver.  The main thread waits for what the others can't see:
  * signals, and a reader of stdout that went away.
  *
  * With a COMMAND the main thread takes one message at a time and runs a child for
@@ -17,6 +17,7 @@
 #include "common/deadline.h"
 #include "common/failure.h"
 #include "common/framing.h"
+#include "common/framing_option.h"
 #include "common/io.h"
 #include "common/message.h"
 #include "common/options.h"
@@ -87,15 +88,15 @@ static const struct cli_tool tool = {
 	.command_follows = true,
 };
 
-/* Why a channel's thread ended, the most important last. */
+/* Why a channel's thread ended, the most important reason last. */
 enum outcome {
-	STOPPED, /* others saw to it */
-	ENDED,	 /* end of channel */
-	DRAINED, /* -e: read what was there */
-	IDLE,	 /* --idle-exit: no message for so long */
-	EMPTY,	 /* nothing there, and waiting was not wanted */
+	STOPPED, /* another thread or a signal stopped it */
+	ENDED,	 /* the channel ended */
+	DRAINED, /* -e: it read what was there */
+	IDLE,	 /* --idle-exit: no message came for so long */
+	EMPTY,	 /* nothing was there, and it was not to wait */
 	TIMED_OUT,
-	FAILED, /* and status tells */
+	FAILED, /* `status` says how */
 };
 
 struct receiver {
@@ -111,7 +112,7 @@ struct receiver {
 	struct chan_lease lease[HELD_MAX]; /* taken, not yet acknowledged; unless -p */
 	size_t end[HELD_MAX];		   /* where each ends in the buffer */
 	unsigned records;
-	unsigned busy; /* how often, in a row, the lock was */
+	unsigned busy; /* how often, in a row, the lock was busy */
 	char *buf;     /* encoded, not yet written */
 	size_t used, size;
 };
@@ -169,14 +170,14 @@ static bool failed(struct receiver *r, int status)
 	return end(r, FAILED);
 }
 
-/* Writing failed: nobody can go on. */
-static bool output_failed(struct receiver *r, const char *what, int err)
+/* Report that writing failed, and stop all: no thread can go on. */
+static bool report_output_error(struct receiver *r, const char *what, int err)
 {
-	static atomic_flag told = ATOMIC_FLAG_INIT;
+	static atomic_flag reported = ATOMIC_FLAG_INIT;
 
 	if (err == -EINTR) /* a signal, and the reader is slow */
 		return end(r, STOPPED);
-	if (!atomic_flag_test_and_set(&told))
+	if (!atomic_flag_test_and_set(&reported))
 		cli_error(NULL, "%s: %s", what, strerror(-err));
 	stop_all();
 	return failed(r, CLI_ERROR);
@@ -205,7 +206,7 @@ static bool encode(struct receiver *r, const struct message *m)
 	}
 }
 
-/* Put a message where it is to go: the buffer, or a file of its own. */
+/* Put a message where it belongs: the buffer, or a file of its own. */
 static bool emit(struct receiver *r, const struct message *m)
 {
 	int err;
@@ -216,7 +217,7 @@ static bool emit(struct receiver *r, const struct message *m)
 		return true;
 	err = store_put(run.store, r->name, r->created, m->seq, r->buf, r->used);
 	r->used = 0;
-	return !err || output_failed(r, store_name(run.store), err);
+	return !err || report_output_error(r, store_name(run.store), err);
 }
 
 /* Write the records of the buffer; sets *done to how many were written. */
@@ -238,7 +239,7 @@ static int write_buffer(struct receiver *r, size_t *done)
 	return err;
 }
 
-/* Write what there is, then acknowledge what has been written. */
+/* Write what the buffer has, then acknowledge what has been written. */
 static bool flush(struct receiver *r)
 {
 	size_t done = 0, len = 0;
@@ -267,10 +268,10 @@ static bool flush(struct receiver *r)
 	/* What was not written goes back when the endpoint detaches. */
 	r->records = 0;
 	r->used = 0;
-	return !err || output_failed(r, run.store ? store_name(run.store) : "stdout", err);
+	return !err || report_output_error(r, run.store ? store_name(run.store) : "stdout", err);
 }
 
-/* Of n messages taken, those that -n still wants: counted off. */
+/* Count off those of n messages taken that -n still wants: returns how many. */
 static unsigned claim(unsigned n)
 {
 	uint_fast64_t left = atomic_load(&run.left);
@@ -293,7 +294,7 @@ static void note_activity(void)
 		atomic_store(&run.active, cli_now());
 }
 
-/* What is left of a time without messages. */
+/* Returns what is left of a time without messages. */
 static int64_t idle_remaining(int64_t duration)
 {
 	int64_t at;
@@ -304,8 +305,8 @@ static int64_t idle_remaining(int64_t duration)
 	return cli_remaining(at);
 }
 
-/* How long a take may wait. */
-static int64_t patience(const struct receiver *r)
+/* Returns how long a take may wait. */
+static int64_t take_patience(const struct receiver *r)
 {
 	int64_t idle = cli_sooner(idle_remaining(run.idle), idle_remaining(run.idle_exit));
 
@@ -314,8 +315,8 @@ static int64_t patience(const struct receiver *r)
 	return cli_sooner(cli_remaining(run.deadline), idle);
 }
 
-/* Nothing came: whether to go on. */
-static bool nothing(struct receiver *r, int err)
+/* A take returned no message but `err`: decide whether to go on. */
+static bool go_on_without(struct receiver *r, int err)
 {
 	bool held = r->records;
 
@@ -330,7 +331,7 @@ static bool nothing(struct receiver *r, int err)
 	case -ETIMEDOUT:
 		r->busy = 0;
 		break;
-	case -EBUSY: /* whether anything is there is not known */
+	case -EBUSY: /* nothing is known of the channel */
 		if (held || ++r->busy < CLI_BUSY_TRIES)
 			return true;
 		return failed(r, cli_fail(r->name, NULL, err));
@@ -343,12 +344,12 @@ static bool nothing(struct receiver *r, int err)
 		return end(r, DRAINED);
 	if (run.nowait)
 		return end(r, EMPTY);
-	if (patience(r))
+	if (take_patience(r))
 		return true;
 	return end(r, cli_remaining(run.deadline) && idle_remaining(run.idle) ? IDLE : TIMED_OUT);
 }
 
-/* Take what there is, as much as is wanted, and emit it. */
+/* Take as many messages as there are and are wanted, and emit them. */
 static bool take(struct receiver *r)
 {
 	struct chan_lease *lease = r->lease + r->records;
@@ -362,9 +363,9 @@ static bool take(struct receiver *r)
 		want = HELD_MAX - r->records;
 	if (!want || stopping())
 		return end(r, STOPPED);
-	n = chan_take(r->ch, lease, (unsigned)want, patience(r));
+	n = chan_take(r->ch, lease, (unsigned)want, take_patience(r));
 	if (n < 0)
-		return nothing(r, n);
+		return go_on_without(r, n);
 	r->busy = 0;
 	now = clock_real();
 	note_activity();
@@ -378,7 +379,7 @@ static bool take(struct receiver *r)
 			.time = now,
 		};
 
-		/* What is too much goes back when the endpoint detaches. */
+		/* Those beyond the limit go back when the endpoint detaches. */
 		if (i == k)
 			return end(r, STOPPED);
 		if (run.drain && m.seq > r->last)
@@ -408,7 +409,7 @@ static void *receive(void *arg)
 		stop_all(); /* it was the last one wanted */
 	atomic_fetch_sub(&run.running, 1);
 	if (write(run.done, &one, sizeof(one)) < 0) {
-		/* the counter is full of such news; the main thread has some */
+		/* the counter is full; the main thread has been woken */
 	}
 	return NULL;
 }
@@ -426,15 +427,15 @@ static const struct timespec *kick_time(void)
 	return stopping() ? &kick : NULL;
 }
 
-/* Watch over the receivers until all have ended.  The signals that end us come
- * only inside ppoll(), so none is missed before it. */
+/* Watch over the receivers until all have ended.  The signals that end this process
+ * are unblocked inside ppoll() only, so none is missed before it. */
 static void supervise(const sigset_t *unblocked)
 {
 	struct pollfd fds[] = {
 		{.fd = run.done, .events = POLLIN}, {.fd = run.store ? -1 : STDOUT_FILENO}};
 
 	while (atomic_load(&run.running)) {
-		uint64_t news;
+		uint64_t ended;
 
 		fds[0].revents = fds[1].revents = 0;
 		ppoll(fds, 2, kick_time(), unblocked);
@@ -443,7 +444,7 @@ static void supervise(const sigset_t *unblocked)
 			atomic_store(&run.reader_gone, true);
 			stop_all();
 		}
-		if (fds[0].revents && read(run.done, &news, sizeof(news)) < 0)
+		if (fds[0].revents && read(run.done, &ended, sizeof(ended)) < 0)
 			continue;
 		for (int i = 0; i < run.count && stopping(); i++)
 			pthread_kill(run.receivers[i].thread, SIGURG);
@@ -497,8 +498,8 @@ static bool give_back(struct receiver *r, const struct chan_lease *lease, int st
 	return failed(r, n < 0 ? cli_fail(r->name, NULL, n) : status);
 }
 
-/* What becomes of the message when its child has ended. */
-static bool settle(struct receiver *r, const struct chan_lease *lease, int status)
+/* Acknowledge the message or give it back, as the status of its child says. */
+static bool finish_message(struct receiver *r, const struct chan_lease *lease, int status)
 {
 	int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1, acked;
 
@@ -530,16 +531,16 @@ static bool settle(struct receiver *r, const struct chan_lease *lease, int statu
 }
 
 /* Take a message and run COMMAND for it. */
-static bool work(struct receiver *r)
+static bool work_once(struct receiver *r)
 {
 	struct chan_lease lease;
 	int status, err, n;
 
 	if (!atomic_load(&run.left) || stopping())
 		return end(r, STOPPED);
-	n = chan_take(r->ch, &lease, 1, patience(r));
+	n = chan_take(r->ch, &lease, 1, take_patience(r));
 	if (n < 0)
-		return nothing(r, n);
+		return go_on_without(r, n);
 	r->busy = 0;
 	if (run.drain && lease.seq > r->last) {
 		chan_untake(r->ch, &lease, 1);
@@ -560,7 +561,7 @@ static bool work(struct receiver *r)
 	}
 	note_activity();
 	claim(1);
-	if (!settle(r, &lease, status))
+	if (!finish_message(r, &lease, status))
 		return false;
 	return cli_remaining(run.deadline) || run.nowait || end(r, TIMED_OUT);
 }
@@ -568,11 +569,11 @@ static bool work(struct receiver *r)
 static void work_all(struct receiver *r)
 {
 	child_init();
-	while (work(r))
+	while (work_once(r))
 		;
 }
 
-/* -p: show and leave. */
+/* -p: print the messages that are there, and leave them. */
 static void peek(struct receiver *r)
 {
 	struct chan_stat st = {.size = sizeof(st)};
@@ -613,7 +614,7 @@ static void peek(struct receiver *r)
 	free(msg);
 }
 
-/* The exit status of it all, and a word about it. */
+/* Report how the run ended; returns the exit status. */
 static int conclude(void)
 {
 	const char *name = run.count == 1 ? run.receivers[0].name : NULL;
@@ -690,7 +691,7 @@ static void close_channels(void)
 	free(run.receivers);
 }
 
-/* What is said of the output, or of many channels, is not meant for a COMMAND. */
+/* A COMMAND works on one channel, and options about output are not for it. */
 static void check_command(char **argv, bool framed, bool raw, const char *dir)
 {
 	run.command = cli_command();
@@ -706,19 +707,16 @@ static void check_command(char **argv, bool framed, bool raw, const char *dir)
 			  "--peek or --raw");
 }
 
-static void parse_framing(const char *arg)
+/* Returns true if it is an option that says how messages lie in the output. */
+static bool parse_framing(int letter, const char *arg)
 {
+	if (letter == 'J')
+		framing_parse("jsonl", &run.framing);
+	else if (!cli_framing_option(
+			 letter, arg, "lines, null, len32, netstring, jsonl or raw", &run.framing))
+		return false;
 	run.format = NULL;
-	if (framing_parse(arg, &run.framing))
-		cli_usage(
-			"--framing: '%s' is not lines, null, len32, netstring, jsonl or raw", arg);
-}
-
-static void parse_delimiter(const char *arg)
-{
-	parse_framing("null");
-	if (framing_parse_byte(arg, &run.framing.delimiter))
-		cli_usage("--delimiter: '%s' is not one byte (as , or \\t or \\x1e)", arg);
+	return true;
 }
 
 static void parse_format(const char *arg)
@@ -741,7 +739,10 @@ static const char *parse_options(int argc, char **argv)
 	int c;
 
 	while ((c = cli_next(&tool, argc, argv)) != -1) {
-		framed |= c < CLI_LONG && strchr("l0dFJo", c);
+		if (parse_framing(c, optarg)) {
+			framed = true;
+			continue;
+		}
 		switch (c) {
 		case 'n':
 			run.limit = cli_count_arg("--count", optarg);
@@ -767,23 +768,9 @@ static const char *parse_options(int argc, char **argv)
 		case 'e':
 			run.drain = true;
 			break;
-		case 'l':
-			parse_framing("lines");
-			break;
-		case '0':
-			parse_framing("null");
-			break;
-		case 'd':
-			parse_delimiter(optarg);
-			break;
-		case 'F':
-			parse_framing(optarg);
-			break;
-		case 'J':
-			parse_framing("jsonl");
-			break;
 		case 'o':
 			parse_format(optarg);
+			framed = true;
 			break;
 		case 'p':
 			run.peek = true;
@@ -797,19 +784,19 @@ static const char *parse_options(int argc, char **argv)
 		}
 	}
 	if (!argv[optind])
-		cli_usage("which channel? there is no operand");
+		cli_usage("missing CHANNEL operand");
 	check_command(argv, framed, raw, dir);
 	if (dir && !framed)
-		parse_framing("raw");
+		framing_parse("raw", &run.framing);
 	run.escape = !raw && !dir && isatty(STDOUT_FILENO);
 	return dir;
 }
 
-/* The reader of stdout went away: end as a write to it would have us. */
-static int broken_pipe(void)
+/* The reader of stdout went away: end as a write to it would end this process. */
+static int die_of_sigpipe(void)
 {
 	raise(SIGPIPE);
-	cli_error(NULL, "stdout: %s", strerror(EPIPE)); /* it is ignored */
+	cli_error(NULL, "stdout: %s", strerror(EPIPE)); /* SIGPIPE is ignored */
 	return CLI_ERROR;
 }
 
@@ -848,6 +835,6 @@ int main(int argc, char **argv)
 	store_close(run.store);
 	cli_die();
 	if (run.reader_gone && atomic_load(&run.received) != run.limit)
-		status = broken_pipe();
+		status = die_of_sigpipe();
 	return status;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * See child.h.  The signals that this waits for are blocked but in ppoll(), so none
+ * See child.h.  The signals that end the wait are unblocked inside ppoll() only, so none
  * is missed before it: SIGCHLD, and those of cli_count_signals().
  */
 #define _GNU_SOURCE 1 /* ppoll, pipe2, close_range */
@@ -51,7 +51,7 @@ static _Noreturn void become_command(const struct child *c, int in, pid_t parent
 	int err;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent) /* it died before that */
+	if (getppid() != parent) /* the parent died before that */
 		_exit(CLI_CHILD_NO_EXEC);
 	setpgid(0, 0);
 	for (int sig = 1; sig < NSIG; sig++)
@@ -71,8 +71,8 @@ static _Noreturn void become_command(const struct child *c, int in, pid_t parent
 	_exit(err == ENOENT ? CLI_CHILD_NOT_FOUND : CLI_CHILD_NO_EXEC);
 }
 
-/* Write what the pipe takes.  Returns false when there is nothing left to do: all
- * is written, or nobody reads it any more. */
+/* Write what the pipe takes.  Returns false when there is nothing left to do: all is
+ * written, or the pipe has no reader any more. */
 static bool feed(int out, const struct child *c, size_t *done)
 {
 	ssize_t n;
@@ -91,7 +91,7 @@ static void pass_on_signals(pid_t child, int *seen)
 	while (*seen < cli_signal_count())
 		switch (++*seen) {
 		case 1:
-			break; /* it may finish */
+			break; /* the child may finish */
 		case 2:
 			kill(-child, SIGTERM);
 			break;
@@ -101,7 +101,7 @@ static void pass_on_signals(pid_t child, int *seen)
 }
 
 /* Feed the child and wait for its end. */
-static int attend(pid_t child, int out, const struct child *c, const sigset_t *unblocked)
+static int feed_and_wait(pid_t child, int out, const struct child *c, const sigset_t *unblocked)
 {
 	size_t done = 0;
 	int seen = 0, status = 0;
@@ -150,9 +150,9 @@ int child_run(const struct child *c, int *ret)
 	if (err) {
 		close(fd[1]);
 	} else {
-		setpgid(child, child); /* here too: whichever comes first */
+		setpgid(child, child); /* in both processes: either may come first */
 		fcntl(fd[1], F_SETFL, O_NONBLOCK);
-		*ret = attend(child, fd[1], c, &unblocked);
+		*ret = feed_and_wait(child, fd[1], c, &unblocked);
 	}
 	sigprocmask(SIG_SETMASK, &unblocked, NULL);
 	return err;

@@ -4,9 +4,9 @@
  *
  * The child has the message on its stdin, a process group of its own, and no other
  * descriptor of ours but stdout and stderr.  When this process dies, the kernel
- * kills the child (PR_SET_PDEATHSIG): its message goes to somebody else then.  So
- * the thread that starts a child has to live on, and it has to be the only one,
- * because a child of several threads could do little before it executes COMMAND.
+ * kills the child (PR_SET_PDEATHSIG): its message goes to another receiver then.  So
+ * the thread that starts a child has to live on, and it has to be the only one, because
+ * a process forked from several threads could do little before it executes COMMAND.
  */
 #ifndef SHMCHAN_CHILD_H
 #define SHMCHAN_CHILD_H
@@ -23,7 +23,7 @@ struct child {
 	uint32_t attempt;
 };
 
-/* Once, before the first child. */
+/* Call once, before the first child. */
 void child_init(void);
 
 /*

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Counts all that is put, stores what fits. */
+/* Counts all bytes, and stores those that fit. */
 struct output {
 	char *out;
 	size_t room;

@@ -9,7 +9,7 @@
 
 #include "common/framing.h"
 
-/* Check a format: 0, or -EINVAL and *bad, where what can't be understood starts. */
+/* Check a format: 0, or -EINVAL with *bad at the first directive that is unknown. */
 int format_check(const char *format, const char **bad);
 
 /* As framing_encode(), for a format that format_check() accepted. */

@@ -87,7 +87,7 @@ static int open_draft(const struct store *s, struct draft *d)
 	return d->fd < 0 ? -errno : 0;
 }
 
-/* Give the draft, which may have none yet, this name, if nothing has it. */
+/* Link the draft to this name, if no file has it. */
 static int link_draft(const struct store *s, const struct draft *d, const char *name)
 {
 	char path[40];
@@ -96,8 +96,8 @@ static int link_draft(const struct store *s, const struct draft *d, const char *
 	return linkat(AT_FDCWD, path, s->fd, name, AT_SYMLINK_FOLLOW) ? -errno : 0;
 }
 
-/* What has the name already, from an earlier delivery or from whomever, is replaced:
- * the message is not kept elsewhere. */
+/* Give the draft its name.  A file that has the name already, from an earlier delivery or
+ * of another program, is replaced: the message is not kept elsewhere. */
 static int publish(const struct store *s, struct draft *d, const char *name)
 {
 	int err;

@@ -4,8 +4,8 @@
  *
  * A file's name is CHANNEL.CREATED.SEQUENCE (the '/' of OWNER/NAME becomes '+'),
  * the same each time that message is delivered and never that of another one:
- * what is delivered again after a crash finds its file there and makes no second
- * one.  A name appears only when the whole file is there and on disk.
+ * a message that is delivered again after a crash replaces its file.  A name appears
+ * only when the whole file is there and on disk.
  */
 #ifndef SHMCHAN_STORE_H
 #define SHMCHAN_STORE_H

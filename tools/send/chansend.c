@@ -11,6 +11,7 @@
 #include "common/deadline.h"
 #include "common/failure.h"
 #include "common/framing.h"
+#include "common/framing_option.h"
 #include "common/message.h"
 #include "common/options.h"
 #include "common/output.h"
@@ -35,7 +36,7 @@
 #define BATCH 512
 #define NS_PER_S 1000000000
 #define PROGRESS_NS (NS_PER_S / 10)
-/* --rate: what a late sender may catch up with. */
+/* --rate: how far a sender that is late may catch up. */
 #define BURST_NS (NS_PER_S / 100)
 #define INTERVAL_MAX 1e18
 
@@ -60,8 +61,8 @@ static const struct cli_option options[] = {
 	{'W', "timeout", "D", "give up after D in all"},
 	{'w', "send-timeout", "D", "wait at most D for room for a message"},
 	{'N', "nowait", NULL, "never wait for room"},
-	{OPT_OVERFLOW, "overflow", "block|fail|drop-new", "what to do when it is full"},
-	{'R', "require-receiver", NULL, "fail with 9 if nobody is there to receive"},
+	{OPT_OVERFLOW, "overflow", "block|fail|drop-new", "what to do when the channel is full"},
+	{'R', "require-receiver", NULL, "fail with 9 if no receiver is there"},
 	{'c', "create", "[SPEC]",
 		"create the channel if it is missing; SPEC is\n"
 		"capacity=1M,max-message=64K,... (man page)"},
@@ -84,7 +85,7 @@ static const struct cli_tool tool = {
 	.options = options,
 };
 
-/* The run: what was asked, and how far it got. */
+/* The run: what the command line asks for, and how far it got. */
 static struct {
 	const char *name;
 	chan_t *ch;
@@ -98,7 +99,7 @@ static struct {
 	int64_t deadline, send_timeout;
 	int overflow; /* or -1 */
 	bool nowait, require_receiver, close, tee, keep_going;
-	bool drops;	 /* a full channel drops what comes: sent one by one */
+	bool drops;	 /* a full channel drops new messages, so they are sent one by one */
 	double interval; /* ns between messages, 0: no pace */
 	int progress;	 /* descriptor, or -1 */
 	bool bar;
@@ -146,15 +147,15 @@ static bool stop(int status)
 	return false;
 }
 
-/* Of all messages, those that are done with. */
-static uint64_t handled(void)
+/* Count the messages that are done with, whether or not they were sent. */
+static uint64_t count_handled(void)
 {
 	return run.sent + run.dropped + run.failed;
 }
 
 /* Progress. */
 
-static void report(bool last)
+static void show_progress(bool last)
 {
 	int64_t now;
 	double seconds;
@@ -218,7 +219,7 @@ static bool pace(unsigned *n)
 
 		if (r == -ETIMEDOUT && !cli_remaining(run.deadline)) {
 			cli_error(run.name, "timed out; --rate left no time for message %" PRIu64,
-				handled() + 1);
+				count_handled() + 1);
 			return stop(CLI_TIMEOUT);
 		}
 		if (r != -ETIMEDOUT)
@@ -232,27 +233,28 @@ static bool pace(unsigned *n)
 }
 
 /* How long the next send may wait. */
-static int64_t patience(void)
+static int64_t send_patience(void)
 {
 	if (run.nowait)
 		return 0;
 	return cli_sooner(cli_remaining(run.deadline), run.send_timeout);
 }
 
-/* One message failed and nothing else: with --keep-going it is counted. */
+/* Count one message that failed; without --keep-going this stops the run. */
 static bool skip_message(int status)
 {
 	run.failed++;
 	return run.keep_going || stop(status);
 }
 
-/* Whether to say why: with --keep-going only the first time, the rest is a sum. */
-static bool telling(void)
+/* Returns true if the reason of a failure is reported: with --keep-going only the first
+ * time, since the end reports how many failed. */
+static bool reports_failure(void)
 {
 	return !run.keep_going || !run.failed || cli_verbose();
 }
 
-static bool no_peer(void)
+static bool report_no_peer(void)
 {
 	struct chan_stat st = {.size = sizeof(st)};
 
@@ -260,15 +262,15 @@ static bool no_peer(void)
 		cli_error(run.name, "no receiver is left; start one ('chanrecv %s')", run.name);
 		return stop(CLI_CONDITION);
 	}
-	cli_error(run.name, "closed; nothing can be sent to it any more");
+	cli_error(run.name, "closed; it takes no more messages");
 	return stop(CLI_CLOSED);
 }
 
-/* The channel did not take a message of `len` bytes. */
-static bool refused(int err, size_t len)
+/* Report why the channel did not take a message of `len` bytes. */
+static bool report_refusal(int err, size_t len)
 {
 	struct chan_stat st = {.size = sizeof(st)};
-	uint64_t number = handled() + 1;
+	uint64_t number = count_handled() + 1;
 	bool timed_out = !run.nowait && !cli_remaining(run.deadline);
 
 	if (err == -EAGAIN && timed_out)
@@ -277,28 +279,28 @@ static bool refused(int err, size_t len)
 	case -EINTR:
 		return stop(CLI_ERROR);
 	case -EPIPE:
-		return no_peer();
+		return report_no_peer();
 	case -EMSGSIZE:
-		if (telling() && !chan_stat(run.ch, &st))
+		if (reports_failure() && !chan_stat(run.ch, &st))
 			cli_error(run.name,
 				"message %" PRIu64 " is %zu bytes, the channel allows %" PRIu32
 				"; %s",
 				number, len, st.max_message, cli_remedy(err));
 		break;
 	case -ECANCELED:
-		if (telling())
+		if (reports_failure())
 			cli_error(run.name, "message %" PRIu64 " was purged; no receiver had it",
 				number);
 		break;
 	case -EAGAIN:
-		if (telling())
+		if (reports_failure())
 			cli_error(run.name, "full, no room for message %" PRIu64, number);
 		break;
 	case -ETIMEDOUT:
-		if (telling() || timed_out)
+		if (reports_failure() || timed_out)
 			cli_error(run.name,
 				"full, timed out at message %" PRIu64
-				"; is anybody receiving? ('chanctl info %s')",
+				"; 'chanctl info %s' shows whether a receiver is there",
 				number, run.name);
 		if (timed_out)
 			return stop(CLI_TIMEOUT);
@@ -309,7 +311,8 @@ static bool refused(int err, size_t len)
 	return skip_message(cli_exit_code(err));
 }
 
-/* How many of n messages are sent, or were `*dropped`; or an error. */
+/* Send some of n messages: returns how many, or an error.  Sets *dropped if the channel
+ * dropped the message instead. */
 static int send_some(const struct iovec *msg, unsigned n, bool *dropped)
 {
 	unsigned tries = 0;
@@ -317,7 +320,7 @@ static int send_some(const struct iovec *msg, unsigned n, bool *dropped)
 	int r;
 
 	do {
-		wait = patience();
+		wait = send_patience();
 		r = run.drops ? chan_send(run.ch, msg->iov_base, msg->iov_len, wait)
 			      : chan_send_batch(run.ch, msg, n, wait);
 	} while (r == -EBUSY && wait == 0 && ++tries < CLI_BUSY_TRIES);
@@ -326,15 +329,15 @@ static int send_some(const struct iovec *msg, unsigned n, bool *dropped)
 }
 
 /* The first message is tried, however late it is. */
-static bool in_time(void)
+static bool check_time(void)
 {
-	if (run.deadline == CHAN_WAIT || !handled() || cli_remaining(run.deadline))
+	if (run.deadline == CHAN_WAIT || !count_handled() || cli_remaining(run.deadline))
 		return true;
-	cli_error(run.name, "timed out after %" PRIu64 " messages", handled());
+	cli_error(run.name, "timed out after %" PRIu64 " messages", count_handled());
 	return stop(CLI_TIMEOUT);
 }
 
-/* Send messages; `framing` is what --tee writes them in. */
+/* Send messages; --tee copies them in `framing`. */
 static bool publish(const struct framing *framing, const struct iovec *msg, unsigned n)
 {
 	while (n) {
@@ -345,11 +348,11 @@ static bool publish(const struct framing *framing, const struct iovec *msg, unsi
 
 		if (!k || cli_signalled())
 			return stop(CLI_OK);
-		if (!in_time() || (run.interval > 0 && !pace(&k)))
+		if (!check_time() || (run.interval > 0 && !pace(&k)))
 			return false;
 		r = send_some(msg, k, &dropped);
 		if (r < 0) {
-			if (!refused(r, msg->iov_len))
+			if (!report_refusal(r, msg->iov_len))
 				return false;
 			r = 1;
 		} else if (dropped) {
@@ -365,7 +368,7 @@ static bool publish(const struct framing *framing, const struct iovec *msg, unsi
 		}
 		msg += r;
 		n -= (unsigned)r;
-		report(false);
+		show_progress(false);
 	}
 	return run.sent + run.dropped < run.limit || stop(CLI_OK);
 }
@@ -380,8 +383,8 @@ struct input {
 	size_t start, end;
 };
 
-/* A file that can't be read is one message that fails. */
-static bool read_error(struct input *in, int err)
+/* Report that reading failed: a file that can't be read is one message that fails. */
+static bool report_read_error(struct input *in, int err)
 {
 	if (err == -EINTR)
 		return stop(CLI_ERROR);
@@ -394,7 +397,7 @@ static bool read_error(struct input *in, int err)
 	return in->fd == STDIN_FILENO ? stop(CLI_ERROR) : skip_message(CLI_ERROR);
 }
 
-/* Read what there is behind what has not been decoded. */
+/* Read what there is, behind the bytes that have not been decoded. */
 static bool fill(struct input *in)
 {
 	ssize_t n;
@@ -410,27 +413,27 @@ static bool fill(struct input *in)
 		int r = in->regular ? 1 : cli_wait_fd(in->fd, POLLIN, run.deadline);
 
 		if (r < 0)
-			return read_error(in, r);
+			return report_read_error(in, r);
 		n = read(in->fd, in->buf.data + in->end, in->buf.size - in->end);
 	} while (n < 0 && (errno == EINTR || errno == EAGAIN));
 	if (n < 0)
-		return read_error(in, -errno);
+		return report_read_error(in, -errno);
 	in->eof = !n;
 	in->end += (size_t)n;
 	return true;
 }
 
-/* The decoder found no message but an error. */
-static bool bad_input(const struct input *in, const struct decoder *d, int err, size_t used)
+/* Report that the decoder found an error in place of a message. */
+static bool report_bad_input(const struct input *in, const struct decoder *d, int err, size_t used)
 {
 	if (err == -ENOMEM)
 		return stop(cli_fail(run.name, NULL, err));
-	if (telling())
+	if (reports_failure())
 		cli_error(run.name, "%s: %s%s%s", in->name, d->error, err == -EMSGSIZE ? "; " : "",
 			err == -EMSGSIZE ? cli_remedy(err) : "");
 	if (err == -EPROTO && !used) {
 		run.failed++;
-		return stop(CLI_ERROR); /* there is no telling where the next one starts */
+		return stop(CLI_ERROR); /* nothing shows where the next one starts */
 	}
 	return skip_message(err == -EMSGSIZE ? CLI_TOO_LARGE : CLI_ERROR);
 }
@@ -456,7 +459,7 @@ static bool send_stream(const char *name, int fd, const struct framing *framing)
 		if (n > 0)
 			go = publish(framing, msg, (unsigned)n);
 		else if (n < 0)
-			go = bad_input(&in, &decoder, n, used);
+			go = report_bad_input(&in, &decoder, n, used);
 		else if (!used && in.eof)
 			break;
 		else if (!used)
@@ -480,7 +483,7 @@ static bool send_file(const char *path)
 	}
 	if (!strcmp(path, "-"))
 		return send_stream("stdin", STDIN_FILENO, &whole);
-	/* O_NONBLOCK: who opens a FIFO would wait for its writer, without a bound. */
+	/* O_NONBLOCK: opening a FIFO would wait for its writer, without a bound. */
 	fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0) {
 		int status = errno == EACCES ? CLI_DENIED : CLI_ERROR;
@@ -526,7 +529,7 @@ static void parse_progress(const char *arg)
 	run.progress = (int)fd;
 }
 
-/* 0 is not to wait for room; input is waited for. */
+/* With 0 the run does not wait for room; it does wait for input. */
 static void parse_timeout(const char *arg)
 {
 	int64_t duration = cli_duration_arg("--timeout", arg);
@@ -544,23 +547,15 @@ static void parse_overflow(const char *arg)
 	run.overflow = (int)overflow;
 }
 
-static void parse_delimiter(const char *arg)
+/* Returns true if it is an option that says how messages lie in stdin. */
+static bool parse_framing(int letter, const char *arg)
 {
-	run.framing.kind = FRAMING_DELIMITED;
-	if (framing_parse_byte(arg, &run.framing.delimiter))
-		cli_usage("--delimiter: '%s' is not one byte (as , or \\t or \\x1e)", arg);
-}
-
-static void parse_framing(const char *arg)
-{
-	bool skip_empty = run.framing.skip_empty;
-
-	if (framing_parse(arg, &run.framing))
-		cli_usage("--framing: '%s' is not lines, null, len32, netstring, jsonl or raw:SIZE",
-			arg);
+	if (!cli_framing_option(
+		    letter, arg, "lines, null, len32, netstring, jsonl or raw:SIZE", &run.framing))
+		return false;
 	if (run.framing.kind == FRAMING_RAW && !run.framing.size)
 		cli_usage("--framing: raw needs a size, as raw:64K");
-	run.framing.skip_empty = skip_empty;
+	return true;
 }
 
 static void parse_options(int argc, char **argv)
@@ -571,19 +566,9 @@ static void parse_options(int argc, char **argv)
 	if (!run.sources)
 		exit(cli_fail(NULL, NULL, -ENOMEM));
 	while ((c = cli_next(&tool, argc, argv)) != -1) {
+		if (parse_framing(c, optarg))
+			continue;
 		switch (c) {
-		case 'l':
-			parse_framing("lines");
-			break;
-		case '0':
-			parse_framing("null");
-			break;
-		case 'd':
-			parse_delimiter(optarg);
-			break;
-		case 'F':
-			parse_framing(optarg);
-			break;
 		case OPT_SKIP_EMPTY:
 			run.framing.skip_empty = true;
 			break;
@@ -639,7 +624,7 @@ static void parse_options(int argc, char **argv)
 		}
 	}
 	if (optind == argc)
-		cli_usage("which channel? it is the first operand");
+		cli_usage("missing CHANNEL operand");
 	run.name = bus_name(argv[optind++]);
 	if (run.framing.kind == FRAMING_WHOLE && (run.source_count || optind < argc))
 		cli_usage("--whole reads stdin, which is left alone when messages are given");
@@ -663,8 +648,7 @@ static int open_channel(void)
 	run.drops = run.overflow == CHAN_DROP_NEWEST ||
 		    (run.overflow < 0 && st.overflow == CHAN_DROP_NEWEST);
 	if (run.require_receiver && !st.receivers) {
-		cli_error(run.name, "nobody is there to receive; start one ('chanrecv %s')",
-			run.name);
+		cli_error(run.name, "no receiver is there; start one ('chanrecv %s')", run.name);
 		return CLI_CONDITION;
 	}
 	return CLI_OK;
@@ -682,13 +666,14 @@ static void finish(void)
 	}
 	if (run.failed && run.keep_going) {
 		cli_error(run.name, "%" PRIu64 " of %" PRIu64 " messages failed", run.failed,
-			handled());
+			count_handled());
 		if (!run.status)
 			run.status = CLI_PARTIAL;
 	}
-	report(true);
+	show_progress(true);
 	if (run.dropped)
-		cli_note(run.name, "dropped %" PRIu64 " messages, as it was full", run.dropped);
+		cli_note(run.name, "dropped %" PRIu64 " messages, as the channel was full",
+			run.dropped);
 	cli_note(run.name, "sent %" PRIu64 " messages, %" PRIu64 " bytes", run.sent, run.bytes);
 }
 
