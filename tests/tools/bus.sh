@@ -136,7 +136,7 @@ await "served" some $d served
 check "once" equal "$(event $a redelivered | wc -l)" 1
 kill -9 "$bus_pid"
 wait "$bus_pid" 2>/dev/null
-await "that chand ended is said" grep -q "chand ended; looking without it" "$t/note"
+await "that chand ended is said" grep -q "chand ended; watching without it" "$t/note"
 background "$BUILD/chanrecv" -w 3600 $b >/dev/null
 user=$!
 await "without chand it is seen, too" some $b attached ".pid == $user"

@@ -129,6 +129,6 @@ inside 0 'user=4242
 	chanrecv left &
 	chanctl wait -W 60 left "receivers>=1"
 	kill -KILL $!; wait; sleep 2.1'
-found segments note 'root/left: made to go with its last endpoint'
+found segments note 'root/left: it was to be removed with its last endpoint'
 
 finish

@@ -68,9 +68,9 @@ for arg in --capacity=x --capacity=-1 --capacity=1.5M --capacity=999999999999999
 	[[ $err == *"${arg%%=*}: '${arg#*=}'"* ]] || fail "'$arg': $err"
 done
 expect 2 chanctl create --mode=0060 "$ch.x"
-line "chanctl: $ch.x: no channel can be made so: mode: its owner could not use*; 0600 must be in it*"
+line "chanctl: $ch.x: these options do not describe a valid channel: mode: its owner could not use*; 0600 must be in it*"
 expect 2 chanctl create -c 4K -m 1M "$ch.x"
-line "chanctl: $ch.x: no channel can be made so: max_message: *needs a capacity of 1048608*"
+line "chanctl: $ch.x: these options do not describe a valid channel: max_message: *needs a capacity of 1048608*"
 expect 1 chanctl test "$ch.x" exists
 
 # 2, of names

@@ -63,9 +63,9 @@ done
 status 2 chanctl help nonsense
 status 2 chanctl help list stat
 status 2 chanctl remvoe
-says "no verb 'remvoe'; is 'remove' meant? 'chanctl --help' lists all"
+says "no verb 'remvoe'; did you mean 'remove'? 'chanctl --help' lists all"
 status 2 chanctl comp
-says "is 'completion' meant?"
+says "did you mean 'completion'?"
 status 2 chanctl "$(head -c 300 /dev/zero | tr '\0' q)"
 says "'chanctl --help' lists them"
 

@@ -16,7 +16,7 @@
 #include "common/signals.h"
 #include "common/user.h"
 
-/* The user who keeps the system's bus, if there is no chand to tell. */
+/* The user that keeps the system's bus, if there is no chand that says so. */
 #define KEEPER "chand"
 
 /* ---- why chand can't be asked ---- */
@@ -179,7 +179,7 @@ static int find_owner(uid_t *ret)
 	return 0;
 }
 
-/* Whose segments the chosen bus keeps. */
+/* Find the owner of the segments that the chosen bus keeps. */
 static int owner(uid_t *ret)
 {
 	static uid_t known;

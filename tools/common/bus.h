@@ -2,7 +2,7 @@
 /*
  * A bus: the channels that a chand keeps, the system's or the user's own.  Here is
  * what of it is about the command line: which bus is meant, the names of its channels,
- * and what is said if its chand can't be asked.
+ * and the message if its chand can't be asked.
  *
  * All segments of a bus belong to one user, so `--system NAME` is `OWNER/NAME`, and
  * works without chand as far as the segment's permissions go.
@@ -22,21 +22,23 @@
 /* How long chand may take for an answer; systemd may have to start it. */
 #define BUS_PATIENCE INT64_C(3000000000)
 
-/* Whose segments the chosen bus keeps; ends the process if nobody can tell. */
+/* Returns the owner of the segments that the chosen bus keeps; ends the process if it is
+ * unknown. */
 uid_t bus_owner(void);
 
-/* The channel that is meant by `name` on the command line: with --system or --user
- * that of the bus.  What can't be meant ends the process.  The result stays. */
+/* Returns the channel that `name` means on the command line: with --system or --user that
+ * of the bus.  A name that means none ends the process.  The result stays valid. */
 char *bus_name(char *name);
 
-/* A channel's name on the bus that was chosen, without OWNER/, or NULL if it is not
- * there, or nobody can tell; without a choice all of `name`. */
+/* Returns a channel's name on the bus that was chosen, without OWNER/, or NULL if it is
+ * not there or that is unknown; without a choice all of `name`. */
 const char *bus_local(const char *name);
 
-/* The name of `owner`'s channel `local`, as this user writes it; allocated, or NULL. */
+/* Returns the name of `owner`'s channel `local`, as this user writes it; allocated, or
+ * NULL. */
 char *bus_full_name(uid_t owner, const char *local);
 
-/* If it is a channel of `owner`'s: its name without OWNER/; else NULL. */
+/* Returns the name without OWNER/ if it is a channel of `owner`'s, else NULL. */
 const char *bus_name_of(uid_t owner, const char *name);
 
 /* Why chand could not be asked, the last time, and what to do about it: for people.

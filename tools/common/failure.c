@@ -49,13 +49,13 @@ static const struct {
 	{EEXIST, CLI_ERROR, "use it as it is, or remove it first with 'chanctl remove'"},
 	{ENOSPC, CLI_ERROR, "make room in /dev/shm or choose a smaller --capacity"},
 	{EUSERS, CLI_ERROR, "create it with more endpoints, or end some ('chanctl info')"},
-	{EBUSY, CLI_ERROR, "see who uses it with 'chanctl info'"},
+	{EBUSY, CLI_ERROR, "'chanctl info' shows the processes that use it"},
 	{EMFILE, CLI_ERROR, "raise 'ulimit -n'"},
 	{ENFILE, CLI_ERROR, "raise sysctl fs.file-max"},
 	{ENOMEM, CLI_ERROR, NULL},
 	{ENOLCK, CLI_ERROR, NULL},
 	{EFBIG, CLI_ERROR, "raise 'ulimit -f' or choose a smaller --capacity"},
-	{EDQUOT, CLI_ERROR, "remove channels that nobody uses, or ask the administrator for more"},
+	{EDQUOT, CLI_ERROR, "remove channels that are not used, or ask the administrator for more"},
 	{EROFS, CLI_ERROR, "'mount -o remount,rw /dev/shm', or see 'chanctl doctor'"},
 	{EOPNOTSUPP, CLI_ERROR, "see 'chanctl doctor'"},
 	{EIO, CLI_ERROR, NULL},
@@ -102,7 +102,7 @@ static void fail_no_space(const char *channel, const struct chan_options *opt)
 			need, (uint64_t)vfs.f_bavail * vfs.f_frsize, cli_remedy(-ENOSPC));
 }
 
-/* Errors whose text in general is less than what is known of this one. */
+/* Errors whose general text says less than the detail of this one. */
 static bool detail_says_all(int err)
 {
 	return err == -ESRCH || err == -ECONNREFUSED || err == -ENOLCK || err == -EFBIG;
@@ -138,7 +138,8 @@ int cli_fail(const char *channel, const struct chan_options *opt, int err)
 			"A-Z a-z 0-9 . _ - and no dot in front",
 			CHAN_NAME_MAX);
 	else if (err == -EINVAL && opt && chan_footprint(opt) < 0)
-		cli_error(channel, "no channel can be made so: %s", chan_error_detail(err));
+		cli_error(channel, "these options do not describe a valid channel: %s",
+			chan_error_detail(err));
 	else if (err == -ENOENT && suggest_create)
 		cli_error(channel, "%s; %s or use --create", chan_strerror(err), remedy);
 	else

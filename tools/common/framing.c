@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * See framing.h.  A decoder finds messages where they lie; its only memory is
- * how far it has looked and what is left to skip of a message that was too long.
+ * See framing.h.  A decoder finds messages where they lie; all it remembers is how far
+ * it has searched, and how much of a message that was too long is left to skip.
  */
 #include "common/framing.h"
 #include "common/json.h"
@@ -132,7 +132,7 @@ size_t framing_head(const struct framing *f, size_t len, char head[FRAMING_HEAD_
 	}
 }
 
-/* What follows the message: a byte or nothing. */
+/* Set the byte that follows the message; returns how many there are, 1 or 0. */
 static size_t framing_tail(const struct framing *f, char *tail)
 {
 	*tail = f->kind == FRAMING_NETSTRING ? ',' : (char)f->delimiter;
@@ -173,7 +173,7 @@ void decoder_free(struct decoder *d)
 	d->payload = NULL;
 }
 
-/* What is being decoded: from `at` on there are `left` bytes. */
+/* The bytes that are being decoded: `left` from `at` on. */
 struct input {
 	const char *start;
 	const char *at;
@@ -224,8 +224,8 @@ static int cut_off(struct decoder *d, const struct input *in)
 	return fail(d, in, in->left, -EPROTO, "the input ends within a message");
 }
 
-/* The delimited piece at the input's place: 1 and its length, or 0, incomplete.
- * *found: it has its delimiter. */
+/* Measure the delimited piece at the input's place: returns 1 and sets its length, or 0 if
+ * it is incomplete.  Sets *found if it has its delimiter. */
 static int find_delimiter(struct decoder *d, unsigned char delimiter, const struct input *in,
 	size_t *len, bool *found)
 {
@@ -243,9 +243,9 @@ static int find_delimiter(struct decoder *d, unsigned char delimiter, const stru
 	return p != NULL;
 }
 
-/* Each of these decodes one message: 1 and *msg, with the input moved behind it;
- * 0, more is needed; or an error.  An empty message that is to be skipped and a
- * blank line are 1 with *none set. */
+/* Each of these decodes one message.  It returns 1, with *msg set and the input moved
+ * behind it; or 0 if it needs more; or an error.  For an empty message that is to be
+ * skipped, and for a blank line, it returns 1 and sets *none. */
 
 static int next_delimited(struct decoder *d, struct input *in, struct iovec *msg, bool *none)
 {
@@ -407,7 +407,7 @@ static int next_whole(struct decoder *d, struct input *in, struct iovec *msg, bo
 	return 1;
 }
 
-/* Discard what is left of a message that was too long; false: all of the input
+/* Discard what is left of a message that was too long.  Returns false if all of the input
  * belongs to it. */
 static bool skip(struct decoder *d, struct input *in)
 {
@@ -455,7 +455,7 @@ int decoder_next(struct decoder *d, const char *in, size_t len, bool eof, struct
 		}
 	}
 	if (r < 0 && k) {
-		/* Those before it come first; the next call finds it again. */
+		/* The messages before it come first; the next call finds it again. */
 		d->skip = 0;
 		d->skip_delim = false;
 		r = 0;

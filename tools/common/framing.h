@@ -30,19 +30,20 @@ struct framing {
 	size_t size;	 /* of FRAMING_RAW */
 };
 
-/* "lines", "null", "len32", "netstring", "jsonl", "raw" or "raw:SIZE"; 0 or
+/* Parse "lines", "null", "len32", "netstring", "jsonl", "raw" or "raw:SIZE": 0 or
  * -EINVAL. */
 int framing_parse(const char *text, struct framing *ret);
 
-/* One byte as a user writes it: itself, or \n \t \0 \\ \xHH; 0 or -EINVAL. */
+/* Parse one byte as a user writes it, itself, or \n \t \0 \\ \xHH: 0 or -EINVAL. */
 int framing_parse_byte(const char *text, unsigned char *ret);
 
-/* The escape after a backslash at *text, moved behind it; 0 or -EINVAL. */
+/* Parse the escape at *text, after the backslash, and move *text behind it: 0 or
+ * -EINVAL. */
 int framing_parse_escape(const char **text, unsigned char *ret);
 
 /* Encoding. */
 
-/* A message with all that an output may tell of it; 0 and NULL: unknown. */
+/* A message with all that an output may show of it; 0 and NULL: unknown. */
 struct message {
 	const void *data;
 	size_t len;
@@ -53,11 +54,11 @@ struct message {
 	bool leased;
 };
 
-/* Encode into out[0..room-1].  Returns the bytes that it takes; if those are
- * more than `room`, what is in `out` is undefined.  -ENOMEM (jsonl only). */
+/* Encode into out[0..room-1].  Returns the bytes that it takes; if those are more than
+ * `room`, what is in `out` is undefined; or -ENOMEM (jsonl only). */
 ssize_t framing_encode(const struct framing *f, const struct message *m, char *out, size_t room);
 
-/* What precedes a message of `len` bytes (not jsonl): the bytes of it. */
+/* Make what precedes a message of `len` bytes (not jsonl): returns its length. */
 #define FRAMING_HEAD_MAX 12
 size_t framing_head(const struct framing *f, size_t len, char head[FRAMING_HEAD_MAX]);
 
@@ -67,12 +68,12 @@ struct decoder {
 	struct framing framing;
 	uint64_t max;	 /* longest message wanted */
 	uint64_t offset; /* bytes of the stream used so far */
-	char error[160]; /* after an error: "byte N: what" */
+	char error[160]; /* after an error: "byte N: what is wrong" */
 
-	/* the decoder's own */
-	uint64_t skip;	 /* bytes of a message that is too long still to come */
-	bool skip_delim; /* and then on to a delimiter */
-	size_t scanned;	 /* start of the input that holds no delimiter */
+	/* private */
+	uint64_t skip;	 /* bytes still to come of a message that is too long */
+	bool skip_delim; /* and then up to a delimiter */
+	size_t scanned;	 /* so many bytes of the input hold no delimiter */
 	char *payload;	 /* jsonl: the message, unescaped */
 	size_t payload_size;
 };
@@ -82,16 +83,17 @@ void decoder_free(struct decoder *d);
 
 /*
  * Decode the messages at the start of in[0..len-1], the part of the stream from
- * d->offset on; `eof`: nothing comes after it.  Sets msg[0..] to at most n of
- * them, which lie in `in` (jsonl: in the decoder, until the next call), and, even
- * on error, *used to the bytes done with, which the caller takes away.  Returns
- * how many;
- * 0 with *used == 0 means that it needs more input than `len` bytes, or, at
- * `eof`, the end.
+ * d->offset on; `eof` says that nothing comes after it.  Sets msg[0..] to at most n of
+ * them, which lie in `in` (jsonl: in the decoder, until the next call), and *used, even
+ * on error, to the bytes done with, which the caller takes away.
  *
- * -EMSGSIZE: the next message is longer than d->max; -EPROTO: it is malformed;
- * d->error tells.  Another call goes on behind it if that can be done: always
- * after -EMSGSIZE, for jsonl after -EPROTO; else the error stays.  -ENOMEM.
+ * Returns how many; 0 with *used == 0 means that it needs more input than `len` bytes,
+ * or, at `eof`, the end.  Errors, with d->error set:
+ *   -EMSGSIZE   the next message is longer than d->max
+ *   -EPROTO     the next message is malformed
+ *   -ENOMEM
+ * Another call goes on behind that message if this is possible: always after -EMSGSIZE,
+ * for jsonl after -EPROTO; else the error stays.
  */
 int decoder_next(struct decoder *d, const char *in, size_t len, bool eof, struct iovec *msg,
 	unsigned n, size_t *used);

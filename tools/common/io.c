@@ -13,7 +13,7 @@
 #include "common/deadline.h"
 #include "common/signals.h"
 
-/* After a signal: how long a reader may take nothing before we give it up. */
+/* After a signal: how long a reader may take nothing before it is given up. */
 #define PATIENCE_MS 1000
 
 /* Returns true if `fd` takes something within PATIENCE_MS. */

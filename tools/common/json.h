@@ -9,13 +9,14 @@
 
 #include "common/framing.h"
 
-/* As framing_encode(), newline included; unknown members are left out. */
+/* The same as framing_encode(), newline included; unknown members are left out. */
 ssize_t json_encode(const struct message *m, char *out, size_t room);
 
-/* The message in a line: sets *len and fills *payload, which has room for *size
- * bytes and is enlarged as needed.  Only "data" or "b64" is needed, "len" is
- * checked if it is there, other members are ignored.  -EPROTO with `why`, and *at,
- * the byte of the line; -ENOMEM. */
+/* Decode the message in a line: set *len and fill *payload, which has room for *size bytes
+ * and is enlarged as needed.  Only "data" or "b64" is needed, "len" is checked if it is
+ * there, other members are ignored.  Returns 0, or
+ *   -EPROTO   with `why`, and *at, the byte of the line
+ *   -ENOMEM */
 int json_decode(const char *line, size_t line_len, char **payload, size_t *size, size_t *len,
 	char *why, size_t why_size, size_t *at);
 

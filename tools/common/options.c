@@ -23,7 +23,7 @@ enum { OPT_HELP_OPTIONS = CLI_LONG - 1 };
 static const struct cli_tool *tool;
 static enum cli_bus bus;
 
-/* Of a tool with command_follows. */
+/* For a tool with command_follows. */
 static int operands; /* so far; they are moved to argv[1] and what follows it */
 static char **command;
 
@@ -157,7 +157,7 @@ static const struct cli_option *find_option(int letter)
 	return NULL;
 }
 
-/* What getopt_long() did not like. */
+/* Report the option that getopt_long() rejected. */
 static _Noreturn void reject_option(int how, char **argv)
 {
 	const struct cli_option *o = optopt ? find_option(optopt) : NULL;
@@ -188,7 +188,7 @@ static void guard_descriptors(void)
 static void choose_bus(enum cli_bus which)
 {
 	if (bus && bus != which)
-		cli_usage("--system and --user: a channel is on one bus");
+		cli_usage("--system and --user exclude each other: a channel is on one bus");
 	bus = which;
 }
 
@@ -216,7 +216,7 @@ char **cli_command(void)
 }
 
 /* getopt reads POSIXLY_CORRECT when it starts, and would then take an option behind an
- * operand for a message or a channel.  Programs that we run still see it. */
+ * operand for a message or a channel.  Programs that this one runs still see it. */
 static int first_option(int argc, char **argv)
 {
 	static const char variable[] = "POSIXLY_CORRECT";

@@ -9,7 +9,8 @@
 
 #include <stdbool.h>
 
-/* First value of `letter` for an option that has no letter; those below are common. */
+/* The first value of `letter` for an option without a letter; those below are for options
+ * that several tools have. */
 #define CLI_LONG 256
 enum { CLI_SYSTEM = CLI_LONG - 3, CLI_USER };
 
@@ -21,18 +22,18 @@ struct cli_option {
 	const char *help;      /* one line; \n starts another */
 };
 
-/* The options of every tool; the last entries of its table.  cli_next() deals
- * with them.  A table ends with CLI_END. */
+/* The options of every tool, the last entries of its table; cli_next() handles them.  A
+ * table ends with CLI_END. */
 /* clang-format off */
 #define CLI_COMMON \
-	{ 'q', "quiet", NULL, "say nothing but errors" }, \
-	{ 'v', "verbose", NULL, "say more" }, \
+	{ 'q', "quiet", NULL, "print nothing but errors" }, \
+	{ 'v', "verbose", NULL, "print more" }, \
 	{ 'h', "help", NULL, "show this help and end" }, \
 	{ 'V', "version", NULL, "show the version and end" }
 #define CLI_END { 0, NULL, NULL, NULL }
 
-/* Of those that work on channels: which chand is meant.  cli_next() keeps it, and
- * bus_name() applies it to a name. */
+/* Options of the tools that work on channels: which chand is meant.  cli_next() keeps it,
+ * and bus_name() applies it to a name. */
 #define CLI_BUS \
 	{ CLI_SYSTEM, "system", NULL, "channels of the system's bus (chand)" }, \
 	{ CLI_USER, "user", NULL, "your own channels, those of your own bus" }
@@ -45,22 +46,23 @@ struct cli_tool {
 	const char *notes;   /* after the options, or NULL */
 	const struct cli_option *options;
 	bool verb_follows;    /* the first operand ends the options (chanctl) */
-	bool command_follows; /* what is behind OPERAND -- is a command (chanrecv) */
+	bool command_follows; /* behind OPERAND -- comes a command (chanrecv) */
 };
 
 /*
- * The next option of argv: its letter, with its argument in getopt's optarg, or
- * -1 at the end, with optind at the first operand.  A different tool than in the
- * call before starts again at argv[1].  --help, --version and --help-options (a
- * line for each option: letter, long name, argument and the first line of its
- * help, separated by tabs) print and exit; -q and -v are counted; what is wrong is
- * a usage error.
+ * Parse the next option of argv.  Returns its letter, with its argument in getopt's
+ * optarg, or -1 at the end, with optind at the first operand.  A different tool than in
+ * the call before starts again at argv[1].
+ *
+ * --help, --version and --help-options (a line for each option: letter, long name,
+ * argument and the first line of its help, separated by tabs) print and exit; -q and -v
+ * set the verbosity; a wrong option is a usage error.
  */
 int cli_next(const struct cli_tool *tool, int argc, char **argv);
 
-/* Of a tool with command_follows, once cli_next() returned -1: the command behind
- * "--" and its arguments, or NULL if there is no "--" behind an operand.  The
- * operands are those from argv[optind] to the next NULL. */
+/* For a tool with command_follows, once cli_next() returned -1: returns the command behind
+ * "--" and its arguments, or NULL if there is no "--" behind an operand.  The operands are
+ * those from argv[optind] to the next NULL. */
 char **cli_command(void);
 
 enum cli_bus { CLI_ANY_BUS, CLI_SYSTEM_BUS, CLI_USER_BUS };

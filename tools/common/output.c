@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * See output.h.  The protocol of those that share an output: a newcomer takes a MARK of
- * its own, then the WRITE lock, once.  Whoever writes a large piece does it under the
- * WRITE lock, and only if it sees no other MARK.  So a large piece is over before a
- * newcomer writes anything, and none is begun while it is there.
+ * See output.h.  The protocol of processes that share an output: a newcomer takes a MARK
+ * of its own, then the WRITE lock, once.  A process writes a large piece under the WRITE
+ * lock, and only if it sees no other MARK.  So a large piece is over before a newcomer
+ * writes anything, and none is begun while the newcomer is there.
  */
 #define _GNU_SOURCE 1
 #include "common/output.h"
@@ -27,10 +27,10 @@
 #define MARK_TRIES 100
 
 static struct {
-	bool known;  /* what it is was looked at */
+	bool known;  /* the rest is set */
 	bool stream; /* a pipe, FIFO or socket */
-	bool file;   /* a regular one */
-	bool marked; /* others see us, and we see them */
+	bool file;   /* a regular file */
+	bool marked; /* it is marked: others see this process, and it sees them */
 } out;
 
 static int lock(int command, short type, int64_t start, int64_t len)
@@ -42,7 +42,7 @@ static int lock(int command, short type, int64_t start, int64_t len)
 	return command == F_GETLK && range.l_type != F_UNLCK;
 }
 
-/* Take a mark.  Processes of other PID namespaces may have our number. */
+/* Take a mark.  A process of another PID namespace may have the same number. */
 static int mark(void)
 {
 	int64_t first = BYTE_MARKS + getpid();
@@ -58,7 +58,7 @@ static void unlock_writing(void)
 	lock(F_SETLK, F_UNLCK, BYTE_WRITE, 1);
 }
 
-static int look_at_stdout(void)
+static int examine_stdout(void)
 {
 	struct stat st;
 
@@ -67,7 +67,7 @@ static int look_at_stdout(void)
 	out.stream = S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode);
 	out.file = S_ISREG(st.st_mode);
 	if ((out.stream || out.file) && !mark()) {
-		/* Somebody may be writing a large piece. */
+		/* Another process may be writing a large piece. */
 		int err = lock(F_SETLKW, F_WRLCK, BYTE_WRITE, 1);
 
 		if (err == -EINTR)
@@ -79,7 +79,7 @@ static int look_at_stdout(void)
 	return 0;
 }
 
-/* Take the WRITE lock, if nobody else writes here. */
+/* Take the WRITE lock, if no other process writes here. */
 static bool lock_alone(void)
 {
 	if (!out.marked || lock(F_SETLK, F_WRLCK, BYTE_WRITE, 1))
@@ -121,7 +121,7 @@ static int write_stream(const char *buf, const size_t *end, size_t n, size_t *re
 	return err;
 }
 
-/* Where the next write goes, or -1: the end, for one that appends. */
+/* Returns where the next write goes: the end, if the file is open to append; or -1. */
 static off_t next_position(void)
 {
 	int flags = fcntl(STDOUT_FILENO, F_GETFL);
@@ -130,8 +130,8 @@ static off_t next_position(void)
 }
 
 /* Cut off the last `part` of the `written` bytes that lie from `start` on, if they are
- * all that was written to the file since and its end.  Between the look and the cut
- * another program could append; those that write here by output_records() can't. */
+ * the end of the file and nothing else was written since.  Another program could append
+ * after the check and before the cut; those that use output_records() can't. */
 static bool cut_back(off_t start, size_t written, size_t part)
 {
 	off_t end = lseek(STDOUT_FILENO, 0, SEEK_CUR);
@@ -156,7 +156,7 @@ int output_records(const char *buf, const size_t *end, size_t n, size_t *done)
 	*done = 0;
 	if (!n)
 		return 0;
-	err = out.known ? 0 : look_at_stdout();
+	err = out.known ? 0 : examine_stdout();
 	if (err)
 		return err;
 	if (out.file)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Records on stdout: messages as chanrecv prints them, chansend's --tee, lines of
+ * Records on stdout: messages that chanrecv prints, copies of chansend's --tee, lines of
  * chanctl.  No record is torn that can be kept whole:
  *
  * - Into a pipe, FIFO or socket go pieces that end at a record.  A piece of at most
@@ -10,7 +10,7 @@
  * - Into a file all records go with one write(2), which a local file system does not
  *   mix with another one.  When a write fails in the middle of a record (a full disk, a
  *   quota, a limit of file sizes), the part that was written is cut off again, if it is
- *   the end of the file, nobody else wrote since, and no other of these programs
+ *   the end of the file, nothing else was written since, and no other of these programs
  *   writes to that file.
  *
  * One thread at a time.
@@ -21,8 +21,8 @@
 #include <stddef.h>
 
 /*
- * Write n records; record i is what lies before buf[end[i]], behind the one before.
- * Sets *done in any case: how many were written as a whole.
+ * Write n records; record i ends before buf[end[i]] and begins where the one before ends.
+ * Sets *done, in any case, to how many were written as a whole.
  *
  * Returns 0 or a negative errno, -EINTR as cli_write() does.  If a part of a record
  * stays behind, an error line says so.

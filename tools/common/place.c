@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* See place.h.  Nobody says when a place becomes free, so it is tried again and again. */
+/* See place.h.  No event says when a place becomes free, so opening is tried again and again. */
 #include "common/place.h"
 
 #include <errno.h>
@@ -9,10 +9,10 @@
 #include "common/message.h"
 #include "common/signals.h"
 
-#define AGAIN_NS INT64_C(10000000)
-#define SAY_NS INT64_C(1000000000)
+#define RETRY_NS INT64_C(10000000)
+#define REPORT_NS INT64_C(1000000000)
 
-static int no_place(const char *name, int err, bool nowait)
+static int report_no_place(const char *name, int err, bool nowait)
 {
 	const char *remedy = cli_remedy(err);
 
@@ -24,7 +24,7 @@ static int no_place(const char *name, int err, bool nowait)
 int place_open(chan_t **ret, const char *name, unsigned flags, const struct chan_options *opt,
 	int64_t deadline, bool nowait)
 {
-	int64_t say = cli_deadline(SAY_NS);
+	int64_t report_at = cli_deadline(REPORT_NS);
 
 	for (;;) {
 		int err = chan_open(ret, name, flags, opt);
@@ -34,13 +34,15 @@ int place_open(chan_t **ret, const char *name, unsigned flags, const struct chan
 		if (err != -EUSERS && err != -EBUSY)
 			return cli_fail(name, opt, err);
 		if (nowait || !cli_remaining(deadline))
-			return no_place(name, err, nowait);
-		if (say != CHAN_WAIT && !cli_remaining(say)) {
-			cli_warn(name, "%s; waiting for a place ('chanctl info' shows who has it)",
+			return report_no_place(name, err, nowait);
+		if (report_at != CHAN_WAIT && !cli_remaining(report_at)) {
+			cli_warn(name,
+				"%s; waiting for a place ('chanctl info' shows which processes "
+				"have it)",
 				chan_strerror(err));
-			say = CHAN_WAIT;
+			report_at = CHAN_WAIT;
 		}
-		if (cli_wait_fd(-1, 0, cli_sooner(deadline, cli_deadline(AGAIN_NS))) == -EINTR)
+		if (cli_wait_fd(-1, 0, cli_sooner(deadline, cli_deadline(RETRY_NS))) == -EINTR)
 			return CLI_ERROR; /* the caller dies of the signal */
 	}
 }

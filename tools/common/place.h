@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Opening a channel that has no place just now: all endpoints are taken (-EUSERS), or
- * somebody has the side for itself (-EBUSY).  Both pass, as a full channel does, so a
- * tool waits as long as it would wait for that.
+ * another endpoint holds the side exclusively (-EBUSY).  Both pass, as a full channel does,
+ * so a tool waits as long as it would wait for that.
  */
 #ifndef SHMCHAN_PLACE_H
 #define SHMCHAN_PLACE_H
@@ -13,8 +13,9 @@
 #include "shmchan.h"
 
 /*
- * chan_open(), until `deadline` (CHAN_WAIT: for ever), or without waiting if `nowait`.
- * What it waits for is said after a second.  On failure an error line says why.
+ * Call chan_open() until it succeeds or `deadline` comes (CHAN_WAIT: never), or once if
+ * `nowait`.  After a second a warning says what it waits for; on failure an error line says
+ * why.
  *
  * Returns the exit status: 5 with `nowait`, 124 at the deadline.
  */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What chand tells chanctl: of itself, and of the channels it keeps.  An answer is
- * packets of `key=value` lines; here they become JSON objects of texts, in which
- * columns and findings look up what they want, so a key that an older chand does
- * not tell is not there, and no more.
+ * What chand says about itself, and about the channels that it keeps.  An answer is
+ * packets of `key=value` lines, which become JSON objects of texts.  Columns and findings
+ * look up the keys that they want, so a key that an older chand does not have is just
+ * missing.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -81,7 +81,7 @@ void ctl_bus_close(struct ctl_bus *bus)
 	bus->status = NULL;
 }
 
-static void failed(enum cli_bus which, int err, const char *reason)
+static void report_failure(enum cli_bus which, int err, const char *reason)
 {
 	if (err != -ENOTCONN && err != -EACCES && err != -EINTR)
 		cli_warn(NULL, "the %s's chand: %s; going on without it",
@@ -106,7 +106,7 @@ struct ctl_bus *const *ctl_buses(void)
 			continue;
 		err = ctl_bus_open(&bus[n], which, &reason);
 		if (err < 0)
-			failed(which, err, reason);
+			report_failure(which, err, reason);
 		else
 			answering[n] = &bus[n], n++;
 	}
@@ -138,32 +138,32 @@ int ctl_bus_each(struct ctl_bus *bus, const char *request,
 		return -ENOTCONN;
 	err = bus_ask(&bus->chand, request, packet, &answer);
 	if (err < 0 && answer.lines)
-		return err; /* refused, and that was all of the answer */
+		return err; /* chand refused, and said no more */
 	if (!err)
 		err = each_packet(bus, packet, &answer, fn, arg);
 	if (err < 0) {
-		failed(bus->which, err, NULL);
+		report_failure(bus->which, err, NULL);
 		ctl_bus_close(bus);
 	}
 	return err;
 }
 
-struct telling {
+struct info {
 	const struct ctl_bus *bus;
 	struct ctl_channel *ch;
 };
 
-static void tell(const char *kind, const char *lines, void *arg)
+static void keep_info(const char *what, const char *lines, void *arg)
 {
-	struct telling *t = arg;
+	struct info *info = arg;
 
-	if (strcmp(kind, PACKET_CHANNEL) != 0)
+	if (strcmp(what, PACKET_CHANNEL) != 0)
 		return;
-	json_decref(t->ch->bus);
-	t->ch->bus = ctl_bus_object(t->bus, lines);
+	json_decref(info->ch->bus);
+	info->ch->bus = ctl_bus_object(info->bus, lines);
 }
 
-void ctl_bus_tell(struct ctl_channel *ch)
+void ctl_bus_info(struct ctl_channel *ch)
 {
 	char request[CHAN_NAME_MAX + 64];
 
@@ -173,7 +173,7 @@ void ctl_bus_tell(struct ctl_channel *ch)
 		if (!local || snprintf(request, sizeof(request), BUS_REQUEST(VERB_INFO) "name=%s\n",
 				      local) >= (int)sizeof(request))
 			continue;
-		if (!ctl_bus_each(*bus, request, tell, &(struct telling){.bus = *bus, .ch = ch}))
+		if (!ctl_bus_each(*bus, request, keep_info, &(struct info){.bus = *bus, .ch = ch}))
 			return;
 	}
 }

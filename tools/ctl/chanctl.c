@@ -2,9 +2,9 @@
 /*
  * chanctl [OPTIONS] VERB [ARGS]
  *
- * Options before the verb are those of every verb's output; then the verb's own
- * table takes over.  Here is the list of verbs and the parsing; a file ctl_*.c
- * is a verb or a few that belong together.
+ * Options before the verb are those of every verb's output; then the verb's own table
+ * takes over.  Here is the list of verbs and the parsing; another file of this folder is
+ * a verb, or a few that belong together.
  */
 #include <getopt.h>
 #include <stdlib.h>
@@ -61,7 +61,7 @@ static const char *tables_help(void)
 		fprintf(out, "  %-12s%s\n", verb_name(verbs[i]), verbs[i]->tool.summary);
 	fputs("\nColumns:", out);
 	ctl_columns_help(out);
-	fputs("\n\n'chanctl VERB --help' tells a verb's options.", out);
+	fputs("\n\n'chanctl VERB --help' shows a verb's options.", out);
 	for (unsigned i = 0; i < VERBS; i++)
 		if (verbs[i]->alias)
 			fprintf(out, " '%s' is '%s'.", verbs[i]->alias, verb_name(verbs[i]));
@@ -69,9 +69,9 @@ static const char *tables_help(void)
 	return text;
 }
 
-/* How many bytes have to be changed, put in or left out to make `a` of `b`: `most` if
- * so many or more. */
-static unsigned distance(const char *a, const char *b, unsigned most)
+/* Returns how many bytes have to be changed, put in or left out to make `a` of `b`, or
+ * `most` if that is less. */
+static unsigned edit_distance(const char *a, const char *b, unsigned most)
 {
 	unsigned change, add, drop;
 
@@ -80,16 +80,16 @@ static unsigned distance(const char *a, const char *b, unsigned most)
 	if (!*a && !*b)
 		return 0;
 	if (*a && *a == *b)
-		return distance(a + 1, b + 1, most);
-	change = *a && *b ? 1 + distance(a + 1, b + 1, most - 1) : most;
-	add = *b ? 1 + distance(a, b + 1, most - 1) : most;
-	drop = *a ? 1 + distance(a + 1, b, most - 1) : most;
+		return edit_distance(a + 1, b + 1, most);
+	change = *a && *b ? 1 + edit_distance(a + 1, b + 1, most - 1) : most;
+	add = *b ? 1 + edit_distance(a, b + 1, most - 1) : most;
+	drop = *a ? 1 + edit_distance(a + 1, b, most - 1) : most;
 	change = change < add ? change : add;
 	return change < drop ? change : drop;
 }
 
-/* A verb that may have been meant: one that begins so, or is nearly so; or NULL. */
-static const char *similar_verb(const char *name)
+/* Find a verb that begins with the name, or is nearly the same; or NULL. */
+static const char *find_similar(const char *name)
 {
 	const char *best = NULL;
 	unsigned least = 3;
@@ -99,7 +99,7 @@ static const char *similar_verb(const char *name)
 	for (unsigned i = 0; i < VERBS; i++) {
 		const char *verb = verb_name(verbs[i]);
 		bool begins = !strncmp(verb, name, strlen(name));
-		unsigned away = begins ? 0 : distance(name, verb, least);
+		unsigned away = begins ? 0 : edit_distance(name, verb, least);
 
 		if (away < least) {
 			least = away;
@@ -117,14 +117,15 @@ static const struct ctl_verb *find_verb(const char *name)
 		if (!strcmp(verb_name(verbs[i]), name) ||
 			(verbs[i]->alias && !strcmp(verbs[i]->alias, name)))
 			return verbs[i];
-	similar = similar_verb(name);
+	similar = find_similar(name);
 	if (similar)
-		cli_usage("no verb '%s'; is '%s' meant? 'chanctl --help' lists all", name, similar);
+		cli_usage("no verb '%s'; did you mean '%s'? 'chanctl --help' lists all", name,
+			similar);
 	cli_usage("no verb '%s'; 'chanctl --help' lists them", name);
 }
 
 /* True if the letter is an output option. */
-static bool output_option(int letter, const char *arg)
+static bool take_output_option(int letter, const char *arg)
 {
 	switch (letter) {
 	case 'J':
@@ -163,7 +164,7 @@ static void check_output(const struct ctl_verb *verb)
 }
 
 /* Both tables have letters of their own: -o is --overflow of create. */
-static bool has_output_option(const struct ctl_verb *verb, int letter)
+static bool has_take_output_option(const struct ctl_verb *verb, int letter)
 {
 	return letter == 'J' ? verb->has & CTL_JSON : verb->has & CTL_COLUMNS;
 }
@@ -183,7 +184,7 @@ static int run(const struct ctl_verb *verb, int argc, char **argv)
 	int letter, n;
 
 	while ((letter = cli_next(&verb->tool, argc, argv)) != -1) {
-		if (has_output_option(verb, letter) && output_option(letter, optarg))
+		if (has_take_output_option(verb, letter) && take_output_option(letter, optarg))
 			continue;
 		option_text(option, sizeof(option), verb->tool.options, letter);
 		verb->option(letter, option, optarg);
@@ -206,7 +207,7 @@ static int run(const struct ctl_verb *verb, int argc, char **argv)
 static struct cli_tool chanctl = {
 	.name = "chanctl",
 	.usage = "[OPTIONS] VERB [ARGS]",
-	.summary = "Make, look at, wait for and remove channels.",
+	.summary = "Make, show, wait for and remove channels.",
 	.options = options,
 	.verb_follows = true,
 };
@@ -242,7 +243,7 @@ int main(int argc, char **argv)
 
 	chanctl.notes = tables_help();
 	while ((letter = cli_next(&chanctl, argc, argv)) != -1)
-		output_option(letter, optarg);
+		take_output_option(letter, optarg);
 	if (optind == argc)
 		cli_usage("verb missing");
 	status = run(find_verb(argv[optind]), argc - optind, argv + optind);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * chanctl remove, close and purge: one thing done to each of the channels
- * named.  What fails for one does not keep it from the others; the exit status
- * is that of the first failure.
+ * chanctl remove, close and purge: one thing done to each of the channels named.  A
+ * failure for one does not keep it from the others; the exit status is that of the first
+ * failure.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -30,7 +30,7 @@ enum { IF_EMPTY = CLI_LONG, IF_UNUSED, NAME_ONLY };
 
 static const struct cli_option remove_options[] = {
 	{IF_EMPTY, "if-empty", NULL, "only if no message is in it"},
-	{IF_UNUSED, "if-unused", NULL, "only if nobody has it open to send or receive"},
+	{IF_UNUSED, "if-unused", NULL, "only if it has neither senders nor receivers"},
 	{NAME_ONLY, "name-only", NULL, "let those who have it open go on with it"},
 	CLI_BUS,
 	CLI_COMMON,
@@ -48,7 +48,7 @@ static void remove_option(int letter, const char *option, const char *arg)
 	name_only |= letter == NAME_ONLY;
 }
 
-static int may_remove(const char *name)
+static int check_conditions(const char *name)
 {
 	struct ctl_channel ch;
 	int status = CLI_OK;
@@ -75,7 +75,7 @@ static int may_remove(const char *name)
 
 static int remove_one(const char *name)
 {
-	int r = if_empty || if_unused ? may_remove(name) : CLI_OK;
+	int r = if_empty || if_unused ? check_conditions(name) : CLI_OK;
 
 	if (r)
 		return r;
@@ -100,7 +100,7 @@ const struct ctl_verb ctl_verb_remove = {
 		{
 			.name = "chanctl remove",
 			.usage = "[OPTIONS] NAME...",
-			.summary = "Remove channels; those who have one open are told so.",
+			.summary = "Remove channels: senders end, receivers drain them and end.",
 			.options = remove_options,
 		},
 	.alias = "rm",
@@ -133,7 +133,7 @@ static void close_option(int letter, const char *option, const char *arg)
 	how_to_close = CHAN_DISCARD;
 }
 
-/* Do something with an open channel: what that, or opening it, returns. */
+/* Open a channel and change it; returns what change() or opening it returns. */
 static int64_t with_open(const char *name, int64_t (*change)(chan_t *ch))
 {
 	chan_t *ch;
@@ -171,7 +171,8 @@ const struct ctl_verb ctl_verb_close = {
 		{
 			.name = "chanctl close",
 			.usage = "[OPTIONS] NAME...",
-			.summary = "Close channels: nobody can send, receivers drain them and end.",
+			.summary = "Close channels: they take no more messages, receivers drain "
+				   "them and end.",
 			.options = close_options,
 		},
 	.has = CTL_BUS,
@@ -206,7 +207,7 @@ const struct ctl_verb ctl_verb_purge = {
 		{
 			.name = "chanctl purge",
 			.usage = "[OPTIONS] NAME...",
-			.summary = "Drop the messages in channels that nobody has taken yet.",
+			.summary = "Drop the messages in channels that no receiver has taken yet.",
 			.options = purge_options,
 		},
 	.has = CTL_BUS,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Channels as chanctl sees them: a name, an observer's handle where it can be
- * had, and what was read last.  An observer counts as nobody's peer and needs
- * no right to write, so looking changes nothing.
+ * had, and what was read last.  An observer is not counted as a sender or receiver and
+ * needs no permission to write, so reading changes nothing.
  */
 #include <errno.h>
 #include <fnmatch.h>
@@ -58,10 +58,10 @@ bool ctl_matches(const char *glob, const char *name)
 struct collect {
 	struct ctl_channels *channels;
 	const char *glob;
-	const struct ctl_bus *bus; /* that is listed */
+	const struct ctl_bus *bus; /* the one that is listed */
 };
 
-/* Open and read; NULL if it is gone. */
+/* Open a channel, read it and add it; NULL if it is gone. */
 static struct ctl_channel *add(struct ctl_channels *channels, const char *name)
 {
 	struct ctl_channel *ch;
@@ -72,7 +72,7 @@ static struct ctl_channel *add(struct ctl_channels *channels, const char *name)
 		ctl_forget(ch);
 		return NULL;
 	}
-	chan_detach(ch->ch); /* there may be more of them than descriptors */
+	chan_detach(ch->ch); /* there may be more channels than descriptors */
 	ch->ch = NULL;
 	channels->n++;
 	return ch;
@@ -95,13 +95,13 @@ static struct ctl_channel *find(const struct ctl_channels *channels, const char 
 	return NULL;
 }
 
-/* A channel of a bus.  Its segment may lie in a /dev/shm that we don't see. */
-static void collect_told(const char *kind, const char *lines, void *arg)
+/* Add a channel of a bus.  Its segment may lie in a /dev/shm that is not visible here. */
+static void collect_from_bus(const char *kind, const char *lines, void *arg)
 {
 	struct collect *c = arg;
 	struct ctl_channel *ch = NULL;
-	json_t *told = ctl_bus_object(c->bus, lines);
-	const char *local = ctl_bus_text(told, "name");
+	json_t *info = ctl_bus_object(c->bus, lines);
+	const char *local = ctl_bus_text(info, "name");
 	char *name = local ? bus_full_name(c->bus->owner, local) : NULL;
 
 	if (!strcmp(kind, PACKET_CHANNEL) && name && ctl_matches(c->glob, name)) {
@@ -111,9 +111,9 @@ static void collect_told(const char *kind, const char *lines, void *arg)
 	}
 	if (ch) {
 		json_decref(ch->bus);
-		ch->bus = json_incref(told);
+		ch->bus = json_incref(info);
 	}
-	json_decref(told);
+	json_decref(info);
 	free(name);
 }
 
@@ -140,7 +140,7 @@ int ctl_channels(struct ctl_channels *ret, const char *glob)
 	}
 	for (struct ctl_bus *const *bus = ctl_buses(); *bus; bus++) {
 		c.bus = *bus;
-		ctl_bus_each(*bus, BUS_REQUEST(VERB_LIST), collect_told, &c);
+		ctl_bus_each(*bus, BUS_REQUEST(VERB_LIST), collect_from_bus, &c);
 	}
 	if (ret->n)
 		qsort(ret->at, ret->n, sizeof(*ret->at), by_name);
@@ -160,7 +160,7 @@ uint64_t ctl_depth(const struct chan_stat *stat)
 	return stat->closed == 2 ? 0 : stat->depth;
 }
 
-static const char *unreadable(int err)
+static const char *error_state(int err)
 {
 	switch (err) {
 	case -EACCES:
@@ -182,7 +182,7 @@ static const char *unreadable(int err)
 const char *ctl_state(const struct ctl_channel *ch)
 {
 	if (ch->err)
-		return unreadable(ch->err);
+		return error_state(ch->err);
 	if (ch->stat.damaged)
 		return "damaged";
 	if (ch->stat.removed)

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The columns: what there is to know of a channel, once, for tables, for the
- * lines of `info`, for JSON and for -o.  A column says where its value lies and
- * of what kind it is; the kind says how it becomes a JSON value, and how that
- * becomes text.
+ * The columns: all that is known about a channel, once, for tables, for the lines of
+ * `info`, for JSON and for -o.  A column says where its value lies and of what type it
+ * is; the type says how it becomes a JSON value, and how that becomes text.
  *
- * The segment tells what it is; chand, for a channel that it keeps, what it does
- * with it.  Where both do (mode, group, lifetime), chand's is what holds.
+ * Values come from the segment and, for a channel that chand keeps, from chand.  Where
+ * both have one (mode, group, lifetime), chand's applies.
  */
 #include <ctype.h>
 #include <stddef.h>
@@ -18,7 +17,7 @@
 #include "common/user.h"
 #include "ctl/ctl.h"
 
-enum kind {
+enum type {
 	NAME,
 	STATE,
 	COUNT, /* uint64_t */
@@ -39,21 +38,21 @@ enum kind {
 	LIFETIME,
 	KIND,
 	CONDVAR,
-	/* What chand tells: from here on. */
-	TOLD,
-	TOLD_COUNT,
-	TOLD_USER,
-	TOLD_WHO,
+	/* From here on, chand's. */
+	CHAND_TEXT,
+	CHAND_COUNT,
+	CHAND_USER,
+	CHAND_USERS,
 	RIGHTS,
 	ACTIVATION,
 };
 
 struct ctl_column {
 	const char *name;
-	enum kind kind;
-	size_t at;	  /* offset in struct chan_stat */
-	const char *key;  /* in JSON, where it isn't the name in small letters */
-	const char *told; /* chand's key */
+	enum type type;
+	size_t at;	   /* offset in struct chan_stat */
+	const char *key;   /* in JSON, where it isn't the name in small letters */
+	const char *chand; /* the key of chand's value */
 };
 
 #define AT(member) offsetof(struct chan_stat, member)
@@ -97,20 +96,20 @@ static const struct ctl_column all[] = {
 	{"SEGMENT", SIZE, AT(segment), NULL, NULL},
 	{"FORMAT", COUNT32, AT(format), NULL, NULL},
 	{"CONDVAR", CONDVAR, AT(condvar), NULL, NULL},
-	{"BUS", TOLD, 0, NULL, "bus"},
-	{"ORIGIN", TOLD, 0, NULL, "origin"},
-	{"ADMIN", TOLD_USER, 0, NULL, "owner"},
+	{"BUS", CHAND_TEXT, 0, NULL, "bus"},
+	{"ORIGIN", CHAND_TEXT, 0, NULL, "origin"},
+	{"ADMIN", CHAND_USER, 0, NULL, "owner"},
 	{"RIGHTS", RIGHTS, 0, NULL, "rights"},
-	{"MAY-SEND", TOLD_WHO, 0, NULL, "send"},
-	{"MAY-RECEIVE", TOLD_WHO, 0, NULL, "receive"},
+	{"MAY-SEND", CHAND_USERS, 0, NULL, "send"},
+	{"MAY-RECEIVE", CHAND_USERS, 0, NULL, "receive"},
 	{"ACTIVATION", ACTIVATION, 0, NULL, "ready"},
-	{"DEATHS", TOLD_COUNT, 0, NULL, "deaths"},
-	{"FILE", TOLD, 0, NULL, "file"},
+	{"DEATHS", CHAND_COUNT, 0, NULL, "deaths"},
+	{"FILE", CHAND_TEXT, 0, NULL, "file"},
 };
 enum { ALL = sizeof(all) / sizeof(all[0]) };
 _Static_assert((int)ALL <= (int)CTL_COLUMN_MAX, "every column fits");
 
-static const char *key_of(const struct ctl_column *column, char buf[32])
+static const char *make_key(const struct ctl_column *column, char buf[32])
 {
 	size_t i = 0;
 
@@ -124,12 +123,12 @@ static const char *key_of(const struct ctl_column *column, char buf[32])
 }
 
 /* -o takes a column's name in either case, or its key. */
-static const struct ctl_column *find(const char *word, size_t len)
+static const struct ctl_column *find_column(const char *word, size_t len)
 {
 	char key[32];
 
 	for (unsigned i = 0; i < ALL; i++) {
-		const char *k = key_of(&all[i], key);
+		const char *k = make_key(&all[i], key);
 
 		if (strlen(all[i].name) == len && !strncasecmp(all[i].name, word, len))
 			return &all[i];
@@ -139,7 +138,7 @@ static const struct ctl_column *find(const char *word, size_t len)
 	return NULL;
 }
 
-static _Noreturn void no_such_column(const char *word, size_t len)
+static _Noreturn void reject_column(const char *word, size_t len)
 {
 	char *names;
 	size_t size;
@@ -170,17 +169,17 @@ void ctl_columns_choose(struct ctl_columns *ret, const char *defaults, bool bus)
 	ret->n = 0;
 	if (!list) {
 		for (unsigned i = 0; i < ALL; i++)
-			if (all[i].kind != RATE && /* there is none without a watch */
-				(bus || all[i].kind < TOLD))
+			if (all[i].type != RATE && /* there are none without --watch */
+				(bus || all[i].type < CHAND_TEXT))
 				ret->at[ret->n++] = &all[i];
 		return;
 	}
 	for (;; list++) {
 		size_t len = strcspn(list, ",");
-		const struct ctl_column *column = find(list, len);
+		const struct ctl_column *column = find_column(list, len);
 
 		if (!column)
-			no_such_column(list, len);
+			reject_column(list, len);
 		if (ret->n == CTL_COLUMN_MAX)
 			cli_usage("more than %d columns", CTL_COLUMN_MAX);
 		ret->at[ret->n++] = column;
@@ -206,7 +205,7 @@ static uint64_t get64(const struct chan_stat *stat, size_t at)
 	return value;
 }
 
-static json_t *rate(const struct ctl_channel *ch, size_t at)
+static json_t *rate_value(const struct ctl_channel *ch, size_t at)
 {
 	uint64_t now = get64(&ch->stat, at), before = get64(&ch->before, at);
 
@@ -215,14 +214,14 @@ static json_t *rate(const struct ctl_channel *ch, size_t at)
 	return json_real((double)(now - before) * 1e9 / (double)(ch->time - ch->time_before));
 }
 
-static json_t *use(const struct chan_stat *stat)
+static json_t *use_value(const struct chan_stat *stat)
 {
 	if (!stat->capacity)
 		return json_null();
 	return json_real((double)stat->used * 100 / (double)stat->capacity);
 }
 
-static json_t *mode(uint32_t value)
+static json_t *mode_value(uint32_t value)
 {
 	char text[16];
 
@@ -230,8 +229,8 @@ static json_t *mode(uint32_t value)
 	return ctl_text(text);
 }
 
-/* `1000 @100` as chanctl create takes it: `alice,@ops`; nobody is null. */
-static json_t *who(const char *list)
+/* `1000 @100` as chanctl create takes it: `alice,@ops`; null if there is none. */
+static json_t *users_value(const char *list)
 {
 	char *copy = ctl_copy(list), *rest = copy, *word, *text;
 	json_t *value;
@@ -255,7 +254,7 @@ static json_t *who(const char *list)
 }
 
 /* `send receive` as one word, like a role. */
-static json_t *rights(const char *words)
+static json_t *rights_value(const char *words)
 {
 	char text[64];
 
@@ -265,7 +264,7 @@ static json_t *rights(const char *words)
 	return ctl_text(text);
 }
 
-static json_t *activation(const json_t *bus)
+static json_t *activation_value(const json_t *bus)
 {
 	const char *on = ctl_bus_text(bus, "activate"), *ready = ctl_bus_text(bus, "ready");
 
@@ -274,52 +273,52 @@ static json_t *activation(const json_t *bus)
 	return on && !strcmp(on, "yes") ? ctl_text("armed") : json_null();
 }
 
-/* What chand tells; NULL if it doesn't, or has no say in it. */
-static json_t *told(const struct ctl_column *column, const json_t *bus)
+/* The value that chand gave; NULL if it gave none. */
+static json_t *chand_value(const struct ctl_column *column, const json_t *bus)
 {
-	const char *text = column->told ? ctl_bus_text(bus, column->told) : NULL;
+	const char *text = column->chand ? ctl_bus_text(bus, column->chand) : NULL;
 
 	if (!text)
 		return NULL;
-	switch (column->kind) {
-	case TOLD_COUNT:
-		return ctl_number(ctl_bus_number(bus, column->told));
-	case TOLD_USER:
-		return ctl_text(cli_user((uint32_t)ctl_bus_number(bus, column->told)));
+	switch (column->type) {
+	case CHAND_COUNT:
+		return ctl_number(ctl_bus_number(bus, column->chand));
+	case CHAND_USER:
+		return ctl_text(cli_user((uint32_t)ctl_bus_number(bus, column->chand)));
 	case GROUP:
-		return ctl_text(cli_group((uint32_t)ctl_bus_number(bus, column->told)));
-	case TOLD_WHO:
-		return who(text);
+		return ctl_text(cli_group((uint32_t)ctl_bus_number(bus, column->chand)));
+	case CHAND_USERS:
+		return users_value(text);
 	case RIGHTS:
-		return rights(text);
+		return rights_value(text);
 	case ACTIVATION:
-		return activation(bus);
+		return activation_value(bus);
 	default:
 		return ctl_text(text);
 	}
 }
 
-static json_t *value_of(const struct ctl_column *column, const struct ctl_channel *ch)
+static json_t *make_value(const struct ctl_column *column, const struct ctl_channel *ch)
 {
 	const struct chan_stat *stat = &ch->stat;
-	json_t *by_chand = told(column, ch->bus);
+	json_t *by_chand = chand_value(column, ch->bus);
 
 	if (by_chand)
 		return by_chand;
-	if (column->kind == NAME)
+	if (column->type == NAME)
 		return ctl_text(ch->name);
-	if (column->kind == STATE)
+	if (column->type == STATE)
 		return ctl_text(ctl_state(ch));
 	if (ch->err)
 		return json_null();
 
-	switch (column->kind) {
+	switch (column->type) {
 	case NAME:
 	case STATE:
-	case TOLD:
-	case TOLD_COUNT:
-	case TOLD_USER:
-	case TOLD_WHO:
+	case CHAND_TEXT:
+	case CHAND_COUNT:
+	case CHAND_USER:
+	case CHAND_USERS:
 	case RIGHTS:
 	case ACTIVATION:
 		break;
@@ -330,7 +329,7 @@ static json_t *value_of(const struct ctl_column *column, const struct ctl_channe
 	case SIZE32:
 		return ctl_number(get32(stat, column->at));
 	case RATE:
-		return rate(ch, column->at);
+		return rate_value(ch, column->at);
 	case TIME:
 	case DURATION:
 		return ctl_time((int64_t)get64(stat, column->at));
@@ -339,11 +338,11 @@ static json_t *value_of(const struct ctl_column *column, const struct ctl_channe
 	case FLAG:
 		return json_boolean((stat->flags & column->at) != 0);
 	case USE:
-		return use(stat);
+		return use_value(stat);
 	case DROPPED:
 		return ctl_number(ctl_dropped(stat));
 	case MODE:
-		return mode(stat->mode);
+		return mode_value(stat->mode);
 	case USER:
 		return ctl_text(cli_user(stat->uid));
 	case GROUP:
@@ -366,15 +365,16 @@ json_t *ctl_columns_object(const struct ctl_columns *columns, const struct ctl_c
 	char key[32];
 
 	for (unsigned i = 0; i < columns->n; i++)
-		ctl_set(object, key_of(columns->at[i], key), value_of(columns->at[i], ch));
+		ctl_set(object, make_key(columns->at[i], key), make_value(columns->at[i], ch));
 	return object;
 }
 
 enum { CELL_MAX = 512 };
 
-static void cell(char ret[CELL_MAX], const struct ctl_column *column, const struct ctl_channel *ch)
+static void make_cell(
+	char ret[CELL_MAX], const struct ctl_column *column, const struct ctl_channel *ch)
 {
-	json_t *value = value_of(column, ch);
+	json_t *value = make_value(column, ch);
 	double number = json_number_value(value);
 
 	if (json_is_null(value))
@@ -383,25 +383,25 @@ static void cell(char ret[CELL_MAX], const struct ctl_column *column, const stru
 		snprintf(ret, CELL_MAX, "%s", json_string_value(value));
 	else if (json_is_boolean(value))
 		snprintf(ret, CELL_MAX, "%s", json_is_true(value) ? "yes" : "no");
-	else if (column->kind == SIZE || column->kind == SIZE32)
+	else if (column->type == SIZE || column->type == SIZE32)
 		ctl_size_text(ret, CELL_MAX, (uint64_t)json_integer_value(value));
-	else if (column->kind == TIME)
+	else if (column->type == TIME)
 		ctl_time_text(ret, CELL_MAX, (int64_t)(number * 1e9));
-	else if (column->kind == DURATION)
+	else if (column->type == DURATION)
 		ctl_duration_text(ret, CELL_MAX, (int64_t)(number * 1e9));
-	else if (column->kind == USE)
+	else if (column->type == USE)
 		snprintf(ret, CELL_MAX, "%.0f%%", number);
-	else if (column->kind == RATE)
+	else if (column->type == RATE)
 		snprintf(ret, CELL_MAX, "%.0f", number);
 	else
 		snprintf(ret, CELL_MAX, "%lld", (long long)json_integer_value(value));
 	json_decref(value);
 }
 
-/* Numbers that are compared stand to the right. */
-static bool to_the_right(const struct ctl_column *column)
+/* Numbers that are compared are aligned to the right. */
+static bool aligns_right(const struct ctl_column *column)
 {
-	switch (column->kind) {
+	switch (column->type) {
 	case COUNT:
 	case COUNT32:
 	case SIZE:
@@ -409,19 +409,19 @@ static bool to_the_right(const struct ctl_column *column)
 	case RATE:
 	case USE:
 	case DROPPED:
-	case TOLD_COUNT:
+	case CHAND_COUNT:
 		return true;
 	default:
 		return false;
 	}
 }
 
-static void put(FILE *out, const struct ctl_columns *columns, unsigned i, const unsigned *width,
-	const char *text)
+static void put_cell(FILE *out, const struct ctl_columns *columns, unsigned i,
+	const unsigned *width, const char *text)
 {
 	bool last = i + 1 == columns->n;
 
-	if (to_the_right(columns->at[i]))
+	if (aligns_right(columns->at[i]))
 		fprintf(out, "%*s", (int)width[i], text);
 	else
 		fprintf(out, "%-*s", last ? 0 : (int)width[i], text);
@@ -445,16 +445,16 @@ void ctl_columns_table(const struct ctl_columns *columns, const struct ctl_chann
 		if (headings)
 			widen(&width[i], columns->at[i]->name);
 		for (size_t row = 0; row < channels->n; row++) {
-			cell(text, columns->at[i], &channels->at[row]);
+			make_cell(text, columns->at[i], &channels->at[row]);
 			widen(&width[i], text);
 		}
 	}
 	for (unsigned i = 0; headings && i < columns->n; i++)
-		put(out, columns, i, width, columns->at[i]->name);
+		put_cell(out, columns, i, width, columns->at[i]->name);
 	for (size_t row = 0; row < channels->n; row++) {
 		for (unsigned i = 0; i < columns->n; i++) {
-			cell(text, columns->at[i], &channels->at[row]);
-			put(out, columns, i, width, text);
+			make_cell(text, columns->at[i], &channels->at[row]);
+			put_cell(out, columns, i, width, text);
 		}
 	}
 }
@@ -464,7 +464,7 @@ void ctl_columns_lines(const struct ctl_columns *columns, const struct ctl_chann
 	char text[CELL_MAX];
 
 	for (unsigned i = 0; i < columns->n; i++) {
-		cell(text, columns->at[i], ch);
+		make_cell(text, columns->at[i], ch);
 		if (!ctl_output.no_headings)
 			fprintf(out, "%-17s ", columns->at[i]->name);
 		fprintf(out, "%s\n", text);

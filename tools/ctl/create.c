@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * chanctl create.  Its options are the keys of a SPEC, so that the one parser
- * of those decides.  With --parents an existing channel is fine if all that was
- * asked for is true of it; what was not asked for may be anything.
+ * chanctl create.  Its options are the keys of a SPEC, so that the one parser of those
+ * decides.  With --parents an existing channel is fine if it has all that the options ask
+ * for; the rest may be anything.
  *
- * On a bus it is chand that makes it: the request has the options as they were
- * given, with the names of users and groups made numbers.
+ * On a bus, chand makes the channel: the request has the options as they were given, with
+ * the names of users and groups made numbers.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -26,7 +26,7 @@ enum {
 	LINGER,
 	END_WITH_SENDERS,
 	NEED_RECEIVERS,
-	/* Those that only a bus has: from here on. */
+	/* From here on, options that only a bus has. */
 	OWNER,
 	GROUP,
 	SENDERS,
@@ -37,26 +37,26 @@ enum {
 static const struct cli_option options[] = {
 	{'c', "capacity", "SIZE", "bytes of the ring; 0: a rendezvous (default 1M)"},
 	{'m', "max-message", "SIZE", "longest message (default: a quarter of the ring)"},
-	{'k', "kind", "queue|rendezvous", "what it does with a message (default queue)"},
+	{'k', "kind", "queue|rendezvous", "what becomes of a message (default queue)"},
 	{'o', "overflow", "block|fail|drop-new|drop-old",
-		"what a send does when it is full (default block)"},
+		"what a send does when the channel is full (default block)"},
 	{MODE, "mode", "MODE",
-		"permission bits, octal (default 0600); whoever\n"
-		"receives needs to write, too"},
+		"permission bits, octal (default 0600); receivers\n"
+		"need to write, too"},
 	{ENDPOINTS, "endpoints", "N", "most endpoints at once (default 256)"},
 	{LIFETIME, "lifetime", "persist|ref|daemon",
 		"until it is removed (default), or until its last\n"
 		"endpoint leaves, or while chand runs"},
-	{LINGER, "linger", "DURATION", "with ref: and so long after"},
+	{LINGER, "linger", "DURATION", "with ref: how long it stays after that"},
 	{END_WITH_SENDERS, "end-with-senders", NULL, "receivers end when the last sender is gone"},
 	{NEED_RECEIVERS, "need-receivers", NULL, "senders fail when the last receiver is gone"},
-	{OWNER, "owner", "USER", "on a bus: whose it is (root only)"},
-	{GROUP, "group", "GROUP", "on a bus: the group that --mode speaks of"},
+	{OWNER, "owner", "USER", "on a bus: the user it belongs to (root only)"},
+	{GROUP, "group", "GROUP", "on a bus: the group that --mode is about"},
 	{SENDERS, "send", "WHO", "on a bus: users and @groups that may send"},
 	{RECEIVERS, "receive", "WHO", "on a bus: users and @groups that may receive"},
 	{ACTIVATE, "activate", NULL,
-		"on a bus: tell systemd when it has messages and\nno receiver"},
-	{'p', "parents", NULL, "fine if the same exists"},
+		"on a bus: let systemd know when it has messages\nand no receiver"},
+	{'p', "parents", NULL, "succeed if the same channel exists"},
 	CLI_BUS,
 	CLI_COMMON,
 	CLI_END,
@@ -65,23 +65,23 @@ static const struct cli_option options[] = {
 static struct chan_options want = CLI_OPTIONS_INIT;
 static bool existing_is_fine;
 
-/* What was asked for and may be 0. */
+/* Options that were given although their value is 0. */
 static bool overflow_given, lifetime_given, linger_given, queue_given;
 
-/* Of the request to chand. */
-static const char *needs_bus; /* the option, if one was given that needs it */
+/* The request to chand. */
+static const char *needs_bus; /* the option that was given and needs a bus, or NULL */
 static char request[MESSAGE_MAX];
 
-static void ask_for(const char *key, const char *value)
+static void add_to_request(const char *key, const char *value)
 {
 	size_t len = strlen(request), room = sizeof(request) - len;
 
 	if (snprintf(request + len, room, "%s=%s\n", key, value) >= (int)room)
-		cli_usage("--%s: more than fits a request", key);
+		cli_usage("--%s: the request is too long", key);
 }
 
 /* `alice,@ops` as numbers. */
-static void ask_for_who(const char *option, const char *text)
+static void add_users(const char *option, const char *text)
 {
 	char list[512] = "", *copy = ctl_copy(text), *rest = copy, *word;
 
@@ -97,7 +97,7 @@ static void ask_for_who(const char *option, const char *text)
 			cli_usage("%s: too many; make a group of them", option);
 	}
 	free(copy);
-	ask_for(option + strlen("--"), list);
+	add_to_request(option + strlen("--"), list);
 }
 
 static void bus_option(int letter, const char *name, const char *arg)
@@ -110,14 +110,14 @@ static void bus_option(int letter, const char *name, const char *arg)
 	case GROUP:
 		snprintf(number, sizeof(number), "%u",
 			letter == OWNER ? cli_user_arg(name, arg) : cli_group_arg(name, arg));
-		ask_for(name + strlen("--"), number);
+		add_to_request(name + strlen("--"), number);
 		break;
 	case SENDERS:
 	case RECEIVERS:
-		ask_for_who(name, arg);
+		add_users(name, arg);
 		break;
 	case ACTIVATE:
-		ask_for("activate", "yes");
+		add_to_request("activate", "yes");
 		break;
 	}
 }
@@ -135,7 +135,7 @@ static void option(int letter, const char *name, const char *arg)
 		bus_option(letter, name, arg);
 		return;
 	}
-	ask_for(name + strlen("--"), arg ? arg : "yes");
+	add_to_request(name + strlen("--"), arg ? arg : "yes");
 	if (letter == LIFETIME && !strcmp(arg, "daemon")) {
 		needs_bus = "--lifetime=daemon";
 		return;
@@ -175,8 +175,8 @@ static void compare_size(struct differences *d, const char *what, uint64_t is, u
 	differs(d, what, a, b);
 }
 
-/* The capacity was rounded up when it was made: would this one have been
- * rounded to the same segment? */
+/* The capacity was rounded up when the channel was made: is this one rounded to the same
+ * segment? */
 static void compare_capacity(struct differences *d, const struct chan_stat *is)
 {
 	struct chan_options same = want;
@@ -240,7 +240,8 @@ static void compare(struct differences *d, const struct chan_stat *is)
 	compare_flag(d, "need-receivers", CHAN_NEED_RECEIVERS, is->flags);
 }
 
-/* The exit status, or -ENOENT if it is gone again. */
+/* Compare the channel that exists with the options: the exit status, or -ENOENT if it is
+ * gone again. */
 static int check_existing(const char *name)
 {
 	struct differences d = {.len = 0};
@@ -253,11 +254,13 @@ static int check_existing(const char *name)
 	if (r)
 		return r == -ENOENT ? r : cli_fail(name, NULL, r);
 	if (d.len) {
-		cli_error(
-			name, "exists otherwise: %s; use it as it is, or remove it first", d.text);
+		cli_error(name,
+			"already exists with different options: %s; use it as it is, or remove it "
+			"first",
+			d.text);
 		return CLI_ERROR;
 	}
-	cli_note(name, "exists as wanted");
+	cli_note(name, "already exists with these options");
 	return CLI_OK;
 }
 
@@ -284,7 +287,7 @@ static int create_on_bus(const char *name)
 	}
 	if (err == -ETIMEDOUT && !reason && bus_alive(cli_bus())) {
 		cli_error(name, "timed out: chand is alive, but has no time or memory for it now; "
-				"it will not be made, so try again");
+				"the channel is not made, so try again");
 		return CLI_TIMEOUT;
 	}
 	if (bus_unreachable(err, reason))
@@ -310,7 +313,8 @@ static int create(int n, char **operand)
 	if (want.linger && want.lifetime != CHAN_REF)
 		cli_usage("--linger is for --lifetime=ref");
 	if (want.kind == CHAN_KIND_RENDEZVOUS && want.overflow == CHAN_DROP_OLDEST)
-		cli_usage("a rendezvous has nothing old to drop: no --overflow=drop-old");
+		cli_usage(
+			"--overflow=drop-old: a rendezvous keeps no message that could be dropped");
 	if (cli_bus())
 		return create_on_bus(name);
 	do {

@@ -2,13 +2,12 @@
 /*
  * What the verbs of chanctl share.
  *
- * A verb is an entry of a table: its options, how many operands it takes, and
- * the function that does it.  chanctl.c parses, so that a verb sees operands
- * only; options of its own it keeps in its file.
+ * A verb is an entry of a table: its options, how many operands it takes, and the
+ * function that does it.  chanctl.c parses, so that a verb sees operands only; it keeps
+ * options of its own in its file.
  *
- * What is shown of a channel is a *column*, the same for a table, for `info`
- * and for JSON: a column makes a JSON value of a channel, and text is made of
- * that value (ctl_column.c).
+ * A property of a channel is a *column*, the same for a table, for `info` and for JSON: a
+ * column makes a JSON value of a channel, and text is made of that value (column.c).
  */
 #ifndef SHMCHAN_CTL_H
 #define SHMCHAN_CTL_H
@@ -21,15 +20,13 @@
 #include "common/bus.h"
 #include "common/options.h"
 
-/* Where the names of channels appear and disappear. */
-
 /* Verbs. */
 
 enum {
 	CTL_JSON = 1u << 0,	 /* has -J */
 	CTL_COLUMNS = 1u << 1,	 /* has -o, -H and -b */
 	CTL_BUS = 1u << 2,	 /* has --system and --user */
-	CTL_BUS_KNOWN = 1u << 3, /* and can do nothing where there is no such bus */
+	CTL_BUS_KNOWN = 1u << 3, /* and can do nothing if there is no such bus */
 };
 
 struct ctl_verb {
@@ -37,7 +34,7 @@ struct ctl_verb {
 	const char *alias;    /* another name for the verb, or NULL */
 	unsigned has;	      /* CTL_JSON | ... */
 	int min, max;	      /* operands */
-	int names;	      /* so many of them, from the first, are channels */
+	int names;	      /* how many of them, from the first, are channels */
 	/* An option of its own, `option` as written ("--mode"). */
 	void (*option)(int letter, const char *option, const char *arg);
 	int (*run)(int n, char **operand); /* returns the exit status */
@@ -49,7 +46,7 @@ extern const struct ctl_verb ctl_verb_wait, ctl_verb_test;
 extern const struct ctl_verb ctl_verb_monitor, ctl_verb_metrics, ctl_verb_doctor;
 extern const struct ctl_verb ctl_verb_peek, ctl_verb_dump, ctl_verb_completion;
 
-/* The table's entries for the output options. */
+/* Entries of a table for the output options. */
 /* clang-format off */
 #define CTL_OPTION_JSON \
 	{ 'J', "json", "[pretty]", "JSON, one line unless pretty" }
@@ -67,21 +64,21 @@ struct ctl_output {
 };
 extern struct ctl_output ctl_output;
 
-/* Write to stdout, all of it or an error line; the exit status.  The second
- * form frees `text`. */
+/* Write to stdout, or report an error; return the exit status.  The second form frees
+ * `text`. */
 int ctl_write(const char *text, size_t len);
 int ctl_write_free(char *text, size_t len);
 
-/* Report an error of stdout; the exit status. */
+/* Report an error of stdout; return the exit status. */
 int ctl_write_failed(int err);
 
-/* Write a JSON value as ctl_output says, and a newline; takes the reference. */
+/* Write a JSON value as ctl_output says, and a newline; take the reference. */
 int ctl_write_json(json_t *value);
 
-/* The reader of stdout went away. */
+/* Returns true if the reader of stdout went away. */
 bool ctl_reader_gone(void);
 
-/* Memory: end the process if there is none. */
+/* Allocate memory: these end the process if there is none. */
 void *ctl_alloc(size_t n, size_t size);
 void *ctl_grow(void *old, size_t n, size_t size);
 char *ctl_copy(const char *text);
@@ -101,10 +98,10 @@ struct ctl_channel {
 	char *name;
 	chan_t *ch;		   /* an observer, NULL if closed again */
 	int err;		   /* why it can't be read, or 0 */
-	json_t *bus;		   /* what chand tells of it, or NULL */
+	json_t *bus;		   /* what chand says about it, or NULL */
 	struct chan_stat stat;	   /* valid unless err */
-	struct chan_stat before;   /* the one before, for rates */
-	int64_t time, time_before; /* of the two, CLOCK_MONOTONIC; 0 is none */
+	struct chan_stat before;   /* the reading before, for rates */
+	int64_t time, time_before; /* of the two readings, CLOCK_MONOTONIC; 0: none */
 };
 
 struct ctl_channels {
@@ -112,71 +109,71 @@ struct ctl_channels {
 	size_t n;
 };
 
-/* Open as an observer and read; the library's error, also kept in ch->err. */
+/* Open as an observer and read; returns the library's error, also kept in ch->err. */
 int ctl_open(struct ctl_channel *ch, const char *name);
-/* Read again. */
+/* Read again: 0 or a negative errno. */
 int ctl_refresh(struct ctl_channel *ch);
 void ctl_forget(struct ctl_channel *ch);
 
-/* Every channel whose name matches `glob` (NULL: all) and is on the bus that was
- * chosen, read and closed again, sorted by name.  Those that can't be read are among
- * them; those that vanished meanwhile are not. */
+/* Read every channel whose name matches `glob` (NULL: all) and is on the bus that was
+ * chosen, and close it again.  They are sorted by name; those that can't be read are among
+ * them, those that vanished meanwhile are not. */
 int ctl_channels(struct ctl_channels *ret, const char *glob);
 void ctl_channels_free(struct ctl_channels *channels);
 bool ctl_matches(const char *glob, const char *name);
 
-/* Messages that receivers can still get: none when it is closed, discarding. */
+/* Count the messages that receivers can still get: none when it is closed, discarding. */
 uint64_t ctl_depth(const struct chan_stat *stat);
 
-/* All that were dropped, whichever way. */
+/* Count all messages that were dropped, in whichever way. */
 static inline uint64_t ctl_dropped(const struct chan_stat *stat)
 {
 	return stat->dropped_newest + stat->dropped_oldest + stat->dropped_leased;
 }
 
-/* One word: "open", "draining", ..., "denied", "other-format". */
+/* The state as one word: "open", "draining", ..., "denied", "other-format". */
 const char *ctl_state(const struct ctl_channel *ch);
 
 json_t *ctl_role(uint32_t roles); /* "sender", "receiver", "sender+receiver" */
 
-/* The channel of a file in NAMES_DIR, as the user would write it; false if it is
- * none. */
+/* Set the name of the channel of a file in NAMES_DIR, as the user would write it; returns
+ * false if it has none. */
 bool ctl_name_of_file(char *ret, size_t size, const char *file);
 
-/* True if logind removes an ordinary user's channels at the last logout. */
+/* Returns true if logind removes an ordinary user's channels at the last logout. */
 bool ctl_logind_removes_ipc(void);
 
-/* Buses: what chand tells, where there is one.  Nothing of it is needed; that it
- * fails to answer is said, that it is not there is not. */
+/* Buses: what chand says, where there is one.  Nothing of it is needed.  If chand does not
+ * answer, a warning says so; if there is none, nothing does. */
 
 struct ctl_bus {
 	enum cli_bus which;
 	const char *scope; /* "system", "user" */
 	uid_t owner;	   /* of its segments */
-	json_t *status;	   /* what it tells of itself */
-	bool open;	   /* false: it did not go on answering */
+	json_t *status;	   /* what it says about itself */
+	bool open;	   /* false: it stopped answering */
 	struct chand chand;
 };
 
-/* Those that answer, or of them the chosen one; NULL behind the last. */
+/* Returns those that answer, or of them the chosen one; NULL follows the last. */
 struct ctl_bus *const *ctl_buses(void);
 
-/* Connect, and ask for its status: 0, or a negative errno, -ENOTCONN if there is no
- * chand; *reason is set if it told one. */
+/* Connect, and ask for its status: 0, or a negative errno, with *reason set if chand said
+ * why. */
 int ctl_bus_open(struct ctl_bus *ret, enum cli_bus which, const char **reason);
 void ctl_bus_close(struct ctl_bus *bus);
 
-/* Ask; fn(what, lines) for each packet of the answer but its END. */
+/* Ask, and call fn(what, lines) for each packet of the answer but its END. */
 int ctl_bus_each(struct ctl_bus *bus, const char *request,
 	void (*fn)(const char *what, const char *lines, void *arg), void *arg);
 
-/* The lines `key=value` as an object of texts, and with `bus` its scope. */
+/* Make an object of texts of the lines `key=value`, and with `bus` its scope. */
 json_t *ctl_bus_object(const struct ctl_bus *bus, const char *lines);
 const char *ctl_bus_text(const json_t *object, const char *key); /* or NULL */
 uint64_t ctl_bus_number(const json_t *object, const char *key);	 /* or 0 */
 
-/* Ask for what there is to know of it: ch->bus. */
-void ctl_bus_tell(struct ctl_channel *ch);
+/* Ask chand about a channel, and set ch->bus. */
+void ctl_bus_info(struct ctl_channel *ch);
 
 /* Columns. */
 
@@ -188,25 +185,25 @@ struct ctl_columns {
 	unsigned n;
 };
 
-/* Those of ctl_output.columns, else of `defaults`, NULL meaning all, but chand's only
+/* Choose those of ctl_output.columns, else of `defaults`; NULL means all, but chand's only
  * if `bus`. */
 void ctl_columns_choose(struct ctl_columns *ret, const char *defaults, bool bus);
 json_t *ctl_columns_object(const struct ctl_columns *columns, const struct ctl_channel *ch);
 void ctl_columns_lines(const struct ctl_columns *columns, const struct ctl_channel *ch, FILE *out);
 
-/* The names of all, as a paragraph. */
+/* Print the names of all, as a paragraph. */
 void ctl_columns_help(FILE *out);
 
-/* Print rows, with headings at the first call.  `width`, zero at first, keeps
- * the columns where they were in the calls before. */
+/* Print rows.  `width`, zero at first, keeps the columns where they were in the calls
+ * before. */
 void ctl_columns_table(const struct ctl_columns *columns, const struct ctl_channels *channels,
 	unsigned width[CTL_COLUMN_MAX], bool headings, FILE *out);
 
-/* As 64K or, with -b, 65536. */
+/* Format as 64K or, with -b, 65536. */
 void ctl_size_text(char *ret, size_t size, uint64_t bytes);
-/* As 1.5s. */
+/* Format as 1.5s. */
 void ctl_duration_text(char *ret, size_t size, int64_t ns);
-/* As 2026-11-24 22:15:00. */
+/* Format as 2026-11-24 22:15:00. */
 void ctl_time_text(char *ret, size_t size, int64_t realtime_ns);
 
 #endif

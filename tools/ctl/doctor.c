@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * chanctl doctor: what in this system keeps channels from working, or will.
- * A check tells findings: `ok`, a `note` on what works but may surprise, or a
- * `problem`, which makes the exit status 1; the last two with what to do.
+ * chanctl doctor: what in this system keeps channels from working, or will.  A check
+ * reports findings: `ok`, a `note` on what works but may surprise, or a `problem`, which
+ * makes the exit status 1.  Notes and problems come with what to do.
  */
 #define _GNU_SOURCE 1
 #include <dirent.h>
@@ -32,10 +32,10 @@ static json_t *findings;
 static bool problems;
 
 /* `remedy` is NULL for OK. */
-static void tell(enum level level, const char *check, const char *remedy, const char *format, ...)
+static void report(enum level level, const char *check, const char *remedy, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 
-static void tell(enum level level, const char *check, const char *remedy, const char *format, ...)
+static void report(enum level level, const char *check, const char *remedy, const char *format, ...)
 {
 	json_t *finding = json_object();
 	char text[512];
@@ -54,7 +54,7 @@ static void tell(enum level level, const char *check, const char *remedy, const 
 
 /* Shared memory. */
 
-static uint64_t taken(const struct ctl_channels *channels)
+static uint64_t sum_segments(const struct ctl_channels *channels)
 {
 	uint64_t sum = 0;
 
@@ -65,7 +65,7 @@ static uint64_t taken(const struct ctl_channels *channels)
 
 static const char grow[] =
 	"mount -o remount,size=SIZE " NAMES_DIR "; in a container --shm-size=SIZE; "
-	"or remove channels that nobody uses";
+	"or remove channels that are not used";
 
 static const char make_shm[] =
 	"mkdir -p " NAMES_DIR " && mount -t tmpfs -o mode=1777 tmpfs " NAMES_DIR;
@@ -75,12 +75,13 @@ static void check_writable(void)
 	if (!access(NAMES_DIR, W_OK | X_OK))
 		return;
 	if (errno == EROFS)
-		tell(PROBLEM, "shm",
+		report(PROBLEM, "shm",
 			"mount -o remount,rw " NAMES_DIR
 			"; in the unit of a service ReadWritePaths=" NAMES_DIR,
-			NAMES_DIR " is mounted read-only: channels can be looked at, and no more");
+			NAMES_DIR
+			" is mounted read-only: channels can be read, but not used or made");
 	else
-		tell(PROBLEM, "shm", "chmod 1777 " NAMES_DIR, NAMES_DIR ": %s", strerror(errno));
+		report(PROBLEM, "shm", "chmod 1777 " NAMES_DIR, NAMES_DIR ": %s", strerror(errno));
 }
 
 static void check_room(const struct ctl_channels *channels)
@@ -91,16 +92,16 @@ static void check_room(const struct ctl_channels *channels)
 	enum level level = OK;
 
 	if (statfs(NAMES_DIR, &shm)) {
-		tell(PROBLEM, "shm", make_shm, NAMES_DIR ": %s", strerror(errno));
+		report(PROBLEM, "shm", make_shm, NAMES_DIR ": %s", strerror(errno));
 		return;
 	}
 	if (shm.f_type != TMPFS_MAGIC)
-		tell(PROBLEM, "shm", make_shm, NAMES_DIR " is no tmpfs");
+		report(PROBLEM, "shm", make_shm, NAMES_DIR " is no tmpfs");
 	check_writable();
 	if (shm.f_files && !shm.f_ffree)
-		tell(PROBLEM, "shm",
+		report(PROBLEM, "shm",
 			"mount -o remount,nr_inodes=1M " NAMES_DIR
-			"; or remove files there that nobody uses",
+			"; or remove files there that are not used",
 			NAMES_DIR " has no inode left for another file");
 	size = (uint64_t)shm.f_blocks * (uint64_t)shm.f_bsize;
 	left = (uint64_t)shm.f_bavail * (uint64_t)shm.f_bsize;
@@ -110,9 +111,9 @@ static void check_room(const struct ctl_channels *channels)
 		level = NOTE;
 	ctl_size_text(size_text, sizeof(size_text), size);
 	ctl_size_text(left_text, sizeof(left_text), left);
-	ctl_size_text(taken_text, sizeof(taken_text), taken(channels));
+	ctl_size_text(taken_text, sizeof(taken_text), sum_segments(channels));
 	ctl_size_text(need_text, sizeof(need_text), need);
-	tell(level, "shm", level ? grow : NULL,
+	report(level, "shm", level ? grow : NULL,
 		NAMES_DIR
 		" has %s, %s of it free; %zu channels take %s; one more takes %s by default",
 		size_text, left_text, channels->n, taken_text, need_text);
@@ -121,10 +122,10 @@ static void check_room(const struct ctl_channels *channels)
 static void check_proc(void)
 {
 	if (access("/proc/self/fd", X_OK))
-		tell(PROBLEM, "proc", "mount -t proc proc /proc",
+		report(PROBLEM, "proc", "mount -t proc proc /proc",
 			"/proc/self/fd: %s; channels can't be made without", strerror(errno));
 	else
-		tell(OK, "proc", NULL, "/proc is mounted");
+		report(OK, "proc", NULL, "/proc is mounted");
 }
 
 static void check_file_size(void)
@@ -141,10 +142,10 @@ static void check_file_size(void)
 		remedy = "root has to raise it: LimitFSIZE= in the unit of a service, "
 			 "limits.conf for a login";
 	if (limit.rlim_cur < (rlim_t)chan_footprint(NULL))
-		tell(PROBLEM, "limits", remedy,
+		report(PROBLEM, "limits", remedy,
 			"files may have %s only, less than a channel takes by default", text);
 	else
-		tell(NOTE, "limits", remedy, "files may have %s only, and so may channels", text);
+		report(NOTE, "limits", remedy, "files may have %s only, and so may channels", text);
 }
 
 /* systemd-logind. */
@@ -173,17 +174,17 @@ static void check_remove_ipc(void)
 	uid_t uid = geteuid();
 
 	if (!ctl_logind_removes_ipc())
-		tell(OK, "remove-ipc", NULL, "channels outlive their owner's logout");
+		report(OK, "remove-ipc", NULL, "channels outlive their owner's logout");
 	else if (!is_person(uid))
-		tell(NOTE, "remove-ipc", keep_ipc,
+		report(NOTE, "remove-ipc", keep_ipc,
 			"logind removes channels of ordinary users at their last logout; "
 			"those of system users, as %s, stay",
 			cli_user(uid));
 	else if (lingers(uid))
-		tell(OK, "remove-ipc", NULL, "%s lingers: channels outlive the logout",
+		report(OK, "remove-ipc", NULL, "%s lingers: channels outlive the logout",
 			cli_user(uid));
 	else
-		tell(PROBLEM, "remove-ipc", keep_ipc,
+		report(PROBLEM, "remove-ipc", keep_ipc,
 			"logind removes the channels of %s at the last logout", cli_user(uid));
 }
 
@@ -195,12 +196,12 @@ static void check_pid_namespace(void)
 	struct stat ns;
 
 	if (stat("/proc/self/ns/pid", &ns))
-		tell(NOTE, "pid-namespace", "mount -t proc proc /proc", "/proc/self/ns/pid: %s",
+		report(NOTE, "pid-namespace", "mount -t proc proc /proc", "/proc/self/ns/pid: %s",
 			strerror(errno));
 	else if (ns.st_ino == INITIAL)
-		tell(OK, "pid-namespace", NULL, "the initial one");
+		report(OK, "pid-namespace", NULL, "the initial one");
 	else
-		tell(NOTE, "pid-namespace",
+		report(NOTE, "pid-namespace",
 			"containers that share channels need one --pid and one --ipc",
 			"not the initial one: channels can be shared inside it only");
 }
@@ -227,11 +228,11 @@ static void check_io_uring(void)
 
 	if (fd >= 0) {
 		close((int)fd);
-		tell(OK, "io-uring", NULL, "available");
+		report(OK, "io-uring", NULL, "available");
 	} else if (errno == ENOSYS) {
-		tell(NOTE, "io-uring", remedy, "not in this kernel, or hidden from this process");
+		report(NOTE, "io-uring", remedy, "not in this kernel, or hidden from this process");
 	} else {
-		tell(NOTE, "io-uring", remedy, "refused: %s (kernel.io_uring_disabled is %ld)",
+		report(NOTE, "io-uring", remedy, "refused: %s (kernel.io_uring_disabled is %ld)",
 			strerror(errno), io_uring_disabled());
 	}
 }
@@ -248,7 +249,7 @@ static const char *whose(enum cli_bus which)
 	return which == CLI_USER_BUS ? "your" : "the system's";
 }
 
-/* A part of what a quota allows, as "3/64". */
+/* Report it if a quota, as "3/64", is nearly used up. */
 static void check_quota(const struct ctl_bus *bus, const char *key, const char *what)
 {
 	const char *text = ctl_bus_text(bus->status, key);
@@ -263,8 +264,9 @@ static void check_quota(const struct ctl_bus *bus, const char *key, const char *
 		return;
 	level = used >= most ? PROBLEM : used >= most - most / 10 ? NOTE : OK;
 	if (level)
-		tell(level, "chand",
-			"remove what nobody uses, or raise it in [quota] of chand.conf and reload",
+		report(level, "chand",
+			"remove channels that are not used, or raise it in [quota] of chand.conf "
+			"and reload",
 			"%s of %" PRIu64 " %s that %s bus allows you are taken", number, most, what,
 			whose(bus->which));
 }
@@ -275,41 +277,41 @@ static void check_keeper(const struct ctl_bus *bus)
 	if (bus->owner == geteuid() || !is_person(bus->owner) || lingers(bus->owner) ||
 		!ctl_logind_removes_ipc())
 		return;
-	tell(PROBLEM, "chand", keep_ipc,
+	report(PROBLEM, "chand", keep_ipc,
 		"%s bus is kept by %s, whose channels logind removes at the last logout",
 		whose(bus->which), cli_user(bus->owner));
 }
 
-static void check_answering(const struct ctl_bus *bus)
+static void check_status(const struct ctl_bus *bus)
 {
 	const json_t *is = bus->status;
 	const char *version = ctl_bus_text(is, "version"), *loop = ctl_bus_text(is, "loop");
 	const char *pid = ctl_bus_text(is, "pid"), *watchdog = ctl_bus_text(is, "watchdog");
 	char remedy[256];
 
-	tell(OK, "chand", NULL, "%s: version %s, process %s, by %s, %" PRIu64 " channels",
+	report(OK, "chand", NULL, "%s: version %s, process %s, by %s, %" PRIu64 " channels",
 		whose(bus->which), version ? version : "?", pid ? pid : "?", loop ? loop : "?",
 		ctl_bus_number(is, "channels"));
 	snprintf(remedy, sizeof(remedy), "systemctl %srestart chand: no channel is lost by it",
 		user_option(bus->which));
 	if (version && strcmp(version, chan_version()) != 0)
-		tell(NOTE, "chand", remedy, "%s chand is of version %s, these tools are of %s",
+		report(NOTE, "chand", remedy, "%s chand is of version %s, these tools are of %s",
 			whose(bus->which), version, chan_version());
 	if (loop && strcmp(loop, "io_uring") != 0)
-		tell(NOTE, "chand",
+		report(NOTE, "chand",
 			"nothing, if that will do; else see chand's log for why it has no io_uring",
 			"%s chand waits by %s", whose(bus->which), loop);
 	if (watchdog && !ctl_bus_number(is, "watchdog"))
-		tell(NOTE, "chand", "start it by systemd, with WatchdogSec= in its unit",
-			"nobody restarts %s chand when it hangs: no watchdog is set",
+		report(NOTE, "chand", "start it by systemd, with WatchdogSec= in its unit",
+			"nothing restarts %s chand when it hangs: no watchdog is set",
 			whose(bus->which));
 	check_quota(bus, "your-channels", "channels");
 	check_quota(bus, "your-bytes", "bytes");
 	check_keeper(bus);
 }
 
-/* No chand is no problem, unless one was asked for, or should be there. */
-static void check_silent(enum cli_bus which, int err, const char *reason)
+/* That there is no chand is a problem only if one was asked for, or should be there. */
+static void check_unreachable(enum cli_bus which, int err, const char *reason)
 {
 	struct chand_address at;
 	char remedy[256];
@@ -318,17 +320,17 @@ static void check_silent(enum cli_bus which, int err, const char *reason)
 	if (err == -ENOTCONN && !there && cli_bus() != which)
 		return;
 	if (err == -EACCES && !reason && cli_bus() != which)
-		return; /* somebody else's own */
+		return; /* another user's own chand */
 	if (bus_unreachable(err, reason)) {
 		snprintf(remedy, sizeof(remedy), "%s", bus_remedy());
 		if (err == -ENOTCONN && !there && !secure_getenv(CONTROL_VARIABLE) &&
 			(which == CLI_SYSTEM_BUS || getenv("XDG_RUNTIME_DIR")))
 			snprintf(remedy, sizeof(remedy), "systemctl %senable --now chand.socket",
 				user_option(which));
-		tell(PROBLEM, "chand", remedy, "can't ask %s chand: %s", whose(which),
+		report(PROBLEM, "chand", remedy, "can't ask %s chand: %s", whose(which),
 			bus_problem());
 	} else {
-		tell(NOTE, "chand", "ask the administrator", "%s chand refuses you: %s",
+		report(NOTE, "chand", "ask the administrator", "%s chand refuses you: %s",
 			whose(which), reason ? reason : chan_strerror(err));
 	}
 }
@@ -343,14 +345,14 @@ static void check_chand(enum cli_bus which)
 		return;
 	err = ctl_bus_open(&bus, which, &reason);
 	if (err < 0) {
-		check_silent(which, err, reason);
+		check_unreachable(which, err, reason);
 		return;
 	}
-	check_answering(&bus);
+	check_status(&bus);
 	ctl_bus_close(&bus);
 }
 
-/* Units of ours that systemd gave up. */
+/* Find the units of shmchan that systemd gave up. */
 static void check_units(enum cli_bus which)
 {
 	char command[256], line[512], unit[256], remedy[400];
@@ -367,7 +369,7 @@ static void check_units(enum cli_bus which)
 		if (sscanf(line, " %255s", unit) != 1)
 			continue;
 		snprintf(remedy, sizeof(remedy), "systemctl %sstatus %s", user_option(which), unit);
-		tell(PROBLEM, "chand", remedy, "%s has failed", unit);
+		report(PROBLEM, "chand", remedy, "%s has failed", unit);
 	}
 	if (out)
 		pclose(out);
@@ -375,46 +377,47 @@ static void check_units(enum cli_bus which)
 
 /* Segments. */
 
-/* Its time has passed, or does not run: whoever could remove it has not looked. */
-static bool left_behind(const struct chan_stat *stat)
+/* Returns true if its time has passed, or does not run: no process that may remove it has
+ * opened it. */
+static bool is_left_behind(const struct chan_stat *stat)
 {
 	return stat->idle < 0 || (stat->idle && (uint64_t)stat->idle - 1 > stat->linger);
 }
 
-/* True if there was something to tell. */
+/* Returns true if there was something to report. */
 static bool check_channel(const struct ctl_channel *ch)
 {
 	char remedy[400];
 
 	if (ch->err == -EACCES)
-		return false; /* somebody's own business */
+		return false; /* another user's private channel */
 	if (ch->err) {
 		const char *what = cli_remedy(ch->err);
 
-		tell(PROBLEM, "segments", what ? what : "see the error", "%s: %s", ch->name,
+		report(PROBLEM, "segments", what ? what : "see the error", "%s: %s", ch->name,
 			chan_strerror(ch->err));
 		return true;
 	}
 	if (ch->stat.damaged) {
 		snprintf(remedy, sizeof(remedy),
 			"receive what is left, then 'chanctl remove %s'; "
-			"see who writes it with 'chanctl info'",
+			"'chanctl info' shows which processes write it",
 			ch->name);
-		tell(PROBLEM, "segments", remedy, "%s: damage was found in it", ch->name);
+		report(PROBLEM, "segments", remedy, "%s: damage was found in it", ch->name);
 		return true;
 	}
-	if (left_behind(&ch->stat)) {
+	if (is_left_behind(&ch->stat)) {
 		snprintf(remedy, sizeof(remedy), "chanctl remove --if-unused %s%s", ch->name,
 			strchr(ch->name, '/') ? "; its owner or root may" : "");
-		tell(NOTE, "segments", remedy,
-			"%s: made to go with its last endpoint, and has none", ch->name);
+		report(NOTE, "segments", remedy,
+			"%s: it was to be removed with its last endpoint, and has none", ch->name);
 		return true;
 	}
 	return false;
 }
 
-/* The path of a file in /dev/shm, as the shell takes it. */
-static const char *shell_word(char *buf, size_t size, const char *file)
+/* Quote the path of a file in /dev/shm for a shell. */
+static const char *quote_path(char *buf, size_t size, const char *file)
 {
 	size_t n = (size_t)snprintf(buf, size, "'" NAMES_DIR "/");
 
@@ -431,7 +434,7 @@ static const char *shell_word(char *buf, size_t size, const char *file)
 	return buf;
 }
 
-/* Files that look like a channel's and are nobody's. */
+/* Find files that look like a channel's but have no channel's name. */
 static bool check_strangers(void)
 {
 	char name[4 * 256 + 16], remedy[sizeof(name) + 16];
@@ -444,8 +447,9 @@ static bool check_strangers(void)
 			ctl_name_of_file(name, sizeof(name), entry->d_name))
 			continue;
 		snprintf(remedy, sizeof(remedy), "rm -r -- %s",
-			shell_word(name, sizeof(name), entry->d_name));
-		tell(NOTE, "segments", remedy, NAMES_DIR "/%s is no channel's name", entry->d_name);
+			quote_path(name, sizeof(name), entry->d_name));
+		report(NOTE, "segments", remedy, NAMES_DIR "/%s is no channel's name",
+			entry->d_name);
 		any = true;
 	}
 	if (dir)
@@ -460,7 +464,7 @@ static void check_segments(const struct ctl_channels *channels)
 	for (size_t i = 0; i < channels->n; i++)
 		any |= check_channel(&channels->at[i]);
 	if (!any)
-		tell(OK, "segments", NULL, "%zu channels, none damaged or left behind",
+		report(OK, "segments", NULL, "%zu channels, none damaged or left behind",
 			channels->n);
 }
 
@@ -508,7 +512,7 @@ static int doctor(int n, char **operand)
 	check_units(CLI_SYSTEM_BUS);
 	check_units(CLI_USER_BUS);
 	if (r < 0 && r != -EOPNOTSUPP)
-		tell(PROBLEM, "segments", "see the error", "can't list channels: %s",
+		report(PROBLEM, "segments", "see the error", "can't list channels: %s",
 			chan_strerror(r));
 	else
 		check_segments(&channels);
@@ -526,7 +530,7 @@ const struct ctl_verb ctl_verb_doctor = {
 		{
 			.name = "chanctl doctor",
 			.usage = "[OPTIONS]",
-			.summary = "Look for what keeps channels from working here, and say what "
+			.summary = "Find what keeps channels from working here, and say what "
 				   "to do.",
 			.options = options,
 		},

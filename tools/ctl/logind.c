@@ -21,13 +21,13 @@ static const char *const directories[] = {
 };
 enum { DIRECTORIES = sizeof(directories) / sizeof(directories[0]) };
 
-static bool truth(const char *word)
+static bool is_true(const char *word)
 {
 	return !strcasecmp(word, "yes") || !strcasecmp(word, "true") || !strcasecmp(word, "on") ||
 	       !strcasecmp(word, "y") || !strcasecmp(word, "t") || !strcmp(word, "1");
 }
 
-/* What the file says, `before` if it says nothing; false if there is none. */
+/* Set *remove_ipc to what the file says, if it says it; returns false if there is none. */
 static bool read_file(const char *path, bool *remove_ipc)
 {
 	FILE *file = fopen(path, "re");
@@ -39,7 +39,7 @@ static bool read_file(const char *path, bool *remove_ipc)
 		if (sscanf(line, " [%31[^]]", section) == 1)
 			continue;
 		if (!strcmp(section, "Login") && sscanf(line, " RemoveIPC = %31s", value) == 1)
-			*remove_ipc = truth(value);
+			*remove_ipc = is_true(value);
 	}
 	fclose(file);
 	return true;
@@ -55,7 +55,7 @@ struct drop_ins {
 	size_t n;
 };
 
-static bool hidden(const struct drop_ins *ins, const char *name)
+static bool is_hidden(const struct drop_ins *ins, const char *name)
 {
 	for (size_t i = 0; i < ins->n; i++)
 		if (!strcmp(ins->at[i].name, name))
@@ -75,7 +75,7 @@ static void collect(struct drop_ins *ins, const char *directory)
 		size_t len = strlen(entry->d_name);
 
 		if (len <= 5 || strcmp(entry->d_name + len - 5, ".conf") != 0 ||
-			hidden(ins, entry->d_name))
+			is_hidden(ins, entry->d_name))
 			continue;
 		snprintf(path, sizeof(path), "%s/logind.conf.d/%s", directory, entry->d_name);
 		ins->at = ctl_grow(ins->at, ins->n + 1, sizeof(*ins->at));

@@ -17,8 +17,8 @@
 #include "common/metrics.h"
 #include "ctl/ctl.h"
 
-/* As if the file had been made with open(2). */
-static mode_t usual_mode(void)
+/* Returns the mode that open(2) would give the file. */
+static mode_t default_mode(void)
 {
 	mode_t mask = umask(0);
 
@@ -26,7 +26,7 @@ static mode_t usual_mode(void)
 	return 0666 & ~mask;
 }
 
-/* Readers of `path` see the old text or the new, whole. */
+/* Replace the file, so that its readers see the whole old text or the whole new one. */
 static int write_file(const char *path, const char *text, size_t len)
 {
 	size_t size = strlen(path) + sizeof(".XXXXXX");
@@ -41,7 +41,7 @@ static int write_file(const char *path, const char *text, size_t len)
 		return r;
 	}
 	r = cli_write(fd, text, len, NULL);
-	if (!r && fchmod(fd, usual_mode()))
+	if (!r && fchmod(fd, default_mode()))
 		r = -errno;
 	if (close(fd) && !r)
 		r = -errno;
@@ -72,7 +72,7 @@ static void option(int letter, const char *name, const char *arg)
 	textfile = arg;
 }
 
-/* Of chand's text only what it counts itself: the channels were told. */
+/* Of chand's text only its own counters are printed: those of channels are there already. */
 struct text {
 	char *at;
 	size_t len;
@@ -87,13 +87,13 @@ static void collect(const char *kind, const char *lines, void *arg)
 		fputs(lines, text->out);
 }
 
-static bool about_chand(const char *line)
+static bool is_about_chand(const char *line)
 {
 	return !strncmp(line, "chand_", 6) || !strncmp(line, "# TYPE chand_", 13) ||
 	       !strncmp(line, "# UNIT chand_", 13) || !strncmp(line, "# HELP chand_", 13);
 }
 
-/* Of one bus: names of metrics must not come twice. */
+/* Print the counters of one bus: no name of a metric may come twice. */
 static void put_bus(FILE *out)
 {
 	struct ctl_bus *bus = *ctl_buses();
@@ -107,7 +107,7 @@ static void put_bus(FILE *out)
 	ctl_memory_end(text.out);
 	rest = text.at;
 	while ((line = strsep(&rest, "\n")))
-		if (about_chand(line))
+		if (is_about_chand(line))
 			fprintf(out, "%s\n", line);
 	free(text.at);
 }

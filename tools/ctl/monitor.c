@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * chanctl monitor.  Names appear and disappear by inotify, in the order in
- * which it happened.  All else is the difference between two looks at a
- * channel's state, 50 ms apart: what comes and goes in between is seen in the
- * counters only.  A channel's last state is looked at before it is reported as
- * removed, since its memory lives on while we have it open.
+ * chanctl monitor.  inotify reports names that appear and disappear, in that order.  All
+ * other events are differences between two readings of a channel's state, 50 ms apart:
+ * what comes and goes in between shows in the counters only.  A channel's last state is
+ * read before it is reported as removed, since its memory lives on while it is open here.
  *
- * Where a chand keeps the channel, it tells of endpoints, deaths and repairs as they
- * happen, and these are not looked for.  When it ends, they are again; when it comes,
- * it is asked.  Where inotify can't be had, names are looked for once a second.
+ * A chand that keeps the channel sends events about endpoints, deaths and repairs as they
+ * happen, and then these are not read.  When chand ends, they are read again; when it
+ * starts, it is asked again.  Without inotify, names are listed once a second.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -33,9 +32,9 @@
 #include "common/user.h"
 #include "ctl/ctl.h"
 
-enum { LOOK_EVERY = 50000000 };
+enum { READ_EVERY = 50000000 };
 
-/* How often to look for names, without inotify. */
+/* How often to list the names, without inotify. */
 #define NAMES_EVERY INT64_C(1000000000)
 
 /* How soon to try again where there was no chand, and where one did not answer. */
@@ -46,15 +45,15 @@ static struct feed {
 	struct ctl_bus bus;
 	enum cli_bus which;
 	bool open;
-	int64_t again; /* when it is not */
+	int64_t again; /* when to connect, if it is not open */
 } feeds[] = {{.which = CLI_SYSTEM_BUS}, {.which = CLI_USER_BUS}};
 enum { FEEDS = sizeof(feeds) / sizeof(feeds[0]) };
 
 struct watched {
 	struct ctl_channel channel;
-	struct endpoints ends;	 /* at the last look, and what chand reported since */
-	const struct feed *feed; /* that tells of it, or NULL */
-	/* Redeliveries, as the channel counts them: of those told, and by chand. */
+	struct endpoints ends;	 /* at the last reading, changed by what chand reported since */
+	const struct feed *feed; /* that reports its endpoints, or NULL */
+	/* Redeliveries, as the channel counts them: those reported, and those of chand's events. */
 	uint64_t redelivered, redelivered_by_chand;
 };
 
@@ -62,7 +61,7 @@ static struct watched *watched;
 static size_t watching;
 static const char *glob;
 static int names_fd = -1, poll_fd = -1;
-static int64_t names_again; /* to look for names, if there is no names_fd */
+static int64_t names_again; /* when to list the names, if there is no names_fd */
 static int status;	    /* of stdout */
 
 /* An event: a line, of JSON or for people, made of the same members. */
@@ -86,8 +85,8 @@ static void put_text(FILE *out, const char *channel, const char *event, json_t *
 	fputc('\n', out);
 }
 
-/* Takes the reference of `details`, which may be NULL. */
-static void tell(const char *channel, const char *event, json_t *details)
+/* Print an event.  Takes the reference of `details`, which may be NULL. */
+static void report(const char *channel, const char *event, json_t *details)
 {
 	json_t *line;
 	char *text;
@@ -115,7 +114,7 @@ static void tell(const char *channel, const char *event, json_t *details)
 		status = r;
 }
 
-static json_t *detail(const char *key, json_t *value)
+static json_t *make_detail(const char *key, json_t *value)
 {
 	json_t *details = json_object();
 
@@ -123,30 +122,30 @@ static json_t *detail(const char *key, json_t *value)
 	return details;
 }
 
-/* Differences between two looks. */
+/* Differences between two readings. */
 
-static void tell_endpoint(const char *channel, const char *event, const struct chan_endpoint *end)
+static void report_endpoint(const char *channel, const char *event, const struct chan_endpoint *end)
 {
-	json_t *details = detail("role", ctl_role(end->roles));
+	json_t *details = make_detail("role", ctl_role(end->roles));
 
 	ctl_set(details, "pid", ctl_number((uint64_t)end->pid));
 	ctl_set(details, "user", ctl_text(cli_user(end->uid)));
-	if (*end->command) /* chand may have been too late to see it */
+	if (*end->command) /* chand may have been too late to read it */
 		ctl_set(details, "command", ctl_text(end->command));
-	tell(channel, event, details);
+	report(channel, event, details);
 }
 
 static void report_attached(const struct chan_endpoint *end, void *channel)
 {
-	tell_endpoint(channel, "attached", end);
+	report_endpoint(channel, "attached", end);
 }
 
 static void report_detached(const struct chan_endpoint *end, void *channel)
 {
-	tell_endpoint(channel, "detached", end);
+	report_endpoint(channel, "detached", end);
 }
 
-static void look_at_endpoints(struct watched *w)
+static void read_endpoints(struct watched *w)
 {
 	struct endpoints now;
 
@@ -157,19 +156,20 @@ static void look_at_endpoints(struct watched *w)
 	w->ends = now;
 }
 
-static void tell_count(const char *channel, const char *event, uint64_t before, uint64_t now)
+static void report_count(const char *channel, const char *event, uint64_t before, uint64_t now)
 {
 	if (now > before)
-		tell(channel, event, detail("count", ctl_number(now - before)));
+		report(channel, event, make_detail("count", ctl_number(now - before)));
 }
 
-static void tell_change(const char *channel, bool before, bool now, const char *on, const char *off)
+static void report_change(
+	const char *channel, bool before, bool now, const char *on, const char *off)
 {
 	if (before != now && (now ? on : off))
-		tell(channel, now ? on : off, NULL);
+		report(channel, now ? on : off, NULL);
 }
 
-static void look(struct watched *w)
+static void read_state(struct watched *w)
 {
 	struct ctl_channel *ch = &w->channel;
 	const struct chan_stat *was = &ch->before, *is = &ch->stat;
@@ -177,24 +177,24 @@ static void look(struct watched *w)
 	if (!ch->ch)
 		return;
 	if (!w->feed)
-		look_at_endpoints(w);
+		read_endpoints(w);
 	if (ctl_refresh(ch) < 0)
 		return;
-	tell_change(ch->name, was->depth, is->depth, "nonempty", "empty");
-	tell_change(ch->name, was->full, is->full, "full", "notfull");
-	tell_count(ch->name, "dropped", ctl_dropped(was), ctl_dropped(is));
-	tell_count(ch->name, "redelivered", w->redelivered, is->redelivered);
+	report_change(ch->name, was->depth, is->depth, "nonempty", "empty");
+	report_change(ch->name, was->full, is->full, "full", "notfull");
+	report_count(ch->name, "dropped", ctl_dropped(was), ctl_dropped(is));
+	report_count(ch->name, "redelivered", w->redelivered, is->redelivered);
 	w->redelivered = is->redelivered;
-	tell_count(ch->name, "recovered", was->recoveries, is->recoveries);
+	report_count(ch->name, "recovered", was->recoveries, is->recoveries);
 	if (is->closed != was->closed)
-		tell(ch->name, "closed",
-			detail("how", ctl_text(is->closed == 1 ? "drain" : "discard")));
-	tell_change(ch->name, was->damaged, is->damaged, "damaged", NULL);
+		report(ch->name, "closed",
+			make_detail("how", ctl_text(is->closed == 1 ? "drain" : "discard")));
+	report_change(ch->name, was->damaged, is->damaged, "damaged", NULL);
 }
 
 /* Names. */
 
-static struct watched *find(const char *name)
+static struct watched *find_watched(const char *name)
 {
 	for (size_t i = 0; i < watching; i++)
 		if (!strcmp(watched[i].channel.name, name))
@@ -202,7 +202,7 @@ static struct watched *find(const char *name)
 	return NULL;
 }
 
-static const struct feed *feed_of(const char *name)
+static const struct feed *find_feed(const char *name)
 {
 	for (int i = 0; i < FEEDS; i++)
 		if (feeds[i].open && bus_name_of(feeds[i].bus.owner, name))
@@ -210,9 +210,9 @@ static const struct feed *feed_of(const char *name)
 	return NULL;
 }
 
-/* Whatever state it is found in is what later looks are compared with, its
- * endpoints are told. */
-static void begin(const char *name, const char *event)
+/* Start to watch a channel: report it and its endpoints.  Later readings are compared
+ * with this one. */
+static void start_watching(const char *name, const char *event)
 {
 	struct watched *w;
 	int r;
@@ -221,36 +221,37 @@ static void begin(const char *name, const char *event)
 	w = &watched[watching++];
 	*w = (struct watched){0};
 	r = ctl_open(&w->channel, name);
-	tell(name, event, r == -ENOENT ? NULL : detail("state", ctl_text(ctl_state(&w->channel))));
+	report(name, event,
+		r == -ENOENT ? NULL : make_detail("state", ctl_text(ctl_state(&w->channel))));
 	if (r)
 		return;
 	w->redelivered = w->redelivered_by_chand = w->channel.stat.redelivered;
-	look(w);
-	w->feed = feed_of(name);
+	read_state(w);
+	w->feed = find_feed(name);
 }
 
-static void end(struct watched *w)
+static void stop_watching(struct watched *w)
 {
-	w->feed = NULL; /* what it did not tell yet is looked for */
-	look(w);
-	tell(w->channel.name, "removed", NULL);
+	w->feed = NULL; /* read what it did not report yet */
+	read_state(w);
+	report(w->channel.name, "removed", NULL);
 	ctl_forget(&w->channel);
 	free(w->ends.at);
 	*w = watched[--watching];
 }
 
-static void appeared(const char *name)
+static void handle_created(const char *name)
 {
-	struct watched *w = find(name);
+	struct watched *w = find_watched(name);
 
 	if (w && w->channel.ch && !ctl_refresh(&w->channel) && !w->channel.stat.removed)
-		return; /* was found before inotify told */
+		return; /* it was found before inotify reported it */
 	if (w)
-		end(w);
-	begin(name, "created");
+		stop_watching(w);
+	start_watching(name, "created");
 }
 
-static void name_event(const struct inotify_event *event)
+static void handle_name(const struct inotify_event *event)
 {
 	char name[NAME_MAX + 64];
 	struct watched *w;
@@ -259,23 +260,23 @@ static void name_event(const struct inotify_event *event)
 		!ctl_matches(glob, name))
 		return;
 	if (event->mask & (IN_CREATE | IN_MOVED_TO)) {
-		appeared(name);
+		handle_created(name);
 		return;
 	}
-	w = find(name);
+	w = find_watched(name);
 	if (w)
-		end(w);
+		stop_watching(w);
 }
 
-/* A name of chan_list(), with OWNER as it comes in name_event(). */
-static int list_one(const char *name, void *event)
+/* A name of chan_list(), with OWNER as in handle_name(). */
+static int watch_listed(const char *name, void *event)
 {
-	if (ctl_matches(glob, name) && !find(name))
-		begin(name, event);
+	if (ctl_matches(glob, name) && !find_watched(name))
+		start_watching(name, event);
 	return 0;
 }
 
-/* inotify lost events: look for what is there and what is not. */
+/* inotify lost events: find out which names are there and which are not. */
 static void list_again(void)
 {
 	for (size_t i = watching; i-- > 0;) {
@@ -285,9 +286,9 @@ static void list_again(void)
 
 		ctl_forget(&probe);
 		if (gone || (w->channel.ch && !ctl_refresh(&w->channel) && w->channel.stat.removed))
-			end(w);
+			stop_watching(w);
 	}
-	chan_list(list_one, (char[]){"created"});
+	chan_list(watch_listed, (char[]){"created"});
 }
 
 static void read_names(void)
@@ -309,15 +310,15 @@ static void read_names(void)
 			if (event->mask & IN_Q_OVERFLOW)
 				list_again();
 			else
-				name_event(event);
+				handle_name(event);
 			at += (ssize_t)(sizeof(*event) + event->len);
 		}
 	}
 }
 
-/* What chand tells. */
+/* Events of chand. */
 
-static void feed_end(struct feed *feed, int64_t retry)
+static void close_feed(struct feed *feed, int64_t retry)
 {
 	ctl_bus_close(&feed->bus);
 	feed->open = false;
@@ -328,7 +329,7 @@ static void feed_end(struct feed *feed, int64_t retry)
 }
 
 /* Ask for events, unless there is no chand. */
-static void feed_begin(struct feed *feed)
+static void open_feed(struct feed *feed)
 {
 	struct epoll_event in = {.events = EPOLLIN};
 	char packet[MESSAGE_MAX + 1];
@@ -338,7 +339,7 @@ static void feed_begin(struct feed *feed)
 
 	if (err < 0) {
 		if (cli_bus() == feed->which && !feed->again)
-			cli_warn(NULL, "can't ask chand: %s; looking without it",
+			cli_warn(NULL, "can't ask chand: %s; watching without it",
 				bus_unreachable(err, reason) ? bus_problem() : chan_strerror(err));
 		feed->again = cli_deadline(err == -ENOTCONN ? RETRY : RETRY_SILENT);
 		return;
@@ -349,18 +350,18 @@ static void feed_begin(struct feed *feed)
 	if (!err && epoll_ctl(poll_fd, EPOLL_CTL_ADD, feed->bus.chand.socket.fd, &in))
 		err = -errno;
 	if (err < 0) {
-		cli_warn(NULL, "the %s's chand: %s; looking without it", feed->bus.scope,
+		cli_warn(NULL, "the %s's chand: %s; watching without it", feed->bus.scope,
 			reason ? reason : chan_strerror(err));
-		feed_end(feed, RETRY_SILENT);
+		close_feed(feed, RETRY_SILENT);
 		return;
 	}
 	for (size_t i = 0; i < watching; i++) {
 		struct watched *w = &watched[i];
 
-		if (w->feed || feed_of(w->channel.name) != feed)
+		if (w->feed || find_feed(w->channel.name) != feed)
 			continue;
 		if (w->channel.ch)
-			look_at_endpoints(w); /* once more: from now on it tells */
+			read_endpoints(w); /* a last time: from now on chand reports them */
 		w->feed = feed;
 		w->redelivered_by_chand = w->redelivered;
 	}
@@ -393,7 +394,7 @@ static void drop_end(struct endpoints *ends, struct chan_endpoint *end)
 
 /* The endpoint of an event: as it registered itself, or if it is gone already, as chand
  * says. */
-static struct chan_endpoint end_of_event(const struct watched *w, const json_t *said)
+static struct chan_endpoint read_end(const struct watched *w, const json_t *said)
 {
 	struct chan_endpoint end = {
 		.id = (uint32_t)ctl_bus_number(said, "id"),
@@ -418,51 +419,52 @@ static struct chan_endpoint end_of_event(const struct watched *w, const json_t *
 	return end;
 }
 
-static void told_of_end(struct watched *w, const char *event, const json_t *said)
+static void handle_endpoint_event(struct watched *w, const char *event, const json_t *said)
 {
-	struct chan_endpoint end = end_of_event(w, said);
+	struct chan_endpoint end = read_end(w, said);
 	struct chan_endpoint *known = find_end(&w->ends, end.id, end.pid);
 
 	if (!strcmp(event, "attached")) {
 		if (known)
-			return; /* it was looked at when chand saw it come */
-		tell_endpoint(w->channel.name, "attached", &end);
+			return; /* it was read when chand saw it come */
+		report_endpoint(w->channel.name, "attached", &end);
 		add_end(&w->ends, &end);
 		return;
 	}
-	tell_endpoint(w->channel.name, event, known ? known : &end);
+	report_endpoint(w->channel.name, event, known ? known : &end);
 	if (known)
 		drop_end(&w->ends, known);
 }
 
-/* The counter may have been looked at before chand told. */
-static void told_of_redelivery(struct watched *w, uint64_t messages)
+/* The counter may have been read before chand's event came. */
+static void handle_redelivery_event(struct watched *w, uint64_t messages)
 {
 	w->redelivered_by_chand += messages;
-	tell_count(w->channel.name, "redelivered", w->redelivered, w->redelivered_by_chand);
+	report_count(w->channel.name, "redelivered", w->redelivered, w->redelivered_by_chand);
 	if (w->redelivered < w->redelivered_by_chand)
 		w->redelivered = w->redelivered_by_chand;
 }
 
-static void told(struct watched *w, const char *event, const json_t *said)
+static void handle_event(struct watched *w, const char *event, const json_t *said)
 {
 	const char *origin = ctl_bus_text(said, "origin");
 
 	if (!strcmp(event, "attached") || !strcmp(event, "detached") || !strcmp(event, "died"))
-		told_of_end(w, event, said);
+		handle_endpoint_event(w, event, said);
 	else if (!strcmp(event, "redelivered"))
-		told_of_redelivery(w, ctl_bus_number(said, "messages"));
-	else if (strcmp(event, "created") && strcmp(event, "removed")) /* those inotify told */
-		tell(w->channel.name, event, origin ? detail("origin", ctl_text(origin)) : NULL);
+		handle_redelivery_event(w, ctl_bus_number(said, "messages"));
+	else if (strcmp(event, "created") && strcmp(event, "removed")) /* inotify reports those */
+		report(w->channel.name, event,
+			origin ? make_detail("origin", ctl_text(origin)) : NULL);
 }
 
-/* It told less than happened: look what there is. */
-static void feed_lost(const struct feed *feed, uint64_t lost)
+/* chand could not send all events: read the endpoints. */
+static void handle_lost(const struct feed *feed, uint64_t lost)
 {
 	cli_warn(NULL, "%" PRIu64 " events of the %s's chand were lost", lost, feed->bus.scope);
 	for (size_t i = 0; i < watching; i++)
 		if (watched[i].feed == feed && watched[i].channel.ch)
-			look_at_endpoints(&watched[i]);
+			read_endpoints(&watched[i]);
 }
 
 static void read_event(const struct feed *feed, const char *lines)
@@ -470,16 +472,16 @@ static void read_event(const struct feed *feed, const char *lines)
 	json_t *said = ctl_bus_object(NULL, lines);
 	const char *event = ctl_bus_text(said, "event"), *local = ctl_bus_text(said, "channel");
 	char *name = local ? bus_full_name(feed->bus.owner, local) : NULL;
-	struct watched *w = name ? find(name) : NULL;
+	struct watched *w = name ? find_watched(name) : NULL;
 
 	if (name && !w) {
-		read_names(); /* chand was quicker */
-		w = find(name);
+		read_names(); /* chand was quicker than inotify */
+		w = find_watched(name);
 	}
 	if (w && event)
-		told(w, event, said);
+		handle_event(w, event, said);
 	if (ctl_bus_number(said, "lost"))
-		feed_lost(feed, ctl_bus_number(said, "lost"));
+		handle_lost(feed, ctl_bus_number(said, "lost"));
 	free(name);
 	json_decref(said);
 }
@@ -494,11 +496,11 @@ static void read_feed(struct feed *feed)
 		read_event(feed, answer.lines);
 	if (err == -ETIMEDOUT || err == -EINTR)
 		return;
-	cli_warn(NULL, "the %s's chand ended; looking without it", feed->bus.scope);
-	feed_end(feed, RETRY);
+	cli_warn(NULL, "the %s's chand ended; watching without it", feed->bus.scope);
+	close_feed(feed, RETRY);
 }
 
-static void feed_all(void)
+static void read_feeds(void)
 {
 	for (int i = 0; i < FEEDS; i++) {
 		struct feed *feed = &feeds[i];
@@ -506,27 +508,27 @@ static void feed_all(void)
 		if (feed->open)
 			read_feed(feed);
 		else if ((!cli_bus() || cli_bus() == feed->which) && !cli_remaining(feed->again))
-			feed_begin(feed);
+			open_feed(feed);
 	}
 }
 
 static void follow(void)
 {
 	while (!status) {
-		int r = cli_wait_fd(poll_fd, POLLIN, cli_deadline(LOOK_EVERY));
+		int r = cli_wait_fd(poll_fd, POLLIN, cli_deadline(READ_EVERY));
 
 		if (r == -EINTR)
 			return;
 		read_names();
-		feed_all();
+		read_feeds();
 		for (size_t i = 0; i < watching; i++)
-			look(&watched[i]);
+			read_state(&watched[i]);
 		if (ctl_reader_gone())
 			raise(SIGPIPE);
 	}
 }
 
-/* A descriptor for each channel: as many as we may have. */
+/* Each channel needs a descriptor: allow as many as possible. */
 static void allow_descriptors(void)
 {
 	struct rlimit limit;
@@ -537,7 +539,7 @@ static void allow_descriptors(void)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/* What there is to wait for: 0 or -errno. */
+/* Set up what follow() waits for: 0 or -errno. */
 static int watch_names(void)
 {
 	struct epoll_event in = {.events = EPOLLIN};
@@ -549,7 +551,7 @@ static int watch_names(void)
 	names_fd = cli_watch_names(&why);
 	if (names_fd >= 0)
 		return epoll_ctl(poll_fd, EPOLL_CTL_ADD, names_fd, &in) ? -errno : 0;
-	cli_warn(NULL, "%s; looking for names once a second meanwhile", why);
+	cli_warn(NULL, "%s; listing the names once a second instead", why);
 	names_again = cli_deadline(NAMES_EVERY);
 	return 0;
 }
@@ -565,8 +567,8 @@ static int monitor(int n, char **operand)
 	}
 	allow_descriptors();
 	cli_signals();
-	feed_all();
-	r = chan_list(list_one, (char[]){"present"});
+	read_feeds();
+	r = chan_list(watch_listed, (char[]){"present"});
 	if (r < 0)
 		return cli_fail(NULL, NULL, r);
 	cli_note(NULL, "watching, %zu channels so far", watching);
@@ -586,7 +588,7 @@ const struct ctl_verb ctl_verb_monitor = {
 		{
 			.name = "chanctl monitor",
 			.usage = "[OPTIONS] [GLOB]",
-			.summary = "Tell what happens to channels, an event a line, until "
+			.summary = "Report what happens to channels, an event a line, until "
 				   "interrupted.",
 			.notes =
 				"Events: present created removed attached detached nonempty empty\n"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Output of chanctl: text is first made in memory, then written whole, so that
- * a line is never torn and an error of stdout is noticed in one place.  Memory
- * that runs out ends the process, as every other tool's does.
+ * Output of chanctl: text is first made in memory, then written whole, so that a line is
+ * never torn and an error of stdout is noticed in one place.  If there is no memory, the
+ * process ends.
  */
 #include <poll.h>
 #include <stdlib.h>
@@ -23,7 +23,7 @@ static _Noreturn void no_memory(void)
 	exit(CLI_ERROR);
 }
 
-static void *checked(void *memory)
+static void *check_memory(void *memory)
 {
 	if (!memory)
 		no_memory();
@@ -32,22 +32,22 @@ static void *checked(void *memory)
 
 void *ctl_alloc(size_t n, size_t size)
 {
-	return checked(calloc(n ? n : 1, size));
+	return check_memory(calloc(n ? n : 1, size));
 }
 
 void *ctl_grow(void *old, size_t n, size_t size)
 {
-	return checked(reallocarray(old, n, size));
+	return check_memory(reallocarray(old, n, size));
 }
 
 char *ctl_copy(const char *text)
 {
-	return checked(strdup(text));
+	return check_memory(strdup(text));
 }
 
 FILE *ctl_memory(char **text, size_t *len)
 {
-	return checked(open_memstream(text, len));
+	return check_memory(open_memstream(text, len));
 }
 
 void ctl_memory_end(FILE *file)
@@ -88,7 +88,7 @@ int ctl_write_free(char *text, size_t len)
 int ctl_write_json(json_t *value)
 {
 	size_t format = ctl_output.pretty ? JSON_INDENT(2) : JSON_COMPACT;
-	char *text = checked(json_dumps(value, format | JSON_REAL_PRECISION(16)));
+	char *text = check_memory(json_dumps(value, format | JSON_REAL_PRECISION(16)));
 	size_t len = strlen(text);
 
 	json_decref(value);
@@ -107,18 +107,18 @@ json_t *ctl_text(const char *text)
 {
 	json_t *value = json_string(text);
 
-	/* Not UTF-8: a command or a user's name may be anything. */
-	return value ? value : checked(json_string("?"));
+	/* It may be no UTF-8: a command or a user's name may be any bytes. */
+	return value ? value : check_memory(json_string("?"));
 }
 
 json_t *ctl_number(uint64_t value)
 {
-	return checked(json_integer(value > INT64_MAX ? INT64_MAX : (json_int_t)value));
+	return check_memory(json_integer(value > INT64_MAX ? INT64_MAX : (json_int_t)value));
 }
 
 json_t *ctl_time(int64_t ns)
 {
-	return checked(json_real((double)(ns / 1000) / 1e6));
+	return check_memory(json_real((double)(ns / 1000) / 1e6));
 }
 
 void ctl_set(json_t *object, const char *key, json_t *value)
@@ -138,7 +138,7 @@ void ctl_size_text(char *ret, size_t size, uint64_t bytes)
 		snprintf(ret, size, "%llu", (unsigned long long)bytes);
 		return;
 	}
-	for (; value >= 1023.5; value /= 1024) /* what would be shown as 1024 */
+	for (; value >= 1023.5; value /= 1024) /* it would be shown as 1024 */
 		unit++;
 	snprintf(ret, size, "%.*f", value < 99.95, value);
 	if (strstr(ret, ".0"))

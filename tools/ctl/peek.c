@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * chanctl peek and dump: the messages of a channel, which stay there.  An observer
- * copies one after the other; what receivers take meanwhile is not shown.
+ * copies one after the other; those that receivers take meanwhile are not shown.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -14,8 +14,8 @@
 #include "common/parse.h"
 #include "ctl/ctl.h"
 
-/* Encoded, not yet written. */
-struct shown {
+/* Messages that are encoded, but not yet written. */
+struct batch {
 	struct framing framing;
 	char *text;
 	size_t used, size;
@@ -23,8 +23,8 @@ struct shown {
 
 enum { WRITE_SIZE = 64 << 10 };
 
-/* Write what there is; each message is a record of its own. */
-static int write_shown(struct shown *s, const size_t *end, size_t n)
+/* Write the batch; each message is a record of its own. */
+static int write_batch(struct batch *s, const size_t *end, size_t n)
 {
 	size_t done;
 	int r;
@@ -42,7 +42,7 @@ static int write_shown(struct shown *s, const size_t *end, size_t n)
 	return r;
 }
 
-static int encode(struct shown *s, const struct message *m)
+static int encode(struct batch *s, const struct message *m)
 {
 	ssize_t need;
 
@@ -59,7 +59,7 @@ static int encode(struct shown *s, const struct message *m)
 
 /* Show up to `limit` messages from the cursor on. */
 static int show_messages(
-	struct ctl_channel *ch, struct shown *s, struct chan_cursor *at, uint64_t limit)
+	struct ctl_channel *ch, struct batch *s, struct chan_cursor *at, uint64_t limit)
 {
 	size_t size = ch->stat.max_message, end[1024], n = 0;
 	char *data = ctl_alloc(size, 1);
@@ -81,12 +81,12 @@ static int show_messages(
 			break;
 		end[n++] = s->used;
 		if (n == sizeof(end) / sizeof(*end) || s->used >= WRITE_SIZE) {
-			status = write_shown(s, end, n);
+			status = write_batch(s, end, n);
 			n = 0;
 		}
 	}
 	if (!status && n)
-		status = write_shown(s, end, n);
+		status = write_batch(s, end, n);
 	free(data);
 	if (!status && len < 0 && len != -EAGAIN)
 		status = cli_fail(ch->name, NULL, (int)len);
@@ -96,7 +96,7 @@ static int show_messages(
 static int show_channel(const char *name, const char *framing, uint32_t flags, uint64_t limit)
 {
 	struct chan_cursor at = {.flags = flags};
-	struct shown s = {.size = WRITE_SIZE};
+	struct batch s = {.size = WRITE_SIZE};
 	struct ctl_channel ch;
 	int r = ctl_open(&ch, name);
 

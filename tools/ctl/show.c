@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * chanctl list, stat and info: what there is, how it does, and all about one.
- * A channel that can't be read is a row that says so in a list, an error where
- * it was asked for by name.
+ * chanctl list, stat and info: which channels there are, their counters, and all about
+ * one.  A channel that can't be read is a row of a list that says so, and an error where
+ * it was named.
  */
 #include <errno.h>
 #include <signal.h>
@@ -19,7 +19,7 @@
 #include "common/user.h"
 #include "ctl/ctl.h"
 
-static json_t *rows(const struct ctl_columns *columns, const struct ctl_channels *channels)
+static json_t *make_rows(const struct ctl_columns *columns, const struct ctl_channels *channels)
 {
 	json_t *array = json_array();
 
@@ -36,7 +36,7 @@ static int print(const struct ctl_columns *columns, const struct ctl_channels *c
 	size_t len;
 
 	if (ctl_output.json)
-		return ctl_write_json(rows(columns, channels));
+		return ctl_write_json(make_rows(columns, channels));
 	out = ctl_memory(&text, &len);
 	ctl_columns_table(columns, channels, width, headings && !ctl_output.no_headings, out);
 	ctl_memory_end(out);
@@ -57,7 +57,7 @@ static const char list_columns[] = "NAME,STATE,DEPTH,USED,CAPACITY,SENDERS,RECEI
 static const char bus_columns[] = "NAME,STATE,DEPTH,USED,CAPACITY,SENDERS,RECEIVERS,MODE,"
 				  "BUS,ORIGIN,LIFETIME,ACTIVATION,RIGHTS";
 
-static bool any_on_bus(const struct ctl_channels *channels)
+static bool has_bus_channel(const struct ctl_channels *channels)
 {
 	for (size_t i = 0; i < channels->n; i++)
 		if (channels->at[i].bus)
@@ -73,11 +73,11 @@ static int list(int n, char **operand)
 	bool bus;
 	int r;
 
-	ctl_columns_choose(&columns, list_columns, false); /* is -o good? */
+	ctl_columns_choose(&columns, list_columns, false); /* so that a wrong -o ends it */
 	r = ctl_channels(&channels, n ? operand[0] : NULL);
 	if (r < 0)
 		return cli_fail(NULL, NULL, r);
-	bus = any_on_bus(&channels);
+	bus = has_bus_channel(&channels);
 	ctl_columns_choose(&columns,
 		ctl_output.json ? NULL
 		: bus		? bus_columns
@@ -93,7 +93,7 @@ const struct ctl_verb ctl_verb_list = {
 		{
 			.name = "chanctl list",
 			.usage = "[OPTIONS] [GLOB]",
-			.summary = "List the channels there are.",
+			.summary = "List the channels.",
 			.notes = "GLOB is a shell pattern: quote it. Other users' channels are "
 				 "OWNER/NAME.",
 			.options = list_options,
@@ -107,7 +107,7 @@ const struct ctl_verb ctl_verb_list = {
 /* stat */
 
 static const struct cli_option stat_options[] = {
-	{'w', "watch", "[DURATION]", "again and again, each DURATION (default 1s)"},
+	{'w', "watch", "[DURATION]", "again and again, every DURATION (default 1s)"},
 	CTL_OPTION_JSON,
 	CTL_OPTIONS_COLUMNS,
 	CLI_BUS,
@@ -125,7 +125,7 @@ static void stat_option(int letter, const char *option, const char *arg)
 		cli_usage("%s: '%s' is not an interval (as 500ms, 2s)", option, arg);
 }
 
-/* Open those named; the status of the first that can't be. */
+/* Open the channels named; returns the status of the first that can't be opened. */
 static int open_named(struct ctl_channels *channels, int n, char **name)
 {
 	int first = CLI_OK;
@@ -137,7 +137,7 @@ static int open_named(struct ctl_channels *channels, int n, char **name)
 		int r = ctl_open(ch, name[i]);
 
 		if (!r) {
-			ctl_bus_tell(ch);
+			ctl_bus_info(ch);
 			channels->n++;
 			continue;
 		}
@@ -149,8 +149,8 @@ static int open_named(struct ctl_channels *channels, int n, char **name)
 	return first;
 }
 
-/* Read all again, drop what is gone; the status of the first that is. */
-static int refresh(struct ctl_channels *channels)
+/* Read all again, and drop those that are gone; returns the status of the first of them. */
+static int refresh_all(struct ctl_channels *channels)
 {
 	size_t kept = 0;
 	int first = CLI_OK;
@@ -160,7 +160,7 @@ static int refresh(struct ctl_channels *channels)
 		int r = ctl_refresh(ch);
 
 		if (!r && !ch->stat.removed) {
-			ctl_bus_tell(ch);
+			ctl_bus_info(ch);
 			channels->at[kept++] = *ch;
 			continue;
 		}
@@ -178,7 +178,7 @@ static int refresh(struct ctl_channels *channels)
 static int wait_interval(int64_t deadline)
 {
 	while (cli_remaining(deadline)) {
-		/* Look at the reader every now and then. */
+		/* Find out every now and then whether the reader is still there. */
 		int64_t slice = cli_sooner(deadline, cli_deadline(INT64_C(200000000)));
 
 		if (cli_wait_fd(-1, 0, slice) == -EINTR)
@@ -197,7 +197,7 @@ static int watch(const struct ctl_columns *columns, struct ctl_channels *channel
 
 	cli_signals();
 	while (!status && channels->n && !wait_interval(next)) {
-		int r = refresh(channels);
+		int r = refresh_all(channels);
 
 		next = cli_deadline(interval);
 		if (channels->n)
@@ -220,13 +220,13 @@ static int stat_named(int n, char **name)
 	struct ctl_columns columns;
 	int status, r = CLI_OK;
 
-	ctl_columns_choose(&columns, stat_columns, false); /* is -o good? */
+	ctl_columns_choose(&columns, stat_columns, false); /* so that a wrong -o ends it */
 	status = open_named(&channels, n, name);
 	ctl_columns_choose(&columns,
 		ctl_output.json ? NULL
 		: interval	? watch_columns
 				: stat_columns,
-		any_on_bus(&channels));
+		has_bus_channel(&channels));
 	if (channels.n)
 		r = print(&columns, &channels, width, true);
 	if (!r && interval)
@@ -261,7 +261,7 @@ static const struct cli_option info_options[] = {
 	CLI_END,
 };
 
-/* Since when it sleeps, on the wall clock. */
+/* Since when the endpoint sleeps, on the wall clock. */
 static json_t *waiting_since(const struct chan_endpoint *end)
 {
 	if (!end->waiting)
@@ -325,13 +325,13 @@ static int info(int n, char **name)
 	struct ctl_channel ch;
 	int r;
 
-	ctl_columns_choose(&columns, NULL, false); /* is -o good? */
+	ctl_columns_choose(&columns, NULL, false); /* so that a wrong -o ends it */
 	r = ctl_open(&ch, name[n - 1]);
 	if (r < 0) {
 		ctl_forget(&ch);
 		return cli_fail(name[n - 1], NULL, r);
 	}
-	ctl_bus_tell(&ch);
+	ctl_bus_info(&ch);
 	ctl_columns_choose(&columns, NULL, ch.bus);
 	endpoints_read(ch.ch, ch.stat.senders + ch.stat.receivers, &ends);
 	if (ctl_output.json) {
@@ -360,7 +360,7 @@ const struct ctl_verb ctl_verb_info = {
 		{
 			.name = "chanctl info",
 			.usage = "[OPTIONS] NAME",
-			.summary = "Show all about a channel, and who has it open.",
+			.summary = "Show all about a channel and its endpoints.",
 			.options = info_options,
 		},
 	.has = CTL_JSON | CTL_COLUMNS | CTL_BUS,

@@ -2,10 +2,9 @@
 /*
  * chanctl wait and test: a condition on one channel, a predicate of its state.
  *
- * Waiting is looking again, at 1 ms first, then up to every 20 ms: a state is
- * words in shared memory, which nobody announces to an observer.  That a name
- * appears or goes is announced, by inotify; where there is none to be had, that is
- * looked for in intervals, too.
+ * Waiting is reading again, after 1 ms first, then up to every 20 ms: the state is words
+ * in shared memory, and an observer is not woken when they change.  inotify reports that
+ * a name appears or goes; without it, the name is looked up in intervals, too.
  */
 #include <errno.h>
 #include <poll.h>
@@ -64,7 +63,7 @@ static void parse_number(struct condition *cond, const char *text)
 		cli_usage("condition '%s%s': '%s' is not >=N, <=N or =N", cond->text, text, text);
 }
 
-static struct condition parse(const char *text)
+static struct condition parse_condition(const char *text)
 {
 	size_t len = strspn(text, "abcdefghijklmnopqrstuvwxyz");
 
@@ -118,8 +117,8 @@ static bool holds(const struct condition *cond, const struct chan_stat *stat)
 	return false;
 }
 
-/* Nothing comes into a closed channel any more. */
-static bool needs_more(const struct condition *cond, const struct chan_stat *stat)
+/* Returns true if the condition needs another message: none comes into a closed channel. */
+static bool needs_message(const struct condition *cond, const struct chan_stat *stat)
 {
 	switch (cond->subject) {
 	case EMPTY:
@@ -133,13 +132,12 @@ static bool needs_more(const struct condition *cond, const struct chan_stat *sta
 	}
 }
 
-static bool about_the_name(const struct condition *cond)
+static bool is_about_name(const struct condition *cond)
 {
 	return cond->subject == EXISTS || cond->subject == GONE;
 }
 
-/* 1 or 0, or a negative errno: something may have the name and yet be of no use
- * to us. */
+/* Returns 1 or 0, or a negative errno: what has the name may be unreadable. */
 static int name_holds(const struct condition *cond, const char *name)
 {
 	chan_t *ch;
@@ -157,7 +155,7 @@ static int name_holds(const struct condition *cond, const char *name)
 	case -EXDEV:
 		return cond->subject == EXISTS;
 	case -ENOENT:
-	case -ESRCH: /* nor is there such a user */
+	case -ESRCH: /* there is no such user either */
 		return cond->subject == GONE;
 	}
 	return r;
@@ -169,11 +167,11 @@ static const struct cli_option test_options[] = {CLI_BUS, CLI_COMMON, CLI_END};
 
 static int test(int n, char **operand)
 {
-	struct condition cond = parse(operand[n - 1]);
+	struct condition cond = parse_condition(operand[n - 1]);
 	struct ctl_channel ch;
 	int r;
 
-	if (about_the_name(&cond)) {
+	if (is_about_name(&cond)) {
 		r = name_holds(&cond, operand[0]);
 	} else {
 		r = ctl_open(&ch, operand[0]);
@@ -191,7 +189,7 @@ const struct ctl_verb ctl_verb_test = {
 		{
 			.name = "chanctl test",
 			.usage = "[OPTIONS] NAME COND",
-			.summary = "Tell by the exit status, 0 or 1, whether a condition holds.",
+			.summary = "End with status 0 if a condition holds, with 1 if not.",
 			.notes = notes,
 			.options = test_options,
 		},
@@ -205,7 +203,7 @@ const struct ctl_verb ctl_verb_test = {
 /* wait */
 
 static const struct cli_option wait_options[] = {
-	{'W', "timeout", "DURATION", "give up after it, with status 124"},
+	{'W', "timeout", "DURATION", "give up after DURATION, with status 124"},
 	CLI_BUS,
 	CLI_COMMON,
 	CLI_END,
@@ -219,10 +217,10 @@ static void wait_option(int letter, const char *option, const char *arg)
 	timeout = cli_duration_arg(option, arg);
 }
 
-#define NAME_EVERY INT64_C(200000000)
-#define LOOK_EVERY INT64_C(20000000) /* without inotify */
+#define LOOK_UP_EVERY INT64_C(200000000)
+#define LOOK_UP_OFTEN INT64_C(20000000) /* without inotify */
 
-/* Forget what inotify said: that it said something was all. */
+/* Discard the events of inotify: only that one came matters. */
 static void drain(int fd)
 {
 	char buf[4096];
@@ -231,17 +229,17 @@ static void drain(int fd)
 		;
 }
 
-/* The watch is there before the first look, so nothing falls between.  An unused
- * `ref` channel goes when somebody looks, so look now and then. */
+/* The watch is there before the name is first looked up, so no change is missed.  An unused
+ * `ref` channel is removed when it is opened, so the name is looked up now and then. */
 static int wait_name(const struct condition *cond, const char *name, int64_t deadline)
 {
 	const char *why;
 	int fd = cli_watch_names(&why), r = 0;
-	int64_t every = fd < 0 ? LOOK_EVERY : NAME_EVERY;
+	int64_t every = fd < 0 ? LOOK_UP_OFTEN : LOOK_UP_EVERY;
 
 	if (fd < 0)
-		cli_warn(name, "%s; looking every %d ms meanwhile", why,
-			(int)(LOOK_EVERY / 1000000));
+		cli_warn(name, "%s; looking the name up every %d ms instead", why,
+			(int)(LOOK_UP_OFTEN / 1000000));
 	while (!r) {
 		r = name_holds(cond, name);
 		if (r)
@@ -273,8 +271,8 @@ static int wait_state(const struct condition *cond, struct ctl_channel *ch, int6
 			return 0;
 		if (ch->stat.removed)
 			return -ENOENT;
-		/* The figures are not of one instant: look once more. */
-		if (was_closed && needs_more(cond, &ch->stat))
+		/* The figures are not of one instant: read them once more. */
+		if (was_closed && needs_message(cond, &ch->stat))
 			return -EPIPE;
 		was_closed = ch->stat.closed;
 		if (!cli_remaining(deadline))
@@ -287,12 +285,12 @@ static int wait_state(const struct condition *cond, struct ctl_channel *ch, int6
 	}
 }
 
-static int report(const struct condition *cond, const char *name, int r)
+static int report_result(const struct condition *cond, const char *name, int r)
 {
 	switch (r) {
 	case 0:
 		return CLI_OK;
-	case -EINTR: /* by the signal, which main() lets end us */
+	case -EINTR: /* the signal, of which main() lets this process die */
 		return CLI_ERROR;
 	case -ETIMEDOUT:
 		cli_error(name, "timed out waiting for '%s'", cond->text);
@@ -306,20 +304,20 @@ static int report(const struct condition *cond, const char *name, int r)
 
 static int wait_for(int n, char **operand)
 {
-	struct condition cond = parse(operand[n - 1]);
+	struct condition cond = parse_condition(operand[n - 1]);
 	int64_t deadline = cli_deadline(timeout);
 	const char *name = operand[0];
 	struct ctl_channel ch;
 	int r;
 
 	cli_signals();
-	if (about_the_name(&cond))
-		return report(&cond, name, wait_name(&cond, name, deadline));
+	if (is_about_name(&cond))
+		return report_result(&cond, name, wait_name(&cond, name, deadline));
 	r = ctl_open(&ch, name);
 	if (!r)
 		r = wait_state(&cond, &ch, deadline);
 	ctl_forget(&ch);
-	return report(&cond, name, r);
+	return report_result(&cond, name, r);
 }
 
 const struct ctl_verb ctl_verb_wait = {
