@@ -2,15 +2,22 @@
 /*
  * chand [--user]: the message bus.
  *
- * It keeps channels, never their messages: no send or receive passes through it,
- * and killing it loses nothing.  Parts, top down:
+ * It keeps channels, never their messages: no send or receive passes through it, and
+ * killing it loses nothing.  Parts, from above; each includes only what is below it, and
+ * reports upward through callbacks:
  *
- *   control, metrics   sockets          watchdog  tells systemd that it answers
- *   runtime            the directory, the lock and the sockets
- *   registry           the channels     supervise  who is there, and who died
- *   work, table        for these two
- *   config, ini, spec  what is wanted   message   requests taken apart
- *   loop               waiting, with io_uring or epoll
+ *   runtime             the directory, the lock and the sockets
+ *   watchdog            tells systemd that chand answers
+ *   control/, metrics   the sockets
+ *   registry/           which channels there are, and what each is to be
+ *   watch/              who has a channel open, and who died
+ *   activation          whether a channel has messages and no receiver
+ *   channel             one channel
+ *   events, accounts    the event sink; what each user has
+ *   settings, errors    what chand was started with; what an error means
+ *   config/             files of the configuration, and who may do what
+ *   loop/               waiting, with io_uring or epoll; work in threads
+ *   log, notify, table, cutoff
  */
 #define _GNU_SOURCE 1
 #include <errno.h>
@@ -28,22 +35,23 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "bus.h"
 #include "common/message.h"
 #include "common/options.h"
 #include "common/status.h"
+#include "config/refused.h"
 #include "control/control.h"
 #include "cutoff.h"
+#include "errors.h"
 #include "log.h"
+#include "loop/work.h"
 #include "metrics.h"
 #include "notify.h"
-#include "config/refused.h"
+#include "registry/channels.h"
 #include "registry/registry.h"
-#include "runtime.h"
 #include "registry/state.h"
-#include "watch/watch.h"
+#include "runtime.h"
+#include "settings.h"
 #include "watchdog.h"
-#include "loop/work.h"
 
 enum { USER = CLI_LONG, CONFIG_DIR, RUNTIME_DIR, LOOP, CHECK };
 
@@ -75,6 +83,7 @@ static const struct cli_tool tool = {
 /* While channels are made at the start, the service manager hears of it. */
 #define REPORT_EVERY INT64_C(5000000000)
 
+static struct settings own;
 static const char *config_dirs[4];
 static char runtime[PATH_MAX];
 static enum loop_backend backend = LOOP_AUTO;
@@ -125,7 +134,7 @@ static void parse(int argc, char **argv)
 	while ((letter = cli_next(&tool, argc, argv)) != -1)
 		switch (letter) {
 		case USER:
-			bus.user = true;
+			own.user = true;
 			break;
 		case CONFIG_DIR:
 			config = optarg;
@@ -143,7 +152,7 @@ static void parse(int argc, char **argv)
 		}
 	if (optind < argc)
 		cli_usage("operand '%s': chand takes none", argv[optind]);
-	if (bus.user) {
+	if (own.user) {
 		user_defaults();
 	} else {
 		config_dirs[0] = "/etc/chand";
@@ -157,16 +166,16 @@ static void parse(int argc, char **argv)
 		config_dirs[1] = NULL;
 		config_given = true;
 	}
-	bus.config_dirs = config_dirs;
-	bus.runtime = runtime;
-	bus.uid = geteuid();
+	own.config_dirs = config_dirs;
+	own.runtime = runtime;
+	own.uid = geteuid();
 }
 
 /* ---- sockets ---- */
 
 static int serve(void)
 {
-	int control = runtime_listen("control", SOCK_SEQPACKET, bus.user ? 0600 : 0666);
+	int control = runtime_listen("control", SOCK_SEQPACKET, own.user ? 0600 : 0666);
 	int metrics = runtime_listen("metrics", SOCK_STREAM, 0600);
 	int err;
 
@@ -185,13 +194,13 @@ static int serve(void)
 static void configure(void)
 {
 	refused_begin();
-	if (config_read(&bus.config, config_dirs, refused_add) == 0) {
-		state_config_write(&bus.config);
-	} else if (state_config_read(&bus.config) == 0) {
+	if (config_read(&own.config, config_dirs, refused_add) == 0) {
+		state_config_write(&own.config);
+	} else if (state_config_read(&own.config) == 0) {
 		log_line(LOG_WARNING, "config", NULL, 0,
 			"chand.conf counts as it was before it was changed, until it is right");
 	} else {
-		config_init(&bus.config);
+		config_init(&own.config);
 		log_line(LOG_WARNING, "config", NULL, 0,
 			"until chand.conf is right, only root may ask for channels, and the "
 			"quotas are the usual ones");
@@ -223,8 +232,8 @@ static int check(void)
 
 	if (config_given && access(config_dirs[0], R_OK | X_OK) < 0)
 		print_wrong(config_dirs[0], 0, NULL, strerror(errno));
-	config_read(&bus.config, config_dirs, print_wrong);
-	err = declarations_read(&all, config_dirs, bus.user ? bus.uid : 0, print_wrong);
+	config_read(&own.config, config_dirs, print_wrong);
+	err = declarations_read(&all, config_dirs, settings_default_owner(), print_wrong);
 	if (err < 0) {
 		cli_error(NULL, "%s", strerror(-err));
 		return CLI_ERROR;
@@ -242,7 +251,7 @@ static void notify_ready(void)
 	char files[256];
 
 	refused_text(files, sizeof(files));
-	notify("READY=1\nSTATUS=waits with %s%s%s", loop_name(bus.loop),
+	notify("READY=1\nSTATUS=waits with %s%s%s", loop_name(own.loop),
 		*files ? "; refused, because they are wrong: " : "", files);
 }
 
@@ -252,23 +261,31 @@ static void reloaded(int err)
 
 	if (err < 0)
 		log_line(LOG_ERR, "reloaded", NULL, 0,
-			"configuration not read again as a whole: %s; %zu channels", bus_error(err),
-			registry_count());
+			"configuration not read again as a whole: %s; %zu channels",
+			error_text(err), channels_count());
 	else if (refused_count())
 		log_line(LOG_ERR, "reloaded", NULL, 0,
 			"configuration read again, but refused are, and so change nothing: %s; "
 			"%zu channels",
-			refused_text(files, sizeof(files)), registry_count());
+			refused_text(files, sizeof(files)), channels_count());
 	else
 		log_line(LOG_INFO, "reloaded", NULL, 0, "configuration read again; %zu channels",
-			registry_count());
+			channels_count());
 	notify_ready();
+}
+
+/* A chand.conf that is wrong keeps nothing else from being read. */
+static void read_again(void)
+{
+	refused_begin();
+	if (config_read(&own.config, config_dirs, refused_add) == 0)
+		state_config_write(&own.config);
 }
 
 static void reload(void)
 {
 	notify("RELOADING=1\nMONOTONIC_USEC=%" PRId64, clock_monotonic() / 1000);
-	registry_reload(reloaded);
+	registry_reload(read_again, reloaded);
 }
 
 static void signalled(struct source *source)
@@ -298,20 +315,20 @@ static int catch_signals(void)
 	if (err < 0)
 		return err;
 	source.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	return source.fd < 0 ? -errno : loop_add(bus.loop, &source);
+	return source.fd < 0 ? -errno : loop_add(own.loop, &source);
 }
 
 /* ---- life ---- */
 
 static void note_refused(int err)
 {
-	bus_shortage(err);
+	report_shortage(err);
 }
 
 static int make_loop(void)
 {
 	const char *why;
-	int err = loop_new(&bus.loop, backend_given ? backend : bus.config.backend, &why);
+	int err = loop_new(&own.loop, backend_given ? backend : own.config.backend, &why);
 
 	if (err < 0)
 		log_line(LOG_ERR, "failed", NULL, 0, "no event loop: %s",
@@ -319,7 +336,7 @@ static int make_loop(void)
 	else if (why)
 		log_line(LOG_NOTICE, "loop", NULL, 0, "waits with epoll: %s", why);
 	if (err == 0)
-		loop_on_refused(bus.loop, note_refused);
+		loop_on_refused(own.loop, note_refused);
 	return err;
 }
 
@@ -339,7 +356,7 @@ static void report_filling(struct timer *timer)
 	notify("EXTEND_TIMEOUT_USEC=60000000\nSTATUS=serves; %zu channels are still to be taken up "
 	       "or made",
 		registry_unmade());
-	loop_timer(bus.loop, timer, clock_monotonic() + REPORT_EVERY);
+	loop_timer(own.loop, timer, clock_monotonic() + REPORT_EVERY);
 }
 
 /* Serve while channels are taken up and made.  Then all that is declared is there: only
@@ -355,8 +372,8 @@ static int fill(void)
 		"serves; %zu channels are still to be taken up or made", registry_unmade());
 	report_filling(&timer);
 	while (err == 0 && registry_busy() && !stopping)
-		err = loop_turn(bus.loop);
-	loop_cancel(bus.loop, &timer);
+		err = loop_turn(own.loop);
+	loop_cancel(own.loop, &timer);
 	return err;
 }
 
@@ -374,17 +391,15 @@ static int start(void)
 		return err;
 	err = catch_signals();
 	if (err == 0)
-		err = work_init();
+		err = work_init(own.loop);
 	if (err == 0)
-		err = watch_start();
-	if (err == 0)
-		err = registry_start(control_news);
+		err = registry_start(control_resolved);
 	if (err == 0)
 		err = serve();
 	if (err == 0)
 		err = fill();
 	if (err < 0)
-		log_line(LOG_ERR, "failed", NULL, 0, "can't start: %s", bus_error(err));
+		log_line(LOG_ERR, "failed", NULL, 0, "can't start: %s", error_text(err));
 	return err;
 }
 
@@ -392,6 +407,7 @@ int main(int argc, char **argv)
 {
 	int err;
 
+	settings = &own;
 	parse(argc, argv);
 	if (checking)
 		return check();
@@ -405,10 +421,10 @@ int main(int argc, char **argv)
 							 : CLI_ERROR;
 	}
 	log_line(LOG_INFO, "started", NULL, 0, "keeps %zu channels of user %u, waits with %s",
-		registry_count(), (unsigned)bus.uid, loop_name(bus.loop));
+		channels_count(), (unsigned)own.uid, loop_name(own.loop));
 	notify_ready();
 	while (!stopping && err == 0)
-		err = loop_turn(bus.loop);
+		err = loop_turn(own.loop);
 	notify("STOPPING=1");
 	runtime_leave();
 	if (err < 0)

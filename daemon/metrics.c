@@ -10,11 +10,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "accounts.h"
 #include "base/container.h"
-#include "bus.h"
+#include "channel.h"
 #include "common/metrics.h"
-#include "control/control.h"
-#include "registry/registry.h"
+#include "config/peer.h"
+#include "registry/channels.h"
+#include "settings.h"
 #include "watch/watch.h"
 
 /* ---- text ---- */
@@ -32,7 +34,7 @@ static void collect(struct channel *channel, void *arg)
 	int err;
 
 	*stat = (struct chan_stat){.size = sizeof(*stat)};
-	err = chan_stat(channel->ch, stat);
+	err = chan_stat(channel->observer, stat);
 	all->rows[all->n++] = (struct metrics_row){channel->spec.name, err < 0 ? NULL : stat};
 }
 
@@ -44,22 +46,24 @@ static void put_number(FILE *out, const char *name, const char *type, const char
 
 char *metrics_text(size_t *len)
 {
-	struct sample all = {.rows = calloc(registry_count() + 1, sizeof(*all.rows)),
-		.stats = calloc(registry_count() + 1, sizeof(*all.stats))};
+	struct sample all = {.rows = calloc(channels_count() + 1, sizeof(*all.rows)),
+		.stats = calloc(channels_count() + 1, sizeof(*all.stats))};
+	struct watch_totals totals = watch_totals();
 	char *text = NULL;
 	FILE *out = all.rows && all.stats ? open_memstream(&text, len) : NULL;
 
 	if (out) {
-		registry_each(collect, &all);
+		channels_each(collect, &all);
 		metrics_print(out, all.rows, all.n);
-		put_number(out, "channels", "gauge", "Channels of the bus.", registry_count());
-		put_number(out, "processes", "gauge", "Processes watched.", watch_processes());
+		put_number(out, "channels", "gauge", "Channels of the totals.", channels_count());
+		put_number(out, "processes", "gauge", "Processes watched.", totals.processes);
 		put_number(out, "connections", "gauge", "Connections to chand.",
-			control_connections());
-		put_number(out, "deaths", "counter", "Endpoints seen to die.", bus.deaths);
-		put_number(out, "recoveries", "counter", "Channels put in order.", bus.recoveries);
+			accounts_connections());
+		put_number(out, "deaths", "counter", "Endpoints seen to die.", totals.deaths);
+		put_number(
+			out, "recoveries", "counter", "Channels put in order.", totals.recoveries);
 		put_number(out, "redelivered_messages", "counter",
-			"Messages of dead receivers given back.", bus.redelivered);
+			"Messages of dead receivers given back.", totals.redelivered);
 		fputs("# EOF\n", out);
 		if (fclose(out)) {
 			free(text);
@@ -84,9 +88,9 @@ static struct source listener;
 
 static void drop(struct scrape *s)
 {
-	loop_remove(bus.loop, &s->source);
+	loop_remove(settings->loop, &s->source);
 	close(s->source.fd);
-	control_leave(s->uid);
+	accounts_leave(s->uid);
 	free(s->text);
 	free(s);
 }
@@ -120,14 +124,14 @@ static void accepted(struct source *source, int fd)
 	}
 	s->uid = peer.uid;
 	peer_done(&peer);
-	if (control_admit(s->uid, why, sizeof(why)) < 0) {
+	if (accounts_admit(s->uid, why, sizeof(why)) < 0) {
 		free(s);
 		close(fd);
 		return;
 	}
 	s->text = metrics_text(&s->len);
 	s->source = (struct source){.fd = fd, .events = POLLOUT, .ready = ready};
-	if (!s->text || loop_add(bus.loop, &s->source) < 0) {
+	if (!s->text || loop_add(settings->loop, &s->source) < 0) {
 		drop(s);
 		return;
 	}
@@ -137,5 +141,5 @@ static void accepted(struct source *source, int fd)
 int metrics_start(int fd)
 {
 	listener = (struct source){.fd = fd, .events = POLLIN, .accepted = accepted};
-	return loop_add(bus.loop, &listener);
+	return loop_add(settings->loop, &listener);
 }

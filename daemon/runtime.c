@@ -16,10 +16,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "bus.h"
 #include "log.h"
 #include "notify.h"
 #include "registry/state.h"
+#include "settings.h"
 
 #define SYSTEM_RUNTIME "/run/chand"
 #define SYSTEM_USER "chand"
@@ -52,14 +52,14 @@ static int make_dir(const char *sub, mode_t mode)
 	char path[PATH_MAX + 16];
 	struct stat st;
 
-	snprintf(path, sizeof(path), "%s%s", bus.runtime, sub);
+	snprintf(path, sizeof(path), "%s%s", settings->runtime, sub);
 	if ((mkdir(path, mode) < 0 && errno != EEXIST) || stat(path, &st) < 0) {
 		int err = -errno;
 
 		log_line(LOG_ERR, "failed", NULL, 0, "%s: %s", path, strerror(-err));
 		return err;
 	}
-	if (S_ISDIR(st.st_mode) && (st.st_uid == bus.uid || (!*sub && st.st_uid == 0)))
+	if (S_ISDIR(st.st_mode) && (st.st_uid == settings->uid || (!*sub && st.st_uid == 0)))
 		return 0;
 	return refuse_directory(path, &st);
 }
@@ -70,7 +70,7 @@ static int check_user(void)
 {
 	const struct passwd *keeper;
 
-	if (bus.user || bus.uid != 0 || strcmp(bus.runtime, SYSTEM_RUNTIME) != 0)
+	if (settings->user || settings->uid != 0 || strcmp(settings->runtime, SYSTEM_RUNTIME) != 0)
 		return 0;
 	keeper = getpwnam(SYSTEM_USER);
 	if (!keeper || keeper->pw_uid == 0)
@@ -90,7 +90,7 @@ static int lock(void)
 	char path[PATH_MAX + 8], pid[32] = "";
 	int fd;
 
-	snprintf(path, sizeof(path), "%s/lock", bus.runtime);
+	snprintf(path, sizeof(path), "%s/lock", settings->runtime);
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
 	if (fd < 0) {
 		int err = -errno;
@@ -129,7 +129,7 @@ static unsigned owned;
 static int address_of(struct sockaddr_un *ret, const char *file)
 {
 	*ret = (struct sockaddr_un){.sun_family = AF_UNIX};
-	return snprintf(ret->sun_path, sizeof(ret->sun_path), "%s/%s", bus.runtime, file) <
+	return snprintf(ret->sun_path, sizeof(ret->sun_path), "%s/%s", settings->runtime, file) <
 			       (int)sizeof(ret->sun_path)
 		       ? 0
 		       : -ENAMETOOLONG;
@@ -157,7 +157,7 @@ static int probe(const struct sockaddr_un *at)
 
 static int refuse_socket(const char *path, int err)
 {
-	const char *user = bus.user ? "--user " : "";
+	const char *user = settings->user ? "--user " : "";
 
 	if (err == -EADDRINUSE)
 		log_line(LOG_ERR, "refused", NULL, 0,

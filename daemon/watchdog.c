@@ -9,9 +9,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "bus.h"
-#include "control/message.h"
+#include "base/clock.h"
+#include "bus/protocol.h"
 #include "notify.h"
+#include "settings.h"
 
 /* Of an interval: when it did not work.  At the next one it would be too late. */
 #define SOON 8
@@ -24,12 +25,12 @@ static int64_t interval;
 
 static void again(int64_t after)
 {
-	loop_timer(bus.loop, &timer, clock_now() + after);
+	loop_timer(settings->loop, &timer, clock_monotonic() + after);
 }
 
 static void hang_up(void)
 {
-	loop_remove(bus.loop, &client);
+	loop_remove(settings->loop, &client);
 	close(client.fd);
 	client.fd = -1;
 }
@@ -59,7 +60,7 @@ static void ask(struct timer *unused)
 	client.ready = answered;
 	if (client.fd >= 0 && connect(client.fd, (struct sockaddr *)&address, address_len) == 0 &&
 		send(client.fd, status, strlen(status), MSG_NOSIGNAL) > 0 &&
-		loop_add(bus.loop, &client) == 0)
+		loop_add(settings->loop, &client) == 0)
 		return;
 	/* The backlog is full, or descriptors are short. */
 	if (client.fd >= 0)
@@ -76,5 +77,5 @@ int watchdog_start(int fd)
 	if (getsockname(fd, (struct sockaddr *)&address, &address_len) < 0)
 		return -errno;
 	timer.fired = ask;
-	return loop_timer(bus.loop, &timer, clock_now());
+	return loop_timer(settings->loop, &timer, clock_monotonic());
 }

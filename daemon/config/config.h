@@ -9,8 +9,8 @@
 #ifndef CHAND_CONFIG_H
 #define CHAND_CONFIG_H
 
-#include "loop/loop.h"
 #include "config/spec.h"
+#include "loop/loop.h"
 
 struct quota {
 	uint64_t channels, bytes, connections;

@@ -267,13 +267,13 @@ bool spec_equal(const struct spec *a, const struct spec *b)
 {
 	const struct chan_options *x = &a->options, *y = &b->options;
 
-	return !strcmp(a->name, b->name) && x->kind == y->kind &&
-	       x->flags == y->flags && x->capacity == y->capacity &&
-	       x->max_message == y->max_message && x->overflow == y->overflow &&
-	       x->mode == y->mode && x->endpoints == y->endpoints && x->lifetime == y->lifetime &&
-	       x->linger == y->linger && a->daemon == b->daemon && a->activate == b->activate &&
-	       a->owner == b->owner && a->has_group == b->has_group && a->group == b->group &&
-	       who_equal(&a->send, &b->send) && who_equal(&a->receive, &b->receive);
+	return !strcmp(a->name, b->name) && x->kind == y->kind && x->flags == y->flags &&
+	       x->capacity == y->capacity && x->max_message == y->max_message &&
+	       x->overflow == y->overflow && x->mode == y->mode && x->endpoints == y->endpoints &&
+	       x->lifetime == y->lifetime && x->linger == y->linger && a->daemon == b->daemon &&
+	       a->activate == b->activate && a->owner == b->owner && a->has_group == b->has_group &&
+	       a->group == b->group && who_equal(&a->send, &b->send) &&
+	       who_equal(&a->receive, &b->receive);
 }
 
 const char *spec_differs(const struct spec *spec, const struct chan_stat *is)

@@ -3,6 +3,8 @@
 #define _GNU_SOURCE 1
 #include "loop/backend.h"
 
+#include "base/clock.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -67,7 +69,7 @@ static int milliseconds(int64_t deadline)
 		return -1;
 	if (deadline == 0)
 		return 0;
-	left = deadline - clock_now();
+	left = deadline - clock_monotonic();
 	if (left <= 0)
 		return 0;
 	return left > INT64_C(1000000000000) ? 1000000 : (int)((left + 999999) / 1000000);

@@ -4,6 +4,7 @@
 #include "loop/backend.h"
 
 #include "base/clock.h"
+#include "base/container.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -32,11 +33,6 @@ struct loop {
 	void (*refused)(int err);
 	struct timer accept_timer; /* pending: some listener waits for better times */
 };
-
-int64_t clock_now(void)
-{
-	return clock_monotonic();
-}
 
 int64_t loop_now(const struct loop *loop)
 {
@@ -76,7 +72,7 @@ int loop_new(struct loop **ret, enum loop_backend backend, const char **why)
 		return -ENOMEM;
 	loop->again_tail = &loop->again;
 	loop->accept_timer.fired = accept_again;
-	loop->now = clock_now();
+	loop->now = clock_monotonic();
 	err = start(loop, backend, why);
 	if (err < 0) {
 		free(loop);
@@ -230,7 +226,7 @@ void loop_ready(struct loop *loop, uint32_t slot, uint32_t generation)
 
 static void accept_again(struct timer *timer)
 {
-	struct loop *loop = (struct loop *)((char *)timer - offsetof(struct loop, accept_timer));
+	struct loop *loop = container_of(timer, struct loop, accept_timer);
 
 	for (uint32_t i = 1; i < loop->slots_size; i++)
 		if (loop->slots[i].source && loop->slots[i].source->accepted)
@@ -241,7 +237,7 @@ void loop_accept_later(struct loop *loop, int err)
 {
 	if (loop->refused)
 		loop->refused(err);
-	loop_timer(loop, &loop->accept_timer, clock_now() + ACCEPT_PAUSE);
+	loop_timer(loop, &loop->accept_timer, clock_monotonic() + ACCEPT_PAUSE);
 }
 
 /* ---- timers ---- */
@@ -342,7 +338,7 @@ int loop_turn(struct loop *loop)
 	int64_t deadline = loop->again ? 0 : loop->timers ? loop->heap[1]->at : INT64_MAX;
 	int err = loop->backend->wait(loop->state, loop, deadline);
 
-	loop->now = clock_now();
+	loop->now = clock_monotonic();
 	run_again(loop);
 	fire(loop);
 	return err;

@@ -69,6 +69,4 @@ int64_t loop_now(const struct loop *loop);
 /* Wait for something to happen and call the handlers. 0, or a negative errno. */
 int loop_turn(struct loop *loop);
 
-int64_t clock_now(void);
-
 #endif

@@ -10,6 +10,8 @@
 #define _GNU_SOURCE 1
 #include "loop/backend.h"
 
+#include "base/clock.h"
+
 #include <errno.h>
 #include <liburing.h>
 #include <poll.h>
@@ -203,7 +205,7 @@ static int wait_events(void *arg, struct loop *loop, int64_t deadline)
 	struct state *state = arg;
 	struct __kernel_timespec left = {0};
 	struct io_uring_cqe *cqe, seen;
-	int64_t ns = deadline == 0 ? 0 : deadline - clock_now();
+	int64_t ns = deadline == 0 ? 0 : deadline - clock_monotonic();
 	int err;
 
 	if (deadline != INT64_MAX && ns > 0) {

@@ -10,11 +10,13 @@
 #include <stddef.h>
 #include <unistd.h>
 
-#include "bus.h"
+#include "base/clock.h"
+#include "loop/loop.h"
 
 #define STACK (256 << 10)
 #define RETRY INT64_C(10000000)
 
+static struct loop *loop;
 static int ended[2] = {-1, -1};
 static unsigned running;
 static struct work *first, **last = &first; /* those without a thread yet */
@@ -56,7 +58,7 @@ static void start_waiting(void)
 			last = &first;
 	}
 	if (first)
-		loop_timer(bus.loop, &retry, clock_now() + RETRY);
+		loop_timer(loop, &retry, clock_monotonic() + RETRY);
 }
 
 static void retry_fired(struct timer *timer)
@@ -85,13 +87,14 @@ static void take_ended(struct source *source)
 
 static struct source source = {.events = POLLIN, .ready = take_ended};
 
-int work_init(void)
+int work_init(struct loop *of)
 {
+	loop = of;
 	retry.fired = retry_fired;
 	if (pipe2(ended, O_CLOEXEC) < 0 || fcntl(ended[0], F_SETFL, O_NONBLOCK) < 0)
 		return -errno;
 	source.fd = ended[0];
-	return loop_add(bus.loop, &source);
+	return loop_add(loop, &source);
 }
 
 void work_finish(void)

@@ -11,6 +11,8 @@
 #ifndef CHAND_WORK_H
 #define CHAND_WORK_H
 
+struct loop;
+
 struct work {
 	void (*run)(struct work *work);
 	void (*done)(struct work *work);
@@ -18,7 +20,7 @@ struct work {
 	struct work *next; /* work.c */
 };
 
-int work_init(void);
+int work_init(struct loop *loop);
 
 /* Now; if the system has no thread to give, as soon as it has one. */
 void work_start(struct work *work);

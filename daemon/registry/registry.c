@@ -3,201 +3,77 @@
 #define _GNU_SOURCE 1
 #include "registry/registry.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <limits.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "accounts.h"
+#include "activation.h"
 #include "base/clock.h"
 #include "base/names.h"
-#include "bus.h"
-#include "registry/found.h"
+#include "errors.h"
+#include "events.h"
 #include "log.h"
-#include "config/refused.h"
+#include "registry/channels.h"
+#include "registry/creation.h"
+#include "registry/declared.h"
+#include "registry/found.h"
+#include "registry/reload.h"
 #include "registry/state.h"
 #include "segment/segment.h"
+#include "settings.h"
 #include "watch/watch.h"
-#include "table.h"
 
-static int by_name(const void *item, const void *key)
-{
-	return strcmp(((const struct channel *)item)->spec.name, key);
-}
-
-static struct table table = {.order = by_name};
-static struct declarations declarations; /* as last read */
-static uint64_t ids;
-
-/* For so long channels are taken up before others have their turn. */
+/* Channels are adopted for so long before others have their turn. */
 #define SLICE INT64_C(2000000)
 
-const char *origin_name(enum origin origin)
+static void (*report_resolved)(const char *name);
+
+/* ---- entering and leaving the table ---- */
+
+/* Enter a channel that is there; the observer is taken. */
+static int enter(struct channel **ret, const struct spec *spec, enum origin origin,
+	const char *file, chan_t *observer)
 {
-	static const char *const names[] = {"declared", "requested", "adopted"};
+	struct channel *c;
+	int err = channel_new(&c, spec, origin, file, observer);
 
-	return names[origin];
-}
-
-size_t registry_count(void)
-{
-	return table.n;
-}
-
-void registry_each(void (*fn)(struct channel *channel, void *arg), void *arg)
-{
-	for (size_t i = 0; i < table.n; i++)
-		fn(table.at[i], arg);
-}
-
-struct channel *registry_find(const char *name)
-{
-	return table_find(&table, name);
-}
-
-struct channel *registry_after(const char *name)
-{
-	size_t i = table_place(&table, name);
-
-	if (i < table.n && by_name(table.at[i], name) == 0)
-		i++;
-	return i < table.n ? table.at[i] : NULL;
-}
-
-/* ---- what is being made ---- */
-
-/*
- * One at a time is made of each lane.  A user's requests are a lane, by number.  So are
- * the declared channels of about one size (powers of 16 from 1 MiB on): no small one waits
- * for a large one.
- */
-typedef int64_t lane_t;
-
-struct making {
-	struct work work;
-	struct spec spec;
-	char *file; /* of a declaration; else it is a request */
-	lane_t lane;
-	uint64_t need; /* bytes */
-	void (*answer)(void *arg, int err, const char *why);
-	void *arg;
-	bool started;
-	struct making *next;
-
-	/* Set by the loop's thread, and looked at by the work's: whoever asked has given up. */
-	atomic_bool cancelled;
-
-	/* The work's: */
-	int err;
-	bool made;
-	chan_t *ch;
-};
-
-/* In the order in which they were asked for. */
-static struct making *makings, **last_making = &makings;
-static bool stopped;
-static void (*settled)(const char *name);
-
-/* How many are under way; what /dev/shm had left when none was, and what all need that
- * were begun since. */
-static unsigned under_way;
-static uint64_t memory, promised;
-
-static bool being_made(const char *name)
-{
-	for (const struct making *m = makings; m; m = m->next)
-		if (m->started && !strcmp(m->spec.name, name))
-			return true;
-	return false;
-}
-
-void registry_usage(uid_t uid, uint64_t *channels, uint64_t *bytes)
-{
-	*channels = *bytes = 0;
-	for (size_t i = 0; i < table.n; i++) {
-		const struct channel *c = table.at[i];
-
-		if (c->origin == ORIGIN_REQUESTED && c->spec.owner == uid) {
-			++*channels;
-			*bytes += c->segment;
-		}
-	}
-	for (const struct making *m = makings; m; m = m->next)
-		if (m->started && !m->file && m->spec.owner == uid) {
-			++*channels;
-			*bytes += m->need;
-		}
-}
-
-/* ---- channels ---- */
-
-static void leave(struct work *work)
-{
-	struct channel *c = (struct channel *)((char *)work - offsetof(struct channel, leave));
-
-	chan_detach(c->door);
-	chan_detach(c->ch);
-}
-
-static void left(struct work *work)
-{
-	struct channel *c = (struct channel *)((char *)work - offsetof(struct channel, leave));
-
-	free(c->ends);
-	free(c->file);
-	free(c);
-}
-
-/* The memory of a removed channel goes with who has it open last. */
-void channel_free(struct channel *c)
-{
-	c->leave = (struct work){.run = leave, .done = left};
-	work_start(&c->leave);
-}
-
-/* Enter a channel that is there, and open; `ch` is taken. */
-static int channel_enter(struct channel **ret, const struct spec *spec, enum origin origin,
-	const char *file, chan_t *ch)
-{
-	struct channel *c = calloc(1, sizeof(*c));
-	struct chan_stat stat = {.size = sizeof(stat)};
-	int err;
-
-	if (!c) {
-		chan_detach(ch);
-		return -ENOMEM;
-	}
-	c->id = ++ids;
-	c->spec = *spec;
-	c->origin = origin;
-	c->wd = -1;
-	c->ch = ch;
-	err = chan_stat(ch, &stat);
-	c->segment = stat.segment;
-	if (err == 0 && file && !(c->file = strdup(file)))
-		err = -ENOMEM;
-	if (err == 0)
-		err = table_add(&table, spec->name, c);
+	if (err < 0)
+		return err;
+	err = channels_add(c);
 	if (err == 0) {
-		err = watch_add(c);
+		err = activation_add(c);
+		if (err == 0) {
+			err = watch_add(c);
+			if (err < 0)
+				activation_remove(c);
+		}
 		if (err < 0)
-			table_remove(&table, spec->name);
+			channels_remove(c);
 	}
 	if (err < 0) {
-		channel_free(c);
+		channel_release(c);
 		return err;
 	}
 	*ret = c;
 	return 0;
 }
 
-/* What a segment tells of itself, for one that is found. */
+static void leave(struct channel *c)
+{
+	channels_remove(c);
+	watch_remove(c);
+	activation_remove(c);
+	channel_release(c);
+}
+
+/* ---- what a channel is to be ---- */
+
+/* Set *spec to what a segment says of itself. */
 static int spec_of_segment(struct spec *spec, const char *name)
 {
 	struct chan_stat st = {.size = sizeof(st)};
@@ -210,7 +86,7 @@ static int spec_of_segment(struct spec *spec, const char *name)
 	chan_detach(ch);
 	if (err < 0)
 		return err;
-	spec_init(spec, name, bus.user ? bus.uid : 0);
+	spec_init(spec, name, settings_default_owner());
 	spec->options.kind = st.kind;
 	spec->options.flags = st.flags & (CHAN_END_WITH_SENDERS | CHAN_NEED_RECEIVERS);
 	spec->options.max_message = st.max_message;
@@ -226,8 +102,8 @@ static int spec_of_segment(struct spec *spec, const char *name)
 }
 
 /*
- * The file's own mode is what those get who open it without chand: all that is
- * the others', and the group's if chand can give the file to the group.  It is a
+ * The file's own mode is what those get who open it without chand: everything of the
+ * others' bits, and of the group's if chand can give the file to the group.  It is a
  * convenience; chand asks spec_allows().
  */
 static void set_mode(const struct spec *spec)
@@ -247,13 +123,10 @@ static void set_mode(const struct spec *spec)
 		close(fd);
 }
 
-static void save_declared(const struct spec *spec);
-static bool wanted(const struct declaration *d, struct spec *ret);
-
-static void tell_difference(const struct channel *c)
+static void log_difference(const struct channel *c)
 {
 	struct chan_stat st = {.size = sizeof(st)};
-	const char *key = chan_stat(c->ch, &st) == 0 ? spec_differs(&c->spec, &st) : NULL;
+	const char *key = chan_stat(c->observer, &st) == 0 ? spec_differs(&c->spec, &st) : NULL;
 
 	if (key)
 		log_line(LOG_WARNING, "differs", c->spec.name, 0,
@@ -261,15 +134,15 @@ static void tell_difference(const struct channel *c)
 			key, c->file ? c->file : "its request");
 }
 
-/* What a channel that is there is to be: as it is declared, or was asked for, or was
- * declared once, or as the segment says. */
+/* Set *spec to what a channel that is there is to be: as it is declared, or was asked for,
+ * or was declared once, or as the segment says. */
 static int spec_of(struct spec *spec, const char *name, enum origin *origin, const char **file)
 {
-	const struct declaration *d = declarations_find(&declarations, name);
+	const struct declaration *d = declared_find(name);
 
 	*file = d ? d->file : NULL;
 	*origin = ORIGIN_DECLARED;
-	if (d && wanted(d, spec))
+	if (d && declared_spec(d, spec))
 		return 0;
 	*file = NULL;
 	*origin = ORIGIN_REQUESTED;
@@ -281,225 +154,131 @@ static int spec_of(struct spec *spec, const char *name, enum origin *origin, con
 	return spec_of_segment(spec, name);
 }
 
-static void take_up(const char *name)
+/* A channel that is in the table is declared, as `spec` now has it. */
+static void follow_declaration(struct channel *c, const struct spec *spec, const char *declaration)
+{
+	char *file = strdup(declaration);
+	bool was_declared = c->origin == ORIGIN_DECLARED; /* else it was just adopted */
+
+	if (file) {
+		free(c->file);
+		c->file = file;
+	}
+	declared_save(spec);
+	if (c->origin == ORIGIN_REQUESTED)
+		state_spec_forget(STATE_REQUESTED, c->spec.name);
+	c->origin = ORIGIN_DECLARED;
+	if (spec_equal(&c->spec, spec))
+		return;
+	c->spec = *spec;
+	set_mode(&c->spec);
+	log_difference(c);
+	if (was_declared) {
+		log_line(LOG_INFO, "changed", c->spec.name, 0, "as %s now has it", declaration);
+		event_emit("changed", c->spec.name, NULL, "origin=declared\n");
+	}
+	watch_update(c);
+}
+
+/* ---- adopting ---- */
+
+static void adopt(const char *name)
 {
 	struct spec spec;
 	struct channel *c;
-	chan_t *ch;
+	chan_t *observer;
 	enum origin origin;
 	const char *file;
 	int err = spec_of(&spec, name, &origin, &file);
 
 	if (err == 0)
-		err = chan_open(&ch, name, 0, NULL);
+		err = chan_open(&observer, name, 0, NULL);
 	if (err == 0)
-		err = channel_enter(&c, &spec, origin, file, ch);
+		err = enter(&c, &spec, origin, file, observer);
 	if (err == 0 && file) {
-		save_declared(&spec);
+		declared_save(&spec);
 		state_spec_forget(STATE_REQUESTED, name);
 		set_mode(&spec);
-		tell_difference(c);
+		log_difference(c);
 	}
 	if (err == 0)
-		bus_event("adopted", name, NULL, "origin=%s\n", origin_name(origin));
-	else if (err != -ENOENT && !bus_shortage(err))
-		log_line(LOG_WARNING, "failed", name, 0, "can't be supervised: %s", bus_error(err));
+		event_emit("adopted", name, NULL, "origin=%s\n", origin_name(origin));
+	else if (err != -ENOENT && !report_shortage(err))
+		log_line(
+			LOG_WARNING, "failed", name, 0, "can't be supervised: %s", error_text(err));
 }
 
 void registry_appeared(const char *name)
 {
-	if (!registry_find(name) && !being_made(name))
-		take_up(name);
+	if (!channels_find(name) && !creation_runs(name))
+		adopt(name);
 }
 
-/* One of those that were there at the start. */
-static void take_found(const char *name)
+static int listed(const char *name, void *arg)
+{
+	(void)arg;
+	if (!strchr(name, '/')) /* ours */
+		registry_appeared(name);
+	return 0;
+}
+
+static void any_appeared(void)
+{
+	chan_list(listed, NULL);
+}
+
+/* Adopt one of those that were there at the start. */
+static void adopt_found(const char *name)
 {
 	char copy[CHAN_NAME_MAX + 1];
 
 	snprintf(copy, sizeof(copy), "%s", name);
 	found_forget(name);
 	registry_appeared(copy);
-	settled(copy);
+	report_resolved(copy);
 }
 
-static void change(struct channel *c, const struct spec *spec, const char *file);
-static void start_makings(void);
-static void check_reload(void);
-
-static struct making *making_of(struct work *work)
+/* Adopt some of those; then others have their turn. */
+static void adopt_some(struct timer *timer)
 {
-	return (struct making *)((char *)work - offsetof(struct making, work));
-}
+	int64_t until = clock_monotonic() + SLICE;
+	const char *name;
 
-/* Beside the loop: with nobody's rights but ours until the group is right. */
-static void make(struct work *work)
-{
-	struct making *m = making_of(work);
-	struct chan_options options = m->spec.options;
-
-	options.mode &= ~0060u;
-	m->err = chan_create(m->spec.name, &options);
-	m->made = m->err == 0;
-	/* One that is there is taken up if it is declared. */
-	if (m->made || (m->err == -EEXIST && m->file))
-		m->err = chan_open(&m->ch, m->spec.name, 0, NULL);
-	if (m->made && (m->err < 0 || atomic_load_explicit(&m->cancelled, memory_order_relaxed))) {
-		chan_remove(m->spec.name);
-		chan_detach(m->ch);
-		m->ch = NULL;
-		m->made = false;
-		if (m->err == 0)
-			m->err = -ECANCELED;
-	}
-}
-
-static lane_t lane_of_declared(uint64_t need)
-{
-	lane_t lane = -1;
-
-	for (uint64_t most = 1 << 20; need > most && lane > -5; most *= 16)
-		lane--;
-	return lane;
-}
-
-static void enqueue(struct making *m)
-{
-	int64_t need = chan_footprint(&m->spec.options);
-
-	m->need = need > 0 ? (uint64_t)need : 0;
-	if (m->file)
-		m->lane = lane_of_declared(m->need);
-	*last_making = m;
-	last_making = &m->next;
-}
-
-static int make_declared(const struct spec *spec, const char *file)
-{
-	struct making *m = calloc(1, sizeof(*m));
-
-	if (!m || !(m->file = strdup(file))) {
-		free(m);
-		return -ENOMEM;
-	}
-	m->spec = *spec;
-	enqueue(m);
-	start_makings();
-	return 0;
-}
-
-static void unlink_making(struct making *m)
-{
-	struct making **at = &makings;
-
-	while (*at != m)
-		at = &(*at)->next;
-	*at = m->next;
-	if (!*at)
-		last_making = at;
-}
-
-static void end_making(struct making *m)
-{
-	unlink_making(m);
-	free(m->file);
-	free(m);
-}
-
-static void declared_made(const struct making *m, int err)
-{
-	struct channel *c;
-
-	if (err == 0)
-		err = channel_enter(&c, &m->spec, ORIGIN_DECLARED, m->file, m->ch);
-	if (err < 0) {
-		log_line(LOG_ERR, "failed", m->spec.name, 0, "can't be made as %s wants it: %s",
-			m->file, bus_error(err));
+	do {
+		name = found_next();
+		if (name)
+			adopt_found(name);
+	} while (name && clock_monotonic() < until);
+	if (name) {
+		loop_timer(settings->loop, timer, clock_monotonic());
 		return;
 	}
-	save_declared(&m->spec);
-	set_mode(&m->spec);
-	if (m->made)
-		bus_event("created", m->spec.name, NULL, "origin=declared\n");
-	else
-		tell_difference(c);
+	creation_run();
+	reload_check();
 }
 
-/* Whoever asked gave up after it was made: it never was. */
-static void undo(struct channel *c)
+/* ---- making ---- */
+
+void registry_usage(uid_t uid, uint64_t *channels, uint64_t *bytes)
 {
-	char why[128];
-
-	registry_remove(c, false, why, sizeof(why));
+	channels_usage(uid, channels, bytes);
+	creation_usage(uid, channels, bytes);
 }
 
-static void requested_made(const struct making *m, int err)
-{
-	bool cancelled = atomic_load_explicit(&m->cancelled, memory_order_relaxed);
-	struct channel *c;
-
-	if (err == 0) {
-		err = channel_enter(&c, &m->spec, ORIGIN_REQUESTED, NULL, m->ch);
-		if (err < 0)
-			chan_remove(m->spec.name);
-	}
-	if (err < 0) {
-		state_spec_forget(STATE_REQUESTED, m->spec.name);
-		if (err == -EEXIST) /* one came up behind our back: it keeps its own */
-			registry_appeared(m->spec.name);
-		if (!cancelled)
-			m->answer(m->arg, err, bus_error(err));
-		return;
-	}
-	set_mode(&m->spec);
-	bus_event("created", m->spec.name, NULL, "origin=requested\nowner=%u\n",
-		(unsigned)m->spec.owner);
-	if (cancelled)
-		undo(c);
-	else
-		m->answer(m->arg, 0, NULL);
-}
-
-static void made(struct work *work)
-{
-	struct making *m = making_of(work);
-	char name[CHAN_NAME_MAX + 1];
-
-	snprintf(name, sizeof(name), "%s", m->spec.name);
-	bus_shortage(m->err);
-	m->started = false;
-	under_way--;
-	if (stopped) { /* the next chand takes it up, or makes it */
-		chan_detach(m->ch);
-		if (m->made && m->spec.daemon)
-			chan_remove(m->spec.name);
-	} else if (m->file) {
-		declared_made(m, m->err);
-	} else {
-		requested_made(m, m->err);
-	}
-	end_making(m);
-	if (!stopped) {
-		settled(name);
-		start_makings();
-		check_reload();
-	}
-}
-
-/* May it be made?  0, or a negative errno and `why`. */
+/* May the request be carried out?  0, or a negative errno and `why`. */
 static int check_request(const struct spec *spec, char *why, size_t size)
 {
-	const struct quota *quota = config_quota(&bus.config, spec->owner);
+	const struct quota *quota = accounts_quota(spec->owner);
 	int64_t need = chan_footprint(&spec->options);
 	uint64_t channels, bytes;
 
-	/* Also one that could not be taken up: its file is not overwritten. */
-	if (registry_find(spec->name) || segment_exists(spec->name) == 0) {
+	/* A channel that could not be adopted counts, too: its file is not overwritten. */
+	if (channels_find(spec->name) || segment_exists(spec->name) == 0) {
 		snprintf(why, size, "there is a channel of that name");
 		return -EEXIST;
 	}
 	registry_usage(spec->owner, &channels, &bytes);
-	if (spec->owner != 0 && spec->owner != bus.uid &&
+	if (accounts_limited(spec->owner) &&
 		(channels >= quota->channels || need < 0 || (uint64_t)need > quota->bytes ||
 			bytes > quota->bytes - (uint64_t)need)) {
 		snprintf(why, size,
@@ -512,171 +291,162 @@ static int check_request(const struct spec *spec, char *why, size_t size)
 	return 0;
 }
 
-static uint64_t memory_left(void)
+static bool begin_declared(const struct creation *creation)
 {
-	struct statvfs vfs;
+	struct channel *c = channels_find(creation->spec.name);
 
-	return statvfs(NAMES_DIR, &vfs) < 0 || !vfs.f_blocks
-		       ? UINT64_MAX / 2
-		       : (uint64_t)vfs.f_bavail * vfs.f_frsize;
+	if (c)
+		follow_declaration(c, &creation->spec, creation->file);
+	return !c;
 }
 
-/* Start it; or it is over, and freed. */
-static void start_making(struct making *m)
+static bool begin_request(const struct creation *creation)
 {
-	struct channel *there = registry_find(m->spec.name);
 	char why[512];
-	int err = 0;
+	int err = check_request(&creation->spec, why, sizeof(why));
 
-	if (m->file && there) {
-		m->started = true; /* whatever change() leads to, it is not started again */
-		change(there, &m->spec, m->file);
-		end_making(m);
+	if (err == 0) {
+		err = state_spec_write(STATE_REQUESTED, &creation->spec);
+		snprintf(why, sizeof(why), "%s", error_text(err));
+	}
+	if (err < 0)
+		creation->answer(creation->arg, err, why);
+	return err == 0;
+}
+
+static bool begin(struct creation *creation)
+{
+	return creation->file ? begin_declared(creation) : begin_request(creation);
+}
+
+static void declared_is_made(const struct creation *creation)
+{
+	const struct spec *spec = &creation->spec;
+	struct channel *c;
+	int err = creation->err;
+
+	if (err == 0)
+		err = enter(&c, spec, ORIGIN_DECLARED, creation->file, creation->observer);
+	if (err < 0) {
+		log_line(LOG_ERR, "failed", spec->name, 0, "can't be made as %s wants it: %s",
+			creation->file, error_text(err));
 		return;
 	}
-	if (!under_way) {
-		memory = memory_left();
-		promised = 0;
-	}
-	if (!m->file) {
-		err = check_request(&m->spec, why, sizeof(why));
-		if (err == 0) {
-			err = state_spec_write(STATE_REQUESTED, &m->spec);
-			snprintf(why, sizeof(why), "%s", bus_error(err));
-		}
+	declared_save(spec);
+	set_mode(spec);
+	if (creation->created)
+		event_emit("created", spec->name, NULL, "origin=declared\n");
+	else
+		log_difference(c);
+}
+
+/* The client gave up after the channel was made: nothing of it stays. */
+static void undo(struct channel *c)
+{
+	char why[128];
+
+	registry_remove(c, false, why, sizeof(why));
+}
+
+static void request_is_made(const struct creation *creation)
+{
+	const struct spec *spec = &creation->spec;
+	bool cancelled = creation_cancelled(creation);
+	struct channel *c;
+	int err = creation->err;
+
+	if (err == 0) {
+		err = enter(&c, spec, ORIGIN_REQUESTED, NULL, creation->observer);
+		if (err < 0)
+			chan_remove(spec->name);
 	}
 	if (err < 0) {
-		m->answer(m->arg, err, why);
-		end_making(m);
+		state_spec_forget(STATE_REQUESTED, spec->name);
+		if (err == -EEXIST) /* somebody else made it meanwhile: it stays that one's */
+			registry_appeared(spec->name);
+		if (!cancelled)
+			creation->answer(creation->arg, err, error_text(err));
 		return;
 	}
-	m->started = true;
-	under_way++;
-	promised += m->need;
-	m->work = (struct work){.run = make, .done = made};
-	work_start(&m->work);
+	set_mode(spec);
+	event_emit(
+		"created", spec->name, NULL, "origin=requested\nowner=%u\n", (unsigned)spec->owner);
+	if (cancelled)
+		undo(c);
+	else
+		creation->answer(creation->arg, 0, NULL);
 }
 
-/* Is one of its lane, or of its name, under way, or before it? */
-static bool has_to_wait(const struct making *m)
+static void done(struct creation *creation)
 {
-	bool before = true;
-
-	for (const struct making *other = makings; other; other = other->next) {
-		if (other == m)
-			before = false;
-		else if ((before || other->started) &&
-			 (other->lane == m->lane || !strcmp(other->spec.name, m->spec.name)))
-			return true;
-	}
-	return false;
-}
-
-/* What is made at one time must not fail together where one of it would fit. */
-static bool fits(const struct making *m)
-{
-	return !under_way || promised + m->need <= memory;
-}
-
-/* A user's quota is known when all that was there at the start has been taken up. */
-static struct making *next_to_make(void)
-{
-	for (struct making *m = makings; m; m = m->next)
-		if (!m->started && (m->file || !found_count()) && !has_to_wait(m) && fits(m))
-			return m;
-	return NULL;
-}
-
-static void start_makings(void)
-{
-	for (struct making *m; (m = next_to_make());)
-		start_making(m);
+	if (creation->file)
+		declared_is_made(creation);
+	else
+		request_is_made(creation);
+	report_resolved(creation->spec.name);
+	creation_run();
+	reload_check();
 }
 
 void registry_create(const struct spec *spec, uid_t by,
 	void (*answer)(void *arg, int err, const char *why), void *arg)
 {
-	struct making *m = calloc(1, sizeof(*m));
+	int err = creation_request(spec, by, answer, arg);
 
-	if (!m) {
-		answer(arg, -ENOMEM, bus_error(-ENOMEM));
-		return;
-	}
-	*m = (struct making){.spec = *spec, .lane = by, .answer = answer, .arg = arg};
-	enqueue(m);
-	start_makings();
+	if (err < 0)
+		answer(arg, err, error_text(err));
 }
 
 void registry_cancel(void *arg)
 {
-	struct making *m = makings;
-
-	while (m && (m->file || m->arg != arg ||
-			    atomic_load_explicit(&m->cancelled, memory_order_relaxed)))
-		m = m->next;
-	if (m && m->started) {
-		atomic_store_explicit(&m->cancelled, true, memory_order_relaxed);
-	} else if (m) {
-		end_making(m);
-		start_makings();
-	}
+	creation_cancel(arg);
 }
 
 void registry_undo(const char *name, uint64_t id)
 {
-	struct channel *c = registry_find(name);
+	struct channel *c = channels_find(name);
 	struct chan_stat st = {.size = sizeof(st)};
 
-	if (c && c->id == id && c->n == 0 && chan_stat(c->ch, &st) == 0 && !st.sent &&
-		!st.senders && !st.receivers)
+	if (c && c->id == id && watch_endpoints(c)->n == 0 && chan_stat(c->observer, &st) == 0 &&
+		!st.sent && !st.senders && !st.receivers)
 		undo(c);
 }
 
-bool registry_awaited(const char *name)
+bool registry_expedite(const char *name)
 {
-	struct making *m;
-
 	if (found_has(name))
-		take_found(name);
-	if (registry_find(name))
-		return false;
-	for (m = makings; m && strcmp(m->spec.name, name) != 0;)
-		m = m->next;
-	if (m && m->file && !m->started && m != makings) { /* it comes next */
-		unlink_making(m);
-		m->next = makings;
-		makings = m;
-		start_makings();
-	}
-	return m != NULL;
+		adopt_found(name);
+	return !channels_find(name) && creation_expedite(name);
 }
 
 size_t registry_unmade(void)
 {
-	size_t n = found_count();
-
-	for (const struct making *m = makings; m; m = m->next)
-		n += m->file != NULL;
-	return n;
+	return found_count() + creation_declared();
 }
 
-void registry_lost(struct channel *channel)
+bool registry_busy(void)
 {
-	struct spec spec = channel->spec;
-	char *file = channel->file;
-	enum origin origin = channel->origin;
+	return registry_unmade() > 0;
+}
 
-	channel->file = NULL;
-	table_remove(&table, spec.name);
-	bus_event("removed", spec.name, NULL, "origin=%s\n", origin_name(origin));
-	watch_remove(channel); /* and free */
+/* ---- removing ---- */
+
+void registry_lost(struct channel *c)
+{
+	struct spec spec = c->spec;
+	char *file = c->file;
+	enum origin origin = c->origin;
+
+	c->file = NULL;
+	event_emit("removed", spec.name, NULL, "origin=%s\n", origin_name(origin));
+	leave(c);
 	if (origin == ORIGIN_REQUESTED)
 		state_spec_forget(STATE_REQUESTED, spec.name);
 	if (origin == ORIGIN_ADOPTED)
 		state_spec_forget(STATE_DECLARED, spec.name);
 	/* A declared channel is there as long as it is declared. */
 	if (origin == ORIGIN_DECLARED)
-		make_declared(&spec, file);
+		creation_declare(&spec, file);
 	free(file);
 }
 
@@ -685,15 +455,15 @@ static int remove_segment(const char *name, bool name_only)
 	return name_only ? chan_unlink(name) : chan_remove(name);
 }
 
-int registry_remove(struct channel *channel, bool name_only, char *why, size_t size)
+int registry_remove(struct channel *c, bool name_only, char *why, size_t size)
 {
-	int err = remove_segment(channel->spec.name, name_only);
+	int err = remove_segment(c->spec.name, name_only);
 
 	if (err < 0 && err != -ENOENT) {
-		snprintf(why, size, "%s", bus_error(err));
+		snprintf(why, size, "%s", error_text(err));
 		return err;
 	}
-	registry_lost(channel);
+	registry_lost(c);
 	return 0;
 }
 
@@ -703,11 +473,11 @@ int registry_remove_other(
 	struct spec spec;
 	int err = -ENOENT;
 
-	if (name_valid(name) && !being_made(name))
+	if (name_valid(name) && !creation_runs(name))
 		err = segment_exists(name);
 	if (err == 0 && state_spec_read(STATE_REQUESTED, &spec, name) < 0 &&
 		state_spec_read(STATE_DECLARED, &spec, name) < 0)
-		spec_init(&spec, name, bus.user ? bus.uid : 0);
+		spec_init(&spec, name, settings_default_owner());
 	if (err == 0 && !spec_administers(&spec, peer)) {
 		snprintf(why, size, "only its owner and root remove it");
 		return -EPERM;
@@ -719,27 +489,15 @@ int registry_remove_other(
 		state_spec_forget(STATE_DECLARED, name);
 	}
 	snprintf(why, size, "%s",
-		err == -ENOENT ? "there is no such channel on this bus" : bus_error(err));
+		err == -ENOENT ? "there is no such channel on this bus" : error_text(err));
 	return err;
 }
 
 /* ---- start, reload, stop ---- */
 
-static int appeared(const char *name, void *arg)
-{
-	(void)arg;
-	if (!strchr(name, '/')) /* ours */
-		registry_appeared(name);
-	return 0;
-}
-
-int registry_appeared_any(void)
-{
-	return chan_list(appeared, NULL);
-}
-
-/* A file of a channel that is not there: it was asked for by one who got no answer, or is
- * gone while chand was.  One that is there, and can't be taken up, keeps its. */
+/* Which files of channels that are not there are kept?  A request got no answer, or its
+ * channel went while there was no chand.  A channel that is there, and can't be adopted,
+ * keeps its file. */
 static bool keep_requested(const char *name)
 {
 	return segment_exists(name) == 0;
@@ -747,208 +505,109 @@ static bool keep_requested(const char *name)
 
 static bool keep_declared(const char *name)
 {
-	return declarations_find(&declarations, name) || segment_exists(name) == 0;
+	return declared_find(name) || segment_exists(name) == 0;
 }
 
-/* Keep what is declared now, for a time when its file can't be read. */
-static void save_declared(const struct spec *spec)
+static void undeclare(struct channel *c, void *arg)
 {
-	int err = state_spec_write(STATE_DECLARED, spec);
-
-	if (err < 0)
-		log_line(LOG_WARNING, "state", spec->name, 0,
-			"its declaration can't be kept for the next start: %s", strerror(-err));
-}
-
-/* The declaration of a channel that is there changed. */
-static void change(struct channel *c, const struct spec *spec, const char *declaration)
-{
-	char *file = strdup(declaration);
-	bool news = c->origin == ORIGIN_DECLARED; /* else it is just taken up */
-
-	if (file) {
-		free(c->file);
-		c->file = file;
-	}
-	save_declared(spec);
-	if (c->origin == ORIGIN_REQUESTED)
-		state_spec_forget(STATE_REQUESTED, c->spec.name);
-	c->origin = ORIGIN_DECLARED;
-	if (spec_equal(&c->spec, spec))
+	(void)arg;
+	if (c->origin != ORIGIN_DECLARED || declared_find(c->spec.name))
 		return;
-	c->spec = *spec;
-	set_mode(&c->spec);
-	tell_difference(c);
-	if (news) {
-		log_line(LOG_INFO, "changed", c->spec.name, 0, "as %s now has it", declaration);
-		bus_event("changed", c->spec.name, NULL, "origin=declared\n");
-	}
-	watch_look(c);
+	c->origin = ORIGIN_ADOPTED;
+	log_line(LOG_NOTICE, "undeclared", c->spec.name, 0,
+		"no file declares it any more; it stays, with its rights, until 'chanctl remove'");
 }
 
-/* What the channel is to be.  False if its file is wrong, and always was. */
-static bool wanted(const struct declaration *d, struct spec *ret)
+static void apply(const struct declaration *d)
 {
-	if (!*d->spec.name)
-		return false;
-	if (d->bad)
-		return state_spec_read(STATE_DECLARED, ret, d->spec.name) == 0;
-	*ret = d->spec;
-	return true;
+	struct channel *c = channels_find(d->spec.name);
+	struct spec spec;
+
+	if (d->bad && c && c->origin == ORIGIN_DECLARED)
+		return; /* it stays as it is */
+	if (!declared_spec(d, &spec))
+		return;
+	if (c)
+		follow_declaration(c, &spec, d->file);
+	else
+		creation_declare(&spec, d->file);
 }
 
-static void apply(void)
+/* Read the declarations again, and begin to do what they say. */
+static int apply_all(void)
 {
-	for (size_t i = 0; i < table.n && !declarations.incomplete; i++) {
-		struct channel *c = table.at[i];
-
-		if (c->origin != ORIGIN_DECLARED || declarations_find(&declarations, c->spec.name))
-			continue;
-		c->origin = ORIGIN_ADOPTED;
-		log_line(LOG_NOTICE, "undeclared", c->spec.name, 0,
-			"no file declares it any more; it stays, with its rights, until 'chanctl "
-			"remove'");
-	}
-	for (size_t i = 0; i < declarations.n; i++) {
-		const struct declaration *d = &declarations.at[i];
-		struct channel *c = registry_find(d->spec.name);
-		struct spec spec;
-
-		if (d->bad && c && c->origin == ORIGIN_DECLARED)
-			continue; /* it stays as it is */
-		if (!wanted(d, &spec))
-			continue;
-		if (c)
-			change(c, &spec, d->file);
-		else
-			make_declared(&spec, d->file);
-	}
-}
-
-static int read_declarations(void)
-{
-	struct declarations read;
-	int err = declarations_read(
-		&read, bus.config_dirs, bus.user ? bus.uid : 0, refused_add);
+	const struct declarations *all = declared_all();
+	int err = declared_read();
 
 	if (err < 0)
 		return err;
-	declarations_done(&declarations);
-	declarations = read;
+	if (!all->incomplete)
+		channels_each(undeclare, NULL);
+	for (size_t i = 0; i < all->n; i++)
+		apply(&all->at[i]);
 	return 0;
 }
 
-/* Some of what was there at the start, and then whoever else has something to do. */
-static void take_some(struct timer *timer)
+void registry_reload(void (*read)(void), void (*done_all)(int err))
 {
-	int64_t until = clock_monotonic() + SLICE;
-	const char *name;
-
-	do {
-		name = found_next();
-		if (name)
-			take_found(name);
-	} while (name && clock_monotonic() < until);
-	if (name) {
-		loop_timer(bus.loop, timer, clock_monotonic());
-		return;
-	}
-	start_makings();
-	check_reload();
+	reload_request(read, done_all);
 }
 
-int registry_start(void (*news)(const char *name))
+static void make_declared(void)
 {
-	static struct timer slices = {.fired = take_some};
+	const struct declarations *all = declared_all();
+
+	for (size_t i = 0; i < all->n; i++) {
+		const struct declaration *d = &all->at[i];
+		struct spec spec;
+
+		if (!found_has(d->spec.name) && declared_spec(d, &spec))
+			creation_declare(&spec, d->file);
+	}
+}
+
+int registry_start(void (*resolved)(const char *name))
+{
+	static const struct watch_reports reports = {
+		.lost = registry_lost,
+		.appeared = registry_appeared,
+		.missed = any_appeared,
+	};
+	static const struct creation_hooks hooks = {.begin = begin, .done = done};
+	static struct timer slices = {.fired = adopt_some};
 	int err;
 
-	settled = news;
-	err = read_declarations();
+	report_resolved = resolved;
+	creation_start(&hooks);
+	reload_start(registry_busy, apply_all);
+	activation_start();
+	err = watch_start(&reports);
+	if (err == 0)
+		err = declared_read();
 	if (err == 0)
 		err = found_read();
 	if (err < 0)
 		return err;
 	state_spec_clean(STATE_REQUESTED, keep_requested);
 	state_spec_clean(STATE_DECLARED, keep_declared);
-	for (size_t i = 0; i < declarations.n; i++) {
-		const struct declaration *d = &declarations.at[i];
-		struct spec spec;
-
-		if (!found_has(d->spec.name) && wanted(d, &spec))
-			make_declared(&spec, d->file);
-	}
-	return found_count() ? loop_timer(bus.loop, &slices, clock_monotonic()) : 0;
-}
-
-bool registry_busy(void)
-{
-	for (const struct making *m = makings; m; m = m->next)
-		if (m->file)
-			return true;
-	return found_count() > 0;
-}
-
-/* A file that is refused does not keep the rest from being read. */
-static int reload(void)
-{
-	int err;
-
-	refused_begin();
-	if (config_read(&bus.config, bus.config_dirs, refused_add) == 0)
-		state_config_write(&bus.config);
-	err = read_declarations();
-	if (err == 0)
-		apply();
-	return err;
-}
-
-/* One reload after the other: while channels are made for one, the next waits. */
-static void (*reloaded)(int err);
-static bool reload_waits;
-static int reload_err; /* of the last */
-
-static void check_reload(void)
-{
-	while (reloaded && !registry_busy()) {
-		if (!reload_waits) {
-			void (*done)(int err) = reloaded;
-
-			reloaded = NULL;
-			done(reload_err);
-			return;
-		}
-		reload_waits = false;
-		reload_err = reload();
-	}
-}
-
-void registry_reload(void (*done)(int err))
-{
-	reloaded = done;
-	reload_waits = true;
-	check_reload();
+	make_declared();
+	return found_count() ? loop_timer(settings->loop, &slices, clock_monotonic()) : 0;
 }
 
 void registry_stop(void)
 {
-	stopped = true;
-	while (table.n) {
-		struct channel *c = table.at[table.n - 1];
+	struct channel *c;
 
+	creation_stop();
+	while ((c = channels_after(""))) {
 		if (c->spec.daemon) {
 			chan_remove(c->spec.name);
 			if (c->origin == ORIGIN_REQUESTED)
 				state_spec_forget(STATE_REQUESTED, c->spec.name);
 		}
-		table_remove(&table, c->spec.name);
-		watch_remove(c);
-	}
-	for (struct making *m = makings, *next; m; m = next) {
-		next = m->next;
-		if (!m->started)
-			end_making(m);
+		leave(c);
 	}
 	work_finish();
-	table_done(&table);
-	declarations_done(&declarations);
+	channels_done();
+	declared_done();
 }

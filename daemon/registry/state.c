@@ -12,14 +12,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "bus.h"
 #include "log.h"
+#include "settings.h"
 
 #define CONFIG "chand.conf"
 
 static void path_of(char ret[PATH_MAX], const char *kind, const char *name)
 {
-	snprintf(ret, PATH_MAX, "%s/%s/%s.conf", bus.runtime, kind, name);
+	snprintf(ret, PATH_MAX, "%s/%s/%s.conf", settings->runtime, kind, name);
 }
 
 /* ---- files ---- */
@@ -32,7 +32,7 @@ static int open_own(const char *path)
 
 	if (fd < 0)
 		return -errno;
-	err = fstat(fd, &st) < 0 ? -errno : st.st_uid != bus.uid ? -EPERM : 0;
+	err = fstat(fd, &st) < 0 ? -errno : st.st_uid != settings->uid ? -EPERM : 0;
 	if (err == 0)
 		return fd;
 	close(fd);
@@ -118,7 +118,7 @@ int state_spec_read(const char *kind, struct spec *spec, const char *name)
 	int fd, err;
 
 	path_of(path, kind, name);
-	spec_init(spec, name, bus.user ? bus.uid : 0);
+	spec_init(spec, name, settings_default_owner());
 	fd = open_own(path);
 	err = fd < 0 ? fd : spec_read_saved(spec, fd);
 	if (fd >= 0)
@@ -143,7 +143,7 @@ void state_spec_clean(const char *kind, bool (*keep)(const char *name))
 	struct dirent *entry;
 	DIR *dir;
 
-	snprintf(path, sizeof(path), "%s/%s", bus.runtime, kind);
+	snprintf(path, sizeof(path), "%s/%s", settings->runtime, kind);
 	dir = opendir(path);
 	while (dir && (entry = readdir(dir))) {
 		size_t len = strlen(entry->d_name);
@@ -166,7 +166,7 @@ void state_spec_clean(const char *kind, bool (*keep)(const char *name))
 
 static void config_path(char ret[PATH_MAX])
 {
-	snprintf(ret, PATH_MAX, "%s/" CONFIG, bus.runtime);
+	snprintf(ret, PATH_MAX, "%s/" CONFIG, settings->runtime);
 }
 
 int state_config_write(const struct config *config)

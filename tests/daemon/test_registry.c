@@ -7,11 +7,11 @@
 #define _GNU_SOURCE 1
 #include "registry/registry.h"
 
-#include "bus.h"
-#include "log.h"
 #include "config/refused.h"
-#include "watch/watch.h"
+#include "log.h"
+#include "registry/channels.h"
 #include "segment/segment.h"
+#include "settings.h"
 #include "support/channel.h"
 #include "support/suite.h"
 
@@ -24,6 +24,7 @@
 
 #define OTHER 4242 /* a user with a quota: not the bus's own */
 
+static struct settings own;
 static char dir[64], etc[80];
 static const char *const dirs[] = {etc, NULL};
 static char a[80], b[80], c[80]; /* names, in this order */
@@ -67,10 +68,10 @@ static bool kept(const char *channel)
 
 static bool there(const char *channel)
 {
-	char own[100];
+	char path[100];
 
-	snprintf(own, sizeof(own), "%u/%s", (unsigned)bus.uid, channel);
-	return segment_exists(own) == 0;
+	snprintf(path, sizeof(path), "%u/%s", (unsigned)own.uid, channel);
+	return segment_exists(path) == 0;
 }
 
 static void declare(const char *channel, const char *lines)
@@ -84,11 +85,11 @@ static void declare(const char *channel, const char *lines)
 static void turn_until_quiet(void)
 {
 	while (registry_busy())
-		ck_assert_int_eq(loop_turn(bus.loop), 0);
+		ck_assert_int_eq(loop_turn(own.loop), 0);
 }
 
-/* Nobody waits. */
-static void news(const char *channel)
+/* No request waits. */
+static void resolved(const char *channel)
 {
 	(void)channel;
 }
@@ -120,18 +121,18 @@ static void setup(void)
 	snprintf(b, sizeof(b), "%s.b", name);
 	snprintf(c, sizeof(c), "%s.c", name);
 	log_open(LOG_CRIT);
-	bus.uid = geteuid();
-	bus.runtime = dir;
-	bus.config_dirs = dirs;
-	ck_assert_int_eq(config_read(&bus.config, dirs, refused_add), 0);
-	ck_assert_int_eq(loop_new(&bus.loop, LOOP_EPOLL, &why), 0);
-	ck_assert_int_eq(work_init(), 0);
-	ck_assert_int_eq(watch_start(), 0);
+	settings = &own;
+	own.uid = geteuid();
+	own.runtime = dir;
+	own.config_dirs = dirs;
+	ck_assert_int_eq(config_read(&own.config, dirs, refused_add), 0);
+	ck_assert_int_eq(loop_new(&own.loop, LOOP_EPOLL, &why), 0);
+	ck_assert_int_eq(work_init(own.loop), 0);
 }
 
 static void start(void)
 {
-	ck_assert_int_eq(registry_start(news), 0);
+	ck_assert_int_eq(registry_start(resolved), 0);
 	turn_until_quiet();
 }
 
@@ -182,7 +183,7 @@ static void ask(struct request *r, const char *channel, uid_t owner, uid_t by, u
 static void await_answer(const struct request *r)
 {
 	while (!r->answered)
-		ck_assert_int_eq(loop_turn(bus.loop), 0);
+		ck_assert_int_eq(loop_turn(own.loop), 0);
 }
 
 static int request(const char *channel, uid_t owner, uint64_t capacity)
@@ -200,9 +201,9 @@ START_TEST(should_make_what_is_asked_for_and_keep_its_spec)
 	struct channel *made;
 
 	start();
-	ck_assert_ptr_null(registry_find(a));
+	ck_assert_ptr_null(channels_find(a));
 	ck_assert_int_eq(request(a, OTHER, 16384), 0);
-	made = registry_find(a);
+	made = channels_find(a);
 	ck_assert_ptr_nonnull(made);
 	ck_assert_int_eq(made->origin, ORIGIN_REQUESTED);
 	ck_assert_uint_eq(made->spec.owner, OTHER);
@@ -227,7 +228,7 @@ START_TEST(should_refuse_a_name_that_is_taken)
 	ck_assert_int_eq(r.err, -EEXIST);
 	ck_assert_str_ne(r.why, "");
 	ck_assert(kept(a)); /* of the first */
-	ck_assert_uint_eq(registry_find(a)->spec.options.capacity, 16384);
+	ck_assert_uint_eq(channels_find(a)->spec.options.capacity, 16384);
 	/* By a segment, too, that could not be taken up. */
 	ck_assert_int_eq(chan_create(b, OPTIONS(.capacity = 4096)), 0);
 	ck_assert_int_eq(request(b, OTHER, 16384), -EEXIST);
@@ -245,16 +246,16 @@ START_TEST(should_keep_names_in_order)
 	ck_assert_int_eq(request(c, OTHER, 4096), 0);
 	ck_assert_int_eq(request(a, OTHER, 4096), 0);
 	ck_assert_int_eq(request(b, OTHER, 4096), 0);
-	for (i = registry_after(""); i; i = registry_after(i->spec.name), n++) {
+	for (i = channels_after(""); i; i = channels_after(i->spec.name), n++) {
 		ck_assert_int_lt(strcmp(before, i->spec.name), 0);
 		before = i->spec.name;
 	}
-	ck_assert_uint_eq(n, registry_count());
-	ck_assert_str_eq(registry_after(a)->spec.name, b);
-	ck_assert_str_eq(registry_after(b)->spec.name, c);
-	ck_assert_int_eq(registry_remove(registry_find(b), false, (char[64]){""}, 64), 0);
-	ck_assert_str_eq(registry_after(b)->spec.name, c); /* also of one that is not there */
-	ck_assert_str_eq(registry_after(a)->spec.name, c);
+	ck_assert_uint_eq(n, channels_count());
+	ck_assert_str_eq(channels_after(a)->spec.name, b);
+	ck_assert_str_eq(channels_after(b)->spec.name, c);
+	ck_assert_int_eq(registry_remove(channels_find(b), false, (char[64]){""}, 64), 0);
+	ck_assert_str_eq(channels_after(b)->spec.name, c); /* also of one that is not there */
+	ck_assert_str_eq(channels_after(a)->spec.name, c);
 }
 END_TEST
 
@@ -264,21 +265,21 @@ START_TEST(should_hold_a_user_to_the_quota)
 	uint64_t size;
 
 	start();
-	bus.config.quota = (struct quota){.channels = 2, .bytes = 1 << 20};
+	own.config.quota = (struct quota){.channels = 2, .bytes = 1 << 20};
 	ck_assert_int_eq(request(a, OTHER, 16384), 0);
-	size = registry_find(a)->segment;
+	size = channels_find(a)->segment;
 	ask(&r, b, OTHER, OTHER, 1 << 20);
 	ck_assert_int_eq(r.err, -EDQUOT);
 	ck_assert_ptr_nonnull(strstr(r.why, "1 channels of 2"));
 	ck_assert(!kept(b) && !there(b));
-	bus.config.quota.bytes = 2 * size - 1;
+	own.config.quota.bytes = 2 * size - 1;
 	ck_assert_int_eq(request(b, OTHER, 16384), -EDQUOT);
-	bus.config.quota.bytes = 2 * size;
+	own.config.quota.bytes = 2 * size;
 	ck_assert_int_eq(request(b, OTHER, 16384), 0);
-	bus.config.quota.bytes = 1 << 20;
+	own.config.quota.bytes = 1 << 20;
 	ck_assert_int_eq(request(c, OTHER, 4096), -EDQUOT); /* a third one */
 	ck_assert_int_eq(request(c, OTHER + 1, 4096), 0);   /* another's quota is another's */
-	ck_assert_int_eq(registry_remove(registry_find(a), false, r.why, sizeof(r.why)), 0);
+	ck_assert_int_eq(registry_remove(channels_find(a), false, r.why, sizeof(r.why)), 0);
 	ck_assert_int_eq(request(a, OTHER, 4096), 0); /* room again */
 }
 END_TEST
@@ -289,7 +290,7 @@ START_TEST(should_count_what_is_being_made)
 	static struct request one, two;
 
 	start();
-	bus.config.quota = (struct quota){.channels = 1, .bytes = 1 << 20};
+	own.config.quota = (struct quota){.channels = 1, .bytes = 1 << 20};
 	ask(&one, a, OTHER, OTHER, 16384);
 	ask(&two, b, OTHER, OTHER + 1, 16384); /* by another, for the same owner */
 	ck_assert(two.answered);
@@ -328,8 +329,8 @@ START_TEST(should_forget_what_is_removed)
 
 	start();
 	ck_assert_int_eq(request(a, OTHER, 4096), 0);
-	ck_assert_int_eq(registry_remove(registry_find(a), false, why, sizeof(why)), 0);
-	ck_assert_ptr_null(registry_find(a));
+	ck_assert_int_eq(registry_remove(channels_find(a), false, why, sizeof(why)), 0);
+	ck_assert_ptr_null(channels_find(a));
 	ck_assert(!there(a) && !kept(a));
 	ck_assert_int_eq(registry_remove_other(a, false, &owner, why, sizeof(why)), -ENOENT);
 	/* One that is there and not in the registry: as its file says whose it is. */
@@ -353,10 +354,10 @@ START_TEST(should_take_up_what_is_there_and_forget_what_is_not)
 	write_file("channels", conf(c), "[channel]\nowner=4242\n"); /* nobody got an answer */
 	write_file("channels", "half.conf.new", "[chan");
 	start();
-	ck_assert_int_eq(registry_find(a)->origin, ORIGIN_REQUESTED);
-	ck_assert_uint_eq(registry_find(a)->spec.owner, OTHER);
-	ck_assert_int_eq(registry_find(b)->origin, ORIGIN_ADOPTED);
-	ck_assert_ptr_null(registry_find(c));
+	ck_assert_int_eq(channels_find(a)->origin, ORIGIN_REQUESTED);
+	ck_assert_uint_eq(channels_find(a)->spec.owner, OTHER);
+	ck_assert_int_eq(channels_find(b)->origin, ORIGIN_ADOPTED);
+	ck_assert_ptr_null(channels_find(c));
 	ck_assert(!kept(c) && !kept("half.conf.new"));
 	ck_assert(kept(a));
 }
@@ -367,10 +368,10 @@ START_TEST(should_keep_what_persists_at_its_end_and_nothing_else)
 	declare(b, "lifetime = daemon\n");
 	start();
 	ck_assert_int_eq(request(a, OTHER, 4096), 0);
-	ck_assert_int_eq(registry_find(b)->origin, ORIGIN_DECLARED);
+	ck_assert_int_eq(channels_find(b)->origin, ORIGIN_DECLARED);
 	ck_assert(there(a) && there(b));
 	registry_stop();
-	ck_assert_uint_eq(registry_count(), 0);
+	ck_assert_uint_eq(channels_count(), 0);
 	ck_assert(there(a) && kept(a));
 	ck_assert(!there(b));
 }
@@ -385,12 +386,17 @@ static void done(int err)
 	reload_err = err;
 }
 
+static void read_again(void)
+{
+	config_read(&own.config, dirs, refused_add);
+}
+
 static int reload(void)
 {
 	reload_err = 4711;
-	registry_reload(done);
+	registry_reload(read_again, done);
 	while (reload_err == 4711)
-		ck_assert_int_eq(loop_turn(bus.loop), 0);
+		ck_assert_int_eq(loop_turn(own.loop), 0);
 	return reload_err;
 }
 
@@ -402,14 +408,14 @@ START_TEST(should_make_what_is_declared_and_make_it_again)
 	snprintf(path, sizeof(path), "/dev/shm/shmchan.%u.%s", (unsigned)geteuid(), a);
 	declare(a, "mode = 0644\n");
 	start();
-	ck_assert_int_eq(registry_find(a)->origin, ORIGIN_DECLARED);
+	ck_assert_int_eq(channels_find(a)->origin, ORIGIN_DECLARED);
 	ck_assert(!kept(a)); /* its declaration is elsewhere */
 	ck_assert_int_eq(stat(path, &first), 0);
 	ck_assert_uint_eq(first.st_mode & 0777, 0644);
 	ck_assert_int_eq(chan_remove(a), 0);
-	registry_lost(registry_find(a));
+	registry_lost(channels_find(a));
 	turn_until_quiet();
-	ck_assert_int_eq(registry_find(a)->origin, ORIGIN_DECLARED);
+	ck_assert_int_eq(channels_find(a)->origin, ORIGIN_DECLARED);
 	ck_assert_int_eq(stat(path, &second), 0);
 	ck_assert_uint_ne(first.st_ino, second.st_ino);
 }
@@ -421,18 +427,18 @@ START_TEST(should_follow_the_declarations_at_a_reload)
 	start();
 	declare(b, "");
 	ck_assert_int_eq(reload(), 0);
-	ck_assert_int_eq(registry_find(a)->origin, ORIGIN_DECLARED);
-	ck_assert_int_eq(registry_find(b)->origin, ORIGIN_DECLARED);
+	ck_assert_int_eq(channels_find(a)->origin, ORIGIN_DECLARED);
+	ck_assert_int_eq(channels_find(b)->origin, ORIGIN_DECLARED);
 	remove_file("etc/channels.d", conf(a));
 	ck_assert_int_eq(reload(), 0);
-	ck_assert_int_eq(registry_find(a)->origin, ORIGIN_ADOPTED); /* its messages stay */
+	ck_assert_int_eq(channels_find(a)->origin, ORIGIN_ADOPTED); /* its messages stay */
 	ck_assert(there(a));
 	declare(c, "no key\n"); /* refused, and nothing else with it */
 	declare(a, "");
 	reload();
-	ck_assert_int_eq(registry_find(a)->origin, ORIGIN_DECLARED);
-	ck_assert_int_eq(registry_find(b)->origin, ORIGIN_DECLARED);
-	ck_assert_ptr_null(registry_find(c));
+	ck_assert_int_eq(channels_find(a)->origin, ORIGIN_DECLARED);
+	ck_assert_int_eq(channels_find(b)->origin, ORIGIN_DECLARED);
+	ck_assert_ptr_null(channels_find(c));
 }
 END_TEST
 

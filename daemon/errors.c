@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "bus.h"
+#include "errors.h"
 
 #include <errno.h>
 #include <sys/resource.h>
@@ -11,9 +11,7 @@
 
 #define SHORTAGE_EVERY INT64_C(60000000000)
 
-struct bus bus;
-
-bool bus_shortage(int err)
+bool report_shortage(int err)
 {
 	static int64_t next;
 	int64_t now = clock_monotonic();
@@ -28,25 +26,25 @@ bool bus_shortage(int err)
 	if (err == -EMFILE)
 		log_line(LOG_ERR, "descriptors", NULL, 0,
 			"all %ju descriptors that chand may have are in use, one for each "
-			"channel, process and connection; whoever connects waits: raise "
+			"channel, process and connection; new connections wait: raise "
 			"LimitNOFILE= ('systemctl edit chand.service'), or 'ulimit -n' where it "
 			"is started",
 			(uintmax_t)files.rlim_cur);
 	else
 		log_line(LOG_ERR, "descriptors", NULL, 0,
-			"the system has no more descriptors; whoever connects waits: raise the "
+			"the system has no more descriptors; new connections wait: raise the "
 			"sysctl fs.file-max");
 	return true;
 }
 
-const char *bus_error(int err)
+const char *error_text(int err)
 {
 	const char *detail = chan_error_detail(err);
 
 	switch (err < 0 ? -err : err) {
-	case BUS_NO_INOTIFY:
+	case ERROR_NO_INOTIFY:
 		return cli_inotify_error(EMFILE, false);
-	case BUS_NO_WATCH:
+	case ERROR_NO_WATCH:
 		return cli_inotify_error(ENOSPC, true);
 	case EMFILE:
 		return "chand has no descriptors left; its log says what to do";

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Activation: a channel with activate=yes has a file RUNTIME/ready/NAME while it holds a
+ * message and has no receiver; systemd's path units start the receiver then.
+ *
+ * Messages pass chand by, so a thread waits for the first one: it is work beside the loop
+ * (loop/work.h).
+ */
+#ifndef CHAND_ACTIVATION_H
+#define CHAND_ACTIVATION_H
+
+#include <stdbool.h>
+
+struct channel;
+
+/* Remove the files that a chand that was killed left: those that are still true are made
+ * again. */
+void activation_start(void);
+
+/* Keep the channel's file from now on, beginning with the next activation_update(). */
+int activation_add(struct channel *channel);
+void activation_remove(struct channel *channel);
+
+/* Call this when the channel's endpoints or what it is to be may have changed. */
+void activation_update(struct channel *channel);
+
+/* Returns whether the channel's file is there. */
+bool activation_ready(const struct channel *channel);
+
+#endif

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/* The model is in channel.h. */
+#define _GNU_SOURCE 1
+#include "channel.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/container.h"
+
+static uint64_t ids;
+
+const char *origin_name(enum origin origin)
+{
+	static const char *const names[] = {"declared", "requested", "adopted"};
+
+	return names[origin];
+}
+
+const char *endpoint_role(const struct chan_endpoint *endpoint)
+{
+	static const char *const names[] = {"none", "sender", "receiver", "sender+receiver"};
+
+	return names[endpoint->roles & (CHAN_SEND | CHAN_RECV)];
+}
+
+int channel_new(struct channel **ret, const struct spec *spec, enum origin origin, const char *file,
+	chan_t *observer)
+{
+	struct channel *c = calloc(1, sizeof(*c));
+	struct chan_stat stat = {.size = sizeof(stat)};
+	int err;
+
+	if (!c) {
+		chan_detach(observer);
+		return -ENOMEM;
+	}
+	c->id = ++ids;
+	c->spec = *spec;
+	c->origin = origin;
+	c->observer = observer;
+	c->holders = 1;
+	err = chan_stat(observer, &stat);
+	c->segment = stat.segment;
+	if (err == 0 && file && !(c->file = strdup(file)))
+		err = -ENOMEM;
+	if (err < 0) {
+		channel_release(c);
+		return err;
+	}
+	*ret = c;
+	return 0;
+}
+
+void channel_hold(struct channel *c)
+{
+	c->holders++;
+}
+
+/* The memory of a removed channel is freed when the last opener closes it. */
+static void leave(struct work *work)
+{
+	struct channel *c = container_of(work, struct channel, leaving);
+
+	chan_detach(c->observer);
+}
+
+static void has_left(struct work *work)
+{
+	struct channel *c = container_of(work, struct channel, leaving);
+
+	free(c->file);
+	free(c);
+}
+
+void channel_release(struct channel *c)
+{
+	if (--c->holders)
+		return;
+	c->leaving = (struct work){.run = leave, .done = has_left};
+	work_start(&c->leaving);
+}
