@@ -91,7 +91,7 @@ refused "--messages or --duration" lat -n 5 -d 1s
 refused "--batch: lat sends one" lat -b 2
 refused "--batch: '0' is not between 1 and 1024" thr -b 0
 refused "--wait: 'sleep' is none of" thr -w sleep
-refused "nobody would sleep" wake -w spin
+refused "no receiver would sleep" wake -w spin
 refused "--rate: wake has none" wake -r 5
 refused "--batch is 1 for sending" thr -r 5/s -b 2
 refused "--senders: lat has one" lat -P 2

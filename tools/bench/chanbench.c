@@ -424,7 +424,7 @@ static void check_setup(const struct setup *s)
 		cli_usage("--rate: each message has its time, so --batch is 1 for sending (1:%u)",
 			s->recv_batch);
 	if (s->wait == BENCH_SPIN && (s->mode == WAKE || (s->mode == COMPARE && s->compared[WAKE])))
-		cli_usage("--wait=spin: nobody would sleep to be woken");
+		cli_usage("--wait=spin: no receiver would sleep and be woken");
 	if (s->mode == COMPARE && (s->exclusive || s->in_place))
 		cli_usage("compare has rows for --exclusive and --in-place by itself");
 	if (s->mode == COMPARE && (s->hdr || s->assertions > 0))

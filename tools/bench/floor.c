@@ -25,7 +25,7 @@
 #define PAIR_OF_LINES 128
 
 /* Stamp and word on one line, so that a hand-over moves one line.  The word
- * counts messages: the futex's 32 bits, which are enough to tell two apart. */
+ * counts messages: the futex's 32 bits, which are enough to distinguish two. */
 struct floor_word {
 	_Alignas(PAIR_OF_LINES) _Atomic uint32_t count;
 	_Atomic uint64_t stamp;
@@ -155,7 +155,7 @@ static void floor_fill(char *ring, size_t capacity, const char *msg, size_t size
 {
 	for (size_t at = 0; at + size <= capacity; at += size) {
 		memcpy(ring + at, msg, size);
-		/* The copy is made, though nobody reads it. */
+		/* The copy is made, though it is not read. */
 		atomic_signal_fence(memory_order_seq_cst);
 	}
 }

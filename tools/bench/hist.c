@@ -124,7 +124,7 @@ void hist_print(const struct hist *h, FILE *to, double unit)
 
 	fprintf(to, "%12s %14s %10s %14s\n\n", "Value", "Percentile", "TotalCount",
 		"1/(1-Percentile)");
-	/* Beyond the last but one value there is only the maximum to tell. */
+	/* Beyond the last but one value only the maximum is left to print. */
 	for (double p = 0; total > 0 && hist_rank(total, p) < total; p += hist_step(p))
 		hist_print_line(h, to, unit, p);
 	if (total > 0)

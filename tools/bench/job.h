@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * One run of one job: forked workers, each pinned to a CPU, move a fixed number
- * of messages over a peer, and every one of them is accounted for: a stamp tells
+ * of messages over a peer, and every one of them is accounted for: a stamp says
  * its sender and number; a receiver checks the order and sums up, and the sums
  * have to come out.  A run that lost, repeated or changed a message fails.
  *

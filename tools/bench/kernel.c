@@ -170,7 +170,7 @@ static int socket_make(struct bench_link **ret, const struct bench_spec *spec, i
 		kernel_drop(&l->link);
 		return r;
 	}
-	/* The forced one goes beyond wmem_max, for those who may. */
+	/* The forced one goes beyond wmem_max, for a process that may. */
 	if (setsockopt(l->fd[1], SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size)) < 0)
 		setsockopt(l->fd[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 	*ret = &l->link;

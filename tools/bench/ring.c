@@ -25,13 +25,13 @@
 #define PAIR_OF_LINES 128
 #define HEADER sizeof(uint64_t)
 #define SKIP UINT64_MAX
-/* Turns between two looks at an empty ring.  With one, sender and receiver fight
+/* Turns between two readings of an empty ring.  With one, sender and receiver fight
  * over the line of the position, and the rate is anything from a third up. */
 #define GATHER 4
 
 struct ring_side {
 	_Alignas(PAIR_OF_LINES) _Atomic uint64_t position; /* written by this side */
-	uint64_t seen;				    /* the other's position, when last looked at */
+	uint64_t seen;				    /* the other's position, when last read */
 	_Alignas(PAIR_OF_LINES) atomic_bool asleep; /* eventfd only */
 };
 
@@ -225,7 +225,7 @@ static int eventfd_make(struct bench_link **ret, const struct bench_spec *spec)
 
 /*
  * Sleep until woken, unless `moved` already.  The sleeper says that it is asleep
- * and then looks again; the waker publishes and then looks who is asleep: with
+ * and then reads again; the waker publishes and then reads whether it is asleep: with
  * a full fence in both, one of the two sees the other.
  */
 static int eventfd_sleep(

@@ -9,12 +9,12 @@
 
 #include "bench/floor.h"
 
-/* A run so much shorter than wanted still tells the rate well enough. */
+/* A run that is so much shorter than wanted still shows the rate well enough. */
 #define TRIAL_PART 8
 #define TRIAL_FIRST 64
 #define GROWTH_MAX 16
 
-/* Unless told otherwise: a tenth of the messages, but not more than what fills
+/* Unless an option says otherwise: a tenth of the messages, but not more than what fills
  * the channel twice, after which all its memory was touched. */
 static uint64_t warmup_for(const struct bench_job *job)
 {

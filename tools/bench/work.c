@@ -184,7 +184,7 @@ static void intake_open(struct intake *in, struct work *k)
 		bench_worker_fail(k->me, "receiving", -ENOMEM);
 }
 
-/* Whom no measured message reached used nothing that is measured. */
+/* A worker that no measured message reached used nothing that is measured. */
 static void intake_close(struct intake *in)
 {
 	if (!in->began)

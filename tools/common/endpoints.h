@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The endpoints of a channel, read again and again by whoever watches it: chanctl
- * monitor and chand.  A list is in the order of ids, as chan_endpoints() gives it.
+ * The endpoints of a channel, which chanctl monitor and chand read again and again.  A list is in
+ * the order of ids, as chan_endpoints() gives it.
  */
 #ifndef SHMCHAN_ENDPOINTS_H
 #define SHMCHAN_ENDPOINTS_H

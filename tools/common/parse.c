@@ -83,7 +83,7 @@ int cli_parse_mode(const char *text, uint32_t *ret)
 		if (mode > 0777)
 			return -ERANGE;
 	}
-	if (!mode) /* nobody could use it, and the library takes 0 for "default" */
+	if (!mode) /* no user could open it, and the library takes 0 for "default" */
 		return -EINVAL;
 	*ret = mode;
 	return 0;

@@ -31,7 +31,7 @@ enum { IF_EMPTY = CLI_LONG, IF_UNUSED, NAME_ONLY };
 static const struct cli_option remove_options[] = {
 	{IF_EMPTY, "if-empty", NULL, "only if no message is in it"},
 	{IF_UNUSED, "if-unused", NULL, "only if it has neither senders nor receivers"},
-	{NAME_ONLY, "name-only", NULL, "let those who have it open go on with it"},
+	{NAME_ONLY, "name-only", NULL, "let programs that have it open go on with it"},
 	CLI_BUS,
 	CLI_COMMON,
 	CLI_END,

@@ -50,7 +50,7 @@ static const struct cli_option options[] = {
 	{LINGER, "linger", "DURATION", "with ref: how long it stays after that"},
 	{END_WITH_SENDERS, "end-with-senders", NULL, "receivers end when the last sender is gone"},
 	{NEED_RECEIVERS, "need-receivers", NULL, "senders fail when the last receiver is gone"},
-	{OWNER, "owner", "USER", "on a bus: the user it belongs to (root only)"},
+	{OWNER, "owner", "USER", "on a bus: the user that it belongs to (root only)"},
 	{GROUP, "group", "GROUP", "on a bus: the group that --mode is about"},
 	{SENDERS, "send", "WHO", "on a bus: users and @groups that may send"},
 	{RECEIVERS, "receive", "WHO", "on a bus: users and @groups that may receive"},
