@@ -18,7 +18,6 @@ bool refused_soundly(int err)
 	case -EXDEV:
 	case -EUSERS:
 	case -EBUSY:
-	case -ECANCELED:
 	case -ENOENT: /* of a short life, and over */
 		return true;
 	default:
@@ -35,6 +34,7 @@ static void check(int64_t r)
 	case -EBADF:
 	case -EBADMSG:
 	case -EBUSY:
+	case -ECANCELED:
 	case -EDEADLK:
 	case -EIDRM:
 	case -EINVAL:
