@@ -17,6 +17,7 @@ bool refused_soundly(int err)
 	case -EPROTOTYPE:
 	case -EXDEV:
 	case -EUSERS:
+	case -EIDRM:
 	case -EBUSY:
 	case -ENOENT: /* of a short life, and over */
 		return true;
