@@ -2,7 +2,7 @@
 /*
  * chanbench MODE [OPTIONS]: measure channels, and what else there is.
  *
- * The command line becomes a list of rows (bench_row.h), each a job over a peer;
+ * The command line becomes a list of rows (row.h), each a job over a peer;
  * the rows are run in turn, as often as asked, so that what disturbs the machine
  * disturbs all of them; then they are printed, written and asserted about.
  */

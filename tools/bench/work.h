@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a worker does, and what it notes on the board (see bench_job.h). */
+/* What a worker does, and what it notes on the board (see job.h). */
 #ifndef SHMCHAN_BENCH_WORK_H
 #define SHMCHAN_BENCH_WORK_H
 

@@ -10,10 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/words.h"
+#include "common/bus.h"
 #include "common/message.h"
 #include "common/signals.h"
 #include "common/status.h"
-#include "ctl/ctl.h"
+#include "ctl/column.h"
+#include "ctl/output.h"
+#include "ctl/verb.h"
 
 static const struct ctl_verb verb_help;
 static const struct ctl_verb *const verbs[] = {
@@ -164,7 +168,7 @@ static void check_output(const struct ctl_verb *verb)
 }
 
 /* Both tables have letters of their own: -o is --overflow of create. */
-static bool has_take_output_option(const struct ctl_verb *verb, int letter)
+static bool has_output_option(const struct ctl_verb *verb, int letter)
 {
 	return letter == 'J' ? verb->has & CTL_JSON : verb->has & CTL_COLUMNS;
 }
@@ -178,13 +182,27 @@ static void option_text(char *ret, size_t size, const struct cli_option *table, 
 	snprintf(ret, size, "--%s", table->long_name);
 }
 
-static int run(const struct ctl_verb *verb, int argc, char **argv)
+/* Returns the status of the first failure. */
+static int change_each(const struct ctl_verb *verb, int n, char **name)
+{
+	int first = CLI_OK;
+
+	for (int i = 0; i < n; i++) {
+		int status = verb->change(name[i]);
+
+		if (!first)
+			first = status;
+	}
+	return first;
+}
+
+static int run_verb(const struct ctl_verb *verb, int argc, char **argv)
 {
 	char option[64] = "", **operand;
 	int letter, n;
 
 	while ((letter = cli_next(&verb->tool, argc, argv)) != -1) {
-		if (has_take_output_option(verb, letter) && take_output_option(letter, optarg))
+		if (has_output_option(verb, letter) && take_output_option(letter, optarg))
 			continue;
 		option_text(option, sizeof(option), verb->tool.options, letter);
 		verb->option(letter, option, optarg);
@@ -201,7 +219,7 @@ static int run(const struct ctl_verb *verb, int argc, char **argv)
 		bus_owner();
 	for (int i = 0; i < n && (i < verb->names || verb->names < 0); i++)
 		operand[i] = bus_name(operand[i]);
-	return verb->run(n, operand);
+	return verb->run ? verb->run(n, operand) : change_each(verb, n, operand);
 }
 
 static struct cli_tool chanctl = {
@@ -246,7 +264,7 @@ int main(int argc, char **argv)
 		take_output_option(letter, optarg);
 	if (optind == argc)
 		cli_usage("verb missing");
-	status = run(find_verb(argv[optind]), argc - optind, argv + optind);
+	status = run_verb(find_verb(argv[optind]), argc - optind, argv + optind);
 	cli_die();
 	return status;
 }

@@ -9,20 +9,8 @@
 
 #include "common/failure.h"
 #include "common/message.h"
-#include "ctl/ctl.h"
-
-static int for_each(int n, char **name, int (*change)(const char *name))
-{
-	int first = CLI_OK;
-
-	for (int i = 0; i < n; i++) {
-		int status = change(name[i]);
-
-		if (!first)
-			first = status;
-	}
-	return first;
-}
+#include "ctl/channel.h"
+#include "ctl/verb.h"
 
 /* remove */
 
@@ -90,11 +78,6 @@ static int remove_one(const char *name)
 	return CLI_OK;
 }
 
-static int remove_all(int n, char **name)
-{
-	return for_each(n, name, remove_one);
-}
-
 const struct ctl_verb ctl_verb_remove = {
 	.tool =
 		{
@@ -109,7 +92,7 @@ const struct ctl_verb ctl_verb_remove = {
 	.max = -1,
 	.names = -1,
 	.option = remove_option,
-	.run = remove_all,
+	.change = remove_one,
 };
 
 /* close */
@@ -161,11 +144,6 @@ static int close_one(const char *name)
 	return CLI_OK;
 }
 
-static int close_all(int n, char **name)
-{
-	return for_each(n, name, close_one);
-}
-
 const struct ctl_verb ctl_verb_close = {
 	.tool =
 		{
@@ -180,7 +158,7 @@ const struct ctl_verb ctl_verb_close = {
 	.max = -1,
 	.names = -1,
 	.option = close_option,
-	.run = close_all,
+	.change = close_one,
 };
 
 /* purge */
@@ -197,11 +175,6 @@ static int purge_one(const char *name)
 	return CLI_OK;
 }
 
-static int purge_all(int n, char **name)
-{
-	return for_each(n, name, purge_one);
-}
-
 const struct ctl_verb ctl_verb_purge = {
 	.tool =
 		{
@@ -214,5 +187,5 @@ const struct ctl_verb ctl_verb_purge = {
 	.min = 1,
 	.max = -1,
 	.names = -1,
-	.run = purge_all,
+	.change = purge_one,
 };

@@ -4,15 +4,20 @@
  * had, and what was read last.  An observer is not counted as a sender or receiver and
  * needs no permission to write, so reading changes nothing.
  */
+#include "ctl/channel.h"
+
 #include <errno.h>
 #include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/names.h"
+#include "common/bus.h"
 #include "common/deadline.h"
 #include "common/user.h"
-#include "ctl/ctl.h"
+#include "ctl/chand.h"
+#include "ctl/output.h"
 
 int ctl_refresh(struct ctl_channel *ch)
 {

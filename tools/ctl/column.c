@@ -7,15 +7,20 @@
  * Values come from the segment and, for a channel that chand keeps, from chand.  Where
  * both have one (mode, group, lifetime), chand's applies.
  */
+#include "ctl/column.h"
+
 #include <ctype.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/words.h"
 #include "common/message.h"
 #include "common/parse.h"
 #include "common/user.h"
-#include "ctl/ctl.h"
+#include "ctl/chand.h"
+#include "ctl/channel.h"
+#include "ctl/output.h"
 
 enum type {
 	NAME,

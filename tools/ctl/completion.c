@@ -6,7 +6,8 @@
 #include <string.h>
 
 #include "common/message.h"
-#include "ctl/ctl.h"
+#include "ctl/output.h"
+#include "ctl/verb.h"
 
 #ifndef COMPLETIONS
 #define COMPLETIONS "tools/completions/" /* from the top, where it is compiled */

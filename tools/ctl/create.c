@@ -12,12 +12,16 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/words.h"
+#include "common/bus.h"
 #include "common/failure.h"
 #include "common/message.h"
 #include "common/parse.h"
 #include "common/spec.h"
 #include "common/user.h"
-#include "ctl/ctl.h"
+#include "ctl/channel.h"
+#include "ctl/output.h"
+#include "ctl/verb.h"
 
 enum {
 	MODE = CLI_LONG,

@@ -19,10 +19,16 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "base/names.h"
+#include "common/bus.h"
 #include "common/failure.h"
 #include "common/parse.h"
 #include "common/user.h"
-#include "ctl/ctl.h"
+#include "ctl/chand.h"
+#include "ctl/channel.h"
+#include "ctl/logind.h"
+#include "ctl/output.h"
+#include "ctl/verb.h"
 
 enum level { OK, NOTE, PROBLEM };
 

@@ -4,6 +4,8 @@
  * one main file, then drop-ins in the order of their names, the last assignment
  * deciding.  A file of an earlier directory hides its namesakes in later ones.
  */
+#include "ctl/logind.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -11,7 +13,8 @@
 #include <strings.h>
 #include <unistd.h>
 
-#include "ctl/ctl.h"
+#include "base/words.h"
+#include "ctl/output.h"
 
 static const char *const directories[] = {
 	"/etc/systemd",

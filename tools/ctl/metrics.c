@@ -11,11 +11,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/bus.h"
 #include "common/failure.h"
 #include "common/io.h"
 #include "common/message.h"
 #include "common/metrics.h"
-#include "ctl/ctl.h"
+#include "ctl/chand.h"
+#include "ctl/channel.h"
+#include "ctl/output.h"
+#include "ctl/verb.h"
 
 /* Returns the mode that open(2) would give the file. */
 static mode_t default_mode(void)

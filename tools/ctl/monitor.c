@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "common/bus.h"
 #include "common/deadline.h"
 #include "common/endpoints.h"
 #include "common/failure.h"
@@ -30,7 +31,10 @@
 #include "common/message.h"
 #include "common/signals.h"
 #include "common/user.h"
-#include "ctl/ctl.h"
+#include "ctl/chand.h"
+#include "ctl/channel.h"
+#include "ctl/output.h"
+#include "ctl/verb.h"
 
 enum { READ_EVERY = 50000000 };
 

@@ -4,6 +4,8 @@
  * never torn and an error of stdout is noticed in one place.  If there is no memory, the
  * process ends.
  */
+#include "ctl/output.h"
+
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +15,6 @@
 #include "common/message.h"
 #include "common/output.h"
 #include "common/status.h"
-#include "ctl/ctl.h"
 
 struct ctl_output ctl_output;
 

@@ -12,7 +12,9 @@
 #include "common/io.h"
 #include "common/output.h"
 #include "common/parse.h"
-#include "ctl/ctl.h"
+#include "ctl/channel.h"
+#include "ctl/output.h"
+#include "ctl/verb.h"
 
 /* Messages that are encoded, but not yet written. */
 struct batch {

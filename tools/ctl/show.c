@@ -17,7 +17,11 @@
 #include "common/parse.h"
 #include "common/signals.h"
 #include "common/user.h"
-#include "ctl/ctl.h"
+#include "ctl/chand.h"
+#include "ctl/channel.h"
+#include "ctl/column.h"
+#include "ctl/output.h"
+#include "ctl/verb.h"
 
 static json_t *make_rows(const struct ctl_columns *columns, const struct ctl_channels *channels)
 {

@@ -17,7 +17,8 @@
 #include "common/message.h"
 #include "common/parse.h"
 #include "common/signals.h"
-#include "ctl/ctl.h"
+#include "ctl/channel.h"
+#include "ctl/verb.h"
 
 enum subject { EXISTS, GONE, EMPTY, FULL, CLOSED, RECEIVERS, SENDERS, DEPTH };
 

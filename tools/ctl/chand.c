@@ -5,14 +5,18 @@
  * look up the keys that they want, so a key that an older chand does not have is just
  * missing.
  */
+#include "ctl/chand.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/bus.h"
 #include "common/deadline.h"
 #include "common/message.h"
 #include "common/parse.h"
-#include "ctl/ctl.h"
+#include "ctl/channel.h"
+#include "ctl/output.h"
 
 json_t *ctl_bus_object(const struct ctl_bus *bus, const char *lines)
 {

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What chand says about itself and its channels, where there is one.  Nothing of it is
+ * needed.  If chand does not answer, a warning says so; if there is none, nothing does.
+ */
+#ifndef SHMCHAN_CTL_CHAND_H
+#define SHMCHAN_CTL_CHAND_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "bus/chand.h"
+#include "common/options.h"
+#include "ctl/channel.h"
+
+struct ctl_bus {
+	enum cli_bus which;
+	const char *scope; /* "system", "user" */
+	uid_t owner;	   /* of its segments */
+	json_t *status;	   /* what it says about itself */
+	bool open;	   /* false: it stopped answering */
+	struct chand chand;
+};
+
+/* Returns those that answer, or of them the chosen one; NULL follows the last. */
+struct ctl_bus *const *ctl_buses(void);
+
+/* Connect, and ask for its status: 0, or a negative errno, with *reason set if chand said
+ * why. */
+int ctl_bus_open(struct ctl_bus *ret, enum cli_bus which, const char **reason);
+void ctl_bus_close(struct ctl_bus *bus);
+
+/* Ask, and call fn(what, lines) for each packet of the answer but its END. */
+int ctl_bus_each(struct ctl_bus *bus, const char *request,
+	void (*fn)(const char *what, const char *lines, void *arg), void *arg);
+
+/* Make an object of texts of the lines `key=value`, and with `bus` its scope. */
+json_t *ctl_bus_object(const struct ctl_bus *bus, const char *lines);
+const char *ctl_bus_text(const json_t *object, const char *key); /* or NULL */
+uint64_t ctl_bus_number(const json_t *object, const char *key);	 /* or 0 */
+
+/* Ask chand about a channel, and set ch->bus. */
+void ctl_bus_info(struct ctl_channel *ch);
+
+#endif
