@@ -47,6 +47,12 @@ static int repair_receivers(void *arg)
 	return err < 0 ? err : 0;
 }
 
+/* The dead owner may have owed a wake-up. */
+static void recovered(void *arg)
+{
+	channel_wake_all(((struct call *)arg)->ch);
+}
+
 /* Is there no use in waiting for the lock any more?  `end` are the bits that end
  * the side. */
 static int give_up(struct call *call, uint32_t end)
@@ -93,15 +99,14 @@ static int enter(struct chan *ch, struct layout_lock *lock, int err, int (*repai
 	int (*stop)(void *), struct limit *limit)
 {
 	struct call call = {.ch = ch, .limit = limit};
-	struct lock_policy policy = {
-		.repair = repair, .give_up = stop, .deadline = deadline, .arg = &call};
+	struct lock_policy policy = {.repair = repair,
+		.recovered = recovered,
+		.give_up = stop,
+		.deadline = deadline,
+		.arg = &call};
 
 	err = lock_acquire(lock, err, &policy);
 	waiters_remove(&ch->waiters, &call.waiter);
-	if (err == LOCK_RECOVERED) {
-		channel_wake_all(ch);
-		return 0;
-	}
 	if (err == -ETIMEDOUT && limit->timeout == 0)
 		return -EBUSY;
 	return channel_checked(ch, err);
@@ -111,7 +116,7 @@ static int enter(struct chan *ch, struct layout_lock *lock, int err, int (*repai
  * the channel is full that long. */
 static bool full_until_received(struct chan *ch, int err, const struct limit *limit)
 {
-	return err == EBUSY && limit->timeout == 0 && !limit->ignores_end && ch->kind->offered &&
+	return err == -EBUSY && limit->timeout == 0 && !limit->ignores_end && ch->kind->offered &&
 	       ch->kind->offered(&ch->ring);
 }
 
@@ -120,7 +125,7 @@ int senders_enter_slow(struct chan *ch, int err, struct limit *limit)
 	if (full_until_received(ch, err, limit))
 		return -EAGAIN;
 	err = enter(ch, &ch->control->senders.lock, err, repair_senders, senders_give_up, limit);
-	return full_until_received(ch, -err, limit) ? -EAGAIN : err;
+	return full_until_received(ch, err, limit) ? -EAGAIN : err;
 }
 
 int receivers_enter_slow(struct chan *ch, int err, struct limit *limit)

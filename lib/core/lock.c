@@ -46,9 +46,10 @@ static int owner_died(struct layout_lock *lock, const struct lock_policy *policy
 
 	atomic_fetch_add_explicit(&lock->recoveries, 1, memory_order_relaxed);
 	pthread_mutex_consistent(&lock->mutex);
-	if (err == 0)
-		return LOCK_RECOVERED;
-	pthread_mutex_unlock(&lock->mutex);
+	if (err < 0)
+		pthread_mutex_unlock(&lock->mutex);
+	else
+		policy->recovered(policy->arg);
 	return err;
 }
 
@@ -57,26 +58,26 @@ static int outcome(struct layout_lock *lock, const struct lock_policy *policy, i
 	switch (err) {
 	case 0:
 		return 0;
-	case EOWNERDEAD:
+	case -EOWNERDEAD:
 		return owner_died(lock, policy);
-	case EDEADLK:
+	case -EDEADLK:
 		return -EDEADLK;
 	default: /* ENOTRECOVERABLE, EINVAL...: not as we left it */
 		return -EBADMSG;
 	}
 }
 
-/* Is it this thread that has the lock?  Where pthread_mutex_trylock() doesn't say so
- * (musl), a timed lock does, before it waits; its time is over. */
-static int lock_look(struct layout_lock *lock)
+/* Returns -EDEADLK if this thread has the lock.  Where pthread_mutex_trylock() doesn't say
+ * so (musl), a timed lock does, before it waits; its time is over. */
+static int lock_try_late(struct layout_lock *lock)
 {
 #if HAVE_CLOCKLOCK
 	(void)lock;
-	return ETIMEDOUT;
+	return -ETIMEDOUT;
 #else
 	static const struct timespec past;
 
-	return pthread_mutex_timedlock(&lock->mutex, &past);
+	return -pthread_mutex_timedlock(&lock->mutex, &past);
 #endif
 }
 
@@ -85,24 +86,24 @@ static int lock_until(struct layout_lock *lock, int64_t end)
 #if HAVE_CLOCKLOCK
 	struct timespec at = {.tv_sec = end / 1000000000, .tv_nsec = end % 1000000000};
 
-	return pthread_mutex_clocklock(&lock->mutex, CLOCK_MONOTONIC, &at);
+	return -pthread_mutex_clocklock(&lock->mutex, CLOCK_MONOTONIC, &at);
 #else
 	/* No timedlock: its clock can be set back. */
 	struct timespec pause = {.tv_nsec = 1000000};
 	int err;
 
-	while ((err = lock_try(lock)) == EBUSY && clock_monotonic() < end)
+	while ((err = lock_try(lock)) == -EBUSY && clock_monotonic() < end)
 		nanosleep(&pause, NULL);
-	return err == EBUSY ? ETIMEDOUT : err;
+	return err == -EBUSY ? -ETIMEDOUT : err;
 #endif
 }
 
 static int wait_for_lock(struct layout_lock *lock, const struct lock_policy *policy)
 {
 	int64_t deadline = policy->deadline(policy->arg);
-	int err = lock_look(lock);
+	int err = lock_try_late(lock);
 
-	if (err != ETIMEDOUT)
+	if (err != -ETIMEDOUT)
 		return outcome(lock, policy, err);
 	if (deadline == DEADLINE_NOW)
 		return -EBUSY;
@@ -112,7 +113,7 @@ static int wait_for_lock(struct layout_lock *lock, const struct lock_policy *pol
 		if (end > deadline)
 			end = deadline;
 		err = lock_until(lock, end);
-		if (err != ETIMEDOUT)
+		if (err != -ETIMEDOUT)
 			return outcome(lock, policy, err);
 		err = policy->give_up(policy->arg);
 		if (err < 0)
@@ -124,11 +125,11 @@ static int wait_for_lock(struct layout_lock *lock, const struct lock_policy *pol
 
 int lock_acquire(struct layout_lock *lock, int err, const struct lock_policy *policy)
 {
-	for (int i = 0; err == EBUSY && i < SPINS && cpu_several(); i++) {
+	for (int i = 0; err == -EBUSY && i < SPINS && cpu_several(); i++) {
 		cpu_relax();
 		err = lock_try(lock);
 	}
-	if (err == EBUSY)
+	if (err == -EBUSY)
 		return wait_for_lock(lock, policy);
 	return outcome(lock, policy, err);
 }

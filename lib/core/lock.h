@@ -12,12 +12,13 @@
  * lock, by another endpoint of the channel, learns that it would wait for itself.  It costs
  * nothing: a robust mutex compares the owner in any case.
  *
- * The dead owner.  Who gets the mutex from a dead owner runs the repair that the
- * caller gave, before anything that unlocks; only then the mutex is consistent
- * again.  Killed in the repair, the next one repairs: a repair must be
- * repeatable at any point.  A repair that finds damage does not make the mutex
- * unusable: the lock is released, the error returned, and the next owner finds
- * what the repair marked.
+ * The dead owner.  A thread that gets the mutex from a dead owner runs the caller's repair
+ * before anything that unlocks; only then the mutex is consistent again.  If it is killed
+ * in the repair, the next one repairs: a repair must be repeatable at any point.  A repair
+ * that finds damage does not make the mutex unusable: the lock is released, the error
+ * returned, and the next owner finds what the repair marked.
+ *
+ * All results are 0 or a negative errno.
  */
 #ifndef CHAN_LOCK_H
 #define CHAN_LOCK_H
@@ -35,31 +36,34 @@ int lock_init(struct layout_lock *lock);
 /* How long one sleep for a lock lasts at most, ns. */
 #define LOCK_SLICE INT64_C(50000000)
 
-/* What the owner of a lock brings with it. */
+/* What depends on whose lock it is. */
 struct lock_policy {
-	int (*repair)(void *arg);	/* 0 or a negative errno */
-	int (*give_up)(void *arg);	/* asked after each slice: 0, or why to stop waiting */
-	int64_t (*deadline)(void *arg); /* asked when it has to wait */
+	int (*repair)(void *arg);	/* after a dead owner: 0 or an error */
+	void (*recovered)(void *arg);	/* the repair succeeded, and the lock is held */
+	int (*give_up)(void *arg);	/* called after each slice: 0, or why to stop waiting */
+	int64_t (*deadline)(void *arg); /* called when it has to wait */
 	void *arg;
 };
 
-#define LOCK_RECOVERED 1
-
-/* Take the lock if it is free: 0, or an error number for lock_acquire(). */
+/* Take the lock if it is free: 0, or an error for lock_acquire(). */
 static inline int lock_try(struct layout_lock *lock)
 {
-	return pthread_mutex_trylock(&lock->mutex);
+	return -pthread_mutex_trylock(&lock->mutex);
 }
 
 /*
- * Take the lock after lock_try() gave `err`: 0, LOCK_RECOVERED (taken from a dead owner, and
- * repaired), -EBUSY (deadline DEADLINE_NOW and busy), -ETIMEDOUT, what give_up() says, -EDEADLK
- * (this thread has it), or the repair's error (not taken).  -EBADMSG: the mutex itself is
- * damaged.
+ * Take the lock after lock_try() gave `err`.  Returns 0, or
+ *
+ *   -EBUSY      another thread has it, and the deadline is DEADLINE_NOW
+ *   -ETIMEDOUT  the deadline has passed
+ *   -EDEADLK    this thread has it
+ *   -EBADMSG    the mutex itself is damaged
+ *
+ * or what give_up() returned, or the repair's error; the lock is not taken then.
  */
 int lock_acquire(struct layout_lock *lock, int err, const struct lock_policy *policy);
 
-/* Release it.  Also a full fence: what the owner stored before is visible before
+/* Release it.  This is also a full fence: what the owner stored before is visible before
  * what it loads afterwards. */
 static inline void lock_release(struct layout_lock *lock)
 {
