@@ -8,8 +8,8 @@
 #include "segment/endpoint.h"
 
 /*
- * Since when nobody is attached, the gate closed.  The count starts now if the last
- * one was killed, and anew if the value is of another time namespace or from the
+ * Since when nobody is attached; the gate is closed.  The count starts now if the last
+ * endpoint was killed, and anew if the value is of another time namespace or from the
  * future (a restored machine): the channel then stays longer, never shorter.
  */
 static int64_t idle_since(struct layout_control *c, int64_t now)
@@ -20,7 +20,7 @@ static int64_t idle_since(struct layout_control *c, int64_t now)
 	if (since > 0 && since <= now &&
 		atomic_load_explicit(&c->idle_clock, memory_order_relaxed) == clock)
 		return since;
-	/* Killed in between, it is not known. */
+	/* If the process is killed between these stores, it is not known. */
 	atomic_store_explicit(&c->idle_since, 0, memory_order_relaxed);
 	atomic_store_explicit(&c->idle_clock, clock, memory_order_relaxed);
 	atomic_store_explicit(&c->idle_since, now, memory_order_relaxed);
@@ -41,7 +41,7 @@ static int collect(const struct segment *s, int64_t after)
 		return 0;
 	if (endpoint_close_gate(&s->own) < 0)
 		return 0;
-	/* Who it is now may have no right to: then somebody else will. */
+	/* This process's user may have no right to remove it: then somebody else will. */
 	if (now - idle_since(c, now) >= after && segment_named(s))
 		removed = segment_unlink(&s->path) == 0;
 	if (removed)

@@ -65,8 +65,8 @@ static int make(struct segment *s, const struct chan_options *full, const struct
 	return err;
 }
 
-/* Make it, unless another process does: that is waited for, as long as it can be
- * expected to need. */
+/* Make it, unless another process is making it: then wait, as long as that can be expected
+ * to last. */
 static int make_or_await(
 	struct segment *s, const struct chan_options *full, const struct geometry *geometry)
 {

@@ -56,8 +56,8 @@ static void notify_last_leave(struct chan *ch)
 		cond_broadcast(&ch->control->not_full);
 }
 
-/* Does another thread own a lock of this endpoint's?  Its list of robust mutexes
- * leads into the mapping. */
+/* Does another thread own a lock of this endpoint?  Then that thread's list of robust
+ * mutexes leads into the mapping. */
 static bool lock_elsewhere(const struct chan *ch)
 {
 	uint64_t reserver = atomic_load_explicit(&ch->reserver, memory_order_relaxed);
@@ -84,8 +84,8 @@ void chan_detach(chan_t *ch)
 		notify_last_leave(ch);
 		collect_now(&ch->segment);
 	}
-	/* In a child it is not mapped.  And a thread that still owns a lock in it
-	 * needs the mapping, so that its end releases the lock: leave it then. */
+	/* In a child it is not mapped.  And a thread that still owns a lock in it needs the
+	 * mapping, so that its end releases the lock: then the mapping stays. */
 	if (is_orphan(ch) || lock_elsewhere(ch))
 		ch->segment.layout = NULL;
 	segment_close(&ch->segment);

@@ -5,9 +5,9 @@
  *
  *   create, open, detach, collect   a channel's and an endpoint's life
  *   close, name, remove             the channel's end
- *   wait, waiters                   spin, sleep, time limits; who waits
+ *   wait, waiters                   spin, sleep, time limits; the calls that wait
  *   side, reclaim                   the two locks, what a dead owner or holder left
- *   wake                            who is woken
+ *   wake                            which sleepers are woken
  *   sender, overflow                finding room;  send, reserve: the calls
  *   receive, lease                  finding a message, and the calls
  *   inspect, recover                stat and peek; purge and recover
@@ -68,7 +68,8 @@ struct chan {
 	struct waiters waiters;
 };
 
-/* How often, in ns of clock_coarse(), a busy sender asks the kernel who is there. */
+/* How often, in ns of clock_coarse(), a busy sender asks the kernel which endpoints are
+ * there. */
 #define LOOK_EVERY INT64_C(1000000)
 
 static inline bool is_orphan(const struct chan *ch)

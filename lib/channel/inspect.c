@@ -11,7 +11,7 @@
 
 #define LOOKS 100 /* at positions that move while they are read */
 
-static uint64_t load(const _Atomic uint64_t *p)
+static uint64_t load_acquire(const _Atomic uint64_t *p)
 {
 	return atomic_load_explicit(p, memory_order_acquire);
 }
@@ -20,29 +20,29 @@ static uint64_t seq_at(const struct ring *r, uint64_t pos)
 {
 	struct ring_end end = {0, 0};
 
-	return load(&ring_at(r, &end, pos - pos % RING_ALIGN)->seq);
+	return load_acquire(&ring_at(r, &end, pos - pos % RING_ALIGN)->seq);
 }
 
-/* Positions and the sequence numbers there, all of one instant if the channel
- * is not too busy for that. */
+/* Read the positions and the sequence numbers there, all of one instant if the channel is
+ * not too busy for that. */
 static void read_positions(const struct chan *ch, struct chan_stat *st)
 {
 	const struct layout_control *c = ch->control;
 	uint64_t head, tail, first = 0, next = 0;
 
 	for (int i = 0; i < LOOKS; i++) {
-		head = load(&c->receivers.position);
+		head = load_acquire(&c->receivers.position);
 		tail = ring_limit(&ch->ring);
 		first = seq_at(&ch->ring, head);
 		next = seq_at(&ch->ring, tail);
-		if (head == load(&c->receivers.position) && tail == ring_limit(&ch->ring))
+		if (head == load_acquire(&c->receivers.position) && tail == ring_limit(&ch->ring))
 			break;
 	}
 	st->used = tail - head <= ch->ring.capacity ? tail - head : 0;
 	st->bytes = tail;
 	st->depth = next - first <= ch->ring.capacity / RING_ALIGN ? next - first : 0;
 	st->sent = next - 1;
-	st->dropped_oldest = load(&c->receivers.dropped);
+	st->dropped_oldest = load_acquire(&c->receivers.dropped);
 	st->received = first - 1 >= st->dropped_oldest ? first - 1 - st->dropped_oldest : 0;
 	st->full = ch->ring.capacity - st->used < ring_size(ch->ring.max_message) + RING_ALIGN;
 }
@@ -87,9 +87,9 @@ int chan_stat(const chan_t *ch, struct chan_stat *ret)
 	read_positions(ch, &st);
 	st.flags = h->options | ch->kind->shown_flags;
 	st.capacity = ch->kind->shown_capacity(&ch->ring);
-	st.dropped_newest = load(&c->senders.dropped);
-	st.dropped_leased = load(&c->senders.dropped_leased);
-	st.redelivered = load(&c->receivers.redelivered);
+	st.dropped_newest = load_acquire(&c->senders.dropped);
+	st.dropped_leased = load_acquire(&c->senders.dropped_leased);
+	st.redelivered = load_acquire(&c->receivers.redelivered);
 	st.recoveries =
 		(uint64_t)atomic_load_explicit(&c->senders.lock.recoveries, memory_order_relaxed) +
 		atomic_load_explicit(&c->receivers.lock.recoveries, memory_order_relaxed);
@@ -125,14 +125,14 @@ int chan_endpoints(const chan_t *ch, struct chan_endpoint *ret, unsigned n)
 		ch->slot, ret, n);
 }
 
-/* The first record at or after `pos` that the cursor wants: 0, -EAGAIN, -EBADMSG. */
+/* Find the first record at or after `pos` that the cursor wants: 0, -EAGAIN, -EBADMSG. */
 static int next_shown(struct ring *r, uint64_t pos, uint32_t flags, struct ring_item *it)
 {
 	int err;
 
 	if (!(flags & CHAN_LEASED_TOO))
 		return ring_next(r, pos, it);
-	while ((err = ring_look(r, pos, it)) == 0 && record_kind(it->state) == RECORD_DONE)
+	while ((err = ring_read(r, pos, it)) == 0 && record_kind(it->state) == RECORD_DONE)
 		pos = it->end;
 	return err;
 }
@@ -148,7 +148,7 @@ ssize_t chan_peek(chan_t *ch, void *buf, size_t size, struct chan_cursor *at)
 	err = receivers_visit(ch, NULL);
 	if (err < 0)
 		return err;
-	first = at->flags & CHAN_LEASED_TOO ? load(&ch->control->receivers.position)
+	first = at->flags & CHAN_LEASED_TOO ? load_acquire(&ch->control->receivers.position)
 					    : ring_first(&ch->ring);
 	/* Records before the cursor may have been freed, never moved. */
 	err = next_shown(&ch->ring, at->pos > first ? at->pos : first, at->flags, &it);

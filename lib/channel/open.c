@@ -29,7 +29,7 @@ static void sleep_1ms(void)
 	pthread_setcancelstate(before, &before);
 }
 
-/* It can't be opened, because of `err`: chand may. */
+/* Opening it failed with `err`: ask chand, which may be allowed to. */
 static int open_through_chand(struct chan *ch, int err)
 {
 	struct segment *s = &ch->segment;
@@ -41,7 +41,7 @@ static int open_through_chand(struct chan *ch, int err)
 	return reply < 0 ? prefer_reply(reply, err, s->path.owner) : segment_adopt(s);
 }
 
-/* Map it, read-only if an observer may not write. */
+/* Open and map the segment, read-only if an observer may not write. */
 static int open_segment(struct chan *ch)
 {
 	struct segment *s = &ch->segment;
@@ -103,8 +103,8 @@ static int attach(struct chan *ch)
 	err = sides_keep(ch);
 	if (err < 0 || !(ch->roles & CHAN_RECV))
 		return err;
-	/* A dead receiver's leases: first those of who had this slot before, for
-	 * from now on they would look like ours. */
+	/* Give back a dead receiver's leases: those of the endpoint that had this slot
+	 * before would look like ours from now on. */
 	err = receivers_visit(ch, NULL);
 	if (err < 0)
 		return err;
@@ -121,8 +121,8 @@ static void undo_attach(struct chan *ch)
 {
 	if (ch->slot >= 0) {
 		endpoint_detach(&ch->segment.own, ch->segment.layout, (uint32_t)ch->slot);
-		/* The last one may have left meanwhile, and not removed the name
-		 * because of us. */
+		/* The last one may have left meanwhile, and because of us it did not
+		 * remove the name. */
 		collect_now(&ch->segment);
 	}
 	segment_close(&ch->segment);
@@ -145,7 +145,7 @@ static int open_once(struct chan *ch)
 	return err;
 }
 
-/* It was there: is it as `opt` would have made it? */
+/* The channel was there already: note in what it differs from what `opt` asks for. */
 static void note_difference(const struct chan *ch, const struct chan_options *opt)
 {
 	const struct layout_header *h = &ch->segment.header;

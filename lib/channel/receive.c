@@ -19,7 +19,7 @@ static bool message_or_end(struct chan *ch, uint64_t end)
 	       channel_state(ch) & (LAYOUT_ENDED | LAYOUT_DAMAGED);
 }
 
-/* Is the last sender gone, on a channel that ends with it?  1, 0, or an error. */
+/* Is the last sender gone, in a channel that ends with it?  1, 0, or an error. */
 static int senders_gone(struct chan *ch)
 {
 	int any;
@@ -91,7 +91,7 @@ static bool waits_for_itself(struct chan *ch, const struct limit *limit)
 
 int receiver_wait(struct chan *ch, struct limit *limit, struct ring_item *it, int err)
 {
-	struct awaited message = {.cond = &ch->control->not_empty,
+	struct condition message = {.cond = &ch->control->not_empty,
 		.spin = &ch->recv_spin,
 		.changed = message_or_end,
 		.position = &ch->control->senders.position,
@@ -122,7 +122,7 @@ int receiver_wait(struct chan *ch, struct limit *limit, struct ring_item *it, in
 			if (err < 0)
 				break;
 		}
-		err = receiver_look(ch, it);
+		err = receiver_try(ch, it);
 		if (err == 0)
 			return 0;
 	}
@@ -146,7 +146,7 @@ static bool never(struct chan *ch)
 
 int channel_await_message(struct chan *ch)
 {
-	struct awaited message = {
+	struct condition message = {
 		.cond = &ch->control->not_empty, .changed = any_message, .abandoned = never};
 	struct limit limit = limit_of(CHAN_WAIT);
 	int err = 0;

@@ -23,14 +23,14 @@ ALWAYS_INLINE int receiver_check(const struct chan *ch, int64_t timeout)
 }
 
 /* Find the first ready record, the lock held: 0, -EAGAIN, -EPIPE (discarded), -EBADMSG. */
-ALWAYS_INLINE int receiver_look(struct chan *ch, struct ring_item *it)
+ALWAYS_INLINE int receiver_try(struct chan *ch, struct ring_item *it)
 {
 	if (unlikely(channel_state(ch) & LAYOUT_DISCARD))
 		return -EPIPE;
 	return ring_next(&ch->ring, ring_first(&ch->ring), it);
 }
 
-/* receiver_look() gave `err`: wait, or give up.  As receiver_find(). */
+/* receiver_try() gave `err`: wait, or give up.  As receiver_find(). */
 int receiver_wait(struct chan *ch, struct limit *limit, struct ring_item *it, int err);
 
 /* Take the receivers' lock and find the first ready record: 0, the lock held; or an
@@ -40,7 +40,7 @@ ALWAYS_INLINE int receiver_find(struct chan *ch, struct limit *limit, struct rin
 	int err = receivers_enter(ch, limit);
 
 	if (likely(err == 0)) {
-		err = receiver_look(ch, it);
+		err = receiver_try(ch, it);
 		if (unlikely(err < 0))
 			err = receiver_wait(ch, limit, it, err);
 	}

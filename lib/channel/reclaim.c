@@ -34,7 +34,7 @@ int reclaim_front(struct chan *ch)
 		return 0;
 	ch->front = head;
 	ch->front_seen = now;
-	if (ring_look(&ch->ring, head, &it) < 0 || record_kind(it.state) != RECORD_LEASED ||
+	if (ring_read(&ch->ring, head, &it) < 0 || record_kind(it.state) != RECORD_LEASED ||
 		!gone(record_holder(it.state), ch))
 		return 0;
 	return reclaim_leases(ch);

@@ -5,12 +5,12 @@
  * Removing reports.  LAYOUT_REMOVED ends the channel as LAYOUT_CLOSED does, by the same
  * steps (see ring_seal()); only the error differs.  The name goes first and the mark
  * follows, so a remover that is killed in between leaves what rm(1) leaves: a file
- * without a name, whose users have not been told.
+ * without a name, whose users do not know yet.
  *
  * The users of such a file notice, whoever unlinked it, and the first one to notice marks
  * it for all (name.c).  The kernel's link count decides.  It is asked for once a second
- * at most: by each that is about to sleep, or would have to and may not; and by
- * senders that always find room at a pause (sender_paced() in sender.c).  Receivers that
+ * at most: by each call that is about to sleep, or would have to and may not; and by
+ * senders that always find room, at a pause (sender_paced() in sender.c).  Receivers that
  * always find a message need not ask: the messages come from senders.
  *
  * chan_unlink() says by LAYOUT_UNLINKED, before the name goes, that this is meant.
@@ -41,7 +41,7 @@ int segment_refuse_removed(const struct segment *s)
 		return 0;
 	if (!segment_named(s))
 		return -ESTALE; /* the usual case: it has just been removed */
-	/* A copy of the file, perhaps. */
+	/* The name still leads to it: it may be a copy of the file. */
 	return segment_unlink(&s->path) == 0 ? -ENOENT : -EIDRM;
 }
 
@@ -80,7 +80,7 @@ static int unlink_here(const struct segment_path *path)
 
 	if (err < 0)
 		return err;
-	/* No mark unless the name will go. */
+	/* Mark it only if the name will go. */
 	if (path->owner != geteuid() && geteuid() != 0) {
 		err = -EPERM;
 	} else {

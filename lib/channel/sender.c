@@ -42,11 +42,11 @@ static bool nobody_receives(struct chan *ch)
 }
 
 /*
- * A sender that always finds room never waits, and looks for
- * the name here: as the check for room is the check for the pause, that costs the others
- * nothing.  Pauses come so rarely that the clock costs nothing either (one in 256
- * messages, or PAUSE_MOST bytes), and with every message where messages come slowly: a
- * sender that slows down goes on for that long at most.
+ * A sender that always finds room never waits, so it looks for the name here.  The check
+ * for room is also the check for the pause, so a message without a pause pays nothing.
+ * Pauses are so rare that the clock costs nothing either (one in 256 messages, or in
+ * PAUSE_MOST bytes); where messages come slowly, every message has one.  So a sender that
+ * slows down goes on without a look for that long at most.
  */
 int sender_paced(struct chan *ch, uint64_t pos, uint64_t length)
 {
@@ -91,7 +91,7 @@ static bool note_need(struct chan *ch, uint64_t length)
 int sender_wait(struct chan *ch, struct limit *limit, uint64_t length, bool in_place,
 	struct ring_cursor *at, int err)
 {
-	struct awaited room = {.cond = &ch->control->not_full,
+	struct condition room = {.cond = &ch->control->not_full,
 		.spin = &ch->send_spin,
 		.changed = space_or_end,
 		.position = &ch->control->receivers.position,
@@ -108,7 +108,7 @@ int sender_wait(struct chan *ch, struct limit *limit, uint64_t length, bool in_p
 		if (err == CHAN_DROPPED)
 			return err;
 		if (err == 0) {
-			err = sender_look(ch, length, true, at);
+			err = sender_try(ch, length, true, at);
 			if (err == 0)
 				return 0;
 			continue;
@@ -125,7 +125,7 @@ int sender_wait(struct chan *ch, struct limit *limit, uint64_t length, bool in_p
 			err = senders_enter(ch, limit);
 		if (err < 0)
 			break;
-		err = sender_look(ch, length, true, at);
+		err = sender_try(ch, length, true, at);
 		if (err == 0)
 			return 0;
 	}
@@ -147,7 +147,7 @@ static bool handed_over(struct chan *ch, uint64_t pos)
 static int await_receiver(struct chan *ch, uint64_t pos, struct limit *limit)
 {
 	struct limit brief = limit_of(HANDSHAKE);
-	struct awaited receiver = {.cond = &ch->control->not_full,
+	struct condition receiver = {.cond = &ch->control->not_full,
 		.spin = &ch->send_spin,
 		.changed = handed_over,
 		.abandoned = nobody_receives,
@@ -172,7 +172,7 @@ int sender_hand_over(
 
 	if (policy != CHAN_BLOCK)
 		limit->timeout = 0;
-	/* Without waiting, it needs a receiver that is there. */
+	/* If it may not wait, a receiver has to be there already. */
 	if (limit->timeout != 0 || cond_waited(&ch->control->not_empty)) {
 		ring_publish(&ch->ring, at);
 		atomic_thread_fence(memory_order_seq_cst); /* no lock is released here */

@@ -46,7 +46,7 @@ int sender_paced(struct chan *ch, uint64_t pos, uint64_t length) OUT_OF_LINE;
 
 /* Find room for a record of `length`, the lock held: 0 and the cursor; -EAGAIN if there
  * is none; -EPIPE, -EIDRM, -EBADMSG.  `look`: for receivers, too. */
-ALWAYS_INLINE int sender_look(struct chan *ch, uint64_t length, bool look, struct ring_cursor *at)
+ALWAYS_INLINE int sender_try(struct chan *ch, uint64_t length, bool look, struct ring_cursor *at)
 {
 	int err = sendable(ch, look);
 
@@ -59,7 +59,7 @@ ALWAYS_INLINE int sender_look(struct chan *ch, uint64_t length, bool look, struc
 	return err == RING_PAUSED ? sender_paced(ch, at->pos, length) : err;
 }
 
-/* sender_look() gave `err`: wait, or do as the policy says.  As sender_find(). */
+/* sender_try() gave `err`: wait, or do as the policy says.  As sender_find(). */
 int sender_wait(struct chan *ch, struct limit *limit, uint64_t length, bool in_place,
 	struct ring_cursor *at, int err);
 
@@ -74,7 +74,7 @@ ALWAYS_INLINE int sender_find(struct chan *ch, struct limit *limit, uint64_t len
 	int err = senders_enter(ch, limit);
 
 	if (likely(err == 0)) {
-		err = sender_look(ch, length, false, at);
+		err = sender_try(ch, length, false, at);
 		if (unlikely(err < 0))
 			err = sender_wait(ch, limit, length, in_place, at, err);
 	}
@@ -105,7 +105,7 @@ ALWAYS_INLINE void sender_done(struct chan *ch, const struct limit *limit, uint6
  */
 ALWAYS_INLINE int sender_published(struct chan *ch, uint64_t pos)
 {
-	if (unlikely(channel_state(ch) & LAYOUT_ENDED) && !ring_settle(&ch->ring, pos))
+	if (unlikely(channel_state(ch) & LAYOUT_ENDED) && !ring_inside_end(&ch->ring, pos))
 		return channel_over(channel_state(ch));
 	cond_signal_fenced(&ch->control->not_empty);
 	return 0;

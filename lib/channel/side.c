@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The two locks of a channel, and what to do when an owner died: repair that
- * side of the ring, then wake everybody, for the dead one may have owed a
- * wake-up.
+ * The two locks of a channel.  If an owner died, its side of the ring is repaired and
+ * everybody woken, because it may have owed a wake-up.
  */
 #define _GNU_SOURCE 1
 #include "channel/side.h"
@@ -53,14 +52,14 @@ static void recovered(void *arg)
 	channel_wake_all(((struct call *)arg)->ch);
 }
 
-/* Is there no use in waiting for the lock any more?  `end` are the bits that end
- * the side. */
+/* Is it useless to wait for the lock any longer?  Returns why, or 0.  `end` are the bits
+ * that end the side. */
 static int give_up(struct call *call, uint32_t end)
 {
 	struct limit *limit = call->limit;
 	uint32_t state;
 
-	/* A slice has passed: by now it is worth to be seen. */
+	/* A slice has passed: from now on the wait is worth showing. */
 	if (limit->waiting_since == 0)
 		limit->waiting_since = clock_monotonic() - LOCK_SLICE;
 	if (!call->waiter.since)
@@ -203,7 +202,7 @@ int sides_keep(struct chan *ch)
 
 void sides_give_up(struct chan *ch)
 {
-	/* Another thread could not unlock them: the thread's own end does. */
+	/* Only the thread that owns them can unlock them; otherwise its end does. */
 	if (!(ch->roles & CHAN_EXCLUSIVE) || exclusive_check(ch) < 0)
 		return;
 	if (exclusive(ch, CHAN_RECV)) {

@@ -73,7 +73,7 @@ static void spin_learn(struct spin *s, bool paid)
 }
 
 /* Learn from an answer, or none, after `ns`, how long to stay away the next time. */
-static void lag_learn(struct chan *ch, const struct awaited *what, bool changed, int64_t ns)
+static void lag_learn(struct chan *ch, const struct condition *what, bool changed, int64_t ns)
 {
 	uint32_t lag = load(&what->spin->lag);
 	bool close = changed && ns < lag + CLOSE_BEHIND;
@@ -84,7 +84,7 @@ static void lag_learn(struct chan *ch, const struct awaited *what, bool changed,
 	store(&what->spin->lag, lag > LAG_MAX ? LAG_MAX : lag);
 }
 
-static bool spin(struct chan *ch, const struct awaited *what)
+static bool spin(struct chan *ch, const struct condition *what)
 {
 	uint32_t budget = load(&what->spin->budget), lag = load(&what->spin->lag);
 	int64_t start = clock_monotonic(), now = start;
@@ -112,7 +112,7 @@ static bool interrupted(const struct chan *ch)
 	return atomic_load_explicit(&ch->interrupted, memory_order_relaxed);
 }
 
-int channel_wait(struct chan *ch, const struct awaited *what, struct limit *limit)
+int channel_wait(struct chan *ch, const struct condition *what, struct limit *limit)
 {
 	int64_t deadline = limit_deadline(limit), now, end;
 	struct waiter me;

@@ -37,7 +37,7 @@ struct spin {
 void spin_init(struct spin *spin);
 
 /* What a call waits for. */
-struct awaited {
+struct condition {
 	struct layout_cond *cond;
 	struct spin *spin; /* NULL: sleep at once */
 	/* Returns true if something happened that is worth another look. */
@@ -58,6 +58,6 @@ struct awaited {
  *   -ETIMEDOUT  the time is over and nothing changed
  *   -EINTR      chan_interrupt()
  */
-int channel_wait(struct chan *ch, const struct awaited *what, struct limit *limit);
+int channel_wait(struct chan *ch, const struct condition *what, struct limit *limit);
 
 #endif

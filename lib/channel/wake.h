@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Who is woken when space or a message appears, and the fence that light endpoints leave
- * to their peers. */
+/* Which sleepers are woken when space or a message appears, and the fence that light
+ * endpoints leave to their peers. */
 #ifndef CHAN_WAKE_H
 #define CHAN_WAKE_H
 

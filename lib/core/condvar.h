@@ -37,9 +37,9 @@
  * sleeper looks again by itself.
  *
  * One signal wakes one, and two signallers at once may, between them, wake one
- * only: the second finds the hint cleared.  So who has slept owes the others a
- * look: before it leaves, it sets the hint again (cond_rearm()), and if it leaves
- * anything behind, or leaves empty-handed, it passes the wake-up on.  Every
+ * only: the second finds the hint cleared.  So a waiter that has slept owes the
+ * others a look: before it leaves, it sets the hint again (cond_rearm()), and if it
+ * leaves anything behind, or leaves empty-handed, it passes the wake-up on.  Every
  * clearing is followed by a wake, and the woken one sets the hint, fence, looks: a
  * signaller that found it cleared made its change before that fence, so the look
  * sees it.  (The signaller sets the hint again too if it woke somebody.  That is
@@ -67,7 +67,7 @@ int cond_init(struct layout_cond *c);
 /* Announce a waiter; returns the key for cond_wait(). */
 static inline uint32_t cond_arm(struct layout_cond *c)
 {
-	/* Acquire: pairs with the release of the sequence in cond_wake(): who
+	/* Acquire: pairs with the release of the sequence in cond_wake(): whoever
 	 * reads the new sequence sees the change that was signalled with it. */
 	uint32_t key = atomic_load_explicit(&c->sequence, memory_order_acquire);
 
@@ -89,7 +89,7 @@ int cond_wait(struct layout_cond *c, uint32_t key, int64_t deadline);
 void cond_wake(struct layout_cond *c, int how_many);
 
 /* True if a signal would wake somebody, as far as known; the fence makes the
- * caller's stores before it visible to who arms after it. */
+ * caller's stores before it visible to whoever arms after it. */
 static inline int cond_waited(struct layout_cond *c)
 {
 	/* Pairs with the fence in cond_arm(). */
@@ -111,8 +111,8 @@ static inline void cond_signal_fenced(struct layout_cond *c)
 		cond_wake(c, 1);
 }
 
-/* Who slept leaves: others may sleep behind it.  Before its look at what it leaves
- * behind. */
+/* Call on the way out after sleeping, before checking what is left: others may still be
+ * asleep. */
 static inline void cond_rearm(struct layout_cond *c)
 {
 	atomic_store_explicit(&c->waiting, 1, memory_order_relaxed);
@@ -120,7 +120,8 @@ static inline void cond_rearm(struct layout_cond *c)
 	atomic_thread_fence(memory_order_seq_cst);
 }
 
-/* Who slept leaves something, or leaves empty-handed: somebody else may go on. */
+/* Call on the way out after sleeping, if something is left or nothing was got: another
+ * waiter may be able to go on. */
 static inline void cond_pass_on(struct layout_cond *c)
 {
 	cond_rearm(c);

@@ -7,17 +7,17 @@
  * fence in between, or both may look too early.  An endpoint that takes a lock
  * for each message gets its fence from the lock.  An exclusive endpoint takes
  * none, and a fence would be a third of its time: it only keeps the compiler from
- * reordering (the light side), and who goes to sleep, or seals a closed channel,
- * makes the kernel put a full fence on every processor that runs a light one
+ * reordering (the light side), and an endpoint that goes to sleep, or seals a closed
+ * channel, makes the kernel put a full fence on every processor that runs a light one
  * (the heavy side: membarrier(2), MEMBARRIER_CMD_GLOBAL_EXPEDITED; some
  * microseconds).  The kernel's documentation says that a compiler barrier on the
  * one side and the call on the other order like two full fences.
  *
- * Who is light registers first and then sets LAYOUT_LIGHT with a full fence: a
- * peer that does not find the bit after its own announcement made it before, so
- * it is seen.  Who cannot call membarrier (an old kernel, a sandbox) sets
- * LAYOUT_HEAVY_MISSING when it attaches, and light endpoints use real fences
- * from then on.
+ * A light endpoint registers before it sets LAYOUT_LIGHT (full fence): a peer that does
+ * not find the bit after its own announcement made that before, so it is seen.  An
+ * endpoint that cannot call membarrier (an old kernel, a sandbox) sets
+ * LAYOUT_HEAVY_MISSING when it attaches, and light endpoints use real fences from then
+ * on.
  */
 #ifndef CHAN_FENCE_H
 #define CHAN_FENCE_H

@@ -99,8 +99,8 @@ struct layout_cond {
 struct layout_senders {
 	alignas(LAYOUT_PAIR) struct layout_lock lock;
 	_Atomic uint64_t dropped; /* by drop-newest */
-	/* Hints for waking: the room that the last one to wait needs, and whether
-	 * such needs differ. */
+	/* Hints for waking: the room that the last sender to wait needs, and whether such
+	 * needs differ. */
 	_Atomic uint32_t need, uneven;
 	_Atomic uint64_t dropped_leased; /* by drop-oldest, behind a leased record */
 	/* The commit of a send is the store to this. */

@@ -34,7 +34,7 @@ void ring_seal(const struct ring *r)
 		&r->control->seal, &open, end | 1, memory_order_acq_rel, memory_order_acquire);
 }
 
-bool ring_settle(struct ring *r, uint64_t pos)
+bool ring_inside_end(struct ring *r, uint64_t pos)
 {
 	ring_seal(r);
 	/* What lies behind the seal stays there, and nobody looks at it. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The ring: variable-length records in a buffer.  No lock, no system call, no
- * knowledge of who waits: what is here runs on any memory, so it is tested on
- * an array.
+ * knowledge of sleepers: what is here runs on any memory, so it is tested on an
+ * array.
  *
  * The model.  Two positions that only grow:
  *
@@ -35,7 +35,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* What one process knows of one side; guarded by that side's lock. */
+/* What one process knows of one side.  That side's lock guards it. */
 struct ring_end {
 	uint64_t lap;  /* position of data[0] in the current lap */
 	uint64_t seen; /* the other side's position when last looked at */
@@ -195,9 +195,9 @@ static inline void ring_publish(struct ring *r, const struct ring_cursor *at)
 	atomic_store_explicit(&r->control->senders.position, at->pos, memory_order_release);
 }
 
-/* The channel was found closed after records up to `pos` were published: are they
- * inside its end?  See ring_seal().  Needs no lock. */
-bool ring_settle(struct ring *r, uint64_t pos);
+/* The channel was found to have ended after records up to `pos` were published: are they
+ * inside its end?  Decides the end if nobody has, see ring_seal().  Needs no lock. */
+bool ring_inside_end(struct ring *r, uint64_t pos);
 
 /* Repair the senders' side after a dead owner of their lock: 0 or -EBADMSG. */
 int ring_repair_senders(struct ring *r);
@@ -242,7 +242,7 @@ static inline int ring_reload(struct ring *r)
 
 /* Check and read the record at `pos`, wherever it stands: 0, -EAGAIN at the
  * end, -EBADMSG.  Any state. */
-static inline int ring_look(struct ring *r, uint64_t pos, struct ring_item *it)
+static inline int ring_read(struct ring *r, uint64_t pos, struct ring_item *it)
 {
 	uint64_t there = r->rx.seen - pos, size;
 
@@ -299,7 +299,7 @@ static inline uint64_t ring_first(const struct ring *r)
 static inline int ring_next(struct ring *r, uint64_t pos, struct ring_item *it)
 {
 	for (;; pos = it->end) {
-		int err = ring_look(r, pos, it);
+		int err = ring_read(r, pos, it);
 
 		if (unlikely(err) || likely(record_kind(it->state) == RECORD_READY))
 			return err;

@@ -21,7 +21,7 @@ bool queue_free_up_to(struct ring *r, uint64_t bound)
 	uint64_t head = load(&rx(r)->position), pos = head;
 	struct ring_item it;
 
-	while (pos < bound && ring_look(r, pos, &it) == 0 && record_kind(it.state) == RECORD_DONE)
+	while (pos < bound && ring_read(r, pos, &it) == 0 && record_kind(it.state) == RECORD_DONE)
 		pos = it.end;
 	if (pos == head)
 		return false;
@@ -97,7 +97,7 @@ static int held(struct ring *r, const struct ring_claim *claim, struct ring_item
 {
 	uint64_t head = load(&rx(r)->position);
 
-	if (claim->pos - head >= r->capacity || ring_look(r, claim->pos, it) < 0)
+	if (claim->pos - head >= r->capacity || ring_read(r, claim->pos, it) < 0)
 		return -ESTALE;
 	if (it->seq != claim->seq ||
 		it->state != record_state(RECORD_LEASED, claim->holder, claim->attempt))
@@ -156,7 +156,7 @@ int queue_reclaim(struct ring *r, bool (*gone)(uint32_t holder, void *arg), void
 	int n = 0, err;
 
 	for (uint64_t pos = load(&rx(r)->position); pos < load(&rx(r)->frontier); pos = it.end) {
-		err = ring_look(r, pos, &it);
+		err = ring_read(r, pos, &it);
 		if (err < 0)
 			return err == -EAGAIN ? n : err;
 		if (record_kind(it.state) != RECORD_LEASED)
@@ -204,7 +204,7 @@ static void drop_repair(struct ring *r)
 		return;
 	/* Done, and not purged: its sender withdrew it first. */
 	if (pos < load(&rx(r)->position) ||
-		(ring_look(r, pos, &it) == 0 &&
+		(ring_read(r, pos, &it) == 0 &&
 			it.state == record_state(RECORD_DONE, RECORD_PURGED, 0)))
 		drop_finish(r);
 	else
@@ -219,7 +219,7 @@ static int queue_drop(struct ring *r)
 
 	if (queue_free(r))
 		return 0;
-	err = ring_look(r, head, &it);
+	err = ring_read(r, head, &it);
 	if (err == -EAGAIN) /* receivers emptied it meanwhile */
 		return 0;
 	if (err < 0)
@@ -299,7 +299,7 @@ int queue_rebuild(struct ring *r)
 	r->rx.seen = ring_limit(r);
 	if (r->rx.seen - head > r->capacity)
 		return -EBADMSG;
-	while (pos != r->rx.seen && (err = ring_look(r, pos, &it)) == 0) {
+	while (pos != r->rx.seen && (err = ring_read(r, pos, &it)) == 0) {
 		pos = it.end;
 		if (record_kind(it.state) != RECORD_READY)
 			frontier = pos;
@@ -334,7 +334,7 @@ int queue_check(struct ring *r, bool derived)
 	if (load(&r->control->senders.position) - head > r->capacity - RING_ALIGN)
 		return -EBADMSG;
 	r->rx.seen = head;
-	for (; (err = ring_look(r, pos, &it)) == 0; pos = it.end) {
+	for (; (err = ring_read(r, pos, &it)) == 0; pos = it.end) {
 		if (seq && it.seq != seq + 1)
 			return -EBADMSG;
 		seq = it.seq;

@@ -3,8 +3,8 @@
  * The queue: each message goes to one receiver, in order.
  *
  * A plain receive copies a record out and frees it with one store to the receivers'
- * position: that is the commit.  With leases, the state in a record's header says who
- * has it and the store to that is the commit; space is freed as the front is done.
+ * position: that is the commit.  With leases, the state in a record's header names
+ * its holder and the store to that is the commit; space is freed as the front is done.
  *
  *   deliver   no ready record lies before it          derived, rebuilt after a death
  *   frontier  nothing at or after it was ever leased   derived, rebuilt after a death
@@ -24,7 +24,7 @@ ALWAYS_INLINE bool queue_consume_front(struct ring *r, uint64_t from, uint64_t e
 	uint64_t head = atomic_load_explicit(&rx->position, memory_order_relaxed);
 
 	if (unlikely(from != head ||
-		    atomic_load_explicit(&rx->frontier, memory_order_relaxed) > head))
+		     atomic_load_explicit(&rx->frontier, memory_order_relaxed) > head))
 		return false;
 	/* The commit of a plain receive.  Release: pairs with the acquire in ring_room();
 	 * our reading is over. */

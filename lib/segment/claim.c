@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* How often to look for one that has bound its address and does not listen yet. */
+/* How often to try a creator that has bound its address and does not listen yet. */
 #define REFUSALS 20
 
 struct address {
@@ -34,7 +34,7 @@ static uint64_t hash(uint64_t h, const void *bytes, size_t n)
 	return h;
 }
 
-/* Two names that meet in one address wait for each other, no more. */
+/* If two names have the same address, their creators wait for each other, no more. */
 static void make_address(struct address *ret, const char *file)
 {
 	uint64_t h = UINT64_C(0xcbf29ce484222325);
@@ -65,7 +65,7 @@ static bool same_user(int sock)
 	return getsockopt(sock, SOL_SOCKET, SO_PEERCRED, &peer, &n) == 0 && peer.uid == geteuid();
 }
 
-/* Connected to the holder: 1 when its claim has ended, 0 when waiting has. */
+/* Wait, connected to the holder: 1 when its claim has ended, 0 at the deadline. */
 static int await_end(int sock, int64_t deadline)
 {
 	struct pollfd p = {.fd = sock, .events = POLLRDHUP};

@@ -2,18 +2,18 @@
 /*
  * One creator of a name at a time.
  *
- * Those that make the same channel at once would each take its memory, and where
- * there is room for one, none would get enough.  So a creator claims the name
+ * Processes that make the same channel at once would each take its memory, and where
+ * there is room for one channel, none would get enough.  So a creator claims the name
  * first: it listens on a socket whose address (in the abstract namespace) is made
  * from the name.  The kernel gives an address to one socket, and frees it when its
  * process dies, whatever killed it; nothing is left in any directory.  The others
  * connect, and wait until the connection ends.
  *
- * A claim is advice.  The address can be guessed, so another user may have taken
- * it: the one that connects sees whose it is, and goes on without a claim.  It does
- * so, too, after claim_patience(), when the holder is stopped; and where there are
- * no sockets, or the other creator is in another network namespace.  What is made
- * then is as right, only memory may be taken twice meanwhile (segment_fill()).
+ * A claim is advice.  The address can be guessed, so another user may have taken it: the
+ * creator that connects sees which user it is, and goes on without a claim.  It also goes
+ * on without one after claim_patience(), when the holder is stopped; where there are no
+ * sockets; and where the other creator is in another network namespace.  The channel that
+ * is made then is as right, only memory may be taken twice meanwhile (segment_fill()).
  */
 #ifndef CHAN_CLAIM_H
 #define CHAN_CLAIM_H
@@ -22,18 +22,18 @@
 
 #include <stdint.h>
 
-/* How long to wait for one that takes `bytes` of memory: longer than that lasts. */
+/* How long to wait for a creator that takes `bytes` of memory: longer than that lasts. */
 static inline int64_t claim_patience(uint64_t bytes)
 {
 	return 1000000000 + (int64_t)(bytes / 2 * 5); /* 10 us a page */
 }
 
-/* Claim the name that leads to `file`: 0, it is claimed, or can't be; 1, another's
- * claim has ended, so look whether there is a channel and call again.  `deadline`
- * is when waiting ends (CLOCK_MONOTONIC, ns). */
+/* Claim the name that leads to `file`.  Returns 0 if it is claimed or can't be; 1 if
+ * another creator's claim has ended: look whether there is a channel, and call again.
+ * `deadline` is when waiting ends (CLOCK_MONOTONIC, ns). */
 int claim_take(struct descriptor *claim, const char *file, int64_t deadline);
 
-/* Ends it; fine if there is none. */
+/* End it; fine if there is none. */
 static inline void claim_end(struct descriptor *claim)
 {
 	descriptor_close(claim);

@@ -13,8 +13,8 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#define get(p) atomic_load_explicit((p), memory_order_relaxed)
-#define set(p, v) atomic_store_explicit((p), (v), memory_order_relaxed)
+#define load(p) atomic_load_explicit((p), memory_order_relaxed)
+#define store(p, v) atomic_store_explicit((p), (v), memory_order_relaxed)
 
 static int lock_bytes(int fd, short type, int64_t start, int64_t len)
 {
@@ -27,12 +27,13 @@ static int lock_bytes(int fd, short type, int64_t start, int64_t len)
 	while (result < 0 && errno == EINTR);
 	if (result == 0)
 		return 0;
-	/* Both words mean that another has it. */
+	/* Both mean that another description has it. */
 	return errno == EACCES || errno == EAGAIN ? -EAGAIN : error_from(TRIED_LOCK, errno);
 }
 
-/* A lock of another file description in the range: 1 and *ret, 0, or -EBADFD.  Nobody is
- * taken for dead because the kernel can't say: then it is the whole range, as one's. */
+/* Look for a lock of another file description in the range: 1 and *ret, 0, or -EBADFD.  If
+ * the kernel can't say, the whole range counts as locked by one: nobody is taken for dead
+ * because of that. */
 static int locked(int fd, int64_t start, int64_t len, struct flock *ret)
 {
 	struct flock range = {
@@ -67,10 +68,10 @@ static int take_slot(int fd, struct layout *layout, uint32_t endpoints)
 {
 	int err;
 
-	/* Slots that nobody left traces in first: most likely free. */
+	/* First the slots that nobody left traces in: most likely they are free. */
 	for (int traces = 0; traces < 2; traces++)
 		for (uint32_t i = 0; i < endpoints; i++) {
-			if ((get(&layout->endpoint[i].pid) != 0) != traces)
+			if ((load(&layout->endpoint[i].pid) != 0) != traces)
 				continue;
 			err = lock_bytes(fd, F_WRLCK, LAYOUT_LOCK_SLOT + i, 1);
 			if (err != -EAGAIN)
@@ -86,13 +87,13 @@ static void register_slot(struct layout_endpoint *e, unsigned roles)
 
 	prctl(PR_GET_NAME, command);
 	memcpy(words, command, sizeof(words));
-	set(&e->roles, roles);
-	set(&e->uid, (uint32_t)geteuid());
-	set(&e->attached, clock_real());
-	set(&e->clock, clock_namespace());
-	set(&e->waiting, 0);
-	set(&e->command[0], words[0]);
-	set(&e->command[1], words[1]);
+	store(&e->roles, roles);
+	store(&e->uid, (uint32_t)geteuid());
+	store(&e->attached, clock_real());
+	store(&e->clock, clock_namespace());
+	store(&e->waiting, 0);
+	store(&e->command[0], words[0]);
+	store(&e->command[1], words[1]);
 	atomic_store_explicit(
 		&e->pid, (int32_t)getpid(), memory_order_release); /* see endpoint_list() */
 }
@@ -117,7 +118,7 @@ int endpoint_attach(
 
 void endpoint_detach(const struct descriptor *own, struct layout *layout, uint32_t slot)
 {
-	set(&layout->endpoint[slot].pid, 0);
+	store(&layout->endpoint[slot].pid, 0);
 	/* Explicitly: the mapping keeps the file description alive.  (Without its
 	 * descriptor, the locks go when it is unmapped.) */
 	if (descriptor_ours(own))
@@ -168,12 +169,13 @@ int endpoint_count(const struct descriptor *own, unsigned role)
 	return count(own->fd, side(role), side(role) + LAYOUT_ENDPOINTS_MAX);
 }
 
-/* As the caller's clock has it: of another time namespace's only that it waits. */
+/* Since when it waits, by the caller's clock.  An endpoint of another time namespace is
+ * shown as waiting since now. */
 static int64_t waiting_since(const struct layout_endpoint *e, uint32_t clock)
 {
-	int64_t since = get(&e->waiting), now = clock_monotonic();
+	int64_t since = load(&e->waiting), now = clock_monotonic();
 
-	return since && (get(&e->clock) != clock || since > now) ? now : since;
+	return since && (load(&e->clock) != clock || since > now) ? now : since;
 }
 
 int endpoint_list(const struct descriptor *own, const struct layout *layout, uint32_t endpoints,
@@ -200,14 +202,14 @@ int endpoint_list(const struct descriptor *own, const struct layout *layout, uin
 			return alive;
 		if (!alive || found++ >= n)
 			continue;
-		words[0] = get(&e->command[0]);
-		words[1] = get(&e->command[1]);
+		words[0] = load(&e->command[0]);
+		words[1] = load(&e->command[1]);
 		*to = (struct chan_endpoint){
 			.id = i,
-			.roles = get(&e->roles) & (CHAN_SEND | CHAN_RECV | CHAN_EXCLUSIVE),
+			.roles = load(&e->roles) & (CHAN_SEND | CHAN_RECV | CHAN_EXCLUSIVE),
 			.pid = pid,
-			.uid = get(&e->uid),
-			.attached = get(&e->attached),
+			.uid = load(&e->uid),
+			.attached = load(&e->attached),
 			.waiting = waiting_since(e, clock),
 		};
 		memcpy(to->command, words, sizeof(words));

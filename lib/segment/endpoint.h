@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who is attached, and alive.
+ * The endpoints that are attached and alive.
  *
  * The kernel's lock table is the allocator of endpoints and their death
  * certificate.  Endpoint i holds open-file-description write locks on bytes of
@@ -27,12 +27,18 @@
  * the program: then what asks the kernel returns -EBADFD, and nothing is asked of
  * another file. */
 
-/* Attach: the slot, or -EBUSY (a side is, or is wanted, exclusive), -EUSERS (no
- * slot), another errno. */
+/*
+ * Attach: the slot, or
+ *
+ *   -EBUSY   a side is, or is wanted, exclusive
+ *   -EUSERS  no slot is free
+ *   -EBADFD  the descriptor is not ours any more
+ *
+ * or another error of the locks. */
 int endpoint_attach(
 	const struct descriptor *own, struct layout *layout, uint32_t endpoints, unsigned roles);
 
-/* Leave.  After a death the kernel does what matters of this. */
+/* Detach.  After a death the kernel does what matters of this. */
 void endpoint_detach(const struct descriptor *own, struct layout *layout, uint32_t slot);
 
 /* Does another endpoint have the role (CHAN_SEND or CHAN_RECV)?  1, 0, or an error. */
@@ -44,11 +50,12 @@ int endpoint_receives(const struct descriptor *own, uint32_t slot);
 /* How many others have the role?  A count or an error. */
 int endpoint_count(const struct descriptor *own, unsigned role);
 
-/* The live ones, this one included if `slot` is its own (else -1). */
+/* List the live endpoints, the caller's included if `slot` is its own (else -1).  Returns
+ * how many there are; the first `n` are written to `ret`. */
 int endpoint_list(const struct descriptor *own, const struct layout *layout, uint32_t endpoints,
 	int slot, struct chan_endpoint *ret, unsigned n);
 
-/* Keep everybody from attaching, if nobody is: 0, or -EBUSY. */
+/* Keep everybody from attaching, if nobody is attached: 0, or -EBUSY. */
 int endpoint_close_gate(const struct descriptor *own);
 void endpoint_open_gate(const struct descriptor *own);
 

@@ -48,8 +48,7 @@
 
 /* ---- names ---- */
 
-/* Ask for a user of that name: 0, or an error.  A large group of aliases, say, needs
- * a large buffer. */
+/* Look up the user of that name: 0, or an error.  Some entries need a large buffer. */
 static int user_named(const char *name, uid_t *ret)
 {
 	struct passwd pw, *found = NULL;
@@ -344,9 +343,9 @@ static void pause_for(int64_t ns)
 	nanosleep(&t, NULL);
 }
 
-/* There is not enough room.  Watch for a while whether that changes, as it does
- * while others take or return memory: 0, there is; -EEXIST, one of them made this
- * very channel; -ENOSPC. */
+/* There is not enough room.  Watch for a while whether that changes, as it does while
+ * others take or return memory.  Returns 0 if there is room, -EEXIST if another process
+ * made this very channel, or -ENOSPC. */
 static int await_room(const struct segment *s, uint64_t size, int64_t deadline)
 {
 	uint64_t before, now = room(s->own.fd);

@@ -24,8 +24,8 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* Where a channel's name leads.  A name is resolved once, at the beginning: what it
- * means changes with the process's user and the user database. */
+/* Where a channel's name leads.  A name is resolved once, at the beginning, because what
+ * it means changes with the process's user and the user database. */
 struct segment_path {
 	uid_t owner;
 	bool foreign; /* NAME is another user's */
@@ -64,14 +64,14 @@ int segment_publish(struct segment *s, mode_t mode);
 /* Open s->path; read-only if !write.  s->own.orphan is the caller's. */
 int segment_open(struct segment *s, bool write);
 
-/* The same with a descriptor from somebody else, which is s->own already; the
- * segment must be the owner's that s->path says. */
+/* The same with a descriptor that another process handed over, which is s->own already.
+ * The segment must belong to the owner that s->path names. */
 int segment_adopt(struct segment *s);
 
-/* A descriptor for it, to be handed to somebody. */
+/* Open a descriptor for it, to hand it to another process. */
 int segment_descriptor(const char *name, bool write);
 
-/* Unmap and close; also of one that was never published. */
+/* Unmap and close it, even if it was never published. */
 void segment_close(struct segment *s);
 
 /* Does its path still lead to it? */

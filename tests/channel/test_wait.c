@@ -28,7 +28,7 @@ static _Atomic uint64_t word;		   /* changed() when it is not `seen` */
 static _Atomic unsigned looks, happens_at; /* at this look it changes by itself, 0 never */
 static _Atomic bool over, wakes_at_once;
 static struct spin spin;
-static struct awaited what;
+static struct condition what;
 static struct limit limit;
 
 /* No assertion here: each is a system call. */
@@ -53,7 +53,7 @@ static void setup(void)
 {
 	channel_setup();
 	ch = open_as(CHAN_SEND | CHAN_RECV, OPTIONS(.capacity = 4096));
-	what = (struct awaited){
+	what = (struct condition){
 		.cond = &ch->control->not_empty, .changed = changed, .abandoned = abandoned};
 }
 

@@ -91,8 +91,11 @@ static int64_t deadline(void *arg)
 
 static int acquire(void)
 {
-	struct lock_policy policy = {
-		.repair = repair, .recovered = recovered, .give_up = give_up, .deadline = deadline, .arg = m};
+	struct lock_policy policy = {.repair = repair,
+		.recovered = recovered,
+		.give_up = give_up,
+		.deadline = deadline,
+		.arg = m};
 
 	int err;
 

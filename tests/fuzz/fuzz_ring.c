@@ -36,7 +36,7 @@ static void append_some(struct ring *r, struct input *in)
 		return;
 	ring_publish(r, &at);
 	if (take_byte(in) % 8 == 0)
-		ring_settle(r, old);
+		ring_inside_end(r, old);
 }
 
 /* Read all of it; what comes of it is nothing, but the compiler can't know. */

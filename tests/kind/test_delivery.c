@@ -318,7 +318,7 @@ START_TEST(should_stop_counting_attempts_at_the_limit)
 		ck_assert_int_eq(kind->release(&r, &a), 0);
 	}
 	a = lease(1, 0, RECORD_ATTEMPTS_MAX);
-	ck_assert_int_eq(ring_look(&r, a.pos, &it), 0);
+	ck_assert_int_eq(ring_read(&r, a.pos, &it), 0);
 	ck_assert_uint_eq(record_kind(it.state), RECORD_LEASED);
 	ck_assert_uint_eq(record_holder(it.state), 1);
 }
@@ -427,7 +427,7 @@ START_TEST(should_let_either_side_decide_the_end_once)
 	ring_publish(&r, &at);
 	atomic_fetch_or(&r.control->state, LAYOUT_CLOSED);
 	get_empty(); /* not before it is known where it ends */
-	ck_assert(ring_settle(&r, at.pos));
+	ck_assert(ring_inside_end(&r, at.pos));
 	ring_seal(&r);
 	get(8, 0);
 	get(8, 1);
@@ -446,8 +446,8 @@ START_TEST(should_keep_what_was_taken_before_the_end_was_decided)
 	ck_assert_int_eq(ring_next(&r, it.end, &it), 0);
 	ck_assert(consume( 0, it.end));
 	atomic_fetch_or(&r.control->state, LAYOUT_CLOSED);
-	ck_assert(ring_settle(&r, 32));
-	ck_assert(ring_settle(&r, 64));
+	ck_assert(ring_inside_end(&r, 32));
+	ck_assert(ring_inside_end(&r, 64));
 	get_empty();
 	ck_assert_int_eq(kind->valid(&r), 0);
 }
@@ -467,7 +467,7 @@ START_TEST(should_never_show_what_was_published_behind_the_seal)
 	fill(ring_append(&r, &at, 8), 8, 1);
 	ring_publish(&r, &at);
 	get_empty();
-	ck_assert(!ring_settle(&r, at.pos));
+	ck_assert(!ring_inside_end(&r, at.pos));
 	get_empty();
 	ck_assert_int_eq(kind->repair_senders(&r), 0);
 	ck_assert_uint_eq(tail(), old);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The end of a closed channel: ring_publish(), chan_close(), ring_seal(),
- * ring_settle(), ring_reload() and the repair of the senders' side.
+ * ring_inside_end(), ring_reload() and the repair of the senders' side.
  *
  * SENDERS send MESSAGES each, RECEIVERS receive till the end, one process closes;
  * up to CRASHES of them are killed between any two steps.  With LIGHT, the first

@@ -16,8 +16,8 @@ enum { NUMBERS = 10000 };
 
 /* The library's own names are free for its user. */
 #ifdef USER_NAMES
-int ring_settle(void);
-int ring_settle(void)
+int ring_inside_end(void);
+int ring_inside_end(void)
 {
 	return 1;
 }
