@@ -5,6 +5,21 @@
 
 #define load(p) atomic_load_explicit((p), memory_order_relaxed)
 
+int ring_room_beyond(struct ring *r, uint64_t pos, uint64_t need)
+{
+	if (pos - r->tx.seen <= r->capacity - need)
+		return RING_PAUSED; /* else it would have been in the horizon */
+	/* Acquire: pairs with the release store that freed the space, so what
+	 * the receiver read from it was read before we write over it. */
+	r->tx.seen = atomic_load_explicit(&r->control->receivers.position, memory_order_acquire);
+	if (unlikely(r->tx.seen % RING_ALIGN || pos - r->tx.seen > r->capacity))
+		return -EBADMSG;
+	ring_set_horizon(r);
+	if (pos - r->tx.seen > r->capacity - need)
+		return -EAGAIN;
+	return pos - r->horizon <= r->capacity - need ? 0 : RING_PAUSED;
+}
+
 void ring_init(struct ring *r)
 {
 	atomic_store_explicit(&ring_at(r, &r->tx, 0)->seq, 1, memory_order_relaxed);

@@ -139,6 +139,9 @@ static inline void ring_pause(struct ring *r, uint64_t pos, uint64_t after)
 
 #define RING_PAUSED 1
 
+/* The rest of ring_room(), when `pos` is beyond the horizon. */
+int ring_room_beyond(struct ring *r, uint64_t pos, uint64_t need);
+
 /* 0 or RING_PAUSED if a record of `length` (at most max_message) fits at `at`, else
  * -EAGAIN, -EBADMSG. */
 static inline int ring_room(struct ring *r, const struct ring_cursor *at, uint64_t length)
@@ -147,17 +150,7 @@ static inline int ring_room(struct ring *r, const struct ring_cursor *at, uint64
 
 	if (likely(at->pos - r->horizon <= r->capacity - need))
 		return 0;
-	if (at->pos - r->tx.seen <= r->capacity - need)
-		return RING_PAUSED; /* else it would have been in the horizon */
-	/* Acquire: pairs with the release store that freed the space, so what
-	 * the receiver read from it was read before we write over it. */
-	r->tx.seen = atomic_load_explicit(&r->control->receivers.position, memory_order_acquire);
-	if (unlikely(r->tx.seen % RING_ALIGN || at->pos - r->tx.seen > r->capacity))
-		return -EBADMSG;
-	ring_set_horizon(r);
-	if (at->pos - r->tx.seen > r->capacity - need)
-		return -EAGAIN;
-	return at->pos - r->horizon <= r->capacity - need ? 0 : RING_PAUSED;
+	return ring_room_beyond(r, at->pos, need);
 }
 
 /* Write the header of a record that nobody sees yet, and move the cursor behind it.
