@@ -214,6 +214,8 @@ int64_t chan_footprint(const struct chan_options *opt);
  *   -ECONNREFUSED  it can't be opened without chand, which keeps OWNER's channels, and
  *             chand can't be asked: chan_error_detail() says why
  *   -EINPROGRESS  chand is still making it: try again
+ *   -ENOSPC, -EDQUOT, ...   chand can't make it as it is declared: one of the errors of
+ *             chan_create(); chan_error_detail() says why
  *   -EBUSY    a side is, or is wanted, exclusive; or a process is stopped inside the
  *             receivers' lock, or holds a lease on the file
  *   -EUSERS   the endpoint table is full

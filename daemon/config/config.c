@@ -478,8 +478,10 @@ void config_unused(const char *const *dirs, config_wrong note)
 
 void declarations_done(struct declarations *declarations)
 {
-	for (size_t i = 0; i < declarations->n; i++)
+	for (size_t i = 0; i < declarations->n; i++) {
 		free(declarations->at[i].file);
+		free(declarations->at[i].why);
+	}
 	free(declarations->at);
 	*declarations = (struct declarations){0};
 }

@@ -34,6 +34,11 @@ struct declaration {
 	struct spec spec;
 	char *file;
 	bool bad; /* it is declared, but a file of it is wrong: only its name counts */
+
+	/* declared.c: why the channel could not be made when that was last tried. */
+	int err;
+	char *why;
+	int64_t tried;
 };
 
 /* By name. */

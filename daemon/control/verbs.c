@@ -19,6 +19,7 @@
 #include "metrics.h"
 #include "notify.h"
 #include "registry/channels.h"
+#include "registry/declared.h"
 #include "registry/registry.h"
 #include "segment/segment.h"
 #include "settings.h"
@@ -39,9 +40,16 @@ static struct channel *channel_in(struct connection *c, const struct message *m)
 {
 	const char *name = name_in(c, m);
 	struct channel *ch = name ? channels_find(name) : NULL;
+	char why[512];
+	int err;
 
-	if (name && !ch)
-		connection_error(c, -ENOENT, "there is no such channel on this bus");
+	if (name && !ch) {
+		err = declared_failure(name, why, sizeof(why));
+		if (err == 0)
+			connection_error(c, -ENOENT, "there is no such channel on this bus");
+		else
+			connection_error(c, err, why);
+	}
 	return ch;
 }
 

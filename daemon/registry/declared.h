@@ -7,6 +7,8 @@
 #ifndef CHAND_DECLARED_H
 #define CHAND_DECLARED_H
 
+#include <stddef.h>
+
 #include "config/config.h"
 
 /* Read the files.  Returns 0, or a negative errno, and then nothing has changed. */
@@ -22,6 +24,16 @@ const struct declaration *declared_find(const char *name);
 /* Set *ret to what the channel is to be.  Returns false if its file is wrong, and always
  * was. */
 bool declared_spec(const struct declaration *declaration, struct spec *ret);
+
+/* Remember that the channel could not be made, and why; or, with err 0, that it was made.
+ * Returns false if the same error is known already. */
+bool declared_tried(const char *name, int err, const char *why);
+
+/* Returns the error that kept a declared channel from being made, and `why`; or 0. */
+int declared_failure(const char *name, char *why, size_t size);
+
+/* Returns whether it could not be made a while ago, so that it may be tried again. */
+bool declared_may_retry(const struct declaration *declaration);
 
 /* Keep the spec for a time when its file can't be read. */
 void declared_save(const struct spec *spec);

@@ -271,12 +271,16 @@ static int check_request(const struct spec *spec, char *why, size_t size)
 	const struct quota *quota = accounts_quota(spec->owner);
 	int64_t need = chan_footprint(&spec->options);
 	uint64_t channels, bytes;
+	int err;
 
 	/* A channel that could not be adopted counts, too: its file is not overwritten. */
 	if (channels_find(spec->name) || segment_exists(spec->name) == 0) {
 		snprintf(why, size, "there is a channel of that name");
 		return -EEXIST;
 	}
+	err = declared_failure(spec->name, why, size);
+	if (err < 0) /* the request would make another one than is declared */
+		return err;
 	registry_usage(spec->owner, &channels, &bytes);
 	if (accounts_limited(spec->owner) &&
 		(channels >= quota->channels || need < 0 || (uint64_t)need > quota->bytes ||
@@ -328,10 +332,14 @@ static void declared_is_made(const struct creation *creation)
 	if (err == 0)
 		err = enter(&c, spec, ORIGIN_DECLARED, creation->file, creation->observer);
 	if (err < 0) {
-		log_line(LOG_ERR, "failed", spec->name, 0, "can't be made as %s wants it: %s",
-			creation->file, error_text(err));
+		const char *why = error_text(err);
+
+		if (declared_tried(spec->name, err, why))
+			log_line(LOG_ERR, "failed", spec->name, 0,
+				"can't be made as %s wants it: %s", creation->file, why);
 		return;
 	}
+	declared_tried(spec->name, 0, NULL);
 	declared_save(spec);
 	set_mode(spec);
 	if (creation->created)
@@ -388,11 +396,24 @@ static void done(struct creation *creation)
 	reload_check();
 }
 
+/* A declared channel could not be made, and what kept it from that may be over.  Returns
+ * whether it is being made again. */
+static bool try_again(const char *name)
+{
+	const struct declaration *d = declared_find(name);
+	struct spec spec;
+
+	return d && declared_may_retry(d) && declared_spec(d, &spec) &&
+	       creation_declare(&spec, d->file) == 0;
+}
+
 void registry_create(const struct spec *spec, uid_t by,
 	void (*answer)(void *arg, int err, const char *why), void *arg)
 {
-	int err = creation_request(spec, by, answer, arg);
+	int err;
 
+	registry_expedite(spec->name); /* the channel that is declared comes first */
+	err = creation_request(spec, by, answer, arg);
 	if (err < 0)
 		answer(arg, err, error_text(err));
 }
@@ -416,7 +437,7 @@ bool registry_expedite(const char *name)
 {
 	if (found_has(name))
 		adopt_found(name);
-	return !channels_find(name) && creation_expedite(name);
+	return !channels_find(name) && (creation_expedite(name) || try_again(name));
 }
 
 size_t registry_unmade(void)

@@ -26,7 +26,8 @@ bool registry_busy(void);
 size_t registry_unmade(void);
 
 /* Adopt the channel of that name now, if it was there at the start.  Returns whether a
- * channel of that name is still to be made; one that is declared is then made next. */
+ * channel of that name is still to be made; one that is declared is then made next, and
+ * one that could not be made a while ago is tried again. */
 bool registry_expedite(const char *name);
 
 /* Call read(), which may read chand.conf, and the declarations again; and done() when all

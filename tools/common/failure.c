@@ -102,10 +102,17 @@ static void fail_no_space(const char *channel, const struct chan_options *opt)
 			need, (uint64_t)vfs.f_bavail * vfs.f_frsize, cli_remedy(-ENOSPC));
 }
 
+/* chand lacks something, not this process. */
+static bool is_of_chand(const char *detail)
+{
+	return !strncmp(detail, "chand ", strlen("chand "));
+}
+
 /* Errors whose general text says less than the detail of this one. */
 static bool detail_says_all(int err)
 {
-	return err == -ESRCH || err == -ECONNREFUSED || err == -ENOLCK || err == -EFBIG;
+	return err == -ESRCH || err == -ECONNREFUSED || err == -ENOLCK || err == -EFBIG ||
+	       is_of_chand(chan_error_detail(err));
 }
 
 static bool detail_adds(int err)
@@ -130,7 +137,7 @@ int cli_fail(const char *channel, const struct chan_options *opt, int err)
 {
 	const char *remedy = cli_remedy(err);
 
-	if (err == -ENOSPC)
+	if (err == -ENOSPC && !is_of_chand(chan_error_detail(err)))
 		fail_no_space(channel, opt);
 	else if (err == -EINVAL && channel && !valid_name(channel))
 		cli_error(channel,
