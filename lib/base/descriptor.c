@@ -15,7 +15,7 @@
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct descriptor *all;
 
-/* The owner's, before. */
+/* What the owner of the mutex had before. */
 static int cancel_state;
 static sigset_t signal_mask;
 
@@ -37,7 +37,7 @@ void descriptors_lock(void)
 	sigset_t mask;
 	int cancel;
 
-	/* A thread that unwound out of it would leave it locked. */
+	/* A thread that is cancelled while it holds the mutex would leave it locked. */
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	signals_block(&mask);
 	pthread_mutex_lock(&mutex);

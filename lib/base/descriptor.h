@@ -44,8 +44,8 @@ struct descriptor {
 	struct descriptor *next, **link;
 };
 
-/* Install the fork handlers, once: 0, or an error.  In a child, `fn` is called, too.
- * Call before the first of the functions below. */
+/* Install the fork handlers, once: 0, or an error.  They also call `fn` in a child.  Call
+ * this before the first of the functions below. */
 int descriptors_prepare(void (*fn)(void));
 
 /* No fork() of this process happens in between.  Also blocks signals and
@@ -53,8 +53,8 @@ int descriptors_prepare(void (*fn)(void));
 void descriptors_lock(void);
 void descriptors_unlock(void);
 
-/* Block the signals whose handlers may run at any time, but none that the thread
- * raises by what it does: a handler for those may be needed to go on. */
+/* Block the signals whose handlers may run at any time, but not those that a thread causes
+ * itself (SIGSEGV and kin): their handlers may be needed to go on. */
 void signals_block(sigset_t *before);
 
 /* Make a descriptor, close-on-exec: 0 or an error.  d->orphan is the caller's; the
@@ -66,8 +66,8 @@ int descriptor_socket(struct descriptor *d, int type); /* AF_UNIX */
  * Returns its length, or an error; more descriptors than one are closed. */
 ssize_t descriptor_receive(struct descriptor *d, int socket, void *buf, size_t size);
 
-/* The same as descriptor_open() for one that somebody else closes: its number, or
- * an error. */
+/* As descriptor_open(), for a descriptor that the caller closes or gives away: its number,
+ * or an error. */
 int descriptor_open_plain(const char *path, int flags);
 
 /* Is it still what was opened? */

@@ -4,8 +4,8 @@
  *
  * The kernel's error numbers mean something else for each system call, and many of
  * them mean something else again in shmchan.h.  So none is passed on as it is: each
- * failed call goes through error_from(), which knows from what was tried and how it
- * failed what the caller gets.  What the table does not know becomes -EIO.  tests/
+ * failed call goes through error_from(), which has a table of what was tried, how it
+ * failed and what the caller gets.  What the table does not know becomes -EIO.  tests/
  * inject/test_errors.c fails each system call of the library with each error.
  *
  * Beside the number a thread keeps one line of text about it, which
@@ -51,10 +51,10 @@ int error_of_size(int err, unsigned long long size, const char *fmt, ...)
 /* A timeout that is none: -EINVAL. */
 int error_of_timeout(long long timeout) __attribute__((cold, noinline));
 
-/* The text stays, and is about `err` now; returns it. */
+/* Keep the text as the detail of `err`, and return `err`. */
 int error_instead(int err);
 
-/* A call begins that keeps to this: forget the detail of the last one. */
+/* Forget the detail of the last call: a call begins that sets its own. */
 void error_forget(void);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Leases and space: the receivers' side of ring.c, and lease.c.
+ * Leases and space: kind/queue.c, and lease.c.
  *
  * RECEIVERS processes receive plainly, take, acknowledge, and give back up to
  * RELEASES times, as they like, while a sender publishes RECORDS records.  All
@@ -73,7 +73,7 @@ inline move_head(to)
 	}
 }
 
-inline ring_free()
+inline queue_free()
 {
 	d_step {
 		i = head;
@@ -143,7 +143,7 @@ inline consume()
 			state[pos] = DONE
 		}
 		deliver = pos + 1;
-		ring_free()
+		queue_free()
 	fi
 }
 
@@ -209,7 +209,7 @@ inline repair()
 		od;
 		i = 0
 	}
-	ring_free();
+	queue_free();
 	reclaim()
 }
 
@@ -247,7 +247,7 @@ proctype receiver(byte me)
 				:: d_step { releases < RELEASES -> releases++ }
 					give_back()
 				fi;
-				ring_free();
+				queue_free();
 				mine = 0;
 				owner = FREE
 			/* Get another. */
@@ -271,7 +271,7 @@ proctype receiver(byte me)
 					:: pos < seen -> owner = FREE
 					:: pos == seen ->
 						deliver = seen;
-						ring_free();
+						queue_free();
 						owner = FREE;
 						if
 						:: mine

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A rendezvous: what becomes of the message that a sender waits with (send.c's
- * await_receiver(), ring.c).
+ * A rendezvous: what becomes of the message that a sender waits with (sender.c's
+ * await_receiver(), kind/rendezvous.c).
  *
  * SENDERS processes, one at a time under the senders' lock, publish a record each and
  * wait until its state is not what they wrote, or take it back: when their time is over,
