@@ -15,7 +15,6 @@
 #include "common/deadline.h"
 #include "common/message.h"
 #include "common/parse.h"
-#include "ctl/channel.h"
 #include "ctl/output.h"
 
 json_t *ctl_bus_object(const struct ctl_bus *bus, const char *lines)
@@ -154,7 +153,7 @@ int ctl_bus_each(struct ctl_bus *bus, const char *request,
 
 struct info {
 	const struct ctl_bus *bus;
-	struct ctl_channel *ch;
+	json_t *object;
 };
 
 static void keep_info(const char *what, const char *lines, void *arg)
@@ -163,21 +162,24 @@ static void keep_info(const char *what, const char *lines, void *arg)
 
 	if (strcmp(what, PACKET_CHANNEL) != 0)
 		return;
-	json_decref(info->ch->bus);
-	info->ch->bus = ctl_bus_object(info->bus, lines);
+	json_decref(info->object);
+	info->object = ctl_bus_object(info->bus, lines);
 }
 
-void ctl_bus_info(struct ctl_channel *ch)
+json_t *ctl_bus_info(const char *name)
 {
 	char request[CHAN_NAME_MAX + 64];
 
 	for (struct ctl_bus *const *bus = ctl_buses(); *bus; bus++) {
-		const char *local = bus_name_of((*bus)->owner, ch->name);
+		const char *local = bus_name_of((*bus)->owner, name);
+		struct info info = {.bus = *bus};
 
 		if (!local || snprintf(request, sizeof(request), BUS_REQUEST(VERB_INFO) "name=%s\n",
 				      local) >= (int)sizeof(request))
 			continue;
-		if (!ctl_bus_each(*bus, request, keep_info, &(struct info){.bus = *bus, .ch = ch}))
-			return;
+		if (!ctl_bus_each(*bus, request, keep_info, &info))
+			return info.object;
+		json_decref(info.object);
 	}
+	return NULL;
 }

@@ -13,7 +13,6 @@
 
 #include "bus/chand.h"
 #include "common/options.h"
-#include "ctl/channel.h"
 
 struct ctl_bus {
 	enum cli_bus which;
@@ -41,7 +40,7 @@ json_t *ctl_bus_object(const struct ctl_bus *bus, const char *lines);
 const char *ctl_bus_text(const json_t *object, const char *key); /* or NULL */
 uint64_t ctl_bus_number(const json_t *object, const char *key);	 /* or 0 */
 
-/* Ask chand about a channel, and set ch->bus. */
-void ctl_bus_info(struct ctl_channel *ch);
+/* Ask chand about a channel: an object, or NULL if no chand keeps it. */
+json_t *ctl_bus_info(const char *name);
 
 #endif

@@ -53,6 +53,16 @@ void ctl_forget(struct ctl_channel *ch)
 	*ch = (struct ctl_channel){0};
 }
 
+void ctl_ask_chand(struct ctl_channel *ch)
+{
+	json_t *info = ctl_bus_info(ch->name);
+
+	if (!info)
+		return;
+	json_decref(ch->bus);
+	ch->bus = info;
+}
+
 bool ctl_matches(const char *glob, const char *name)
 {
 	const char *local = bus_local(name);

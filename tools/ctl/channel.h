@@ -33,6 +33,9 @@ int ctl_open(struct ctl_channel *ch, const char *name);
 int ctl_refresh(struct ctl_channel *ch);
 void ctl_forget(struct ctl_channel *ch);
 
+/* Ask chand about the channel, and set ch->bus. */
+void ctl_ask_chand(struct ctl_channel *ch);
+
 /* Read every channel whose name matches `glob` (NULL: all) and is on the bus that was
  * chosen, and close it again.  They are sorted by name; those that can't be read are among
  * them, those that vanished meanwhile are not. */

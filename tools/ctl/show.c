@@ -17,7 +17,6 @@
 #include "common/parse.h"
 #include "common/signals.h"
 #include "common/user.h"
-#include "ctl/chand.h"
 #include "ctl/channel.h"
 #include "ctl/column.h"
 #include "ctl/output.h"
@@ -141,7 +140,7 @@ static int open_named(struct ctl_channels *channels, int n, char **name)
 		int r = ctl_open(ch, name[i]);
 
 		if (!r) {
-			ctl_bus_info(ch);
+			ctl_ask_chand(ch);
 			channels->n++;
 			continue;
 		}
@@ -164,7 +163,7 @@ static int refresh_all(struct ctl_channels *channels)
 		int r = ctl_refresh(ch);
 
 		if (!r && !ch->stat.removed) {
-			ctl_bus_info(ch);
+			ctl_ask_chand(ch);
 			channels->at[kept++] = *ch;
 			continue;
 		}
@@ -335,7 +334,7 @@ static int info(int n, char **name)
 		ctl_forget(&ch);
 		return cli_fail(name[n - 1], NULL, r);
 	}
-	ctl_bus_info(&ch);
+	ctl_ask_chand(&ch);
 	ctl_columns_choose(&columns, NULL, ch.bus);
 	endpoints_read(ch.ch, ch.stat.senders + ch.stat.receivers, &ends);
 	if (ctl_output.json) {
