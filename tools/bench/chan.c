@@ -94,7 +94,7 @@ static int chan_link_attach(struct bench_link *link)
 	chan_detach(l->ch);
 	l->ch = NULL;
 	r = chan_open(&l->ch, l->name, flags | (spec->exclusive ? CHAN_EXCLUSIVE : 0u), NULL);
-	l->name[0] = '\0'; /* the parent's to remove */
+	l->name[0] = '\0'; /* the parent removes it */
 	if (r < 0)
 		return r;
 	l->lease = calloc(batch, sizeof(*l->lease));
@@ -103,7 +103,7 @@ static int chan_link_attach(struct bench_link *link)
 	return spec->in_place ? 0 : bench_buffers_make(&l->buffers, batch, spec->size);
 }
 
-/* Whether to make a call again that did not wait. */
+/* Returns true if a call that did not wait is to be made again. */
 static inline bool chan_again(const struct chan_link *l, int64_t r, unsigned *turns)
 {
 	if ((r != -EAGAIN && r != -EBUSY) || l->timeout != 0)

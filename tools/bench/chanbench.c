@@ -124,7 +124,7 @@ struct rows {
 
 /* Arguments. */
 
-/* The next part of a list with commas, in `part`; false at its end. */
+/* Set `part` to the next part of a list with commas; returns false at its end. */
 static bool next_part(const char **list, char *part, size_t size, const char *option)
 {
 	size_t len;
@@ -404,7 +404,7 @@ static void read_modes(struct setup *s, int n, char **word)
 		s->compared[LAT] = s->compared[THR] = s->compared[WAKE] = true;
 }
 
-/* Which options a mode has no use for. */
+/* Reject options that a mode has no use for. */
 static void check_setup(const struct setup *s)
 {
 	bool stream = s->mode == THR || s->mode == FAN;
@@ -625,7 +625,7 @@ static void make_rows(struct rows *rows, const struct setup *s)
 
 /* Running. */
 
-/* A peer that can't is no failure of ours, unless it is shmchan. */
+/* That a peer can't run is no failure of the program, unless it is shmchan. */
 static bool row_failed(const struct bench_row *row)
 {
 	if (row->error == 0)
@@ -682,7 +682,7 @@ static int write_hdr(const char *path, const struct hist *latency)
 		hist_print(latency, f, 1e3);
 		if (fflush(f) || ferror(f))
 			r = errno ? -errno : -EIO;
-		/* A part of it would look like the whole. */
+		/* A part of the output would pass for the whole. */
 		if (r < 0 && ftruncate(fileno(f), 0))
 			cli_error(NULL, "%s: holds a part of the latencies only", path);
 		if (fclose(f) && r == 0)

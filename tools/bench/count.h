@@ -17,10 +17,10 @@
 /* The tracepoint's number, or a negative errno. */
 int bench_count_event(void);
 
-/* Start counting the calling thread's: a descriptor, or a negative errno. */
+/* Start counting the futex calls of this thread: a descriptor, or a negative errno. */
 int bench_count_start(int event);
 
-/* How many so far. */
+/* Returns how many there were so far. */
 uint64_t bench_count_read(int fd);
 
 #endif

@@ -164,20 +164,20 @@ double bench_memcpy_rate(size_t size, size_t capacity)
 {
 	char *ring = bench_shared(capacity);
 	struct bench_buffers msg = {0};
-	double begin, end, rounds = 0;
+	double start, end, rounds = 0;
 
 	if (!ring || size > capacity || bench_buffers_make(&msg, 1, size) < 0) {
 		bench_unshare(ring, capacity);
 		return 0;
 	}
 	floor_fill(ring, capacity, msg.iov->iov_base, size);
-	begin = floor_seconds();
+	start = floor_seconds();
 	do {
 		floor_fill(ring, capacity, msg.iov->iov_base, size);
 		rounds++;
 		end = floor_seconds();
-	} while (end - begin < 0.03);
+	} while (end - start < 0.03);
 	bench_buffers_free(&msg);
 	bench_unshare(ring, capacity);
-	return rounds * (double)(capacity / size) / (end - begin);
+	return rounds * (double)(capacity / size) / (end - start);
 }

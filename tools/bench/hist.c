@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What is asked of a histogram; hist.h has the model and the fast part. */
+/* What can be asked of a histogram; hist.h has the model and the fast part. */
 #include "bench/hist.h"
 
 #include <math.h>

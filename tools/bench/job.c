@@ -25,14 +25,14 @@
 #include "common/deadline.h"
 #include "common/signals.h"
 
-/* No message for so long: it hangs. */
+/* If no message comes for so long, the run hangs. */
 #define STALL_SECONDS 10
 
 struct crew {
 	const struct bench_job *job;
 	struct bench_board *board;
 	struct bench_link *link[2];
-	unsigned n, attached; /* workers; those that said that they are attached */
+	unsigned n, attached; /* workers, and how many are attached */
 	int ready[2], go[2];
 	char *why;
 };
@@ -87,7 +87,7 @@ static int crew_prepare(struct crew *c)
 	return 0;
 }
 
-/* Wake-ups are measured apart from the waker's CPU, if there is another. */
+/* Wake-ups are measured on another CPU than the waker's, if there is one. */
 static unsigned crew_cpu(const struct bench_job *job, unsigned i)
 {
 	const struct bench_cpus *cpus = job->cpus;
@@ -154,7 +154,7 @@ static int crew_fork(struct crew *c, const sigset_t *mask)
 	return fcntl(c->ready[0], F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
 }
 
-/* A worker that ended badly said why on the board, unless it was killed. */
+/* A worker that failed wrote the reason on the board, unless it was killed. */
 static int crew_exited(struct crew *c, struct bench_worker *w, int status)
 {
 	w->pid = 0;
@@ -168,7 +168,7 @@ static int crew_exited(struct crew *c, struct bench_worker *w, int status)
 	return w->error < 0 ? w->error : -ECHILD;
 }
 
-/* Collect those that ended: how many still run, or the error of one. */
+/* Collect the workers that ended: returns how many still run, or the error of one. */
 static int crew_reap(struct crew *c)
 {
 	int running = 0;
@@ -215,7 +215,7 @@ static int crew_sleep(long ns)
 	return cli_signalled() ? -EINTR : 0;
 }
 
-/* Until all are attached. */
+/* Wait until all are attached. */
 static int crew_gather(struct crew *c)
 {
 	while (c->attached < c->n) {
@@ -251,7 +251,7 @@ static int crew_stalled(struct crew *c)
 	return -ETIMEDOUT;
 }
 
-/* Until all have ended. */
+/* Wait until all have ended. */
 static int crew_watch(struct crew *c)
 {
 	double between = c->job->rate > 0 ? 1e9 / c->job->rate : 0;
@@ -281,7 +281,7 @@ static uint64_t sum_below(uint64_t n)
 	return n % 2 ? (n - 1) / 2 * n : n / 2 * (n - 1);
 }
 
-/* What was sent is what was received, and nothing else. */
+/* Check that all that was sent was received, and nothing else. */
 static int crew_check(struct crew *c)
 {
 	uint64_t sum = 0, count = 0, wanted_sum = 0, wanted;

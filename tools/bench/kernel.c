@@ -72,13 +72,13 @@ static int kernel_attach(struct bench_link *link)
 	return bench_buffers_make(&l->buffers, 1, link->spec->size);
 }
 
-/* The last sender's descriptor is the last: closing it is the end. */
+/* Closing the last sender's descriptor ends the stream. */
 static void kernel_end(struct bench_link *link)
 {
 	kernel_close(&kernel_of(link)->fd[1]);
 }
 
-/* Whether a failed call is to be made again; if not, *ret is its error. */
+/* Returns true if a failed call is to be made again; if not, sets *ret to its error. */
 static bool kernel_again(unsigned *turns, int *ret)
 {
 	if (errno == EAGAIN) {
@@ -149,7 +149,7 @@ static int pipe_make(struct bench_link **ret, const struct bench_spec *spec)
 		kernel_drop(&l->link);
 		return r;
 	}
-	/* As much as we may: refused beyond pipe-max-size, and then it stays. */
+	/* Ask for as much as is allowed: beyond pipe-max-size it is refused, and the size stays. */
 	for (size_t size = spec->capacity; size > 65536; size /= 2)
 		if (size <= INT_MAX && fcntl(l->fd[1], F_SETPIPE_SZ, (int)size) >= 0)
 			break;
@@ -218,16 +218,16 @@ static int seqpacket_recv(struct bench_link *link, uint64_t *stamp, unsigned n)
 	return 1;
 }
 
-/* A limit of the system, or `otherwise` if it can't be read. */
-static long mqueue_limit(const char *path, long otherwise)
+/* Read a limit of the system: `fallback` if it can't be read. */
+static long mqueue_limit(const char *path, long fallback)
 {
 	FILE *f = fopen(path, "re");
 	long limit;
 
 	if (!f)
-		return otherwise;
+		return fallback;
 	if (fscanf(f, "%ld", &limit) != 1)
-		limit = otherwise;
+		limit = fallback;
 	fclose(f);
 	return limit;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Columns and their three dresses. */
+/* Columns, and their three forms: text, CSV, JSON. */
 #include "bench/out.h"
 
 #include <errno.h>
@@ -69,7 +69,7 @@ static double get_futexes(const struct bench_row *row, double p)
 	return row->runs > 0 ? row->futexes : NAN;
 }
 
-/* The endpoint that had least, and the one that had most, of either side. */
+/* The endpoints of either side that had least and most. */
 static double get_least(const struct bench_row *row, double p)
 {
 	(void)p;
@@ -98,7 +98,7 @@ static double get_faster(const struct bench_row *row, double p)
 	return bench_row_percentile(row, 50) / bench_row_percentile(row->shmchan, 50);
 }
 
-/* What part of the floor's rate, or how many times the floor's latency. */
+/* The part of the floor's rate, or the multiple of the floor's latency. */
 static double get_floor(const struct bench_row *row, double p)
 {
 	if (!row->floor)

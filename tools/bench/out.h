@@ -12,7 +12,7 @@
 
 enum bench_format { BENCH_TEXT, BENCH_CSV, BENCH_JSON };
 
-/* Where it ran, as text. */
+/* The machine that it ran on, as text. */
 struct bench_host {
 	char version[32], kernel[200], cpu[128], cpus[128], wait[16];
 	char uncounted[128]; /* why futex calls were not counted, or empty */
@@ -27,13 +27,13 @@ struct bench_out {
 
 void bench_host_read(struct bench_host *host, const struct bench_cpus *cpus, enum bench_wait wait);
 
-/* What comes before the first run: in the text, the host. */
+/* Print what comes before the first run: in the text, the host. */
 void bench_out_begin(const struct bench_out *out);
 
 /* Print the rows to stdout, checked and flushed: 0 or negative errno. */
 int bench_out_print(const struct bench_out *out, const struct bench_row *const *row, unsigned n);
 
-/* What --assert says: METRIC<VALUE, with <, <=, > or >=. */
+/* An argument of --assert: METRIC<VALUE, with <, <=, > or >=. */
 struct bench_assertion {
 	const char *text;
 	const struct bench_column *column;
@@ -42,10 +42,10 @@ struct bench_assertion {
 	double value;
 };
 
-/* -EINVAL: `why` says what is wrong with it. */
+/* Parse one: 0, or -EINVAL, with `why` what is wrong. */
 int bench_assertion_parse(struct bench_assertion *ret, const char *text, char why[BENCH_WHY]);
 
-/* Whether it holds for the row; if not, `why` says by what it fails. */
+/* Returns true if it holds for the row; if not, `why` says what fails. */
 bool bench_assertion_holds(
 	const struct bench_assertion *a, const struct bench_row *row, char why[BENCH_WHY]);
 

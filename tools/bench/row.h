@@ -11,7 +11,7 @@
 
 #define BENCH_RUNS_MAX 99
 
-/* What each run has one of. */
+/* Values that each run has. */
 enum bench_figure {
 	BENCH_RATE,	   /* messages a second */
 	BENCH_CPU,	   /* percent of one CPU, all workers */

@@ -17,7 +17,7 @@
 #include "bench/count.h"
 #include "common/deadline.h"
 
-/* Nearer than that to the planned time, spin. */
+/* If the planned time is nearer than that, spin. */
 #define SPIN_NS 100000
 /* How long the sleepers are left asleep before they are woken. */
 #define SETTLE_NS 20000
@@ -108,7 +108,7 @@ static void sender_start(struct work *k)
 	work_begin(k);
 }
 
-/* The first one takes down what everybody had by then, the last one ends the link. */
+/* The first sender that is done notes what all have by then; the last one ends the link. */
 static void sender_done(struct work *k)
 {
 	unsigned before = atomic_fetch_add(&k->board->done, 1);
@@ -123,7 +123,7 @@ static void sender_done(struct work *k)
 		k->link[0]->peer->end(k->link[0]);
 }
 
-/* When message `number` of the measured ones was to be sent. */
+/* Returns the planned time of message `number` of those that are measured. */
 static int64_t planned(const struct work *k, uint64_t number)
 {
 	return atomic_load_explicit(&k->board->start, memory_order_relaxed) +
@@ -193,7 +193,7 @@ static void intake_close(struct intake *in)
 	free(in->next);
 }
 
-/* Numbers of a sender only grow; for a single receiver they lack none. */
+/* The numbers of a sender only grow; a single receiver gets each of them. */
 static inline void intake_check(struct intake *in, uint64_t stamp)
 {
 	uint64_t sender = stamp >> BENCH_NUMBER_BITS;
@@ -240,7 +240,7 @@ static void record_since_planned(struct work *k, const uint64_t *stamp, unsigned
 	}
 }
 
-/* A single receiver knows how much will come; several go on to the end. */
+/* A single receiver knows how many messages will come; several go on to the end. */
 static void work_recv(struct work *k)
 {
 	uint64_t wanted = k->job->receivers == 1 ? k->total * k->job->senders : UINT64_MAX;
@@ -413,7 +413,7 @@ static void work_sleep(struct work *k)
 	intake_close(&in);
 }
 
-/* Which of these. */
+/* Choose one of these. */
 
 void bench_worker_attach(
 	const struct bench_job *job, struct bench_worker *w, struct bench_link *const link[2])

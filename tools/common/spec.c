@@ -144,7 +144,7 @@ int cli_parse_key(
 
 int cli_parse_spec(struct chan_options *opt, const char *spec, char *why, size_t size)
 {
-	struct chan_options made = *opt;
+	struct chan_options options = *opt;
 
 	do {
 		char item[128];
@@ -162,12 +162,12 @@ int cli_parse_spec(struct chan_options *opt, const char *spec, char *why, size_t
 		equals = strchr(item, '=');
 		if (equals)
 			*equals++ = '\0';
-		r = cli_parse_key(&made, item, equals, why, size);
+		r = cli_parse_key(&options, item, equals, why, size);
 		if (r)
 			return r;
 		spec += len;
 	} while (*spec && spec++);
-	*opt = made;
+	*opt = options;
 	return 0;
 }
 

@@ -250,7 +250,7 @@ static const char *user_option(enum cli_bus which)
 	return which == CLI_USER_BUS ? "--user " : "";
 }
 
-static const char *whose(enum cli_bus which)
+static const char *owner_words(enum cli_bus which)
 {
 	return which == CLI_USER_BUS ? "your" : "the system's";
 }
@@ -274,7 +274,7 @@ static void check_quota(const struct ctl_bus *bus, const char *key, const char *
 			"remove channels that are not used, or raise it in [quota] of chand.conf "
 			"and reload",
 			"%s of %" PRIu64 " %s that %s bus allows you are taken", number, most, what,
-			whose(bus->which));
+			owner_words(bus->which));
 }
 
 /* Only a system user's channels outlive every logout. */
@@ -285,7 +285,7 @@ static void check_keeper(const struct ctl_bus *bus)
 		return;
 	report(PROBLEM, "chand", keep_ipc,
 		"%s bus is kept by %s, whose channels logind removes at the last logout",
-		whose(bus->which), cli_user(bus->owner));
+		owner_words(bus->which), cli_user(bus->owner));
 }
 
 static void check_status(const struct ctl_bus *bus)
@@ -296,21 +296,21 @@ static void check_status(const struct ctl_bus *bus)
 	char remedy[256];
 
 	report(OK, "chand", NULL, "%s: version %s, process %s, by %s, %" PRIu64 " channels",
-		whose(bus->which), version ? version : "?", pid ? pid : "?", loop ? loop : "?",
-		ctl_bus_number(is, "channels"));
+		owner_words(bus->which), version ? version : "?", pid ? pid : "?",
+		loop ? loop : "?", ctl_bus_number(is, "channels"));
 	snprintf(remedy, sizeof(remedy), "systemctl %srestart chand: no channel is lost by it",
 		user_option(bus->which));
 	if (version && strcmp(version, chan_version()) != 0)
 		report(NOTE, "chand", remedy, "%s chand is of version %s, these tools are of %s",
-			whose(bus->which), version, chan_version());
+			owner_words(bus->which), version, chan_version());
 	if (loop && strcmp(loop, "io_uring") != 0)
 		report(NOTE, "chand",
 			"nothing, if that will do; else see chand's log for why it has no io_uring",
-			"%s chand waits by %s", whose(bus->which), loop);
+			"%s chand waits by %s", owner_words(bus->which), loop);
 	if (watchdog && !ctl_bus_number(is, "watchdog"))
 		report(NOTE, "chand", "start it by systemd, with WatchdogSec= in its unit",
 			"nothing restarts %s chand when it hangs: no watchdog is set",
-			whose(bus->which));
+			owner_words(bus->which));
 	check_quota(bus, "your-channels", "channels");
 	check_quota(bus, "your-bytes", "bytes");
 	check_keeper(bus);
@@ -333,11 +333,11 @@ static void check_unreachable(enum cli_bus which, int err, const char *reason)
 			(which == CLI_SYSTEM_BUS || getenv("XDG_RUNTIME_DIR")))
 			snprintf(remedy, sizeof(remedy), "systemctl %senable --now chand.socket",
 				user_option(which));
-		report(PROBLEM, "chand", remedy, "can't ask %s chand: %s", whose(which),
+		report(PROBLEM, "chand", remedy, "can't ask %s chand: %s", owner_words(which),
 			bus_problem());
 	} else {
 		report(NOTE, "chand", "ask the administrator", "%s chand refuses you: %s",
-			whose(which), reason ? reason : chan_strerror(err));
+			owner_words(which), reason ? reason : chan_strerror(err));
 	}
 }
 
