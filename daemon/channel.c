@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/container.h"
+#include "base/words.h"
 
 static uint64_t ids;
 
@@ -20,9 +21,7 @@ const char *origin_name(enum origin origin)
 
 const char *endpoint_role(const struct chan_endpoint *endpoint)
 {
-	static const char *const names[] = {"none", "sender", "receiver", "sender+receiver"};
-
-	return names[endpoint->roles & (CHAN_SEND | CHAN_RECV)];
+	return word(&words_side, endpoint->roles & (CHAN_SEND | CHAN_RECV));
 }
 
 int channel_new(struct channel **ret, const struct spec *spec, enum origin origin, const char *file,

@@ -155,8 +155,9 @@ static int flag_key(struct spec *spec, const char *key, const char *value, char 
 static int lifetime_key(struct spec *spec, const char *value, char *why, size_t size)
 {
 	spec->daemon = !strcmp(value, "daemon");
-	if (cli_parse_key(
-		    &spec->options, "lifetime", spec->daemon ? "persist" : value, why, size)) {
+	if (spec->daemon)
+		value = word(&words_lifetime, CHAN_PERSIST);
+	if (cli_parse_key(&spec->options, "lifetime", value, why, size)) {
 		snprintf(why, size, "lifetime: '%.64s' is not persist, ref or daemon", value);
 		return -EINVAL;
 	}

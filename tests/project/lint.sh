@@ -6,8 +6,9 @@
 # rule whose pattern has rotted fails too.
 
 # A folder, and the folders whose headers it may include besides its own.  lib/shmchan.h
-# is for all.  In lib and tools, a line names only folders of the lines above it: the
-# arrows go down.
+# is for all.  A line names only folders of the lines above it: the arrows go down.  In
+# daemon itself lie what all of chand stands on (events.h, log.h, channel.h) and main.c,
+# which stands on all: only that no file is in a circle keeps them in order.
 layers='
 lib/base:
 lib/core: lib/base
@@ -22,19 +23,19 @@ tools/recv: lib/base tools/common
 tools/ctl: lib/base lib/bus tools/common
 tools/bench: lib/base tools/common
 
-daemon/loop: lib/base daemon
+daemon/loop: lib/base
 daemon/config: lib/base tools/common daemon daemon/loop
-daemon/watch: lib/base lib/channel tools/common daemon daemon/registry
+daemon/watch: lib/base lib/channel tools/common daemon daemon/loop
 daemon/registry: lib/base lib/segment daemon daemon/config daemon/loop daemon/watch
-daemon/control: lib/base lib/segment lib/bus tools/common daemon daemon/config daemon/registry daemon/watch
-daemon: lib/base tools/common daemon/loop daemon/config daemon/watch daemon/registry daemon/control
+daemon/control: lib/base lib/segment lib/bus tools/common daemon daemon/loop daemon/config daemon/watch daemon/registry
+daemon: lib/base lib/bus lib/channel tools/common daemon/loop daemon/config daemon/watch daemon/registry daemon/control
 '
 
 # What is not as it should be yet: circles of files, and the paths (regular
 # expressions, Perl's) that the layers and the rules of words, or the format, pass over.
 # (The queue's hot path is compiled into delivery.h: that circle is meant.)
-circles='^lib/kind/delivery lib/kind/queue$|^lib/channel/|^tools/bench/job |^tools/common/framing '
-not_yet='daemon/|tools/ctl/(create|channel)\.c:'
+circles='^lib/kind/delivery lib/kind/queue$|^lib/channel/close |^daemon/loop/backend |^tools/bench/job |^tools/common/framing '
+not_yet='tools/ctl/(create|channel)\.c:'
 unformatted='daemon/|lib/|tests/'
 
 BUILD=none
@@ -91,7 +92,7 @@ forbidden() {
 			my ($folder, $list) = ($1, $2);
 			for (split " ", $list) {
 				$may{$folder}{$_} = 1;
-				print "$folder: $_ is not above it\n" unless exists $may{$_} or /^daemon/;
+				print "$folder: $_ is not above it\n" unless exists $may{$_} or $_ eq "daemon";
 			}
 			$may{$folder}{$folder} = $may{$folder}{lib} = 1;
 		}
