@@ -464,11 +464,11 @@ void chan_interrupt(chan_t *ch, int on);
 struct chan_stat {
 	uint32_t size; /* sizeof(struct chan_stat), set by the caller */
 	uint32_t flags;
-	uint64_t capacity; /* usable bytes of the ring, 0 for a rendezvous */
-	uint64_t used;	   /* bytes of it in use, headers included */
-	uint64_t depth;	   /* messages not yet consumed, leased ones included */
-	uint64_t sent;	   /* messages committed, ever; withdrawn rendezvous, too */
-	uint64_t received; /* of those, not there any more and not dropped */
+	uint64_t capacity;	 /* usable bytes of the ring, 0 for a rendezvous */
+	uint64_t used;		 /* bytes of it in use, headers included */
+	uint64_t depth;		 /* messages not yet consumed, leased ones included */
+	uint64_t sent;		 /* messages committed, ever; withdrawn rendezvous, too */
+	uint64_t received;	 /* of those, not there any more and not dropped */
 	uint64_t dropped_newest; /* by the policy drop-newest */
 	uint64_t dropped_oldest; /* by the policy drop-oldest, or purged */
 	uint64_t redelivered;	 /* leases given back; +-1 for each crash */

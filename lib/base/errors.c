@@ -172,8 +172,8 @@ int error_instead(int err)
 
 int error_of_timeout(long long timeout)
 {
-	return error_because(-EINVAL,
-		"timeout: %lld is neither CHAN_WAIT nor a number of nanoseconds", timeout);
+	return error_because(
+		-EINVAL, "timeout: %lld is neither CHAN_WAIT nor a number of nanoseconds", timeout);
 }
 
 /* The kernel's words, in no language but its own. */

@@ -17,23 +17,23 @@
 
 /* What was tried. */
 enum tried {
-	TRIED_FIND_USER,    /* the user database, for OWNER */
-	TRIED_LOOK_UP,	    /* the name, lstat(2) */
-	TRIED_OPEN,	    /* the segment of that name */
-	TRIED_READ,	    /* its header */
-	TRIED_REMOVE,	    /* the name */
-	TRIED_LIST,	    /* the names */
-	TRIED_BEGIN,	    /* a segment without a name */
-	TRIED_ALLOCATE,	    /* its memory */
-	TRIED_MAP,	    /* mmap(2), madvise(2) */
-	TRIED_SET_MODE,	    /* fchmod(2) */
-	TRIED_LINK,	    /* to its name */
-	TRIED_EXAMINE,	    /* fstat(2), fcntl(2) of an open segment */
-	TRIED_LOCK,	    /* open file description locks */
+	TRIED_FIND_USER,     /* the user database, for OWNER */
+	TRIED_LOOK_UP,	     /* the name, lstat(2) */
+	TRIED_OPEN,	     /* the segment of that name */
+	TRIED_READ,	     /* its header */
+	TRIED_REMOVE,	     /* the name */
+	TRIED_LIST,	     /* the names */
+	TRIED_BEGIN,	     /* a segment without a name */
+	TRIED_ALLOCATE,	     /* its memory */
+	TRIED_MAP,	     /* mmap(2), madvise(2) */
+	TRIED_SET_MODE,	     /* fchmod(2) */
+	TRIED_LINK,	     /* to its name */
+	TRIED_EXAMINE,	     /* fstat(2), fcntl(2) of an open segment */
+	TRIED_LOCK,	     /* open file description locks */
 	TRIED_PID_NAMESPACE, /* stat(2) in /proc */
-	TRIED_MUTEX,	    /* pthread_mutex_init() and kin */
-	TRIED_AT_FORK,	    /* pthread_atfork() */
-	TRIED_SOCKET,	    /* a socket, to ask chand */
+	TRIED_MUTEX,	     /* pthread_mutex_init() and kin */
+	TRIED_AT_FORK,	     /* pthread_atfork() */
+	TRIED_SOCKET,	     /* a socket, to ask chand */
 };
 
 /* What the caller gets when `what` failed with the error number `err` (positive or

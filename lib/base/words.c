@@ -42,9 +42,9 @@ const char *words_choice(const struct words *of, char *buf, size_t size)
 	buf[0] = 0;
 	for (unsigned i = 0; i < of->n && used < size; i++)
 		used += (size_t)snprintf(buf + used, size - used, "%s%s",
-			i == 0		    ? ""
+			i == 0		 ? ""
 			: i + 1 == of->n ? " or "
-					    : ", ",
+					 : ", ",
 			of->word[i]);
 	return buf;
 }

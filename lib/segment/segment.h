@@ -37,7 +37,7 @@ struct segment {
 	struct descriptor own;
 	struct segment_path path;
 	bool writable;
-	int unwritable; /* if not: the error of a call that has to write */
+	int unwritable;		     /* if not: the error of a call that has to write */
 	struct layout_header header; /* the checked copy */
 	struct geometry geometry;
 	struct layout *layout;

@@ -272,8 +272,8 @@ static int closes_what_it_does_not_know(void *arg)
 START_TEST(should_report_that_it_was_closed_and_leave_the_programs_files)
 {
 	bool reuse = _i;
-	chan_t *sender = open_as(CHAN_SEND,
-		OPTIONS(.flags = CHAN_END_WITH_SENDERS | CHAN_NEED_RECEIVERS));
+	chan_t *sender =
+		open_as(CHAN_SEND, OPTIONS(.flags = CHAN_END_WITH_SENDERS | CHAN_NEED_RECEIVERS));
 	chan_t *receiver = open_as(CHAN_RECV, NULL);
 
 	ck_assert_int_eq(chan_send(sender, "first", 5, 0), 0);

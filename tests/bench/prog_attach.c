@@ -4,10 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "shmchan.h"
 #include "common/deadline.h"
 #include "common/failure.h"
 #include "common/parse.h"
+#include "shmchan.h"
 
 static int by_value(const void *a, const void *b)
 {

@@ -125,8 +125,7 @@ void add_tests(void)
 		not_tried("needs to see who sleeps");
 		return;
 	}
-	GROUP("awaiting a message", setup, teardown,
-		should_return_at_once_when_there_is_a_message,
+	GROUP("awaiting a message", setup, teardown, should_return_at_once_when_there_is_a_message,
 		should_sleep_until_a_message_comes_and_leave_it,
 		should_pass_the_wake_up_on_to_a_receiver_that_sleeps_too);
 	if (CONDVAR_KIND == LAYOUT_CONDVAR_FUTEX)

@@ -754,7 +754,7 @@ START_TEST(should_meet)
 	do
 		err = chan_send_batch(tx, v, 2, 200 * MS);
 	while (err == -ETIMEDOUT); /* it is not there yet */
-	ck_assert_int_eq(err, 1); /* one receive only */
+	ck_assert_int_eq(err, 1);  /* one receive only */
 	pthread_join(thread, &result);
 	ck_assert_int_eq(chan_set_overflow(tx, CHAN_DROP_OLDEST), -EINVAL);
 	chan_detach(tx);
@@ -925,8 +925,8 @@ START_TEST(should_say_what_an_error_means)
 {
 	static const int documented[] = {EACCES, EAGAIN, EBADF, EBADFD, EBADMSG, EBUSY, ECANCELED,
 		EDEADLK, EDQUOT, EEXIST, EINTR, EINVAL, EMFILE, EMSGSIZE, ENFILE, ENOENT, ENOMEM,
-		ENOSPC, ENOTCONN, EOPNOTSUPP, EPERM, EPIPE, EPROTONOSUPPORT, EPROTOTYPE,
-		ESTALE, ETIMEDOUT, EUSERS, EXDEV};
+		ENOSPC, ENOTCONN, EOPNOTSUPP, EPERM, EPIPE, EPROTONOSUPPORT, EPROTOTYPE, ESTALE,
+		ETIMEDOUT, EUSERS, EXDEV};
 	const char *unknown = chan_strerror(-9999);
 
 	ck_assert_str_eq(chan_strerror(0), "success");

@@ -28,7 +28,7 @@ static void use_and_detach(void)
 	ck_assert_int_eq(chan_send(ch, "a", 1, 0), 0);
 	ck_assert_int_eq(chan_recv(ch, buf, sizeof(buf), 0), 1);
 	ck_assert_int_eq(chan_send(ch, "b", 1, 0), 0);
-	ck_assert_int_eq(chan_take(ch, &lease, 1, 0), 1); /* and not given back */
+	ck_assert_int_eq(chan_take(ch, &lease, 1, 0), 1);    /* and not given back */
 	ck_assert_int_eq(chan_reserve(ch, &place, 8, 0), 0); /* nor ended */
 	chan_detach(ch);
 	ck_assert_int_eq(chan_remove(name), 0);
@@ -49,7 +49,7 @@ static void fail_to_open(void)
 
 static void observe(void)
 {
-	struct chan_stat stat = { .size = sizeof(stat) };
+	struct chan_stat stat = {.size = sizeof(stat)};
 	chan_t *ch = open_as(CHAN_CREATE, NULL);
 
 	ck_assert_int_eq(chan_stat(ch, &stat), 0);

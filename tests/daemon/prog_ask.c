@@ -9,8 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/failure.h"
 #include "common/bus.h"
+#include "common/failure.h"
 
 static int failed(int err, const char *reason)
 {

@@ -148,11 +148,11 @@ static bool has(const char *name, const char *line)
 }
 
 /* Until it holds; not, if chand is killed meanwhile. */
-#define until(condition) \
-	for (int64_t since_ = cli_now(); !atomic_load(&killed) && !(condition); nap(MS)) \
-		if (cli_now() - since_ > PATIENCE) { \
-			fail("never: %s", #condition); \
-			break; \
+#define until(condition)                                                                           \
+	for (int64_t since_ = cli_now(); !atomic_load(&killed) && !(condition); nap(MS))           \
+		if (cli_now() - since_ > PATIENCE) {                                               \
+			fail("never: %s", #condition);                                             \
+			break;                                                                     \
 		}
 
 /* ---- messages all the time ---- */

@@ -103,8 +103,8 @@ END_TEST
 
 START_TEST(should_refuse_lines_that_are_no_pairs)
 {
-	static const char *const bad[] = {HEAD "name\n", HEAD "=value\n", HEAD "\n", HEAD "a=1\n\n",
-		HEAD "a=1\nb\n"};
+	static const char *const bad[] = {
+		HEAD "name\n", HEAD "=value\n", HEAD "\n", HEAD "a=1\n\n", HEAD "a=1\nb\n"};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		ck_assert_msg(parse(bad[i]) == -EINVAL, "%s", bad[i]);

@@ -9,8 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "config/spec.h"
 #include "base/names.h"
+#include "config/spec.h"
 #include "support/suite.h"
 
 static struct spec spec;
@@ -41,15 +41,39 @@ END_TEST
 static const struct {
 	const char *key, *value;
 } good[] = {
-	{"capacity", "64K"}, {"capacity", "4096"}, {"max-message", "1"}, {"max-message", "100"},
-	{"overflow", "block"}, {"overflow", "fail"}, {"overflow", "drop-new"},
-	{"overflow", "drop-old"}, {"kind", "queue"}, {"kind", "rendezvous"}, {"endpoints", "1"},
-	{"endpoints", "4096"}, {"lifetime", "persist"}, {"lifetime", "ref"},
-	{"lifetime", "daemon"}, {"end-with-senders", "yes"}, {"end-with-senders", "no"},
-	{"need-receivers", "true"}, {"need-receivers", "0"}, {"mode", "0004"}, {"mode", "0666"},
-	{"mode", "640"}, {"owner", "0"}, {"owner", "4294967294"}, {"group", "4294967294"},
-	{"activate", "yes"}, {"activate", "1"}, {"activate", "false"}, {"send", ""},
-	{"send", "1 2,3\t@4"}, {"receive", "@0"}, {"linger", "250ms"}, {"linger", "1h"},
+	{"capacity", "64K"},
+	{"capacity", "4096"},
+	{"max-message", "1"},
+	{"max-message", "100"},
+	{"overflow", "block"},
+	{"overflow", "fail"},
+	{"overflow", "drop-new"},
+	{"overflow", "drop-old"},
+	{"kind", "queue"},
+	{"kind", "rendezvous"},
+	{"endpoints", "1"},
+	{"endpoints", "4096"},
+	{"lifetime", "persist"},
+	{"lifetime", "ref"},
+	{"lifetime", "daemon"},
+	{"end-with-senders", "yes"},
+	{"end-with-senders", "no"},
+	{"need-receivers", "true"},
+	{"need-receivers", "0"},
+	{"mode", "0004"},
+	{"mode", "0666"},
+	{"mode", "640"},
+	{"owner", "0"},
+	{"owner", "4294967294"},
+	{"group", "4294967294"},
+	{"activate", "yes"},
+	{"activate", "1"},
+	{"activate", "false"},
+	{"send", ""},
+	{"send", "1 2,3\t@4"},
+	{"receive", "@0"},
+	{"linger", "250ms"},
+	{"linger", "1h"},
 };
 
 START_TEST(should_accept_good_keys)
@@ -186,8 +210,9 @@ START_TEST(should_refuse_what_makes_no_channel)
 		{"capacity", "4K", "max-message", "4096"},
 		{"kind", "rendezvous", "overflow", "drop-old"},
 	};
-	static const char *const says[] = {"linger is for lifetime=ref", "there is no group=",
-		"there is no group=", "must fit the capacity", "no overflow=drop-old"};
+	static const char *const says[] = {"linger is for lifetime=ref",
+		"there is no group=", "there is no group=", "must fit the capacity",
+		"no overflow=drop-old"};
 
 	ck_assert_int_eq(key(pairs[_i][0], pairs[_i][1]), 0);
 	ck_assert_int_eq(key(pairs[_i][2], pairs[_i][3]), 0);
@@ -234,8 +259,8 @@ START_TEST(should_read_the_same_from_what_it_wrote)
 	fclose(out);
 	again = strdup(text);
 	read_back(&back, again);
-	ck_assert_msg(spec_equal(&spec, &back), "%s=%s becomes:\n%s", good[_i].key, good[_i].value,
-		text);
+	ck_assert_msg(
+		spec_equal(&spec, &back), "%s=%s becomes:\n%s", good[_i].key, good[_i].value, text);
 	out = open_memstream(&plain, &len);
 	spec_write(&without, out);
 	fclose(out);

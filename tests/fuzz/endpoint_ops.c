@@ -218,8 +218,8 @@ static void make(struct channel *c, uint32_t how)
 	}
 	opt.flags |= how & 2 ? CHAN_NEED_RECEIVERS : 0;
 	opt.flags |= how & 4 ? CHAN_END_WITH_SENDERS : 0;
-	snprintf(c->name, sizeof(c->name), "%s-%d-%u", prefix ? prefix : "fuzz", (int)getpid(),
-		how);
+	snprintf(
+		c->name, sizeof(c->name), "%s-%d-%u", prefix ? prefix : "fuzz", (int)getpid(), how);
 	MUST(chan_create(c->name, &opt) == 0);
 	snprintf(path, sizeof(path), "/dev/shm/shmchan.%u.%s", (unsigned)geteuid(), c->name);
 	s->fd = open(path, O_RDWR | O_CLOEXEC);

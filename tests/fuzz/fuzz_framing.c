@@ -5,8 +5,8 @@
  */
 #include "fuzz.h"
 
-#include "recv/format.h"
 #include "common/framing.h"
+#include "recv/format.h"
 
 #include <errno.h>
 #include <stdio.h>

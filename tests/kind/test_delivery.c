@@ -84,7 +84,7 @@ static int get_one(struct ring_item *it)
 	int err = ring_next(&r, ring_first(&r), it);
 
 	if (err == 0)
-		ck_assert(consume( it->pos, it->end));
+		ck_assert(consume(it->pos, it->end));
 	return err;
 }
 
@@ -94,7 +94,7 @@ static void get(uint32_t len, uint64_t seed)
 
 	ck_assert_int_eq(ring_next(&r, ring_first(&r), &it), 0);
 	check_item(&it, len, seed);
-	ck_assert(consume( it.pos, it.end));
+	ck_assert(consume(it.pos, it.end));
 }
 
 static void get_empty(void)
@@ -404,8 +404,8 @@ START_TEST(should_keep_the_drop_count_exact_over_a_death)
 	{
 		struct ring_end end = {0, 0};
 
-		atomic_store(&ring_at(&r, &end, 64)->state,
-			record_state(RECORD_DONE, RECORD_PURGED, 0));
+		atomic_store(
+			&ring_at(&r, &end, 64)->state, record_state(RECORD_DONE, RECORD_PURGED, 0));
 	}
 	ck_assert_int_eq(kind->repair_receivers(&r), 0);
 	ck_assert_uint_eq(rx->dropped, 2);
@@ -444,7 +444,7 @@ START_TEST(should_keep_what_was_taken_before_the_end_was_decided)
 	put(8, 1);
 	ck_assert_int_eq(ring_next(&r, 0, &it), 0);
 	ck_assert_int_eq(ring_next(&r, it.end, &it), 0);
-	ck_assert(consume( 0, it.end));
+	ck_assert(consume(0, it.end));
 	atomic_fetch_or(&r.control->state, LAYOUT_CLOSED);
 	ck_assert(ring_inside_end(&r, 32));
 	ck_assert(ring_inside_end(&r, 64));
@@ -485,7 +485,7 @@ START_TEST(should_hand_over_or_withdraw_never_both)
 	ck_assert(!kind->handed_over(&r, 0));
 	ck_assert_int_eq(ring_next(&r, ring_first(&r), &it), 0);
 	ck_assert(kind->withdraw(&r, 0));
-	ck_assert(!consume( it.pos, it.end)); /* too late */
+	ck_assert(!consume(it.pos, it.end)); /* too late */
 	ck_assert_uint_eq(head(), tail());
 	put(8, 1);
 	ck_assert_int_eq(get_one(&it), 0);
@@ -663,7 +663,7 @@ static void step(struct model *m, unsigned *seed, uint64_t *sent)
 			ck_assert_uint_eq(it.seq, x->seq);
 			check_item(&it, x->len, x->seed);
 			if (dice < 55) {
-				ck_assert(consume( it.pos, it.end));
+				ck_assert(consume(it.pos, it.end));
 				x->done = true;
 			} else {
 				x->holder = 1 + dice % 3;

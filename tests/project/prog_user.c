@@ -65,7 +65,7 @@ static int send_all(const char *name)
 
 int main(int argc, char **argv)
 {
-	struct chan_options opt = { .size = sizeof(opt), .capacity = 4096 };
+	struct chan_options opt = {.size = sizeof(opt), .capacity = 4096};
 	int status = 1, r;
 	pid_t child;
 

@@ -30,7 +30,7 @@ static const struct chan_options large = {.size = sizeof(large), .capacity = SIZ
 /* What the openers share. */
 static struct {
 	_Atomic int go, done, failed;
-} *race;
+} * race;
 
 /* A /dev/shm of our own. */
 static void small_setup(void)

@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define TIME PATIENCE /* the victim's patience, when somebody will wake it */
+#define TIME PATIENCE  /* the victim's patience, when somebody will wake it */
 #define SHORT (2 * MS) /* and when nobody will */
 
 static const struct scenario *self;

@@ -33,8 +33,8 @@
 
 #define JOBS 48 /* most of them sleep */
 #define COUNT UINT_MAX
-#define SEEN 64 /* states of a run, more than any has */
-#define ENOUGH 5 /* failures of a run: it ends */
+#define SEEN 64		    /* states of a run, more than any has */
+#define ENOUGH 5	    /* failures of a run: it ends */
 #define HANGS (10 * SECOND) /* without progress, all asleep */
 
 /* One scenario in one flow. */
@@ -47,7 +47,7 @@ struct run {
 	unsigned running;
 	struct course course;
 	struct outcome {
-		unsigned changes; /* passed */
+		unsigned changes;  /* passed */
 		const char *state; /* of the channel then */
 	} * outcome;		   /* of each point */
 	char (*seen)[SNAPSHOT];

@@ -157,7 +157,7 @@ struct scenario {
 	unsigned sends;	 /* messages that it may send, all or none */
 	unsigned eats;	 /* messages that may vanish with it */
 	bool ends;	 /* it is an end of channel for the others */
-	bool purges; /* a rendezvous sender may find its message purged */
+	bool purges;	 /* a rendezvous sender may find its message purged */
 	bool nameless;	 /* its name may go, under those who have it open */
 
 	/* The others. */

@@ -322,8 +322,7 @@ void contenders_go_on(const struct scenario *s, int64_t since)
 		waitpid(c->pid, NULL, 0);
 		if (result->failed)
 			_exit(1); /* it said why */
-		if (c->result < 0 &&
-			!((c->result == -EPIPE || c->result == -EIDRM) && s->ends) &&
+		if (c->result < 0 && !((c->result == -EPIPE || c->result == -EIDRM) && s->ends) &&
 			!(c->result == -ECANCELED && s->purges && c->role == CHAN_SEND))
 			fail("a survivor's %s: %s (%d)", c->role == CHAN_SEND ? "send" : "receive",
 				chan_strerror(c->result), c->result);

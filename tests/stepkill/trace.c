@@ -524,7 +524,9 @@ static void note_station(struct trace *t, struct station s)
 /* The one where it stands, behind a system call or a look at the clock. */
 static struct station station_behind(pid_t pid, enum instruction was, bool slept)
 {
-	return (struct station){.kind = slept ? SLEPT : was == CLOCK ? CLOCK_READ : CALL,
+	return (struct station){.kind = slept	       ? SLEPT
+					: was == CLOCK ? CLOCK_READ
+						       : CALL,
 		.nth = 1,
 		.at = position(pid)};
 }
@@ -562,10 +564,8 @@ static void note_place(struct trace *t, uint64_t at)
 	if (t->points >= PLACES)
 		return;
 	t->course.points = t->points + 1;
-	t->course.place[t->points] = (struct place){.at = at,
-		.nth = visits(at),
-		.stations = t->course.stations,
-		.changes = t->changes};
+	t->course.place[t->points] = (struct place){
+		.at = at, .nth = visits(at), .stations = t->course.stations, .changes = t->changes};
 }
 
 static void note(struct trace *t, bool point)

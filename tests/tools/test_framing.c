@@ -3,8 +3,8 @@
  * Framings: what is encoded is decoded, whatever the pieces in which it comes;
  * what is malformed is an error at the right byte; what is too long is skipped.
  */
-#include "recv/format.h"
 #include "common/framing.h"
+#include "recv/format.h"
 #include "support/suite.h"
 
 #include <errno.h>
