@@ -244,19 +244,23 @@ static void compare(struct differences *d, const struct chan_stat *is)
 	compare_flag(d, "need-receivers", CHAN_NEED_RECEIVERS, is->flags);
 }
 
-/* Compare the channel that exists with the options: the exit status, or -ENOENT if it is
- * gone again. */
-static int check_existing(const char *name)
+static int read_existing(const char *name, struct chan_stat *ret)
+{
+	struct ctl_channel ch;
+	int err = ctl_open(&ch, name);
+
+	if (!err)
+		*ret = ch.stat;
+	ctl_forget(&ch);
+	return err;
+}
+
+/* Report whether the channel that exists is as the options ask; returns the exit status. */
+static int report_existing(const char *name, const struct chan_stat *is)
 {
 	struct differences d = {.len = 0};
-	struct ctl_channel ch;
-	int r = ctl_open(&ch, name);
 
-	if (!r)
-		compare(&d, &ch.stat);
-	ctl_forget(&ch);
-	if (r)
-		return r == -ENOENT ? r : cli_fail(name, NULL, r);
+	compare(&d, is);
 	if (d.len) {
 		cli_error(name,
 			"already exists with different options: %s; use it as it is, or remove it "
@@ -285,9 +289,10 @@ static int create_on_bus(const char *name)
 		chand_close(&chand);
 	}
 	if (err == -EEXIST && existing_is_fine) {
-		int status = check_existing(name);
+		struct chan_stat is;
 
-		return status < 0 ? cli_fail(name, NULL, status) : status;
+		err = read_existing(name, &is);
+		return err ? cli_fail(name, NULL, err) : report_existing(name, &is);
 	}
 	if (err == -ETIMEDOUT && !reason && bus_alive(cli_bus())) {
 		cli_error(name, "timed out: chand is alive, but has no time or memory for it now; "
@@ -309,11 +314,11 @@ static int create_on_bus(const char *name)
 static int create(int n, char **operand)
 {
 	const char *name = operand[n - 1];
-	int r;
+	struct chan_stat is;
+	int err;
 
 	if (needs_bus && !cli_bus())
 		cli_usage("%s is for channels of a bus: --system or --user", needs_bus);
-
 	if (want.linger && want.lifetime != CHAN_REF)
 		cli_usage("--linger is for --lifetime=ref");
 	if (want.kind == CHAN_KIND_RENDEZVOUS && want.overflow == CHAN_DROP_OLDEST)
@@ -322,15 +327,14 @@ static int create(int n, char **operand)
 	if (cli_bus())
 		return create_on_bus(name);
 	do {
-		int err = chan_create(name, &want);
-
+		err = chan_create(name, &want);
 		if (!err)
 			cli_note(name, "created");
 		if (err != -EEXIST || !existing_is_fine)
 			return err ? cli_fail(name, &want, err) : CLI_OK;
-		r = check_existing(name);
-	} while (r == -ENOENT);
-	return r;
+		err = read_existing(name, &is);
+	} while (err == -ENOENT); /* it was removed meanwhile */
+	return err ? cli_fail(name, NULL, err) : report_existing(name, &is);
 }
 
 const struct ctl_verb ctl_verb_create = {
