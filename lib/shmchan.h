@@ -228,7 +228,7 @@ int64_t chan_footprint(const struct chan_options *opt);
  *   -EXDEV    made in another PID namespace
  *   -EBADMSG  not a segment, or damaged
  *   those of chan_create(), with CHAN_CREATE
- * Of the process's death at any instruction nothing stays.
+ * If the process is killed during this call, it leaves nothing behind.
  */
 int chan_open(chan_t **ret, const char *name, unsigned flags, const struct chan_options *opt);
 
