@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Waiting with epoll, where io_uring is not to be had. */
+/* Waiting with epoll, where io_uring is not available. */
 #define _GNU_SOURCE 1
 #include "loop/backend.h"
 
@@ -75,7 +75,7 @@ static int milliseconds(int64_t deadline)
 	return left > INT64_C(1000000000000) ? 1000000 : (int)((left + 999999) / 1000000);
 }
 
-static int wait_events(void *arg, struct loop *loop, int64_t deadline)
+static int wait_events(void *arg, const struct backend_reports *report, int64_t deadline)
 {
 	struct state *state = arg;
 	struct epoll_event events[64];
@@ -84,8 +84,8 @@ static int wait_events(void *arg, struct loop *loop, int64_t deadline)
 	if (n < 0)
 		return errno == EINTR ? 0 : -errno;
 	for (int i = 0; i < n; i++)
-		loop_ready(
-			loop, (uint32_t)events[i].data.u64, (uint32_t)(events[i].data.u64 >> 32));
+		report->ready(report->loop, (uint32_t)events[i].data.u64,
+			(uint32_t)(events[i].data.u64 >> 32));
 	return 0;
 }
 

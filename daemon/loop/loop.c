@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* The model is in loop.h.  Timers are a binary heap; timer->place is the index. */
 #define _GNU_SOURCE 1
-#include "loop/backend.h"
+#include "loop/loop.h"
 
 #include "base/clock.h"
 #include "base/container.h"
+#include "loop/backend.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -12,7 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* After accept(2) failed for want of something. */
+/* The pause after accept(2) failed because something was short. */
 #define ACCEPT_PAUSE INT64_C(100000000)
 
 struct slot {
@@ -31,7 +32,7 @@ struct loop {
 	uint32_t timers, heap_size;
 	struct source *again, **again_tail;
 	void (*refused)(int err);
-	struct timer accept_timer; /* pending: some listener waits for better times */
+	struct timer accept_timer; /* set: listeners wait until there are resources again */
 };
 
 int64_t loop_now(const struct loop *loop)
@@ -47,6 +48,7 @@ const char *loop_name(const struct loop *loop)
 /* ---- life ---- */
 
 static void accept_again(struct timer *timer);
+static void accept_later(void *arg, int err);
 
 static int start(struct loop *loop, enum loop_backend backend, const char **why)
 {
@@ -120,7 +122,7 @@ static int take_slot(struct loop *loop, uint32_t *ret)
 static void give_slot(struct loop *loop, uint32_t slot)
 {
 	loop->slots[slot].source = NULL;
-	loop->slots[slot].generation++; /* events under way are for nobody */
+	loop->slots[slot].generation++; /* events that are under way are for nobody */
 	loop->slots[slot].next_free = loop->free_slot;
 	loop->free_slot = slot;
 }
@@ -174,16 +176,18 @@ void loop_again(struct loop *loop, struct source *source)
 	loop->again_tail = &source->next_again;
 }
 
-struct source *loop_find(struct loop *loop, uint32_t slot, uint32_t generation)
+static struct source *find(void *arg, uint32_t slot, uint32_t generation)
 {
+	const struct loop *loop = arg;
+
 	if (slot >= loop->slots_size || loop->slots[slot].generation != generation)
 		return NULL;
 	return loop->slots[slot].source;
 }
 
-void loop_event(struct loop *loop, uint32_t slot, uint32_t generation, int connection)
+static void connected(void *loop, uint32_t slot, uint32_t generation, int connection)
 {
-	struct source *source = loop_find(loop, slot, generation);
+	struct source *source = find(loop, slot, generation);
 
 	if (source)
 		source->accepted(source, connection);
@@ -196,8 +200,8 @@ static void accept_some(struct loop *loop, uint32_t slot, uint32_t generation)
 	struct source *source;
 	int fd;
 
-	/* A few at a time: those who are connected have their turn too. */
-	for (int i = 0; (source = loop_find(loop, slot, generation)); i++) {
+	/* A few at a time: clients that are connected have their turn too. */
+	for (int i = 0; (source = find(loop, slot, generation)); i++) {
 		if (i == 16) {
 			loop_again(loop, source);
 			return;
@@ -208,15 +212,15 @@ static void accept_some(struct loop *loop, uint32_t slot, uint32_t generation)
 		} else if (errno == EAGAIN) {
 			return;
 		} else if (errno != EINTR && errno != ECONNABORTED) {
-			loop_accept_later(loop, -errno);
+			accept_later(loop, -errno);
 			return;
 		}
 	}
 }
 
-void loop_ready(struct loop *loop, uint32_t slot, uint32_t generation)
+static void ready(void *loop, uint32_t slot, uint32_t generation)
 {
-	struct source *source = loop_find(loop, slot, generation);
+	struct source *source = find(loop, slot, generation);
 
 	if (source && source->accepted)
 		accept_some(loop, slot, generation);
@@ -233,8 +237,10 @@ static void accept_again(struct timer *timer)
 			loop_again(loop, loop->slots[i].source);
 }
 
-void loop_accept_later(struct loop *loop, int err)
+static void accept_later(void *arg, int err)
 {
+	struct loop *loop = arg;
+
 	if (loop->refused)
 		loop->refused(err);
 	loop_timer(loop, &loop->accept_timer, clock_monotonic() + ACCEPT_PAUSE);
@@ -248,8 +254,8 @@ static void put(struct loop *loop, uint32_t place, struct timer *timer)
 	timer->place = place;
 }
 
-/* Put the timer at `place` or wherever from there it belongs. */
-static void settle(struct loop *loop, uint32_t place, struct timer *timer)
+/* Put the timer where it belongs, from `place` up or down the heap. */
+static void sift(struct loop *loop, uint32_t place, struct timer *timer)
 {
 	while (place > 1 && timer->at < loop->heap[place / 2]->at) {
 		put(loop, place, loop->heap[place / 2]);
@@ -285,7 +291,7 @@ int loop_timer(struct loop *loop, struct timer *timer, int64_t at)
 		}
 		timer->place = ++loop->timers;
 	}
-	settle(loop, timer->place, timer);
+	sift(loop, timer->place, timer);
 	return 0;
 }
 
@@ -299,7 +305,7 @@ void loop_cancel(struct loop *loop, struct timer *timer)
 	timer->place = 0;
 	last = loop->heap[loop->timers--];
 	if (last != timer)
-		settle(loop, place, last);
+		sift(loop, place, last);
 }
 
 static void fire(struct loop *loop)
@@ -316,7 +322,7 @@ static void fire(struct loop *loop)
 
 static void run_again(struct loop *loop)
 {
-	/* Those who ask again while this runs come in the next turn. */
+	/* Sources that ask again while this runs come in the next turn. */
 	uint32_t n = 0;
 
 	for (struct source *s = loop->again; s; s = s->next_again)
@@ -329,14 +335,15 @@ static void run_again(struct loop *loop)
 		if (!loop->again)
 			loop->again_tail = &loop->again;
 		source->again = false;
-		loop_ready(loop, slot, generation);
+		ready(loop, slot, generation);
 	}
 }
 
 int loop_turn(struct loop *loop)
 {
 	int64_t deadline = loop->again ? 0 : loop->timers ? loop->heap[1]->at : INT64_MAX;
-	int err = loop->backend->wait(loop->state, loop, deadline);
+	const struct backend_reports reports = {loop, find, ready, connected, accept_later};
+	int err = loop->backend->wait(loop->state, &reports, deadline);
 
 	loop->now = clock_monotonic();
 	run_again(loop);

@@ -2,39 +2,24 @@
 /*
  * The event loop: descriptors, connections to accept, timers.
  *
- * Two backends do the waiting, io_uring (uring.c) and epoll (epoll.c);
- * loop.c has the timers and the order of things, and is the same for both.
+ * Two backends do the waiting, io_uring (uring.c) and epoll (epoll.c); loop.c has the
+ * timers and the order of things, and is the same for both.
  *
- * Readiness is *edge-triggered*, as multishot polls are: a handler is called
- * when something happened, and whoever leaves work undone, so that others have
- * their turn, says so with loop_again().  Spurious calls are possible.  A source
- * or timer may be removed at any time, from its own handler too; after that its
- * handler is not called.
+ * Readiness is *edge-triggered*, as multishot polls are: a handler is called when
+ * something happened.  If it leaves work undone, so that others have their turn, it says
+ * so with loop_again().  Spurious calls are possible.  A source or timer may be removed at
+ * any time, from its own handler too; after that its handler is not called.
  *
- * One thread.
+ * All calls are made in one thread.
  */
 #ifndef CHAND_LOOP_H
 #define CHAND_LOOP_H
 
-#include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
+#include "loop/source.h"
+
 struct loop;
-
-struct source {
-	int fd;
-	short events; /* of poll(2), POLLIN and POLLOUT; errors come by themselves */
-	void (*ready)(struct source *source);
-	/* If set, in place of `ready`: fd is a listening socket, and this takes
-	 * each connection (SOCK_CLOEXEC | SOCK_NONBLOCK). */
-	void (*accepted)(struct source *source, int fd);
-
-	/* the loop's */
-	uint32_t slot;
-	bool added, again;
-	struct source *next_again;
-};
 
 struct timer {
 	int64_t at; /* CLOCK_MONOTONIC, ns */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Waiting with io_uring.  A source is a multishot poll, a listening socket a
- * multishot accept, each armed once; one that the kernel ended is armed again,
- * and what the kernel does not have is done one shot at a time (an accept: by
+ * Waiting with io_uring.  A source is a multishot poll, a listening socket a multishot
+ * accept, each armed once; a request that the kernel ended is armed again.  Where the
+ * kernel does not have multishot requests, they are done one shot at a time (an accept: by
  * poll and accept4(2)).  The deadline goes with the wait itself.
  *
- * An event is told by its slot and generation; those of slot 0 are for nobody.
+ * An event carries its slot and generation; events of slot 0 are for nobody.
  */
 #define _GNU_SOURCE 1
 #include "loop/backend.h"
@@ -137,7 +137,7 @@ static void remove_source(void *arg, struct source *source, uint32_t generation)
 	if (source->accepted)
 		cancel(state, tag(source, generation, true));
 	cancel(state, tag(source, generation, false));
-	/* Now: the request holds the file open. */
+	/* This has to happen now: the request holds the file open. */
 	io_uring_submit(&state->ring);
 }
 
@@ -155,19 +155,20 @@ static void arm_later(struct state *state, struct source *source, uint32_t gener
 	state->rearm[state->rearms++] = (struct rearm){source->slot, generation};
 }
 
-/* A multishot accept ended.  Either the kernel does not have it, or it got no
- * descriptor, and would fail at once again: from here on poll and accept4(2),
- * which can pause. */
-static void accept_failed(struct state *state, struct loop *loop, int err)
+/* A multishot accept ended.  Either the kernel does not have it, or there was no
+ * descriptor for it, and it would fail at once again: from here on the backend uses poll
+ * and accept4(2), which can pause. */
+static void accept_failed(struct state *state, const struct backend_reports *report, int err)
 {
 	if (err == -EINTR || err == -ECONNABORTED || err == -ECANCELED)
 		return;
 	state->multishot_accept = false;
 	if (err != -EINVAL)
-		loop_accept_later(loop, err);
+		report->refused(report->loop, err);
 }
 
-static void event(struct state *state, struct loop *loop, const struct io_uring_cqe *cqe)
+static void event(
+	struct state *state, const struct backend_reports *report, const struct io_uring_cqe *cqe)
 {
 	uint32_t slot = (uint32_t)(cqe->user_data & ~ACCEPT);
 	uint32_t generation = (uint32_t)(cqe->user_data >> 32);
@@ -176,23 +177,23 @@ static void event(struct state *state, struct loop *loop, const struct io_uring_
 	struct source *source;
 
 	if (accept && res < 0)
-		accept_failed(state, loop, res);
+		accept_failed(state, report, res);
 	else if (accept)
-		loop_event(loop, slot, generation, res);
+		report->connected(report->loop, slot, generation, res);
 	else if (res == -EINVAL)
 		state->multishot_poll = false;
 	else
-		loop_ready(loop, slot, generation);
-	source = loop_find(loop, slot, generation);
+		report->ready(report->loop, slot, generation);
+	source = report->find(report->loop, slot, generation);
 	if (source && !(cqe->flags & IORING_CQE_F_MORE))
 		arm_later(state, source, generation);
 }
 
-static void arm_again(struct state *state, struct loop *loop)
+static void arm_again(struct state *state, const struct backend_reports *report)
 {
 	for (size_t i = 0; i < state->rearms; i++) {
 		const struct rearm *r = &state->rearm[i];
-		struct source *source = loop_find(loop, r->slot, r->generation);
+		struct source *source = report->find(report->loop, r->slot, r->generation);
 
 		if (source)
 			add(state, source, r->generation);
@@ -200,7 +201,7 @@ static void arm_again(struct state *state, struct loop *loop)
 	state->rearms = 0;
 }
 
-static int wait_events(void *arg, struct loop *loop, int64_t deadline)
+static int wait_events(void *arg, const struct backend_reports *report, int64_t deadline)
 {
 	struct state *state = arg;
 	struct __kernel_timespec left = {0};
@@ -216,16 +217,16 @@ static int wait_events(void *arg, struct loop *loop, int64_t deadline)
 		&state->ring, &cqe, 1, deadline == INT64_MAX ? NULL : &left, NULL);
 	if (err < 0 && err != -ETIME && err != -EINTR && err != -EBUSY && err != -EAGAIN)
 		return err;
-	/* Only what is there now: handlers make more. */
+	/* Handle only what is there now: handlers make more. */
 	for (unsigned n = io_uring_cq_ready(&state->ring); n; n--) {
 		if (io_uring_peek_cqe(&state->ring, &cqe) < 0)
 			break;
 		seen = *cqe;
 		io_uring_cqe_seen(&state->ring, cqe);
 		if (seen.user_data)
-			event(state, loop, &seen);
+			event(state, report, &seen);
 	}
-	arm_again(state, loop);
+	arm_again(state, report);
 	return 0;
 }
 

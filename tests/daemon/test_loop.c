@@ -22,6 +22,7 @@
 
 #include "base/clock.h"
 #include "loop/backend.h"
+#include "loop/loop.h"
 #include "support/suite.h"
 
 #define OLD (LOOP_EPOLL + 1)
