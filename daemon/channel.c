@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "base/container.h"
-#include "base/words.h"
 
 static uint64_t ids;
 
@@ -17,11 +16,6 @@ const char *origin_name(enum origin origin)
 	static const char *const names[] = {"declared", "requested", "adopted"};
 
 	return names[origin];
-}
-
-const char *endpoint_role(const struct chan_endpoint *endpoint)
-{
-	return word(&words_side, endpoint->roles & (CHAN_SEND | CHAN_RECV));
 }
 
 int channel_new(struct channel **ret, const struct spec *spec, enum origin origin, const char *file,

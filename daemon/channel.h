@@ -46,8 +46,7 @@ void channel_hold(struct channel *channel);
  * much memory back, and frees the channel. */
 void channel_release(struct channel *channel);
 
-/* Return the protocol's word for it. */
+/* Returns the protocol's word for it. */
 const char *origin_name(enum origin origin);
-const char *endpoint_role(const struct chan_endpoint *endpoint);
 
 #endif

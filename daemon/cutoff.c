@@ -11,9 +11,9 @@
 
 static uintptr_t page;
 
-/* A page of zeros in place of the one that is not there.  mmap(2) is not on POSIX's
- * list of what a handler may call; on Linux it is a system call and no more.  What
- * is no page that lacks (BUS_ADRERR), or can't be replaced, ends chand as ever. */
+/* Put a page of zeros in place of the one that is missing.  mmap(2) is not on POSIX's list
+ * of what a handler may call; on Linux it is a system call and no more.  Any other SIGBUS,
+ * or a page that can't be replaced, kills chand as usual. */
 static void replace(int sig, siginfo_t *info, void *context)
 {
 	int saved = errno;
@@ -23,7 +23,7 @@ static void replace(int sig, siginfo_t *info, void *context)
 	if (info->si_code != BUS_ADRERR ||
 		mmap(at, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
 			0) == MAP_FAILED)
-		signal(sig, SIG_DFL); /* and the instruction comes again */
+		signal(sig, SIG_DFL); /* the instruction runs again, and gets it */
 	errno = saved;
 }
 

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A client that may write a segment may also cut it off (ftruncate), and who then
- * reads it behind its new end gets SIGBUS.  chand has it mapped: here that becomes
- * zeros, and chand goes on.  Who opens such a channel is told that it is damaged.
+ * A client that may write a segment may also cut it off (ftruncate), and a process that
+ * then reads it behind its new end gets SIGBUS.  chand has the segment mapped: it reads
+ * zeros there instead, and goes on.  Whoever opens such a channel learns that it is
+ * damaged.
  */
 #ifndef CHAND_CUTOFF_H
 #define CHAND_CUTOFF_H
 
-/* From now on, in all threads. */
+/* Survive that from now on, in all threads. */
 int cutoff_survive(void);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The journal's native protocol: FIELD=value lines in a datagram; no value of
- * ours has a newline. */
+/* The journal's native protocol is FIELD=value lines in a datagram; none of chand's values
+ * has a newline. */
 #define _GNU_SOURCE 1
 #include "log.h"
 
@@ -20,7 +20,7 @@ static const struct sockaddr_un journal = {
 static int sock = -1;
 static int threshold = LOG_INFO;
 
-/* Is stderr the journal's? */
+/* Does stderr lead to the journal? */
 static bool to_journal(void)
 {
 	const char *stream = getenv("JOURNAL_STREAM");
@@ -47,7 +47,7 @@ static void harmless(char *text)
 			*text = '?';
 }
 
-/* -1 if the journal does not take it. */
+/* Returns -1 if the journal does not take the line. */
 static int send_fields(
 	int priority, const char *event, const char *channel, pid_t pid, const char *message)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What an administrator must know, a line each.  Under systemd a line goes to the
- * journal with fields of its own (CHAND_EVENT, CHAND_CHANNEL, CHAND_PID), else to
+ * The log: what an administrator must know, a line each.  Under systemd a line goes to the
+ * journal with fields of its own (CHAND_EVENT, CHAND_CHANNEL, CHAND_PID), otherwise to
  * stderr.
  */
 #ifndef CHAND_LOG_H
@@ -10,10 +10,10 @@
 #include <sys/types.h>
 #include <syslog.h> /* priorities */
 
-/* Lines less important than this are not written. */
+/* Begin; lines less important than this are not written. */
 void log_open(int threshold);
 
-/* `event` is a word to search for; `channel` may be NULL, `pid` 0. */
+/* Write a line.  `event` is a word to search for; `channel` may be NULL, `pid` 0. */
 void log_line(int priority, const char *event, const char *channel, pid_t pid, const char *fmt, ...)
 	__attribute__((format(printf, 5, 6)));
 

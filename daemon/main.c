@@ -80,7 +80,7 @@ static const struct cli_tool tool = {
 	.options = options,
 };
 
-/* While channels are made at the start, the service manager hears of it. */
+/* While channels are made at the start, chand reports that to the service manager. */
 #define REPORT_EVERY INT64_C(5000000000)
 
 static struct settings own;
@@ -189,7 +189,7 @@ static int serve(void)
 
 /* ---- configuration ---- */
 
-/* A chand.conf that is wrong keeps nobody from their channels: what it said last counts,
+/* A chand.conf that is wrong keeps nobody from their channels: what it said before counts,
  * and if that is not known, root alone may ask for channels. */
 static void configure(void)
 {
@@ -198,12 +198,12 @@ static void configure(void)
 		state_config_write(&own.config);
 	} else if (state_config_read(&own.config) == 0) {
 		log_line(LOG_WARNING, "config", NULL, 0,
-			"chand.conf counts as it was before it was changed, until it is right");
+			"until chand.conf is right, what it said before it was changed counts");
 	} else {
 		config_init(&own.config);
 		log_line(LOG_WARNING, "config", NULL, 0,
 			"until chand.conf is right, only root may ask for channels, and the "
-			"quotas are the usual ones");
+			"quotas are the defaults");
 	}
 }
 
@@ -224,7 +224,7 @@ static void print_note(const char *path, unsigned line, const char *channel, con
 	cli_warn(NULL, "%s: %s", path, why);
 }
 
-/* --check: the exit status. */
+/* Do what --check asks for.  Returns the exit status. */
 static int check(void)
 {
 	struct declarations all;
@@ -261,16 +261,17 @@ static void reloaded(int err)
 
 	if (err < 0)
 		log_line(LOG_ERR, "reloaded", NULL, 0,
-			"configuration not read again as a whole: %s; %zu channels",
+			"the configuration could not all be read again: %s; %zu channels",
 			error_text(err), channels_count());
 	else if (refused_count())
 		log_line(LOG_ERR, "reloaded", NULL, 0,
-			"configuration read again, but refused are, and so change nothing: %s; "
+			"the configuration was read again, but for wrong files, which change "
+			"nothing: %s; "
 			"%zu channels",
 			refused_text(files, sizeof(files)), channels_count());
 	else
-		log_line(LOG_INFO, "reloaded", NULL, 0, "configuration read again; %zu channels",
-			channels_count());
+		log_line(LOG_INFO, "reloaded", NULL, 0,
+			"the configuration was read again; %zu channels", channels_count());
 	notify_ready();
 }
 
@@ -331,16 +332,16 @@ static int make_loop(void)
 	int err = loop_new(&own.loop, backend_given ? backend : own.config.backend, &why);
 
 	if (err < 0)
-		log_line(LOG_ERR, "failed", NULL, 0, "no event loop: %s",
+		log_line(LOG_ERR, "failed", NULL, 0, "chand has no event loop: %s",
 			why ? why : strerror(-err));
 	else if (why)
-		log_line(LOG_NOTICE, "loop", NULL, 0, "waits with epoll: %s", why);
+		log_line(LOG_NOTICE, "loop", NULL, 0, "chand waits with epoll: %s", why);
 	if (err == 0)
 		loop_on_refused(own.loop, note_refused);
 	return err;
 }
 
-/* Descriptors for many channels and processes. */
+/* Many channels and processes need many descriptors. */
 static void raise_limits(void)
 {
 	struct rlimit files;
@@ -353,7 +354,7 @@ static void raise_limits(void)
 
 static void report_filling(struct timer *timer)
 {
-	notify("EXTEND_TIMEOUT_USEC=60000000\nSTATUS=serves; %zu channels are still to be taken up "
+	notify("EXTEND_TIMEOUT_USEC=60000000\nSTATUS=serves; %zu channels are still to be adopted "
 	       "or made",
 		registry_unmade());
 	loop_timer(own.loop, timer, clock_monotonic() + REPORT_EVERY);
@@ -369,7 +370,7 @@ static int fill(void)
 	if (!registry_busy())
 		return 0;
 	log_line(LOG_INFO, "serves", NULL, 0,
-		"serves; %zu channels are still to be taken up or made", registry_unmade());
+		"chand serves; %zu channels are still to be adopted or made", registry_unmade());
 	report_filling(&timer);
 	while (err == 0 && registry_busy() && !stopping)
 		err = loop_turn(own.loop);
@@ -399,7 +400,7 @@ static int start(void)
 	if (err == 0)
 		err = fill();
 	if (err < 0)
-		log_line(LOG_ERR, "failed", NULL, 0, "can't start: %s", error_text(err));
+		log_line(LOG_ERR, "failed", NULL, 0, "chand can't start: %s", error_text(err));
 	return err;
 }
 
@@ -420,16 +421,17 @@ int main(int argc, char **argv)
 		       : err == -EACCES || err == -EPERM ? CLI_DENIED
 							 : CLI_ERROR;
 	}
-	log_line(LOG_INFO, "started", NULL, 0, "keeps %zu channels of user %u, waits with %s",
-		channels_count(), (unsigned)own.uid, loop_name(own.loop));
+	log_line(LOG_INFO, "started", NULL, 0,
+		"chand keeps %zu channels of user %u and waits with %s", channels_count(),
+		(unsigned)own.uid, loop_name(own.loop));
 	notify_ready();
 	while (!stopping && err == 0)
 		err = loop_turn(own.loop);
 	notify("STOPPING=1");
 	runtime_leave();
 	if (err < 0)
-		log_line(LOG_ERR, "failed", NULL, 0, "event loop: %s", strerror(-err));
+		log_line(LOG_ERR, "failed", NULL, 0, "the event loop failed: %s", strerror(-err));
 	registry_stop();
-	log_line(LOG_INFO, "stopped", NULL, 0, "ends; channels that persist stay");
+	log_line(LOG_INFO, "stopped", NULL, 0, "chand ends; channels that persist stay");
 	return err < 0 ? CLI_ERROR : CLI_OK;
 }

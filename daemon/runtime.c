@@ -24,7 +24,7 @@
 #define SYSTEM_RUNTIME "/run/chand"
 #define SYSTEM_USER "chand"
 
-/* For how long it is looked whether a socket's program is gone: two seconds. */
+/* chand looks for two seconds whether a socket's program goes away. */
 #define LOOKS 100
 #define LOOK_PAUSE 20000000
 
@@ -46,7 +46,8 @@ static int refuse_directory(const char *path, const struct stat *st)
 	return S_ISDIR(st->st_mode) ? -EPERM : -ENOTDIR;
 }
 
-/* RUNTIME itself may be root's, if we may write it. */
+/* Make a directory below RUNTIME, or RUNTIME itself, which may belong to root if chand may
+ * write it. */
 static int make_dir(const char *sub, mode_t mode)
 {
 	char path[PATH_MAX + 16];
@@ -64,8 +65,9 @@ static int make_dir(const char *sub, mode_t mode)
 	return refuse_directory(path, &st);
 }
 
-/* Root's segments would be root's: no client that asks for chand/NAME would find them,
- * and the files left in the directory would keep the real one from starting. */
+/* Root does not keep the system's bus: its segments would belong to root, where no client
+ * that asks for chand/NAME would find them, and the files left in the directory would keep
+ * the real chand from starting. */
 static int check_user(void)
 {
 	const struct passwd *keeper;
@@ -84,7 +86,7 @@ static int check_user(void)
 
 /* ---- the lock ---- */
 
-/* Returns its descriptor. */
+/* Take the lock.  Returns its descriptor. */
 static int lock(void)
 {
 	char path[PATH_MAX + 8], pid[32] = "";
@@ -118,7 +120,7 @@ static int lock(void)
 
 /* ---- sockets ---- */
 
-/* Those that are ours: where, and which file. */
+/* The sockets that this chand has made: where they are, and which file each is. */
 static struct own {
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 	dev_t dev;
@@ -135,9 +137,9 @@ static int address_of(struct sockaddr_un *ret, const char *file)
 		       : -ENAMETOOLONG;
 }
 
-/* 0 there is nothing, or the socket of a program that is gone; else why it can't be ours.
- * A datagram socket is of another type than any that chand or systemd binds there: the
- * kernel says whether the other one lives, and it is not woken. */
+/* Returns 0 if there is nothing, or the socket of a program that is gone; otherwise why
+ * chand can't bind it.  A datagram socket is of another type than any that chand or systemd
+ * binds there: the kernel says whether the other program lives, and does not wake it. */
 static int probe(const struct sockaddr_un *at)
 {
 	struct stat st;
@@ -174,7 +176,7 @@ static int refuse_socket(const char *path, int err)
 	return err;
 }
 
-/* May we bind it, unless it was passed?  *ret is its path. */
+/* May chand bind it, unless it was passed?  Sets *ret to its path. */
 static int check_socket(const char *file, struct sockaddr_un *ret)
 {
 	int err = address_of(ret, file);
@@ -189,9 +191,9 @@ static int check_sockets(struct sockaddr_un *ret)
 	return err < 0 ? err : check_socket("metrics", ret);
 }
 
-/* The lock, and sockets that nobody has.  The kernel may keep those of a chand that was
- * killed for a moment, with its io_uring, so it is worth a few looks.  Between them the
- * lock is free: systemd may start its own chand. */
+/* Take the lock, when nobody has the sockets.  The kernel may keep the sockets of a chand
+ * that was killed for a moment, with its io_uring, so it is worth looking a few times.
+ * Between the looks the lock is free: systemd may start its own chand. */
 static int lock_with_sockets(void)
 {
 	struct sockaddr_un at = {.sun_family = AF_UNIX};
@@ -213,7 +215,7 @@ static int lock_with_sockets(void)
 	return refuse_socket(at.sun_path, err);
 }
 
-/* Ours alone to bind: we have the lock. */
+/* Nobody else binds it meanwhile: chand has the lock. */
 static int make_listening(const struct sockaddr_un *at, int type, mode_t mode)
 {
 	struct stat st;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The runtime directory: there is one chand for each, and it takes nothing in it that
- * is somebody else's.
+ * The runtime directory: there is one chand for each, and chand takes nothing in it that
+ * belongs to somebody else.
  *
  * The lock says whether another chand runs.  A listening socket that systemd passed is
  * served.  Any other is made here, and a file of its name is replaced only if it is the
@@ -14,15 +14,14 @@
 #include <sys/types.h>
 
 /* Make what is missing of RUNTIME, check whose it is, and take the lock, which is held
- * until the process ends, whatever ends it.  Everything that is refused is logged, with
- * what to do.
+ * until the process ends, whatever ends it.  Every refusal is logged, with what to do.
  *   -EPERM        the directory, or this bus, is another user's
  *   -EBUSY        another chand keeps this bus
  *   -EADDRINUSE   another program listens on the control socket */
 int runtime_take(void);
 
-/* The socket that systemd passed under the name `file`, or one of our own, listening;
- * or a negative errno, which is logged. */
+/* Returns the listening socket that systemd passed under the name `file`, or a new one; or
+ * a negative errno, which is logged. */
 int runtime_listen(const char *file, int type, mode_t mode);
 
 /* The end: remove the sockets that runtime_listen() made, and no other. */

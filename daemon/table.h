@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Pointers in order, found by a key.  `order` compares an item with a key, as
- * strcmp() does.  All zero but for `order` is an empty one. */
+/* A table of pointers in order, which are found by a key.  `order` compares an item with a
+ * key, as strcmp() does.  A table that is all zero but for `order` is empty. */
 #ifndef CHAND_TABLE_H
 #define CHAND_TABLE_H
 
@@ -12,13 +12,13 @@ struct table {
 	int (*order)(const void *item, const void *key);
 };
 
-/* The index of the first item that is not before the key. */
+/* Returns the index of the first item that is not before the key. */
 size_t table_place(const struct table *table, const void *key);
 
-/* The item, or NULL. */
+/* Returns the item, or NULL. */
 void *table_find(const struct table *table, const void *key);
 
-/* The item's key is `key`, and none in the table has it.  -ENOMEM. */
+/* Add an item whose key is `key`, which no item in the table has.  Returns 0 or -ENOMEM. */
 int table_add(struct table *table, const void *key, void *item);
 
 /* Take the item of that key out, which is there. */

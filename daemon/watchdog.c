@@ -14,7 +14,8 @@
 #include "notify.h"
 #include "settings.h"
 
-/* Of an interval: when it did not work.  At the next one it would be too late. */
+/* After a failure chand asks again in this part of an interval: a whole one would be too
+ * late. */
 #define SOON 8
 
 static struct sockaddr_un address;
@@ -62,7 +63,7 @@ static void ask(struct timer *unused)
 		send(client.fd, status, strlen(status), MSG_NOSIGNAL) > 0 &&
 		loop_add(settings->loop, &client) == 0)
 		return;
-	/* The backlog is full, or descriptors are short. */
+	/* The backlog is full, or there are no descriptors. */
 	if (client.fd >= 0)
 		close(client.fd);
 	client.fd = -1;

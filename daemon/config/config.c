@@ -122,7 +122,7 @@ void config_init(struct config *config)
 	*config = (struct config){.quota = default_quota};
 }
 
-/* What is wrong goes on to the reader, with the file's name. */
+/* A reader of a file: what is wrong is reported with the file's name. */
 struct reading {
 	const char *path, *channel;
 	config_wrong wrong;
@@ -246,7 +246,8 @@ int spec_read_saved(struct spec *spec, int fd)
 	return spec_check(spec, why, sizeof(why));
 }
 
-/* The paths of DIR/`sub`/X.conf, X sorted; of one X, that of the first DIR. */
+/* The paths of DIR/`sub`/X.conf, sorted by X; if several DIR have an X, that of the first
+ * one. */
 struct files {
 	struct found {
 		char *name; /* X.conf */
@@ -265,7 +266,8 @@ static void files_done(struct files *files)
 	*files = (struct files){0};
 }
 
-/* Among the first n, those of other directories: in one, no name comes twice. */
+/* Is the name among the first n, which are of other directories?  In one directory, no name
+ * comes twice. */
 static bool files_have(const struct files *files, size_t n, const char *name)
 {
 	for (size_t i = 0; i < n; i++)
@@ -305,7 +307,7 @@ static bool is_conf(const char *name)
 	       !strcmp(name + len - strlen(".conf"), ".conf");
 }
 
-/* *incomplete is set if a directory can't be read. */
+/* Find them; *incomplete is set if a directory can't be read. */
 static int files_find(struct files *ret, const char *const *dirs, const char *sub, bool *incomplete,
 	config_wrong wrong)
 {
@@ -340,7 +342,7 @@ static int files_find(struct files *ret, const char *const *dirs, const char *su
 	return err;
 }
 
-/* One file of a channel: is it good? */
+/* Read one file of a channel.  Returns whether it is good. */
 static bool read_file(struct reading *reading, const char *path)
 {
 	const struct ini to = {.key = channel_key, .wrong = wrong_line, .arg = reading};
@@ -357,7 +359,7 @@ static bool read_file(struct reading *reading, const char *path)
 	return sections > 0;
 }
 
-/* One channel: its file, then its drop-ins, each of which may say why it is wrong. */
+/* Read one channel: its file, then its drop-ins. */
 static int declare(struct declaration *d, const struct found *file, const char *const *dirs,
 	uid_t owner, config_wrong wrong)
 {

@@ -29,7 +29,7 @@ struct parser {
 	size_t n, room;
 };
 
-/* Without white space at its ends. */
+/* Returns the text without white space at its ends. */
 static char *trim(char *text)
 {
 	size_t len;
@@ -60,7 +60,8 @@ static void section_line(struct parser *p, char *text, size_t len)
 	p->sections++;
 }
 
-/* Note that a key is given here.  False if it was before, or can't be noted. */
+/* Note that a key is given here.  Returns false if it was given before, or can't be
+ * noted. */
 static bool note_given(struct parser *p, const char *key)
 {
 	char why[128];

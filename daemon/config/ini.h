@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ini files: `[section]`, `key = value`, comments after # or ; at the start of a
- * line.  Nothing is quoted, nothing is continued.  A key is given once in all the parts
+ * ini files: `[section]`, `key = value`, comments after # or ; at the start of a line.
+ * There are no quotes, and no line continues the one before.  A key is given once in all the parts
  * of a section that one file has.  A byte order mark and carriage returns, as editors of
  * other systems leave, mean nothing.
  */
@@ -10,12 +10,12 @@
 
 #include <stddef.h>
 
-/* Who reads. */
+/* What the reader of a file does. */
 struct ini {
-	/* Take a key: 0, or -EINVAL and `why`. */
+	/* Take a key.  Returns 0, or -EINVAL and `why`. */
 	int (*key)(void *arg, const char *section, const char *key, const char *value, char *why,
 		size_t size);
-	/* Take note of what is wrong in a line, 0 for the file as a whole. */
+	/* Take note of what is wrong in a line; line 0 is the file as a whole. */
 	void (*wrong)(void *arg, unsigned line, const char *why);
 	void *arg;
 };
@@ -26,10 +26,10 @@ struct ini {
  *   -EINVAL             wrong() was called */
 int ini_read(const char *path, const struct ini *to);
 
-/* The same of a file that is open. */
+/* Do the same with a file that is open. */
 int ini_read_fd(int fd, const struct ini *to);
 
-/* The same of a text, which is used up; text[len] is written. */
+/* Do the same with a text, which is changed; text[len] is written. */
 int ini_parse(char *text, size_t len, const struct ini *to);
 
 #endif

@@ -14,7 +14,7 @@ int peer_get(struct peer *ret, int fd)
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0)
 		return -errno;
-	/* The first call tells how much room they need. */
+	/* The first call says how much room they need. */
 	while (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &size) < 0) {
 		if (errno != ERANGE) {
 			free(groups);

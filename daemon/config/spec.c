@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The model is in spec.h.  Sizes and words are read by cli_parse_key(), as
- * everywhere. */
+/* The model is in spec.h.  cli_parse_key() reads sizes and words, as everywhere. */
 #define _GNU_SOURCE 1
 #include "config/spec.h"
 
@@ -136,7 +135,7 @@ static int yes_or_no(const char *key, const char *value, bool *ret, char *why, s
 	return 0;
 }
 
-/* end-with-senders=yes: elsewhere it is a bare word. */
+/* Take end-with-senders=yes and the like: elsewhere that is a bare word. */
 static int flag_key(struct spec *spec, const char *key, const char *value, char *why, size_t size)
 {
 	struct chan_options bare = CLI_OPTIONS_INIT;
@@ -310,7 +309,7 @@ bool spec_administers(const struct spec *spec, const struct peer *peer)
 	return peer->uid == 0 || peer->uid == geteuid() || peer->uid == spec->owner;
 }
 
-/* The bits of `mode` that are the peer's, as 04 and 02. */
+/* Returns the bits of `mode` that count for the peer, as 04 and 02. */
 static uint32_t mode_bits(const struct spec *spec, const struct peer *peer)
 {
 	uint32_t bits = spec->options.mode & 06;

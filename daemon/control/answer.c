@@ -76,7 +76,9 @@ static void answer_endpoint(struct connection *c, const struct chan_endpoint *en
 	connection_add(c,
 		"id=%" PRIu32 "\npid=%" PRId32 "\nuid=%" PRIu32 "\nrole=%s\nattached=%" PRId64
 		"\ncommand=%s\n",
-		end->id, end->pid, end->uid, endpoint_role(end), end->attached, end->command);
+		end->id, end->pid, end->uid,
+		word(&words_side, end->roles & (CHAN_SEND | CHAN_RECV)), end->attached,
+		end->command);
 }
 
 static void answer_end(struct connection *c)

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* Text, and a newline at its end. */
+/* Is it text, with a newline at its end?  Returns NULL, or what is wrong. */
 static const char *check_text(const char *text, size_t len)
 {
 	if (len < 2 || text[len - 1] != '\n')
@@ -15,7 +15,7 @@ static const char *check_text(const char *text, size_t len)
 	return NULL;
 }
 
-/* The line at *at, without its newline; moves *at behind it. */
+/* Returns the line at *at, without its newline, and moves *at behind it. */
 static char *line(char **at)
 {
 	char *start = *at, *newline = strchr(start, '\n');

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A request as it comes from a socket, taken apart (PROTOCOL.md).  Pure. */
+/* Parsing a request as it comes from a socket (PROTOCOL.md). */
 #ifndef CHAND_MESSAGE_H
 #define CHAND_MESSAGE_H
 
@@ -17,11 +17,12 @@ struct message {
 	unsigned n;
 };
 
-/* Take the packet apart in place; text[len] is writable.  -EPROTONOSUPPORT or
- * -EINVAL, and `why`. */
+/* Parse the packet in place; text[len] is writable.  Returns 0, or with `why`
+ *   -EPROTONOSUPPORT   it is of another version of the protocol
+ *   -EINVAL            it is not a request */
 int message_parse(struct message *ret, char *text, size_t len, const char **why);
 
-/* The value of a key, or NULL. */
+/* Returns the value of a key, or NULL. */
 const char *message_get(const struct message *m, const char *key);
 
 #endif

@@ -15,7 +15,7 @@ struct state {
 	int fd;
 };
 
-/* They have the same values. */
+/* epoll and poll have the same values. */
 _Static_assert(EPOLLIN == POLLIN && EPOLLOUT == POLLOUT, "events");
 
 static int start(void **ret, const char **why)

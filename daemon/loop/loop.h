@@ -44,14 +44,14 @@ void loop_again(struct loop *loop, struct source *source);
 /* Call this when connections can't be accepted for a while, with the negative errno. */
 void loop_on_refused(struct loop *loop, void (*refused)(int err));
 
-/* Set a timer, or set it anew. -ENOMEM. */
+/* Set a timer, or set it anew.  Returns 0 or -ENOMEM. */
 int loop_timer(struct loop *loop, struct timer *timer, int64_t at);
 void loop_cancel(struct loop *loop, struct timer *timer);
 
-/* Now, as it was when this turn began. */
+/* Returns the time at which this turn began. */
 int64_t loop_now(const struct loop *loop);
 
-/* Wait for something to happen and call the handlers. 0, or a negative errno. */
+/* Wait for something to happen and call the handlers.  Returns 0 or a negative errno. */
 int loop_turn(struct loop *loop);
 
 #endif

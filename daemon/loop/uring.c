@@ -26,7 +26,7 @@ uint32_t uring_unknown;
 struct state {
 	struct io_uring ring;
 	bool multishot_poll, multishot_accept;
-	/* Armed again only after the events at hand were seen. */
+	/* These are armed again only after the events at hand have been handled. */
 	struct rearm {
 		uint32_t slot, generation;
 	} * rearm;

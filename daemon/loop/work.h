@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What can take long, done beside the loop: taking and giving back memory, waiting
- * for a lock or a message.
+ * Work beside the loop, which can take long: taking and giving back memory, waiting for a
+ * lock or a message.
  *
- * Each piece of work has a thread of its own as long as it lasts, so no piece waits
- * for another; how many there are is bounded by who starts them.  run() is called in
- * that thread and touches nothing but its work, and done() then in the loop's, as
- * everything else.
+ * Each piece of work has a thread of its own as long as it lasts, so no piece waits for
+ * another; whoever starts pieces bounds their number.  run() is called in that thread and
+ * touches nothing but its work; then done() is called in the loop's thread, as everything
+ * else.
  */
 #ifndef CHAND_WORK_H
 #define CHAND_WORK_H
@@ -20,9 +20,10 @@ struct work {
 	struct work *next; /* work.c */
 };
 
+/* Begin.  Returns 0 or a negative errno. */
 int work_init(struct loop *loop);
 
-/* Now; if the system has no thread to give, as soon as it has one. */
+/* Start it now, or, if the system has no thread to give, as soon as it has one. */
 void work_start(struct work *work);
 
 /* The end: wait for all of it, and call done() for each. */

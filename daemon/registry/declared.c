@@ -60,17 +60,17 @@ bool declared_tried(const char *name, int err, const char *why)
 {
 	const struct declaration *found = declared_find(name);
 	struct declaration *d;
-	bool news;
+	bool is_new;
 
 	if (!found)
 		return true;
 	d = &declarations.at[found - declarations.at];
-	news = d->err != err;
+	is_new = d->err != err;
 	free(d->why);
 	d->why = why ? strdup(why) : NULL;
 	d->err = err;
 	d->tried = clock_monotonic();
-	return news;
+	return is_new;
 }
 
 int declared_failure(const char *name, char *why, size_t size)

@@ -8,7 +8,7 @@
 
 #include "shmchan.h"
 
-/* By name, once they are read. */
+/* Sorted by name once they are read. */
 static struct found {
 	char *name;
 	bool taken;

@@ -130,7 +130,7 @@ static void log_difference(const struct channel *c)
 
 	if (key)
 		log_line(LOG_WARNING, "differs", c->spec.name, 0,
-			"%s of the channel is not as %s wants it; it stays so until it is removed",
+			"the channel's %s is not as %s wants it; it stays so until it is removed",
 			key, c->file ? c->file : "its request");
 }
 
@@ -174,7 +174,8 @@ static void follow_declaration(struct channel *c, const struct spec *spec, const
 	set_mode(&c->spec);
 	log_difference(c);
 	if (was_declared) {
-		log_line(LOG_INFO, "changed", c->spec.name, 0, "as %s now has it", declaration);
+		log_line(LOG_INFO, "changed", c->spec.name, 0, "the channel is now as %s says",
+			declaration);
 		event_emit("changed", c->spec.name, NULL, "origin=declared\n");
 	}
 	watch_update(c);
@@ -205,7 +206,7 @@ static void adopt(const char *name)
 		event_emit("adopted", name, NULL, "origin=%s\n", origin_name(origin));
 	else if (err != -ENOENT && !report_shortage(err))
 		log_line(
-			LOG_WARNING, "failed", name, 0, "can't be supervised: %s", error_text(err));
+			LOG_WARNING, "failed", name, 0, "it can't be watched: %s", error_text(err));
 }
 
 void registry_appeared(const char *name)
@@ -336,7 +337,7 @@ static void declared_is_made(const struct creation *creation)
 
 		if (declared_tried(spec->name, err, why))
 			log_line(LOG_ERR, "failed", spec->name, 0,
-				"can't be made as %s wants it: %s", creation->file, why);
+				"it can't be made as %s wants it: %s", creation->file, why);
 		return;
 	}
 	declared_tried(spec->name, 0, NULL);

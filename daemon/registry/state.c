@@ -24,7 +24,7 @@ static void path_of(char ret[PATH_MAX], const char *kind, const char *name)
 
 /* ---- files ---- */
 
-/* A descriptor of a file that is ours, or a negative errno. */
+/* Returns a descriptor of a file that belongs to the bus's user, or a negative errno. */
 static int open_own(const char *path)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK), err;
@@ -67,7 +67,7 @@ static int write_whole(int fd, const char *text, size_t len)
 	return 0;
 }
 
-/* Readers see the old file or the new, whole. */
+/* Readers see either the old file or the new one, whole. */
 static int replace(const char *path, const char *text, size_t len)
 {
 	char temporary[PATH_MAX + 8];

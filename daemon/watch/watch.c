@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/container.h"
 #include "base/names.h"
+#include "base/words.h"
 #include "channel.h"
 #include "channel/channel.h"
 #include "errors.h"
@@ -96,7 +97,8 @@ static void emit(const char *event, const struct watch *w, const struct chan_end
 	const struct spec *spec = &w->channel->spec;
 
 	event_emit(event, spec->name, spec, "id=%u\npid=%d\nuid=%u\nrole=%s\ncommand=%s\n", end->id,
-		end->pid, end->uid, endpoint_role(end), end->command);
+		end->pid, end->uid, word(&words_side, end->roles & (CHAN_SEND | CHAN_RECV)),
+		end->command);
 }
 
 static void came(const struct chan_endpoint *end, void *arg)

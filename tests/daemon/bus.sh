@@ -156,7 +156,7 @@ check "what is unchanged is not touched" equal "$(stat -c %i "$(segment $d)")" "
 check "nor its messages" equal "$(chanrecv -1 $d)" kept
 declare_channel $a 'capacity = 64K' 'max-message = 200'
 kill -HUP "$bus_pid"
-await "what can't be changed is told" logged "$a: max-message of the channel is not as .*$a.conf wants"
+await "what can't be changed is told" logged "$a: the channel's max-message is not as .*$a.conf wants"
 check "removed, it is made anew" chanctl remove $a
 await "as declared now" sh -c "test \$('$BUILD/chanctl' -H -b -o max-message stat $keeper/$a) = 200"
 rm -r "$etc/channels.d/$a.conf" "$etc/channels.d/$a.conf.d"

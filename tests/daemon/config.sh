@@ -87,7 +87,7 @@ check "a message" chansend "$a" kept
 declare_channel "$a" 'capacity = 64K' 'send = 1234' 'receive 1235'
 declare_channel "$b" 'send = no-such-user'
 kill -HUP "$bus_pid"
-await "the reload says which files" logged "configuration read again, but refused are, and so change nothing: $d/$a.conf $d/$b.conf;"
+await "the reload says which files" logged "configuration was read again, but for wrong files, which change nothing: $d/$a.conf $d/$b.conf;"
 check "and the line" logged "$a: $d/$a.conf: line 4: not 'key = value'; refused as a whole"
 check "so does the status" told refused=2 STATUS
 check "so does the status" told "refused-files=$d/$a.conf $d/$b.conf" STATUS
@@ -197,12 +197,12 @@ printf '[quota no-such-user]\nchannels = 1\n' >"$etc/chand.conf"
 : >"$t/log"
 kill -HUP "$bus_pid"
 await "an unknown user" logged "chand.conf: line 2: there is no user 'no-such-user'; refused as a whole"
-await "the reload says it" logged "but refused are, and so change nothing: $etc/chand.conf"
+await "the reload says it" logged "but for wrong files, which change nothing: $etc/chand.conf"
 check "changes nothing" quota 2
 stop
 start
 check "nor at a restart" quota 2
-check "which is said" logged "chand.conf counts as it was before it was changed"
+check "which is said" logged "what it said before it was changed counts"
 [ "$me" != "$keeper" ] && check "who may create, too" as "$me" - "$BUILD/chanctl" create --system -c 4K "$b" &&
 	check "removed" chanctl remove "$b"
 stop

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# Nobody waits until all declared channels are made, or all that are there are taken up.
+# Nobody waits until all declared channels are made, or all that are there are adopted.
 # What is there is served; whoever asks for one that is being made waits for that one, or
 # is told that it is still being made; a small one is not behind a large one.
 
@@ -37,7 +37,7 @@ for loop in $loops; do
 		fails 3 "one that is not declared is not waited for" ask INFO "name=$prefix-x"
 		await "all are made" done_filling
 		check "as many" told channels=$many STATUS
-		check "it said that it serves before" logged "serves; [0-9]* channels are still to be taken up or made"
+		check "it said that it serves before" logged "serves; [0-9]* channels are still to be adopted or made"
 		await "and when all were there" logged "keeps $many channels"
 		[ $before = yes ] || stop
 	done
@@ -52,11 +52,11 @@ for loop in $loops; do
 		check "the last is served as declared" told origin=declared INFO "name=$last"
 		check "with its rights" told send=1234 INFO "name=$last"
 		[ "$(unmade)" = 0 ] || before=yes
-		await "all are taken up" done_filling
+		await "all are adopted" done_filling
 		check "as many" told channels=$many STATUS
 		check "none as adopted" equal "$(ask LIST | grep -c '^origin=adopted')" 0
 	done
-	check "while others were not yet taken up ($loop)" equal $before yes
+	check "while others were not yet adopted ($loop)" equal $before yes
 	stop
 done
 rm -rf "$etc/channels.d" "/dev/shm/shmchan.$keeper.$prefix"-*
@@ -98,4 +98,4 @@ if [ $size -ge 1024 ]; then
 else
 	not_tried "a channel of 1 GiB: there is memory for $size MiB only"
 fi
-finish "channels made and taken up while others are served"
+finish "channels made and adopted while others are served"

@@ -29,7 +29,7 @@ for i in 1 2 3 4 5 6 7 8 9 10; do
 		wait $user 2>/dev/null
 	fi
 	if [ $((i % 2)) = 0 ]; then start; else start --loop=epoll; fi
-	check "taken up ($i)" told origin=requested INFO name=$a
+	check "adopted ($i)" told origin=requested INFO name=$a
 	check "with its users ($i)" told role=sender INFO name=$a
 	before=$(stat -c %s "$t/received")
 	await "messages pass ($i)" sh -c "test \$(stat -c %s '$t/received') -gt $before"

@@ -51,7 +51,7 @@ each_loop() {
 	# Another name of the same file.
 	check "create" ask CREATE name=$a mode=0666
 	check "linked" keep ln "$(segment $a)" "$(segment $d)"
-	await "refused" logged "$d: can't be supervised"
+	await "refused" logged "$d: it can't be watched"
 	fails 3 "not a channel of the bus" ask INFO name=$d
 	check "removed" ask REMOVE name=$a
 	check "the other name is used" sh -c ": >>'$(segment $d)'"
@@ -59,7 +59,7 @@ each_loop() {
 	check "answers" alive
 	check "the link goes" ask REMOVE name=$d
 
-	# One that can't be taken up keeps its owner.
+	# One that can't be adopted keeps its owner.
 	check "create" ask CREATE name=$a
 	kill_chand
 	dd if=/dev/zero of="$(segment $a)" bs=64 count=1 conv=notrunc status=none
@@ -76,10 +76,10 @@ each_loop() {
 	declare_channel $d 'capacity = 64K'
 	kill -HUP "$bus_pid"
 	await "the others are read" test -f "$(segment $d)"
-	await "it is told" logged 'read again, but refused are, and so change nothing:'
+	await "it is told" logged 'read again, but for wrong files, which change nothing:'
 	rm "$etc/chand.conf" "$etc/channels.d/$d.conf"
 	kill -HUP "$bus_pid"
-	await "read again" logged 'configuration read again'
+	await "read again" logged 'configuration was read again'
 	check "removed" ask REMOVE name=$d
 	check "removed" ask REMOVE name=$b
 	stop

@@ -2,7 +2,7 @@
 /*
  * chand's registry without chand: in this process, with a loop, a runtime directory and
  * a configuration of its own, as a user that nobody else is (if it may become one), so
- * that the channels of others are not taken up.
+ * that the channels of others are not adopted.
  */
 #define _GNU_SOURCE 1
 #include "registry/registry.h"
@@ -229,7 +229,7 @@ START_TEST(should_refuse_a_name_that_is_taken)
 	ck_assert_str_ne(r.why, "");
 	ck_assert(kept(a)); /* of the first */
 	ck_assert_uint_eq(channels_find(a)->spec.options.capacity, 16384);
-	/* By a segment, too, that could not be taken up. */
+	/* By a segment, too, that could not be adopted. */
 	ck_assert_int_eq(chan_create(b, OPTIONS(.capacity = 4096)), 0);
 	ck_assert_int_eq(request(b, OTHER, 16384), -EEXIST);
 	ck_assert(!kept(b));
@@ -346,7 +346,7 @@ END_TEST
 
 /* ---- what was there ---- */
 
-START_TEST(should_take_up_what_is_there_and_forget_what_is_not)
+START_TEST(should_adopt_what_is_there_and_forget_what_is_not)
 {
 	ck_assert_int_eq(chan_create(a, OPTIONS(.capacity = 16384)), 0);
 	write_file("channels", conf(a), "[channel]\ncapacity=16384\nowner=4242\n");
@@ -448,7 +448,7 @@ void add_tests(void)
 		should_refuse_a_name_that_is_taken, should_keep_names_in_order,
 		should_hold_a_user_to_the_quota, should_count_what_is_being_made,
 		should_make_one_at_a_time_for_a_user_and_for_a_name, should_forget_what_is_removed);
-	GROUP("start and end", setup, teardown, should_take_up_what_is_there_and_forget_what_is_not,
+	GROUP("start and end", setup, teardown, should_adopt_what_is_there_and_forget_what_is_not,
 		should_keep_what_persists_at_its_end_and_nothing_else);
 	GROUP("declarations", setup, teardown, should_make_what_is_declared_and_make_it_again,
 		should_follow_the_declarations_at_a_reload);

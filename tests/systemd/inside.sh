@@ -36,10 +36,10 @@ check "the segment is chand's" equal "$(stat -c %U:%a "/dev/shm/shmchan.$(id -u 
 	chand:666
 # journald writes when it has time; this is the last that chand says as it starts.
 await "the log says how it waits" sh -c 'journalctl -u chand.service -o export >/tmp/journal
-	grep -Eq "^MESSAGE=keeps .* waits with (io_uring|epoll)" /tmp/journal'
+	grep -Eq "^MESSAGE=chand keeps .* waits with (io_uring|epoll)" /tmp/journal'
 check "a bad file is refused by its line" grep -q '^MESSAGE=broken: .*line 3' /tmp/journal
 check "with fields" grep -qx 'CHAND_CHANNEL=broken' /tmp/journal
-grep -E '^MESSAGE=(keeps|waits with)' /tmp/journal | sed 's/^/    /'
+grep -E '^MESSAGE=chand (keeps|waits with)' /tmp/journal | sed 's/^/    /'
 
 # Rights: nobody may receive from jobs; alice may do nothing with it.
 as alice chansend chand/jobs x >/dev/null 2>&1
