@@ -243,4 +243,10 @@ $segment" ] || fail "$out"
 	[ "$needs" -ge 1048576 ] && [ "$needs" -lt 1200000 ] || fail "needs $needs"
 fi
 
+# An owner that can't be one: the line says which part of the name is wrong.
+for verb in create remove info; do
+	expect 2 chanctl $verb 99999999999/y
+	[[ $err == *"99999999999/y: "*"no user's number"* ]] && pass || fail "$verb: $err"
+done
+
 finish

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/statvfs.h>
 
@@ -109,10 +110,10 @@ static bool is_of_chand(const char *detail)
 }
 
 /* Errors whose general text says less than the detail of this one. */
-static bool detail_says_all(int err)
+static bool detail_says_all(int err, const char *detail)
 {
 	return err == -ESRCH || err == -ECONNREFUSED || err == -ENOLCK || err == -EFBIG ||
-	       is_of_chand(chan_error_detail(err));
+	       is_of_chand(detail);
 }
 
 static bool detail_adds(int err)
@@ -121,12 +122,12 @@ static bool detail_adds(int err)
 	       err == -EIO || err == -EDQUOT;
 }
 
-static void fail_plainly(const char *channel, int err, const char *remedy)
+static void fail_plainly(const char *channel, int err, const char *detail, const char *remedy)
 {
-	const char *detail = chan_error_detail(err), *text = chan_strerror(err);
+	const char *text = chan_strerror(err);
 	bool add = *detail && detail_adds(err);
 
-	if (*detail && detail_says_all(err))
+	if (*detail && detail_says_all(err, detail))
 		text = detail;
 	cli_error(channel, "%s%s%s%s%s%s%s",
 		*detail && err == -ECONNREFUSED ? "can't ask chand: " : "", text, add ? " (" : "",
@@ -136,8 +137,11 @@ static void fail_plainly(const char *channel, int err, const char *remedy)
 int cli_fail(const char *channel, const struct chan_options *opt, int err)
 {
 	const char *remedy = cli_remedy(err);
+	char detail[256];
 
-	if (err == -ENOSPC && !is_of_chand(chan_error_detail(err)))
+	/* The questions below would lose it. */
+	snprintf(detail, sizeof(detail), "%s", chan_error_detail(err));
+	if (err == -ENOSPC && !is_of_chand(detail))
 		fail_no_space(channel, opt);
 	else if (err == -EINVAL && channel && !valid_name(channel))
 		cli_error(channel,
@@ -150,6 +154,6 @@ int cli_fail(const char *channel, const struct chan_options *opt, int err)
 	else if (err == -ENOENT && suggest_create)
 		cli_error(channel, "%s; %s or use --create", chan_strerror(err), remedy);
 	else
-		fail_plainly(channel, err, remedy);
+		fail_plainly(channel, err, detail, remedy);
 	return cli_exit_code(err);
 }
