@@ -58,7 +58,9 @@ is "descriptors" "$(tr ' ' '\n' <"$tmp/out" | grep -cvE '^([012]|3)$')" 0
 exec 9<&-
 chansend "$ch" x
 (trap '' INT PIPE && exec chanrecv -1 "$ch" -- grep -E '^Sig(Blk|Ign)' /proc/self/status >"$tmp/out")
-is "signals ignored or blocked" "$(tr -d 'SigBlkIn:\t0\n' <"$tmp/out")" ''
+# make leaves libc's own two ignored, 32 and 33, which sigaction(2) refuses to touch.
+is "signals ignored or blocked" \
+	"$(sed 's/0000000180000000/0/' "$tmp/out" | tr -d 'SigBlkIn:\t0\n')" ''
 chansend "$ch" x
 # shellcheck disable=SC2016
 status 0 chanrecv -1 "$ch" -- sh -c 'set -- $(cat /proc/$$/stat); test $1 = $5'
