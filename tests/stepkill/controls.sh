@@ -37,11 +37,10 @@ build() {
 		done
 		objects=("$dir"/lib/*/*.c tests/stepkill/*.c "$BUILD/tests/support.a")
 	else
-		for o in "$BUILD"/lib/*/*.o "$BUILD"/tests/stepkill/*.o; do
-			f=${o#"$BUILD"/}
-			f=$dir/${f%.o}.c
-			[ -e "$f" ] || f=$o
-			objects+=("$f")
+		for f in lib/*/*.c tests/stepkill/*.c; do
+			o=$BUILD/${f%.c}.o
+			[ ! -e "$dir/$f" ] || o=$dir/$f
+			objects+=("$o")
 		done
 		objects+=("$BUILD/tests/support.a")
 	fi

@@ -121,7 +121,7 @@ static void prepare(unsigned endpoints)
 	if (scenario->fresh) {
 		/* A victim that went astray may have made it.  And what a process does
 		 * once (the fork handlers) it has done now, in every run. */
-		chan_remove(channel);
+		chan_unlink(channel);
 		return;
 	}
 	opt.endpoints = endpoints;

@@ -185,7 +185,7 @@ static bool reap(unsigned i)
 	token_return(got->token);
 	jobs[i].run->running--;
 	set_channel(i);
-	chan_remove(channel); /* if it failed */
+	chan_unlink(channel); /* if it failed; that wakes nobody, so that nothing hangs here */
 	if (got->astray && !jobs[i].stepped) {
 		start(i, jobs[i].run, jobs[i].point, true);
 		return false;
@@ -241,7 +241,7 @@ static noreturn void give_up(void)
 		kill(jobs[i].pid, SIGKILL);
 		waitpid(jobs[i].pid, NULL, 0);
 		set_channel(i);
-		chan_remove(channel);
+		chan_unlink(channel);
 	}
 	fprintf(stderr, "stepkill: stopped by signal %d\n", (int)told_to_stop);
 	exit(2);
