@@ -24,8 +24,10 @@
 #define SYSTEM_RUNTIME "/run/chand"
 #define SYSTEM_USER "chand"
 
-/* chand looks for two seconds whether a socket's program goes away. */
-#define LOOKS 100
+/* How often chand looks whether a socket's program goes away, and the pause in between, ns:
+ * six seconds.  A killed chand's socket lives until the kernel has taken its io_uring apart,
+ * which on a loaded machine has taken more than two. */
+#define LOOKS 300
 #define LOOK_PAUSE 20000000
 
 /* ---- directories ---- */
