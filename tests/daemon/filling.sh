@@ -78,8 +78,11 @@ if [ $size -ge 1024 ]; then
 			fails 1 "who wants it made finds it" ask CREATE "name=$prefix-small"
 			check "and may have asked for the same" chanctl create --system --parents "$prefix-small"
 			[ -e "$(segment "$prefix-big")" ] || before=yes
-			ask INFO "name=$prefix-big" >"$t/said" 2>&1
-			! grep -q "chand is still making this channel; try again" "$t/said" || still=yes
+			# A fast machine makes it while chand lets the client wait.
+			if ask INFO "name=$prefix-big" >"$t/said" 2>&1 ||
+				grep -q "chand is still making this channel; try again" "$t/said"; then
+				still=yes
+			fi
 			await "then it is there" told origin=declared INFO "name=$prefix-big"
 			await "then all are" done_filling
 			stop
@@ -87,7 +90,7 @@ if [ $size -ge 1024 ]; then
 			rm "$(segment "$prefix-big")"
 		done
 		check "before the large one was there ($loop)" equal $before yes
-		check "whoever asked for that was told so ($loop)" equal $still yes
+		check "whoever asked for that got it, or read that it is being made ($loop)" equal $still yes
 		rm -f "$(segment "$prefix-big")"
 	done
 
