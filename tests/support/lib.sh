@@ -104,8 +104,13 @@ has_program() {
 
 # ---- channels ----
 
-# channel_name: set $ch to a name that nobody has, which is removed at the end
+# channel_name: set $ch to a name that nobody has, which is removed at the end.  (A
+# subshell would note it in its own copy of the list, and nobody would remove it.)
 channel_name() {
+	[ "$BASH_SUBSHELL" = 0 ] || {
+		fail "channel_name in a subshell: nothing would remove the channel"
+		exit 1
+	}
 	ch=t$$.${#channels[@]}
 	channels+=("$ch")
 }

@@ -142,6 +142,8 @@ is "chanctl: each line is JSON" "$(jq -e . "$tmp/out.log" >/dev/null && echo yes
 # The same on a full disk, and files for messages leave nothing behind.
 if unshare -m true 2>/dev/null; then
 	fill
+	a=$ch
+	channel -c 16M
 	# shellcheck disable=SC2016
 	unshare -m bash -c '
 		mkdir "$1/mnt" && mount -t tmpfs -o size=32k none "$1/mnt" && cd "$1/mnt" || exit
@@ -154,7 +156,7 @@ if unshare -m true 2>/dev/null; then
 		ls d | wc -l >"$1/count"
 		mount -t tmpfs -o size=4k none "$1/mnt" && cd "$1/mnt"
 		chanbench lat -n 20000 -R 1 --hdr h >"$1/bench" 2>>"$1/err"; echo "status $?"
-		echo "hdr $(wc -c <h)"' - "$tmp" "$ch" "$(channel -c 16M && echo "$ch")" >"$tmp/out"
+		echo "hdr $(wc -c <h)"' - "$tmp" "$a" "$ch" >"$tmp/out"
 	is "a full disk" "$(paste -sd, "$tmp/out")" "status 1,torn 0,same,status 1,hidden 0,status 1,hdr 0"
 	is "files are whole" "$(<"$tmp/size")" $(($(<"$tmp/count") * (${#line} + 7)))
 	says "stdout: No space left on device"
