@@ -79,9 +79,11 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpo
 	-Wcast-qual -Wwrite-strings -Wvla
 WARNINGS += $(if $(WERROR),-Werror)
 
+# -D_GNU_SOURCE: for every file at once, so that none compiles against other
+# declarations than its neighbour; the public header does without.
 # -fPIC everywhere: the same objects make both libraries and the programs.
 # -fvisibility=hidden: shmchan.h makes its own declarations visible again.
-all_cflags = -std=gnu11 -Ilib -Itools -Idaemon -Itests -pthread -fPIC -fvisibility=hidden -MMD -MP $(WARNINGS) \
+all_cflags = -std=gnu11 -D_GNU_SOURCE -Ilib -Itools -Idaemon -Itests -pthread -fPIC -fvisibility=hidden -MMD -MP $(WARNINGS) \
 	$(if $(filter pthread,$(CONDVAR)),-DCHAN_CONDVAR_PTHREAD) $(sanitize) $(CFLAGS)
 # -Wno-tsan: gcc's does not model the fence of the condition variable, whose effect
 # is on waking only.

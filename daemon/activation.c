@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* The model is in activation.h. */
-#define _GNU_SOURCE 1
 #include "activation.h"
 
 #include <dirent.h>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* The model is in channel.h. */
-#define _GNU_SOURCE 1
 #include "channel.h"
 
 #include <errno.h>

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The journal's native protocol is FIELD=value lines in a datagram; none of chand's values
  * has a newline. */
-#define _GNU_SOURCE 1
 #include "log.h"
 
 #include <inttypes.h>

@@ -19,7 +19,6 @@
  *   loop/               waiting, with io_uring or epoll; work in threads
  *   log, notify, table, cutoff
  */
-#define _GNU_SOURCE 1
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>

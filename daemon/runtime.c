@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* The model is in runtime.h. */
-#define _GNU_SOURCE 1
 #include "runtime.h"
 
 #include <errno.h>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* The model is in config.h. */
-#define _GNU_SOURCE 1
 #include "config/config.h"
 
 #include <dirent.h>

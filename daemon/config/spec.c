@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* The model is in spec.h.  cli_parse_key() reads sizes and words, as everywhere. */
-#define _GNU_SOURCE 1
 #include "config/spec.h"
 
 #include <errno.h>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* The model is in answer.h. */
-#define _GNU_SOURCE 1
 #include "control/answer.h"
 
 #include <inttypes.h>

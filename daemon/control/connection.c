@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* The model is in connection.h. */
-#define _GNU_SOURCE 1
 #include "control/connection.h"
 
 #include <errno.h>

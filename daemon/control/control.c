@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* The model is in control.h. */
-#define _GNU_SOURCE 1
 #include "control/control.h"
 
 #include <errno.h>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* The model is in request.h. */
-#define _GNU_SOURCE 1
 #include "control/request.h"
 
 #include <errno.h>

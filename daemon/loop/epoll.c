@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Waiting with epoll, where io_uring is not available. */
-#define _GNU_SOURCE 1
 #include "loop/backend.h"
 
 #include "base/clock.h"

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* The model is in loop.h.  Timers are a binary heap; timer->place is the index. */
-#define _GNU_SOURCE 1
 #include "loop/loop.h"
 
 #include "base/clock.h"

@@ -7,7 +7,6 @@
  *
  * An event carries its slot and generation; events of slot 0 are for nobody.
  */
-#define _GNU_SOURCE 1
 #include "loop/backend.h"
 
 #include "base/clock.h"

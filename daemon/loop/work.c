@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* The model is in work.h.  A thread reports its end by a pointer through a pipe. */
-#define _GNU_SOURCE 1
 #include "loop/work.h"
 
 #include <errno.h>

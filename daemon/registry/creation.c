@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* The model is in creation.h. */
-#define _GNU_SOURCE 1
 #include "registry/creation.h"
 
 #include <errno.h>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* The model is in registry.h. */
-#define _GNU_SOURCE 1
 #include "registry/registry.h"
 
 #include <errno.h>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* The model is in state.h. */
-#define _GNU_SOURCE 1
 #include "registry/state.h"
 
 #include <dirent.h>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* The model is in process.h. */
-#define _GNU_SOURCE 1
 #include "watch/process.h"
 
 #include <errno.h>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* The model is in watch.h. */
-#define _GNU_SOURCE 1
 #include "watch/watch.h"
 
 #include <errno.h>

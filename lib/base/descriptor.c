@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* The model is in descriptor.h. */
-#define _GNU_SOURCE 1
 #include "base/descriptor.h"
 
 #include <errno.h>

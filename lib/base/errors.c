@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* The model is in errors.h. */
-#define _GNU_SOURCE 1
 #include "base/errors.h"
 
 #include "shmchan.h"

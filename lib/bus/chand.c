@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* The model is in chand.h. */
-#define _GNU_SOURCE 1
 #include "bus/chand.h"
 
 #include "base/clock.h"

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* The model is in client.h. */
-#define _GNU_SOURCE 1
 #include "bus/client.h"
 
 #include "base/clock.h"

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* The model is in close.h; where a channel ends is in ring.c. */
-#define _GNU_SOURCE 1
 #include "channel/close.h"
 
 void channel_end(struct layout_control *c, uint32_t bits)

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* The model is in collect.h. */
-#define _GNU_SOURCE 1
 #include "channel/collect.h"
 
 #include "channel/create.h"

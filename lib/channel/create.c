@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Making a channel. */
-#define _GNU_SOURCE 1
 #include "channel/create.h"
 
 #include "bus/client.h"

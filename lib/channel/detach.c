@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Leaving a channel. */
-#define _GNU_SOURCE 1
 #include "channel/detach.h"
 
 #include "channel/collect.h"

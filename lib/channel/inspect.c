@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Looking at a channel from outside. */
-#define _GNU_SOURCE 1
 #include "base/bytes.h"
 #include "channel/close.h"
 #include "channel/side.h"

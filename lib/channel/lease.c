@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Leases: messages taken, read in place, acknowledged or given back. */
-#define _GNU_SOURCE 1
 #include "channel/receive.h"
 
 #include <limits.h>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* A name that went without a word.  The model is in remove.c. */
-#define _GNU_SOURCE 1
 #include "channel/name.h"
 
 #include "channel/close.h"

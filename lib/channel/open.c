@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Opening a channel, and making it if it has to be. */
-#define _GNU_SOURCE 1
 #include "bus/client.h"
 #include "bus/reply.h"
 #include "channel/collect.h"

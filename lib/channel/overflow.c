@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* The model is in overflow.h. */
-#define _GNU_SOURCE 1
 #include "channel/overflow.h"
 
 #include "channel/reclaim.h"

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Receiving: lock, while empty wait, copy, consume, unlock, wake. */
-#define _GNU_SOURCE 1
 #include "channel/receive.h"
 
 #include "base/bytes.h"

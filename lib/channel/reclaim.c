@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* The model is in reclaim.h. */
-#define _GNU_SOURCE 1
 #include "channel/reclaim.h"
 
 #include "segment/endpoint.h"

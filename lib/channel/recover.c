@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Putting a channel in order from outside. */
-#define _GNU_SOURCE 1
 #include "channel/close.h"
 #include "channel/name.h"
 #include "channel/reclaim.h"

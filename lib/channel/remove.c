@@ -15,7 +15,6 @@
  *
  * chan_unlink() says by LAYOUT_UNLINKED, before the name goes, that this is meant.
  */
-#define _GNU_SOURCE 1
 #include "channel/remove.h"
 
 #include "base/errors.h"

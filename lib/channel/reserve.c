@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Sending in place: a reservation keeps the senders' lock until it is committed or
  * aborted. */
-#define _GNU_SOURCE 1
 #include "channel/sender.h"
 
 #include <inttypes.h>

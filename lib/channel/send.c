@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Sending: lock, while full wait, write, publish, unlock, wake. */
-#define _GNU_SOURCE 1
 #include "base/bytes.h"
 #include "channel/sender.h"
 

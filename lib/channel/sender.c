@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* The parts of sending that few messages reach; the model is in sender.h. */
-#define _GNU_SOURCE 1
 #include "channel/sender.h"
 
 #include "channel/name.h"

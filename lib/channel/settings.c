@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* What can be changed of an open endpoint, and the rest that is no operation. */
-#define _GNU_SOURCE 1
 #include "channel/wake.h"
 
 int chan_list(int (*fn)(const char *name, void *arg), void *arg)

@@ -3,7 +3,6 @@
  * The two locks of a channel.  If an owner died, its side of the ring is repaired and
  * everybody woken, because it may have owed a wake-up.
  */
-#define _GNU_SOURCE 1
 #include "channel/side.h"
 
 #include "channel/close.h"

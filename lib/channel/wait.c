@@ -19,7 +19,6 @@
  * work, one killed with a wake-up takes it along (condvar.h), and nobody announces a
  * peer's death.  So a sleeper looks again each second by itself.
  */
-#define _GNU_SOURCE 1
 #include "channel/wait.h"
 
 #include "channel/handle.h"

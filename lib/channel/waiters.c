@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* The model is in waiters.h. */
-#define _GNU_SOURCE 1
 #include "channel/waiters.h"
 
 static void show(const struct waiters *all)

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* The condition variable on futex(2); the model is in condvar.h. */
-#define _GNU_SOURCE 1
 #include "core/condvar.h"
 
 #ifndef CHAN_CONDVAR_PTHREAD

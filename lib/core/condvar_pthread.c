@@ -5,7 +5,6 @@
  * not (see condvar.h; tests/core shows it).  The sequence is guarded by a mutex of
  * its own, so that signaller and waiter need no common lock outside.
  */
-#define _GNU_SOURCE 1
 #include "core/condvar.h"
 
 #include "base/clock.h"

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* The model is in fence.h. */
-#define _GNU_SOURCE 1
 #include "core/fence.h"
 
 #include <errno.h>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* The model is in lock.h. */
-#define _GNU_SOURCE 1
 #include "core/lock.h"
 
 #include "base/clock.h"

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* The model is in claim.h. */
-#define _GNU_SOURCE 1
 #include "segment/claim.h"
 
 #include "base/clock.h"

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* The model is in endpoint.h. */
-#define _GNU_SOURCE 1
 #define _FILE_OFFSET_BITS 64
 #include "segment/endpoint.h"
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* The model is in segment.h. */
-#define _GNU_SOURCE 1
 #include "segment/segment.h"
 
 #include "base/clock.h"

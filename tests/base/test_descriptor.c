@@ -3,7 +3,6 @@
  * The library's descriptors: never below 3, not for an instant; recognized, so that
  * a program that closed them loses neither its own files nor anybody's messages.
  */
-#define _GNU_SOURCE 1
 #include "support/channel.h"
 #include "support/process.h"
 #include "support/suite.h"

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* What errors say: which argument it is, which size is needed, which limit was reached. */
-#define _GNU_SOURCE 1
 #include "support/channel.h"
 #include "support/process.h"
 #include "support/suite.h"

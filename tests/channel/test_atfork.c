@@ -3,7 +3,6 @@
  * fork() while the library is at work: in a signal handler that interrupts a call, and
  * in another thread while a call waits for another process.
  */
-#define _GNU_SOURCE 1
 #include "channel/channel.h"
 #include "support/await.h"
 #include "support/channel.h"

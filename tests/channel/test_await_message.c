@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Sleeping until a channel has a message, for whoever starts receivers. */
-#define _GNU_SOURCE 1
 #include "channel/channel.h"
 #include "support/await.h"
 #include "support/channel.h"

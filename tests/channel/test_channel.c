@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Every public call, every documented error, in one process. */
-#define _GNU_SOURCE 1
 #include "core/layout.h"
 #include "support/await.h"
 #include "support/channel.h"

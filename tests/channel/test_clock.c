@@ -4,7 +4,6 @@
  * set: the wall clock (NTP, an administrator), and the monotonic clock as another
  * time namespace has it.
  */
-#define _GNU_SOURCE 1
 #include "channel/channel.h"
 #include "support/await.h"
 #include "support/channel.h"

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* A thread that would wait for itself gets -EDEADLK, by whichever endpoint. */
-#define _GNU_SOURCE 1
 #include "support/await.h"
 #include "support/channel.h"
 #include "support/suite.h"

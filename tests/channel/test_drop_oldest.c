@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Drop-oldest: what is dropped where the oldest message is leased, or gone. */
-#define _GNU_SOURCE 1
 #include "channel/channel.h"
 #include "support/await.h"
 #include "support/channel.h"

@@ -4,7 +4,6 @@
  * open, its descriptors, mappings and the names in /dev/shm are afterwards what
  * they were before.
  */
-#define _GNU_SOURCE 1
 #include "support/channel.h"
 #include "support/process.h"
 #include "support/suite.h"

@@ -4,7 +4,6 @@
  * 1024 of the channels' locks at most, and all that it may have are free again when it
  * is killed.
  */
-#define _GNU_SOURCE 1
 #include "support/channel.h"
 #include "support/clock.h"
 #include "support/process.h"

@@ -3,7 +3,6 @@
  * Timeout 0: -EAGAIN says that the channel was seen empty, or full.  A lock that is
  * busy for an instant says neither.
  */
-#define _GNU_SOURCE 1
 #include "channel/channel.h"
 #include "support/await.h"
 #include "support/channel.h"

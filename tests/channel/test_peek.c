@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* chan_peek() with CHAN_LEASED_TOO: what others hold under a lease is shown, and said. */
-#define _GNU_SOURCE 1
 #include "support/channel.h"
 #include "support/suite.h"
 

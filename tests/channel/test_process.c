@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Threads and forked processes on one channel, and deaths among them. */
-#define _GNU_SOURCE 1
 #include "support/await.h"
 #include "support/channel.h"
 #include "support/suite.h"

@@ -3,7 +3,6 @@
  * The name of a CHAN_REF channel, when the process that leaves last has become another
  * user since it opened: it is the name that was opened that goes.
  */
-#define _GNU_SOURCE 1
 #include "support/channel.h"
 #include "support/process.h"
 #include "support/suite.h"

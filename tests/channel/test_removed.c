@@ -3,7 +3,6 @@
  * A removed channel: its senders and receivers learn of it, whoever removed it and
  * however.  chan_unlink(): they don't.
  */
-#define _GNU_SOURCE 1
 #include "support/await.h"
 #include "support/channel.h"
 #include "support/suite.h"

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* What becomes of a rendezvous sender's message, and what the sender is told. */
-#define _GNU_SOURCE 1
 #include "channel/channel.h"
 #include "support/await.h"
 #include "support/channel.h"

@@ -3,7 +3,6 @@
  * The two sides of a channel: how their locks are taken, kept, visited and given up,
  * and what whoever finds a dead owner does before anything else.
  */
-#define _GNU_SOURCE 1
 #include "channel/channel.h"
 #include "support/await.h"
 #include "support/channel.h"

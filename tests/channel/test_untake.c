@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* chan_untake(): given back as if it had not been taken. */
-#define _GNU_SOURCE 1
 #include "channel/channel.h"
 #include "support/channel.h"
 #include "support/clock.h"

@@ -4,7 +4,6 @@
  * it got, and that a sleeper looks again by itself.  What is awaited is a word of this
  * test, on a channel's condition variable.
  */
-#define _GNU_SOURCE 1
 #include "channel/channel.h"
 #include "core/cpu.h"
 #include "support/await.h"

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* `waiting`: an endpoint waits while any call of it does. */
-#define _GNU_SOURCE 1
 #include "support/await.h"
 #include "support/channel.h"
 #include "support/suite.h"

@@ -5,7 +5,6 @@
  * is the same on the reference.  That a death costs time only is the promise of the
  * one on futex(2) alone.
  */
-#define _GNU_SOURCE 1
 #include "core/condvar.h"
 #include "support/await.h"
 #include "support/suite.h"

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_condvar.c on the reference, pthread_cond_t, whatever the build's is: compiled
  * into this program under other names. */
-#define _GNU_SOURCE 1
 #undef CHAN_CONDVAR_PTHREAD
 #define CHAN_CONDVAR_PTHREAD 1
 #define cond_init reference_init

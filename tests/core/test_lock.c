@@ -3,7 +3,6 @@
  * The robust lock by itself, in memory shared with children: who gets it, how long
  * one waits, and the one policy for an owner that died.
  */
-#define _GNU_SOURCE 1
 #include "core/lock.h"
 #include "support/await.h"
 #include "support/suite.h"

@@ -7,7 +7,6 @@
  * again, until USER has his answer.  Prints how many such rounds there were; fails if
  * there were fewer than ROUNDS, as when each request waits for the one before.
  */
-#define _GNU_SOURCE 1
 #include <poll.h>
 #include <stdarg.h>
 #include <stdbool.h>

@@ -3,7 +3,6 @@
  * prog_connect SOCKET WANTED TRIES: of TRIES connections to chand, held at the same
  * time, exactly WANTED are served, and the others are told why they are not.
  */
-#define _GNU_SOURCE 1
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>

@@ -8,7 +8,6 @@
  * time from before kill(2), and from the moment when the kernel says that the
  * child is dead (its pidfd), to the moment when the receiver has the message.
  */
-#define _GNU_SOURCE 1
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>

@@ -7,7 +7,6 @@
  * with descriptors attached.  Between, a well-behaved client asks for the channel:
  * it must be answered each time.  Prints the slowest such answer.
  */
-#define _GNU_SOURCE 1
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>

@@ -10,7 +10,6 @@
  * again; it has the channels and endpoints that are there, and no others, and no file
  * is left over; and the step can be done again.
  */
-#define _GNU_SOURCE 1
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>

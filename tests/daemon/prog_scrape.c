@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* prog_scrape SOCKET: connect, copy what comes to stdout, to the end. */
-#define _GNU_SOURCE 1
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* prog_take CHANNEL: take a message under a lease, say "taken PID", and keep it
  * until killed. */
-#define _GNU_SOURCE 1
 #include <stdio.h>
 #include <unistd.h>
 

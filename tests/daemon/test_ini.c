@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* ini files: sections, keys and values, and for what is wrong the number of its line. */
-#define _GNU_SOURCE 1
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>

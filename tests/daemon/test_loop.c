@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The event loop, each test on both backends, and on io_uring as old kernels have it,
  * without multishot requests: _i is the enum loop_backend, or OLD. */
-#define _GNU_SOURCE 1
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>

@@ -4,7 +4,6 @@
  * a configuration of its own, as a user that nobody else is (if it may become one), so
  * that the channels of others are not adopted.
  */
-#define _GNU_SOURCE 1
 #include "registry/registry.h"
 
 #include "config/refused.h"

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What a channel of the bus is to be: every key, its bounds, what it says when it is
  * wrong, and what the lists and the mode let somebody do. */
-#define _GNU_SOURCE 1
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>

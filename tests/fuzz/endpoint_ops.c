@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* See endpoint_ops.h. */
-#define _GNU_SOURCE 1
 #include "endpoint_ops.h"
 
 #include <fcntl.h>

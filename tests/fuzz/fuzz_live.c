@@ -4,7 +4,6 @@
  * while a third spoils the segment, in a rhythm that the input gives.  Between two
  * looks at a word, it may have changed: what was checked must be what is used.
  */
-#define _GNU_SOURCE 1
 #include "endpoint_ops.h"
 
 #include "core/cpu.h"

@@ -4,7 +4,6 @@
  * spoiled one is refused, or gives an endpoint with which every call returns;
  * nothing that was read is outside.
  */
-#define _GNU_SOURCE 1
 #include "endpoint_ops.h"
 
 #include <unistd.h>

@@ -31,7 +31,7 @@ trap 'rm -f "/dev/shm/shmchan.$(id -u).$FUZZ_NAME"-*' EXIT
 
 sources=(lib/*/*.c tools/common/*.c tools/recv/format.c
 	tests/fuzz/spoil.c tests/fuzz/endpoint_ops.c)
-flags=(-std=gnu11 -g -O1 -Ilib -Itools -Itests/fuzz -pthread -fno-omit-frame-pointer -Wall -Wextra)
+flags=(-std=gnu11 -D_GNU_SOURCE -g -O1 -Ilib -Itools -Itests/fuzz -pthread -fno-omit-frame-pointer -Wall -Wextra)
 
 # For a target of one thread: it waits without sleeping.
 skip_time=("$here/skip_time.c")

@@ -4,7 +4,6 @@
  * but the clock: so each wait ends at once, and the clock has moved on by so much.
  * Linked with --wrap of the functions here.
  */
-#define _GNU_SOURCE 1
 #include <errno.h>
 #include <linux/futex.h>
 #include <pthread.h>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* The ways to spoil a segment, and a watch over time; see fuzz.h. */
-#define _GNU_SOURCE 1
 #include "fuzz.h"
 
 #include <signal.h>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* See faults.h. */
-#define _GNU_SOURCE 1
 #include "faults.h"
 
 #include <errno.h>

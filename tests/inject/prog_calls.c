@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Every function of the library once or more, between two calls of getppid(2), for
  * seccomp.sh, which looks at the system calls. */
-#define _GNU_SOURCE 1
 #include "shmchan.h"
 
 #include <stdio.h>

@@ -6,7 +6,6 @@
  * where it can), and which is no other documented error by accident; it leaves nothing
  * behind, neither a name nor a descriptor nor a mapping, and works the next time.
  */
-#define _GNU_SOURCE 1
 #include "faults.h"
 
 #include "support/channel.h"

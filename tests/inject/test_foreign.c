@@ -6,7 +6,6 @@
  * their owners by that), or no segment at all.  foreign.sh has real programs of
  * other kinds; here each word of the header is changed by itself.
  */
-#define _GNU_SOURCE 1
 #include "core/layout.h"
 #include "support/channel.h"
 #include "support/process.h"

@@ -4,7 +4,6 @@
  * endpoints: it can't use them, and does not keep them alive; and what it does
  * with its copies of the handles does the parent no harm.
  */
-#define _GNU_SOURCE 1
 #include "support/await.h"
 #include "support/channel.h"
 #include "support/suite.h"

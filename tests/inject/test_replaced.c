@@ -4,7 +4,6 @@
  * first one open: they end, or go on with it if only the name was removed, and neither
  * see nor touch the second.
  */
-#define _GNU_SOURCE 1
 #include "support/channel.h"
 #include "support/suite.h"
 

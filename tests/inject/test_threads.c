@@ -4,7 +4,6 @@
  * the thread sanitizer is to look at); and threads that end with something in
  * their hands.
  */
-#define _GNU_SOURCE 1
 #include "support/channel.h"
 #include "support/clock.h"
 #include "support/suite.h"

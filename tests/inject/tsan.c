@@ -3,7 +3,6 @@
  * The thread sanitizer does not know pthread_mutex_clocklock(): who took a lock by
  * it would seem to have none.  So, for it only, it is made of one that it knows.
  */
-#define _GNU_SOURCE 1
 #include "support/place.h"
 
 #include <pthread.h>

@@ -3,7 +3,6 @@
  * The ring, and the kinds on it: on memory of this process, no segment, no lock, no
  * other process.  What needs a crash is made by writing the half-done state.
  */
-#define _GNU_SOURCE 1
 #include "kind/delivery.h"
 #include "support/suite.h"
 

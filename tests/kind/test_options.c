@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What options mean: defaults, limits, what one leaves to the library, and the
  * geometry that follows; and which geometries of a segment are believed. */
-#define _GNU_SOURCE 1
 #include "kind/options.h"
 
 #include "core/layout.h"

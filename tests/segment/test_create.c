@@ -3,7 +3,6 @@
  * Several that make the same channel at once, where /dev/shm has room for one: one is
  * made, and all have it; nobody takes memory that the one that makes it needs.
  */
-#define _GNU_SOURCE 1
 #include "base/clock.h"
 #include "segment/claim.h"
 #include "support/await.h"

@@ -3,7 +3,6 @@
  * Who is attached: slots and sides as the kernel's lock table has them, by several open
  * file descriptions of one segment, in this process and in others that are killed.
  */
-#define _GNU_SOURCE 1
 #include "segment/endpoint.h"
 
 #include "segment/segment.h"

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Segments by themselves: they appear complete or not at all, are mapped twice in a
  * row, are opened only when they are what they say, and leave nothing. */
-#define _GNU_SOURCE 1
 #include "kind/options.h"
 #include "segment/segment.h"
 

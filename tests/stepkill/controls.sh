@@ -17,7 +17,7 @@ if [ "$(uname -m)" != x86_64 ]; then
 fi
 CC=${CC:-cc}
 out=$BUILD/tests/stepkill/controls
-flags=(-std=gnu11 -O1 -g -pthread -Ilib -Itools -Itests -w)
+flags=(-std=gnu11 -D_GNU_SOURCE -O1 -g -pthread -Ilib -Itools -Itests -w)
 failed=0 found=0
 export STEPKILL_CONTROL=1
 

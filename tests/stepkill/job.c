@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* One death: prepare, step, kill, and let the others look. */
-#define _GNU_SOURCE 1
 #include "stepkill.h"
 
 #include <errno.h>

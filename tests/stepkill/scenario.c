@@ -3,7 +3,6 @@
  * The operations, each in a state that makes it take another path.  What runs
  * here runs in the victim, but for meddling.
  */
-#define _GNU_SOURCE 1
 #include "stepkill.h"
 
 #include <errno.h>

@@ -14,7 +14,6 @@
  * Status: 0, 1 something is wrong with what is tested, 2 with the test, 77 not on
  * this machine.
  */
-#define _GNU_SOURCE 1
 #include "stepkill.h"
 #include "support/place.h"
 

@@ -7,7 +7,6 @@
  * counts how each was sent and how often it was received; what that may come to
  * in the end is said in take_stock().
  */
-#define _GNU_SOURCE 1
 #include "stepkill.h"
 
 #include <errno.h>

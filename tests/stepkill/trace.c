@@ -15,7 +15,6 @@
  * nothing, and it starts again whenever the clock ticked in between, which it would
  * do for ever where a step takes as long as a tick.
  */
-#define _GNU_SOURCE 1
 #include "stepkill.h"
 
 #include <fcntl.h>

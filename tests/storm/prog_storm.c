@@ -21,7 +21,6 @@
  * and not one that was consumed already; one that is seen a second time was
  * leased before, and says so.
  */
-#define _GNU_SOURCE 1
 #include "channel/channel.h"
 #include "storm.h"
 #include "support/clock.h"

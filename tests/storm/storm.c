@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* See storm.h. */
-#define _GNU_SOURCE 1
 #include "storm.h"
 
 #define MAGIC 0x53746f72u

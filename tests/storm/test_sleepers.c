@@ -7,7 +7,6 @@
  *
  * That they sleep is seen in /proc/PID/syscall, not supposed.
  */
-#define _GNU_SOURCE 1
 #include "channel/channel.h"
 #include "storm.h"
 #include "support/await.h"

@@ -7,7 +7,6 @@
  * The bound is 100 ms as promised, the time apart in which there was no CPU for the
  * call; the worst is printed.
  */
-#define _GNU_SOURCE 1
 #include "channel/channel.h"
 #include "support/channel.h"
 #include "support/clock.h"

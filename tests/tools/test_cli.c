@@ -3,7 +3,6 @@
  * What users write as numbers and specifications, what errors become, what is
  * escaped, what is written.
  */
-#define _GNU_SOURCE 1 /* pipe2 */
 #include "common/deadline.h"
 #include "common/failure.h"
 #include "common/io.h"

@@ -6,7 +6,6 @@
  * the rows are run in turn, as often as asked, so that what disturbs the machine
  * disturbs all of them; then they are printed, written and asserted about.
  */
-#define _GNU_SOURCE 1 /* CPU_SET */
 
 #include <errno.h>
 #include <getopt.h>

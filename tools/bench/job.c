@@ -6,7 +6,6 @@
  * The board is shared memory.  A worker writes its own lines of it; `progress`
  * is all that is written while messages flow.
  */
-#define _GNU_SOURCE 1 /* CPU_SET, pipe2 */
 
 #include "bench/job.h"
 

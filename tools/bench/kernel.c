@@ -5,7 +5,6 @@
  * and buffers as close to the wanted capacity as the system's limits allow.
  * With BENCH_SPIN the descriptors do not block and are asked again and again.
  */
-#define _GNU_SOURCE 1 /* pipe2, F_SETPIPE_SZ */
 
 #include "bench/peer.h"
 

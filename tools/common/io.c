@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* See io.h. */
-#define _GNU_SOURCE 1 /* IOV_MAX */
 #include "common/io.h"
 
 #include <errno.h>

@@ -5,7 +5,6 @@
  * lock, and only if it sees no other MARK.  So a large piece is over before a newcomer
  * writes anything, and none is begun while the newcomer is there.
  */
-#define _GNU_SOURCE 1
 #include "common/output.h"
 
 #include <errno.h>

@@ -4,7 +4,6 @@
  * and makes an eventfd readable, which ends poll(2): all three last, so a signal that
  * comes just before a wait ends it, too.
  */
-#define _GNU_SOURCE 1 /* ppoll */
 #include "common/signals.h"
 
 #include <errno.h>

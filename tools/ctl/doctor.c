@@ -4,7 +4,6 @@
  * reports findings: `ok`, a `note` on what works but may surprise, or a `problem`, which
  * makes the exit status 1.  Notes and problems come with what to do.
  */
-#define _GNU_SOURCE 1
 #include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>

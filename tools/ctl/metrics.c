@@ -3,7 +3,6 @@
  * chanctl metrics: the counters of the channels, and what chand counts itself, to
  * stdout or into a file.
  */
-#define _GNU_SOURCE 1 /* mkostemp */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>

@@ -11,7 +11,6 @@
  * With a COMMAND the main thread takes one message at a time and runs a child for
  * it (child.h), whose exit status says what becomes of the message.
  */
-#define _GNU_SOURCE 1 /* ppoll */
 #include "base/clock.h"
 #include "common/bus.h"
 #include "common/deadline.h"

@@ -3,7 +3,6 @@
  * See child.h.  The signals that end the wait are unblocked inside ppoll() only, so none
  * is missed before it: SIGCHLD, and those of cli_count_signals().
  */
-#define _GNU_SOURCE 1 /* ppoll, pipe2, close_range */
 #include "recv/child.h"
 
 #include <errno.h>

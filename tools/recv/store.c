@@ -4,7 +4,6 @@
  * the file system can't do that, one with a random name that starts with a dot is
  * renamed.
  */
-#define _GNU_SOURCE 1 /* O_TMPFILE */
 #include "recv/store.h"
 #include "common/io.h"
 
