@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 #
 # The public header compiles alone, in C and C++; header, version script, both
-# libraries and shmchan.3 agree on the names; the shared library is linked as it
-# should be.
+# libraries and shmchan.3 agree on the names, and header, shmchan.3 and chan_strerror()
+# on the errors; the shared library is linked as it should be.
 
 BUILD_STAYS=1
 # shellcheck source=tests/support/lib.sh
@@ -52,6 +52,15 @@ sed -n '/^\.Sh SYNOPSIS/,/^\.Sh DESC/p' lib/man/shmchan.3 | sed 's/ void$/ "void
 	sed -n 's/^\(.*chan_[a-z_]*(.*)\)$/\1;/p' | sort >"$t/prototypes"
 diff "$t/prototypes" "$t/synopsis" >"$t/diff" ||
 	{ fail 'the SYNOPSIS of shmchan.3 and shmchan.h differ:'; cat "$t/diff"; }
+functions=$(wc -l <"$t/prototypes")
+
+# The errors of the header are those of the page, and each has its words.
+grep -oE -- '-E[A-Z]+\>' lib/shmchan.h | tr -d - | sort -u >"$t/header"
+[ "$(wc -l <"$t/header")" -ge 20 ] || fail "found too few errors in shmchan.h"
+sed -n '/^\.Sh ERRORS/,$s/^\.It Er //p' lib/man/shmchan.3 | sed 's/ , /\n/g' | sort -u >"$t/errors"
+declared 'the ERRORS of shmchan.3' "$t/errors"
+sed -n 's/^\tcase \(E[A-Z]*\):/\1/p' lib/base/strerror.c | sort >"$t/words"
+declared chan_strerror "$t/words"
 
 elf=$(readelf -d "$BUILD/libshmchan.so")
 grep -q 'SONAME.*\[libshmchan\.so\.0\]' <<<"$elf" || fail 'the soname is not libshmchan.so.0'
@@ -66,4 +75,4 @@ version=$(sed -n 's/^#define CHAN_VERSION "\(.*\)"/\1/p' lib/shmchan.h)
 	fail "libshmchan.so is not version $version"
 grep -q "^## $version" NEWS.md || fail "NEWS.md does not know version $version"
 
-finish "$(wc -l <"$t/header") functions, the same everywhere"
+finish "$functions functions and $(wc -l <"$t/header") errors, the same everywhere"
