@@ -5,6 +5,7 @@
  */
 #include "fuzz.h"
 
+#include "common/decoder.h"
 #include "common/framing.h"
 #include "recv/format.h"
 
@@ -84,7 +85,7 @@ static struct outcome decode(
 /* Any bytes, encoded, are what is decoded. */
 static void round_trip(const struct framing *f, const char *data, size_t size)
 {
-	struct message m = {
+	struct envelope m = {
 		.data = data, .len = size, .channel = "ch", .seq = 7, .time = 1700000000};
 	struct outcome expected = {UINT64_C(0xcbf29ce484222325), 0}, got;
 	struct iovec whole = {(void *)(uintptr_t)data, size};

@@ -64,7 +64,7 @@ static void parse_framing(const char *text)
 
 static void parse_format(const char *text, size_t len)
 {
-	struct message m = {.data = text, .len = len, .channel = "ch", .seq = 1, .time = 1};
+	struct envelope m = {.data = text, .len = len, .channel = "ch", .seq = 1, .time = 1};
 	const char *bad = NULL;
 	ssize_t need;
 	char *out;

@@ -3,6 +3,7 @@
  * Framings: what is encoded is decoded, whatever the pieces in which it comes;
  * what is malformed is an error at the right byte; what is too long is skipped.
  */
+#include "common/decoder.h"
 #include "common/framing.h"
 #include "recv/format.h"
 #include "support/suite.h"
@@ -41,7 +42,7 @@ struct stream {
 	size_t len, size;
 };
 
-static void append(struct stream *s, const struct framing *f, const struct message *m)
+static void append(struct stream *s, const struct framing *f, const struct envelope *m)
 {
 	ssize_t need = framing_encode(f, m, s->data + s->len, s->size - s->len);
 
@@ -101,7 +102,7 @@ static void round_trip(const struct framing *f)
 	struct stream s = {0};
 
 	for (size_t i = 0; i < COUNT(sizes); i++) {
-		struct message m = {
+		struct envelope m = {
 			.data = payload, .len = sizes[i], .channel = "c", .seq = i, .time = 1};
 
 		append(&s, f, &m);
@@ -154,7 +155,7 @@ START_TEST(should_decode_byte_by_byte_as_at_once)
 
 		ck_assert_int_eq(framing_parse(names[i], &f), 0);
 		for (size_t len = 0; len < 20; len++)
-			append(&s, &f, &(struct message){.data = payload, .len = len});
+			append(&s, &f, &(struct envelope){.data = payload, .len = len});
 		decoder_init(&d, &f, MAX);
 		for (size_t end = 0; end <= s.len; end++) {
 			struct iovec msg;
@@ -347,7 +348,7 @@ END_TEST
 START_TEST(should_write_json_lines)
 {
 	struct framing f;
-	struct message m = {.data = "a\"\n\0",
+	struct envelope m = {.data = "a\"\n\0",
 		.len = 4,
 		.channel = "jobs",
 		.seq = 7,
@@ -363,7 +364,7 @@ START_TEST(should_write_json_lines)
 	for (size_t room = 0; room < sizeof(text) - 1; room++)
 		ck_assert_int_eq(framing_encode(&f, &m, out, room), (int)sizeof(text) - 1);
 
-	m = (struct message){.data = "a\0\377\200", .len = 4};
+	m = (struct envelope){.data = "a\0\377\200", .len = 4};
 	ck_assert_int_eq(framing_encode(&f, &m, out, sizeof(out)), (int)sizeof(binary) - 1);
 	ck_assert_mem_eq(out, binary, sizeof(binary) - 1);
 }
@@ -412,7 +413,7 @@ START_TEST(should_print_formats)
 		const char *format;
 		size_t at;
 	} bad[] = {{"%", 0}, {"ab%z", 2}, {"\\", 0}, {"%p\\y", 2}, {"%p %-5l", 3}};
-	struct message m = {
+	struct envelope m = {
 		.data = "it's", .len = 4, .channel = "jobs", .seq = 7, .time = 1700000000123456789};
 	const char *where;
 	char out[64];

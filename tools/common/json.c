@@ -68,7 +68,7 @@ static ssize_t b64_decode(const char *in, size_t len, char *out)
 	return o - out;
 }
 
-ssize_t json_encode(const struct message *m, char *out, size_t room)
+ssize_t json_encode(const struct envelope *m, char *out, size_t room)
 {
 	json_t *text = json_stringn(m->data ? m->data : "", m->len);
 	const char *key = text ? "data" : "b64";

@@ -7,10 +7,13 @@
 #ifndef SHMCHAN_JSON_H
 #define SHMCHAN_JSON_H
 
-#include "common/framing.h"
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "common/envelope.h"
 
 /* The same as framing_encode(), newline included; unknown members are left out. */
-ssize_t json_encode(const struct message *m, char *out, size_t room);
+ssize_t json_encode(const struct envelope *m, char *out, size_t room);
 
 /* Decode the message in a line: set *len and fill *payload, which has room for *size bytes
  * and is enlarged as needed.  Only "data" or "b64" is needed, "len" is checked if it is

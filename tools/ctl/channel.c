@@ -207,17 +207,6 @@ const char *ctl_state(const struct ctl_channel *ch)
 	return ch->stat.closed ? "closed" : "open";
 }
 
-json_t *ctl_role(uint32_t roles)
-{
-	switch (roles & (CHAN_SEND | CHAN_RECV)) {
-	case CHAN_SEND:
-		return ctl_text("sender");
-	case CHAN_RECV:
-		return ctl_text("receiver");
-	}
-	return ctl_text("sender+receiver");
-}
-
 bool ctl_name_of_file(char *ret, size_t size, const char *file)
 {
 	const char *name;

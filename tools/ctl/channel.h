@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/words.h"
 #include "shmchan.h"
 
 struct ctl_channel {
@@ -55,7 +56,11 @@ static inline uint64_t ctl_dropped(const struct chan_stat *stat)
 /* The state as one word: "open", "draining", ..., "denied", "other-format". */
 const char *ctl_state(const struct ctl_channel *ch);
 
-json_t *ctl_role(uint32_t roles); /* "sender", "receiver", "sender+receiver" */
+/* The sides that an endpoint is on, as a word: "sender", "receiver", "sender+receiver". */
+static inline const char *ctl_side(uint32_t roles)
+{
+	return word(&words_side, roles & (CHAN_SEND | CHAN_RECV));
+}
 
 /* Set the name of the channel of a file in NAMES_DIR, as the user would write it; returns
  * false if it has none. */

@@ -129,6 +129,7 @@ static void bus_option(int letter, const char *name, const char *arg)
 static void option(int letter, const char *name, const char *arg)
 {
 	static bool rendezvous_given;
+	uint32_t kind;
 	char why[256];
 
 	if (letter == 'p') {
@@ -147,7 +148,8 @@ static void option(int letter, const char *name, const char *arg)
 	overflow_given |= letter == 'o';
 	lifetime_given |= letter == LIFETIME;
 	linger_given |= letter == LINGER;
-	queue_given |= letter == 'k' && !strcmp(arg, "queue");
+	queue_given |=
+		letter == 'k' && !word_value(&words_kind, arg, &kind) && kind == CHAN_KIND_QUEUE;
 	if (cli_parse_key(&want, name + strlen("--"), arg, why, sizeof(why)))
 		cli_usage("--%s", why);
 	rendezvous_given |= want.kind == CHAN_KIND_RENDEZVOUS;

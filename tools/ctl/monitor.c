@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/words.h"
 #include "common/bus.h"
 #include "common/deadline.h"
 #include "common/endpoints.h"
@@ -130,7 +131,7 @@ static json_t *make_detail(const char *key, json_t *value)
 
 static void report_endpoint(const char *channel, const char *event, const struct chan_endpoint *end)
 {
-	json_t *details = make_detail("role", ctl_role(end->roles));
+	json_t *details = make_detail("role", ctl_text(ctl_side(end->roles)));
 
 	ctl_set(details, "pid", ctl_number((uint64_t)end->pid));
 	ctl_set(details, "user", ctl_text(cli_user(end->uid)));
@@ -417,8 +418,7 @@ static struct chan_endpoint read_end(const struct watched *w, const json_t *said
 	else if (command)
 		snprintf(end.command, sizeof(end.command), "%s", command);
 	if (!registered && role)
-		end.roles = (strstr(role, "sender") ? CHAN_SEND : 0) |
-			    (strstr(role, "receiver") ? CHAN_RECV : 0);
+		word_value(&words_side, role, &end.roles);
 	free(ends.at);
 	return end;
 }

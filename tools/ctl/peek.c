@@ -44,7 +44,7 @@ static int write_batch(struct batch *s, const size_t *end, size_t n)
 	return r;
 }
 
-static int encode(struct batch *s, const struct message *m)
+static int encode(struct batch *s, const struct envelope *m)
 {
 	ssize_t need;
 
@@ -69,7 +69,7 @@ static int show_messages(
 	int status = CLI_OK;
 
 	while (limit-- && !status) {
-		struct message m = {.data = data, .channel = ch->name};
+		struct envelope m = {.data = data, .channel = ch->name};
 
 		len = chan_peek(ch->ch, data, size, at);
 		if (len < 0)

@@ -281,7 +281,7 @@ static json_t *endpoint_object(const struct chan_endpoint *end)
 	ctl_set(object, "uid", ctl_number(end->uid));
 	ctl_set(object, "user", ctl_text(cli_user(end->uid)));
 	ctl_set(object, "command", ctl_text(end->command));
-	ctl_set(object, "role", ctl_role(end->roles));
+	ctl_set(object, "role", ctl_text(ctl_side(end->roles)));
 	ctl_set(object, "exclusive", json_boolean((end->roles & CHAN_EXCLUSIVE) != 0));
 	ctl_set(object, "attached", ctl_time(end->attached));
 	ctl_set(object, "waiting_since", waiting_since(end));
@@ -299,16 +299,14 @@ static json_t *endpoints_array(const struct endpoints *ends)
 
 static void endpoint_line(const struct chan_endpoint *end, FILE *out)
 {
-	json_t *role = ctl_role(end->roles);
 	char attached[32], waiting[32] = "-";
 
 	ctl_time_text(attached, sizeof(attached), end->attached);
 	if (end->waiting)
 		ctl_duration_text(waiting, sizeof(waiting), cli_now() - end->waiting);
 	fprintf(out, "  %-8d %-12s %-15s %-9s %-15s %-19s  %s\n", end->pid, cli_user(end->uid),
-		json_string_value(role), end->roles & CHAN_EXCLUSIVE ? "yes" : "no", end->command,
+		ctl_side(end->roles), end->roles & CHAN_EXCLUSIVE ? "yes" : "no", end->command,
 		attached, waiting);
-	json_decref(role);
 }
 
 static void endpoints_table(const struct endpoints *ends, FILE *out)

@@ -183,7 +183,7 @@ static bool report_output_error(struct receiver *r, const char *what, int err)
 }
 
 /* Encode a message behind the buffer's end. */
-static bool encode(struct receiver *r, const struct message *m)
+static bool encode(struct receiver *r, const struct envelope *m)
 {
 	for (;;) {
 		size_t room = r->size - r->used;
@@ -206,7 +206,7 @@ static bool encode(struct receiver *r, const struct message *m)
 }
 
 /* Put a message where it belongs: the buffer, or a file of its own. */
-static bool emit(struct receiver *r, const struct message *m)
+static bool emit(struct receiver *r, const struct envelope *m)
 {
 	int err;
 
@@ -370,7 +370,7 @@ static bool take(struct receiver *r)
 	note_activity();
 
 	for (unsigned i = 0, k = claim((unsigned)n); i < (unsigned)n; i++) {
-		struct message m = {
+		struct envelope m = {
 			.data = lease[i].data,
 			.len = lease[i].len,
 			.channel = r->name,
@@ -587,7 +587,7 @@ static void peek(struct receiver *r)
 	}
 	end(r, EMPTY);
 	while (atomic_load(&run.left) && !stopping()) {
-		struct message m = {.data = msg, .channel = r->name};
+		struct envelope m = {.data = msg, .channel = r->name};
 
 		n = chan_peek(r->ch, msg, st.max_message, &at);
 		if (n == -EAGAIN)

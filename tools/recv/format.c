@@ -23,7 +23,7 @@ static void put(struct output *o, const void *data, size_t len)
 	o->used += len;
 }
 
-static void put_hex(struct output *o, const struct message *m)
+static void put_hex(struct output *o, const struct envelope *m)
 {
 	static const char digits[] = "0123456789abcdef";
 	const unsigned char *p = m->data;
@@ -32,7 +32,7 @@ static void put_hex(struct output *o, const struct message *m)
 		put(o, (char[]){digits[p[i] >> 4], digits[p[i] & 15]}, 2);
 }
 
-static void put_quoted(struct output *o, const struct message *m)
+static void put_quoted(struct output *o, const struct envelope *m)
 {
 	const char *p = m->data, *end = p + m->len;
 
@@ -65,7 +65,7 @@ static void put_time(struct output *o, int64_t ns)
 	put(o, text, (size_t)len);
 }
 
-static void put_field(struct output *o, char field, const struct message *m)
+static void put_field(struct output *o, char field, const struct envelope *m)
 {
 	static const struct framing len32 = {.kind = FRAMING_LEN32};
 	char head[FRAMING_HEAD_MAX];
@@ -120,7 +120,7 @@ int format_check(const char *format, const char **bad)
 	return 0;
 }
 
-ssize_t format_encode(const char *format, const struct message *m, char *out, size_t room)
+ssize_t format_encode(const char *format, const struct envelope *m, char *out, size_t room)
 {
 	struct output o = {.out = out, .room = room};
 	unsigned char byte;

@@ -13,6 +13,6 @@
 int format_check(const char *format, const char **bad);
 
 /* As framing_encode(), for a format that format_check() accepted. */
-ssize_t format_encode(const char *format, const struct message *m, char *out, size_t room);
+ssize_t format_encode(const char *format, const struct envelope *m, char *out, size_t room);
 
 #endif

@@ -9,6 +9,7 @@
 #include "base/words.h"
 #include "common/bus.h"
 #include "common/deadline.h"
+#include "common/decoder.h"
 #include "common/failure.h"
 #include "common/framing.h"
 #include "common/framing_option.h"
@@ -186,7 +187,7 @@ static bool copy_out(const struct framing *framing, const struct iovec *msg, uns
 	int r = 0;
 
 	for (unsigned i = 0; i < n && !r;) {
-		struct message m = {.data = msg[i].iov_base, .len = msg[i].iov_len};
+		struct envelope m = {.data = msg[i].iov_base, .len = msg[i].iov_len};
 		ssize_t len = framing_encode(framing, &m, out.data + used, out.size - used);
 
 		if (len < 0) {

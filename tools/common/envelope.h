@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/* A message, with what an output may show of it. */
+#ifndef SHMCHAN_ENVELOPE_H
+#define SHMCHAN_ENVELOPE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A member behind `len` is unknown if it is 0 or NULL. */
+struct envelope {
+	const void *data;
+	size_t len;
+	const char *channel;
+	uint64_t seq;
+	int64_t time;	  /* ns since 1970 */
+	uint32_t attempt; /* deliveries so far */
+	bool leased;
+};
+
+#endif
