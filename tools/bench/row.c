@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "bench/floor.h"
+#include "bench/run.h"
 
 /* A run that is so much shorter than wanted still shows the rate well enough. */
 #define TRIAL_PART 8

@@ -7,6 +7,7 @@
 #ifndef SHMCHAN_BENCH_ROW_H
 #define SHMCHAN_BENCH_ROW_H
 
+#include "bench/hist.h"
 #include "bench/job.h"
 
 #define BENCH_RUNS_MAX 99

@@ -2,12 +2,8 @@
 /*
  * The parent's part: it prepares the links, forks, lets all workers start at
  * once, watches that they go on, and adds up what they noted on the board.
- *
- * The board is shared memory.  A worker writes its own lines of it; `progress`
- * is all that is written while messages flow.
  */
-
-#include "bench/job.h"
+#include "bench/run.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bench/board.h"
 #include "bench/work.h"
 #include "common/deadline.h"
 #include "common/signals.h"

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/* The table of columns: what is known of a row, and what it is called. */
+#ifndef SHMCHAN_BENCH_COLUMN_H
+#define SHMCHAN_BENCH_COLUMN_H
+
+#include "bench/row.h"
+
+#define BENCH_PERCENTILES_MAX 16
+#define BENCH_COLUMNS_MAX (BENCH_PERCENTILES_MAX + 32)
+
+enum bench_unit { BENCH_NUMBER, BENCH_PER_SECOND, BENCH_RATIO, BENCH_NANOSECONDS };
+
+struct bench_column {
+	char title[24]; /* in the text, and for --assert */
+	char name[24];	/* in CSV and JSON */
+	enum bench_unit unit;
+	double (*get)(const struct bench_row *row, double percentile);
+	double percentile;
+};
+
+/* The columns from the rate to the minimum of the latencies, those of the wanted
+ * percentiles, and the rest. */
+struct bench_columns {
+	unsigned n;
+	struct bench_column column[BENCH_COLUMNS_MAX];
+};
+
+void bench_columns_make(struct bench_columns *ret, unsigned percentiles, const double percentile[]);
+
+/* Find a column by its title, one of the table or "pN" for any percentile N of the
+ * latencies: 0, or -EINVAL. */
+int bench_column_find(struct bench_column *ret, const char *title, size_t len);
+
+/* The value of a row, or NAN if it was not measured. */
+double bench_column_get(const struct bench_column *column, const struct bench_row *row);
+
+/* A value for people: "919ns", "0.500", "-". */
+void bench_column_text(char *text, size_t size, const struct bench_column *column, double value);
+
+#endif

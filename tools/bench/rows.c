@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+/* A mode by itself has a row for each size.  compare has, for each mode and size, shmchan
+ * in its several ways, its peers, and the floors, each used in the same way as the rows
+ * that it is the floor of. */
+#include "bench/rows.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/message.h"
+#include "common/status.h"
+
+static const enum bench_kind mode_kind[] = {
+	[MODE_LAT] = BENCH_ROUND_TRIP,
+	[MODE_THR] = BENCH_STREAM,
+	[MODE_FAN] = BENCH_STREAM,
+	[MODE_WAKE] = BENCH_WAKE,
+};
+
+static uint64_t capacity_for(const struct bench_setup *s, size_t size)
+{
+	uint64_t capacity = s->capacity > 0 ? s->capacity : 1 << 20;
+	uint64_t messages = 4 * ((uint64_t)size + 64);
+
+	return capacity > messages || s->capacity > 0 ? capacity : messages;
+}
+
+static struct bench_row *add_row(struct bench_rows *rows, const struct bench_setup *s,
+	enum bench_mode mode, size_t size, const struct bench_peer *peer, const char *label)
+{
+	struct bench_row *row = calloc(1, sizeof(*row));
+
+	if (!row || rows->n == BENCH_ROWS_MAX) {
+		cli_error(NULL, "more rows than there is room for");
+		exit(CLI_ERROR);
+	}
+	row->mode = bench_mode_name[mode];
+	row->label = label;
+	row->seconds = s->messages > 0 ? 0 : s->seconds;
+	row->warmup_given = s->warmup_given;
+	row->futexes = NAN;
+	row->job = (struct bench_job){
+		.kind = mode_kind[mode],
+		.peer = peer,
+		.spec =
+			{
+				.size = size,
+				.capacity = capacity_for(s, size),
+				.wait = s->wait,
+				.send_batch = 1,
+				.recv_batch = 1,
+			},
+		.senders = 1,
+		.receivers = 1,
+		.messages = s->messages,
+		.warmup = s->warmup,
+		.rate = s->rate,
+		.cpus = &s->cpus,
+		.futex_event = -1,
+	};
+	rows->row[rows->n++] = row;
+	return row;
+}
+
+/* A mode by itself: a row for each size. */
+static void plain_rows(struct bench_rows *rows, const struct bench_setup *s)
+{
+	for (unsigned i = 0; i < s->sizes; i++) {
+		const char *label = s->exclusive && s->in_place ? "shmchan-excl-inplace"
+				    : s->exclusive		? "shmchan-exclusive"
+				    : s->in_place		? "shmchan-inplace"
+								: "shmchan";
+		struct bench_row *row =
+			add_row(rows, s, s->mode, s->size[i], &bench_shmchan, label);
+
+		row->job.senders = (unsigned)s->senders;
+		row->job.receivers = (unsigned)s->receivers;
+		row->job.spec.send_batch = s->send_batch;
+		row->job.spec.recv_batch = s->recv_batch;
+		row->job.spec.exclusive = s->exclusive;
+		row->job.spec.in_place = s->in_place;
+	}
+}
+
+static struct bench_row *add_variant(struct bench_rows *rows, const struct bench_setup *s,
+	enum bench_mode mode, size_t size, const char *label, unsigned send_batch,
+	unsigned recv_batch)
+{
+	struct bench_row *row = add_row(rows, s, mode, size, &bench_shmchan, label);
+
+	row->job.spec.exclusive = strstr(label, "excl") != NULL;
+	row->job.spec.in_place = strstr(label, "inplace") != NULL;
+	row->job.spec.send_batch = send_batch;
+	row->job.spec.recv_batch = recv_batch;
+	return row;
+}
+
+/* The floor of the rows from `first` on: of a stream, the ring used in the same
+ * way. */
+static void set_floor(struct bench_rows *rows, unsigned first, const struct bench_row *floor)
+{
+	const struct bench_spec *f = &floor->job.spec;
+
+	for (unsigned i = first; i < rows->n; i++) {
+		const struct bench_spec *spec = &rows->row[i]->job.spec;
+
+		if (rows->row[i] != floor && spec->send_batch == f->send_batch &&
+			spec->recv_batch == f->recv_batch)
+			rows->row[i]->floor = floor;
+	}
+}
+
+static void add_floors(struct bench_rows *rows, const struct bench_setup *s, enum bench_mode mode,
+	size_t size, unsigned first)
+{
+	unsigned batch = s->recv_batch;
+
+	if (mode != MODE_THR) {
+		if (mode == MODE_LAT)
+			add_row(rows, s, mode, size, &bench_ring, "ring");
+		set_floor(rows, first,
+			add_row(rows, s, mode, size,
+				mode == MODE_LAT ? &bench_cacheline : &bench_futex,
+				mode == MODE_LAT ? "cacheline" : "futex"));
+		return;
+	}
+	for (unsigned i = 0; i < (batch > 1 ? 3 : 1); i++) {
+		struct bench_row *ring = add_row(rows, s, mode, size, &bench_ring, "ring");
+
+		ring->job.spec.send_batch = i == 2 ? batch : 1;
+		ring->job.spec.recv_batch = i > 0 ? batch : 1;
+		set_floor(rows, first, ring);
+	}
+	add_row(rows, s, mode, size, NULL, "memcpy");
+}
+
+static void compare_rows(
+	struct bench_rows *rows, const struct bench_setup *s, enum bench_mode mode, size_t size)
+{
+	unsigned first = rows->n, batch = s->recv_batch;
+	const struct bench_row *base = add_variant(rows, s, mode, size, "shmchan", 1, 1);
+
+	add_variant(rows, s, mode, size, "shmchan-exclusive", 1, 1);
+	if (mode == MODE_THR) {
+		if (batch > 1) {
+			add_variant(rows, s, mode, size, "shmchan", batch, batch);
+			add_variant(rows, s, mode, size, "shmchan-exclusive", 1, batch);
+			add_variant(rows, s, mode, size, "shmchan-exclusive", batch, batch);
+		}
+		add_variant(rows, s, mode, size, "shmchan-inplace", 1, 1);
+		add_variant(rows, s, mode, size, "shmchan-excl-inplace", 1, 1);
+	}
+	for (unsigned i = 0; i < s->versus; i++)
+		add_row(rows, s, mode, size, s->peer[i], s->peer[i]->name)->shmchan = base;
+	add_floors(rows, s, mode, size, first);
+}
+
+void bench_rows_make(struct bench_rows *rows, const struct bench_setup *s)
+{
+	if (s->mode != MODE_COMPARE) {
+		plain_rows(rows, s);
+		return;
+	}
+	for (enum bench_mode mode = 0; mode < MODE_COMPARE; mode++)
+		for (unsigned i = 0; i < s->sizes && s->compared[mode]; i++)
+			compare_rows(rows, s, mode, s->size[i]);
+}
+
+void bench_rows_free(struct bench_rows *rows)
+{
+	for (unsigned i = 0; i < rows->n; i++)
+		free(rows->row[i]);
+	rows->n = 0;
+}

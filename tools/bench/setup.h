@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/* What the command line asks for. */
+#ifndef SHMCHAN_BENCH_SETUP_H
+#define SHMCHAN_BENCH_SETUP_H
+
+#include "bench/assertion.h"
+#include "bench/cpus.h"
+#include "bench/out.h"
+#include "bench/peer.h"
+
+#define BENCH_SIZES_MAX 16
+#define BENCH_ASSERTIONS_MAX 16
+#define BENCH_PEERS_MAX 8
+
+enum bench_mode { MODE_LAT, MODE_THR, MODE_FAN, MODE_WAKE, MODE_COMPARE, MODES };
+
+extern const char *const bench_mode_name[MODES];
+
+struct bench_setup {
+	enum bench_mode mode;
+	bool compared[MODES];
+	unsigned sizes;
+	size_t size[BENCH_SIZES_MAX];
+	uint64_t messages, warmup, runs, senders, receivers, capacity;
+	double seconds, rate;
+	unsigned send_batch, recv_batch;
+	bool warmup_given, exclusive, in_place;
+	enum bench_wait wait;
+	struct bench_cpus cpus;
+	unsigned versus;
+	const struct bench_peer *peer[BENCH_PEERS_MAX];
+	const char *hdr;
+	unsigned assertions;
+	struct bench_assertion assertion[BENCH_ASSERTIONS_MAX];
+	struct bench_out out;
+};
+
+/* Set *setup from the arguments, with defaults for what they leave open; a command line
+ * that makes no sense ends the process with a usage error. */
+void bench_setup_read(struct bench_setup *setup, int argc, char **argv);
+
+#endif
