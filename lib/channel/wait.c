@@ -8,12 +8,8 @@
  * two that once put each other to sleep would do so for each message.)  It halves when
  * the sleep was longer.  On a single CPU nobody spins.
  *
- * Lag.  A side that polls right behind its peer fights it for the same cache lines, and
- * both slow down.  So a side that was answered within a quarter of a microsecond, again
- * and again, stays away from those lines for a few microseconds at most, and then finds
- * several messages (or room for several).  In a dialogue the answer takes longer than
- * that, and nothing is added; nor is it where a good part of the ring came at once,
- * which leaves the other side idle.
+ * Lag.  Before it looks, a side may stay away from its peer's cache lines for a moment,
+ * where that was seen to pay: lag.h.
  *
  * Slices.  A process killed between its commit and its wake-up leaves a sleeper beside
  * work, one killed with a wake-up takes it along (condvar.h), and nobody announces a
@@ -31,10 +27,6 @@
 #define SPIN_START 20000u
 #define SPIN_MAX 50000u
 #define SPIN_MIN 1000u
-#define CLOSE_BEHIND 250u
-#define LAG_STEP 50u
-#define LAG_MAX 4000u
-#define MUCH 8		/* a good part of the ring is a MUCHth */
 #define SPINS_A_LOOK 16 /* looks between two at the clock */
 
 int64_t limit_deadline(struct limit *limit)
@@ -59,7 +51,7 @@ int64_t limit_deadline(struct limit *limit)
 void spin_init(struct spin *spin)
 {
 	atomic_init(&spin->budget, SPIN_START);
-	atomic_init(&spin->lag, 0);
+	lag_init(&spin->lag);
 }
 
 /* Learn whether it paid to spin as long as that. */
@@ -71,22 +63,11 @@ static void spin_learn(struct spin *s, bool paid)
 	store(&s->budget, budget > SPIN_MAX ? SPIN_MAX : budget < SPIN_MIN ? SPIN_MIN : budget);
 }
 
-/* Learn from an answer, or none, after `ns`, how long to stay away the next time. */
-static void lag_learn(struct chan *ch, const struct condition *what, bool changed, int64_t ns)
-{
-	uint32_t lag = load(&what->spin->lag);
-	bool close = changed && ns < lag + CLOSE_BEHIND;
-
-	if (close && what->position)
-		close = load(what->position) - what->seen < ch->ring.capacity / MUCH;
-	lag = close ? lag + LAG_STEP : lag / 2;
-	store(&what->spin->lag, lag > LAG_MAX ? LAG_MAX : lag);
-}
-
 static bool spin(struct chan *ch, const struct condition *what)
 {
-	uint32_t budget = load(&what->spin->budget), lag = load(&what->spin->lag);
+	uint32_t budget = load(&what->spin->budget);
 	int64_t start = clock_monotonic(), now = start;
+	uint32_t lag = what->position ? lag_next(&what->spin->lag, start, what->seen) : 0;
 	bool changed = false;
 
 	while (now < start + lag) {
@@ -102,7 +83,8 @@ static bool spin(struct chan *ch, const struct condition *what)
 	} while (!changed && now < start + budget);
 	if (changed)
 		spin_learn(what->spin, true);
-	lag_learn(ch, what, changed, now - start);
+	else
+		lag_interrupt(&what->spin->lag);
 	return changed;
 }
 

@@ -4,6 +4,7 @@
 #ifndef CHAN_WAIT_H
 #define CHAN_WAIT_H
 
+#include "channel/lag.h"
 #include "core/layout.h"
 
 #include <stdbool.h>
@@ -28,10 +29,11 @@ static inline struct limit limit_of(int64_t timeout)
 /* When it ends: CLOCK_MONOTONIC, ns, or DEADLINE_NOW or DEADLINE_NEVER. */
 int64_t limit_deadline(struct limit *limit);
 
-/* How long to spin for a side, and how long to lag first, ns.  Both follow what they
+/* How long to spin for a side, ns, and how long to lag first.  Both follow what they
  * gave lately. */
 struct spin {
-	_Atomic uint32_t budget, lag;
+	_Atomic uint32_t budget;
+	struct lag lag;
 };
 
 void spin_init(struct spin *spin);

@@ -20,7 +20,6 @@
 #define SLICE (1000 * MS)
 #define SPIN_MAX 50000u
 #define SPIN_MIN 1000u
-#define LAG_MAX 4000u
 
 static chan_t *ch;
 static _Atomic uint64_t word;		   /* changed() when it is not `seen` */
@@ -282,38 +281,38 @@ START_TEST(should_look_twice_when_it_may_not_spin)
 }
 END_TEST
 
-START_TEST(should_lag_only_behind_a_peer_that_is_close)
+/* When to lag is test_lag.c's; here: that a wait asks, and does so. */
+START_TEST(should_stay_away_for_as_long_as_it_learned_to)
+{
+	_Atomic uint64_t position = 0;
+	int64_t begin;
+
+	what.spin = &spin;
+	spin.budget = SPIN_MAX;
+	spin.lag.applied = 20 * MS;
+	happens_at = 1;
+	begin = now();
+	ck_assert_int_eq(wait_a(CHAN_WAIT), 0); /* what it awaits is no position */
+	what.position = &position;
+	ck_assert_int_eq(spin.lag.since, 0);
+	begin = now();
+	ck_assert_int_eq(wait_a(CHAN_WAIT), 0);
+	ck_assert_int_ge(now() - begin, 20 * MS);
+	ck_assert_int_ge(spin.lag.since, begin);
+	ck_assert_uint_eq(spin.lag.position, what.seen);
+}
+END_TEST
+
+START_TEST(should_not_learn_from_a_wait_that_slept)
 {
 	_Atomic uint64_t position = 0;
 
 	what.spin = &spin;
 	what.position = &position;
-	spin.budget = SPIN_MAX;
-	/* Never more than the most. */
-	spin.lag = LAG_MAX;
-	happens_at = 1;
-	ck_assert_int_eq(wait_a(CHAN_WAIT), 0);
-	ck_assert_uint_le(spin.lag, LAG_MAX);
-	/* Not where a good part of the ring came at once. */
-	spin.lag = LAG_MAX;
-	position = word + ch->ring.capacity;
-	happens_at = 1;
-	ck_assert_int_eq(wait_a(CHAN_WAIT), 0);
-	ck_assert_uint_eq(spin.lag, LAG_MAX / 2);
-	/* Nor where nothing came. */
-	spin.lag = LAG_MAX;
-	happens_at = 0;
+	spin.budget = SPIN_MIN;
 	ck_assert_int_eq(wait_a(MS), -ETIMEDOUT);
-	ck_assert_uint_eq(spin.lag, LAG_MAX / 2);
-	/* Where little came at once, again and again, it grows. */
-	spin.lag = 0;
-	for (int i = 0; spin.lag == 0; i++) {
-		ck_assert_int_lt(i, 10000);
-		position = word;
-		happens_at = 1;
-		ck_assert_int_eq(wait_a(CHAN_WAIT), 0);
-	}
-	ck_assert_uint_gt(spin.lag, 0);
+	ck_assert(limit.slept);
+	ck_assert_int_eq(spin.lag.since, 0);
 }
 END_TEST
 
@@ -339,5 +338,6 @@ void add_tests(void)
 			should_spin_first_and_double_the_budget_when_that_paid,
 			should_sleep_after_its_budget_and_halve_it_when_the_sleep_was_long,
 			should_double_the_budget_when_the_sleep_was_short,
-			should_lag_only_behind_a_peer_that_is_close);
+			should_stay_away_for_as_long_as_it_learned_to,
+			should_not_learn_from_a_wait_that_slept);
 }
