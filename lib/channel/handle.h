@@ -5,7 +5,7 @@
  *
  *   create, open, detach, collect   a channel's and an endpoint's life
  *   close, name, remove             the channel's end
- *   wait, waiters                   spin, sleep, time limits; the calls that wait
+ *   wait, lag, waiters              spin, stay away, sleep; time limits; the calls that wait
  *   side, reclaim                   the two locks, what a dead owner or holder left
  *   wake                            which sleepers are woken
  *   sender, overflow                finding room;  send, reserve: the calls
