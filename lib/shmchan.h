@@ -442,10 +442,10 @@ int chan_reserve(chan_t *ch, void **ret, size_t len, int64_t timeout);
  * chan_reserve().  Never waits, except in a rendezvous: for a receiver, as long as
  * chan_reserve()'s timeout says.  A crash leaves what it leaves in chan_send().
  *
- * Errors that end the reservation:
+ * Errors that end the reservation, as -EIDRM, -EBADMSG and -EBADFD do:
  *   -EPIPE      the channel is closed, or has no receiver left (CHAN_NEED_RECEIVERS)
  *   -EAGAIN, -ETIMEDOUT, -ECANCELED, -EINTR   a rendezvous: as chan_send()
- * and those after which it is still open:
+ * and those after which it is as it was:
  *   -EINVAL     `len` is more than was reserved, or no reservation is open
  *   -EPERM      the reservation is another thread's
  */
@@ -658,7 +658,7 @@ int chan_recover(chan_t *ch);
  * may call any function of this library, and is not cancelled.
  *
  * Errors:
- *   -EOPNOTSUPP  there is no /dev/shm
+ *   -EOPNOTSUPP  there is no /dev/shm, or the system refuses a call that is needed
  *   -EACCES      this user may not read /dev/shm
  *   -EMFILE, -ENFILE, -ENOMEM, -EIO   as for calls that take a name
  */
@@ -667,9 +667,9 @@ int chan_list(int (*fn)(const char *name, void *arg), void *arg);
 /*
  * Remove the channel `name` if it is a CHAN_REF channel whose endpoints are all gone and
  * whose linger has passed.  (chan_open() does so by itself with the name that it opens.)
- * Returns 1 if it was removed; 0 if it is in use, is not of that lifetime, or is not this
- * user's to remove.  Never waits, and does not ask chand.  If the process is killed during
- * this call, the channel is removed or it is not.
+ * Returns 1 if it was removed; 0 if it is in use, was never used, is not of that lifetime,
+ * or is not this user's to remove.  Never waits, and does not ask chand.  If the process is
+ * killed during this call, the channel is removed or it is not.
  *
  * Errors:
  *   -ENOENT   there is no such channel
