@@ -31,6 +31,15 @@ is 'numbers' "$(tail -n +2 "$tmp/csv" | cut -d, -f13 | grep -cvE '^[0-9.e+]+$')"
 is 'the machine in each row' "$(grep -c "Linux $(uname -r)" "$tmp/csv")" \
 	"$(($(wc -l <"$tmp/csv") - 1))"
 
+# The columns that there always were keep their places; those of the spread are behind.
+spread=msgs_per_s_min,msgs_per_s_p10,msgs_per_s_median,msgs_per_s_p90,msgs_per_s_max
+spread+=,msgs_per_s_p10_of_median,p50_ns_min,p50_ns_p10,p50_ns_median,p50_ns_p90,p50_ns_max
+is 'all names' "$(head -n 1 "$tmp/csv")" "mode,what,size,senders,receivers,send_batch,recv_batch,\
+exclusive,in_place,capacity,runs,messages,msgs_per_s,mb_per_s,min_ns,p50_ns,p90_ns,p99_ns,p99.9_ns,\
+max_ns,mean_ns,cpu_percent,switches_per_msg,preemptions_per_msg,futexes_per_msg,least_share,\
+most_share,shmchan_times_faster,of_floor,of_floor_p99,version,kernel,cpu,cpus,wait,error,$spread"
+is 'one run has no spread' "$(tail -n +2 "$tmp/csv" | grep -cv ',,,,,,,,,,,$')" 0
+
 # ---- the chart made of it ----
 
 status 0 awk -f "$root/tests/bench/chart.awk" "$tmp/csv"
@@ -44,6 +53,52 @@ is 'it ends' "$(tail -n 1 "$tmp/out")" '</svg>'
 status 0 chanbench lat "${short[@]}" -J
 is 'host' "$(jq -r '[.version, .kernel, .cpu, .cpus, .wait] | map(type) | unique[]' "$tmp/out")" string
 is 'version' "$(jq -r .version "$tmp/out")" "$(chanbench --version | sed 's/.* //')"
+
+is 'one run has no spread' "$(jq -c '[.results[0] | .msgs_per_s_p10, .p50_ns_p10]' "$tmp/out")" \
+	'[null,null]'
+
+# ---- the spread over runs ----
+
+# between NAME...: of three runs, the columns NAME_min and so on are what they should be.
+# (row.h has the rule, test_spread.c other numbers of runs.)
+between() {
+	local name
+	for name; do
+		is "$name over three runs" "$(jq --arg name "$name" '
+			.results[0] as $row |
+			def at(what): $row[$name + "_" + what];
+			def near(wanted): . / wanted - 1 | . < 0.00000001 and . > -0.00000001;
+			at("min") > 0 and at("min") <= at("median") and at("median") <= at("max") and
+			(at("p10") | near(at("min") + 0.2 * (at("median") - at("min")))) and
+			(at("p90") | near(at("median") + 0.8 * (at("max") - at("median"))))' \
+			"$tmp/out")" true
+	done
+}
+status 0 chanbench lat -n 400 -O 20 --runs=3 -J
+between msgs_per_s p50_ns
+is 'the rate is the median of the runs' \
+	"$(jq '.results[0] | .msgs_per_s == .msgs_per_s_median' "$tmp/out")" true
+is 'how steady it is' "$(jq '.results[0] | .msgs_per_s_p10 / .msgs_per_s_median -
+	.msgs_per_s_p10_of_median | . < 0.00000001 and . > -0.00000001' "$tmp/out")" true
+status 0 chanbench thr -n 400 -R 3 -J
+between msgs_per_s
+is 'no latency, no spread of it' "$(jq .results[0].p50_ns_median "$tmp/out")" null
+
+status 0 chanbench lat -n 200 -R 3 --csv
+is 'in CSV' "$(tail -n 1 "$tmp/out" | rev | cut -d, -f1-11 | rev | tr , '\n' | grep -cE '^[0-9.e+]+$')" 11
+status 0 chanbench lat -n 200 -R 3 -s 8,64
+is 'the table is as it was' "$(grep -c '^lat ' "$tmp/out")" 2
+is 'a second one has the spread' "$(sed -n '/^over 3 runs:$/,$p' "$tmp/out" | grep -c '^  lat ')" 2
+is 'its headings' "$(sed -n '/^over 3 runs:$/{n;p}' "$tmp/out" | tr -s ' ' | sed 's/.*batch //')" \
+	'rate.min rate.p10 rate.median rate.p90 rate.max steady p50.min p50.p10 p50.median p50.p90 p50.max'
+status 0 chanbench lat -n 200 -R 1
+is 'one run has no second table' "$(grep -c '^over\|rate.p10' "$tmp/out")" 0
+status 1 chanbench thr -n 200 -R 2 --assert 'rate.p10<1' --assert 'steady<=1' --assert 'p50.max<1h'
+says 'asserted rate.p10<1, but '
+says 'asserted p50.max<1h, but it was not measured'
+is 'what holds is not mentioned' "$(grep -c steady "$tmp/err")" 0
+status 0 chanbench thr -n 20 -R 120 --json
+is 'many runs' "$(jq .results[0].runs "$tmp/out")" 120
 
 # ---- HdrHistogram's text ----
 
@@ -89,6 +144,8 @@ refused "'2G' is more than 1G" lat -s 2G
 refused "a value is missing or too long at ',8'" lat -s 64,,8
 refused "--messages or --duration" lat -n 5 -d 1s
 refused "--batch: lat sends one" lat -b 2
+refused "--runs: '0' is not between 1 and 1000" lat --runs=0
+refused "--runs: '1001' is not between 1 and 1000" lat -R 1001
 refused "--batch: '0' is not between 1 and 1024" thr -b 0
 refused "--wait: 'sleep' is none of" thr -w sleep
 refused "no receiver would sleep" wake -w spin

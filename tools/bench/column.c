@@ -121,6 +121,36 @@ static const struct bench_column after[] = {
 	{"/floor.p99", "of_floor_p99", BENCH_RATIO, get_floor_p99, 0},
 };
 
+/* Over the runs, where there are several. */
+static double get_rate_over_runs(const struct bench_row *row, double p)
+{
+	return row->runs > 1 ? bench_row_over_runs(row, BENCH_RATE, p) : NAN;
+}
+
+static double get_p50_over_runs(const struct bench_row *row, double p)
+{
+	return row->runs > 1 ? bench_row_over_runs(row, BENCH_P50, p) : NAN;
+}
+
+static double get_steady(const struct bench_row *row, double p)
+{
+	return get_rate_over_runs(row, p) / get_rate_over_runs(row, 50);
+}
+
+static const struct bench_column spread[] = {
+	{"rate.min", "msgs_per_s_min", BENCH_PER_SECOND, get_rate_over_runs, 0},
+	{"rate.p10", "msgs_per_s_p10", BENCH_PER_SECOND, get_rate_over_runs, 10},
+	{"rate.median", "msgs_per_s_median", BENCH_PER_SECOND, get_rate_over_runs, 50},
+	{"rate.p90", "msgs_per_s_p90", BENCH_PER_SECOND, get_rate_over_runs, 90},
+	{"rate.max", "msgs_per_s_max", BENCH_PER_SECOND, get_rate_over_runs, 100},
+	{"steady", "msgs_per_s_p10_of_median", BENCH_RATIO, get_steady, 10},
+	{"p50.min", "p50_ns_min", BENCH_NANOSECONDS, get_p50_over_runs, 0},
+	{"p50.p10", "p50_ns_p10", BENCH_NANOSECONDS, get_p50_over_runs, 10},
+	{"p50.median", "p50_ns_median", BENCH_NANOSECONDS, get_p50_over_runs, 50},
+	{"p50.p90", "p50_ns_p90", BENCH_NANOSECONDS, get_p50_over_runs, 90},
+	{"p50.max", "p50_ns_max", BENCH_NANOSECONDS, get_p50_over_runs, 100},
+};
+
 static struct bench_column percentile_column(double percentile)
 {
 	struct bench_column c = {
@@ -140,6 +170,13 @@ void bench_columns_make(struct bench_columns *ret, unsigned percentiles, const d
 		ret->column[ret->n++] = percentile_column(percentile[i]);
 	for (unsigned i = 0; i < COUNT(after); i++)
 		ret->column[ret->n++] = after[i];
+}
+
+void bench_columns_of_spread(struct bench_columns *ret)
+{
+	ret->n = 0;
+	for (unsigned i = 0; i < COUNT(spread); i++)
+		ret->column[ret->n++] = spread[i];
 }
 
 double bench_column_get(const struct bench_column *column, const struct bench_row *row)
@@ -171,15 +208,15 @@ static int column_percentile(struct bench_column *ret, const char *title, size_t
 
 int bench_column_find(struct bench_column *ret, const char *title, size_t len)
 {
-	for (unsigned i = 0; i < COUNT(before) + COUNT(after); i++) {
-		const struct bench_column *c =
-			i < COUNT(before) ? &before[i] : &after[i - COUNT(before)];
+	const struct bench_column *const table[] = {before, after, spread};
+	const size_t count[] = {COUNT(before), COUNT(after), COUNT(spread)};
 
-		if (column_titled(c, title, len)) {
-			*ret = *c;
-			return 0;
-		}
-	}
+	for (unsigned t = 0; t < COUNT(table); t++)
+		for (unsigned i = 0; i < count[t]; i++)
+			if (column_titled(&table[t][i], title, len)) {
+				*ret = table[t][i];
+				return 0;
+			}
 	return column_percentile(ret, title, len);
 }
 

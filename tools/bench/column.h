@@ -12,20 +12,23 @@ enum bench_unit { BENCH_NUMBER, BENCH_PER_SECOND, BENCH_RATIO, BENCH_NANOSECONDS
 
 struct bench_column {
 	char title[24]; /* in the text, and for --assert */
-	char name[24];	/* in CSV and JSON */
+	char name[32];	/* in CSV and JSON */
 	enum bench_unit unit;
 	double (*get)(const struct bench_row *row, double percentile);
 	double percentile;
 };
 
-/* The columns from the rate to the minimum of the latencies, those of the wanted
- * percentiles, and the rest. */
 struct bench_columns {
 	unsigned n;
 	struct bench_column column[BENCH_COLUMNS_MAX];
 };
 
+/* The columns from the rate to the minimum of the latencies, those of the wanted
+ * percentiles, and the rest. */
 void bench_columns_make(struct bench_columns *ret, unsigned percentiles, const double percentile[]);
+
+/* Those of the spread over the runs. */
+void bench_columns_of_spread(struct bench_columns *ret);
 
 /* Find a column by its title, one of the table or "pN" for any percentile N of the
  * latencies: 0, or -EINVAL. */

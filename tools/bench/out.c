@@ -13,11 +13,12 @@
 
 /* Text. */
 
+/* At least as wide as its title. */
 static int text_width(const struct bench_column *c)
 {
-	return c->unit == BENCH_PER_SECOND		    ? 10
-	       : c->title[0] == '/' || strlen(c->title) > 8 ? 10
-							    : 8;
+	size_t title = strlen(c->title), least = c->unit == BENCH_PER_SECOND ? 10 : 8;
+
+	return (int)(title > least ? title : least);
 }
 
 static bool column_used(
@@ -58,19 +59,41 @@ static void text_row(const struct bench_columns *c, const bool *used, const stru
 	putchar('\n');
 }
 
-static void out_text(const struct bench_columns *c, const struct bench_row *const *row, unsigned n)
+/* A table of these columns, each line of it after `indent`. */
+static void text_table(const struct bench_columns *c, const char *indent,
+	const struct bench_row *const *row, unsigned n)
 {
 	bool used[BENCH_COLUMNS_MAX];
 
-	printf("\n%-5s%-19s%8s%6s%4s%6s", "mode", "what", "size", "PxC", "", "batch");
+	printf("%s%-5s%-19s%8s%6s%4s%6s", indent, "mode", "what", "size", "PxC", "", "batch");
 	for (unsigned i = 0; i < c->n; i++) {
 		used[i] = column_used(&c->column[i], row, n);
 		if (used[i])
 			printf(" %*s", text_width(&c->column[i]), c->column[i].title);
 	}
 	putchar('\n');
-	for (unsigned i = 0; i < n; i++)
+	for (unsigned i = 0; i < n; i++) {
+		fputs(indent, stdout);
 		text_row(c, used, row[i]);
+	}
+}
+
+static void out_text(const struct bench_out *out, const struct bench_row *const *row, unsigned n)
+{
+	struct bench_columns c;
+	unsigned runs = 0;
+
+	bench_columns_make(&c, out->percentiles, out->percentile);
+	putchar('\n');
+	text_table(&c, "", row, n);
+	for (unsigned i = 0; i < n; i++)
+		runs = row[i]->runs > runs ? row[i]->runs : runs;
+	if (runs < 2)
+		return;
+	/* Indented, so that a line of the first table is known by its beginning. */
+	bench_columns_of_spread(&c);
+	printf("\nover %u runs:\n", runs);
+	text_table(&c, "  ", row, n);
 }
 
 /* CSV: everything in every row, so that files can be put one after another. */
@@ -86,14 +109,8 @@ static void csv_text(const char *text)
 	putchar('"');
 }
 
-static void csv_row(
-	const struct bench_out *out, const struct bench_columns *c, const struct bench_row *row)
+static void csv_values(const struct bench_columns *c, const struct bench_row *row)
 {
-	const struct bench_spec *spec = &row->job.spec;
-
-	printf("%s,%s,%zu,%u,%u,%u,%u,%d,%d,%zu,%u,%" PRIu64, row->mode, row->label, spec->size,
-		row->job.senders, row->job.receivers, spec->send_batch, spec->recv_batch,
-		spec->exclusive, spec->in_place, spec->capacity, row->runs, row->job.messages);
 	for (unsigned i = 0; i < c->n; i++) {
 		double value = bench_column_get(&c->column[i], row);
 
@@ -102,36 +119,71 @@ static void csv_row(
 		else
 			printf(",%.9g", value);
 	}
-	putchar(',');
-	csv_text(out->host.version);
-	putchar(',');
-	csv_text(out->host.kernel);
-	putchar(',');
-	csv_text(out->host.cpu);
-	putchar(',');
-	csv_text(out->host.cpus);
-	putchar(',');
-	csv_text(out->host.wait);
-	putchar(',');
-	csv_text(row->error < 0 ? row->why : "");
-	putchar('\n');
 }
 
-static void out_csv(const struct bench_out *out, const struct bench_columns *c,
-	const struct bench_row *const *row, unsigned n)
+static void csv_names(const struct bench_columns *c)
 {
-	printf("mode,what,size,senders,receivers,send_batch,recv_batch,exclusive,in_place,"
-	       "capacity,runs,messages");
 	for (unsigned i = 0; i < c->n; i++)
 		printf(",%s", c->column[i].name);
-	puts(",version,kernel,cpu,cpus,wait,error");
-	for (unsigned i = 0; i < n; i++)
-		csv_row(out, c, row[i]);
+}
+
+static void csv_host(const struct bench_host *h)
+{
+	const char *const text[] = {h->version, h->kernel, h->cpu, h->cpus, h->wait};
+
+	for (size_t i = 0; i < sizeof(text) / sizeof(*text); i++) {
+		putchar(',');
+		csv_text(text[i]);
+	}
+}
+
+static void csv_job(const struct bench_row *row)
+{
+	const struct bench_spec *spec = &row->job.spec;
+
+	printf("%s,%s,%zu,%u,%u,%u,%u,%d,%d,%zu,%u,%" PRIu64, row->mode, row->label, spec->size,
+		row->job.senders, row->job.receivers, spec->send_batch, spec->recv_batch,
+		spec->exclusive, spec->in_place, spec->capacity, row->runs, row->job.messages);
+}
+
+/* What came later is behind what there was, so that a column keeps its number. */
+static void out_csv(const struct bench_out *out, const struct bench_row *const *row, unsigned n)
+{
+	struct bench_columns columns, spread;
+
+	bench_columns_make(&columns, out->percentiles, out->percentile);
+	bench_columns_of_spread(&spread);
+	fputs("mode,what,size,senders,receivers,send_batch,recv_batch,exclusive,in_place,"
+	      "capacity,runs,messages",
+		stdout);
+	csv_names(&columns);
+	fputs(",version,kernel,cpu,cpus,wait,error", stdout);
+	csv_names(&spread);
+	putchar('\n');
+	for (unsigned i = 0; i < n; i++) {
+		csv_job(row[i]);
+		csv_values(&columns, row[i]);
+		csv_host(&out->host);
+		putchar(',');
+		csv_text(row[i]->error < 0 ? row[i]->why : "");
+		csv_values(&spread, row[i]);
+		putchar('\n');
+	}
 }
 
 /* JSON. */
 
-static json_t *json_row(const struct bench_columns *c, const struct bench_row *row)
+static void json_values(json_t *o, const struct bench_columns *c, const struct bench_row *row)
+{
+	for (unsigned i = 0; i < c->n; i++) {
+		double value = bench_column_get(&c->column[i], row);
+
+		json_object_set_new(
+			o, c->column[i].name, isnan(value) ? json_null() : json_real(value));
+	}
+}
+
+static json_t *json_row(const struct bench_out *out, const struct bench_row *row)
 {
 	const struct bench_spec *spec = &row->job.spec;
 	json_t *o = json_pack("{s:s,s:s,s:I,s:i,s:i,s:i,s:i,s:b,s:b,s:I,s:i,s:I}", "mode",
@@ -140,20 +192,18 @@ static json_t *json_row(const struct bench_columns *c, const struct bench_row *r
 		(int)spec->send_batch, "recv_batch", (int)spec->recv_batch, "exclusive",
 		spec->exclusive, "in_place", spec->in_place, "capacity", (json_int_t)spec->capacity,
 		"runs", (int)row->runs, "messages", (json_int_t)row->job.messages);
+	struct bench_columns c;
 
-	for (unsigned i = 0; i < c->n; i++) {
-		double value = bench_column_get(&c->column[i], row);
-
-		json_object_set_new(
-			o, c->column[i].name, isnan(value) ? json_null() : json_real(value));
-	}
+	bench_columns_make(&c, out->percentiles, out->percentile);
+	json_values(o, &c, row);
+	bench_columns_of_spread(&c);
+	json_values(o, &c, row);
 	if (row->error < 0)
 		json_object_set_new(o, "error", json_string(row->why));
 	return o;
 }
 
-static int out_json(const struct bench_out *out, const struct bench_columns *c,
-	const struct bench_row *const *row, unsigned n)
+static int out_json(const struct bench_out *out, const struct bench_row *const *row, unsigned n)
 {
 	const struct bench_host *h = &out->host;
 	json_t *rows = json_array();
@@ -164,7 +214,7 @@ static int out_json(const struct bench_out *out, const struct bench_columns *c,
 	if (h->uncounted[0])
 		json_object_set_new(all, "futexes_not_counted", json_string(h->uncounted));
 	for (unsigned i = 0; i < n; i++)
-		r |= json_array_append_new(rows, json_row(c, row[i]));
+		r |= json_array_append_new(rows, json_row(out, row[i]));
 	if (!all || r < 0)
 		r = -ENOMEM;
 	else if (json_dumpf(all, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) < 0)
@@ -183,16 +233,14 @@ void bench_out_begin(const struct bench_out *out)
 
 int bench_out_print(const struct bench_out *out, const struct bench_row *const *row, unsigned n)
 {
-	struct bench_columns c;
 	int r = 0;
 
-	bench_columns_make(&c, out->percentiles, out->percentile);
 	if (out->format == BENCH_TEXT)
-		out_text(&c, row, n);
+		out_text(out, row, n);
 	else if (out->format == BENCH_CSV)
-		out_csv(out, &c, row, n);
+		out_csv(out, row, n);
 	else
-		r = out_json(out, &c, row, n);
+		r = out_json(out, row, n);
 	if (fflush(stdout) || ferror(stdout))
 		return errno ? -errno : -EIO;
 	return r;

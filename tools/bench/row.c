@@ -59,11 +59,13 @@ static int row_calibrate(struct bench_row *row)
 	return 0;
 }
 
-static void row_add(struct bench_row *row, const struct bench_result *res)
+static void row_add(
+	struct bench_row *row, const struct bench_result *res, const struct hist *latency)
 {
 	double n = (double)res->messages, elapsed = (double)res->elapsed;
 	double figure[BENCH_FIGURES] = {
 		[BENCH_RATE] = n * 1e9 / elapsed,
+		[BENCH_P50] = hist_total(latency) > 0 ? (double)hist_percentile(latency, 50) : NAN,
 		[BENCH_CPU] = 100 * (double)res->cpu / elapsed,
 		[BENCH_VOLUNTARY] = (double)res->voluntary / n,
 		[BENCH_INVOLUNTARY] = (double)res->involuntary / n,
@@ -76,6 +78,7 @@ static void row_add(struct bench_row *row, const struct bench_result *res)
 	for (unsigned f = 0; f < BENCH_FIGURES; f++)
 		row->figure[f][row->runs] = figure[f];
 	row->runs++;
+	hist_merge(&row->latency, latency);
 }
 
 static void row_copying(struct bench_row *row)
@@ -89,6 +92,7 @@ static void row_copying(struct bench_row *row)
 int bench_row_run(struct bench_row *row)
 {
 	struct bench_result res;
+	struct hist latency = {0};
 
 	if (row->error < 0 || row->runs == BENCH_RUNS_MAX)
 		return row->error;
@@ -103,9 +107,9 @@ int bench_row_run(struct bench_row *row)
 			row->error = row_calibrate(row);
 	}
 	if (row->error == 0)
-		row->error = row_once(row, &res, &row->latency);
+		row->error = row_once(row, &res, &latency);
 	if (row->error == 0)
-		row_add(row, &res);
+		row_add(row, &res, &latency);
 	return row->error;
 }
 
@@ -130,16 +134,26 @@ static int by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-double bench_row_median(const struct bench_row *row, enum bench_figure figure)
+double bench_row_over_runs(const struct bench_row *row, enum bench_figure figure, double percentile)
 {
-	double sorted[BENCH_RUNS_MAX];
-	unsigned n = row->runs;
+	double sorted[BENCH_RUNS_MAX], place, part;
+	unsigned n = row->runs, below;
 
 	if (n == 0)
 		return NAN;
 	memcpy(sorted, row->figure[figure], n * sizeof(*sorted));
 	qsort(sorted, n, sizeof(*sorted), by_value);
-	return (sorted[(n - 1) / 2] + sorted[n / 2]) / 2;
+	place = percentile / 100 * (n - 1);
+	below = (unsigned)place;
+	if (below + 1 >= n)
+		return sorted[n - 1];
+	part = place - below;
+	return (1 - part) * sorted[below] + part * sorted[below + 1];
+}
+
+double bench_row_median(const struct bench_row *row, enum bench_figure figure)
+{
+	return bench_row_over_runs(row, figure, 50);
 }
 
 double bench_row_percentile(const struct bench_row *row, double percentile)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A row of results: one job, run several times.  Of figures that each run has
- * one of (rate, CPU time) the row has the median; latencies of all runs are
- * merged into one histogram, whose percentiles are the row's.
+ * one of (rate, CPU time) the row has the median, and how they spread over the
+ * runs; latencies of all runs are merged into one histogram, whose percentiles
+ * are the row's.
  */
 #ifndef SHMCHAN_BENCH_ROW_H
 #define SHMCHAN_BENCH_ROW_H
@@ -10,11 +11,12 @@
 #include "bench/hist.h"
 #include "bench/job.h"
 
-#define BENCH_RUNS_MAX 99
+#define BENCH_RUNS_MAX 1000
 
 /* Values that each run has. */
 enum bench_figure {
 	BENCH_RATE,	   /* messages a second */
+	BENCH_P50,	   /* ns, the median of the latencies; NAN: none was measured */
 	BENCH_CPU,	   /* percent of one CPU, all workers */
 	BENCH_VOLUNTARY,   /* context switches a message, */
 	BENCH_INVOLUNTARY, /* these by preemption */
@@ -49,10 +51,19 @@ int bench_row_run(struct bench_row *row);
 /* A run for counting futex calls only, if the job's event allows it. */
 int bench_row_count(struct bench_row *row, int event);
 
-/* The median of the runs, or NAN if there is none. */
+/*
+ * Returns a percentile of the runs, or NAN if there is none.  The runs are sorted; the
+ * smallest value is percentile 0, the largest 100, those between are at equal distances,
+ * and from one to the next it goes in a straight line.  So the 10th percentile of 11 runs
+ * is the second smallest, and of 2 runs a tenth of the way from one to the other.
+ */
+double bench_row_over_runs(
+	const struct bench_row *row, enum bench_figure figure, double percentile);
+
+/* Returns the 50th of these. */
 double bench_row_median(const struct bench_row *row, enum bench_figure figure);
 
-/* A percentile in ns, or NAN if no latency was measured. */
+/* Returns a percentile of all latencies in ns, or NAN if none was measured. */
 double bench_row_percentile(const struct bench_row *row, double percentile);
 
 #endif

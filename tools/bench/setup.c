@@ -33,7 +33,8 @@ static const struct cli_option options[] = {
 	{ 'd', "duration", "D", "about how long a run takes (500ms; compare: 200ms)" },
 	{ 'O', "warm-up", "N", "messages before the measured ones\n"
 		"(a tenth, at most what fills the channel twice)" },
-	{ 'R', "runs", "N", "runs; rates are their medians (3; compare: 5)" },
+	{ 'R', "runs", "N", "runs; rates are their medians, and if there are several,\n"
+		"their spread is shown (3; compare: 5)" },
 	{ 'P', "senders", "N", "senders (fan: 4)" },
 	{ 'C', "receivers", "N", "receivers (fan: 4)" },
 	{ 'b', "batch", "N[:M]", "messages a send, and a receive (thr, fan; compare: the\n"
