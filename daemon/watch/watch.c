@@ -166,7 +166,7 @@ static void collect(struct watch *w, int64_t least)
 
 	if (w->endpoints.n || c->spec.options.lifetime != CHAN_REF)
 		return;
-	if (channel_collect(c->observer) > 0) {
+	if (channel_collect(c->observer)) {
 		report.lost(c);
 		return;
 	}

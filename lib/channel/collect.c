@@ -26,22 +26,21 @@ static int64_t idle_since(struct layout_control *c, int64_t now)
 	return now;
 }
 
-/* Remove the name if nobody is attached, and somebody was; `after` is how long
- * that must have lasted. */
-static int collect(const struct segment *s, int64_t after)
+bool collect_now(const struct segment *s)
 {
 	struct layout_control *c = &s->layout->control;
+	int64_t linger = (int64_t)s->header.linger;
 	int64_t now = clock_monotonic();
-	int removed = 0;
+	bool removed = false;
 
 	if (s->header.lifetime != CHAN_REF || !s->writable ||
 		!(atomic_load_explicit(&c->state, memory_order_acquire) &
 			(LAYOUT_HAD_SENDER | LAYOUT_HAD_RECEIVER)))
-		return 0;
+		return false;
 	if (endpoint_close_gate(&s->own) < 0)
-		return 0;
+		return false;
 	/* This process's user may have no right to remove it: then somebody else will. */
-	if (now - idle_since(c, now) >= after && segment_named(s))
+	if (now - idle_since(c, now) >= linger && segment_named(s))
 		removed = segment_unlink(&s->path) == 0;
 	if (removed)
 		segment_end(s);
@@ -49,12 +48,7 @@ static int collect(const struct segment *s, int64_t after)
 	return removed;
 }
 
-int collect_now(const struct segment *s)
-{
-	return collect(s, (int64_t)s->header.linger);
-}
-
-int channel_collect(struct chan *ch)
+bool channel_collect(struct chan *ch)
 {
 	return collect_now(&ch->segment);
 }

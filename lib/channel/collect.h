@@ -5,14 +5,14 @@
 
 #include "channel/handle.h"
 
-/* Remove the channel's name if nobody is attached, somebody was, and its time is over:
- * 1 if that was done, else 0. */
-int collect_now(const struct segment *s);
+/* Remove the channel's name if nobody is attached, somebody was, and that was longer ago
+ * than the channel lingers.  Returns true if the name was removed. */
+bool collect_now(const struct segment *s);
 
-/* The same for a channel that is not open: as chan_collect(). */
+/* The same for a channel that is not open: 1, 0 or an error, as chan_collect(). */
 int collect_at(const struct segment_path *path);
 
-/* chan_collect() with an endpoint that is there: opens nothing. */
-int channel_collect(struct chan *ch);
+/* The same with an endpoint that is there: opens nothing. */
+bool channel_collect(struct chan *ch);
 
 #endif

@@ -76,7 +76,7 @@ static int make_or_await(
 	do
 		if (segment_there(&s->path)) /* before memory is spent */
 			return -EEXIST;
-	while (claim_take(&claim, s->path.file, deadline));
+	while (!claim_or_await(&claim, s->path.file, deadline));
 	err = segment_there(&s->path) ? -EEXIST : make(s, full, geometry);
 	claim_end(&claim);
 	return err;

@@ -42,16 +42,22 @@ static void give_back_leases(struct chan *ch)
 		channel_freed(ch);
 }
 
+/* Return true if this endpoint was of the side `role` and no other one is. */
+static bool was_last(const struct chan *ch, unsigned role)
+{
+	bool any;
+
+	return ch->roles & role && endpoint_any(&ch->segment.own, role, &any) == 0 && !any;
+}
+
 /* Wake the other side if this was the last endpoint that it waits for. */
 static void notify_last_leave(struct chan *ch)
 {
 	uint32_t options = ch->segment.header.options;
 
-	if (ch->roles & CHAN_SEND && options & CHAN_END_WITH_SENDERS &&
-		endpoint_any(&ch->segment.own, CHAN_SEND) == 0)
+	if (options & CHAN_END_WITH_SENDERS && was_last(ch, CHAN_SEND))
 		cond_broadcast(&ch->control->not_empty);
-	if (ch->roles & CHAN_RECV && options & CHAN_NEED_RECEIVERS &&
-		endpoint_any(&ch->segment.own, CHAN_RECV) == 0)
+	if (options & CHAN_NEED_RECEIVERS && was_last(ch, CHAN_RECV))
 		cond_broadcast(&ch->control->not_full);
 }
 

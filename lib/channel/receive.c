@@ -18,60 +18,59 @@ static bool message_or_end(struct chan *ch, uint64_t end)
 	       channel_state(ch) & (LAYOUT_ENDED | LAYOUT_DAMAGED);
 }
 
-/* Is the last sender gone, in a channel that ends with it?  1, 0, or an error. */
-static int senders_gone(struct chan *ch)
+/* Find out whether the channel ends with its last sender and that one is gone: 0 and *ret,
+ * or -EBADFD. */
+static int senders_gone(struct chan *ch, bool *ret)
 {
-	int any;
+	bool any = true;
+	int err = 0;
 
-	if (!(ch->segment.header.options & CHAN_END_WITH_SENDERS) ||
-		!(channel_state(ch) & LAYOUT_HAD_SENDER) || ch->roles & CHAN_SEND)
-		return 0;
-	any = endpoint_any(&ch->segment.own, CHAN_SEND);
-	return any < 0 ? any : !any;
+	if (ch->segment.header.options & CHAN_END_WITH_SENDERS &&
+		channel_state(ch) & LAYOUT_HAD_SENDER && !(ch->roles & CHAN_SEND))
+		err = endpoint_any(&ch->segment.own, CHAN_SEND, &any);
+	if (err == 0)
+		*ret = !any;
+	return err;
 }
 
 static bool nobody_sends(struct chan *ch)
 {
-	return senders_gone(ch) != 0;
+	bool gone = true; /* also if the kernel can't be asked */
+
+	senders_gone(ch, &gone);
+	return gone;
 }
 
-/* What a receiver does next that found nothing ready. */
-enum next { LOOK_AGAIN, SLEEP, GIVE_UP };
-
-/* Nothing is ready, the lock is held.  Sets *err if it is to give up. */
-static enum next when_empty(struct chan *ch, int *err)
+/* Decide what a receiver does next that found nothing ready; the lock is held.  Returns 0
+ * and sets *sleep: to wait, or to look again at once.  An error says why to give up. */
+static int when_empty(struct chan *ch, bool *sleep)
 {
 	uint32_t state = channel_state(ch);
+	bool ended = state & LAYOUT_ENDED;
 	struct ring_item it;
-	int n = 0;
+	int n = 0, err;
 
-	*err = 0;
-	if (state & LAYOUT_DAMAGED) {
-		*err = -EBADMSG;
-		return GIVE_UP;
-	}
-	if (state & LAYOUT_ENDED)
+	if (state & LAYOUT_DAMAGED)
+		return -EBADMSG;
+	if (ended)
 		channel_seal(ch);
 	if (unlikely(ring_leased(&ch->ring)))
 		n = reclaim_leases(ch);
-	if (n > 0)
-		return LOOK_AGAIN;
-	if (n == 0 && !(state & LAYOUT_ENDED)) {
-		n = senders_gone(ch);
-		if (n == 0)
-			return SLEEP;
+	if (n < 0)
+		return n;
+	if (n == 0 && !ended) {
+		err = senders_gone(ch, &ended);
+		if (err < 0)
+			return err;
 	}
-	if (n < 0) {
-		*err = n;
-		return GIVE_UP;
+	if (n == 0 && ended) {
+		/* The end, unless something came before we saw that it is. */
+		err = ring_next(&ch->ring, ring_first(&ch->ring), &it);
+		if (err < 0)
+			return err == -EAGAIN ? channel_over(state) : err;
 	}
-	/* The end, unless something came before we saw that it is. */
-	*err = ring_next(&ch->ring, ring_first(&ch->ring), &it);
-	if (*err == 0)
-		return LOOK_AGAIN;
-	if (*err == -EAGAIN)
-		*err = channel_over(state);
-	return GIVE_UP;
+	*sleep = n == 0 && !ended;
+	return 0;
 }
 
 /* Does this thread have a reservation in the channel?  Then nobody can send what it is
@@ -95,22 +94,23 @@ int receiver_wait(struct chan *ch, struct limit *limit, struct ring_item *it, in
 		.changed = message_or_end,
 		.position = &ch->control->senders.position,
 		.abandoned = nobody_sends};
-	enum next next;
-	bool freed;
+	bool sleep = false, freed;
 
 	for (;;) {
 		/* The lock is held, and err says why there is no message. */
-		next = err == -EAGAIN ? when_empty(ch, &err) : GIVE_UP;
-		if (next != LOOK_AGAIN) {
-			freed = next == SLEEP && ch->kind->note_end(&ch->ring);
+		if (err == -EAGAIN)
+			err = when_empty(ch, &sleep);
+		if (err < 0) {
+			receivers_leave(ch);
+			channel_checked(ch, err);
+			break;
+		}
+		if (sleep) {
+			freed = ch->kind->note_end(&ch->ring);
 			message.seen = ch->ring.rx.seen;
 			receivers_leave(ch);
 			if (freed)
 				channel_freed(ch);
-			if (next == GIVE_UP) {
-				channel_checked(ch, err);
-				break;
-			}
 			if (unlikely(waits_for_itself(ch, limit))) {
 				err = -EDEADLK;
 				break;

@@ -7,12 +7,13 @@
 static bool gone(uint32_t holder, void *arg)
 {
 	struct chan *ch = arg;
+	bool alive;
 
 	/* Before the first take, a lease of our slot is a dead predecessor's. */
 	if ((int)holder == ch->slot && atomic_load_explicit(&ch->leases, memory_order_relaxed))
 		return false;
-	/* If the kernel can't be asked, it is alive. */
-	return endpoint_receives(&ch->segment.own, holder) == 0;
+	/* If the kernel can't be asked, the holder counts as alive. */
+	return endpoint_receives(&ch->segment.own, holder, &alive) == 0 && !alive;
 }
 
 int reclaim_leases(struct chan *ch)

@@ -15,12 +15,13 @@
 /* How long a rendezvous that may not wait gives a woken receiver. */
 #define HANDSHAKE INT64_C(10000000)
 
-/* A system call, so it is not made for each of a thousand messages in a row: a killed
- * receiver is noticed a few milliseconds later at most. */
-int sender_needed(struct chan *ch, bool look)
+/* The question is a system call, so it is not asked for each of a thousand messages in a
+ * row: a killed receiver is noticed a few milliseconds later at most. */
+int sender_needs_receivers(struct chan *ch, bool look)
 {
 	int64_t now;
-	int any;
+	bool any;
+	int err;
 
 	if (ch->roles & CHAN_RECV || !(channel_state(ch) & LAYOUT_HAD_RECEIVER))
 		return 0;
@@ -28,16 +29,19 @@ int sender_needed(struct chan *ch, bool look)
 	if (!look &&
 		now - atomic_load_explicit(&ch->receivers_seen, memory_order_relaxed) < LOOK_EVERY)
 		return 0;
-	any = endpoint_any(&ch->segment.own, CHAN_RECV);
-	if (any <= 0)
-		return any < 0 ? any : -EPIPE;
+	err = endpoint_any(&ch->segment.own, CHAN_RECV, &any);
+	if (err < 0)
+		return err;
+	if (!any)
+		return -EPIPE;
 	atomic_store_explicit(&ch->receivers_seen, now, memory_order_relaxed);
 	return 0;
 }
 
 static bool nobody_receives(struct chan *ch)
 {
-	return ch->segment.header.options & CHAN_NEED_RECEIVERS && sender_needed(ch, true) != 0;
+	return ch->segment.header.options & CHAN_NEED_RECEIVERS &&
+	       sender_needs_receivers(ch, true) < 0;
 }
 
 /*

@@ -24,20 +24,31 @@ ALWAYS_INLINE int sender_check(const struct chan *ch, int64_t timeout)
 	return unlikely(timeout < CHAN_WAIT) ? error_of_timeout(timeout) : 0;
 }
 
-/* CHAN_NEED_RECEIVERS: 0; -EPIPE if there were receivers and all are gone; or an error.
- * `look`: ask the kernel, however lately that was done. */
-int sender_needed(struct chan *ch, bool look);
+/*
+ * Check, for a channel with CHAN_NEED_RECEIVERS, that there are receivers or never were
+ * any.  `look`: ask the kernel, however lately that was done.  Returns 0, or
+ *
+ *   -EPIPE   there were receivers, and all are gone
+ *   -EBADFD  the program closed the endpoint's descriptor: the kernel can't be asked
+ */
+int sender_needs_receivers(struct chan *ch, bool look);
 
-/* May a message be sent at all?  0, -EPIPE, -EIDRM, -EBADMSG. */
+/*
+ * Check that a message can be sent at all.  Returns 0, or
+ *
+ *   -EPIPE    the channel is closed, or as sender_needs_receivers()
+ *   -EIDRM    the channel was removed
+ *   -EBADMSG  the channel is damaged
+ *   -EBADFD   as sender_needs_receivers()
+ */
 ALWAYS_INLINE int sendable(struct chan *ch, bool look)
 {
 	uint32_t state = channel_state(ch);
 
 	if (unlikely(state & (LAYOUT_ENDED | LAYOUT_DAMAGED)))
 		return state & LAYOUT_DAMAGED ? -EBADMSG : channel_over(state);
-	if (unlikely(ch->segment.header.options & CHAN_NEED_RECEIVERS)) {
-		return sender_needed(ch, look);
-	}
+	if (unlikely(ch->segment.header.options & CHAN_NEED_RECEIVERS))
+		return sender_needs_receivers(ch, look);
 	return 0;
 }
 

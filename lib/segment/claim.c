@@ -64,8 +64,8 @@ static bool same_user(int sock)
 	return getsockopt(sock, SOL_SOCKET, SO_PEERCRED, &peer, &n) == 0 && peer.uid == geteuid();
 }
 
-/* Wait, connected to the holder: 1 when its claim has ended, 0 at the deadline. */
-static int await_end(int sock, int64_t deadline)
+/* Wait, connected to the holder, until its claim has ended: true; or the deadline: false. */
+static bool await_end(int sock, int64_t deadline)
 {
 	struct pollfd p = {.fd = sock, .events = POLLRDHUP};
 	int64_t left;
@@ -78,19 +78,19 @@ static int await_end(int sock, int64_t deadline)
 	return n > 0;
 }
 
-int claim_take(struct descriptor *claim, const char *file, int64_t deadline)
+bool claim_or_await(struct descriptor *claim, const char *file, int64_t deadline)
 {
 	struct timespec ms = {.tv_nsec = 1000000};
 	struct address a;
-	int ended = 0;
+	bool ended = false;
 
 	make_address(&a, file);
 	for (int i = 0; i < REFUSALS; i++) {
 		if (descriptor_socket(claim, SOCK_STREAM | SOCK_NONBLOCK) < 0)
-			return 0;
+			return true;
 		if (bind(claim->fd, (struct sockaddr *)&a.at, a.length) == 0) {
 			listen(claim->fd, SOMAXCONN);
-			return 0;
+			return true;
 		}
 		if (errno != EADDRINUSE)
 			break;
@@ -104,5 +104,5 @@ int claim_take(struct descriptor *claim, const char *file, int64_t deadline)
 		nanosleep(&ms, NULL);
 	}
 	descriptor_close(claim);
-	return ended;
+	return !ended;
 }

@@ -28,12 +28,13 @@ static inline int64_t claim_patience(uint64_t bytes)
 	return 1000000000 + (int64_t)(bytes / 2 * 5); /* 10 us a page */
 }
 
-/* Claim the name that leads to `file`.  Returns 0 if it is claimed or can't be; 1 if
- * another creator's claim has ended: look whether there is a channel, and call again.
- * `deadline` is when waiting ends (CLOCK_MONOTONIC, ns). */
-int claim_take(struct descriptor *claim, const char *file, int64_t deadline);
+/* Claim the name that leads to `file`, or wait for the creator that has claimed it, until
+ * `deadline` (CLOCK_MONOTONIC, ns).  Returns true to go on: the name is claimed, or it
+ * can't be.  Returns false if the other creator's claim has ended: look whether there is a
+ * channel, and call again. */
+bool claim_or_await(struct descriptor *claim, const char *file, int64_t deadline);
 
-/* End it; fine if there is none. */
+/* End the claim, if there is one. */
 static inline void claim_end(struct descriptor *claim)
 {
 	descriptor_close(claim);

@@ -30,22 +30,38 @@ static int lock_bytes(int fd, short type, int64_t start, int64_t len)
 	return errno == EACCES || errno == EAGAIN ? -EAGAIN : error_from(TRIED_LOCK, errno);
 }
 
-/* Look for a lock of another file description in the range: 1 and *ret, 0, or -EBADFD.  If
- * the kernel can't say, the whole range counts as locked by one: nobody is taken for dead
- * because of that. */
-static int locked(int fd, int64_t start, int64_t len, struct flock *ret)
+/* Look for a lock of another file description in the range: 0 and *ret, or -EBADFD.  If
+ * there is none, ret->l_type is F_UNLCK.  If the kernel can't say, the whole range counts
+ * as one lock: no endpoint is taken for dead because of that. */
+static int find_lock(int fd, int64_t start, int64_t len, struct flock *ret)
 {
 	struct flock range = {
 		.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = start, .l_len = len};
+	struct flock found = range;
 
-	*ret = range;
-	if (fcntl(fd, F_OFD_GETLK, ret) == 0)
-		return ret->l_type != F_UNLCK;
-	*ret = range;
-	return errno == EBADF && fcntl(fd, F_GETFD) < 0 ? -EBADFD : 1;
+	if (fcntl(fd, F_OFD_GETLK, &found) < 0) {
+		if (errno == EBADF && fcntl(fd, F_GETFD) < 0)
+			return -EBADFD;
+		found = range;
+	}
+	*ret = found;
+	return 0;
 }
 
-static int64_t side(unsigned role)
+/* Find out whether another file description has a lock in the range: 0 and *ret, or
+ * -EBADFD. */
+static int locked(int fd, int64_t start, int64_t len, bool *ret)
+{
+	struct flock found;
+	int err = find_lock(fd, start, len, &found);
+
+	if (err == 0)
+		*ret = found.l_type != F_UNLCK;
+	return err;
+}
+
+/* Where the bytes of a side begin. */
+static int64_t side_bytes(unsigned role)
 {
 	return role == CHAN_SEND ? LAYOUT_LOCK_SENDER : LAYOUT_LOCK_RECEIVER;
 }
@@ -56,8 +72,9 @@ static int lock_role(int fd, uint32_t slot, unsigned roles, unsigned role)
 
 	if (!(roles & role))
 		return 0;
-	err = roles & CHAN_EXCLUSIVE ? lock_bytes(fd, F_WRLCK, side(role), LAYOUT_ENDPOINTS_MAX)
-				     : lock_bytes(fd, F_WRLCK, side(role) + slot, 1);
+	err = roles & CHAN_EXCLUSIVE
+		      ? lock_bytes(fd, F_WRLCK, side_bytes(role), LAYOUT_ENDPOINTS_MAX)
+		      : lock_bytes(fd, F_WRLCK, side_bytes(role) + slot, 1);
 	/* The slot is ours, so the byte of the side is free but for an exclusive
 	 * endpoint's range. */
 	return err == -EAGAIN ? -EBUSY : err;
@@ -124,48 +141,48 @@ void endpoint_detach(const struct descriptor *own, struct layout *layout, uint32
 		lock_bytes(own->fd, F_UNLCK, LAYOUT_LOCK_SLOT, 3 * (int64_t)LAYOUT_ENDPOINTS_MAX);
 }
 
-static int other_has(const struct descriptor *own, int64_t start, int64_t len)
+int endpoint_any(const struct descriptor *own, unsigned role, bool *ret)
 {
-	struct flock found;
-
 	if (!descriptor_ours(own))
 		return -EBADFD;
-	return locked(own->fd, start, len, &found);
+	return locked(own->fd, side_bytes(role), LAYOUT_ENDPOINTS_MAX, ret);
 }
 
-int endpoint_any(const struct descriptor *own, unsigned role)
+int endpoint_receives(const struct descriptor *own, uint32_t slot, bool *ret)
 {
-	return other_has(own, side(role), LAYOUT_ENDPOINTS_MAX);
+	if (!descriptor_ours(own))
+		return -EBADFD;
+	return locked(own->fd, LAYOUT_LOCK_RECEIVER + slot, 1, ret);
 }
 
-int endpoint_receives(const struct descriptor *own, uint32_t slot)
-{
-	return other_has(own, LAYOUT_LOCK_RECEIVER + slot, 1);
-}
-
-/* The kernel reports some lock of the range, not the first: look on both sides of
- * it.  Locks of different owners are never merged, so each is one endpoint, an
- * exclusive one's whole range too. */
-static int count(int fd, int64_t start, int64_t end)
+/* Count the locks in the range: how many, or -EBADFD.  The kernel reports some lock of it,
+ * not the first: look on both sides of that.  Locks of different owners are never merged,
+ * so each is one endpoint, an exclusive one's whole range too. */
+static int count_locks(int fd, int64_t start, int64_t end)
 {
 	struct flock found;
-	int n = 0, some = 0;
+	int n = 0, before, err;
 
-	while (start < end && (some = locked(fd, start, end - start, &found)) > 0) {
-		some = count(fd, start, found.l_start);
-		if (some < 0)
+	while (start < end) {
+		err = find_lock(fd, start, end - start, &found);
+		if (err < 0)
+			return err;
+		if (found.l_type == F_UNLCK)
 			break;
-		n += 1 + some;
+		before = count_locks(fd, start, found.l_start);
+		if (before < 0)
+			return before;
+		n += before + 1;
 		start = found.l_len ? found.l_start + found.l_len : end;
 	}
-	return some < 0 ? some : n;
+	return n;
 }
 
 int endpoint_count(const struct descriptor *own, unsigned role)
 {
 	if (!descriptor_ours(own))
 		return -EBADFD;
-	return count(own->fd, side(role), side(role) + LAYOUT_ENDPOINTS_MAX);
+	return count_locks(own->fd, side_bytes(role), side_bytes(role) + LAYOUT_ENDPOINTS_MAX);
 }
 
 /* Since when it waits, by the caller's clock.  An endpoint of another time namespace is
@@ -182,8 +199,8 @@ int endpoint_list(const struct descriptor *own, const struct layout *layout, uin
 {
 	uint32_t clock = clock_namespace();
 	unsigned found = 0;
-	struct flock range;
-	int alive;
+	bool alive;
+	int err;
 
 	if (!descriptor_ours(own))
 		return -EBADFD;
@@ -196,9 +213,10 @@ int endpoint_list(const struct descriptor *own, const struct layout *layout, uin
 
 		if (pid == 0)
 			continue;
-		alive = (int)i == slot ? 1 : locked(own->fd, LAYOUT_LOCK_SLOT + i, 1, &range);
-		if (alive < 0)
-			return alive;
+		alive = (int)i == slot;
+		err = alive ? 0 : locked(own->fd, LAYOUT_LOCK_SLOT + i, 1, &alive);
+		if (err < 0)
+			return err;
 		if (!alive || found++ >= n)
 			continue;
 		words[0] = load(&e->command[0]);

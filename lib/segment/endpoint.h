@@ -41,13 +41,14 @@ int endpoint_attach(
 /* Detach.  After a death the kernel does what matters of this. */
 void endpoint_detach(const struct descriptor *own, struct layout *layout, uint32_t slot);
 
-/* Does another endpoint have the role (CHAN_SEND or CHAN_RECV)?  1, 0, or an error. */
-int endpoint_any(const struct descriptor *own, unsigned role);
+/* Find out whether another endpoint has the role (CHAN_SEND or CHAN_RECV): 0 and *ret, or
+ * -EBADFD. */
+int endpoint_any(const struct descriptor *own, unsigned role, bool *ret);
 
-/* Does another endpoint receive in `slot`?  1, 0, or an error. */
-int endpoint_receives(const struct descriptor *own, uint32_t slot);
+/* Find out whether another endpoint receives in `slot`: 0 and *ret, or -EBADFD. */
+int endpoint_receives(const struct descriptor *own, uint32_t slot, bool *ret);
 
-/* How many others have the role?  A count or an error. */
+/* Count the other endpoints that have the role: how many, or -EBADFD. */
 int endpoint_count(const struct descriptor *own, unsigned role);
 
 /* List the live endpoints, the caller's included if `slot` is its own (else -1).  Returns

@@ -113,7 +113,7 @@ static int holds_the_claim(void *arg)
 
 	if (uid && setuid(uid) < 0)
 		return 1;
-	if (claim_take(&claim, claimed(), clock_monotonic() + SOON) != 0 || claim.fd < 0)
+	if (!claim_or_await(&claim, claimed(), clock_monotonic() + SOON) || claim.fd < 0)
 		return 2;
 	atomic_store(claims, 1);
 	for (;;)
@@ -160,9 +160,9 @@ static int takes_it_after(void *arg)
 
 	(void)arg;
 	atomic_store(&race->done, 1);
-	if (claim_take(&claim, claimed(), clock_monotonic() + SOON) != 1)
-		return 1; /* the other's has ended */
-	if (claim_take(&claim, claimed(), clock_monotonic() + SOON) != 0 || claim.fd < 0)
+	if (claim_or_await(&claim, claimed(), clock_monotonic() + SOON))
+		return 1; /* it did not wait until the other's has ended */
+	if (!claim_or_await(&claim, claimed(), clock_monotonic() + SOON) || claim.fd < 0)
 		return 2;
 	claim_end(&claim);
 	return 0;
