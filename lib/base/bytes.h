@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+/* Copy `n` bytes, which may be 0. */
 ALWAYS_INLINE void copy_bytes(void *to, const void *from, size_t n)
 {
 	if (n) /* an empty message may be at NULL */

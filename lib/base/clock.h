@@ -27,7 +27,8 @@ static inline int64_t clock_monotonic(void)
 	return clock_read(CLOCK_MONOTONIC);
 }
 
-/* The same as of the last tick, some milliseconds ago at most; a fifth of the cost. */
+/* Read the same clock as of its last tick, some milliseconds ago at most; this costs a
+ * fifth. */
 static inline int64_t clock_coarse(void)
 {
 	return clock_read(CLOCK_MONOTONIC_COARSE);
@@ -38,7 +39,7 @@ static inline int64_t clock_real(void)
 	return clock_read(CLOCK_REALTIME);
 }
 
-/* Which monotonic clock this process reads: the number of its time namespace, or 0
+/* Return which monotonic clock this process reads: the number of its time namespace, or 0
  * where the kernel has none. */
 uint32_t clock_namespace(void);
 

@@ -11,10 +11,11 @@
 
 #define STANDARD 3 /* descriptors: 0, 1, 2 */
 
+/* The mutex guards all that follows. */
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct descriptor *all;
 
-/* What the owner of the mutex had before. */
+/* What the mutex's owner had before it took the mutex. */
 static int cancel_state;
 static sigset_t signal_mask;
 
@@ -56,7 +57,8 @@ void descriptors_unlock(void)
 
 static void (*_Atomic child_hook)(void);
 
-static void in_child(void)
+/* In a child of fork(): close all descriptors, and mark their owners. */
+static void close_inherited(void)
 {
 	struct descriptor *next;
 
@@ -74,10 +76,10 @@ static void in_child(void)
 	descriptors_unlock();
 }
 
-static int failed;
+static int install_error;
 static void install(void)
 {
-	failed = pthread_atfork(descriptors_lock, descriptors_unlock, in_child);
+	install_error = pthread_atfork(descriptors_lock, descriptors_unlock, close_inherited);
 }
 
 int descriptors_prepare(void (*fn)(void))
@@ -87,18 +89,22 @@ int descriptors_prepare(void (*fn)(void))
 	sigset_t before;
 
 	if (atomic_load_explicit(&done, memory_order_acquire))
-		return -failed;
-	/* A handler's fork() would wait for the C library's list of handlers. */
+		return -install_error;
+	/* If a signal's handler called fork() now, that would wait for ever for the C
+	 * library's list of handlers. */
 	signals_block(&before);
 	atomic_store_explicit(&child_hook, fn, memory_order_relaxed);
 	pthread_once(&once, install);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	/* Release: pairs with the acquire above, for `install_error`. */
 	atomic_store_explicit(&done, true, memory_order_release);
-	return -failed;
+	return -install_error;
 }
 
 /* ---- numbers; the lock is held ---- */
 
+/* Occupy the standard descriptors that are closed, so that no other one gets their
+ * numbers. */
 static void occupy_low(int held[STANDARD])
 {
 	for (int i = 0; i < STANDARD; i++)
@@ -112,7 +118,8 @@ static void free_low(const int held[STANDARD])
 			close(held[i]);
 }
 
-/* Another thread may have closed a standard descriptor since occupy_low(). */
+/* Move `fd`, or -1 and errno, above the standard descriptors: its number, or an error.
+ * Another thread may have closed one of those since occupy_low(). */
 static int above_low(int fd)
 {
 	int high;
@@ -126,8 +133,8 @@ static int above_low(int fd)
 	return high;
 }
 
-/* `fd`, or -1 and errno, becomes `d`. */
-static int enter(struct descriptor *d, int fd)
+/* Make `d` the descriptor `fd`, or -1 and errno, and add it to the list: 0, or an error. */
+static int enlist(struct descriptor *d, int fd)
 {
 	struct stat st;
 	int err;
@@ -140,7 +147,7 @@ static int enter(struct descriptor *d, int fd)
 		close(fd);
 		return err;
 	}
-	/* One that has this number was closed, not by us. */
+	/* If one in the list has this number, the program closed it. */
 	for (struct descriptor *other = all; other; other = other->next)
 		if (other->fd == fd)
 			atomic_store_explicit(&other->replaced, true, memory_order_relaxed);
@@ -156,8 +163,9 @@ static int enter(struct descriptor *d, int fd)
 	return 0;
 }
 
-/* ---- making them ---- */
+/* ---- opening and receiving ---- */
 
+/* Open the file, again if a signal interrupts it. */
 static int open_again(const char *path, int flags, mode_t mode)
 {
 	int fd;
@@ -174,7 +182,7 @@ int descriptor_open(struct descriptor *d, const char *path, int flags, mode_t mo
 
 	descriptors_lock();
 	occupy_low(held);
-	err = enter(d, open_again(path, flags, mode));
+	err = enlist(d, open_again(path, flags, mode));
 	free_low(held);
 	descriptors_unlock();
 	return err;
@@ -186,7 +194,7 @@ int descriptor_socket(struct descriptor *d, int type)
 
 	descriptors_lock();
 	occupy_low(held);
-	err = enter(d, socket(AF_UNIX, type | SOCK_CLOEXEC, 0));
+	err = enlist(d, socket(AF_UNIX, type | SOCK_CLOEXEC, 0));
 	free_low(held);
 	descriptors_unlock();
 	return err;
@@ -204,8 +212,8 @@ int descriptor_open_plain(const char *path, int flags)
 	return fd;
 }
 
-/* The first descriptor of the message becomes `d`; the others are closed. */
-static int enter_received(struct descriptor *d, struct msghdr *msg)
+/* Make `d` the first descriptor of the message, if `d` is none yet, and close the others. */
+static int enlist_received(struct descriptor *d, struct msghdr *msg)
 {
 	int fd, err = 0;
 
@@ -215,7 +223,7 @@ static int enter_received(struct descriptor *d, struct msghdr *msg)
 		for (size_t i = 0; CMSG_LEN((i + 1) * sizeof(fd)) <= c->cmsg_len; i++) {
 			memcpy(&fd, CMSG_DATA(c) + i * sizeof(fd), sizeof(fd));
 			if (d->fd < 0 && err == 0)
-				err = enter(d, fd);
+				err = enlist(d, fd);
 			else
 				close(fd);
 		}
@@ -240,13 +248,13 @@ ssize_t descriptor_receive(struct descriptor *d, int sock, void *buf, size_t siz
 	descriptors_lock();
 	occupy_low(held);
 	n = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-	err = n < 0 ? -errno : enter_received(d, &msg);
+	err = n < 0 ? -errno : enlist_received(d, &msg);
 	free_low(held);
 	descriptors_unlock();
 	return err < 0 ? err : n;
 }
 
-/* ---- and the end ---- */
+/* ---- closing ---- */
 
 bool descriptor_ours(const struct descriptor *d)
 {
@@ -254,7 +262,7 @@ bool descriptor_ours(const struct descriptor *d)
 
 	if (d->fd < 0 || atomic_load_explicit(&d->replaced, memory_order_relaxed))
 		return false;
-	if (fstat(d->fd, &st) < 0) /* any other error says nothing about it */
+	if (fstat(d->fd, &st) < 0) /* an error but EBADF says nothing about it */
 		return errno != EBADF || fcntl(d->fd, F_GETFD) >= 0;
 	return st.st_dev == d->dev && st.st_ino == d->ino;
 }

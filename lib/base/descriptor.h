@@ -44,12 +44,12 @@ struct descriptor {
 	struct descriptor *next, **link;
 };
 
-/* Install the fork handlers, once: 0, or an error.  They also call `fn` in a child.  Call
- * this before the first of the functions below. */
+/* Install the fork handlers, once: 0, or pthread_atfork()'s error.  They also call `fn` in
+ * a child.  Call this before the first of the functions below. */
 int descriptors_prepare(void (*fn)(void));
 
-/* No fork() of this process happens in between.  Also blocks signals and
- * cancellation.  Only for calls that wait for nobody. */
+/* Keep this process from fork(), and block signals and cancellation, until
+ * descriptors_unlock().  What is called in between must not wait for another process. */
 void descriptors_lock(void);
 void descriptors_unlock(void);
 
@@ -57,20 +57,29 @@ void descriptors_unlock(void);
  * itself (SIGSEGV and kin): their handlers may be needed to go on. */
 void signals_block(sigset_t *before);
 
-/* Make a descriptor, close-on-exec: 0 or an error.  d->orphan is the caller's; the
- * rest is set. */
+/*
+ * Open a file, or make a socket of AF_UNIX, as a close-on-exec descriptor.  d->orphan is
+ * the caller's; the rest of `d` is set.  Returns 0, or
+ *
+ *   -ENOMEM  fstat(2) had no memory
+ *   -EMFILE  the number was a standard descriptor's, and there is no other one
+ *   -EIO     it failed otherwise once it was open
+ *
+ * or the error of open(2) or socket(2), but never -EINTR.
+ */
 int descriptor_open(struct descriptor *d, const char *path, int flags, mode_t mode);
-int descriptor_socket(struct descriptor *d, int type); /* AF_UNIX */
+int descriptor_socket(struct descriptor *d, int type);
 
-/* Receive a packet and the descriptor that comes along, if any, without waiting.
- * Returns its length, or an error; more descriptors than one are closed. */
+/* Receive a packet without waiting: its length, or an error of recvmsg(2) or of
+ * descriptor_open().  If d->fd is -1, the descriptor that comes along, if any, becomes
+ * `d`; all others are closed. */
 ssize_t descriptor_receive(struct descriptor *d, int socket, void *buf, size_t size);
 
-/* As descriptor_open(), for a descriptor that the caller closes or gives away: its number,
- * or an error. */
+/* Open a file as descriptor_open() does, for a descriptor that the caller closes or gives
+ * away: its number, or an error. */
 int descriptor_open_plain(const char *path, int flags);
 
-/* Is it still what was opened? */
+/* Returns true if it is still what was opened. */
 bool descriptor_ours(const struct descriptor *d);
 
 /* Close it, if there is one and it is ours, and take it off the list. */

@@ -14,7 +14,7 @@
 #define ANY (-1)
 
 static const char *const calls[] = {
-	[TRIED_FIND_USER] = "asking for the user",
+	[TRIED_FIND_USER] = "looking up the user",
 	[TRIED_LOOK_UP] = "lstat() in /dev/shm",
 	[TRIED_OPEN] = "opening the segment",
 	[TRIED_READ] = "reading the segment's header",
@@ -34,19 +34,19 @@ static const char *const calls[] = {
 };
 
 static const char not_a_segment[] =
-	"what has the name is no segment: a symbolic link, directory, FIFO or the like";
+	"the name is no segment's: a symbolic link, a directory, a FIFO or the like has it";
 static const char no_shm[] = "/dev/shm is missing, or is no directory";
-static const char no_proc[] = "/proc is not mounted, or not readable";
+static const char no_proc[] = "/proc is not mounted, or can't be read";
 static const char not_tmpfs[] = "/dev/shm is on a file system that can't hold segments";
 static const char remounted[] = "another file system was mounted at /dev/shm meanwhile";
 static const char locked_memory[] =
 	"the process locks its memory (mlockall), and RLIMIT_MEMLOCK is too low for the segment";
-static const char file_size[] = "RLIMIT_FSIZE, the limit of a file's size, is lower";
+static const char file_size[] = "the segment is larger than RLIMIT_FSIZE allows a file to be";
 static const char no_locks[] = "the system has no more file locks";
 static const char no_ofd_locks[] = "this system has no open file description locks";
 static const char refused[] = "the system refuses this call, as a seccomp filter does";
 static const char closed[] = "the program closed a descriptor that is the library's";
-static const char leased[] = "somebody holds a lease (F_SETLEASE) on the file";
+static const char leased[] = "another process holds a lease (F_SETLEASE) on the file";
 
 /*
  * The first row that matches is taken, so those of one call come before those of any.
@@ -135,12 +135,11 @@ void error_forget(void)
 	detail.err = 0;
 }
 
-static int set(int err, unsigned long long size, const char *fmt, va_list ap)
+static void set_detail(int err, unsigned long long size, const char *fmt, va_list ap)
 {
 	detail.err = err < 0 ? -err : err;
 	detail.size = size;
 	vsnprintf(detail.text, sizeof(detail.text), fmt, ap);
-	return err;
 }
 
 int error_because(int err, const char *fmt, ...)
@@ -148,7 +147,7 @@ int error_because(int err, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	set(err, 0, fmt, ap);
+	set_detail(err, 0, fmt, ap);
 	va_end(ap);
 	return err;
 }
@@ -158,7 +157,7 @@ int error_of_size(int err, unsigned long long size, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	set(err, size, fmt, ap);
+	set_detail(err, size, fmt, ap);
 	va_end(ap);
 	return err;
 }
@@ -175,8 +174,8 @@ int error_of_timeout(long long timeout)
 		-EINVAL, "timeout: %lld is neither CHAN_WAIT nor a number of nanoseconds", timeout);
 }
 
-/* The kernel's words, in no language but its own. */
-static const char *words(int err)
+/* Return the kernel's words for an error number, which are not translated. */
+static const char *kernel_words(int err)
 {
 	const char *text;
 
@@ -202,12 +201,12 @@ int error_from(enum tried what, int err)
 			error_forget(); /* the number says all */
 		else
 			error_because(-table[i].result, "%s: %s (errno %d)%s%s", calls[what],
-				words(err), err, table[i].why ? "; " : "",
+				kernel_words(err), err, table[i].why ? "; " : "",
 				table[i].why ? table[i].why : "");
 		errno = saved;
 		return -table[i].result;
 	}
-	error_because(-EIO, "%s: %s (errno %d)", calls[what], words(err), err);
+	error_because(-EIO, "%s: %s (errno %d)", calls[what], kernel_words(err), err);
 	errno = saved;
 	return -EIO;
 }

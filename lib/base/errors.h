@@ -5,8 +5,8 @@
  * The kernel's error numbers mean something else for each system call, and many of
  * them mean something else again in shmchan.h.  So none is passed on as it is: each
  * failed call goes through error_from(), which has a table of what was tried, how it
- * failed and what the caller gets.  What the table does not know becomes -EIO.  tests/
- * inject/test_errors.c fails each system call of the library with each error.
+ * failed and what the caller gets.  What the table does not know becomes -EIO.
+ * tests/inject fails each system call of the library with each error.
  *
  * Beside the number a thread keeps one line of text about it, which
  * chan_error_detail() shows: the argument that is wrong, the limit that was reached, or
@@ -36,8 +36,8 @@ enum tried {
 	TRIED_SOCKET,	     /* a socket, to ask chand */
 };
 
-/* What the caller gets when `what` failed with the error number `err` (positive or
- * negative): a documented negative errno.  Sets the detail. */
+/* Return what the library's caller gets when `what` failed with the error number `err`
+ * (positive or negative): a documented negative errno.  Sets the detail. */
 int error_from(enum tried what, int err);
 
 /* Set the detail of `err`, and return it. */
@@ -48,7 +48,7 @@ int error_because(int err, const char *fmt, ...)
 int error_of_size(int err, unsigned long long size, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4), cold, noinline));
 
-/* A timeout that is none: -EINVAL. */
+/* Return -EINVAL, and set the detail: a number that is no timeout was given. */
 int error_of_timeout(long long timeout) __attribute__((cold, noinline));
 
 /* Keep the text as the detail of `err`, and return `err`. */

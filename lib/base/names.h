@@ -18,14 +18,14 @@
 /* Room for a channel's file name, without the directory, and its end. */
 #define NAMES_FILE_SIZE (sizeof(NAMES_PREFIX "4294967295.") + CHAN_NAME_MAX)
 
-/* Is it a channel's name, without an owner: 1 to CHAN_NAME_MAX of A-Z a-z 0-9 . _ -
- * and no dot in front? */
+/* Returns true if it is a channel's name, without an owner: 1 to CHAN_NAME_MAX of
+ * A-Z a-z 0-9 . _ - and no dot in front. */
 bool name_valid(const char *name);
 
 /* Write the name of the file of `owner`'s channel `name`, which is valid. */
 void name_file(char ret[NAMES_FILE_SIZE], uid_t owner, const char *name);
 
-/* If `file` is a channel's: return true, and set its owner and its name, a part of
+/* Returns true if `file` is a channel's, and then sets its owner and its name, a part of
  * `file`. */
 bool name_of_file(const char *file, uid_t *owner, const char **name);
 

@@ -35,7 +35,7 @@ const char *chan_strerror(int err)
 	case EEXIST:
 		return "the channel exists already";
 	case EFBIG:
-		return "the channel is larger than this process may make files";
+		return "the channel is larger than any file that this process may make";
 	case EINPROGRESS:
 		return "chand is still making this channel: try again";
 	case EIDRM:
@@ -55,7 +55,7 @@ const char *chan_strerror(int err)
 	case ENOENT:
 		return "no such channel";
 	case ENOLCK:
-		return "no more locks: this thread or the system has as many as it can";
+		return "no more locks: this thread or the system has as many as it can have";
 	case ENOMEM:
 		return "out of memory, or of memory that may be locked";
 	case ENOSPC:
@@ -78,7 +78,7 @@ const char *chan_strerror(int err)
 	case EROFS:
 		return "/dev/shm is mounted read-only";
 	case ESRCH:
-		return "there is no user OWNER, whose channel is named";
+		return "the name is OWNER/NAME, and there is no user OWNER";
 	case ESTALE:
 		return "the message is not leased by this endpoint (any more)";
 	case ETIMEDOUT:

@@ -21,7 +21,7 @@ extern const struct words words_kind;	  /* enum chan_kind */
 extern const struct words words_overflow; /* enum chan_overflow */
 extern const struct words words_lifetime; /* enum chan_lifetime */
 
-/* The word for a value, "unknown" for one that has none. */
+/* Return the word for a value, "unknown" for one that has none. */
 const char *word(const struct words *of, uint32_t value);
 
 /* Set *ret to the value of a word: 0, or -EINVAL if it is none of them. */

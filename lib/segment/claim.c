@@ -16,7 +16,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/* How often to try a creator that has bound its address and does not listen yet. */
+/* How often to try to connect to a creator that has bound its address and does not listen
+ * yet. */
 #define REFUSALS 20
 
 struct address {
@@ -24,16 +25,18 @@ struct address {
 	socklen_t length;
 };
 
+/* Go on with a hash (FNV-1a) over `n` bytes. */
 static uint64_t hash(uint64_t h, const void *bytes, size_t n)
 {
 	const unsigned char *p = bytes;
 
-	while (n--) /* FNV-1a */
+	while (n--)
 		h = (h ^ *p++) * UINT64_C(0x100000001b3);
 	return h;
 }
 
-/* If two names have the same address, their creators wait for each other, no more. */
+/* Make the address from a segment's file.  If two names have the same address, their
+ * creators wait for each other, and nothing worse happens. */
 static void make_address(struct address *ret, const char *file)
 {
 	uint64_t h = UINT64_C(0xcbf29ce484222325);
@@ -49,6 +52,7 @@ static void make_address(struct address *ret, const char *file)
 	ret->length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)n);
 }
 
+/* Return the time until the deadline, rounded up to ms. */
 static int64_t left_ms(int64_t deadline)
 {
 	int64_t left = deadline - clock_monotonic();
@@ -56,6 +60,7 @@ static int64_t left_ms(int64_t deadline)
 	return left <= 0 ? 0 : left / 1000000 + 1;
 }
 
+/* Returns true if the process at the other end is of this process's user. */
 static bool same_user(int sock)
 {
 	struct ucred peer;

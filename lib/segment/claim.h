@@ -12,8 +12,9 @@
  * A claim is advice.  The address can be guessed, so another user may have taken it: the
  * creator that connects sees which user it is, and goes on without a claim.  It also goes
  * on without one after claim_patience(), when the holder is stopped; where there are no
- * sockets; and where the other creator is in another network namespace.  The channel that
- * is made then is as right, only memory may be taken twice meanwhile (segment_fill()).
+ * sockets; and where the other creator is in another network namespace.  The channel is
+ * then made correctly all the same, but memory may be taken twice meanwhile
+ * (segment_fill()).
  */
 #ifndef CHAN_CLAIM_H
 #define CHAN_CLAIM_H
@@ -22,7 +23,8 @@
 
 #include <stdint.h>
 
-/* How long to wait for a creator that takes `bytes` of memory: longer than that lasts. */
+/* Return how long to wait for a creator that takes `bytes` of memory: longer than that
+ * lasts. */
 static inline int64_t claim_patience(uint64_t bytes)
 {
 	return 1000000000 + (int64_t)(bytes / 2 * 5); /* 10 us a page */

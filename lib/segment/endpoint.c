@@ -15,6 +15,8 @@
 #define load(p) atomic_load_explicit((p), memory_order_relaxed)
 #define store(p, v) atomic_store_explicit((p), (v), memory_order_relaxed)
 
+/* Lock or unlock bytes: 0, -EAGAIN if another file description has one of them, or an
+ * error. */
 static int lock_bytes(int fd, short type, int64_t start, int64_t len)
 {
 	struct flock range = {.l_type = type, .l_whence = SEEK_SET, .l_start = start, .l_len = len};
@@ -26,7 +28,6 @@ static int lock_bytes(int fd, short type, int64_t start, int64_t len)
 	while (result < 0 && errno == EINTR);
 	if (result == 0)
 		return 0;
-	/* Both mean that another description has it. */
 	return errno == EACCES || errno == EAGAIN ? -EAGAIN : error_from(TRIED_LOCK, errno);
 }
 
@@ -66,6 +67,7 @@ static int64_t side_bytes(unsigned role)
 	return role == CHAN_SEND ? LAYOUT_LOCK_SENDER : LAYOUT_LOCK_RECEIVER;
 }
 
+/* Lock the byte, or an exclusive endpoint's range, of a side, if `roles` has it. */
 static int lock_role(int fd, uint32_t slot, unsigned roles, unsigned role)
 {
 	int err;
@@ -75,16 +77,16 @@ static int lock_role(int fd, uint32_t slot, unsigned roles, unsigned role)
 	err = roles & CHAN_EXCLUSIVE
 		      ? lock_bytes(fd, F_WRLCK, side_bytes(role), LAYOUT_ENDPOINTS_MAX)
 		      : lock_bytes(fd, F_WRLCK, side_bytes(role) + slot, 1);
-	/* The slot is ours, so the byte of the side is free but for an exclusive
-	 * endpoint's range. */
+	/* The slot is ours, so only an exclusive endpoint's range can be in the way. */
 	return err == -EAGAIN ? -EBUSY : err;
 }
 
+/* Lock the byte of a free slot: the slot, -EUSERS, or an error. */
 static int take_slot(int fd, struct layout *layout, uint32_t endpoints)
 {
 	int err;
 
-	/* First the slots that nobody left traces in: most likely they are free. */
+	/* Try the slots in which nothing is registered first: most likely they are free. */
 	for (int traces = 0; traces < 2; traces++)
 		for (uint32_t i = 0; i < endpoints; i++) {
 			if ((load(&layout->endpoint[i].pid) != 0) != traces)
@@ -96,6 +98,7 @@ static int take_slot(int fd, struct layout *layout, uint32_t endpoints)
 	return -EUSERS;
 }
 
+/* Write down, for people, which endpoint has the slot. */
 static void register_slot(struct layout_endpoint *e, unsigned roles)
 {
 	char command[16] = "";
@@ -135,8 +138,8 @@ int endpoint_attach(
 void endpoint_detach(const struct descriptor *own, struct layout *layout, uint32_t slot)
 {
 	store(&layout->endpoint[slot].pid, 0);
-	/* Explicitly: the mapping keeps the file description alive.  (Without its
-	 * descriptor, the locks go when it is unmapped.) */
+	/* To close the descriptor would not release them: the mapping keeps the file
+	 * description alive.  (If the program closed it, the locks go with the mapping.) */
 	if (descriptor_ours(own))
 		lock_bytes(own->fd, F_UNLCK, LAYOUT_LOCK_SLOT, 3 * (int64_t)LAYOUT_ENDPOINTS_MAX);
 }
@@ -185,8 +188,8 @@ int endpoint_count(const struct descriptor *own, unsigned role)
 	return count_locks(own->fd, side_bytes(role), side_bytes(role) + LAYOUT_ENDPOINTS_MAX);
 }
 
-/* Since when it waits, by the caller's clock.  An endpoint of another time namespace is
- * shown as waiting since now. */
+/* Return since when an endpoint waits, by the caller's clock.  One of another time
+ * namespace is shown as waiting since now. */
 static int64_t waiting_since(const struct layout_endpoint *e, uint32_t clock)
 {
 	int64_t since = load(&e->waiting), now = clock_monotonic();

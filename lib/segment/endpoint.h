@@ -8,8 +8,8 @@
  * + i and RECEIVER + i for what it does.  An exclusive endpoint locks its whole
  * side: that conflicts with every other endpoint of the side, both ways, in one
  * atomic call.  The kernel drops the locks when the process dies, whatever
- * killed it; it knows nothing of PID reuse, namespaces, threads or heartbeats.
- * A stopped or slow process is alive.
+ * killed it.  So neither reused PIDs nor namespaces nor heartbeats matter, and a
+ * stopped or slow process is alive.
  *
  * What the endpoint table says of a slot (pid, command...) is for people.  It
  * decides nothing.
@@ -23,18 +23,19 @@
 
 #include <stdbool.h>
 
-/* `own` is the endpoint's own file description.  Its number may have been closed by
- * the program: then what asks the kernel returns -EBADFD, and nothing is asked of
- * another file. */
+/* `own` is the endpoint's own file description.  The program may have closed its number:
+ * then the functions that ask the kernel return -EBADFD, and ask nothing of another
+ * file. */
 
 /*
- * Attach: the slot, or
+ * Attach with these roles: the slot, or
  *
  *   -EBUSY   a side is, or is wanted, exclusive
  *   -EUSERS  no slot is free
- *   -EBADFD  the descriptor is not ours any more
  *
- * or another error of the locks. */
+ * or another error of the locks.  If the process is killed in it, the kernel takes back
+ * the slot.
+ */
 int endpoint_attach(
 	const struct descriptor *own, struct layout *layout, uint32_t endpoints, unsigned roles);
 
@@ -56,7 +57,14 @@ int endpoint_count(const struct descriptor *own, unsigned role);
 int endpoint_list(const struct descriptor *own, const struct layout *layout, uint32_t endpoints,
 	int slot, struct chan_endpoint *ret, unsigned n);
 
-/* Keep everybody from attaching, if nobody is attached: 0, or -EBUSY. */
+/*
+ * Keep everybody from attaching, if nobody is attached.  Returns 0, or
+ *
+ *   -EBUSY   an endpoint is attached, or another process has closed the gate
+ *   -EBADFD  the descriptor is not ours any more
+ *
+ * or another error of the locks.
+ */
 int endpoint_close_gate(const struct descriptor *own);
 void endpoint_open_gate(const struct descriptor *own);
 

@@ -22,7 +22,7 @@ uint64_t geometry_pages(uint64_t bytes);
 /* Lay out a ring of `capacity`, which is whole pages, behind a table of `endpoints`. */
 struct geometry geometry_of(uint64_t capacity, uint32_t max_message, uint32_t endpoints);
 
-/* Does a geometry read from a segment make sense?  0 or -EBADMSG. */
+/* Check a geometry that was read from a segment: 0, or -EBADMSG if it makes no sense. */
 int geometry_check(const struct geometry *g);
 
 #endif

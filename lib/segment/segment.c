@@ -25,8 +25,9 @@
 #include <time.h>
 #include <unistd.h>
 
-/* While there is not enough room in /dev/shm. */
-#define LOOK_EVERY INT64_C(20000000)
+/* While there is not enough room in /dev/shm: how often to look, ns, and after how many
+ * looks that find nothing changed to give up. */
+#define ROOM_LOOK_EVERY INT64_C(20000000)
 #define UNCHANGED_LOOKS 3
 
 #ifdef __GLIBC__
@@ -35,7 +36,7 @@
 #define THIS_LIBC LAYOUT_LIBC_OTHER
 #endif
 
-/* A system call, again if a signal interrupted it. */
+/* Make a system call, again if a signal interrupted it. */
 #define retry(call)                                                                                \
 	({                                                                                         \
 		__typeof__(call) retry_result;                                                     \
@@ -73,6 +74,7 @@ static int user_named(const char *name, uid_t *ret)
 		"there is no user '%.64s' that this program can find; a number always works", name);
 }
 
+/* Find the user OWNER of a name, given by number or by name: 0, or an error. */
 static int owner_uid(const char *owner, size_t len, uid_t *ret)
 {
 	char name[256], *end;
@@ -154,7 +156,8 @@ bool segment_named(const struct segment *s)
 	return lstat(s->path.file, &st) == 0 && st.st_ino == s->own.ino && st.st_dev == s->own.dev;
 }
 
-/* The channel's name for a file in NAMES_DIR, or false if it is none. */
+/* Returns true if `file`, in NAMES_DIR, is a channel's, and then writes the name by which
+ * this process opens it. */
 static bool channel_name(const char *file, char *ret, size_t size)
 {
 	struct passwd pw, *found;
@@ -206,8 +209,9 @@ int segment_list(int (*fn)(const char *name, void *arg), void *arg)
 
 /* ---- mapping ---- */
 
-/* Lay the segment over addresses that are reserved, and the ring again behind it.
- * A child that is forked must see none of it: see descriptor.h. */
+/* Map the segment over addresses that are reserved, and the ring again behind it, or undo
+ * the reservation.  A child that is forked meanwhile must see none of it: see
+ * descriptor.h. */
 static int map_over(struct segment *s, unsigned char *base, size_t total)
 {
 	int prot = s->writable ? PROT_READ | PROT_WRITE : PROT_READ;
@@ -226,6 +230,7 @@ static int map_over(struct segment *s, unsigned char *base, size_t total)
 	return err;
 }
 
+/* Map the segment, whose geometry was checked: 0, or an error. */
 static int map(struct segment *s)
 {
 	size_t offset = s->geometry.ring_offset, total = offset + 2 * s->geometry.capacity;
@@ -247,15 +252,16 @@ static int map(struct segment *s)
 void segment_close(struct segment *s)
 {
 	descriptor_close(&s->own);
-	/* The memory of one without a name goes with the last mapping, which can
-	 * take long: no lock is held. */
+	/* If the segment has no name any more, unmapping it last frees its memory, which
+	 * can take long: no lock is held. */
 	if (s->layout)
 		munmap(s->layout, s->mapped);
 	s->layout = NULL;
 }
 
-/* ---- making ---- */
+/* ---- creating ---- */
 
+/* Find out which PID namespace this process is in: 0, or an error. */
 static int pid_namespace(uint64_t *dev, uint64_t *ino)
 {
 	struct stat st;
@@ -267,15 +273,17 @@ static int pid_namespace(uint64_t *dev, uint64_t *ino)
 	return 0;
 }
 
-static uint64_t room(int fd)
+/* Return how many bytes are left in the file system of `fd`. */
+static uint64_t room_left(int fd)
 {
 	struct statvfs vfs;
 
-	if (fstatvfs(fd, &vfs) < 0 || vfs.f_blocks == 0) /* not limited */
+	if (fstatvfs(fd, &vfs) < 0 || vfs.f_blocks == 0) /* it has no limit */
 		return UINT64_MAX;
 	return (uint64_t)vfs.f_bavail * vfs.f_frsize;
 }
 
+/* Return -ENOSPC, and set the detail. */
 static int no_room(uint64_t size, const struct statvfs *vfs)
 {
 	return error_of_size(-ENOSPC, size,
@@ -283,6 +291,7 @@ static int no_room(uint64_t size, const struct statvfs *vfs)
 		(uint64_t)vfs->f_bavail * vfs->f_frsize);
 }
 
+/* Return -EFBIG, and set the detail. */
 static int file_too_large(uint64_t size, const struct rlimit *limit)
 {
 	return error_of_size(-EFBIG, size,
@@ -290,10 +299,10 @@ static int file_too_large(uint64_t size, const struct rlimit *limit)
 		size, (uint64_t)limit->rlim_cur);
 }
 
-/* posix_fallocate() with all signals blocked.  Beyond RLIMIT_FSIZE the kernel not only
- * fails but sends SIGXFSZ, to this thread, and that kills by default: it is taken back
- * here, unless it was pending before.  (The limit was asked for already; another thread
- * may have changed it.) */
+/* Call posix_fallocate(), with all signals blocked: 0, or a positive errno.  Beyond
+ * RLIMIT_FSIZE the kernel also sends SIGXFSZ to this thread, which kills it by default:
+ * that signal is taken back here, unless it was pending before.  (allocate() has looked at
+ * the limit, but another thread may have changed it since.) */
 static int fallocate_blocked(int fd, uint64_t size)
 {
 	const struct timespec now = {0};
@@ -312,8 +321,8 @@ static int fallocate_blocked(int fd, uint64_t size)
 	return err;
 }
 
-/* All the memory now.  Signals wait: an interrupted allocation starts over, and
- * under an interval timer would never end. */
+/* Take all the memory now: 0, or an error.  Signals are blocked meanwhile: an interrupted
+ * allocation starts over, and under an interval timer it would never end. */
 static int allocate(int fd, uint64_t size)
 {
 	struct statvfs vfs = {0};
@@ -321,7 +330,7 @@ static int allocate(int fd, uint64_t size)
 	sigset_t before;
 	int err;
 
-	/* Ask first: to fill /dev/shm just to find out hurts everybody. */
+	/* Ask first: whoever fills /dev/shm just to find out harms all its users. */
 	if (fstatvfs(fd, &vfs) == 0 && vfs.f_blocks && vfs.f_bavail < size / vfs.f_frsize)
 		return no_room(size, &vfs);
 	if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
@@ -335,6 +344,7 @@ static int allocate(int fd, uint64_t size)
 	return err ? error_from(TRIED_ALLOCATE, err) : 0;
 }
 
+/* Sleep for `ns`, or until a signal. */
 static void pause_for(int64_t ns)
 {
 	struct timespec t = {.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000};
@@ -342,12 +352,16 @@ static void pause_for(int64_t ns)
 	nanosleep(&t, NULL);
 }
 
-/* There is not enough room.  Watch for a while whether that changes, as it does while
- * others take or return memory.  Returns 0 if there is room, -EEXIST if another process
- * made this very channel, or -ENOSPC. */
+/*
+ * Watch for a while, when there is not enough room, whether that changes, as it does while
+ * other processes take or return memory.  Returns 0 if there is room now, or
+ *
+ *   -EEXIST  another process has made this channel
+ *   -ENOSPC  there is still not enough
+ */
 static int await_room(const struct segment *s, uint64_t size, int64_t deadline)
 {
-	uint64_t before, now = room(s->own.fd);
+	uint64_t before, now = room_left(s->own.fd);
 	int unchanged = 0;
 
 	while (unchanged < UNCHANGED_LOOKS && clock_monotonic() < deadline) {
@@ -355,20 +369,20 @@ static int await_room(const struct segment *s, uint64_t size, int64_t deadline)
 			return -EEXIST;
 		if (now >= size)
 			return 0;
-		pause_for(LOOK_EVERY);
+		pause_for(ROOM_LOOK_EVERY);
 		before = now;
-		now = room(s->own.fd);
+		now = room_left(s->own.fd);
 		unchanged = now == before ? unchanged + 1 : 0;
 	}
 	return segment_there(&s->path) ? -EEXIST : -ENOSPC;
 }
 
 /*
- * Take the memory.  Creators that take it at once, and are not kept apart by a
- * claim (claim.h), may all find too little, though there is enough for one.  So the
- * one that found too little gives back what it took and tries again: after a pause
- * of its own, up to four times as long as the taking lasted, so that one comes
- * first.
+ * Take the memory.  If several creators take it at the same time, not kept apart by a
+ * claim (claim.h), all of them may find too little, though there is enough for one.  So a
+ * creator that found too little gives back what it took and tries again.  It pauses first,
+ * for up to four times as long as the taking lasted, and each creator for another time, so
+ * that one of them comes first.
  */
 static int take_memory(const struct segment *s, uint64_t size)
 {
@@ -430,8 +444,9 @@ int segment_publish(struct segment *s, mode_t mode)
 {
 	char self[64];
 
-	/* Release: all that was written before it.  No opener can be there yet;
-	 * it is the mark of a segment, and the last thing written. */
+	/* The magic is the mark of a segment, and the last thing written.  Release: what
+	 * was written before it comes first.  No load is its partner, since nobody can
+	 * open the segment before it has a name. */
 	atomic_store_explicit(&s->layout->header.magic, LAYOUT_MAGIC, memory_order_release);
 	if (fchmod(s->own.fd, mode) < 0)
 		return error_from(TRIED_SET_MODE, errno);
@@ -443,6 +458,7 @@ int segment_publish(struct segment *s, mode_t mode)
 
 /* ---- opening ---- */
 
+/* Read the header, check it, and keep the copy and the geometry: 0, or an error. */
 static int check_header(struct segment *s, uint64_t size)
 {
 	struct layout_header *h = &s->header;
@@ -460,7 +476,7 @@ static int check_header(struct segment *s, uint64_t size)
 		return error_because(-EBADMSG, "the file does not begin as a segment does");
 	if (h->format != LAYOUT_FORMAT)
 		return -EPROTONOSUPPORT;
-	/* Kinds and options of a newer version. */
+	/* A newer version may have more kinds and options. */
 	if (h->kind >= words_kind.n ||
 		h->options & ~(uint32_t)(CHAN_END_WITH_SENDERS | CHAN_NEED_RECEIVERS))
 		return -EPROTONOSUPPORT;
@@ -495,10 +511,10 @@ int segment_adopt(struct segment *s)
 	if (flags < 0 || fstat(s->own.fd, &st) < 0)
 		err = error_from(TRIED_EXAMINE, errno);
 	else if (!S_ISREG(st.st_mode))
-		err = error_because(-EPERM, "what has the name is no segment: it is no plain file");
+		err = error_because(-EPERM, "the name is no segment's: its file is no plain file");
 	else if (st.st_uid != s->path.owner)
 		err = error_because(-EPERM,
-			"the segment belongs to user %u, not to user %u, whose name it has",
+			"the segment belongs to user %u, and its name to user %u",
 			(unsigned)st.st_uid, (unsigned)s->path.owner);
 	else
 		err = check_header(s, (uint64_t)st.st_size);

@@ -4,12 +4,12 @@
  *
  * A segment is a POSIX shared memory object, `/shmchan.<uid>.<name>`.  It is made
  * without a name (O_TMPFILE in the directory that shm_open() uses), filled, and
- * then linked to its name: it appears complete or not at all, so a creator
- * killed at any instruction leaves nothing, and an opener never finds a
- * half-made one.  Its memory is allocated before that, so a full /dev/shm is an
+ * then linked to its name.  So it appears complete or not at all: a creator that is
+ * killed at any instruction leaves nothing behind, and an opener never finds a part
+ * of a segment.  Its memory is allocated before that, so a full /dev/shm is an
  * error at creation, never a SIGBUS later.  It is never truncated.
  *
- * The header is read once, checked, and copied: later nothing in it is trusted.
+ * The header is read once, checked, and copied.  What it contains later is not trusted.
  */
 #ifndef CHAN_SEGMENT_H
 #define CHAN_SEGMENT_H
@@ -24,8 +24,8 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* Where a channel's name leads.  A name is resolved once, at the beginning, because what
- * it means changes with the process's user and the user database. */
+/* Where a channel's name leads.  A name is resolved once, at the beginning, because its
+ * meaning changes with the process's user and with the user database. */
 struct segment_path {
 	uid_t owner;
 	bool foreign; /* NAME is another user's */
@@ -37,7 +37,7 @@ struct segment {
 	struct descriptor own;
 	struct segment_path path;
 	bool writable;
-	int unwritable;		     /* if not: the error of a call that has to write */
+	int unwritable;		     /* if not writable: the error of a call that has to write */
 	struct layout_header header; /* the checked copy */
 	struct geometry geometry;
 	struct layout *layout;
@@ -45,41 +45,73 @@ struct segment {
 	size_t mapped;
 };
 
+/*
+ * Find out where the name NAME or OWNER/NAME leads.  Returns 0, or
+ *
+ *   -EINVAL  it is no name of a channel
+ *   -ESRCH   there is no user OWNER that this process can find
+ *   -EMFILE, -ENFILE, -ENOMEM  the user database could not be read
+ */
 int segment_resolve(const char *name, struct segment_path *ret);
 
-/* The path's NAME, without OWNER/. */
+/* Return the path's NAME, without OWNER/. */
 const char *segment_base(const struct segment_path *path);
 
-/*
- * Make a segment that has no name yet, then take its memory, which can take long,
- * and write the header but for the magic; the rest is zero.  s->path is where it
- * will be.  -EEXIST: another process made it while there was no room.
- */
+/* The functions below return 0, or an error of error_from() with its detail, and those
+ * that are listed. */
+
+/* Make a segment that has no name yet; s->path is where it will be.  If the process is
+ * killed before segment_publish() has linked it, nothing stays. */
 int segment_begin(struct segment *s);
+
+/*
+ * Take the memory of that segment, which can take long, and write the header but for the
+ * magic; the rest is zero.
+ *
+ *   -EEXIST  another process made the channel while there was no room
+ */
 int segment_fill(struct segment *s, const struct chan_options *full, const struct geometry *g);
 
 /* Give it its name and mode: from here on others can open it. */
 int segment_publish(struct segment *s, mode_t mode);
 
-/* Open s->path; read-only if !write.  s->own.orphan is the caller's. */
+/*
+ * Open the segment of s->path, read-only if !write, and map it.  s->own.orphan is the
+ * caller's.
+ *
+ *   -EPERM            the file is no segment, or belongs to another user than s->path says
+ *   -EBADMSG          its header makes no sense
+ *   -EPROTONOSUPPORT  another version made it
+ *   -EPROTOTYPE       it was made for another libc, word size or condition variable
+ *   -EXDEV            it was made in another PID namespace
+ */
 int segment_open(struct segment *s, bool write);
 
-/* The same with a descriptor that another process handed over, which is s->own already.
- * The segment must belong to the owner that s->path names. */
+/* Do the same with a descriptor that another process handed over, which is s->own
+ * already.  On failure it is closed. */
 int segment_adopt(struct segment *s);
 
-/* Open a descriptor for it, to hand it to another process. */
+/* Open a descriptor for the segment, to hand it to another process: its number, or an
+ * error.  The caller closes it. */
 int segment_descriptor(const char *name, bool write);
 
 /* Unmap and close it, even if it was never published. */
 void segment_close(struct segment *s);
 
-/* Does its path still lead to it? */
+/* Returns true if its path still leads to it. */
 bool segment_named(const struct segment *s);
 
+/* Remove the path's name. */
 int segment_unlink(const struct segment_path *path);
+
+/* Returns true if something has the path's name. */
 bool segment_there(const struct segment_path *path);
+
+/* Find out whether something has the name: 0 if so, -ENOENT if not, or another error. */
 int segment_exists(const char *name);
+
+/* Call `fn` for the name of each channel in NAMES_DIR, until it returns other than 0, which
+ * is then returned. */
 int segment_list(int (*fn)(const char *name, void *arg), void *arg);
 
 #endif
