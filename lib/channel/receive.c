@@ -190,6 +190,10 @@ ssize_t chan_recv(chan_t *ch, void *buf, size_t size, int64_t timeout)
 	return (ssize_t)it.length;
 }
 
+/* A large batch is consumed in parts of this share of the ring, so that a sender refills
+ * what is free while the rest is copied, and neither side waits for a whole ring. */
+#define BATCH_PARTS 8
+
 int chan_recv_batch(chan_t *ch, struct iovec *buf, unsigned n, int64_t timeout)
 {
 	struct limit limit = limit_of(timeout);
@@ -211,6 +215,7 @@ int chan_recv_batch(chan_t *ch, struct iovec *buf, unsigned n, int64_t timeout)
 			return err;
 		first = end = it.pos;
 		got = 0;
+		consumed = true;
 		do {
 			if (it.length > buf[got].iov_len)
 				break;
@@ -218,11 +223,17 @@ int chan_recv_batch(chan_t *ch, struct iovec *buf, unsigned n, int64_t timeout)
 			copy_bytes(buf[got].iov_base, ring_payload(it.record), it.length);
 			buf[got++].iov_len = it.length;
 			end = it.end;
+			if (end - first > ch->ring.capacity / BATCH_PARTS) {
+				consumed = kind_consume(
+					&ch->kind, ch->indirect, &ch->ring, first, end);
+				first = end;
+			}
 		} while (got < n && ring_next(&ch->ring, end, &it) == 0);
-		consumed = got && kind_consume(&ch->kind, ch->indirect, &ch->ring, first, end);
+		if (first != end)
+			consumed = kind_consume(&ch->kind, ch->indirect, &ch->ring, first, end);
 		if (!got)
 			limit.slept = true;
-		receiver_done(ch, &limit, consumed);
+		receiver_done(ch, &limit, got && consumed);
 	} while (got && !consumed);
 	return got ? (int)got : receive_too_long(it.length, buf[0].iov_len);
 }

@@ -366,6 +366,52 @@ START_TEST(should_send_and_receive_batches)
 }
 END_TEST
 
+/* A batch that is being received: the pages of its last buffer can't be written until the
+ * handler has tried to send. */
+static struct {
+	chan_t *ch;
+	unsigned char *page;
+	_Atomic int err;
+} halfway;
+
+static void on_last_buffer(int sig)
+{
+	static char small[100];
+
+	(void)sig;
+	halfway.err = chan_send(halfway.ch, small, sizeof(small), 0);
+	if (mprotect(halfway.page, 4096, PROT_READ | PROT_WRITE) < 0)
+		abort();
+}
+
+START_TEST(should_free_parts_of_a_large_batch_while_it_goes_on)
+{
+	chan_t *s = open_as(CHAN_SEND, SMALL), *r = open_as(CHAN_RECV, NULL);
+	struct sigaction action = {.sa_handler = on_last_buffer}, old;
+	struct iovec to[16];
+	int n = fill_up(s);
+
+	ck_assert_int_ge(n, 3);
+	while (chan_send(s, "", 1, 0) == 0)
+		;
+	halfway.ch = s;
+	halfway.page = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ck_assert_ptr_ne(halfway.page, MAP_FAILED);
+	halfway.err = 1;
+	for (int i = 0; i < n; i++)
+		to[i] = (struct iovec){i < n - 1 ? malloc(1000) : (void *)halfway.page, 1000};
+	ck_assert_int_eq(sigaction(SIGSEGV, &action, &old), 0);
+	ck_assert_int_eq(chan_recv_batch(r, to, (unsigned)n, 0), n);
+	ck_assert_int_eq(sigaction(SIGSEGV, &old, NULL), 0);
+	ck_assert_int_eq(halfway.err, 0);
+	for (int i = 0; i < n - 1; i++)
+		free(to[i].iov_base);
+	munmap(halfway.page, 4096);
+	chan_detach(s);
+	chan_detach(r);
+}
+END_TEST
+
 START_TEST(should_send_in_place)
 {
 	chan_t *ch = open_as(CHAN_SEND | CHAN_RECV, SMALL);
@@ -1093,7 +1139,8 @@ void add_tests(void)
 		should_refuse_another_version_abi_or_namespace, should_refuse_squatters);
 	ADD("messages", should_keep_bytes_boundaries_and_order,
 		should_leave_a_message_that_is_too_large, should_honour_timeouts,
-		should_send_and_receive_batches, should_send_in_place,
+		should_send_and_receive_batches,
+		should_free_parts_of_a_large_batch_while_it_goes_on, should_send_in_place,
 		should_commit_in_the_same_thread_only);
 	ADD("overflow", should_fail_when_full, should_drop_the_newest_and_count,
 		should_drop_the_oldest_and_count);
