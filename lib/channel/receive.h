@@ -56,7 +56,11 @@ ALWAYS_INLINE void receiver_done(struct chan *ch, const struct limit *limit, boo
 		channel_freed(ch);
 	if (unlikely(limit->slept)) {
 		cond_rearm(&ch->control->not_empty);
-		channel_announced(ch);
+		/* Beside an exclusive receiver only channel_await_message() sleeps here.  If a
+		 * light sender misses the hint, that one looks again within a slice, and this
+		 * receiver doesn't make the message wait for the heavy fence. */
+		if (!exclusive(ch, CHAN_RECV))
+			channel_announced(ch);
 		if (ring_any(&ch->ring))
 			cond_signal(&ch->control->not_empty);
 	}
