@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+/* See options.h. */
+#include "send/options.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/words.h"
+#include "common/bus.h"
+#include "common/deadline.h"
+#include "common/failure.h"
+#include "common/framing_option.h"
+#include "common/message.h"
+#include "common/options.h"
+#include "common/parse.h"
+#include "common/spec.h"
+
+#define NS_PER_S 1000000000
+#define INTERVAL_MAX 1e18 /* ns, of --rate: it still fits into a time */
+
+enum {
+	OPT_SKIP_EMPTY = CLI_LONG,
+	OPT_OVERFLOW,
+	OPT_EOF,
+	OPT_PROGRESS,
+};
+
+static const struct cli_option options[] = {
+	{'l', "lines", NULL, "stdin: a message a line (the default)"},
+	{'0', "null", NULL, "stdin: a NUL ends each message"},
+	{'d', "delimiter", "C", "stdin: the byte C (as , or \\t) ends each message"},
+	{'F', "framing", "lines|null|len32|netstring|jsonl|raw:SIZE",
+		"stdin: how messages lie in it; raw:SIZE is\npieces of SIZE bytes"},
+	{OPT_SKIP_EMPTY, "skip-empty", NULL, "an empty line is no message"},
+	{'s', "whole", NULL, "all of stdin is one message"},
+	{'f', "file", "FILE", "all of FILE is one message; repeatable"},
+	{'E', "empty", NULL, "an empty message; repeatable"},
+	{'n', "count", "N", "stop after N messages"},
+	{'W', "timeout", "D", "give up after D in all"},
+	{'w', "send-timeout", "D", "wait at most D for room for a message"},
+	{'N', "nowait", NULL, "never wait for room"},
+	{OPT_OVERFLOW, "overflow", "block|fail|drop-new", "what to do when the channel is full"},
+	{'R', "require-receiver", NULL, "fail with 9 if no receiver is there"},
+	{'c', "create", "[SPEC]",
+		"create the channel if it is missing; SPEC is\n"
+		"capacity=1M,max-message=64K,... (man page)"},
+	{OPT_EOF, "eof", NULL, "close the channel after the last message"},
+	{'T', "tee", NULL, "copy what was sent to stdout"},
+	{'K', "keep-going", NULL, "count messages that fail, go on, and end with 8"},
+	{'r', "rate", "N/s", "send at most N a second (or N/m, N/h)"},
+	{OPT_PROGRESS, "progress", "[FD]", "show progress on a terminal, or as lines to FD"},
+	CLI_BUS,
+	CLI_COMMON,
+	CLI_END,
+};
+
+static const struct cli_tool tool = {
+	.name = "chansend",
+	.usage = "[OPTIONS] CHANNEL [--] [MESSAGE...]",
+	.summary = "Send each MESSAGE, or stdin in pieces, to a channel.",
+	.notes = "A MESSAGE that begins with a dash is an option unless it stands behind --:\n"
+		 "  chansend CHANNEL -- \"$message\"",
+	.options = options,
+};
+
+static void parse_progress(struct send_options *o, const char *arg)
+{
+	uint64_t fd;
+
+	o->progress = STDERR_FILENO;
+	o->progress_bar = !arg;
+	if (!arg) {
+		if (!isatty(STDERR_FILENO))
+			o->progress = -1;
+		return;
+	}
+	fd = cli_count_arg("--progress", arg);
+	if (fd > INT_MAX || fcntl((int)fd, F_GETFD) < 0)
+		cli_usage("--progress: descriptor %s is not open", arg);
+	o->progress = (int)fd;
+}
+
+/* With 0 the run does not wait for room; it does wait for input. */
+static void parse_timeout(struct send_options *o, const char *arg)
+{
+	int64_t duration = cli_duration_arg("--timeout", arg);
+
+	o->nowait |= !duration;
+	o->deadline = duration ? cli_deadline(duration) : CHAN_WAIT;
+}
+
+static void parse_overflow(struct send_options *o, const char *arg)
+{
+	uint32_t overflow;
+
+	if (word_value(&words_overflow, arg, &overflow) || overflow == CHAN_DROP_OLDEST)
+		cli_usage("--overflow: '%s' is not block, fail or drop-new", arg);
+	o->overflow = (int)overflow;
+}
+
+/* Returns true if it is an option that says how messages lie in stdin. */
+static bool parse_framing(struct send_options *o, int letter, const char *arg)
+{
+	if (!cli_framing_option(
+		    letter, arg, "lines, null, len32, netstring, jsonl or raw:SIZE", &o->framing))
+		return false;
+	if (o->framing.kind == FRAMING_RAW && !o->framing.size)
+		cli_usage("--framing: raw needs a size, as raw:64K");
+	return true;
+}
+
+void send_options_parse(struct send_options *o, int argc, char **argv)
+{
+	int c;
+
+	*o = (struct send_options){
+		.framing = {.kind = FRAMING_DELIMITED, .delimiter = '\n'},
+		.create = CLI_OPTIONS_INIT,
+		.flags = CHAN_SEND,
+		.limit = UINT64_MAX,
+		.deadline = CHAN_WAIT,
+		.send_timeout = CHAN_WAIT,
+		.overflow = -1,
+		.progress = -1,
+	};
+	o->files = calloc((size_t)argc, sizeof(*o->files));
+	if (!o->files)
+		exit(cli_fail(NULL, NULL, -ENOMEM));
+	while ((c = cli_next(&tool, argc, argv)) != -1) {
+		if (parse_framing(o, c, optarg))
+			continue;
+		switch (c) {
+		case OPT_SKIP_EMPTY:
+			o->framing.skip_empty = true;
+			break;
+		case 's':
+			o->framing.kind = FRAMING_WHOLE;
+			break;
+		case 'f':
+			o->files[o->file_count++] = optarg;
+			break;
+		case 'E':
+			o->files[o->file_count++] = NULL;
+			break;
+		case 'n':
+			o->limit = cli_count_arg("--count", optarg);
+			break;
+		case 'W':
+			parse_timeout(o, optarg);
+			break;
+		case 'w':
+			o->send_timeout = cli_duration_arg("--send-timeout", optarg);
+			break;
+		case 'N':
+			o->nowait = true;
+			break;
+		case OPT_OVERFLOW:
+			parse_overflow(o, optarg);
+			break;
+		case 'R':
+			o->require_receiver = true;
+			break;
+		case 'c':
+			o->flags |= CHAN_CREATE;
+			if (optarg)
+				cli_spec_arg("--create", &o->create, optarg);
+			break;
+		case OPT_EOF:
+			o->close = true;
+			break;
+		case 'T':
+			o->tee = true;
+			break;
+		case 'K':
+			o->keep_going = true;
+			break;
+		case 'r':
+			o->interval = NS_PER_S / cli_rate_arg("--rate", optarg);
+			if (o->interval > INTERVAL_MAX)
+				o->interval = INTERVAL_MAX;
+			break;
+		case OPT_PROGRESS:
+			parse_progress(o, optarg);
+			break;
+		}
+	}
+	if (optind == argc)
+		cli_usage("missing CHANNEL operand");
+	o->channel = bus_name(argv[optind++]);
+	o->messages = argv + optind;
+	o->message_count = argc - optind;
+	if (o->framing.kind == FRAMING_WHOLE && (o->file_count || o->message_count))
+		cli_usage("--whole reads stdin, which is left alone when messages are given");
+}

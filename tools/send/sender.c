@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: MIT */
+/* See sender.h. */
+#include "send/sender.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/deadline.h"
+#include "common/failure.h"
+#include "common/message.h"
+#include "common/output.h"
+#include "common/place.h"
+#include "common/signals.h"
+
+bool sender_stop(struct sender *s, int status)
+{
+	s->status = status;
+	return false;
+}
+
+bool sender_give_up(struct sender *s, int status)
+{
+	s->tally.failed++;
+	return sender_stop(s, status);
+}
+
+bool sender_skip(struct sender *s, int status)
+{
+	if (!s->options->keep_going)
+		return sender_give_up(s, status);
+	s->tally.failed++;
+	return true;
+}
+
+bool sender_reports_failure(const struct sender *s)
+{
+	return !s->options->keep_going || !s->tally.failed || cli_verbose();
+}
+
+/* ---- the channel ---- */
+
+static int open_channel(struct sender *s)
+{
+	const struct send_options *o = s->options;
+	struct chan_stat st = {.size = sizeof(st)};
+	int64_t deadline = cli_sooner(o->deadline, cli_deadline(o->send_timeout));
+	int r = place_open(&s->ch, o->channel, o->flags, &o->create, deadline, o->nowait);
+
+	if (r)
+		return r;
+	r = cli_watch(s->ch);
+	if (!r && o->overflow >= 0)
+		r = chan_set_overflow(s->ch, (unsigned)o->overflow);
+	if (!r)
+		r = chan_stat(s->ch, &st);
+	if (r)
+		return cli_fail(o->channel, &o->create, r);
+	s->drops = o->overflow == CHAN_DROP_NEWEST ||
+		   (o->overflow < 0 && st.overflow == CHAN_DROP_NEWEST);
+	if (o->require_receiver && !st.receivers) {
+		cli_error(
+			o->channel, "no receiver is there; start one ('chanrecv %s')", o->channel);
+		return CLI_CONDITION;
+	}
+	return CLI_OK;
+}
+
+bool sender_open(struct sender *ret, const struct send_options *options)
+{
+	*ret = (struct sender){.options = options};
+	pace_init(&ret->pace, options->interval);
+	progress_init(&ret->progress, options->progress, options->progress_bar);
+	ret->status = open_channel(ret);
+	return !ret->status;
+}
+
+int sender_close(struct sender *s)
+{
+	cli_unwatch(s->ch);
+	chan_detach(s->ch);
+	free(s->copy.data);
+	return s->status;
+}
+
+/* ---- why a message was not sent ---- */
+
+static bool report_no_peer(struct sender *s)
+{
+	const char *name = s->options->channel;
+	struct chan_stat st = {.size = sizeof(st)};
+
+	if (!chan_stat(s->ch, &st) && !st.closed) {
+		cli_error(name, "no receiver is left; start one ('chanrecv %s')", name);
+		return sender_stop(s, CLI_CONDITION);
+	}
+	cli_error(name, "closed; it takes no more messages");
+	return sender_stop(s, CLI_CLOSED);
+}
+
+/* Report why the channel did not take a message of `len` bytes. */
+static bool report_refusal(struct sender *s, int err, size_t len)
+{
+	const struct send_options *o = s->options;
+	struct chan_stat st = {.size = sizeof(st)};
+	uint64_t number = tally_handled(&s->tally) + 1;
+	bool timed_out = !o->nowait && !cli_remaining(o->deadline);
+	bool reports = sender_reports_failure(s);
+
+	if (err == -EAGAIN && timed_out)
+		err = -ETIMEDOUT;
+	switch (err) {
+	case -EINTR:
+		return sender_stop(s, CLI_ERROR);
+	case -EPIPE:
+		return report_no_peer(s);
+	case -EMSGSIZE:
+		if (reports && !chan_stat(s->ch, &st))
+			cli_error(o->channel,
+				"message %" PRIu64 " is %zu bytes, the channel allows %" PRIu32
+				"; %s",
+				number, len, st.max_message, cli_remedy(err));
+		break;
+	case -ECANCELED:
+		if (reports)
+			cli_error(o->channel, "message %" PRIu64 " was purged; no receiver had it",
+				number);
+		break;
+	case -EAGAIN:
+		if (reports)
+			cli_error(o->channel, "full, no room for message %" PRIu64, number);
+		break;
+	case -ETIMEDOUT:
+		if (reports || timed_out)
+			cli_error(o->channel,
+				"full, timed out at message %" PRIu64
+				"; 'chanctl info %s' shows whether a receiver is there",
+				number, o->channel);
+		if (timed_out)
+			return sender_stop(s, CLI_TIMEOUT);
+		break;
+	default:
+		return sender_stop(s, cli_fail(o->channel, NULL, err));
+	}
+	return sender_skip(s, cli_exit_code(err));
+}
+
+/* Report that the run's time is over.  The first message is tried, however late it is. */
+static bool check_time(struct sender *s)
+{
+	uint64_t handled = tally_handled(&s->tally);
+
+	if (s->options->deadline == CHAN_WAIT || !handled || cli_remaining(s->options->deadline))
+		return true;
+	cli_error(s->options->channel, "timed out after %" PRIu64 " messages", handled);
+	return sender_stop(s, CLI_TIMEOUT);
+}
+
+/* Wait until --rate allows a message, and cut *n to as many as it allows. */
+static bool keep_pace(struct sender *s, unsigned *n)
+{
+	int err = pace_wait(&s->pace, s->options->deadline, n);
+
+	if (err == -ETIMEDOUT) {
+		cli_error(s->options->channel,
+			"timed out; --rate left no time for message %" PRIu64,
+			tally_handled(&s->tally) + 1);
+		return sender_stop(s, CLI_TIMEOUT);
+	}
+	return !err || sender_stop(s, CLI_ERROR);
+}
+
+/* ---- sending ---- */
+
+/* Returns how long the next send may wait. */
+static int64_t send_patience(const struct sender *s)
+{
+	if (s->options->nowait)
+		return 0;
+	return cli_sooner(cli_remaining(s->options->deadline), s->options->send_timeout);
+}
+
+/* Send some of n messages: returns how many, or an error.  Sets *dropped if the channel
+ * dropped the message instead. */
+static int send_some(const struct sender *s, const struct iovec *msg, unsigned n, bool *dropped)
+{
+	unsigned tries = 0;
+	int64_t wait;
+	int r;
+
+	do {
+		wait = send_patience(s);
+		r = s->drops ? chan_send(s->ch, msg->iov_base, msg->iov_len, wait)
+			     : chan_send_batch(s->ch, msg, n, wait);
+	} while (r == -EBUSY && wait == 0 && ++tries < CLI_BUSY_TRIES);
+	*dropped = s->drops && r == CHAN_DROPPED;
+	return s->drops && r >= 0 ? 1 : r;
+}
+
+/* Copy to stdout, for --tee. */
+static bool copy_out(
+	struct sender *s, const struct framing *framing, const struct iovec *msg, unsigned n)
+{
+	size_t end[SENDER_BATCH], used = 0, done;
+	int r = 0;
+
+	for (unsigned i = 0; i < n && !r;) {
+		struct envelope m = {.data = msg[i].iov_base, .len = msg[i].iov_len};
+		ssize_t len = framing_encode(framing, &m, s->copy.data + used, s->copy.size - used);
+
+		if (len < 0) {
+			r = (int)len;
+		} else if ((size_t)len <= s->copy.size - used) {
+			used += (size_t)len;
+			end[i++] = used;
+		} else if (!buffer_grow(&s->copy, used + (size_t)len)) {
+			r = -ENOMEM;
+		}
+	}
+	if (!r)
+		r = output_records(s->copy.data, end, n, &done);
+	if (r && r != -EINTR)
+		cli_error(NULL, "stdout: %s", strerror(-r));
+	return !r || sender_stop(s, CLI_ERROR);
+}
+
+/* Count n messages that the channel took, and copy them for --tee. */
+static bool count_sent(
+	struct sender *s, const struct framing *framing, const struct iovec *msg, unsigned n)
+{
+	s->tally.sent += n;
+	for (unsigned i = 0; i < n; i++)
+		s->tally.bytes += msg[i].iov_len;
+	return !s->options->tee || copy_out(s, framing, msg, n);
+}
+
+/* Returns how many messages --count still wants. */
+static uint64_t count_wanted(const struct sender *s)
+{
+	return s->options->limit - s->tally.sent - s->tally.dropped;
+}
+
+bool sender_send(
+	struct sender *s, const struct framing *framing, const struct iovec *msg, unsigned n)
+{
+	while (n) {
+		uint64_t wanted = count_wanted(s);
+		unsigned k = n < wanted ? n : (unsigned)wanted;
+		bool dropped;
+		int r;
+
+		if (!k || cli_signalled())
+			return sender_stop(s, CLI_OK);
+		if (!check_time(s) || !keep_pace(s, &k))
+			return false;
+		r = send_some(s, msg, k, &dropped);
+		if (r < 0) {
+			if (!report_refusal(s, r, msg->iov_len))
+				return false;
+			r = 1;
+		} else {
+			pace_count(&s->pace, r);
+			if (dropped)
+				s->tally.dropped++;
+			else if (!count_sent(s, framing, msg, (unsigned)r))
+				return false;
+		}
+		msg += r;
+		n -= (unsigned)r;
+		progress_show(&s->progress, &s->tally, false);
+	}
+	return count_wanted(s) || sender_stop(s, CLI_OK);
+}
+
+/* ---- the end ---- */
+
+/* --eof. */
+static void close_channel(struct sender *s)
+{
+	const char *name = s->options->channel;
+	int err = chan_close(s->ch, CHAN_DRAIN);
+
+	if (err)
+		s->status = cli_fail(name, NULL, err);
+	else
+		cli_note(name, "closed");
+}
+
+void sender_finish(struct sender *s)
+{
+	const struct send_options *o = s->options;
+	const struct tally *t = &s->tally;
+
+	if (o->close && !s->status && !t->failed && !cli_signalled())
+		close_channel(s);
+	if (t->failed && o->keep_going) {
+		cli_error(o->channel, "%" PRIu64 " of %" PRIu64 " messages failed", t->failed,
+			tally_handled(t));
+		if (!s->status)
+			s->status = CLI_PARTIAL;
+	}
+	progress_show(&s->progress, t, true);
+	if (t->dropped)
+		cli_note(o->channel, "dropped %" PRIu64 " messages, as the channel was full",
+			t->dropped);
+	cli_note(o->channel, "sent %" PRIu64 " messages, %" PRIu64 " bytes", t->sent, t->bytes);
+}
