@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/* See conclude.h. */
+#include "recv/conclude.h"
+
+#include <inttypes.h>
+
+#include "common/message.h"
+#include "common/status.h"
+
+int conclude(const struct run *run, const struct receiver *receivers, int count)
+{
+	const char *name = count == 1 ? receivers[0].name : NULL;
+	uint64_t got = run_received(run), limit = run->options->limit;
+	enum outcome worst = STOPPED;
+	int status = CLI_OK;
+
+	cli_note(name, "received %" PRIu64 " messages, %" PRIu64 " bytes", got, run_bytes(run));
+	for (int i = 0; i < count; i++) {
+		const struct receiver *r = &receivers[i];
+
+		if (r->outcome > worst)
+			worst = r->outcome;
+		if (r->outcome == FAILED && !status)
+			status = r->status;
+	}
+	if (status || got == limit)
+		return status;
+	switch (worst) {
+	case TIMED_OUT:
+		cli_warn(name, "timed out after %" PRIu64 " messages", got);
+		return CLI_TIMEOUT;
+	case EMPTY:
+		if (run->options->peek || (got && limit == UINT64_MAX))
+			return CLI_OK;
+		cli_warn(name, "empty after %" PRIu64 " messages", got);
+		return CLI_WOULD_BLOCK;
+	case DRAINED:
+		if (limit == UINT64_MAX)
+			return CLI_OK;
+		cli_warn(name, "drained after %" PRIu64 " of %" PRIu64 " messages", got, limit);
+		return CLI_WOULD_BLOCK;
+	case ENDED:
+		if (limit == UINT64_MAX)
+			return CLI_OK;
+		cli_error(name, "closed after %" PRIu64 " of %" PRIu64 " messages", got, limit);
+		return CLI_CLOSED;
+	default:
+		return CLI_OK;
+	}
+}

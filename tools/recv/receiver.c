@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+/* See receiver.h. */
+#include "recv/receiver.h"
+
+#include <errno.h>
+
+#include "base/clock.h"
+#include "common/deadline.h"
+#include "common/failure.h"
+#include "common/message.h"
+#include "common/place.h"
+
+#define TAKE_MAX 256 /* messages at once */
+
+int receiver_open(struct receiver *ret, struct run *run, struct sink *sink, const char *name)
+{
+	const struct recv_options *o = run->options;
+	struct chan_stat st = {.size = sizeof(st)};
+	int64_t deadline = cli_sooner(o->deadline, cli_deadline(o->idle));
+	int err;
+
+	ret->run = run;
+	ret->sink = sink;
+	ret->name = name;
+	err = place_open(&ret->ch, name, o->peek ? 0 : CHAN_RECV, NULL, deadline, o->nowait);
+	if (err)
+		return err;
+	err = run_add(run, ret->ch);
+	if (!err)
+		err = chan_stat(ret->ch, &st);
+	if (!err)
+		err = batch_init(&ret->batch);
+	if (err)
+		return cli_fail(name, NULL, err);
+	ret->last = st.sent;
+	ret->created = st.created;
+	return CLI_OK;
+}
+
+void receiver_close(struct receiver *r)
+{
+	chan_detach(r->ch);
+	batch_free(&r->batch);
+}
+
+bool receiver_end(struct receiver *r, enum outcome outcome)
+{
+	r->outcome = outcome;
+	return false;
+}
+
+bool receiver_fail(struct receiver *r, int status)
+{
+	r->status = status;
+	return receiver_end(r, FAILED);
+}
+
+/* Writing failed: no receiver can go on. */
+static bool fail_output(struct receiver *r, int err)
+{
+	if (err == -EINTR) /* a signal, and the reader is slow */
+		return receiver_end(r, STOPPED);
+	sink_report(r->sink, err);
+	run_stop(r->run);
+	return receiver_fail(r, CLI_ERROR);
+}
+
+bool receiver_put(struct receiver *r, const struct envelope *m)
+{
+	int err = sink_put(r->sink, &r->batch, m, r->created);
+
+	if (!err)
+		return true;
+	if (err != -ENOMEM)
+		return fail_output(r, err);
+	cli_error(r->name, "no memory for a message of %zu bytes", m->len);
+	return receiver_fail(r, CLI_ERROR);
+}
+
+/* Acknowledge the first n messages of the batch, and count them. */
+static bool acknowledge(struct receiver *r, unsigned n)
+{
+	uint64_t bytes = 0;
+	int acked;
+
+	if (!n)
+		return true;
+	for (unsigned i = 0; i < n; i++)
+		bytes += r->lease[i].len;
+	acked = chan_ack(r->ch, r->lease, n);
+	if (acked < 0)
+		return receiver_fail(r, cli_fail(r->name, NULL, acked));
+	run_count(r->run, n, bytes);
+	return true;
+}
+
+bool receiver_flush(struct receiver *r)
+{
+	size_t done;
+	int err = sink_write(r->sink, &r->batch, &done);
+
+	/* What was not written goes back when the endpoint detaches. */
+	if (!r->run->options->peek && !acknowledge(r, (unsigned)done))
+		return false;
+	return !err || fail_output(r, err);
+}
+
+bool receiver_go_on_without(struct receiver *r, int err)
+{
+	const struct recv_options *o = r->run->options;
+	bool held = r->batch.n;
+
+	if (!receiver_flush(r))
+		return false;
+	switch (err) {
+	case -EPIPE:
+		return receiver_end(r, ENDED);
+	case -EINTR:
+		return receiver_end(r, STOPPED);
+	case -EAGAIN:
+	case -ETIMEDOUT:
+		r->busy = 0;
+		break;
+	case -EBUSY: /* nothing is known of the channel */
+		if (held || ++r->busy < CLI_BUSY_TRIES)
+			return true;
+		return receiver_fail(r, cli_fail(r->name, NULL, err));
+	default:
+		return receiver_fail(r, cli_fail(r->name, NULL, err));
+	}
+	if (held)
+		return true; /* that take did not wait; the next one will */
+	if (o->drain)
+		return receiver_end(r, DRAINED);
+	if (o->nowait)
+		return receiver_end(r, EMPTY);
+	if (run_patience(r->run))
+		return true;
+	return receiver_end(r, run_is_idle(r->run) ? IDLE : TIMED_OUT);
+}
+
+/* Put those of n messages taken into the batch that are wanted. */
+static bool put_taken(struct receiver *r, const struct chan_lease *lease, unsigned n)
+{
+	unsigned wanted = run_claim(r->run, n);
+	int64_t now = clock_real();
+
+	for (unsigned i = 0; i < n; i++) {
+		struct envelope m = {
+			.data = lease[i].data,
+			.len = lease[i].len,
+			.channel = r->name,
+			.seq = lease[i].seq,
+			.time = now,
+		};
+
+		/* Those beyond the limit go back when the endpoint detaches. */
+		if (i == wanted)
+			return receiver_end(r, STOPPED);
+		if (r->run->options->drain && m.seq > r->last)
+			return receiver_end(r, DRAINED);
+		if (!receiver_put(r, &m))
+			return false;
+	}
+	return true;
+}
+
+/* Take as many messages as there are and are wanted. */
+static bool take(struct receiver *r)
+{
+	struct chan_lease *lease = r->lease + r->batch.n;
+	uint64_t want = run_wanted(r->run);
+	int n;
+
+	if (want > TAKE_MAX)
+		want = TAKE_MAX;
+	if (want > BATCH_MAX - r->batch.n)
+		want = BATCH_MAX - r->batch.n;
+	if (!want || run_stopping(r->run))
+		return receiver_end(r, STOPPED);
+	n = chan_take(r->ch, lease, (unsigned)want, r->batch.n ? 0 : run_patience(r->run));
+	if (n < 0)
+		return receiver_go_on_without(r, n);
+	r->busy = 0;
+	run_note_activity(r->run);
+	if (!put_taken(r, lease, (unsigned)n))
+		return false;
+	return !batch_is_full(&r->batch) || receiver_flush(r);
+}
+
+void receiver_run(struct receiver *r)
+{
+	while (take(r))
+		if (run_is_over(r->run)) {
+			receiver_end(r, TIMED_OUT);
+			break;
+		}
+	if (r->outcome != FAILED && r->batch.n)
+		receiver_flush(r);
+}

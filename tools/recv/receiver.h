@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The receiver of one channel: it takes messages under a lease, encodes them into its
+ * batch, writes the batch when the channel is empty or the batch full, and acknowledges
+ * them then.  So whatever ends this process, what was not written is delivered to another
+ * receiver.
+ *
+ * Functions that return bool return false to end the receiver, with its outcome set.  One
+ * thread at a time.
+ */
+#ifndef SHMCHAN_RECEIVER_H
+#define SHMCHAN_RECEIVER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "recv/run.h"
+#include "recv/sink.h"
+
+/* Why a receiver ended, the most important reason last. */
+enum outcome {
+	STOPPED, /* another thread or a signal stopped it */
+	ENDED,	 /* the channel ended */
+	DRAINED, /* -e: it read what was there */
+	IDLE,	 /* --idle-exit: no message came for so long */
+	EMPTY,	 /* nothing was there, and it was not to wait */
+	TIMED_OUT,
+	FAILED, /* `status` says how */
+};
+
+struct receiver {
+	struct run *run;
+	struct sink *sink;
+	const char *name;
+	chan_t *ch;
+	enum outcome outcome;
+	int status;	 /* the exit status, if it failed */
+	uint64_t last;	 /* -e: the last sequence number wanted */
+	int64_t created; /* the channel, for names of files */
+	unsigned busy;	 /* how often, in a row, the lock was busy */
+	struct batch batch;
+	struct chan_lease lease[BATCH_MAX]; /* of the messages in the batch, unless -p */
+};
+
+/* Open the channel.  Returns the exit status; receiver_close() is fine in any case. */
+int receiver_open(struct receiver *ret, struct run *run, struct sink *sink, const char *name);
+/* Leave the channel, after run_free(). */
+void receiver_close(struct receiver *r);
+
+/* End with this outcome, or with an exit status that says what failed: false. */
+bool receiver_end(struct receiver *r, enum outcome outcome);
+bool receiver_fail(struct receiver *r, int status);
+
+/* Add a message to the batch. */
+bool receiver_put(struct receiver *r, const struct envelope *m);
+
+/* Write the batch, then acknowledge what has been written. */
+bool receiver_flush(struct receiver *r);
+
+/* A call that takes a message returned none, but `err`: decide whether to go on. */
+bool receiver_go_on_without(struct receiver *r, int err);
+
+/* Take messages and write them until an outcome is set. */
+void receiver_run(struct receiver *r);
+
+#endif

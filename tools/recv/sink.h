@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Where the messages of chanrecv go: to stdout, or into a file each.  A batch holds those
+ * of one channel that are encoded, and not yet written.
+ *
+ * A sink is for all threads, a batch for one.
+ */
+#ifndef SHMCHAN_SINK_H
+#define SHMCHAN_SINK_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "recv/options.h"
+#include "recv/store.h"
+
+enum { BATCH_MAX = 1024 }; /* messages */
+
+struct batch {
+	char *buf; /* allocated */
+	size_t used, size;
+	size_t end[BATCH_MAX]; /* where each ends in the buffer */
+	unsigned n;
+};
+
+struct sink {
+	const struct recv_options *options;
+	struct store *store;  /* -D, or NULL */
+	pthread_mutex_t lock; /* of stdout */
+	atomic_flag reported;
+};
+
+/* 0, or a negative errno of opening the directory. */
+int sink_open(struct sink *ret, const struct recv_options *options);
+void sink_close(struct sink *sink);
+
+/* 0, or -ENOMEM. */
+int batch_init(struct batch *ret);
+void batch_free(struct batch *b);
+
+/* Returns true if the batch has to be written before it takes another message. */
+bool batch_is_full(const struct batch *b);
+
+/* Add a message of a channel that was created then: to the batch, or as a file whose name
+ * sink_write() makes last.  Returns 0, or
+ *   -ENOMEM   there is no memory for the message
+ *   others    its file can't be written */
+int sink_put(const struct sink *sink, struct batch *b, const struct envelope *m, int64_t created);
+
+/* Write the batch, and empty it.  Sets *done, in any case, to how many of its messages
+ * were written.  Returns 0, or a negative errno, -EINTR as output_records() does. */
+int sink_write(struct sink *sink, struct batch *b, size_t *done);
+
+/* Report that writing failed, the first time. */
+void sink_report(struct sink *sink, int err);
+
+#endif
