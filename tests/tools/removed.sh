@@ -16,6 +16,7 @@ ends() {
 }
 
 remove() { chanctl remove "$ch"; }
+senders() { [ "$(chanctl list -H -o SENDERS "$ch")" = 1 ]; }
 by_rm() { rm /dev/shm/shmchan.*."$ch"; }
 
 for how in remove by_rm; do
@@ -63,15 +64,30 @@ exec 8>&-
 ends input $sender
 status 5 chanrecv -N "$ch"
 
+# A sender that has nothing more to send, and is to end the channel.
+for how in remove by_rm; do
+	for what in nothing something; do
+		channel
+		chansend --eof "$ch" <"$tmp/in" 2>"$tmp/err.eof" &
+		sender=$!
+		exec 8>"$tmp/in"
+		[ $what = nothing ] || echo one >&8
+		[ $what = nothing ] || is "before the end" "$(chanrecv -1 "$ch")" one
+		happens senders
+		$how
+		exec 8>&-
+		ends eof $sender
+	done
+done
+
 # The name only.
 channel
 chanrecv -1 "$ch" >"$tmp/got" &
 receiver=$!
 happens sleeps $receiver "$ch"
-chansend -v "$ch" <"$tmp/in" 2>"$tmp/err.name" &
+chansend --eof -v "$ch" <"$tmp/in" 2>"$tmp/err.name" &
 sender=$!
 exec 8>"$tmp/in"
-senders() { [ "$(chanctl list -H -o SENDERS "$ch")" = 1 ]; }
 happens senders
 status 0 chanctl remove --name-only "$ch"
 status 3 chanctl info "$ch"

@@ -275,12 +275,17 @@ bool sender_send(
 
 /* ---- the end ---- */
 
-/* --eof. */
+/* --eof.  A channel that was removed can still be closed, but its receivers have ended. */
 static void close_channel(struct sender *s)
 {
 	const char *name = s->options->channel;
-	int err = chan_close(s->ch, CHAN_DRAIN);
+	struct chan_stat st = {.size = sizeof(st)};
+	int err = chan_stat(s->ch, &st);
 
+	if (!err && st.removed == 1)
+		err = -EIDRM;
+	if (!err)
+		err = chan_close(s->ch, CHAN_DRAIN);
 	if (err)
 		s->status = cli_fail(name, NULL, err);
 	else
