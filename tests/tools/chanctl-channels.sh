@@ -207,6 +207,19 @@ wait $receiver 2>/dev/null
 expect 3 chanctl remove --if-empty "$ch.gone"
 expect 3 chanctl remove "$ch.a" "$ch.gone" "$ch.b"
 expect 0 chanctl remove --if-empty --if-unused "$ch.new"
+# -f: what is not there is no error, all else is.
+expect 0 chanctl rm -f "$ch.gone" "nobody-at-all/$ch.gone"
+is 'rm -f says' "$err" ''
+expect 0 chanctl remove --force --if-empty --name-only "$ch.gone"
+is 'rm --force says' "$err" ''
+chanctl create "$ch.full"
+chansend "$ch.full" x
+expect 1 chanctl rm -f --if-empty "$ch.gone" "$ch.full"
+expect 2 chanctl rm -f .hidden
+expect 0 chanctl rm -f "$ch.gone" "$ch.full"
+expect 0 chanctl test "$ch.full" gone
+expect 3 chanctl rm "nobody-at-all/$ch.gone"
+
 expect 0 chanctl list -H -o NAME "$ch.*"
 is 'what is left' "$out" "$ch.r2"
 

@@ -20,12 +20,13 @@ static const struct cli_option remove_options[] = {
 	{IF_EMPTY, "if-empty", NULL, "only if no message is in it"},
 	{IF_UNUSED, "if-unused", NULL, "only if it has neither senders nor receivers"},
 	{NAME_ONLY, "name-only", NULL, "let programs that have it open go on with it"},
+	{'f', "force", NULL, "a channel that does not exist is no error"},
 	CLI_BUS,
 	CLI_COMMON,
 	CLI_END,
 };
 
-static bool if_empty, if_unused, name_only;
+static bool if_empty, if_unused, name_only, force;
 
 static void remove_option(int letter, const char *option, const char *arg)
 {
@@ -34,46 +35,57 @@ static void remove_option(int letter, const char *option, const char *arg)
 	if_empty |= letter == IF_EMPTY;
 	if_unused |= letter == IF_UNUSED;
 	name_only |= letter == NAME_ONLY;
+	force |= letter == 'f';
 }
 
-static int check_conditions(const char *name)
+/* Report an error of the removal, unless it is one that --force is about; returns the exit
+ * status. */
+static int fail_removal(const char *name, int err)
+{
+	if (force && (err == -ENOENT || err == -ESRCH)) /* there is no such user either */
+		return CLI_OK;
+	return cli_fail(name, NULL, err);
+}
+
+/* Returns true if the channel may be removed, else sets *status. */
+static bool check_conditions(const char *name, int *status)
 {
 	struct ctl_channel ch;
-	int status = CLI_OK;
 	int r = ctl_open(&ch, name);
 
+	*status = CLI_OK;
 	if (r < 0) {
-		status = cli_fail(name, NULL, r);
+		*status = fail_removal(name, r);
 	} else if (if_empty && ctl_depth(&ch.stat)) {
 		cli_error(name,
 			"not removed: %" PRIu64 " messages are in it; "
 			"receive them or use 'chanctl purge'",
 			ch.stat.depth);
-		status = CLI_ERROR;
+		*status = CLI_ERROR;
 	} else if (if_unused && (ch.stat.senders || ch.stat.receivers)) {
 		cli_error(name,
 			"not removed: it has %u senders and %u receivers; "
 			"'chanctl info' shows them",
 			ch.stat.senders, ch.stat.receivers);
-		status = CLI_ERROR;
+		*status = CLI_ERROR;
 	}
 	ctl_forget(&ch);
-	return status;
+	return !r && !*status;
 }
 
 static int remove_one(const char *name)
 {
-	int r = if_empty || if_unused ? check_conditions(name) : CLI_OK;
+	int r, status;
 
-	if (r)
-		return r;
+	if ((if_empty || if_unused) && !check_conditions(name, &status))
+		return status;
 	r = name_only ? chan_unlink(name) : chan_remove(name);
 	if (r == -EACCES || (r == -EPERM && !*chan_error_detail(r))) {
 		cli_error(name, "no permission; only its owner and root may remove it");
 		return CLI_DENIED;
 	}
 	if (r < 0)
-		return cli_fail(name, NULL, r);
+		return fail_removal(name, r);
 	cli_note(name, name_only ? "its name is removed" : "removed");
 	return CLI_OK;
 }
