@@ -86,7 +86,7 @@ static int hung_up(struct chand *chand)
 	return -ENOTCONN;
 }
 
-static int no_answer(struct chand *chand, int64_t patience)
+int chand_no_answer(struct chand *chand, int64_t patience)
 {
 	set_problem(chand, -ETIMEDOUT,
 		"chand at %s does not answer within %d s: it is stopped, or overrun",
@@ -150,7 +150,7 @@ static int connect_failed(struct chand *chand, int err)
 	case EINTR:
 		return -EINTR;
 	case EAGAIN:
-		return no_answer(chand, chand->patience);
+		return chand_no_answer(chand, chand->patience);
 	case EACCES:
 	case EPERM:
 		return not_ours(chand);
@@ -233,7 +233,7 @@ int chand_send(struct chand *chand, const char *request, size_t length)
 		if (errno == EPIPE) /* it hung up: it may have said why */
 			return 0;
 		else if (errno == EAGAIN || (errno == EINTR && clock_monotonic() >= deadline))
-			return no_answer(chand, chand->patience);
+			return chand_no_answer(chand, chand->patience);
 		else if (errno != EINTR)
 			return hung_up(chand);
 	return 0;
@@ -325,6 +325,6 @@ int chand_ask(struct chand *chand, const char *request, size_t length, int64_t p
 		return err;
 	n = chand_receive(chand, packet, passed, deadline);
 	if (n == -ETIMEDOUT)
-		return no_answer(chand, patience);
+		return chand_no_answer(chand, patience);
 	return n < 0 ? (int)n : chand_parse(chand, packet, ret);
 }

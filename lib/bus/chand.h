@@ -74,6 +74,10 @@ int chand_parse(struct chand *chand, char *packet, struct chand_answer *ret);
 int chand_ask(struct chand *chand, const char *request, size_t length, int64_t patience,
 	char *packet, struct descriptor *passed, struct chand_answer *ret);
 
+/* Set the problem of a connection whose caller waited for `patience` ns without an answer:
+ * returns -ETIMEDOUT. */
+int chand_no_answer(struct chand *chand, int64_t patience);
+
 /* Returns true if a function above returned `err` because chand can't be asked. */
 bool chand_unreachable(int err);
 

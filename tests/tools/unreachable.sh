@@ -79,6 +79,48 @@ lines "what answers at $SHMCHAN_CONTROL is not chand, or one of another version;
 kill $other
 wait $other 2>/dev/null
 rm "$SHMCHAN_CONTROL"
+
+# A chand that does not make the channel, and answers other requests or none: it is asked
+# both at a time, so chanctl waits no longer than it says.
+# shellcheck disable=SC2016
+deaf() { # ALIVE: answer STATUS
+	perl -MSocket -MIO::Select -e '
+		$| = 1;
+		socket(my $s, AF_UNIX, SOCK_SEQPACKET, 0) or die "$!";
+		bind($s, pack_sockaddr_un($ARGV[0])) && listen($s, 16) or die "$!";
+		my ($all, %verb) = IO::Select->new($s);
+		while (my @ready = $all->can_read) {
+			for my $c (@ready) {
+				if ($c == $s) { accept(my $new, $s); $all->add($new); next }
+				if (sysread($c, my $request, 4096)) {
+					($verb{$c}) = $request =~ m{^chand/1 (\w+)};
+					print "$verb{$c}\n";
+					syswrite($c, "chand/1 OK\n") if $verb{$c} eq "STATUS" && $ARGV[1];
+				} else {
+					print "end of $verb{$c}\n";
+					$all->remove($c);
+					close $c;
+				}
+			}
+		}' "$SHMCHAN_CONTROL" "$1" >"$tmp/asked" &
+	other=$!
+	happens test -S "$SHMCHAN_CONTROL"
+}
+deaf 0
+status 3 chanctl create --user "$ch.asked"
+says "can't ask chand: chand at $SHMCHAN_CONTROL does not answer within 3 s: it is stopped, or overrun"
+happens grep -q 'end of CREATE' "$tmp/asked"
+is 'asked meanwhile' "$(sed -n '1,/end of/p' "$tmp/asked" | sed 's/end of.*/end/' | xargs)" 'CREATE STATUS end'
+kill $other
+wait $other 2>/dev/null
+rm "$SHMCHAN_CONTROL"
+deaf 1
+status 124 chanctl create --user "$ch.asked"
+says 'timed out: chand is alive, but has no time or memory for it now'
+kill $other
+wait $other 2>/dev/null
+rm "$SHMCHAN_CONTROL"
+
 SHMCHAN_CONTROL=/nonexistent/control
 lines 'there is neither the socket /nonexistent/control nor its directory'
 

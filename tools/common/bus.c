@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/deadline.h"
 #include "common/failure.h"
 #include "common/message.h"
 #include "common/parse.h"
@@ -17,6 +18,9 @@
 
 /* The user that keeps the system's bus, if there is no chand that says so. */
 #define KEEPER "chand"
+
+/* bus_ask_once(): how long before the deadline it finds out whether chand is alive. */
+#define PROBE_TIME INT64_C(1000000000)
 
 /* ---- why chand can't be asked ---- */
 
@@ -90,19 +94,13 @@ int bus_connect(struct chand *ret, enum cli_bus which)
 	return keep_problem(ret, chand_connect(ret, &at, BUS_PATIENCE, cli_wait_fd));
 }
 
-int bus_ask_patiently(struct chand *chand, const char *request, int64_t patience, char *packet,
-	struct chand_answer *ret)
+int bus_ask(struct chand *chand, const char *request, char *packet, struct chand_answer *ret)
 {
 	int err;
 
 	ret->lines = NULL;
-	err = chand_ask(chand, request, strlen(request), patience, packet, NULL, ret);
+	err = chand_ask(chand, request, strlen(request), BUS_PATIENCE, packet, NULL, ret);
 	return err < 0 ? keep_problem(chand, err) : -ret->err;
-}
-
-int bus_ask(struct chand *chand, const char *request, char *packet, struct chand_answer *ret)
-{
-	return bus_ask_patiently(chand, request, BUS_PATIENCE, packet, ret);
 }
 
 int bus_receive(struct chand *chand, int64_t deadline, char *packet, struct chand_answer *ret)
@@ -116,18 +114,53 @@ int bus_receive(struct chand *chand, int64_t deadline, char *packet, struct chan
 	return err < 0 ? keep_problem(chand, err) : -ret->err;
 }
 
-bool bus_alive(enum cli_bus which)
+/* Wait for an answer until the deadline; meanwhile, ask on another connection whether chand
+ * is alive. */
+static int ask_beside(
+	struct chand *chand, int64_t deadline, char *packet, struct chand_answer *ret, bool *alive)
 {
-	char packet[MESSAGE_MAX + 1];
+	static const char request[] = BUS_REQUEST(VERB_STATUS);
+	char status[MESSAGE_MAX + 1];
 	struct chand_answer answer;
+	struct chand beside;
+	bool asked = !chand_connect(&beside, &chand->at, cli_remaining(deadline), cli_wait_fd);
+	int err;
+
+	if (asked)
+		chand_send(&beside, request, strlen(request));
+	err = bus_receive(chand, deadline, packet, ret);
+	*alive = err == -ETIMEDOUT && asked &&
+		 chand_receive(&beside, status, NULL, cli_now()) > 0 &&
+		 !chand_parse(&beside, status, &answer) && !answer.err;
+	if (asked)
+		chand_close(&beside);
+	return err;
+}
+
+int bus_ask_once(enum cli_bus which, const char *request, int64_t patience, char *packet,
+	struct chand_answer *ret, bool *alive)
+{
+	int64_t deadline = cli_deadline(patience), left;
 	struct chand chand;
 	int err = bus_connect(&chand, which);
 
+	*alive = false;
+	ret->lines = NULL;
 	if (err < 0)
-		return false;
-	err = bus_ask(&chand, BUS_REQUEST(VERB_STATUS), packet, &answer);
+		return err;
+	left = cli_remaining(deadline);
+	err = chand_ask(&chand, request, strlen(request),
+		left > PROBE_TIME ? left - PROBE_TIME : left, packet, NULL, ret);
+	if (err == -ETIMEDOUT && cli_remaining(deadline))
+		err = ask_beside(&chand, deadline, packet, ret, alive);
+	else if (err >= 0)
+		err = -ret->err;
+	if (err == -ETIMEDOUT && !ret->lines)
+		chand_no_answer(&chand, patience);
+	if (!ret->lines)
+		keep_problem(&chand, err);
 	chand_close(&chand);
-	return err == 0;
+	return err;
 }
 
 int bus_missing(const char *channel)

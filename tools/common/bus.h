@@ -63,12 +63,10 @@ int bus_connect(struct chand *ret, enum cli_bus which);
 int bus_ask(struct chand *chand, const char *request, char *packet, struct chand_answer *ret);
 int bus_receive(struct chand *chand, int64_t deadline, char *packet, struct chand_answer *ret);
 
-/* The same as bus_ask() for a request that may take as long as `patience`, ns. */
-int bus_ask_patiently(struct chand *chand, const char *request, int64_t patience, char *packet,
-	struct chand_answer *ret);
-
-/* Returns true if chand answers, though perhaps not to the request before. */
-bool bus_alive(enum cli_bus which);
+/* Connect, ask and close, all within `patience`, ns.  If this returns -ETIMEDOUT without a
+ * reason, *alive says whether chand answered another request meanwhile. */
+int bus_ask_once(enum cli_bus which, const char *request, int64_t patience, char *packet,
+	struct chand_answer *ret, bool *alive);
 
 /* Report why chand can't be asked, and what to do; returns the exit status. */
 int bus_missing(const char *channel);

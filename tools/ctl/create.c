@@ -278,35 +278,30 @@ static int create_on_bus(const char *name)
 {
 	char text[2 * MESSAGE_MAX], packet[MESSAGE_MAX + 1];
 	struct chand_answer answer;
-	const char *reason = NULL;
-	struct chand chand;
-	int err = bus_connect(&chand, cli_bus());
+	bool alive;
+	int err;
 
-	if (err == 0) {
-		snprintf(text, sizeof(text), BUS_REQUEST(VERB_CREATE) "name=%s\n%s",
-			bus_local(name), request);
-		err = bus_ask_patiently(&chand, text,
-			BUS_PATIENCE + chand_making_time(chan_footprint(&want)), packet, &answer);
-		reason = answer.lines;
-		chand_close(&chand);
-	}
+	snprintf(text, sizeof(text), BUS_REQUEST(VERB_CREATE) "name=%s\n%s", bus_local(name),
+		request);
+	err = bus_ask_once(cli_bus(), text, BUS_PATIENCE + chand_making_time(chan_footprint(&want)),
+		packet, &answer, &alive);
 	if (err == -EEXIST && existing_is_fine) {
 		struct chan_stat is;
 
 		err = read_existing(name, &is);
 		return err ? cli_fail(name, NULL, err) : report_existing(name, &is);
 	}
-	if (err == -ETIMEDOUT && !reason && bus_alive(cli_bus())) {
+	if (alive) {
 		cli_error(name, "timed out: chand is alive, but has no time or memory for it now; "
 				"the channel is not made, so try again");
 		return CLI_TIMEOUT;
 	}
-	if (bus_unreachable(err, reason))
+	if (bus_unreachable(err, answer.lines))
 		return bus_missing(name);
-	if (err < 0 && !reason)
+	if (err < 0 && !answer.lines)
 		return cli_fail(name, &want, err);
 	if (err < 0) {
-		cli_error(name, "%s", reason);
+		cli_error(name, "%s", answer.lines);
 		return cli_exit_code(err);
 	}
 	cli_note(name, "created");
