@@ -37,6 +37,7 @@
 #include "common/message.h"
 #include "common/options.h"
 #include "common/status.h"
+#include "config/declarations.h"
 #include "config/refused.h"
 #include "control/control.h"
 #include "cutoff.h"
@@ -237,7 +238,7 @@ static int check(void)
 		cli_error(NULL, "%s", strerror(-err));
 		return CLI_ERROR;
 	}
-	config_unused(config_dirs, print_note);
+	declarations_unused(config_dirs, print_note);
 	cli_note(NULL, "%zu channels are declared", all.n);
 	declarations_done(&all);
 	return wrong_found ? CLI_USAGE : CLI_OK;

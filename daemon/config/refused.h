@@ -9,7 +9,7 @@
 /* The configuration is about to be read: forget those of the last time. */
 void refused_begin(void);
 
-/* Log what is wrong in a file, and count it: a config_wrong (config.h). */
+/* Log what is wrong in a file, and count it: a config_wrong (reading.h). */
 void refused_add(const char *path, unsigned line, const char *channel, const char *why);
 
 unsigned refused_count(void);

@@ -17,9 +17,11 @@
 #include "errors.h"
 #include "metrics.h"
 #include "notify.h"
+#include "registry/admission.h"
 #include "registry/channels.h"
 #include "registry/declared.h"
 #include "registry/registry.h"
+#include "registry/removal.h"
 #include "segment/segment.h"
 #include "settings.h"
 #include "watch/watch.h"
@@ -177,9 +179,9 @@ static void run_remove(struct connection *c, const struct message *m)
 		return;
 	}
 	if (!ch)
-		err = registry_remove_other(name, name_only, &c->peer, why, sizeof(why));
+		err = removal_run_unadopted(name, name_only, &c->peer, why, sizeof(why));
 	else if (spec_administers(&ch->spec, &c->peer))
-		err = registry_remove(ch, name_only, why, sizeof(why));
+		err = removal_run(ch, name_only, why, sizeof(why));
 	if (err < 0)
 		connection_error(c, err, why);
 	else
@@ -218,7 +220,7 @@ static void run_status(struct connection *c, const struct message *m)
 	char files[2048];
 
 	(void)m;
-	registry_usage(c->peer.uid, &channels, &bytes);
+	admission_usage(c->peer.uid, &channels, &bytes);
 	connection_ok(c);
 	connection_add(c, "version=%s\npid=%d\nbus=%u\nscope=%s\nloop=%s\n", chan_version(),
 		(int)getpid(), (unsigned)settings->uid, settings->user ? "user" : "system",

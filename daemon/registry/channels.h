@@ -23,7 +23,7 @@ void channels_each(void (*fn)(struct channel *channel, void *arg), void *arg);
 /* Count the channels that were made for this user, and their bytes. */
 void channels_usage(uid_t owner, uint64_t *channels, uint64_t *bytes);
 
-/* registry.c changes the table; channels_add() returns 0 or -ENOMEM. */
+/* entry.c changes the table; channels_add() returns 0 or -ENOMEM. */
 int channels_add(struct channel *channel);
 void channels_remove(struct channel *channel);
 void channels_done(void);

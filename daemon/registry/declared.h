@@ -9,7 +9,7 @@
 
 #include <stddef.h>
 
-#include "config/config.h"
+#include "config/declarations.h"
 
 /* Read the files.  Returns 0, or a negative errno, and then nothing has changed. */
 int declared_read(void);

@@ -50,21 +50,4 @@ void registry_cancel(void *arg);
 /* The same after it was made, if nobody has used it, and it still is the one with this id. */
 void registry_undo(const char *name, uint64_t id);
 
-/* Remove the channel, or its name only.  Returns 0, or a negative errno and `why`. */
-int registry_remove(struct channel *channel, bool name_only, char *why, size_t size);
-
-/* The same for a name that is not in the table: of a segment that could not be adopted,
- * and that the peer administers. */
-int registry_remove_other(
-	const char *name, bool name_only, const struct peer *peer, char *why, size_t size);
-
-/* A segment of ours with that name has appeared, or may have: adopt it. */
-void registry_appeared(const char *name);
-
-/* The channel's name is gone: forget it, and free the structure. */
-void registry_lost(struct channel *channel);
-
-/* Count the user's requested channels, and their bytes, with those that are being made. */
-void registry_usage(uid_t uid, uint64_t *channels, uint64_t *bytes);
-
 #endif

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "config/declarations.h"
 #include "log.h"
 #include "settings.h"
 

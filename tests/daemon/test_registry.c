@@ -8,7 +8,9 @@
 
 #include "config/refused.h"
 #include "log.h"
+#include "registry/admission.h"
 #include "registry/channels.h"
+#include "registry/removal.h"
 #include "segment/segment.h"
 #include "settings.h"
 #include "support/channel.h"
@@ -208,10 +210,10 @@ START_TEST(should_make_what_is_asked_for_and_keep_its_spec)
 	ck_assert_uint_eq(made->spec.owner, OTHER);
 	ck_assert(there(a));
 	ck_assert(kept(a));
-	registry_usage(OTHER, &channels, &bytes);
+	admission_usage(OTHER, &channels, &bytes);
 	ck_assert_uint_eq(channels, 1);
 	ck_assert_uint_eq(bytes, (uint64_t)chan_footprint(&made->spec.options));
-	registry_usage(OTHER + 1, &channels, &bytes);
+	admission_usage(OTHER + 1, &channels, &bytes);
 	ck_assert_uint_eq(channels + bytes, 0);
 }
 END_TEST
@@ -252,7 +254,7 @@ START_TEST(should_keep_names_in_order)
 	ck_assert_uint_eq(n, channels_count());
 	ck_assert_str_eq(channels_after(a)->spec.name, b);
 	ck_assert_str_eq(channels_after(b)->spec.name, c);
-	ck_assert_int_eq(registry_remove(channels_find(b), false, (char[64]){""}, 64), 0);
+	ck_assert_int_eq(removal_run(channels_find(b), false, (char[64]){""}, 64), 0);
 	ck_assert_str_eq(channels_after(b)->spec.name, c); /* also of one that is not there */
 	ck_assert_str_eq(channels_after(a)->spec.name, c);
 }
@@ -278,7 +280,7 @@ START_TEST(should_hold_a_user_to_the_quota)
 	own.config.quota.bytes = 1 << 20;
 	ck_assert_int_eq(request(c, OTHER, 4096), -EDQUOT); /* a third one */
 	ck_assert_int_eq(request(c, OTHER + 1, 4096), 0);   /* another's quota is another's */
-	ck_assert_int_eq(registry_remove(channels_find(a), false, r.why, sizeof(r.why)), 0);
+	ck_assert_int_eq(removal_run(channels_find(a), false, r.why, sizeof(r.why)), 0);
 	ck_assert_int_eq(request(a, OTHER, 4096), 0); /* room again */
 }
 END_TEST
@@ -309,7 +311,7 @@ START_TEST(should_make_one_at_a_time_for_a_user_and_for_a_name)
 	ask(&two, b, OTHER, OTHER, 4096);
 	ask(&same, a, OTHER, OTHER + 1, 4096); /* the name is being made */
 	ck_assert(!one.answered && !two.answered && !same.answered);
-	registry_usage(OTHER, &channels, &bytes);
+	admission_usage(OTHER, &channels, &bytes);
 	ck_assert_uint_eq(channels, 1); /* the others wait */
 	await_answer(&same);
 	await_answer(&two);
@@ -328,17 +330,17 @@ START_TEST(should_forget_what_is_removed)
 
 	start();
 	ck_assert_int_eq(request(a, OTHER, 4096), 0);
-	ck_assert_int_eq(registry_remove(channels_find(a), false, why, sizeof(why)), 0);
+	ck_assert_int_eq(removal_run(channels_find(a), false, why, sizeof(why)), 0);
 	ck_assert_ptr_null(channels_find(a));
 	ck_assert(!there(a) && !kept(a));
-	ck_assert_int_eq(registry_remove_other(a, false, &owner, why, sizeof(why)), -ENOENT);
+	ck_assert_int_eq(removal_run_unadopted(a, false, &owner, why, sizeof(why)), -ENOENT);
 	/* One that is there and not in the registry: as its file says whose it is. */
 	ck_assert_int_eq(request(b, OTHER, 4096), 0);
 	registry_stop();
 	ck_assert(there(b) && kept(b));
-	ck_assert_int_eq(registry_remove_other(b, false, &stranger, why, sizeof(why)), -EPERM);
+	ck_assert_int_eq(removal_run_unadopted(b, false, &stranger, why, sizeof(why)), -EPERM);
 	ck_assert(there(b));
-	ck_assert_int_eq(registry_remove_other(b, false, &owner, why, sizeof(why)), 0);
+	ck_assert_int_eq(removal_run_unadopted(b, false, &owner, why, sizeof(why)), 0);
 	ck_assert(!there(b) && !kept(b));
 }
 END_TEST
@@ -412,7 +414,7 @@ START_TEST(should_make_what_is_declared_and_make_it_again)
 	ck_assert_int_eq(stat(path, &first), 0);
 	ck_assert_uint_eq(first.st_mode & 0777, 0644);
 	ck_assert_int_eq(chan_remove(a), 0);
-	registry_lost(channels_find(a));
+	removal_noticed(channels_find(a));
 	turn_until_quiet();
 	ck_assert_int_eq(channels_find(a)->origin, ORIGIN_DECLARED);
 	ck_assert_int_eq(stat(path, &second), 0);
