@@ -61,7 +61,7 @@ static const struct cli_option options[] = {
 		"where chand.conf and channels.d are (default\n/etc/chand; with --user "
 		"~/.config/chand)"},
 	{RUNTIME_DIR, "runtime-dir", "DIR",
-		"where its socket and state are (default\n/run/chand; with --user "
+		"where its socket and state are (default\n" RUNTIME_SYSTEM "; with --user "
 		"$XDG_RUNTIME_DIR/chand)"},
 	{LOOP, "loop", "auto|io_uring|epoll",
 		"how it waits (default auto: io_uring if the kernel\nlets it)"},
@@ -159,7 +159,7 @@ static void parse(int argc, char **argv)
 		config_dirs[1] = "/usr/local/lib/chand";
 		config_dirs[2] = "/usr/lib/chand";
 		if (!*runtime)
-			set_runtime("/run/chand", "");
+			set_runtime(RUNTIME_SYSTEM, "");
 	}
 	if (config) {
 		config_dirs[0] = config;

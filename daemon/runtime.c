@@ -20,7 +20,6 @@
 #include "registry/state.h"
 #include "settings.h"
 
-#define SYSTEM_RUNTIME "/run/chand"
 #define SYSTEM_USER "chand"
 
 /* How often chand looks whether a socket's program goes away, and the pause in between, ns:
@@ -73,7 +72,7 @@ static int check_user(void)
 {
 	const struct passwd *keeper;
 
-	if (settings->user || settings->uid != 0 || strcmp(settings->runtime, SYSTEM_RUNTIME) != 0)
+	if (settings->user || settings->uid != 0 || strcmp(settings->runtime, RUNTIME_SYSTEM) != 0)
 		return 0;
 	keeper = getpwnam(SYSTEM_USER);
 	if (!keeper || keeper->pw_uid == 0)

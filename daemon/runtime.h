@@ -13,6 +13,9 @@
 
 #include <sys/types.h>
 
+/* RUNTIME of the system's bus, unless another is given. */
+#define RUNTIME_SYSTEM "/run/chand"
+
 /* Make what is missing of RUNTIME, check whose it is, and take the lock, which is held
  * until the process ends, whatever ends it.  Every refusal is logged, with what to do.
  *   -EPERM        the directory, or this bus, is another user's

@@ -37,7 +37,7 @@ static void hang_up(void)
 
 static void answered(struct source *source)
 {
-	static const char ok[] = MESSAGE_PROTOCOL " OK\n";
+	static const char ok[] = MESSAGE_PROTOCOL " " PACKET_OK "\n";
 	char text[MESSAGE_MAX];
 	ssize_t n = recv(source->fd, text, sizeof(text), MSG_DONTWAIT);
 	bool well = n >= (ssize_t)strlen(ok) && !memcmp(text, ok, strlen(ok));
@@ -52,7 +52,7 @@ static void answered(struct source *source)
 
 static void ask(struct timer *unused)
 {
-	static const char status[] = MESSAGE_PROTOCOL " STATUS\n";
+	static const char status[] = MESSAGE_PROTOCOL " " VERB_STATUS "\n";
 
 	(void)unused;
 	client.fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -77,10 +78,12 @@ static int receive(struct connection *c)
 	c->made[0] = 0;
 	if (n == 0)
 		return -EPIPE;
-	if (n > MESSAGE_MAX)
-		connection_error(c, -EMSGSIZE, "a packet has at most 4096 bytes");
-	else
+	if (n <= MESSAGE_MAX) {
 		request_handle(c, text, (size_t)n);
+		return 1;
+	}
+	snprintf(text, sizeof(text), "a packet has at most %d bytes", MESSAGE_MAX);
+	connection_error(c, -EMSGSIZE, text);
 	return 1;
 }
 

@@ -83,8 +83,9 @@ void request_handle(struct connection *c, char *text, size_t len)
 	verb = verb_find(m.verb);
 	if (!verb)
 		connection_error(c, -EINVAL,
-			"unknown verb; there are OPEN, CREATE, REMOVE, LIST, INFO, STATUS, "
-			"MONITOR, METRICS");
+			"unknown verb; there are " VERB_OPEN ", " VERB_CREATE ", " VERB_REMOVE
+			", " VERB_LIST ", " VERB_INFO ", " VERB_STATUS ", " VERB_MONITOR
+			", " VERB_METRICS);
 	else if (!keys_known(verb, &m))
 		connection_error(c, -EINVAL, "a key that this verb does not know");
 	else if (!right_bus(&m))

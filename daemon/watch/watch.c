@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
 
@@ -12,14 +11,12 @@
 #include "base/clock.h"
 #include "base/container.h"
 #include "base/names.h"
-#include "base/words.h"
 #include "channel.h"
 #include "channel/channel.h"
-#include "errors.h"
 #include "events.h"
 #include "log.h"
 #include "settings.h"
-#include "table.h"
+#include "watch/attendance.h"
 #include "watch/inotify.h"
 #include "watch/process.h"
 #include "watch/recovery.h"
@@ -38,14 +35,11 @@
 
 struct watch {
 	struct channel *channel;
-	int wd; /* inotify's number of it, or -1 */
-	struct endpoints endpoints;
+	struct inotify_segment segment;
+	struct attendance attendance;
 	struct timer again, linger;
 	int64_t again_after;
-	uint32_t pending; /* inotify's events that have not been handled yet */
-	unsigned closes;  /* pending ones */
 	struct recovery recovery;
-	uint64_t deaths;
 	bool resized;
 	bool gone; /* it is freed when the recovery is done */
 };
@@ -53,29 +47,21 @@ struct watch {
 static struct watch_reports report;
 static struct watch_totals totals;
 
-static int by_wd(const void *item, const void *key)
-{
-	int a = ((const struct watch *)item)->wd, b = *(const int *)key;
-
-	return (a > b) - (a < b);
-}
-
-static struct table watched = {.order = by_wd};
-
 struct watch_totals watch_totals(void)
 {
 	totals.processes = process_count();
+	totals.deaths = attendance_deaths();
 	return totals;
 }
 
 const struct endpoints *watch_endpoints(const struct channel *c)
 {
-	return &c->watch->endpoints;
+	return &c->watch->attendance.now;
 }
 
 uint64_t watch_deaths(const struct channel *c)
 {
-	return c->watch->deaths;
+	return c->watch->attendance.deaths;
 }
 
 bool watch_resized(const struct channel *c)
@@ -85,70 +71,10 @@ bool watch_resized(const struct channel *c)
 
 /* ---- endpoints ---- */
 
-struct change {
-	struct watch *watch;
-	bool died;     /* any endpoint */
-	unsigned left; /* endpoints that detached */
-};
-
-static void emit(const char *event, const struct watch *w, const struct chan_endpoint *end)
-{
-	const struct spec *spec = &w->channel->spec;
-
-	event_emit(event, spec->name, spec, "id=%u\npid=%d\nuid=%u\nrole=%s\ncommand=%s\n", end->id,
-		end->pid, end->uid, word(&words_side, end->roles & (CHAN_SEND | CHAN_RECV)),
-		end->command);
-}
-
-static void came(const struct chan_endpoint *end, void *arg)
-{
-	struct change *change = arg;
-	struct watch *w = change->watch;
-	int err = end->pid > 0 ? process_hold(end->pid) : -EINVAL;
-
-	if (err == -ESRCH)
-		change->died = true;
-	else if (err < 0 && err != -EINVAL && !report_shortage(err))
-		log_line(LOG_WARNING, "unwatched", w->channel->spec.name, end->pid,
-			"process %d can't be watched: %s", (int)end->pid, strerror(-err));
-	emit("attached", w, end);
-}
-
-static void went(const struct chan_endpoint *end, void *arg)
-{
-	struct change *change = arg;
-	struct watch *w = change->watch;
-	bool dead = !channel_detached(w->channel->observer, end);
-
-	if (dead) {
-		change->died = true;
-		w->deaths++;
-		totals.deaths++;
-	} else {
-		change->left++;
-	}
-	process_release(end->pid);
-	emit(dead ? "died" : "detached", w, end);
-}
-
-/* Read the endpoint table and report what has changed. */
-static struct change compare(struct watch *w)
-{
-	struct change change = {.watch = w};
-	struct endpoints now;
-
-	if (endpoints_read(w->channel->observer, w->endpoints.n, &now) < 0)
-		return change;
-	endpoints_compare(&w->endpoints, &now, came, went, &change);
-	free(w->endpoints.at);
-	w->endpoints = now;
-	return change;
-}
-
 /* Compare, and recover and activate if that calls for it. */
-static struct change update(struct watch *w)
+static struct attendance_change update(struct watch *w)
 {
-	struct change change = compare(w);
+	struct attendance_change change = attendance_compare(&w->attendance, w->channel);
 
 	if (change.died)
 		recovery_start(&w->recovery);
@@ -164,7 +90,7 @@ static void collect(struct watch *w, int64_t least)
 	struct chan_stat st = {.size = sizeof(st)};
 	int64_t after;
 
-	if (w->endpoints.n || c->spec.options.lifetime != CHAN_REF)
+	if (w->attendance.now.n || c->spec.options.lifetime != CHAN_REF)
 		return;
 	if (channel_collect(c->observer)) {
 		report.lost(c);
@@ -220,7 +146,6 @@ static void free_watch(struct watch *w)
 	struct channel *c = w->channel;
 
 	c->watch = NULL;
-	free(w->endpoints.at);
 	free(w);
 	channel_release(c);
 }
@@ -245,36 +170,21 @@ static void recovered(struct recovery *recovery, int result)
 	watch_update(w->channel);
 }
 
-static bool has_endpoint_of(const struct watch *w, pid_t pid)
-{
-	for (unsigned i = 0; i < w->endpoints.n; i++)
-		if (w->endpoints.at[i].pid == pid)
-			return true;
-	return false;
-}
+static pid_t dead;
 
-/* Call fn() for each watch.  It may remove that watch, and no other. */
-static void each_watch(void (*fn)(struct watch *w, pid_t pid), pid_t pid)
+static void update_if_of(struct inotify_segment *segment)
 {
-	for (size_t i = 0; i < watched.n;) {
-		struct watch *w = watched.at[i];
+	struct watch *w = container_of(segment, struct watch, segment);
 
-		fn(w, pid);
-		if (i < watched.n && watched.at[i] == w)
-			i++;
-	}
-}
-
-static void update_if_of(struct watch *w, pid_t pid)
-{
-	if (has_endpoint_of(w, pid))
+	if (attendance_has(&w->attendance, dead))
 		watch_update(w->channel);
 }
 
 /* An endpoint that is still there afterwards is a forked child's. */
 static void process_died(pid_t pid)
 {
-	each_watch(update_if_of, pid);
+	dead = pid;
+	inotify_each(update_if_of);
 }
 
 /* ---- inotify ---- */
@@ -297,7 +207,7 @@ static void lose(struct watch *w)
 /* Programs that had it open to write have closed it, or were killed. */
 static void closed(struct watch *w, unsigned closes)
 {
-	struct change change = update(w);
+	struct attendance_change change = update(w);
 
 	/* All is well only if each close belongs to an endpoint that detached. */
 	if (change.left < closes && !change.died)
@@ -320,41 +230,20 @@ static void check_size(struct watch *w)
 		"nobody can open it any more: remove it");
 }
 
-static void handle_pending(struct watch *w, pid_t unused)
+static void segment_happened(struct inotify_segment *segment, uint32_t mask, unsigned closes)
 {
-	uint32_t pending = w->pending;
-	unsigned closes = w->closes;
+	struct watch *w = container_of(segment, struct watch, segment);
 
-	(void)unused;
-	w->pending = 0;
-	w->closes = 0;
-	if (pending & (IN_ATTRIB | IN_IGNORED | IN_UNMOUNT) && is_removed(w)) {
+	if (mask & (IN_ATTRIB | IN_IGNORED | IN_UNMOUNT) && is_removed(w)) {
 		lose(w);
 		return;
 	}
-	if (pending & IN_MODIFY)
+	if (mask & IN_MODIFY)
 		check_size(w);
-	if (pending & IN_OPEN)
+	if (mask & IN_OPEN)
 		compare_again(w);
-	if (pending & IN_CLOSE_WRITE)
+	if (mask & IN_CLOSE_WRITE)
 		closed(w, closes);
-}
-
-/* However often a channel is opened and closed, it is looked at once for all events that
- * were read: nobody can keep the loop busy. */
-static void handle_all_pending(void)
-{
-	each_watch(handle_pending, 0);
-}
-
-static void segment_happened(int wd, uint32_t mask)
-{
-	struct watch *w = table_find(&watched, &wd);
-
-	if (w) {
-		w->pending |= mask;
-		w->closes += !!(mask & IN_CLOSE_WRITE);
-	}
 }
 
 static void file_appeared(const char *file)
@@ -366,9 +255,10 @@ static void file_appeared(const char *file)
 		report.appeared(name);
 }
 
-static void check_whole(struct watch *w, pid_t unused)
+static void check_whole(struct inotify_segment *segment)
 {
-	(void)unused;
+	struct watch *w = container_of(segment, struct watch, segment);
+
 	if (is_removed(w)) {
 		lose(w);
 		return;
@@ -380,7 +270,7 @@ static void check_whole(struct watch *w, pid_t unused)
 
 static void events_lost(void)
 {
-	each_watch(check_whole, 0);
+	inotify_each(check_whole);
 	report.missed();
 }
 
@@ -389,30 +279,13 @@ static void events_lost(void)
 int watch_start(const struct watch_reports *reports)
 {
 	static const struct inotify_reports from_inotify = {
-		.happened = segment_happened,
 		.appeared = file_appeared,
 		.overflowed = events_lost,
-		.paused = handle_all_pending,
 	};
 
 	report = *reports;
 	process_start(process_died);
 	return inotify_start(&from_inotify);
-}
-
-static int enter(struct watch *w, const char *name)
-{
-	int wd = inotify_add(name), err;
-
-	if (wd < 0)
-		return wd;
-	if (table_find(&watched, &wd))
-		return -EEXIST;
-	w->wd = wd;
-	err = table_add(&watched, &w->wd, w);
-	if (err < 0)
-		inotify_remove(wd);
-	return err;
 }
 
 int watch_add(struct channel *c)
@@ -423,11 +296,11 @@ int watch_add(struct channel *c)
 	if (!w)
 		return -ENOMEM;
 	w->channel = c;
-	w->wd = -1;
+	w->segment.happened = segment_happened;
 	w->again.fired = again_fired;
 	w->linger.fired = linger_fired;
 	w->recovery = (struct recovery){.observer = c->observer, .done = recovered};
-	err = enter(w, c->spec.name);
+	err = inotify_add(&w->segment, c->spec.name);
 	if (err < 0) {
 		free(w);
 		return err;
@@ -435,7 +308,7 @@ int watch_add(struct channel *c)
 	c->watch = w;
 	channel_hold(c);
 	/* What happened before is seen now: deaths too. */
-	compare(w);
+	attendance_compare(&w->attendance, c);
 	recovery_start(&w->recovery);
 	compare_again(w);
 	activation_update(c);
@@ -446,16 +319,10 @@ void watch_remove(struct channel *c)
 {
 	struct watch *w = c->watch;
 
-	/* The kernel may have taken the watch back, and even given its number away. */
-	if (table_find(&watched, &w->wd) == w) {
-		table_remove(&watched, &w->wd);
-		inotify_remove(w->wd);
-	}
+	inotify_remove(&w->segment);
 	loop_cancel(settings->loop, &w->again);
 	loop_cancel(settings->loop, &w->linger);
-	for (unsigned i = 0; i < w->endpoints.n; i++)
-		process_release(w->endpoints.at[i].pid);
-	w->endpoints.n = 0;
+	attendance_done(&w->attendance);
 	w->gone = true;
 	if (!recovery_cancel(&w->recovery))
 		free_watch(w);

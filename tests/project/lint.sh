@@ -180,6 +180,8 @@ rule 'the words for roles, kinds, policies and lifetimes: base/words.c' \
 rule "chand's protocol: bus/protocol.h" \
 	'"(OPEN|CREATE|REMOVE|INFO|STATUS|MONITOR|METRICS|CHANNEL|ENDPOINT|EVENT|chand/1( .*)?|/run/chand/control|SHMCHAN_CONTROL)"' \
 	"lib/bus/protocol\.h:|$not_yet" 'send(fd, "chand/1 OPEN", 12, 0);'
+rule "chand's protocol: VERB_ and PACKET_ after MESSAGE_PROTOCOL" 'MESSAGE_PROTOCOL " [A-Z]' \
+	"$none" 'x = MESSAGE_PROTOCOL " OK\n";'
 rule 'the declarations that everybody compiles against: the Makefile' '_GNU_SOURCE' "$none" \
 	'#define _GNU_SOURCE 1'
 rule 'from a member to its structure: container_of()' '\(char \*\).*- *offsetof *\(' \
