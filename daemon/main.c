@@ -7,15 +7,15 @@
  * reports upward through callbacks:
  *
  *   runtime             the directory, the lock and the sockets
- *   watchdog            tells systemd that chand answers
+ *   watchdog            reports to systemd that chand answers
  *   control/, metrics   the sockets
  *   registry/           which channels there are, and what each is to be
- *   watch/              who has a channel open, and who died
+ *   watch/              which processes have a channel open, and which died
  *   activation          whether a channel has messages and no receiver
  *   channel             one channel
  *   events, accounts    the event sink; what each user has
  *   settings, errors    what chand was started with; what an error means
- *   config/             files of the configuration, and who may do what
+ *   config/             files of the configuration, and which users may do what
  *   loop/               waiting, with io_uring or epoll; work in threads
  *   log, notify, table, cutoff
  */
@@ -360,7 +360,7 @@ static void report_filling(struct timer *timer)
 	loop_timer(own.loop, timer, clock_monotonic() + REPORT_EVERY);
 }
 
-/* Serve while channels are taken up and made.  Then all that is declared is there: only
+/* Serve while channels are adopted and made.  Then all that is declared is there: only
  * now the service is ready, for those that are ordered after it. */
 static int fill(void)
 {

@@ -16,8 +16,9 @@
 /* RUNTIME of the system's bus, unless another is given. */
 #define RUNTIME_SYSTEM "/run/chand"
 
-/* Make what is missing of RUNTIME, check whose it is, and take the lock, which is held
- * until the process ends, whatever ends it.  Every refusal is logged, with what to do.
+/* Make what is missing of RUNTIME, check that it belongs to the bus's user, and take the
+ * lock, which is held until the process ends, whatever ends it.  Every refusal is logged,
+ * with what to do.
  *   -EPERM        the directory, or this bus, is another user's
  *   -EBUSY        another chand keeps this bus
  *   -EADDRINUSE   another program listens on the control socket */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * chand.conf, which an administrator writes: how chand waits, who may ask for channels, and
+ * chand.conf, which an administrator writes: how chand waits, which users may ask for channels, and
  * how many.  If several directories have one, the first counts.  One that is wrong is
  * refused as a whole: each wrong line is reported to the caller's config_wrong, which logs
  * or prints it.

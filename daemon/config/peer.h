@@ -15,7 +15,8 @@ struct peer {
 	unsigned n;
 };
 
-/* Find out who is at the other end of the socket.  Returns 0 or a negative errno. */
+/* Set *ret to the user and the groups at the other end of the socket.  Returns 0
+ * or a negative errno. */
 int peer_get(struct peer *ret, int fd);
 void peer_done(struct peer *peer);
 bool peer_in_group(const struct peer *peer, gid_t gid);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a channel of the bus is to be, and who may do what with it.  A declaration, a
+ * What a channel of the bus is to be, and which users may do what with it.  A declaration, a
  * request, and the file in which chand keeps a requested channel all use the same keys.
  *
  * Whoever sends writes the segment, and so does whoever receives: a descriptor for one
- * lets a process do the other, and ruin the channel.  What is decided here is who gets a
+ * lets a process do the other, and ruin the channel.  What is decided here is which processes get a
  * descriptor at all, and for what a good program may use it.
  */
 #ifndef CHAND_SPEC_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The control socket: who is connected, and whose turn it is.  connection.h has what goes
- * out to a client, request.h what a client asks for (PROTOCOL.md).
+ * The control socket: which clients are connected, and which has its turn.  connection.h
+ * has what goes out to a client, request.h what a client asks for (PROTOCOL.md).
  */
 #ifndef CHAND_CONTROL_H
 #define CHAND_CONTROL_H

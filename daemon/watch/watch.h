@@ -2,9 +2,9 @@
 /*
  * Watching over a channel.
  *
- * inotify on its segment says that somebody came or went, its endpoint table says who,
- * and a pidfd of each process says that it died.  After a death the channel is recovered
- * (recovery.h), beside the loop.
+ * inotify on its segment says that somebody came or went, its endpoint table says which
+ * process that was, and a pidfd of each process says that it died.  After a death the
+ * channel is recovered (recovery.h), beside the loop.
  *
  * What the watch misses costs only time: the library's users repair by themselves, and
  * the endpoints are compared at every close of a segment.

@@ -21,14 +21,14 @@ size=$(((shm < memory ? shm : memory) / 4))
 [ "$other" != "$keeper" ] || skip "as one user: its requests are served one after the other"
 echo "$size MiB"
 printf '[chand]\ncreate = %s\n' $other >"$etc/chand.conf"
-asked() { told connections=2 STATUS || ! kill -0 "$maker"; }
+asked() { reported connections=2 STATUS || ! kill -0 "$maker"; }
 for loop in $loops; do
 	start --loop=$loop
 	check "one to open" "$BUILD/chanctl" create --system --owner=$other $a
 	check "others are served beside a request" "$BUILD/tests/daemon/prog_beside" \
 		"$run/control" "$keeper" $b ${size}M $other $a
 	sed "s/^/$loop: /" "$t/out"
-	check "it is there" told origin=requested INFO name=$b
+	check "it is there" reported origin=requested INFO name=$b
 	check "it works" chansend $b x
 	check "and is removed" chanctl remove $b
 
@@ -40,16 +40,16 @@ for loop in $loops; do
 		kill -HUP "$bus_pid"
 		check "others are served beside a reload" as $other - "$BUILD/chanctl" info "$keeper/$a"
 		[ -e "$(segment $b)" ] || before=yes
-		await "then it is there" told origin=declared INFO name=$b
+		await "then it is there" reported origin=declared INFO name=$b
 		rm "$etc/channels.d/$b.conf"
 		kill -HUP "$bus_pid"
-		await "undeclared" told origin=adopted INFO name=$b
+		await "undeclared" reported origin=adopted INFO name=$b
 		check "removed" chanctl remove $b
 		[ $before = no ] || break
 	done
 	check "before it is there" equal $before yes
 
-	# Told to end in the middle of it, it leaves it whole, or nothing.
+	# Asked to end in the middle of it, it leaves it whole, or nothing.
 	background "$BUILD/chanctl" create --system -c ${size}M $b >/dev/null 2>&1
 	maker=$!
 	await "asked for, or made" asked

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 #
 # What chand does with channels: declared, asked for and found ones; their ends;
-# what it tells; reload; a second instance.  On both kinds of loop.
+# what it reports; reload; a second instance.  On both kinds of loop.
 
 # shellcheck source=tests/daemon/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -20,20 +20,20 @@ each_loop() {
 	fails 1 "-p, with another capacity" chanctl create --system -p -c 32K $a
 	check "send" chansend $a hello
 	check "and receive" equal "$(chanrecv -1 $a)" hello
-	check "list" told name=$a LIST
+	check "list" reported name=$a LIST
 	check "remove" chanctl remove $a
 	await "chand sees it go" test ! -e "$run/channels/$a.conf"
 
 	# Found.
 	check "made without chand" chanctl create $b
-	await "found" told origin=adopted INFO name=$b
+	await "found" reported origin=adopted INFO name=$b
 	check "removed without chand" chanctl remove $b
 	await "seen" sh -c "! '$BUILD/tests/daemon/prog_ask' INFO name=$b"
 
 	# Its users learn of it, whoever removed it; or go on, if only the name is.
 	check "made to be removed by hand" chanctl create --system $a
 	background "$BUILD/chanrecv" $a
-	await "a receiver of it" told role=receiver INFO name=$a
+	await "a receiver of it" reported role=receiver INFO name=$a
 	check "rm" rm "$(segment $a)"
 	wait $!
 	check "its receiver ends with 6" equal $? 6
@@ -46,8 +46,8 @@ each_loop() {
 	exec 8<>"$t/unlinked.in"
 	background bash -c "exec '$BUILD/chansend' $a <'$t/unlinked.in'" 8>&-
 	sender=$!
-	await "a receiver that stays" told role=receiver INFO name=$a
-	await "a sender that stays" told role=sender INFO name=$a
+	await "a receiver that stays" reported role=receiver INFO name=$a
+	await "a sender that stays" reported role=sender INFO name=$a
 	check "name only" ask REMOVE name=$a name-only=yes
 	await "the name is gone" test ! -e "$(segment $a)"
 	echo on >&8
@@ -65,7 +65,7 @@ each_loop() {
 	check "ref with linger" chanctl create --system --lifetime=ref --linger=300ms $a
 	background "$BUILD/chanrecv" $a >/dev/null
 	await "a receiver" sh -c "'$BUILD/chanctl' test $keeper/$a 'receivers>=1'"
-	await "seen" told role=receiver INFO name=$a
+	await "seen" reported role=receiver INFO name=$a
 	kill -9 "$(ask INFO name=$a | sed -n 's/^pid=//p')"
 	wait $! 2>/dev/null
 	await "removed after its linger" test ! -e "$(segment $a)"
@@ -80,7 +80,7 @@ each_loop() {
 	mkfifo "$t/lines"
 	exec 9<>"$t/lines"
 	background bash -c "exec '$BUILD/chansend' --lines $a <'$t/lines'" 9>&-
-	await "a sender" told role=sender INFO name=$a
+	await "a sender" reported role=sender INFO name=$a
 	echo y >&9
 	await "a sender that was there before is noticed" test -e "$run/ready/$a"
 	check "removed" chanctl remove $a
@@ -99,8 +99,8 @@ each_loop() {
 	: >"$t/taken"
 	background "$BUILD/tests/daemon/prog_take" $a >"$t/taken"
 	await "taken" grep -q taken "$t/taken"
-	# Who dies before chand saw him is not told of.
-	await "seen" told role=receiver INFO name=$a
+	# An endpoint that dies before chand has seen it is not reported.
+	await "seen" reported role=receiver INFO name=$a
 	kill -9 $!
 	wait $! 2>/dev/null
 	# By chand: a receiver that comes would do it too.
@@ -156,7 +156,7 @@ check "what is unchanged is not touched" equal "$(stat -c %i "$(segment $d)")" "
 check "nor its messages" equal "$(chanrecv -1 $d)" kept
 declare_channel $a 'capacity = 64K' 'max-message = 200'
 kill -HUP "$bus_pid"
-await "what can't be changed is told" logged "$a: the channel's max-message is not as .*$a.conf wants"
+await "what can't be changed is logged" logged "$a: the channel's max-message is not as .*$a.conf wants"
 check "removed, it is made anew" chanctl remove $a
 await "as declared now" sh -c "test \$('$BUILD/chanctl' -H -b -o max-message stat $keeper/$a) = 200"
 rm -r "$etc/channels.d/$a.conf" "$etc/channels.d/$a.conf.d"

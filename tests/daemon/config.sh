@@ -10,7 +10,7 @@ d=$etc/channels.d
 a=$prefix-a b=$prefix-b
 check_config() { "$BUILD/chand" --check --config-dir="$etc" "$@"; }
 said() { check "which is said: $1" grep -q -e "$1" "$t/said"; }
-is_declared() { told origin=declared INFO "name=$a" && told send=1234 INFO "name=$a"; }
+is_declared() { reported origin=declared INFO "name=$a" && reported send=1234 INFO "name=$a"; }
 
 # --check: one by one.  It needs no chand, no rights and no runtime directory.
 check "nothing at all is right" check_config
@@ -82,15 +82,15 @@ mkdir "$d"
 declare_channel "$a" 'capacity = 64K' 'send = 1234' 'receive = 1235' 'activate = yes'
 start
 check "declared" is_declared
-check "nothing is refused" told refused=0 STATUS
+check "nothing is refused" reported refused=0 STATUS
 check "a message" chansend "$a" kept
 declare_channel "$a" 'capacity = 64K' 'send = 1234' 'receive 1235'
 declare_channel "$b" 'send = no-such-user'
 kill -HUP "$bus_pid"
 await "the reload says which files" logged "configuration was read again, but for wrong files, which change nothing: $d/$a.conf $d/$b.conf;"
 check "and the line" logged "$a: $d/$a.conf: line 4: not 'key = value'; refused as a whole"
-check "so does the status" told refused=2 STATUS
-check "so does the status" told "refused-files=$d/$a.conf $d/$b.conf" STATUS
+check "so does the status" reported refused=2 STATUS
+check "so does the status" reported "refused-files=$d/$a.conf $d/$b.conf" STATUS
 check "it stays as it was" is_declared
 check "the other is not there" test ! -e "$(segment "$b")"
 for how in stop 'kill -9'; do
@@ -100,9 +100,9 @@ for how in stop 'kill -9'; do
 	fi
 	start
 	check "it is declared after a restart ($how)" is_declared
-	check "with all of its rights ($how)" told receive=1235 INFO "name=$a"
-	check "and its file ($how)" told "file=$d/$a.conf" INFO "name=$a"
-	check "and is ready for its service ($how)" told activate=yes INFO "name=$a"
+	check "with all of its rights ($how)" reported receive=1235 INFO "name=$a"
+	check "and its file ($how)" reported "file=$d/$a.conf" INFO "name=$a"
+	check "and is ready for its service ($how)" reported activate=yes INFO "name=$a"
 	await "as it says by its file ($how)" test -e "$run/ready/$a"
 done
 check "removed, it is made anew as it was" chanctl remove "$a"
@@ -116,50 +116,50 @@ mkdir "$d/$a.conf.d"
 declare_channel "$a" 'capacity = 64K' 'send = 1234' 'receive = 1236' 'activate = yes'
 printf '[channel]\nmode = 0666' >"$d/$a.conf.d/1.conf"
 kill -HUP "$bus_pid"
-await "with its drop-in" told mode=0666 INFO "name=$a"
+await "with its drop-in" reported mode=0666 INFO "name=$a"
 : >"$d/$a.conf.d/1.conf"
 stop
 start
-check "an empty drop-in changes nothing" told mode=0666 INFO "name=$a"
+check "an empty drop-in changes nothing" reported mode=0666 INFO "name=$a"
 rm -r "$d/$a.conf.d"
 : >"$d/$a.conf"
 kill -HUP "$bus_pid"
 await "an empty file is refused" logged "$d/$a.conf: there is no .channel. in it"
 stop
 start
-check "and changes nothing" told receive=1236 INFO "name=$a"
+check "and changes nothing" reported receive=1236 INFO "name=$a"
 
 # Right again, it counts at once.
 declare_channel "$a" 'capacity = 64K' 'send = 4321'
 kill -HUP "$bus_pid"
-await "right again" told send=4321 INFO "name=$a"
+await "right again" reported send=4321 INFO "name=$a"
 
 # A directory that can't be read is not one that declares nothing.
 if [ "$(id -u)" = 0 ]; then
 	chmod 0 "$d"
 	kill -HUP "$bus_pid"
 	await "a directory that can't be read" logged "$d: Permission denied"
-	check "undeclares nothing" told origin=declared INFO "name=$a"
+	check "undeclares nothing" reported origin=declared INFO "name=$a"
 	stop
 	start
-	check "over a restart" told send=4321 INFO "name=$a"
+	check "over a restart" reported send=4321 INFO "name=$a"
 	chmod 755 "$d"
 	kill -HUP "$bus_pid"
-	await "and can be read again" told origin=declared INFO "name=$a"
+	await "and can be read again" reported origin=declared INFO "name=$a"
 fi
 
 # Declared no more, it stays as it was, until it is removed.
 rm "$d/$a.conf" "$d/$b.conf"
 kill -HUP "$bus_pid"
-await "undeclared" told origin=adopted INFO "name=$a"
-check "with its rights" told send=4321 INFO "name=$a"
+await "undeclared" reported origin=adopted INFO "name=$a"
+check "with its rights" reported send=4321 INFO "name=$a"
 stop
 start
-check "over a restart" told send=4321 INFO "name=$a"
+check "over a restart" reported send=4321 INFO "name=$a"
 check "until it is removed" chanctl remove "$a"
 check "then nothing is kept" equal "$(ls "$run/declared")" ''
 check "what is made later has no such rights" chanctl create --system -c 4K "$a"
-check "what is made later has no such rights" told send= INFO "name=$a"
+check "what is made later has no such rights" reported send= INFO "name=$a"
 check "removed" chanctl remove "$a"
 
 # What is kept is read only if it is chand's own, and whole.
@@ -173,14 +173,14 @@ if [ "$(id -u)" = 0 ]; then
 	chown 0 "$run/declared/$a.conf"
 	chmod 644 "$run/declared/$a.conf"
 	start
-	check "another user's file is not taken for its own" told send= INFO "name=$a"
+	check "another user's file is not taken for its own" reported send= INFO "name=$a"
 	check "which is said" logged "$a: $run/declared/$a.conf: Operation not permitted"
 	stop
 	chown "$keeper" "$run/declared/$a.conf"
 fi
 keep sh -c "echo '[channel' >'$run/declared/$a.conf'"
 start
-check "nor one that is ruined" told send= INFO "name=$a"
+check "nor one that is ruined" reported send= INFO "name=$a"
 check "which is said" logged "$a: $run/declared/$a.conf: it can't be understood"
 check "what a killed one left is gone" test ! -e "$run/declared/$a.conf.new"
 stop
@@ -203,7 +203,7 @@ stop
 start
 check "nor at a restart" quota 2
 check "which is said" logged "what it said before it was changed counts"
-[ "$me" != "$keeper" ] && check "who may create, too" as "$me" - "$BUILD/chanctl" create --system -c 4K "$b" &&
+[ "$me" != "$keeper" ] && check "which may create, too" as "$me" - "$BUILD/chanctl" create --system -c 4K "$b" &&
 	check "removed" chanctl remove "$b"
 stop
 rm "$run/chand.conf"

@@ -11,7 +11,7 @@ limit=64
 said_it="all $limit descriptors that chand may have are in use.*raise LimitNOFILE="
 ticks() { awk '{ print $14 + $15 }' "/proc/$bus_pid/stat"; }
 ulimit -n $limit # chand's and everybody's
-# Connections that say nothing, by chand's own user, who has no quota.
+# Connections that say nothing, by chand's own user, which has no quota.
 hold() {
 	local i
 	for i in 1 2 3; do
@@ -36,7 +36,7 @@ for loop in $loops; do
 	kill $holders
 	# shellcheck disable=SC2086
 	wait $holders 2>/dev/null
-	await "then it serves again" told origin=requested INFO "name=$a"
+	await "then it serves again" reported origin=requested INFO "name=$a"
 	check "removed" chanctl remove "$a"
 	stop
 done

@@ -3,7 +3,7 @@
 #
 # Nobody waits until all declared channels are made, or all that are there are adopted.
 # What is there is served; whoever asks for one that is being made waits for that one, or
-# is told that it is still being made; a small one is not behind a large one.
+# reads that it is still being made; a small one is not behind a large one.
 
 # shellcheck source=tests/daemon/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -31,12 +31,12 @@ for loop in $loops; do
 	for ((i = 0; i < 5 && ${#before} == 2; i++)); do
 		rm -f "/dev/shm/shmchan.$keeper.$prefix"-*
 		begin --loop="$loop"
-		check "the last one is made for whoever asks" told origin=declared INFO "name=$last"
-		check "with its rights" told send=1234 INFO "name=$last"
+		check "the last one is made for whoever asks" reported origin=declared INFO "name=$last"
+		check "with its rights" reported send=1234 INFO "name=$last"
 		[ "$(unmade)" = 0 ] || before=yes
 		fails 3 "one that is not declared is not waited for" ask INFO "name=$prefix-x"
 		await "all are made" done_filling
-		check "as many" told channels=$many STATUS
+		check "as many" reported channels=$many STATUS
 		check "it said that it serves before" logged "serves; [0-9]* channels are still to be adopted or made"
 		await "and when all were there" logged "keeps $many channels"
 		[ $before = yes ] || stop
@@ -49,11 +49,11 @@ for loop in $loops; do
 		kill -9 "$bus_pid"
 		wait "$bus_pid" 2>/dev/null
 		begin --loop="$loop"
-		check "the last is served as declared" told origin=declared INFO "name=$last"
-		check "with its rights" told send=1234 INFO "name=$last"
+		check "the last is served as declared" reported origin=declared INFO "name=$last"
+		check "with its rights" reported send=1234 INFO "name=$last"
 		[ "$(unmade)" = 0 ] || before=yes
 		await "all are adopted" done_filling
-		check "as many" told channels=$many STATUS
+		check "as many" reported channels=$many STATUS
 		check "none as adopted" equal "$(ask LIST | grep -c '^origin=adopted')" 0
 	done
 	check "while others were not yet adopted ($loop)" equal $before yes
@@ -74,8 +74,8 @@ if [ $size -ge 1024 ]; then
 		before=no still=no
 		for ((i = 0; i < 5; i++)); do
 			begin --loop="$loop"
-			check "the small one is not behind the large one" told origin=declared INFO "name=$prefix-small"
-			fails 1 "who wants it made finds it" ask CREATE "name=$prefix-small"
+			check "the small one is not behind the large one" reported origin=declared INFO "name=$prefix-small"
+			fails 1 "whoever wants it made finds it" ask CREATE "name=$prefix-small"
 			check "and may have asked for the same" chanctl create --system --parents "$prefix-small"
 			[ -e "$(segment "$prefix-big")" ] || before=yes
 			# A fast machine makes it while chand lets the client wait.
@@ -83,7 +83,7 @@ if [ $size -ge 1024 ]; then
 				grep -q "chand is still making this channel; try again" "$t/said"; then
 				still=yes
 			fi
-			await "then it is there" told origin=declared INFO "name=$prefix-big"
+			await "then it is there" reported origin=declared INFO "name=$prefix-big"
 			await "then all are" done_filling
 			stop
 			[ $before$still != yesyes ] || break
@@ -94,7 +94,7 @@ if [ $size -ge 1024 ]; then
 		rm -f "$(segment "$prefix-big")"
 	done
 
-	# Told to end in the middle of it, it ends.
+	# Asked to end in the middle of it, it ends.
 	begin
 	stop
 	check "it left it whole, or nothing" sh -c "[ ! -e '$(segment "$prefix-big")' ] || $BUILD/chanctl stat $keeper/$prefix-big"

@@ -46,7 +46,7 @@ for loop in $loops; do
 	check "given up with the answer unread" give_up unread "$a" 64K
 	await "it is removed again" nothing_of "$a"
 	check "and can be made" chanctl create --system -c 4K "$a"
-	check "this one stays" told origin=requested INFO "name=$a"
+	check "this one stays" reported origin=requested INFO "name=$a"
 	check "given up, but another has the name" give_up unread "$a" 64K
 	check "which stays" chansend "$a" x
 	check "removed" chanctl remove "$a"

@@ -42,10 +42,6 @@ chanrecv() { keep "$BUILD/chanrecv" "$@"; }
 # A request, and what chand answers.
 ask() { keep "$BUILD/tests/daemon/prog_ask" "$@"; }
 
-# The old names, until the last script has moved.
-ok() { pass "$@"; }
-not_ok() { fail "$@"; }
-
 # The loops that chand can run on here.
 loops=epoll
 # shellcheck disable=SC2034 # for the scripts
@@ -82,8 +78,10 @@ declare_channel() { # NAME LINE...
 		printf '%s\n' "$@"
 	} >"$etc/channels.d/$name.conf"
 }
+# logged PATTERN: chand has logged it
 logged() { grep -q -e "$1" "$t/log"; }
-told() { ask "${@:2}" | grep -qx "$1"; }
+# reported LINE REQUEST...: chand's answer has the line
+reported() { ask "${@:2}" | grep -qx "$1"; }
 
 last_checks() { stop; }
 end_bus() {

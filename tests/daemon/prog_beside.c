@@ -4,7 +4,7 @@
  * channel NAME for USER, is OTHER served?  (Both numbers; root becomes them.)
  *
  * OTHER asks for the status, opens CHANNEL, and makes and removes another, again and
- * again, until USER has his answer.  Prints how many such rounds there were; fails if
+ * again, until USER has its answer.  Prints how many such rounds there were; fails if
  * there were fewer than ROUNDS, as when each request waits for the one before.
  */
 #include <poll.h>
@@ -27,7 +27,7 @@ static _Noreturn void fail(const char *what)
 	exit(1);
 }
 
-/* The socket tells chand who connects. */
+/* chand sees from the socket which user connects. */
 static int dial(const char *path, uid_t user)
 {
 	struct sockaddr_un at = {.sun_family = AF_UNIX};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * prog_connect SOCKET WANTED TRIES: of TRIES connections to chand, held at the same
- * time, exactly WANTED are served, and the others are told why they are not.
+ * time, exactly WANTED are served, and the others read why they are not.
  */
 #include <stdio.h>
 #include <string.h>

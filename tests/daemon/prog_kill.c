@@ -134,7 +134,7 @@ static bool ask(char *ret, size_t size, const char *fmt, ...)
 	return strncmp(ret, "chand/1 ERROR", 13) != 0;
 }
 
-static char answer[65536]; /* of the one who asks at a time */
+static char answer[65536]; /* of the one that asks at a time */
 
 static bool serves(void)
 {
@@ -270,7 +270,7 @@ static void kill_chand(void)
 	pid_t pid;
 
 	kill(chand, SIGKILL);
-	/* Its threads are waited for, too, by who traces them; a victim does no harm. */
+	/* Whoever traces its threads waits for them, too; a victim does no harm. */
 	do
 		pid = waitpid(-1, &status, __WALL);
 	while (pid >= 0 && (pid != chand || WIFSTOPPED(status)));

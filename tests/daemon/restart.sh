@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 #
 # chand is killed again and again while messages pass: none is lost, delayed or out
-# of order, and each new chand takes up the channels and whoever has them open.
+# of order, and each new chand adopts the channels and sees which processes have them open.
 
 # shellcheck source=tests/daemon/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -29,8 +29,8 @@ for i in 1 2 3 4 5 6 7 8 9 10; do
 		wait $user 2>/dev/null
 	fi
 	if [ $((i % 2)) = 0 ]; then start; else start --loop=epoll; fi
-	check "adopted ($i)" told origin=requested INFO name=$a
-	check "with its users ($i)" told role=sender INFO name=$a
+	check "adopted ($i)" reported origin=requested INFO name=$a
+	check "with its users ($i)" reported role=sender INFO name=$a
 	before=$(stat -c %s "$t/received")
 	await "messages pass ($i)" sh -c "test \$(stat -c %s '$t/received') -gt $before"
 done
@@ -61,7 +61,7 @@ for i in 1 2 3 4 5; do
 	one=$!
 	background "$BUILD/chand" --config-dir="$etc" --runtime-dir="$run" >>"$t/log" 2>&1
 	two=$!
-	await "one of two serves ($i)" told scope=system STATUS
+	await "one of two serves ($i)" reported scope=system STATUS
 	await "the other says so ($i)" logged "another chand, process .* keeps this bus"
 	serves=$(ask STATUS | sed -n 's/^pid=//p')
 	wait $((one + two - serves)) # it ends by itself

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# Who may do what: four users and a group, every kind of permission, each asked for
+# Which users may do what: four users and a group, every kind of permission, each asked for
 # each role; quotas of channels, bytes and connections; what is refused says why.
 
 # shellcheck source=tests/daemon/lib.sh
@@ -63,7 +63,7 @@ fails 4 "an observer does not close" as $stranger - "$BUILD/chanctl" close "$kee
 fails 4 "nor remove" as $stranger - "$BUILD/chanctl" remove "$keeper/$a"
 check "the owner does" as $owner - "$BUILD/chanctl" remove "$keeper/$a"
 
-# Who may create.
+# Which users may create.
 fails 4 "a stranger does not" as $stranger - "$BUILD/chanctl" create --system $a
 check "with the reason" grep -q "user $stranger may not create channels on this bus" "$t/said"
 check "a member does" as $member $group "$BUILD/chanctl" create --system -c 16K $a
@@ -90,7 +90,7 @@ check "rights after a restart" equal "$(roles $member $group $a)" srbo
 check "rights after a restart" equal "$(roles $stranger - $a)" ""
 check "a declaration is not wider than it says" test "$(stat -c %a "$run/channels")" = 700
 
-# A user's own bus is his.
+# A user's own bus belongs to that user.
 stop
 start --user
 fails 4 "another's bus" as $stranger - "$BUILD/tests/daemon/prog_ask" STATUS

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# Who may write a channel, or make one, may ruin that channel, and no more: chand goes
+# Whoever may write a channel, or make one, may ruin that channel, and no more: chand goes
 # on, for everybody else and after a restart.  And what keeps chand from taking
 # something up costs nothing else.  On both kinds of loop.
 
@@ -32,7 +32,7 @@ each_loop() {
 	check "used" chansend $a x
 	check "cut off" keep truncate -s 0 "$(segment $a)"
 	await "which is logged" logged "$a: .*changed the size of its segment"
-	check "and told" told state=damaged INFO name=$a
+	check "and reported" reported state=damaged INFO name=$a
 	check "somebody comes" keep sh -c ": >>'$(segment $a)'"
 	await "answers" alive
 	fails 9 "it is damaged" chanctl info $a
@@ -44,7 +44,7 @@ each_loop() {
 	# Grown.
 	check "create" ask CREATE name=$a
 	check "grown" keep truncate -s +4096 "$(segment $a)"
-	await "which is told, too" told state=damaged INFO name=$a
+	await "which is reported, too" reported state=damaged INFO name=$a
 	fails 9 "it is damaged" chanctl info $a
 	check "removed" ask REMOVE name=$a
 
@@ -76,7 +76,7 @@ each_loop() {
 	declare_channel $d 'capacity = 64K'
 	kill -HUP "$bus_pid"
 	await "the others are read" test -f "$(segment $d)"
-	await "it is told" logged 'read again, but for wrong files, which change nothing:'
+	await "it is logged" logged 'read again, but for wrong files, which change nothing:'
 	rm "$etc/chand.conf" "$etc/channels.d/$d.conf"
 	kill -HUP "$bus_pid"
 	await "read again" logged 'configuration was read again'
@@ -89,7 +89,7 @@ for loop in $loops; do
 	each_loop --loop=$loop
 done
 
-# Who may not look at a channel is not told who uses it.
+# A user that may not look at a channel does not learn which processes use it.
 if has root users; then
 	other=$((keeper + 1))
 	start
@@ -117,8 +117,8 @@ if has root users; then
 	start
 	keep prlimit --pid "$bus_pid" --nofile=80:80
 	held=()
-	# One after the other, as who asks takes a place, too: a place is had when the
-	# answer is there, and who is refused comes again.
+	# One after the other, as the one that asks takes a place, too: a place is had when the
+	# answer is there, and whoever is refused comes again.
 	hold() {
 		: >"$t/held"
 		background_as $other "$BUILD/tests/daemon/prog_ask" MONITOR >>"$t/held" 2>/dev/null

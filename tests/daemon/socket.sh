@@ -32,7 +32,7 @@ for loop in $loops; do
 	check "the socket is the same" equal "$(file_of "$run/control")" "$was"
 	check "the one that listens was not woken" equal "$(cat "/proc/$listener/comm")" prog_listen
 	check "it is asked, and serves" chanctl create --system --capacity=4K $prefix-a
-	check "by the socket that it listened on" told "pid=$listener" STATUS
+	check "by the socket that it listened on" reported "pid=$listener" STATUS
 	check "removed" chanctl remove $prefix-a
 	fails 1 "now it is a chand that runs" by_hand
 	check "which is said" grep -q "another chand, process $listener, keeps this bus" "$t/said"
@@ -71,7 +71,7 @@ kill -9 "$bus_pid"
 wait "$bus_pid" 2>/dev/null
 check "a killed one leaves its socket" equal "$(file_of "$run/control")" "$was"
 start
-check "the next takes it over" told "pid=$bus_pid" STATUS
+check "the next takes it over" reported "pid=$bus_pid" STATUS
 stop
 check "at its end it is gone" test ! -e "$run/control"
 check "and that for metrics" test ! -e "$run/metrics"
@@ -112,8 +112,8 @@ plain='mount -t tmpfs tmpfs /run && mount --bind "$1/passwd" /etc/passwd && exec
 { cat /etc/passwd; echo 'chand:x:54321:54321::/:/bin/false'; } >"$t/passwd"
 if [ "$(id -u)" = 0 ] && unshare -m --propagation private sh -c "mount --bind '$t/passwd' /etc/passwd" 2>/dev/null; then
 	fails 4 "root's plain chand" unshare -m --propagation private sh -c "$plain" sh "$t" "$BUILD/chand" "$etc"
-	check "is told what to do" grep -q "kept by the user chand, not by root: 'systemctl start chand.service'" "$t/said"
+	check "it says what to do" grep -q "kept by the user chand, not by root: 'systemctl start chand.service'" "$t/said"
 else
 	echo "no namespace of mounts: plain chand by root was not tried"
 fi
-finish "whose sockets and bus it is"
+finish "sockets and buses of others"

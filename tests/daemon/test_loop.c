@@ -109,7 +109,7 @@ START_TEST(should_report_each_arrival)
 		until(&r.bytes, 2 * i);
 	}
 	ck_assert_int_ge(r.calls, 100);
-	close(fd); /* the end is told, too */
+	close(fd); /* the end is reported, too */
 	until(&r.calls, r.calls + 1);
 	loop_remove(loop, &r.source);
 	loop_free(loop);

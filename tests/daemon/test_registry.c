@@ -334,7 +334,7 @@ START_TEST(should_forget_what_is_removed)
 	ck_assert_ptr_null(channels_find(a));
 	ck_assert(!there(a) && !kept(a));
 	ck_assert_int_eq(removal_run_unadopted(a, false, &owner, why, sizeof(why)), -ENOENT);
-	/* One that is there and not in the registry: as its file says whose it is. */
+	/* One that is there and not in the registry: as its file names the owner. */
 	ck_assert_int_eq(request(b, OTHER, 4096), 0);
 	registry_stop();
 	ck_assert(there(b) && kept(b));

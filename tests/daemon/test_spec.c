@@ -331,7 +331,7 @@ START_TEST(should_decide_by_the_lists)
 	key("receive", "@3000");
 	ck_assert_uint_eq(may(OTHER, TEAM), ALL);
 	ck_assert_uint_eq(may(OTHER + 1, TEAM), RECEIVES | LOOKS | WRITES);
-	key("send", "@2000"); /* a group of that number, which is his first */
+	key("send", "@2000"); /* a group of that number, which is the user's first */
 	ck_assert_uint_eq(may(OTHER, 0), SENDS | LOOKS | WRITES);
 	ck_assert_uint_eq(may(OTHER + 1, OTHER), SENDS | LOOKS | WRITES);
 }

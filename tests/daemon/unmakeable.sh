@@ -36,7 +36,7 @@ for loop in $loops; do
 		says 1 "$why" chanctl create --user --parents "$prefix-a" --capacity=4K
 	rm /dev/shm/fill
 	await "it is made when there is room" sends y
-	check "as it is declared" told origin=declared INFO "name=$prefix-a"
+	check "as it is declared" reported origin=declared INFO "name=$prefix-a"
 	check "with its capacity" equal "$(chanctl list --user -H -o CAPACITY "$prefix-a")" 64K
 	check "it was logged once" equal "$(grep -c "can't be made" "$t/log")" 1
 	stop

@@ -163,7 +163,7 @@ systemctl daemon-reload
 await "repaired, it works" mails
 await "the path is active" active chan-ready@orders.path
 systemctl stop chan-ready@orders.path
-check "who stops the path has it stopped" inactive chan-ready@orders.path
+check "a path that is stopped stays stopped" inactive chan-ready@orders.path
 order "while it was stopped"
 systemctl start chan-ready@orders.path
 await "started again, it starts the worker" mails

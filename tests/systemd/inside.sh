@@ -23,7 +23,7 @@ useradd -m alice
 useradd -m bob
 
 check "the sockets listen" systemctl -q is-active chand.socket chand-metrics.socket
-check "chand waits for the first who asks" equal "$(systemctl is-active chand.service)" inactive
+check "chand waits for the first client that asks" equal "$(systemctl is-active chand.service)" inactive
 check "the runtime directory is chand's" equal "$(stat -c %U:%a /run/chand)" chand:755
 
 # Socket activation, by a library call of an ordinary user.
@@ -45,9 +45,9 @@ grep -E '^MESSAGE=chand (keeps|waits with)' /tmp/journal | sed 's/^/    /'
 as alice chansend chand/jobs x >/dev/null 2>&1
 check "no right, status 4" equal $? 4
 as bob chanctl create chand/mine >/dev/null 2>&1
-check "who is not in the group chand creates nothing" equal $? 4
+check "a user outside the group chand creates nothing" equal $? 4
 usermod -aG chand bob
-check "who is, does" as bob chanctl create chand/mine
+check "one in it does" as bob chanctl create chand/mine
 check "and removes it" as bob chanctl remove chand/mine
 
 # A channel as a unit.
@@ -103,7 +103,7 @@ check "metrics, as text to the end" bash -c 'chanctl metrics | grep -q "^# EOF"'
 mkdir -p /var/lib/prometheus/node-exporter
 check "the timer of the textfile" systemctl start chand-textfile.timer
 await "the metrics, as a textfile" grep -q "^# EOF" /var/lib/prometheus/node-exporter/chand.prom
-check "it tells of the channels" grep -q 'channel="orders"' /var/lib/prometheus/node-exporter/chand.prom
+check "it reports the channels" grep -q 'channel="orders"' /var/lib/prometheus/node-exporter/chand.prom
 systemctl stop chand-textfile.timer
 
 # The watchdog: a chand that does not answer is replaced.
@@ -151,7 +151,7 @@ check "nothing of hers failed" equal "$(user systemctl --user list-units --faile
 check "removed" chanctl remove chand/orders
 rm -f /etc/chand/channels.d/orders.conf /etc/chand/channels.d/later.conf
 systemctl reload chand.service
-# A reload is told before it is done: what is still declared would be made again.
+# A reload returns before it is done: what is still declared would be made again.
 await "nothing declares them any more" sh -c \
 	'journalctl -u chand.service -o cat | grep -q "^later: no file declares it"'
 chanctl remove chand/orders chand/later 2>/dev/null
@@ -159,7 +159,7 @@ systemctl stop chan-ready@jobs.path chand.socket chand-metrics.socket chand.serv
 check "it stopped well" equal "$(systemctl show -p Result --value chand.service)" success
 check "nothing is left in /dev/shm" equal "$(find /dev/shm -name 'shmchan.*')" ""
 check "no process is left" equal "$(pgrep -u chand)" ""
-# With control groups of version 1 systemd is not told that those of a user's manager
+# With control groups of version 1 systemd does not learn that those of a user's manager
 # are empty, so it often waits for its end in vain, and calls that a failure.
 but='^$'
 [ "$(stat -f -c %T /sys/fs/cgroup)" = cgroup2fs ] || but='^user@'

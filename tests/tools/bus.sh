@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# The tools on a bus: what chand tells is shown beside what the segment tells, its
+# The tools on a bus: what chand reports is shown beside what the segment says, its
 # events as they happen; and all that can be read is read without it, too.
 
 # shellcheck source=tests/daemon/lib.sh
@@ -25,8 +25,8 @@ fails 3 "no bus, no owner" ctl list --system
 fails 3 "nor a channel of it" ctl info --system "$b"
 check "says what to do" grep -q "can't ask chand: there is neither the socket .* nor its directory; start it" "$t/said"
 fails 3 "nor to send to" "$BUILD/chansend" --system "$b" x
-fails 1 "doctor tells" ctl doctor --system
-check "doctor tells" shows "^problem chand can't ask the system's chand: there is neither the socket" ctl doctor --system
+fails 1 "doctor says so" ctl doctor --system
+check "doctor says so" shows "^problem chand can't ask the system's chand: there is neither the socket" ctl doctor --system
 check "unasked it doesn't" lacks ' chand ' ctl doctor
 check "the list is as ever" shows "^${of}$b open 0 0 1M 0 0 0600\$" ctl list
 check "and its JSON" equal "$(ctl list -J "$of$b" | jq -c '.[0] | has("bus")')" false
@@ -112,14 +112,14 @@ event() { jq -c --arg ch "$of$1" --arg event "$2" 'select(.ch == $ch and .event 
 some() { event "$1" "$2" | jq -se "any(.[]; ${3-true})"; }
 await "present" some $a present
 await "made" ctl create --system -c 16K $prefix-m
-await "told" some $prefix-m created
+await "reported" some $prefix-m created
 background "$BUILD/chanrecv" -w 3600 $a >/dev/null
 user=$!
 await "it came" some $a attached ".pid == $user and .role == \"receiver\" and .command == \"chanrecv\""
 kill -9 $user
 wait $user 2>/dev/null
 await "it died" some $a died ".pid == $user and .role == \"receiver\""
-check "which is not told as a detach" equal "$(event $a detached)" ''
+check "which is not reported as a detach" equal "$(event $a detached)" ''
 check "send" "$BUILD/chansend" --system $a again
 : >"$t/taken"
 background "$BUILD/tests/daemon/prog_take" $a >"$t/taken"
@@ -132,7 +132,7 @@ await "ready" some $d ready
 check "shown" equal "$(ctl list -H --system -o ACTIVATION $d)" ready
 check "received" equal "$("$BUILD/chanrecv" -1 --system $d)" x
 await "served" some $d served
-# As often as it was sampled, it is told once.
+# As often as it was sampled, it is reported once.
 check "once" equal "$(event $a redelivered | wc -l)" 1
 kill -9 "$bus_pid"
 wait "$bus_pid" 2>/dev/null
@@ -144,7 +144,7 @@ start
 kill $user
 wait $user 2>/dev/null
 await "and that it leaves" some $b detached ".pid == $user"
-await "chand is asked again" told connections=2 STATUS
+await "chand is asked again" reported connections=2 STATUS
 background "$BUILD/chanrecv" -w 3600 $b >/dev/null
 user=$!
 await "and tells" some $b attached ".pid == $user"
@@ -152,7 +152,7 @@ kill -9 $user
 wait $user 2>/dev/null
 await "of a death" some $b died ".pid == $user"
 check "removed" ctl remove --system $prefix-m
-await "told" some $prefix-m removed
+await "reported" some $prefix-m removed
 kill $monitor
 wait $monitor 2>/dev/null
 
