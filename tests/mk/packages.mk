@@ -8,6 +8,10 @@ DEPS_TEST := $(DEPS) g++ clang clang-format libclang-rt-dev check jq mandoc shel
 	$(if $(filter x86_64,$(shell uname -m)),libc6-dev-i386 lib32gcc-12-dev)
 DEPS_ALL := $(DEPS_TEST) valgrind gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
 
+# What shmchan is compared with.  One that can't be had leaves the others.
+DEPS_PEERS := g++ libboost-dev libzmq3-dev libnng-dev libqb-dev libiceoryx-posh-dev \
+	libiceoryx-hoofs-dev iceoryx
+
 deps: packages := $(DEPS)
 deps-test: packages := $(DEPS_TEST)
 deps-all: packages := $(DEPS_ALL)
@@ -25,4 +29,9 @@ deps deps-test deps-all:
 	$$root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends \
 		install $$missing >/dev/null
 
-.PHONY: deps deps-test deps-all
+deps-peers: deps
+	@for p in $(DEPS_PEERS); do \
+		$(MAKE) --no-print-directory deps DEPS="$$p" || echo "$$p can't be installed"; \
+	done
+
+.PHONY: deps deps-test deps-all deps-peers

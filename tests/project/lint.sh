@@ -187,7 +187,7 @@ rule 'the declarations that everybody compiles against: the Makefile' '_GNU_SOUR
 rule 'from a member to its structure: container_of()' '\(char \*\).*- *offsetof *\(' \
 	"lib/base/container\.h:|$not_yet" 'c = (struct c *)((char *)p - offsetof(struct c, timer));'
 
-for f in "${sources[@]}" tests/*/*.[ch]; do
+for f in "${sources[@]}" tests/*/*.[ch] tests/*/*/*.{c,h,cpp}; do
 	[ "$(head -n1 "$f")" = '/* SPDX-License-Identifier: MIT */' ] ||
 		fail "$f: does not start with its SPDX line"
 	expand "$f" | awk -v f="$f" 'length > 100 { print f ":" NR ": over 100 columns"; n++ }
@@ -206,7 +206,7 @@ left=$(grep -rnIE '\b(TO''DO|FIX''ME|XX''X)\b' lib daemon tools tests systemd ./
 if clang-format --version 2>/dev/null | grep -q 'version 14\.'; then
 	printf 'int  a;\n' | clang-format --dry-run -Werror 2>/dev/null &&
 		fail 'lint.sh: clang-format misses its sample'
-	mapfile -t files < <(printf '%s\n' "${sources[@]}" tests/*/*.[ch] | grep -vP "^($unformatted)")
+	mapfile -t files < <(printf '%s\n' "${sources[@]}" tests/*/*.[ch] tests/*/*/*.{c,h,cpp} | grep -vP "^($unformatted)")
 	clang-format --dry-run -Werror "${files[@]}" >"$tmp/format" 2>&1 ||
 		fail "not as clang-format writes it: $(grep -oE '^[^ :]+\.[ch]' "$tmp/format" | sort -u | tr '\n' ' ')"
 else
@@ -215,7 +215,7 @@ fi
 
 if command -v shellcheck >/dev/null; then
 	# But for word splitting and commas that are meant.
-	shellcheck -x -S warning -e SC2054,SC2206 .ci/run tests/run tests/*.sh tests/*/*.sh || fail "shellcheck"
+	shellcheck -x -S warning -e SC2054,SC2206 .ci/run tests/run tests/*.sh tests/*/*.sh tests/bench/peers/compare || fail "shellcheck"
 fi
 if command -v mandoc >/dev/null; then
 	for f in lib/man/*.[1-8] tools/man/*.[1-8] daemon/man/*.[1-8]; do
