@@ -7,65 +7,30 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "common/batch.h"
 #include "common/failure.h"
 #include "common/framing.h"
-#include "common/io.h"
-#include "common/output.h"
 #include "common/parse.h"
 #include "ctl/channel.h"
 #include "ctl/output.h"
 #include "ctl/verb.h"
 
-/* Messages that are encoded, but not yet written. */
-struct batch {
-	struct framing framing;
-	char *text;
-	size_t used, size;
-};
-
-enum { WRITE_SIZE = 64 << 10 };
-
-/* Write the batch; each message is a record of its own. */
-static int write_batch(struct batch *s, const size_t *end, size_t n)
+static int write_batch(struct batch *b)
 {
 	size_t done;
-	int r;
+	int err = b->n ? batch_write(b, isatty(STDOUT_FILENO), &done) : 0;
 
-	if (isatty(STDOUT_FILENO)) {
-		char *escaped = ctl_alloc(4 * s->used + 1, 1);
-
-		r = ctl_write_free(escaped, cli_escape(escaped, s->text, s->used));
-	} else {
-		r = output_records(s->text, end, n, &done);
-		if (r)
-			r = ctl_write_failed(r);
-	}
-	s->used = 0;
-	return r;
-}
-
-static int encode(struct batch *s, const struct envelope *m)
-{
-	ssize_t need;
-
-	while ((need = framing_encode(&s->framing, m, s->text + s->used, s->size - s->used)) >= 0) {
-		if ((size_t)need <= s->size - s->used) {
-			s->used += (size_t)need;
-			return 0;
-		}
-		s->size = s->used + (size_t)need;
-		s->text = ctl_grow(s->text, s->size, 1);
-	}
-	return (int)need;
+	return err ? ctl_write_failed(err) : CLI_OK;
 }
 
 /* Show up to `limit` messages from the cursor on. */
-static int show_messages(
-	struct ctl_channel *ch, struct batch *s, struct chan_cursor *at, uint64_t limit)
+static int show_messages(struct ctl_channel *ch, const struct framing *framing,
+	struct chan_cursor *at, uint64_t limit)
 {
-	size_t size = ch->stat.max_message, end[1024], n = 0;
+	size_t size = ch->stat.max_message;
 	char *data = ctl_alloc(size, 1);
-	ssize_t len = -EAGAIN;
+	struct batch batch = {.n = 0};
+	ssize_t len = 0;
 	int status = CLI_OK;
 
 	while (limit-- && !status) {
@@ -78,17 +43,15 @@ static int show_messages(
 		m.seq = at->seq;
 		m.attempt = at->attempt;
 		m.leased = at->flags & CHAN_IS_LEASED;
-		len = encode(s, &m);
+		len = batch_add(&batch, framing, &m);
 		if (len < 0)
 			break;
-		end[n++] = s->used;
-		if (n == sizeof(end) / sizeof(*end) || s->used >= WRITE_SIZE) {
-			status = write_batch(s, end, n);
-			n = 0;
-		}
+		if (batch_is_full(&batch))
+			status = write_batch(&batch);
 	}
-	if (!status && n)
-		status = write_batch(s, end, n);
+	if (!status)
+		status = write_batch(&batch);
+	batch_free(&batch);
 	free(data);
 	if (!status && len < 0 && len != -EAGAIN)
 		status = cli_fail(ch->name, NULL, (int)len);
@@ -98,18 +61,12 @@ static int show_messages(
 static int show_channel(const char *name, const char *framing, uint32_t flags, uint64_t limit)
 {
 	struct chan_cursor at = {.flags = flags};
-	struct batch s = {.size = WRITE_SIZE};
+	struct framing parsed;
 	struct ctl_channel ch;
 	int r = ctl_open(&ch, name);
 
-	framing_parse(framing, &s.framing);
-	if (r) {
-		r = cli_fail(name, NULL, r);
-	} else {
-		s.text = ctl_alloc(s.size, 1);
-		r = show_messages(&ch, &s, &at, limit);
-		free(s.text);
-	}
+	framing_parse(framing, &parsed);
+	r = r ? cli_fail(name, NULL, r) : show_messages(&ch, &parsed, &at, limit);
 	ctl_forget(&ch);
 	return r;
 }
@@ -147,9 +104,7 @@ const struct ctl_verb ctl_verb_peek = {
 			.options = peek_options,
 		},
 	.has = CTL_JSON | CTL_BUS,
-	.min = 1,
-	.max = 1,
-	.names = 1,
+	CTL_ONE_CHANNEL,
 	.option = peek_option,
 	.run = peek,
 };
@@ -173,8 +128,6 @@ const struct ctl_verb ctl_verb_dump = {
 			.options = dump_options,
 		},
 	.has = CTL_BUS,
-	.min = 1,
-	.max = 1,
-	.names = 1,
+	CTL_ONE_CHANNEL,
 	.run = dump,
 };

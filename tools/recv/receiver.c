@@ -28,8 +28,6 @@ int receiver_open(struct receiver *ret, struct run *run, struct sink *sink, cons
 	err = run_add(run, ret->ch);
 	if (!err)
 		err = chan_stat(ret->ch, &st);
-	if (!err)
-		err = batch_init(&ret->batch);
 	if (err)
 		return cli_fail(name, NULL, err);
 	ret->last = st.sent;

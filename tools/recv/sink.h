@@ -1,29 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where the messages of chanrecv go: to stdout, or into a file each.  A batch holds those
- * of one channel that are encoded, and not yet written.
- *
- * A sink is for all threads, a batch for one.
+ * Where the messages of chanrecv go: to stdout, or into a file each.  A sink is for all
+ * threads; each has a batch of its own.
  */
 #ifndef SHMCHAN_SINK_H
 #define SHMCHAN_SINK_H
 
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
+#include "common/batch.h"
 #include "recv/options.h"
 #include "recv/store.h"
-
-enum { BATCH_MAX = 1024 }; /* messages */
-
-struct batch {
-	char *buf; /* allocated */
-	size_t used, size;
-	size_t end[BATCH_MAX]; /* where each ends in the buffer */
-	unsigned n;
-};
 
 struct sink {
 	const struct recv_options *options;
@@ -35,13 +25,6 @@ struct sink {
 /* 0, or a negative errno of opening the directory. */
 int sink_open(struct sink *ret, const struct recv_options *options);
 void sink_close(struct sink *sink);
-
-/* 0, or -ENOMEM. */
-int batch_init(struct batch *ret);
-void batch_free(struct batch *b);
-
-/* Returns true if the batch has to be written before it takes another message. */
-bool batch_is_full(const struct batch *b);
 
 /* Add a message of a channel that was created then: to the batch, or as a file whose name
  * sink_write() makes last.  Returns 0, or

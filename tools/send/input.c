@@ -19,14 +19,14 @@
 
 /* Functions that return bool return false to end the run, as those of sender.h. */
 
-/* A stream that is being decoded: data[start..end-1] is left. */
+/* A stream that is being decoded: buf[start..end-1] is left. */
 struct input {
 	const char *name;
 	int fd;
 	bool regular; /* a file: reading does not wait */
 	bool eof, unreadable;
-	struct buffer buf;
-	size_t start, end;
+	char *buf; /* allocated, or NULL */
+	size_t size, start, end;
 };
 
 /* Report that reading failed: a file that can't be read is one message that fails. */
@@ -47,19 +47,24 @@ static bool report_read_error(struct sender *s, struct input *in, int err)
 static bool make_room(struct sender *s, struct input *in)
 {
 	size_t size;
+	char *p;
 
 	if (in->start) {
 		in->end -= in->start;
-		memmove(in->buf.data, in->buf.data + in->start, in->end);
+		memmove(in->buf, in->buf + in->start, in->end);
 		in->start = 0;
 	}
-	if (in->end < in->buf.size)
+	if (in->end < in->size)
 		return true;
 	size = in->end ? 2 * in->end : FIRST_SIZE;
-	if (buffer_grow(&in->buf, size))
-		return true;
-	cli_error(s->options->channel, "no memory for a message of %zu bytes", size);
-	return sender_stop(s, CLI_ERROR);
+	p = realloc(in->buf, size);
+	if (!p) {
+		cli_error(s->options->channel, "no memory for a message of %zu bytes", size);
+		return sender_stop(s, CLI_ERROR);
+	}
+	in->buf = p;
+	in->size = size;
+	return true;
 }
 
 /* Read what there is. */
@@ -74,7 +79,7 @@ static bool fill(struct sender *s, struct input *in)
 
 		if (r < 0)
 			return report_read_error(s, in, r);
-		n = read(in->fd, in->buf.data + in->end, in->buf.size - in->end);
+		n = read(in->fd, in->buf + in->end, in->size - in->end);
 	} while (n < 0 && (errno == EINTR || errno == EAGAIN));
 	if (n < 0)
 		return report_read_error(s, in, -errno);
@@ -112,7 +117,7 @@ static bool send_stream(struct sender *s, const char *name, int fd, const struct
 	while (go && !in.unreadable) {
 		size_t used = 0;
 
-		n = decoder_next(&decoder, in.buf.data + in.start, in.end - in.start, in.eof, msg,
+		n = decoder_next(&decoder, in.buf + in.start, in.end - in.start, in.eof, msg,
 			SENDER_BATCH, &used);
 		in.start += used;
 		if (n > 0)
@@ -125,7 +130,7 @@ static bool send_stream(struct sender *s, const char *name, int fd, const struct
 			go = fill(s, &in);
 	}
 	decoder_free(&decoder);
-	free(in.buf.data);
+	free(in.buf);
 	return go;
 }
 

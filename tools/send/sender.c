@@ -4,13 +4,11 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/deadline.h"
 #include "common/failure.h"
 #include "common/message.h"
-#include "common/output.h"
 #include "common/place.h"
 #include "common/signals.h"
 
@@ -80,7 +78,7 @@ int sender_close(struct sender *s)
 {
 	cli_unwatch(s->ch);
 	chan_detach(s->ch);
-	free(s->copy.data);
+	batch_free(&s->copy);
 	return s->status;
 }
 
@@ -202,27 +200,17 @@ static int send_some(const struct sender *s, const struct iovec *msg, unsigned n
 static bool copy_out(
 	struct sender *s, const struct framing *framing, const struct iovec *msg, unsigned n)
 {
-	size_t end[SENDER_BATCH], used = 0, done;
-	int r = 0;
+	size_t done;
+	int err = 0;
 
-	for (unsigned i = 0; i < n && !r;) {
-		struct envelope m = {.data = msg[i].iov_base, .len = msg[i].iov_len};
-		ssize_t len = framing_encode(framing, &m, s->copy.data + used, s->copy.size - used);
-
-		if (len < 0) {
-			r = (int)len;
-		} else if ((size_t)len <= s->copy.size - used) {
-			used += (size_t)len;
-			end[i++] = used;
-		} else if (!buffer_grow(&s->copy, used + (size_t)len)) {
-			r = -ENOMEM;
-		}
-	}
-	if (!r)
-		r = output_records(s->copy.data, end, n, &done);
-	if (r && r != -EINTR)
-		cli_error(NULL, "stdout: %s", strerror(-r));
-	return !r || sender_stop(s, CLI_ERROR);
+	for (unsigned i = 0; i < n && !err; i++)
+		err = batch_add(&s->copy, framing,
+			&(struct envelope){.data = msg[i].iov_base, .len = msg[i].iov_len});
+	if (!err)
+		err = batch_write(&s->copy, false, &done);
+	if (err && err != -EINTR)
+		cli_error(NULL, "stdout: %s", strerror(-err));
+	return !err || sender_stop(s, CLI_ERROR);
 }
 
 /* Count n messages that the channel took, and copy them for --tee. */

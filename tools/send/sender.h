@@ -14,14 +14,15 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
+#include "common/batch.h"
 #include "common/framing.h"
-#include "send/buffer.h"
 #include "send/options.h"
 #include "send/pace.h"
 #include "send/progress.h"
 #include "send/tally.h"
 
 enum { SENDER_BATCH = 512 }; /* messages that are sent at once */
+_Static_assert((int)SENDER_BATCH <= (int)BATCH_MAX, "they are copied at once, too");
 
 struct sender {
 	const struct send_options *options;
@@ -30,8 +31,8 @@ struct sender {
 	struct tally tally;
 	struct pace pace;
 	struct progress progress;
-	struct buffer copy; /* --tee */
-	int status;	    /* the exit status, if the run has to end now */
+	struct batch copy; /* --tee */
+	int status;	   /* the exit status, if the run has to end now */
 };
 
 /* Start the run and open the channel.  Returns false if that fails, which is reported. */
