@@ -36,13 +36,16 @@ static const char *set_max_message(struct chan_options *opt, const char *value)
 	return NULL;
 }
 
-static const char *set_overflow(struct chan_options *opt, const char *value)
+static const char *set_word(const struct words *of, const char *value, uint32_t *ret)
 {
 	static char choice[64];
 
-	return word_value(&words_overflow, value, &opt->overflow)
-		       ? words_choice(&words_overflow, choice, sizeof(choice))
-		       : NULL;
+	return word_value(of, value, ret) ? words_choice(of, choice, sizeof(choice)) : NULL;
+}
+
+static const char *set_overflow(struct chan_options *opt, const char *value)
+{
+	return set_word(&words_overflow, value, &opt->overflow);
 }
 
 static const char *set_mode(struct chan_options *opt, const char *value)
@@ -62,11 +65,7 @@ static const char *set_endpoints(struct chan_options *opt, const char *value)
 
 static const char *set_lifetime(struct chan_options *opt, const char *value)
 {
-	static char choice[64];
-
-	return word_value(&words_lifetime, value, &opt->lifetime)
-		       ? words_choice(&words_lifetime, choice, sizeof(choice))
-		       : NULL;
+	return set_word(&words_lifetime, value, &opt->lifetime);
 }
 
 static const char *set_linger(struct chan_options *opt, const char *value)
@@ -81,11 +80,11 @@ static const char *set_linger(struct chan_options *opt, const char *value)
 
 static const char *set_kind(struct chan_options *opt, const char *value)
 {
-	static char choice[64];
 	uint32_t kind;
+	const char *wanted = set_word(&words_kind, value, &kind);
 
-	if (word_value(&words_kind, value, &kind))
-		return words_choice(&words_kind, choice, sizeof(choice));
+	if (wanted)
+		return wanted;
 	if (kind == CHAN_KIND_RENDEZVOUS && opt->capacity)
 		return "queue, as a channel with a capacity is";
 	opt->kind = kind;

@@ -100,9 +100,7 @@ const struct ctl_verb ctl_verb_remove = {
 		},
 	.alias = "rm",
 	.has = CTL_BUS,
-	.min = 1,
-	.max = -1,
-	.names = -1,
+	CTL_CHANNELS,
 	.option = remove_option,
 	.change = remove_one,
 };
@@ -166,9 +164,7 @@ const struct ctl_verb ctl_verb_close = {
 			.options = close_options,
 		},
 	.has = CTL_BUS,
-	.min = 1,
-	.max = -1,
-	.names = -1,
+	CTL_CHANNELS,
 	.option = close_option,
 	.change = close_one,
 };
@@ -196,8 +192,6 @@ const struct ctl_verb ctl_verb_purge = {
 			.options = purge_options,
 		},
 	.has = CTL_BUS,
-	.min = 1,
-	.max = -1,
-	.names = -1,
+	CTL_CHANNELS,
 	.change = purge_one,
 };

@@ -343,9 +343,7 @@ const struct ctl_verb ctl_verb_create = {
 			.options = options,
 		},
 	.has = CTL_BUS,
-	.min = 1,
-	.max = 1,
-	.names = 1,
+	CTL_ONE_CHANNEL,
 	.option = option,
 	.run = create,
 };

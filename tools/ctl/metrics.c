@@ -163,7 +163,7 @@ const struct ctl_verb ctl_verb_metrics = {
 			.options = options,
 		},
 	.has = CTL_BUS | CTL_BUS_KNOWN,
-	.max = 1,
+	CTL_GLOB,
 	.option = option,
 	.run = metrics,
 };

@@ -602,6 +602,6 @@ const struct ctl_verb ctl_verb_monitor = {
 			.options = options,
 		},
 	.has = CTL_JSON | CTL_BUS | CTL_BUS_KNOWN,
-	.max = 1,
+	CTL_GLOB,
 	.run = monitor,
 };

@@ -103,7 +103,7 @@ const struct ctl_verb ctl_verb_list = {
 		},
 	.alias = "ls",
 	.has = CTL_JSON | CTL_COLUMNS | CTL_BUS | CTL_BUS_KNOWN,
-	.max = 1,
+	CTL_GLOB,
 	.run = list,
 };
 
@@ -247,9 +247,7 @@ const struct ctl_verb ctl_verb_stat = {
 			.options = stat_options,
 		},
 	.has = CTL_JSON | CTL_COLUMNS | CTL_BUS,
-	.min = 1,
-	.max = -1,
-	.names = -1,
+	CTL_CHANNELS,
 	.option = stat_option,
 	.run = stat_named,
 };
@@ -365,8 +363,6 @@ const struct ctl_verb ctl_verb_info = {
 			.options = info_options,
 		},
 	.has = CTL_JSON | CTL_COLUMNS | CTL_BUS,
-	.min = 1,
-	.max = 1,
-	.names = 1,
+	CTL_ONE_CHANNEL,
 	.run = info,
 };

@@ -30,6 +30,14 @@ struct ctl_verb {
 	int (*change)(const char *name);
 };
 
+/* Operands that several verbs take. */
+/* clang-format off */
+#define CTL_ONE_CHANNEL .min = 1, .max = 1, .names = 1
+#define CTL_CHANNELS .min = 1, .max = -1, .names = -1
+#define CTL_CHANNEL_AND_CONDITION .min = 2, .max = 2, .names = 1
+#define CTL_GLOB .max = 1
+/* clang-format on */
+
 extern const struct ctl_verb ctl_verb_create, ctl_verb_remove, ctl_verb_close, ctl_verb_purge;
 extern const struct ctl_verb ctl_verb_list, ctl_verb_stat, ctl_verb_info;
 extern const struct ctl_verb ctl_verb_wait, ctl_verb_test;

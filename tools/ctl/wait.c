@@ -8,7 +8,6 @@
  */
 #include <errno.h>
 #include <poll.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "common/deadline.h"
@@ -18,125 +17,8 @@
 #include "common/parse.h"
 #include "common/signals.h"
 #include "ctl/channel.h"
+#include "ctl/condition.h"
 #include "ctl/verb.h"
-
-enum subject { EXISTS, GONE, EMPTY, FULL, CLOSED, RECEIVERS, SENDERS, DEPTH };
-
-struct condition {
-	const char *text;
-	enum subject subject;
-	bool negated;  /* nonempty, notfull */
-	char relation; /* '>', '<' or '=' of those with a number: >=, <=, = */
-	uint64_t number;
-};
-
-static const struct condition words[] = {
-	{"exists", EXISTS, false, 0, 0},
-	{"gone", GONE, false, 0, 0},
-	{"empty", EMPTY, false, 0, 0},
-	{"nonempty", EMPTY, true, 0, 0},
-	{"full", FULL, false, 0, 0},
-	{"notfull", FULL, true, 0, 0},
-	{"closed", CLOSED, false, 0, 0},
-	{"receivers", RECEIVERS, false, '?', 0},
-	{"senders", SENDERS, false, '?', 0},
-	{"depth", DEPTH, false, '?', 0},
-};
-
-static const char notes[] =
-	"COND is one of exists, gone, empty, nonempty, full, notfull, closed, or one of\n"
-	"receivers, senders, depth with >=N, <=N or =N. Quote it: > and < are the shell's.";
-
-/* Behind the word: >=N, <=N or =N. */
-static void parse_number(struct condition *cond, const char *text)
-{
-	const char *digits = text;
-
-	if (!*text)
-		cli_usage("condition '%s' needs a number, as in '%s>=1': quote it, "
-			  "> is special to the shell",
-			cond->text, cond->text);
-	cond->relation = *digits++;
-	if (cond->relation != '=' && *digits++ != '=')
-		cond->relation = 0;
-	if (!cond->relation || !strchr("><=", cond->relation) ||
-		cli_parse_count(digits, &cond->number))
-		cli_usage("condition '%s%s': '%s' is not >=N, <=N or =N", cond->text, text, text);
-}
-
-static struct condition parse_condition(const char *text)
-{
-	size_t len = strspn(text, "abcdefghijklmnopqrstuvwxyz");
-
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-		struct condition cond = words[i];
-
-		if (strlen(cond.text) != len || strncmp(cond.text, text, len) != 0)
-			continue;
-		if (cond.relation)
-			parse_number(&cond, text + len);
-		else if (text[len])
-			break;
-		cond.text = text;
-		return cond;
-	}
-	cli_usage("no condition '%s'; there are exists, gone, empty, nonempty, full, notfull, "
-		  "closed, receivers>=N, senders>=N, depth<=N",
-		text);
-}
-
-static bool compare(const struct condition *cond, uint64_t value)
-{
-	switch (cond->relation) {
-	case '>':
-		return value >= cond->number;
-	case '<':
-		return value <= cond->number;
-	}
-	return value == cond->number;
-}
-
-static bool holds(const struct condition *cond, const struct chan_stat *stat)
-{
-	switch (cond->subject) {
-	case EXISTS:
-	case GONE:
-		break;
-	case EMPTY:
-		return cond->negated == (ctl_depth(stat) != 0);
-	case FULL:
-		return cond->negated == !stat->full;
-	case CLOSED:
-		return stat->closed;
-	case RECEIVERS:
-		return compare(cond, stat->receivers);
-	case SENDERS:
-		return compare(cond, stat->senders);
-	case DEPTH:
-		return compare(cond, ctl_depth(stat));
-	}
-	return false;
-}
-
-/* Returns true if the condition needs another message: none comes into a closed channel. */
-static bool needs_message(const struct condition *cond, const struct chan_stat *stat)
-{
-	switch (cond->subject) {
-	case EMPTY:
-		return cond->negated;
-	case FULL:
-		return !cond->negated;
-	case DEPTH:
-		return cond->relation != '<' && ctl_depth(stat) < cond->number;
-	default:
-		return false;
-	}
-}
-
-static bool is_about_name(const struct condition *cond)
-{
-	return cond->subject == EXISTS || cond->subject == GONE;
-}
 
 /* Returns 1 or 0, or a negative errno: what has the name may be unreadable. */
 static int name_holds(const struct condition *cond, const char *name)
@@ -168,16 +50,16 @@ static const struct cli_option test_options[] = {CLI_BUS, CLI_COMMON, CLI_END};
 
 static int test(int n, char **operand)
 {
-	struct condition cond = parse_condition(operand[n - 1]);
+	struct condition cond = condition_parse(operand[n - 1]);
 	struct ctl_channel ch;
 	int r;
 
-	if (is_about_name(&cond)) {
+	if (condition_is_about_name(&cond)) {
 		r = name_holds(&cond, operand[0]);
 	} else {
 		r = ctl_open(&ch, operand[0]);
 		if (!r)
-			r = holds(&cond, &ch.stat);
+			r = condition_holds(&cond, &ch.stat);
 		ctl_forget(&ch);
 	}
 	if (r < 0)
@@ -191,13 +73,11 @@ const struct ctl_verb ctl_verb_test = {
 			.name = "chanctl test",
 			.usage = "[OPTIONS] NAME COND",
 			.summary = "End with status 0 if a condition holds, with 1 if not.",
-			.notes = notes,
+			.notes = CONDITION_NOTES,
 			.options = test_options,
 		},
 	.has = CTL_BUS,
-	.min = 2,
-	.max = 2,
-	.names = 1,
+	CTL_CHANNEL_AND_CONDITION,
 	.run = test,
 };
 
@@ -268,12 +148,12 @@ static int wait_state(const struct condition *cond, struct ctl_channel *ch, int6
 
 		if (r < 0)
 			return r;
-		if (holds(cond, &ch->stat))
+		if (condition_holds(cond, &ch->stat))
 			return 0;
 		if (ch->stat.removed)
 			return -ENOENT;
 		/* The figures are not of one instant: read them once more. */
-		if (was_closed && needs_message(cond, &ch->stat))
+		if (was_closed && condition_needs_message(cond, &ch->stat))
 			return -EPIPE;
 		was_closed = ch->stat.closed;
 		if (!cli_remaining(deadline))
@@ -305,14 +185,14 @@ static int report_result(const struct condition *cond, const char *name, int r)
 
 static int wait_for(int n, char **operand)
 {
-	struct condition cond = parse_condition(operand[n - 1]);
+	struct condition cond = condition_parse(operand[n - 1]);
 	int64_t deadline = cli_deadline(timeout);
 	const char *name = operand[0];
 	struct ctl_channel ch;
 	int r;
 
 	cli_signals();
-	if (is_about_name(&cond))
+	if (condition_is_about_name(&cond))
 		return report_result(&cond, name, wait_name(&cond, name, deadline));
 	r = ctl_open(&ch, name);
 	if (!r)
@@ -327,13 +207,11 @@ const struct ctl_verb ctl_verb_wait = {
 			.name = "chanctl wait",
 			.usage = "[OPTIONS] NAME COND",
 			.summary = "Wait until a condition holds.",
-			.notes = notes,
+			.notes = CONDITION_NOTES,
 			.options = wait_options,
 		},
 	.has = CTL_BUS,
-	.min = 2,
-	.max = 2,
-	.names = 1,
+	CTL_CHANNEL_AND_CONDITION,
 	.option = wait_option,
 	.run = wait_for,
 };
