@@ -295,16 +295,16 @@ static const char *parse_reason(char *lines)
 
 int chand_parse(struct chand *chand, char *packet, struct chand_answer *ret)
 {
-	static const char head[] = MESSAGE_PROTOCOL " ", error[] = PACKET_ERROR " ";
+	static const char head[] = MESSAGE_PROTOCOL " ", error[] = PACKET_ERROR;
 	struct chand_answer answer = {.what = packet + strlen(head)};
-	char *newline = strchr(packet, '\n');
+	char *newline = strchr(packet, '\n'), *number = packet + strlen(head) + strlen(error);
 
 	if (!newline || strncmp(packet, head, strlen(head)) != 0)
 		return not_chand(chand);
 	*newline = '\0';
 	answer.lines = newline + 1;
-	if (!strncmp(answer.what, error, strlen(error))) {
-		answer.err = parse_number(answer.what + strlen(error));
+	if (!strncmp(answer.what, error, strlen(error)) && (*number == ' ' || !*number)) {
+		answer.err = *number ? parse_number(number + 1) : 0;
 		if (!answer.err)
 			return not_chand(chand);
 		answer.what = PACKET_ERROR;

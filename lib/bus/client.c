@@ -103,6 +103,10 @@ static int ask(const struct request *r, int64_t patience, struct descriptor *ret
 		err = report_failure(&chand, err);
 	else if (answer.err)
 		err = report_refusal(&answer);
+	else if (strcmp(answer.what, PACKET_OK) != 0)
+		err = error_because(-ECONNREFUSED,
+			"chand answered with '%.16s'; restart it if shmchan was updated",
+			answer.what);
 	if (err < 0)
 		descriptor_close(ret);
 	return err;
