@@ -168,6 +168,8 @@ refused "thr measures latency only with --rate" thr --hdr "$tmp/none"
 refused "one size at a time" lat -s 8,9 --hdr "$tmp/none"
 refused "not for compare" compare --assert 'p99<1s'
 refused "is no time to measure in" lat -d 0
+refused "--stall: '0' would give up at once" lat --stall=0
+refused "--stall: 'soon' is not" lat --stall=soon
 [ -e "$tmp/none" ] && fail 'a file was made by a command line that was refused'
 
 # ---- what can't be written ----

@@ -162,11 +162,29 @@ happens workers
 # Again and again: the first may be a worker of the warm-up that has just ended.
 dies() {
 	kill -KILL "$(pgrep -P $pid | head -n 1)"
-	grep -q 'a worker died' "$tmp/err"
+	grep -q 'died of signal 9 (Killed)' "$tmp/err"
 }
 happens dies
 ended $pid 1
-says 'a worker died'
+says 'shmchan: worker '
+says 'died of signal 9 (Killed)'
 is 'segments after a death' "$(segments)" "$before"
+
+# A worker that is stopped: nothing moves, which is not the channel's fault.
+chanbench lat -d 1h -R 1 --stall=1s >"$tmp/out" 2>"$tmp/err" &
+pid=$!
+happens workers
+# Again and again, for the same reason.
+stands_still() {
+	kill -STOP "$(pgrep -P $pid | tail -n 1)"
+	grep -q 'nothing moved' "$tmp/err"
+}
+happens stands_still
+ended $pid 1
+says 'sends and receipts: a worker is stopped'
+says ', process '
+says ' messages: state T (stopped)'
+is 'the channel is not accused' "$(grep -c lost "$tmp/err")" 0
+is 'segments after an alarm' "$(segments)" "$before"
 
 finish

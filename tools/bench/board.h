@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The board: what the workers of a run note, in memory that they and their parent
- * share.  A worker writes its own lines of it; `progress` is all that is written while
- * messages flow.
+ * share.  A worker writes its own lines of it, and while messages flow only `progress`.
  */
 #ifndef SHMCHAN_BENCH_BOARD_H
 #define SHMCHAN_BENCH_BOARD_H
@@ -13,6 +12,20 @@
 #include "bench/hist.h"
 #include "bench/job.h"
 
+/* Where a worker is; it stores this at each turn of its way, and not for each message,
+ * unless the message is waited for anyway. */
+enum bench_phase {
+	BENCH_STARTING, /* pinned and attached soon */
+	BENCH_COUNTING, /* opens its counter of futex calls */
+	BENCH_READY,	/* waits until all are */
+	BENCH_WARM,	/* the warm-up was sent, and is waited for */
+	BENCH_MOVING,	/* sends or receives */
+	BENCH_PLANNED,	/* sleeps until the planned time of a message */
+	BENCH_SLEEPERS, /* waits until all receivers sleep */
+	BENCH_CLOSING,	/* drops its links */
+	BENCH_LEFT,	/* is done, but for its counter and its end */
+};
+
 struct bench_usage {
 	int64_t cpu;
 	uint64_t voluntary, involuntary, futexes;
@@ -22,13 +35,15 @@ struct bench_worker {
 	/* Sent or received so far.  It has its lines for itself: everything else
 	 * is written before or after. */
 	_Alignas(128) _Atomic uint64_t progress;
-	_Alignas(128) unsigned index;
+	_Alignas(128) _Atomic enum bench_phase phase;
+	unsigned index;
 	bool sender;
 	pid_t pid; /* the parent's; 0: ended */
 	int64_t end;
 	struct bench_usage used;
 	uint64_t sum, count; /* of the stamps received */
 	uint64_t had;	     /* progress when the first sender was done */
+	int uncounted;	     /* negative errno: its futex calls could not be counted */
 	int error;
 	char why[BENCH_WHY / 2];
 	struct hist latency;
@@ -41,6 +56,16 @@ struct bench_board {
 	_Alignas(128) _Atomic uint64_t got; /* and how many were received */
 	struct bench_worker worker[];
 };
+
+static inline void bench_phase_set(struct bench_worker *w, enum bench_phase phase)
+{
+	atomic_store_explicit(&w->phase, phase, memory_order_relaxed);
+}
+
+static inline enum bench_phase bench_phase_of(const struct bench_worker *w)
+{
+	return atomic_load_explicit(&w->phase, memory_order_relaxed);
+}
 
 /* Message `number` of a sender. */
 #define BENCH_NUMBER_BITS 48

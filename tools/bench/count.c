@@ -63,7 +63,7 @@ int bench_count_event(void)
 	fd = bench_count_start((int)id);
 	if (fd < 0)
 		return fd;
-	close(fd);
+	bench_count_stop(fd);
 	return (int)id;
 }
 
@@ -77,6 +77,11 @@ int bench_count_start(int event)
 	long fd = syscall(SYS_perf_event_open, &attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
 
 	return fd < 0 ? -errno : (int)fd;
+}
+
+void bench_count_stop(int fd)
+{
+	close(fd);
 }
 
 uint64_t bench_count_read(int fd)

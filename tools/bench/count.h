@@ -17,8 +17,11 @@
 /* The tracepoint's number, or a negative errno. */
 int bench_count_event(void);
 
-/* Start counting the futex calls of this thread: a descriptor, or a negative errno. */
+/* Start counting the futex calls of this thread: a descriptor, or a negative errno.
+ * The first start and the last stop of the machine wait until every CPU has noticed
+ * (RCU in the kernel), which on a busy machine takes seconds. */
 int bench_count_start(int event);
+void bench_count_stop(int fd);
 
 /* Returns how many there were so far. */
 uint64_t bench_count_read(int fd);

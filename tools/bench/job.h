@@ -19,6 +19,7 @@
 
 #include "bench/cpus.h"
 #include "bench/peer.h"
+#include "shmchan.h"
 
 #define BENCH_WORKERS_MAX 512
 #define BENCH_WHY 200
@@ -34,6 +35,7 @@ struct bench_job {
 	uint64_t warmup;   /* before them, of each sender */
 	double rate;	   /* a second, of each sender; 0: closed loop */
 	const struct bench_cpus *cpus;
+	int64_t stall;	 /* ns without a message after which a run hangs; CHAN_WAIT: never */
 	int futex_event; /* of bench_count_event(), or negative: don't count */
 };
 

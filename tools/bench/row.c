@@ -122,8 +122,9 @@ int bench_row_count(struct bench_row *row, int event)
 		return row->error;
 	row->job.futex_event = event;
 	row->error = row_once(row, &res, &unused);
-	if (row->error == 0)
+	if (row->error == 0 && res.uncounted == 0)
 		row->futexes = (double)res.futexes / (double)res.messages;
+	row->uncounted = row->error == 0 ? res.uncounted : 0;
 	return row->error;
 }
 

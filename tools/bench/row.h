@@ -40,7 +40,8 @@ struct bench_row {
 	char why[BENCH_WHY];
 	unsigned runs;
 	double figure[BENCH_FIGURES][BENCH_RUNS_MAX];
-	double futexes; /* a message, from a run of its own; NAN: not counted */
+	double futexes; /* a message, from a run of its own; NAN: not counted, */
+	int uncounted;	/* if not 0, because of this negative errno */
 	struct hist latency;
 };
 

@@ -57,6 +57,7 @@ static struct bench_row *add_row(struct bench_rows *rows, const struct bench_set
 		.warmup = s->warmup,
 		.rate = s->rate,
 		.cpus = &s->cpus,
+		.stall = s->stall,
 		.futex_event = -1,
 	};
 	rows->row[rows->n++] = row;

@@ -17,12 +17,13 @@
 #include <unistd.h>
 
 #include "bench/board.h"
+#include "bench/count.h"
+#include "bench/watch.h"
 #include "bench/work.h"
-#include "common/deadline.h"
 #include "common/signals.h"
 
-/* If no message comes for so long, the run hangs. */
-#define STALL_SECONDS 10
+/* How long it sleeps at most while the workers end. */
+#define PAUSE_NS 1000000000L
 
 struct crew {
 	const struct bench_job *job;
@@ -103,14 +104,24 @@ static void worker_pin(struct bench_worker *w, unsigned cpu)
 		bench_worker_fail(w, "pinning to a CPU", -errno);
 }
 
+static void worker_drop(struct crew *c)
+{
+	for (unsigned l = 0; l < 2; l++)
+		if (c->link[l])
+			c->link[l]->peer->drop(c->link[l]);
+}
+
 /* Until here a worker is the parent's copy; from here it is its own process,
- * which dies with the parent. */
-static _Noreturn void worker_main(struct crew *c, unsigned i, const sigset_t *mask)
+ * which dies with the parent.  Its counter is open only while nobody watches it. */
+static _Noreturn void worker_main(struct crew *c, unsigned i, const sigset_t *mask, pid_t parent)
 {
 	struct bench_worker *w = &c->board->worker[i];
+	int counter;
 	char byte = 0;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(1);
 	signal(SIGINT, SIG_DFL);
 	signal(SIGTERM, SIG_DFL);
 	signal(SIGHUP, SIG_DFL);
@@ -119,19 +130,25 @@ static _Noreturn void worker_main(struct crew *c, unsigned i, const sigset_t *ma
 	pipe_close(&c->go[1]);
 	worker_pin(w, crew_cpu(c->job, i));
 	bench_worker_attach(c->job, w, c->link);
+	counter = bench_worker_count(c->job, w);
+	bench_phase_set(w, BENCH_READY);
 	if (write(c->ready[1], &byte, 1) != 1)
 		bench_worker_fail(w, "starting", -errno);
 	while (read(c->go[0], &byte, 1) < 0 && errno == EINTR)
 		;
-	bench_work(c->job, c->board, w, c->link);
-	for (unsigned l = 0; l < 2; l++)
-		if (c->link[l])
-			c->link[l]->peer->drop(c->link[l]);
+	bench_work(c->job, c->board, w, c->link, counter);
+	bench_phase_set(w, BENCH_CLOSING);
+	worker_drop(c);
+	bench_phase_set(w, BENCH_LEFT);
+	if (counter >= 0)
+		bench_count_stop(counter);
 	_exit(0);
 }
 
 static int crew_fork(struct crew *c, const sigset_t *mask)
 {
+	pid_t parent = getpid();
+
 	for (unsigned i = 0; i < c->n; i++) {
 		struct bench_worker *w = &c->board->worker[i];
 		pid_t pid;
@@ -140,7 +157,7 @@ static int crew_fork(struct crew *c, const sigset_t *mask)
 		w->sender = i < c->job->senders;
 		pid = fork();
 		if (pid == 0)
-			worker_main(c, i, mask);
+			worker_main(c, i, mask, parent);
 		if (pid < 0)
 			return crew_failed(c, -errno, "fork");
 		w->pid = pid;
@@ -158,9 +175,14 @@ static int crew_exited(struct crew *c, struct bench_worker *w, int status)
 		return 0;
 	if (w->why[0])
 		snprintf(c->why, BENCH_WHY, "%s: %s", c->job->peer->name, w->why);
+	else if (WIFSIGNALED(status))
+		snprintf(c->why, BENCH_WHY, "%s: worker %u (%s) died of signal %d (%s)",
+			c->job->peer->name, w->index, w->sender ? "sender" : "receiver",
+			WTERMSIG(status), strsignal(WTERMSIG(status)));
 	else
-		snprintf(c->why, BENCH_WHY, "%s: a worker died (wait status 0x%x)",
-			c->job->peer->name, (unsigned)status);
+		snprintf(c->why, BENCH_WHY, "%s: worker %u (%s) ended with status %d",
+			c->job->peer->name, w->index, w->sender ? "sender" : "receiver",
+			WEXITSTATUS(status));
 	return w->error < 0 ? w->error : -ECHILD;
 }
 
@@ -214,6 +236,9 @@ static int crew_sleep(long ns)
 /* Wait until all are attached. */
 static int crew_gather(struct crew *c)
 {
+	struct bench_watch watch;
+
+	bench_watch_begin(&watch, c->job, c->board, 0);
 	while (c->attached < c->n) {
 		char bytes[64];
 		ssize_t got = read(c->ready[0], bytes, sizeof(bytes));
@@ -223,48 +248,38 @@ static int crew_gather(struct crew *c)
 			c->attached += (unsigned)got;
 		else if (r == 0)
 			r = crew_reap(c);
+		if (r >= 0)
+			r = bench_watch_look(&watch, c->why);
 		if (r < 0)
 			return r;
 	}
 	return 0;
 }
 
-static uint64_t crew_progress(const struct crew *c)
-{
-	uint64_t sum = 0;
-
-	for (unsigned i = 0; i < c->n; i++)
-		sum += atomic_load_explicit(&c->board->worker[i].progress, memory_order_relaxed);
-	return sum;
-}
-
-static int crew_stalled(struct crew *c)
-{
-	snprintf(c->why, BENCH_WHY,
-		"%s: nothing moved for %d s after %" PRIu64 " sends and receipts: a message or a "
-		"wake-up was lost",
-		c->job->peer->name, STALL_SECONDS, crew_progress(c));
-	return -ETIMEDOUT;
-}
-
-/* Wait until all have ended. */
+/* Wait until all have done their part. */
 static int crew_watch(struct crew *c)
 {
-	double between = c->job->rate > 0 ? 1e9 / c->job->rate : 0;
-	double patience = STALL_SECONDS * 1e9 + between;
-	uint64_t before = 0;
-	int64_t moved = cli_now();
+	struct bench_watch watch;
+	int r;
+
+	bench_watch_begin(&watch, c->job, c->board, c->job->rate > 0 ? 1e9 / c->job->rate : 0);
+	while ((r = crew_reap(c)) > 0 && !bench_watch_over(&watch)) {
+		r = bench_watch_look(&watch, c->why);
+		if (r == 0)
+			r = crew_sleep(bench_watch_pause(&watch));
+		if (r < 0)
+			return r;
+	}
+	return r;
+}
+
+/* Wait until all have ended.  That takes as long as closing the counters does. */
+static int crew_collect(struct crew *c)
+{
 	int r;
 
 	while ((r = crew_reap(c)) > 0) {
-		uint64_t progress = crew_progress(c);
-
-		if (progress != before)
-			moved = cli_now();
-		if ((double)(cli_now() - moved) > patience)
-			return crew_stalled(c);
-		before = progress;
-		r = crew_sleep(1000000000);
+		r = crew_sleep(PAUSE_NS);
 		if (r < 0)
 			return r;
 	}
@@ -330,6 +345,8 @@ static struct bench_result crew_result(const struct crew *c, struct hist *latenc
 		res.voluntary += w->used.voluntary;
 		res.involuntary += w->used.involuntary;
 		res.futexes += w->used.futexes;
+		if (w->uncounted < 0)
+			res.uncounted = w->uncounted;
 		hist_merge(latency, &w->latency);
 	}
 	share(c, true, &res.sender_least, &res.sender_most);
@@ -349,6 +366,8 @@ static int crew_run(struct crew *c, const sigset_t *mask)
 		pipe_close(&c->go[1]); /* their read() ends: go */
 		r = crew_watch(c);
 	}
+	if (r >= 0)
+		r = crew_collect(c);
 	crew_kill(c);
 	return r;
 }

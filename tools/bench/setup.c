@@ -13,6 +13,7 @@
 #include "common/parse.h"
 
 #define SIZE_MAX_BYTES (UINT64_C(1) << 30)
+#define STALL INT64_C(10000000000)
 
 const char *const bench_mode_name[MODES] = {"lat", "thr", "fan", "wake", "compare"};
 
@@ -23,6 +24,7 @@ enum {
 	OPT_HDR,
 	OPT_CSV,
 	OPT_ASSERT,
+	OPT_STALL,
 	OPT_VERSUS,
 };
 
@@ -55,6 +57,7 @@ static const struct cli_option options[] = {
 	{ OPT_CSV, "csv", NULL, "CSV" },
 	{ OPT_ASSERT, "assert", "METRIC<VALUE", "end with 1 unless it holds: p99<5us, msgs/s>1M\n"
 		"(repeatable; also <=, >, >=)" },
+	{ OPT_STALL, "stall", "D", "give up when no message moves for so long (10s)" },
 	CLI_COMMON,
 	CLI_END,
 };
@@ -233,6 +236,13 @@ static void duration_arg(struct bench_setup *s, const char *text)
 	s->seconds = (double)d / 1e9;
 }
 
+static void stall_arg(struct bench_setup *s, const char *text)
+{
+	s->stall = cli_duration_arg("--stall", text);
+	if (s->stall == 0)
+		cli_usage("--stall: '%s' would give up at once", text);
+}
+
 static void read_option(struct bench_setup *s, int letter)
 {
 	switch (letter) {
@@ -298,6 +308,9 @@ static void read_option(struct bench_setup *s, int letter)
 		break;
 	case OPT_ASSERT:
 		assert_arg(s, optarg);
+		break;
+	case OPT_STALL:
+		stall_arg(s, optarg);
 		break;
 	}
 }
@@ -378,6 +391,8 @@ static void fill_defaults(struct bench_setup *s)
 		sizes_arg(s, compare ? "64,1K,64K" : "64");
 	if (s->messages == 0 && s->seconds <= 0)
 		s->seconds = compare ? 0.2 : 0.5;
+	if (s->stall == 0)
+		s->stall = STALL;
 	if (s->runs == 0)
 		s->runs = compare ? 5 : 3;
 	if (s->senders == 0)

@@ -23,6 +23,7 @@ struct bench_setup {
 	size_t size[BENCH_SIZES_MAX];
 	uint64_t messages, warmup, runs, senders, receivers, capacity;
 	double seconds, rate;
+	int64_t stall;
 	unsigned send_batch, recv_batch;
 	bool warmup_given, exclusive, in_place;
 	enum bench_wait wait;

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 #include <unistd.h>
 
 #include "bench/count.h"
+#include "bench/proc.h"
 #include "common/deadline.h"
 
 /* If the planned time is nearer than that, spin. */
@@ -98,6 +100,7 @@ static void sender_start(struct work *k)
 	uint64_t wanted = k->job->warmup * k->job->senders;
 	unsigned turns = 0;
 
+	bench_phase_set(k->me, BENCH_WARM);
 	if (k->me->index == 0) {
 		while (received_so_far(k) < wanted)
 			bench_spin(&turns);
@@ -105,6 +108,7 @@ static void sender_start(struct work *k)
 	}
 	while (atomic_load(&k->board->start) == 0)
 		bench_spin(&turns);
+	bench_phase_set(k->me, BENCH_MOVING);
 	work_begin(k);
 }
 
@@ -130,15 +134,22 @@ static int64_t planned(const struct work *k, uint64_t number)
 	       (int64_t)((double)number * 1e9 / k->job->rate);
 }
 
-static void wait_until(int64_t when)
+static void sleep_until(struct work *k, int64_t when)
 {
-	int64_t sleep = when - SPIN_NS;
-	struct timespec until = {.tv_sec = sleep / 1000000000, .tv_nsec = sleep % 1000000000};
+	struct timespec until = {.tv_sec = when / 1000000000, .tv_nsec = when % 1000000000};
+
+	bench_phase_set(k->me, BENCH_PLANNED);
+	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) == EINTR)
+		;
+	bench_phase_set(k->me, BENCH_MOVING);
+}
+
+static void wait_until(struct work *k, int64_t when)
+{
 	unsigned turns = 0;
 
-	if (cli_now() < sleep)
-		while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) == EINTR)
-			;
+	if (cli_now() < when - SPIN_NS)
+		sleep_until(k, when - SPIN_NS);
 	while (cli_now() < when)
 		bench_spin(&turns);
 }
@@ -157,7 +168,7 @@ static void work_send(struct work *k)
 		if (i == job->warmup)
 			sender_start(k);
 		if (job->rate > 0 && i >= job->warmup)
-			wait_until(planned(k, i - job->warmup));
+			wait_until(k, planned(k, i - job->warmup));
 		for (unsigned j = 0; j < n; j++)
 			stamp[j] = base | (i + j);
 		r = link->peer->send(link, stamp, n);
@@ -193,17 +204,34 @@ static void intake_close(struct intake *in)
 	free(in->next);
 }
 
+static uint64_t number_of(uint64_t stamp)
+{
+	return stamp & ((UINT64_C(1) << BENCH_NUMBER_BITS) - 1);
+}
+
+static _Noreturn void intake_wrong(const struct intake *in, uint64_t sender, uint64_t number)
+{
+	char what[sizeof(in->k->me->why)];
+
+	if (sender >= in->k->job->senders)
+		bench_worker_fail(in->k->me, "a message came that nobody sent", 0);
+	snprintf(what, sizeof(what),
+		"message %" PRIu64 " of sender %" PRIu64 " came when %" PRIu64
+		" was next: lost, repeated or changed",
+		number, sender, in->next[sender]);
+	bench_worker_fail(in->k->me, what, 0);
+}
+
 /* The numbers of a sender only grow; a single receiver gets each of them. */
 static inline void intake_check(struct intake *in, uint64_t stamp)
 {
-	uint64_t sender = stamp >> BENCH_NUMBER_BITS;
-	uint64_t number = stamp & ((UINT64_C(1) << BENCH_NUMBER_BITS) - 1);
+	uint64_t sender = stamp >> BENCH_NUMBER_BITS, number = number_of(stamp);
 	const struct bench_job *job = in->k->job;
 
 	if (__builtin_expect(sender >= job->senders || number < in->next[sender] ||
 				     (job->receivers == 1 && number != in->next[sender]),
 		    0))
-		bench_worker_fail(in->k->me, "a message was lost, repeated or changed", 0);
+		intake_wrong(in, sender, number);
 	in->next[sender] = number + 1;
 	in->k->me->sum += stamp;
 }
@@ -220,11 +248,6 @@ static inline void intake_count(struct intake *in, const uint64_t *stamp, unsign
 		intake_check(in, stamp[i]);
 	k->me->count += n;
 	work_progress(k, k->me->count);
-}
-
-static uint64_t number_of(uint64_t stamp)
-{
-	return stamp & ((UINT64_C(1) << BENCH_NUMBER_BITS) - 1);
 }
 
 static void record_since_planned(struct work *k, const uint64_t *stamp, unsigned n)
@@ -290,7 +313,7 @@ static void work_trips(struct work *k)
 	for (uint64_t i = job->warmup; i < k->total; i++) {
 		if (job->rate > 0) {
 			from = planned(k, i - job->warmup);
-			wait_until(from);
+			wait_until(k, from);
 		}
 		trip(k, i);
 		now = cli_now();
@@ -321,20 +344,6 @@ static void work_echo(struct work *k)
 
 /* Wake-ups. */
 
-/* Whether the process sleeps, as the kernel sees it: the letter that follows the
- * command, which is in brackets and may contain any. */
-static bool asleep(int stat)
-{
-	char text[128], *end;
-	ssize_t n = pread(stat, text, sizeof(text) - 1, 0);
-
-	if (n <= 0)
-		return false;
-	text[n] = '\0';
-	end = strrchr(text, ')');
-	return end && end[1] == ' ' && end[2] == 'S';
-}
-
 static int stat_open(struct work *k, pid_t pid)
 {
 	char path[64];
@@ -347,16 +356,18 @@ static int stat_open(struct work *k, pid_t pid)
 	return fd;
 }
 
-static void wait_asleep(const int *stat, unsigned n)
+static void wait_asleep(struct work *k, const int *stat, unsigned n)
 {
 	unsigned turns = 0;
 	int64_t settled;
 
+	bench_phase_set(k->me, BENCH_SLEEPERS);
 	for (unsigned i = 0; i < n; i++)
-		while (!asleep(stat[i]))
+		while (bench_proc_state(stat[i]) != 'S')
 			bench_spin(&turns);
 	for (settled = cli_now() + SETTLE_NS; cli_now() < settled;)
 		bench_spin(&turns);
+	bench_phase_set(k->me, BENCH_MOVING);
 }
 
 static void work_wake(struct work *k)
@@ -374,7 +385,7 @@ static void work_wake(struct work *k)
 
 		if (i == k->job->warmup)
 			sender_start(k);
-		wait_asleep(stat, n);
+		wait_asleep(k, stat, n);
 		atomic_store_explicit(&k->board->sent, cli_now(), memory_order_relaxed);
 		r = link->peer->send(link, &i, 1);
 		if (r < 0)
@@ -428,8 +439,20 @@ void bench_worker_attach(
 	}
 }
 
+int bench_worker_count(const struct bench_job *job, struct bench_worker *w)
+{
+	int counter;
+
+	if (job->futex_event < 0)
+		return -1;
+	bench_phase_set(w, BENCH_COUNTING);
+	counter = bench_count_start(job->futex_event);
+	w->uncounted = counter < 0 ? counter : 0;
+	return counter;
+}
+
 void bench_work(const struct bench_job *job, struct bench_board *board, struct bench_worker *w,
-	struct bench_link *const link[2])
+	struct bench_link *const link[2], int counter)
 {
 	static void (*const part[3][2])(struct work *) = {
 		[BENCH_STREAM] = {work_recv, work_send},
@@ -442,16 +465,10 @@ void bench_work(const struct bench_job *job, struct bench_board *board, struct b
 		.me = w,
 		.link = {link[0], link[1]},
 		.total = job->warmup + job->messages,
-		.counter = -1,
+		.counter = counter,
 	};
 
 	prctl(PR_SET_TIMERSLACK, 1UL);
-	if (job->futex_event >= 0) {
-		k.counter = bench_count_start(job->futex_event);
-		if (k.counter < 0)
-			bench_worker_fail(w, "counting futex calls", k.counter);
-	}
+	bench_phase_set(w, BENCH_MOVING);
 	part[job->kind][w->sender](&k);
-	if (k.counter >= 0)
-		close(k.counter);
 }
