@@ -45,6 +45,7 @@ static int end_leases(struct chan *ch, const struct chan_lease *lease, unsigned 
 {
 	struct limit limit = {.timeout = CHAN_WAIT, .ignores_end = true};
 	unsigned done;
+	uint64_t head;
 	int err = receiver_check(ch, CHAN_WAIT);
 	bool freed;
 
@@ -53,6 +54,7 @@ static int end_leases(struct chan *ch, const struct chan_lease *lease, unsigned 
 	err = receivers_enter(ch, &limit);
 	if (err < 0)
 		return err;
+	head = ring_head(&ch->ring);
 	for (done = 0; done < n; done++) {
 		struct ring_claim claim = {.pos = lease[done].pos,
 			.seq = lease[done].seq,
@@ -63,7 +65,8 @@ static int end_leases(struct chan *ch, const struct chan_lease *lease, unsigned 
 		if (err < 0)
 			break;
 	}
-	freed = ch->kind->free(&ch->ring);
+	ch->kind->free(&ch->ring);
+	freed = ring_head(&ch->ring) != head;
 	receivers_leave(ch);
 	if (freed)
 		channel_freed(ch);

@@ -278,11 +278,17 @@ static inline void ring_fetch(const struct ring *r, const struct ring_item *it)
 			cpu_prefetch((char *)it->record + ahead + i);
 }
 
+/* What is before this is free.  Moves under the receivers' lock only. */
+static inline uint64_t ring_head(const struct ring *r)
+{
+	return atomic_load_explicit(&r->control->receivers.position, memory_order_relaxed);
+}
+
 /* Where delivery starts. */
 static inline uint64_t ring_first(const struct ring *r)
 {
 	const struct layout_receivers *rx = &r->control->receivers;
-	uint64_t head = atomic_load_explicit(&rx->position, memory_order_relaxed);
+	uint64_t head = ring_head(r);
 	uint64_t deliver = atomic_load_explicit(&rx->deliver, memory_order_relaxed);
 
 	return likely(deliver <= head) ? head : deliver;
@@ -322,15 +328,13 @@ static inline bool ring_any(const struct ring *r)
 /* May any lease be outstanding? */
 static inline bool ring_leased(const struct ring *r)
 {
-	const struct layout_receivers *rx = &r->control->receivers;
-
-	return atomic_load_explicit(&rx->frontier, memory_order_relaxed) >
-	       atomic_load_explicit(&rx->position, memory_order_relaxed);
+	return atomic_load_explicit(&r->control->receivers.frontier, memory_order_relaxed) >
+	       ring_head(r);
 }
 
 /* Change the state of a published record from `from` to `to`.  Returns false if it was
- * another by then: only a sender that withdraws its record does that without the
- * receivers' lock.  Release: what was read from the record was read before. */
+ * another by then: only a rendezvous sender that withdraws its ready record does that
+ * without the receivers' lock.  Release: what was read from the record was read before. */
 static inline bool ring_change(struct layout_record *rec, uint32_t from, uint32_t to)
 {
 	return atomic_compare_exchange_strong_explicit(

@@ -78,17 +78,33 @@ static bool queue_note_end(struct ring *r)
 
 /* ---- leases ---- */
 
-bool queue_lease(struct ring *r, struct ring_item *it, uint32_t holder)
+/* Prepare to lease the item: the derived positions first.  Returns its state to come. */
+static uint32_t about_to_lease(struct ring *r, const struct ring_item *it, uint32_t holder)
 {
 	uint32_t attempts = record_attempts(it->state);
-	uint32_t to = record_state(
-		RECORD_LEASED, holder, attempts < RECORD_ATTEMPTS_MAX ? attempts + 1 : attempts);
 
 	raise_frontier(r, it->end);
 	store(&rx(r)->deliver, it->end);
+	return record_state(
+		RECORD_LEASED, holder, attempts < RECORD_ATTEMPTS_MAX ? attempts + 1 : attempts);
+}
+
+bool queue_lease_offered(struct ring *r, struct ring_item *it, uint32_t holder)
+{
+	uint32_t to = about_to_lease(r, it, holder);
+
 	if (!ring_change(it->record, it->state, to))
 		return false;
 	it->state = to;
+	return true;
+}
+
+/* No sender of a queue withdraws a record, and receivers have the lock: a store is enough.
+ * (A locked instruction would wait for the line that its sender has.) */
+static bool queue_lease(struct ring *r, struct ring_item *it, uint32_t holder)
+{
+	it->state = about_to_lease(r, it, holder);
+	atomic_store_explicit(&it->record->state, it->state, memory_order_release);
 	return true;
 }
 
@@ -105,6 +121,14 @@ static int held(struct ring *r, const struct ring_claim *claim, struct ring_item
 	return 0;
 }
 
+/* The state of a leased record is its holder's to change, or, with the holder gone, that
+ * of whoever has the receivers' lock.  Release: as in ring_change(). */
+static void set_state(const struct ring_item *it, uint32_t kind, uint32_t attempts)
+{
+	atomic_store_explicit(
+		&it->record->state, record_state(kind, 0, attempts), memory_order_release);
+}
+
 int queue_ack(struct ring *r, const struct ring_claim *claim)
 {
 	struct ring_item it;
@@ -112,7 +136,11 @@ int queue_ack(struct ring *r, const struct ring_claim *claim)
 
 	if (err < 0)
 		return err;
-	ring_change(it.record, it.state, record_state(RECORD_DONE, 0, claim->attempt));
+	if (it.pos == ring_head(r)) /* done and freed with one store */
+		atomic_store_explicit(&rx(r)->position, it.end,
+			memory_order_release); /* as in queue_consume_front() */
+	else
+		set_state(&it, RECORD_DONE, claim->attempt);
 	return 0;
 }
 
@@ -121,7 +149,7 @@ static void give_back(struct ring *r, const struct ring_item *it, uint32_t attem
 	if (it->pos < load(&rx(r)->deliver))
 		store(&rx(r)->deliver, it->pos);
 	store(&rx(r)->redelivered, load(&rx(r)->redelivered) + 1);
-	ring_change(it->record, it->state, record_state(RECORD_READY, 0, attempts));
+	set_state(it, RECORD_READY, attempts);
 }
 
 int queue_release(struct ring *r, const struct ring_claim *claim)

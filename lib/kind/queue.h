@@ -34,8 +34,10 @@ ALWAYS_INLINE bool queue_consume_front(struct ring *r, uint64_t from, uint64_t e
 
 /* ---- for kinds that are a queue in most respects ---- */
 
+/* kind.lease where the sender of a ready record may withdraw it at the same time. */
+bool queue_lease_offered(struct ring *r, struct ring_item *it, uint32_t holder);
+
 /* The operations of that name (delivery.h). */
-bool queue_lease(struct ring *r, struct ring_item *it, uint32_t holder);
 int queue_ack(struct ring *r, const struct ring_claim *claim);
 int queue_release(struct ring *r, const struct ring_claim *claim);
 int queue_untake(struct ring *r, const struct ring_claim *claim);
