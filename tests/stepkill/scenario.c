@@ -196,13 +196,21 @@ static int op_recv_small(void)
 {
 	return (int)chan_recv(ch, in[0], 10, 0);
 }
-static int op_recv_batch(void)
+static int recv_batch(unsigned n)
 {
 	struct iovec buf[4];
 
-	for (unsigned i = 0; i < 4; i++)
+	for (unsigned i = 0; i < n; i++)
 		buf[i] = (struct iovec){in[i], sizeof(in[i])};
-	return chan_recv_batch(ch, buf, 4, TIME);
+	return chan_recv_batch(ch, buf, n, TIME);
+}
+static int op_recv_batch(void)
+{
+	return recv_batch(2);
+}
+static int op_recv_large_batch(void)
+{
+	return recv_batch(4);
 }
 static int op_take(void)
 {
@@ -381,7 +389,9 @@ const struct scenario scenarios[] = {
 	{ "receive, time out", ALL, .opt = OPT(), .roles = CHAN_RECV, .operation = op_recv_short,
 		.result = -ETIMEDOUT, .states = 1, .eats = 1 },
 	{ "receive batch", ALL | CHAIN, .opt = OPT(), .fill = FULL, .roles = CHAN_RECV,
-		.operation = op_recv_batch, .result = 4, .states = 2, .eats = 4 },
+		.operation = op_recv_batch, .result = 2, .states = 2, .eats = 2 },
+	{ "receive batch, in parts", ALL | CHAIN, .opt = OPT(), .fill = FULL, .roles = CHAN_RECV,
+		.operation = op_recv_large_batch, .result = 4, .states = 3, .eats = 4 },
 
 	{ "take", ALL | CHAIN, true, .opt = OPT(), .fill = FULL, .roles = CHAN_RECV,
 		.operation = op_take, .result = 2, .states = 3 },
