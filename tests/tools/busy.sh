@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# Tools that don't wait, while somebody holds the lock of their side most of the time:
+# Tools that don't wait, while another process holds the lock of their side most of the time:
 # they end when the channel is empty, or full, and not because the lock was busy.
 
 # shellcheck source=tests/support/lib.sh

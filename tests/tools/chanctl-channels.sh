@@ -46,7 +46,7 @@ is 'capacity of a rendezvous' "$(value "$ch.r" CAPACITY)" 0
 expect 0 chanctl create -k rendezvous "$ch.r2"
 is rendezvous "$(value "$ch.r2" RENDEZVOUS)" yes
 
-# -p: fine if the same is there, and only then.
+# -p: it succeeds if the same channel is there, and only then.
 expect 0 chanctl create -p "$ch.b"
 expect 0 chanctl create -pc 64K -m1000 -odrop-old --mode=640 --endpoints=7 --lifetime=ref \
 	--linger=60m --end-with-senders --need-receivers "$ch.b"
@@ -96,9 +96,9 @@ is 'lines of JSON' "$(wc -l <<<"$out")" 1
 expect 0 chanctl list --json=pretty "$ch.*"
 [ "$(wc -l <<<"$out")" -gt 100 ] || fail 'pretty JSON is no prettier'
 is 'all columns in JSON' "$(jq '.[0] | length' <<<"$out")" \
-	"$(($(chanctl --help | sed -n '/^Columns:/,/^$/p' | sed 1d | wc -w) - 11))" # no rates, nor what only a bus tells
+	"$(($(chanctl --help | sed -n '/^Columns:/,/^$/p' | sed 1d | wc -w) - 11))" # no rates, nor what only a bus has
 expect 2 chanctl list -o NAME,NONSENSE
-[[ $err == *NONSENSE*CAPACITY* ]] || fail "does not tell the columns: $err"
+[[ $err == *NONSENSE*CAPACITY* ]] || fail "does not list the columns: $err"
 
 # ---- stat ----
 
@@ -140,7 +140,7 @@ wait $watch
 is 'status after TERM' $? 143
 is 'an unfinished line' "$(tail -c1 "$tmp/watched" | od -An -c | tr -d ' ')" '\n'
 
-# So does that its reader goes away, by SIGPIPE.
+# A reader that goes away ends it, too, by SIGPIPE.
 env --default-signal=PIPE chanctl stat -w.2 "$ch.a" | head -n 1 >"$tmp/watched"
 is 'status of a watch without a reader' "${PIPESTATUS[0]}" 141
 is 'its first line' "$(cut -d' ' -f1 "$tmp/watched")" NAME

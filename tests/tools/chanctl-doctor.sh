@@ -25,7 +25,7 @@ chanctl doctor -J >"$tmp/out"
 judged $?
 is 'the checks' "$(jq -r '.[].check' "$tmp/out" | sort -u | paste -sd' ')" \
 	'io-uring pid-namespace proc remove-ipc segments shm'
-# The text says the same, unless somebody else's channel came in between.
+# The text says the same, unless another program made a channel in between.
 agree() {
 	chanctl doctor -J >"$tmp/out"
 	chanctl doctor >"$tmp/text"
@@ -123,7 +123,7 @@ found segments problem 'x: the channel belongs to another PID namespace'
 inside 0 'chanctl create --mode=0600 private; user=4242'
 found segments ok '1 channels'
 
-# One that its last user was killed in, and that we may not collect.
+# A channel whose last user was killed, and that we may not collect.
 inside 0 'user=4242
 	chanctl create --lifetime=ref --mode=0644 left
 	chanrecv left &

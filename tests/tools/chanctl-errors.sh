@@ -21,7 +21,7 @@ line() {
 	is "stdout besides '$err'" "$out" ''
 }
 
-# As another user, who has a group of his own and none of ours.
+# As another user, which has a group of its own and none of ours.
 other() { setpriv --reuid=65534 --regid=65534 --clear-groups env PATH="$PATH" "$@"; }
 
 # usage COMMAND...: 2, a line, and where to look.
@@ -202,7 +202,7 @@ root/$ch.rw open" ] || fail "$out"
 	expect 0 other chanctl purge "root/$ch.rw"
 	chanctl remove "$ch.mine" "$ch.ro" "$ch.rw"
 
-	# Somebody else's file under our name.
+	# A file of another user under our name.
 	other sh -c "cat '$tmp/sound' >/dev/shm/shmchan.0.$ch" <"$tmp/sound" 2>/dev/null ||
 		other sh -c "head -c 90000 /dev/zero >/dev/shm/shmchan.0.$ch"
 	expect 4 chanctl stat "$ch"

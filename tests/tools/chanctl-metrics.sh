@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# chanctl metrics: the text keeps the rules of OpenMetrics and tells the truth,
+# chanctl metrics: the text keeps the rules of OpenMetrics, its figures are right,
 # and a text file is replaced whole.
 
 # shellcheck source=tests/support/lib.sh

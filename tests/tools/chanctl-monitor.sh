@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# chanctl monitor: what happens to a channel is told, in order, in whole lines.
+# chanctl monitor: what happens to a channel is reported, in order, in whole lines.
 
 # shellcheck source=tests/support/lib.sh
 . "$(dirname "$0")/../support/lib.sh"
@@ -10,8 +10,8 @@ channel_name
 channels+=("$ch".{before,a,full,denied})
 events=$tmp/events
 
-# told EVENT...: each of them, as "CHANNEL EVENT DETAIL...", is in the stream.
-told() {
+# reported EVENT...: each of them, as "CHANNEL EVENT DETAIL...", is in the stream.
+reported() {
 	local got
 	got=$(jq -r '[(.ch | sub(".*[.]"; "")), .event, .role // .how // .state // .count // empty] | join(" ")' \
 		"$events" 2>/dev/null)
@@ -26,46 +26,46 @@ times() { jq -s --arg e "$1" --arg ch "$ch.a" 'map(select(.event == $e and .ch =
 chanctl create "$ch.before"
 chanctl -v monitor -J "$ch.*" >"$events" 2>"$tmp/note" &
 monitor=$!
-happens told 'before present open'
+happens reported 'before present open'
 happens grep -q 'chanctl: watching, 1 channels so far' "$tmp/note"
 
 chanctl create -c 4K -m 1000 "$ch.a"
-happens told 'a created open'
+happens reported 'a created open'
 
 mkfifo "$tmp/fifo"
 exec 8<>"$tmp/fifo"
 chansend "$ch.a" <"$tmp/fifo" 2>/dev/null &
 sender=$!
-happens told 'a attached sender'
-is 'who attached' "$(jq -c --arg ch "$ch.a" 'select(.event == "attached" and .ch == $ch) |
+happens reported 'a attached sender'
+is 'which process attached' "$(jq -c --arg ch "$ch.a" 'select(.event == "attached" and .ch == $ch) |
 	[.pid, .user, .command]' "$events")" "[$sender,\"$(id -un)\",\"chansend\"]"
 echo hello >&8
-happens told 'a nonempty'
+happens reported 'a nonempty'
 for ((i = 0; i < 4; i++)); do printf '%0990d\n' 0; done >&8
-happens told 'a full'
+happens reported 'a full'
 kill -KILL $sender
-happens told 'a detached sender'
+happens reported 'a detached sender'
 
 chanrecv -n 2 "$ch.a" >/dev/null
-happens told 'a notfull'
-is 'told as empty too early' "$(times empty)" 0
+happens reported 'a notfull'
+is 'reported as empty too early' "$(times empty)" 0
 chanctl purge "$ch.a"
-happens told 'a empty' 'a dropped 3'
+happens reported 'a empty' 'a dropped 3'
 chanctl close "$ch.a"
-happens told 'a closed drain'
+happens reported 'a closed drain'
 chanctl close --now "$ch.a"
-happens told 'a closed discard'
+happens reported 'a closed discard'
 chanctl remove "$ch.a"
-happens told 'a removed'
+happens reported 'a removed'
 
-# A name that comes again is another channel; one that is gone at once is told too.
+# A name that comes again is another channel; one that is gone at once is reported too.
 chanctl create "$ch.a"
 chanctl remove "$ch.a"
 chanctl create -c 4K -m 1000 "$ch.a"
 created_again() { [ "$(times created)" = 3 ] && [ "$(times removed)" = 2 ]; }
 happens created_again
 
-# The last that happened before a removal is told before it.
+# What happened last before a removal is reported before it.
 chanctl close --now "$ch.a"
 chanctl remove "$ch.a"
 removed_again() { [ "$(times removed)" = 3 ]; }
@@ -80,7 +80,7 @@ at=$(grep -abo aaaaaaaaaaaaaaaa "$segment" | cut -d: -f1)
 head -c 16 /dev/zero | tr '\0' '\377' |
 	dd of="$segment" bs=1 seek=$((at - 16)) conv=notrunc status=none
 status 9 chanrecv -N "$ch.a"
-happens told 'a damaged'
+happens reported 'a damaged'
 
 # A receiver that is killed with a message: it is delivered again.
 channels+=("$ch.lease")
@@ -94,9 +94,9 @@ chanrecv -F raw "$ch.lease" >"$tmp/stuck" &
 receiver=$!
 leased() { [ "$(chanctl info -H -o RECEIVERS,DEPTH "$ch.lease" | paste -sd' ')" = '1 2' ]; }
 happens leased
-happens told 'lease attached receiver'
+happens reported 'lease attached receiver'
 kill -KILL $receiver
-happens told 'lease detached receiver'
+happens reported 'lease detached receiver'
 is 'after the death' "$(chanrecv -N "$ch.lease" | paste -sd' ')" 'one two'
 
 # TERM ends it by that signal; every line is whole, has a time, in order.
@@ -106,13 +106,13 @@ ended $monitor 143
 jq -se --argjson now "$now" 'map(.ts) | . == sort and .[0] > $now - 300 and .[-1] < $now + 2' \
 	"$events" >/dev/null && pass || fail "times: $(jq -c .ts "$events")"
 
-# An event is a line, also where JSON is to be pretty.
+# An event is one line, even if JSON is to be pretty.
 rm "$events"
 chanctl --json=pretty monitor "$ch.before" >"$events" &
 monitor=$!
 happens grep -q present "$events"
 chanctl close "$ch.before"
-happens told 'before closed drain'
+happens reported 'before closed drain'
 kill $monitor
 ended $monitor 143
 is 'lines, pretty' "$(jq -Rr 'fromjson | .event' "$events" | paste -sd' ')" 'present closed'
@@ -127,7 +127,7 @@ chanctl create "$ch.full"
 happens grep -qE "^20[0-9-]+ [0-9:.]+ $ch.full created state=open$" "$events"
 is 'of other channels' "$(grep -cv "$ch.full" "$events")" 0
 
-# INT too, and a reader that goes away ends it though nothing happens.
+# INT ends it too, and so does a reader that goes away, even if nothing happens.
 kill $monitor
 ended $monitor 143
 env --default-signal=INT chanctl monitor "$ch.full" >"$events" &

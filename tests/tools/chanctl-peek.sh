@@ -18,7 +18,7 @@ is "peek -J" "$(chanctl peek -J -n 1 "$ch" | jq -c .)" \
 status 0 chanctl peek -n 10 "$ch" # more than there are
 is "they stay" "$(chanctl stat -H -o DEPTH "$ch")" 3
 
-# Somebody works on the first one: peek does not show it, dump does.
+# A receiver works on the first one: peek does not show it, dump does.
 mkfifo "$tmp/held"
 # shellcheck disable=SC2016
 chanrecv -1 "$ch" -- sh -c 'cat >"$0.got"; exec cat <"$0"; exit 1' "$tmp/held" &

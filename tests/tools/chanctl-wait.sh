@@ -59,7 +59,7 @@ changes 'receivers=0' kill -KILL $receiver
 changes 'senders>=1' start_sender
 changes 'senders<=0' kill -KILL $sender
 
-# Closed: what can't come true any more is told, what can is waited for.
+# Closed: it says what can't come true any more, and waits for what can.
 chanctl wait -W 60 "$ch" nonempty 2>"$tmp/closed" &
 waiter=$!
 happens in_chanctl $waiter
@@ -73,7 +73,7 @@ done
 expect 0 chanctl wait -W 60 "$ch" empty
 expect 124 chanctl wait -W 0.05 "$ch" 'receivers>=1'
 
-# Removed while somebody waits.
+# Removed while a process waits.
 chanctl wait -W 60 "$ch" 'receivers>=1' 2>/dev/null &
 waiter=$!
 happens in_chanctl $waiter
@@ -85,7 +85,7 @@ expect 3 chanctl test "$ch" empty
 expect 0 chanctl wait "$ch" gone
 expect 1 chanctl test "$ch" exists
 
-# A timeout is kept, and said.
+# It ends at its timeout, and says so.
 start=$EPOCHREALTIME
 expect 124 chanctl wait -W 100ms "$ch" exists
 [[ $err == *"$ch: timed out waiting for 'exists'"* ]] || fail "$err"
@@ -116,8 +116,8 @@ expect 2 chanctl wait "$ch" empty full
 expect 2 chanctl wait -W soon "$ch" empty
 [[ $err == *"--timeout: 'soon' is not a duration"* ]] || fail "$err"
 
-# A `ref` channel that was used goes when its linger time is over, though nobody but
-# us looks.
+# A `ref` channel that was used goes when its linger time is over, even if no other process
+# looks.
 channel --lifetime=ref --linger=1h
 chansend "$ch" x
 expect 124 chanctl wait -W 50ms "$ch" gone

@@ -167,7 +167,7 @@ if has mounts; then
 	is "what could not be stored" "$(chanrecv -N "$ch")" lost
 fi
 
-# Several channels: all that comes, in order for each, and it ends when all have.
+# Several channels: it prints all that comes, in order for each, and ends when all have ended.
 channel && a=$ch
 channel && b=$ch
 channel && c=$ch

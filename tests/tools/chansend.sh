@@ -86,7 +86,7 @@ channel -c 4K -m 1K
 status 124 "${bounded[@]}" chansend -0 -W 100ms --overflow=drop-new "$ch" </dev/zero
 says "timed out after "
 
-# A FIFO without a writer is waited for, not longer than -W; one comes.
+# It waits for the writer of a FIFO, no longer than -W; then one comes.
 mkfifo "$tmp/late"
 channel
 status 124 "${bounded[@]}" chansend -W 50ms -f "$tmp/late" "$ch"
@@ -116,7 +116,8 @@ head -n 12345 "$tmp/seq" >"$tmp/head"
 same "--tee with -n" "$tmp/tee" "$tmp/head"
 chanctl purge "$ch" >/dev/null
 
-# A full channel that drops: that is not sent, but done, for --tee, -v, --progress, -n.
+# A full channel that drops: --tee leaves out what was dropped; -v, --progress and -n count
+# it.
 printf '%0500d\n' {1..20} >"$tmp/lines"
 channel -c 4K -m 1K
 chansend -T -v --progress=2 --overflow=drop-new "$ch" <"$tmp/lines" >"$tmp/tee" 2>"$tmp/err"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 #
 # chanctl doctor's remedies, carried out: after the command that it gives, up to the
-# first ';', what it found is found no more.
+# first ';', it does not find the same again.
 
 # shellcheck source=tests/support/lib.sh
 . "$(dirname "$0")/../support/lib.sh"
@@ -47,13 +47,13 @@ for name in 'b@d' 'a b' "it's" '$(exit)'; do
 	cured ": >'/dev/shm/shmchan.0.${name//\'/\'\\\'\'}'" segments 'no channel'
 done
 cured 'mkdir /dev/shm/shmchan.dir' segments 'no channel'
-# chmod: as one who is not root sees it.
+# chmod: as a user that is not root sees it.
 status 0 unshare -m sh -c 'mount -t tmpfs -o mode=755 tmpfs /dev/shm
 	ask() { setpriv --reuid=4242 --clear-groups env PATH="$PATH" chanctl doctor -J |
 		jq -r ".[] | select(.check == \"shm\" and .level == \"problem\") | .remedy"; }
 	eval "$(ask)" && [ -z "$(ask)" ]'
 
-# An ordinary user can't raise a hard limit, and is not told to.
+# An ordinary user can't raise a hard limit, so the remedy is another one.
 status 0 sh -c 'ulimit -f 100; setpriv --reuid=4242 --clear-groups env PATH="$PATH" chanctl doctor |
 	grep -A1 "files may have" | grep "to do: root has to raise it"'
 

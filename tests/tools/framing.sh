@@ -77,7 +77,7 @@ status 0 chansend -F raw:11 "$ch" </dev/null
 status 7 chansend -F raw:1K "$ch" < <(printf 12345678901)
 is "raw:11 of nothing, and of too much" "$(chanctl stat -H -o DEPTH "$ch")" 0
 
-# jsonl: numbers that are none of its business may be larger than any integer.
+# jsonl: a member that is ignored may be a number larger than any integer.
 status 0 chansend -F jsonl "$ch" < <(printf '{"id":18446744073709551615,"data":"a","len":1}\n')
 is "jsonl with a large number" "$(chanrecv -e -o '<%p>' "$ch")" '<a>'
 status 1 chansend -F jsonl "$ch" < <(printf '{"data":"a","len":2}\n')
@@ -95,7 +95,7 @@ chanrecv -1 -F raw "$ch" >"$tmp/got"
 same "a line of 8 MiB" "$tmp/blob" "$tmp/got"
 status 7 chansend "$ch" < <(cat "$tmp/blob"; echo x)
 
-# Few megabytes of tar.
+# A few megabytes of tar.
 (cd "$root" && tar cf "$tmp/tar" lib tools tests)
 channel
 chansend --eof -F raw:65536 "$ch" <"$tmp/tar" &

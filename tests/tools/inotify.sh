@@ -56,6 +56,6 @@ status 1 limited watches=1 'export SHMCHAN_CONTROL=$tmp/run/control
 	done
 	chanctl create --user "$ch"; r=$?; kill $chand; wait $chand; exit $r'
 says "$watches"
-is 'told as a lack of memory' "$(grep -c 'not enough shared memory' "$tmp/err")" 0
+is 'reported as a lack of memory' "$(grep -c 'not enough shared memory' "$tmp/err")" 0
 
 finish

@@ -48,7 +48,7 @@ for tool in chansend chanrecv; do
 	is "lines of --help over 80 columns" "$(grep -cE '^.{81}' "$tmp/help")" 0
 done
 
-# Letters that are spoken for.
+# Letters that are kept for later options.
 chansend --help-options >"$tmp/options"
 chanrecv --help-options >>"$tmp/options"
 is "letters kept free" "$(grep -cE "^[xjtAbg]$(printf '\t')" "$tmp/options")" 0

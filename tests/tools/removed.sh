@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 #
 # A channel that is removed under the tools: they end with 6 and a line that says so,
-# whoever removed it, also where it is made anew at once.
+# whichever way it was removed, also if it is created again at once.
 
 # shellcheck source=tests/support/lib.sh
 . "$(dirname "$0")/../support/lib.sh"

@@ -146,7 +146,7 @@ is "the rest, after KILL" "$(cksum <"$tmp/rest")" \
 	"$(tail -n +$((acknowledged + 1)) "$tmp/seq" | cksum)"
 is "nothing between" "$(($(head -n 1 "$tmp/rest") <= $(wc -l <"$tmp/got") + 1))" 1
 
-# KILL, with a receiver that sleeps: it gets them without being told.
+# KILL, with a receiver that sleeps: it gets them, though no process wakes it.
 channel -c 4M
 chansend "$ch" <"$tmp/seq"
 stalled

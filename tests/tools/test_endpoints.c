@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The difference between two lists of endpoints: who came, then who went. */
+/* The difference between two lists of endpoints: those that came, then those that went. */
 #include <stdio.h>
 #include <string.h>
 

@@ -183,7 +183,7 @@ kill -TERM $worker
 happens caught
 kill -TERM $worker
 ended $worker 143
-is "told by the second" "$(cat "$tmp/log")" TERM
+is "passed on by the second" "$(cat "$tmp/log")" TERM
 says "slow ended with status 1; message "
 is "left after the second" "$(left)" $'first\nsecond'
 # The third kills, and all of the group.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* See bus.h. */
 #include "common/bus.h"
 
 #include <errno.h>
@@ -16,7 +17,7 @@
 #include "common/signals.h"
 #include "common/user.h"
 
-/* The user that keeps the system's bus, if there is no chand that says so. */
+/* The user that keeps the system's bus, as long as no chand says which one does. */
 #define KEEPER "chand"
 
 /* bus_ask_once(): how long before the deadline it finds out whether chand is alive. */
@@ -24,7 +25,7 @@
 
 /* ---- why chand can't be asked ---- */
 
-/* Of the last time. */
+/* Why, and what to do: from the last attempt. */
 static char problem[sizeof(((struct chand *)0)->problem)] = "it was not asked";
 static char remedy[sizeof(((struct chand *)0)->remedy)] = "try again";
 
@@ -43,7 +44,7 @@ bool bus_unreachable(int err, const char *reason)
 	return !reason && chand_unreachable(err);
 }
 
-/* Keep why it can't be asked; returns `err`. */
+/* Keep the reason if chand can't be asked.  Returns `err`. */
 static int keep_problem(const struct chand *chand, int err)
 {
 	if (chand_unreachable(err)) {
@@ -61,7 +62,7 @@ int bus_address(enum cli_bus which, struct chand_address *ret)
 	const char *dir = getenv("XDG_RUNTIME_DIR");
 	struct chand_address at = chand_system();
 
-	/* SHMCHAN_CONTROL stands for the bus that is asked for: there is but one. */
+	/* SHMCHAN_CONTROL leads to one chand, whichever bus is asked for. */
 	if (at.given && which == CLI_USER_BUS && cli_bus() != CLI_USER_BUS) {
 		snprintf(problem, sizeof(problem),
 			CONTROL_VARIABLE " stands for the system's chand");

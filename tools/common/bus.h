@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A bus: the channels that a chand keeps, the system's or the user's own.  Here is
- * what of it is about the command line: which bus is meant, the names of its channels,
- * and the message if its chand can't be asked.
+ * A bus: the channels that a chand keeps, the system's or the user's own.  This file has
+ * what a command line needs of it: which bus is meant, the names of its channels, and the
+ * message if its chand can't be asked.
  *
  * All segments of a bus belong to one user, so `--system NAME` is `OWNER/NAME`, and
  * works without chand as far as the segment's permissions go.
  *
- * Functions return 0 or a count, or a negative errno, but where it is said.
+ * Functions return 0 or a count, or a negative errno, unless they say otherwise.
  */
 #ifndef SHMCHAN_BUS_H
 #define SHMCHAN_BUS_H
@@ -26,12 +26,12 @@
  * unknown. */
 uid_t bus_owner(void);
 
-/* Returns the channel that `name` means on the command line: with --system or --user that
- * of the bus.  A name that means none ends the process.  The result stays valid. */
+/* Returns the channel that `name` means on the command line: with --system or --user, the
+ * one of that bus.  If the name means none, the process ends.  The result stays valid. */
 char *bus_name(char *name);
 
-/* Returns a channel's name on the bus that was chosen, without OWNER/, or NULL if it is
- * not there or that is unknown; without a choice all of `name`. */
+/* Returns a channel's name on the chosen bus, without OWNER/; NULL if the channel is not on
+ * that bus, or the bus's owner is unknown; and all of `name` if no bus was chosen. */
 const char *bus_local(const char *name);
 
 /* Returns the name of `owner`'s channel `local`, as this user writes it; allocated, or
@@ -41,30 +41,30 @@ char *bus_full_name(uid_t owner, const char *local);
 /* Returns the name without OWNER/ if it is a channel of `owner`'s, else NULL. */
 const char *bus_name_of(uid_t owner, const char *name);
 
-/* Why chand could not be asked, the last time, and what to do about it: for people.
- * Never NULL. */
+/* Return why chand could not be asked the last time, and what to do about it: lines for
+ * people, never NULL. */
 const char *bus_problem(void);
 const char *bus_remedy(void);
 
-/* Returns true if that is why a function below returned `err`; `reason` is what chand
- * said, or NULL. */
+/* Returns true if a function below returned `err` because chand can't be asked; `reason` is
+ * what chand said, or NULL. */
 bool bus_unreachable(int err, const char *reason);
 
-/* Where its socket is: -ENOTCONN if there can't be one. */
+/* Find the socket of a bus's chand: -ENOTCONN if there can't be one. */
 int bus_address(enum cli_bus which, struct chand_address *ret);
 
 /* A request without keys. */
 #define BUS_REQUEST(verb) MESSAGE_PROTOCOL " " verb "\n"
 
-/* chand_connect(), chand_ask() and chand_receive() for a program: a signal ends the wait,
- * and an error that chand answered is an error, too, with ret->lines as its reason (NULL
- * if there was no answer).  chand_close() closes the connection. */
+/* Do what chand_connect(), chand_ask() and chand_receive() do, for a program: a signal ends
+ * the wait, and an error that chand answered is returned as an error, too, with its reason
+ * in ret->lines (NULL if there was no answer).  chand_close() closes the connection. */
 int bus_connect(struct chand *ret, enum cli_bus which);
 int bus_ask(struct chand *chand, const char *request, char *packet, struct chand_answer *ret);
 int bus_receive(struct chand *chand, int64_t deadline, char *packet, struct chand_answer *ret);
 
-/* Connect, ask and close, all within `patience`, ns.  If this returns -ETIMEDOUT without a
- * reason, *alive says whether chand answered another request meanwhile. */
+/* Connect, ask and close, all within `patience`, ns.  Sets *alive if there was no answer in
+ * time, though chand answered another request meanwhile. */
 int bus_ask_once(enum cli_bus which, const char *request, int64_t patience, char *packet,
 	struct chand_answer *ret, bool *alive);
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* See deadline.h. */
 #include "common/deadline.h"
 
 #include "base/clock.h"

@@ -33,7 +33,7 @@ void decoder_free(struct decoder *d)
 	d->payload = NULL;
 }
 
-/* The bytes that are being decoded: `left` from `at` on. */
+/* The bytes that are being decoded: from `at` on, `left` of them. */
 struct input {
 	const char *start;
 	const char *at;
@@ -111,9 +111,9 @@ static void skip_to_delimiter(struct decoder *d, size_t len)
 	d->scanned = 0;
 }
 
-/* Each of these decodes one message.  It returns 1, with *msg set and the input moved
- * behind it; or 0 if it needs more; or an error.  For an empty message that is to be
- * skipped, and for a blank line, it returns 1 and sets *none. */
+/* Each of these functions decodes one message.  It returns 1, with *msg set and the input
+ * moved behind it; or 0 if it needs more input; or an error.  For an empty message that is
+ * to be skipped, and for a blank line, it returns 1 and sets *none. */
 
 static int next_delimited(struct decoder *d, struct input *in, struct iovec *msg, bool *none)
 {

@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define MORE 8 /* that may come between two calls */
+#define MORE 8 /* endpoints that may come between two calls */
 
 int endpoints_read(const chan_t *ch, unsigned expected, struct endpoints *ret)
 {

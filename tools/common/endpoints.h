@@ -19,7 +19,8 @@ struct endpoints {
  * 0, or a negative errno with *ret unchanged; free ret->at. */
 int endpoints_read(const chan_t *ch, unsigned expected, struct endpoints *ret);
 
-/* The two are one endpoint: ids and process ids are given away again. */
+/* Returns true if the two are one endpoint.  Ids and process ids are used again, so neither
+ * is enough. */
 bool endpoints_same(const struct chan_endpoint *a, const struct chan_endpoint *b);
 
 /* Compare two lists: call came() for each endpoint that is in `now` only, then went()

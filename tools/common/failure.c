@@ -32,11 +32,11 @@ static const struct {
 	{EACCES, CLI_DENIED, "its owner must allow reading and writing: 'chanctl create --mode'"},
 	{EPERM, CLI_DENIED, "its owner or root must do this, or remove what is in the way"},
 	{ESRCH, CLI_NO_CHANNEL, NULL},
-	{ECONNREFUSED, CLI_NO_CHANNEL, NULL}, /* the detail says what to do */
+	{ECONNREFUSED, CLI_NO_CHANNEL, NULL}, /* its detail says what to do */
 	{EAGAIN, CLI_WOULD_BLOCK, NULL},
 	{EPIPE, CLI_CLOSED, NULL},
 	{ECANCELED, CLI_ERROR, NULL},
-	{EIDRM, CLI_CLOSED, "start again when it has been made anew"},
+	{EIDRM, CLI_CLOSED, "start again once it has been created again"},
 	{EMSGSIZE, CLI_TOO_LARGE, "create the channel with a larger --max-message"},
 	{EBADMSG, CLI_CONDITION, "remove it with 'chanctl remove' and create it again"},
 	{EPROTONOSUPPORT, CLI_CONDITION,
@@ -80,7 +80,7 @@ const char *cli_remedy(int err)
 	return NULL;
 }
 
-/* NAME or OWNER/NAME, as the library wants it. */
+/* Returns true for NAME and OWNER/NAME, as the library wants it. */
 static bool valid_name(const char *name)
 {
 	const char *slash = strchr(name, '/');
@@ -103,19 +103,20 @@ static void fail_no_space(const char *channel, const struct chan_options *opt)
 			need, (uint64_t)vfs.f_bavail * vfs.f_frsize, cli_remedy(-ENOSPC));
 }
 
-/* chand lacks something, not this process. */
+/* Returns true if chand lacks something, and not this process. */
 static bool is_of_chand(const char *detail)
 {
 	return !strncmp(detail, "chand ", strlen("chand "));
 }
 
-/* Errors whose general text says less than the detail of this one. */
+/* Returns true if the general text of the error says less than its detail. */
 static bool detail_says_all(int err, const char *detail)
 {
 	return err == -ESRCH || err == -ECONNREFUSED || err == -ENOLCK || err == -EFBIG ||
 	       is_of_chand(detail);
 }
 
+/* Returns true if the detail says more, beside the general text. */
 static bool detail_adds(int err)
 {
 	return err == -EPERM || err == -EINVAL || err == -ENOMEM || err == -EOPNOTSUPP ||
@@ -139,7 +140,7 @@ int cli_fail(const char *channel, const struct chan_options *opt, int err)
 	const char *remedy = cli_remedy(err);
 	char detail[256];
 
-	/* The questions below would lose it. */
+	/* The calls below would replace it. */
 	snprintf(detail, sizeof(detail), "%s", chan_error_detail(err));
 	if (err == -ENOSPC && !is_of_chand(detail))
 		fail_no_space(channel, opt);

@@ -10,18 +10,18 @@
  * what the channel was to be created with, or NULL.  Returns the exit status. */
 int cli_fail(const char *channel, const struct chan_options *opt, int err);
 
-/* The tool has an option --create: cli_fail() suggests it where there is no channel. */
+/* Make cli_fail() suggest --create where there is no channel, for a tool that has it. */
 void cli_suggest_create(void);
 
-/* Exit status of a negative errno of the library (0: CLI_OK).  Pure. */
+/* Returns the exit status for a negative errno of the library, or CLI_OK for 0.  Pure. */
 int cli_exit_code(int err);
 
-/* What to do about a negative errno, or NULL. */
+/* Returns what to do about a negative errno, or NULL. */
 const char *cli_remedy(int err);
 
-/* How often a call that does not wait is made again while it returns -EBUSY, which takes
- * it a tenth of a second each time: the lock is busy, and the state of the channel is
- * unknown. */
+/* How often a call that does not wait is made again while it returns -EBUSY: the lock is
+ * busy, so the state of the channel is unknown.  Each of these calls takes a tenth of a
+ * second. */
 #define CLI_BUSY_TRIES 10
 
 #endif

@@ -110,7 +110,7 @@ size_t framing_head(const struct framing *f, size_t len, char head[FRAMING_HEAD_
 	}
 }
 
-/* Set the byte that follows the message; returns how many there are, 1 or 0. */
+/* Set the byte that follows the message.  Returns how many bytes follow it: 1 or 0. */
 static size_t framing_tail(const struct framing *f, char *tail)
 {
 	*tail = f->kind == FRAMING_NETSTRING ? ',' : (char)f->delimiter;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* See framing_option.h. */
 #include "common/framing_option.h"
 
 #include "common/message.h"

@@ -7,7 +7,7 @@
 
 #include "common/framing.h"
 
-/* Returns false if `letter` is another option; else sets *ret but for its skip_empty.  A
+/* Returns false if `letter` is another option; else sets *ret, and leaves its skip_empty.  A
  * bad argument is a usage error, which names `choice` as what -F takes. */
 bool cli_framing_option(int letter, const char *arg, const char *choice, struct framing *ret);
 

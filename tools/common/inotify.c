@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* See inotify.h. */
 #include "common/inotify.h"
 
 #include <errno.h>
@@ -10,7 +11,7 @@
 
 #include "base/names.h"
 
-/* EMFILE may be about descriptors, too: then no other can be had either. */
+/* Find out what EMFILE is about: if it is descriptors, no other one can be opened either. */
 static bool no_descriptor_left(void)
 {
 	int fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);

@@ -28,8 +28,8 @@ static bool becomes_writable(int fd)
 	return n > 0;
 }
 
-/* One writev(2).  After a signal it must not block without a bound: as many
- * bytes as a pipe that polls writable takes at once. */
+/* Call writev(2) once.  After a signal it must not block without a bound, so it writes no
+ * more than a pipe that polls writable takes at once. */
 static ssize_t write_some(int fd, const struct iovec *iov, size_t n)
 {
 	struct iovec head;
@@ -97,7 +97,7 @@ int cli_write(int fd, const void *buf, size_t len, size_t *done)
 	return cli_writev(fd, &iov, 1, done);
 }
 
-/* Bytes of the valid UTF-8 character at p[0..len-1], or 0. */
+/* Returns how many bytes the UTF-8 character at p[0..len-1] has, or 0 if it is not valid. */
 static size_t utf8_char(const unsigned char *p, size_t len)
 {
 	static const unsigned smallest[] = {0, 0, 0x80, 0x800, 0x10000};

@@ -7,9 +7,9 @@
 #include <sys/uio.h>
 
 /*
- * Write all of it, however short the writes.  Sets *done, if that is not NULL, in any case
- * to the bytes written; the iov array is used up.  Returns 0 or a negative errno:
- *   -EINTR   after a signal, and the reader took nothing for a second
+ * Write all of it, with as many calls as that takes.  Sets *done, if it is not NULL, to the
+ * bytes written, after an error, too; changes the iov array.  Returns 0 or a negative errno:
+ *   -EINTR   a signal came, and then the reader took nothing for a second
  */
 int cli_write(int fd, const void *buf, size_t len, size_t *done);
 int cli_writev(int fd, struct iovec *iov, size_t n, size_t *done);

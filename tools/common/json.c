@@ -42,7 +42,7 @@ static int b64_value(char c)
 	return p ? (int)(p - b64_digits) : -1;
 }
 
-/* Bytes in `out`, which has room for len / 4 * 3, or -1. */
+/* Decode into `out`, which has room for len / 4 * 3.  Returns the bytes used, or -1. */
 static ssize_t b64_decode(const char *in, size_t len, char *out)
 {
 	char *o = out;
@@ -115,7 +115,7 @@ static int reserve(char **buf, size_t *size, size_t want)
 	return 0;
 }
 
-/* The payload of a parsed line; -EPROTO with *why set. */
+/* Extract the payload of a parsed line: its length, or -EPROTO with *why set, or -ENOMEM. */
 static ssize_t extract(const json_t *json, char **payload, size_t *size, const char **why)
 {
 	const json_t *data = json_object_get(json, "data"), *b64 = json_object_get(json, "b64");
@@ -146,7 +146,7 @@ int json_decode(const char *line, size_t line_len, char **payload, size_t *size,
 {
 	json_error_t error;
 	const char *what = NULL;
-	/* A number that is not ours may be larger than any integer. */
+	/* A member that is ignored may be a number larger than any integer. */
 	json_t *json = json_loadb(line, line_len,
 		JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL, &error);
 	ssize_t n;

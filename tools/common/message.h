@@ -8,11 +8,11 @@
 
 #include <stdbool.h>
 
-/* Set the name that messages begin with, "chansend", or "chanctl stat" of which --help is
- * asked; cli_next() does it. */
+/* Set the tool's name, as "chansend" or "chanctl stat": messages begin with its first word,
+ * and a usage error says "Try 'chanctl stat --help'".  cli_next() calls this. */
 void cli_set_name(const char *name);
 
-/* -1: quiet, only errors; 0; 1: verbose. */
+/* -1 is quiet, and shows only errors; 0 is the default; 1 is verbose. */
 void cli_set_verbosity(int verbosity);
 bool cli_verbose(void);
 bool cli_quiet(void);
@@ -23,7 +23,7 @@ _Noreturn void cli_usage(const char *fmt, ...) __attribute__((format(printf, 1, 
 /* Report an error; `channel` may be NULL. */
 void cli_error(const char *channel, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* The same unless quiet, and only if verbose. */
+/* Report what is no error: the first unless quiet, the second only if verbose. */
 void cli_warn(const char *channel, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void cli_note(const char *channel, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

@@ -24,7 +24,7 @@ static const struct cli_tool *tool;
 static enum cli_bus bus;
 
 /* For a tool with command_follows. */
-static int operands; /* so far; they are moved to argv[1] and what follows it */
+static int operands; /* found so far; they are moved to argv[1] and behind it */
 static char **command;
 
 /* getopt's view of the table. */
@@ -83,7 +83,7 @@ static int bare_name(const struct cli_tool *t)
 	return (int)strcspn(t->name, " ");
 }
 
-/* End after printing to stdout: output that was lost is an error. */
+/* End the process after it printed to stdout: if output was lost, that is an error. */
 static _Noreturn void finish_output(void)
 {
 	if (fflush(stdout) || ferror(stdout)) {
@@ -174,9 +174,9 @@ static _Noreturn void reject_option(int how, char **argv)
 	cli_usage("unknown option '-%c'", optopt);
 }
 
-/* If a standard descriptor were closed, the next open(2) would take its place, and
- * output would go to a segment.  What is opened here instead can't be used in its
- * direction: reading or writing it is an error. */
+/* Open what is closed of the standard descriptors: else a later open(2) would take that
+ * place, and output would go to a segment.  What is opened here can't be used in the
+ * descriptor's direction, so reading or writing it is an error, as it was. */
 static void guard_descriptors(void)
 {
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
@@ -261,7 +261,7 @@ int cli_next(const struct cli_tool *t, int argc, char **argv)
 			argv[1 + operands++] = optarg;
 			break;
 		case -1:
-			/* Only "--" is passed without being returned. */
+			/* getopt passes "--" without returning it, and nothing else. */
 			if (t->command_follows)
 				split_command(argv, at, optind > at);
 			return c;

@@ -32,8 +32,8 @@ struct cli_option {
 	{ 'V', "version", NULL, "show the version and end" }
 #define CLI_END { 0, NULL, NULL, NULL }
 
-/* Options of the tools that work on channels: which chand is meant.  cli_next() keeps it,
- * and bus_name() applies it to a name. */
+/* The options that say which chand is meant, for tools that work on channels.  cli_next()
+ * keeps the choice, and bus_name() applies it to a name. */
 #define CLI_BUS \
 	{ CLI_SYSTEM, "system", NULL, "channels of the system's bus (chand)" }, \
 	{ CLI_USER, "user", NULL, "your own channels, those of your own bus" }
@@ -51,8 +51,8 @@ struct cli_tool {
 
 /*
  * Parse the next option of argv.  Returns its letter, with its argument in getopt's
- * optarg, or -1 at the end, with optind at the first operand.  A different tool than in
- * the call before starts again at argv[1].
+ * optarg, or -1 at the end, with optind at the first operand.  With another tool than
+ * in the call before, it starts again at argv[1].
  *
  * --help, --version and --help-options (a line for each option: letter, long name,
  * argument and the first line of its help, separated by tabs) print and exit; -q and -v

@@ -29,7 +29,7 @@ static struct {
 	bool known;  /* the rest is set */
 	bool stream; /* a pipe, FIFO or socket */
 	bool file;   /* a regular file */
-	bool marked; /* it is marked: others see this process, and it sees them */
+	bool marked; /* it has a mark: others see this process, and it sees them */
 } out;
 
 static int lock(int command, short type, int64_t start, int64_t len)
@@ -41,7 +41,8 @@ static int lock(int command, short type, int64_t start, int64_t len)
 	return command == F_GETLK && range.l_type != F_UNLCK;
 }
 
-/* Take a mark.  A process of another PID namespace may have the same number. */
+/* Take a mark.  A process of another PID namespace may have the same number, so others are
+ * tried, too. */
 static int mark(void)
 {
 	int64_t first = BYTE_MARKS + getpid();
@@ -70,7 +71,7 @@ static int examine_stdout(void)
 		int err = lock(F_SETLKW, F_WRLCK, BYTE_WRITE, 1);
 
 		if (err == -EINTR)
-			return cli_signalled() ? err : 0; /* or again, the next time */
+			return cli_signalled() ? err : 0; /* the next call tries again */
 		unlock_writing();
 		out.marked = !err;
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Records on stdout: messages that chanrecv prints, copies of chansend's --tee, lines of
- * chanctl.  No record is torn that can be kept whole:
+ * chanctl.  A record is kept whole wherever that is possible:
  *
  * - Into a pipe, FIFO or socket go pieces that end at a record.  A piece of at most
  *   PIPE_BUF bytes is atomic.  A larger one is written only while no other of these
@@ -13,7 +13,7 @@
  *   the end of the file, nothing else was written since, and no other of these programs
  *   writes to that file.
  *
- * One thread at a time.
+ * Only one thread may call this at a time.
  */
 #ifndef SHMCHAN_OUTPUT_H
 #define SHMCHAN_OUTPUT_H

@@ -14,7 +14,7 @@ static bool is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-/* Decimal digits at *text, at least one. */
+/* Read decimal digits at *text, at least one. */
 static int digits(const char **text, uint64_t *ret)
 {
 	uint64_t n = 0;
@@ -89,7 +89,7 @@ int cli_parse_mode(const char *text, uint32_t *ret)
 	return 0;
 }
 
-/* A number with optional decimals at *text, times `unit`, rounded down. */
+/* Read decimals at *text, if there are any: *ret is the number times `unit`, rounded down. */
 static int scale(const char **text, uint64_t whole, int64_t unit, int64_t *ret)
 {
 	int64_t n;
@@ -109,7 +109,7 @@ static int scale(const char **text, uint64_t whole, int64_t unit, int64_t *ret)
 	return 0;
 }
 
-/* The unit of the number that starts at `text`. */
+/* Returns the unit that starts at `text`, in ns, or 0 if it is none; sets its length. */
 static int64_t duration_unit(const char *text, size_t *len)
 {
 	static const struct {

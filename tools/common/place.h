@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Opening a channel that has no place just now: all endpoints are taken (-EUSERS), or
- * another endpoint holds the side exclusively (-EBUSY).  Both pass, as a full channel does,
- * so a tool waits as long as it would wait for that.
+ * another endpoint holds the side exclusively (-EBUSY).  Both may end, as a channel may stop
+ * being full, so a tool waits for a place as long as it would wait for room.
  */
 #ifndef SHMCHAN_PLACE_H
 #define SHMCHAN_PLACE_H

@@ -12,8 +12,8 @@
 
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 
-/* Keys of a SPEC.  Each function sets its member and returns NULL, or what it wants in
- * place of a bad value. */
+/* The keys of a SPEC.  Each function sets its member and returns NULL; or it returns what it
+ * wants in place of a bad value. */
 
 static const char *set_capacity(struct chan_options *opt, const char *value)
 {

@@ -2,8 +2,8 @@
 /*
  * How to make a channel: a SPEC is KEY=VALUE,... with capacity, max-message, overflow,
  * mode, endpoints, lifetime, linger, kind, and the bare words end-with-senders and
- * need-receivers.  The keys are the options of chanctl create and the lines of
- * channels.d, too.
+ * need-receivers.  The options of chanctl create and the lines of channels.d have the same
+ * keys.
  */
 #ifndef SHMCHAN_SPEC_H
 #define SHMCHAN_SPEC_H

@@ -16,11 +16,11 @@ enum cli_status {
 	CLI_PARTIAL = 8,
 	CLI_CONDITION = 9,
 	CLI_TIMEOUT = 124,
-	CLI_CHILD_FAILED = 125, /* a child did, or could not be made */
+	CLI_CHILD_FAILED = 125, /* a child failed, or could not be started */
 };
 
-/* Exit status of a child that is given a message: 0, or one of these, or else it failed.
- * The last two are the tool's own status, too. */
+/* The exit status of a child that is given a message: 0, or one of these; with any other the
+ * child failed.  The last two are the tool's own status, too. */
 enum cli_child {
 	CLI_CHILD_LAST = 99, /* the message is done, and the child wants no other */
 	CLI_CHILD_NO_EXEC = 126,

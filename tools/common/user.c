@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* See user.h. */
 #include "common/user.h"
 
 #include <grp.h>

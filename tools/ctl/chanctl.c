@@ -3,8 +3,8 @@
  * chanctl [OPTIONS] VERB [ARGS]
  *
  * Options before the verb are those of every verb's output; then the verb's own table
- * takes over.  Here is the list of verbs and the parsing; another file of this folder is
- * a verb, or a few that belong together.
+ * applies.  This file has the list of verbs and the parsing; each of the others is a verb,
+ * a few that belong together, or what verbs share.
  */
 #include <getopt.h>
 #include <stdlib.h>
@@ -73,8 +73,8 @@ static const char *tables_help(void)
 	return text;
 }
 
-/* Returns how many bytes have to be changed, put in or left out to make `a` of `b`, or
- * `most` if that is less. */
+/* Returns how many bytes have to be changed, added or dropped to turn `b` into `a`, or `most`
+ * if that is less. */
 static unsigned edit_distance(const char *a, const char *b, unsigned most)
 {
 	unsigned change, add, drop;
@@ -128,7 +128,7 @@ static const struct ctl_verb *find_verb(const char *name)
 	cli_usage("no verb '%s'; 'chanctl --help' lists them", name);
 }
 
-/* True if the letter is an output option. */
+/* Returns true if the letter is an output option, which is then applied. */
 static bool take_output_option(int letter, const char *arg)
 {
 	switch (letter) {
@@ -151,7 +151,7 @@ static bool take_output_option(int letter, const char *arg)
 	return false;
 }
 
-/* An output option before a verb that has no use for it is a mistake too. */
+/* Refuse an output option before a verb that has no use for it. */
 static void check_output(const struct ctl_verb *verb)
 {
 	if (ctl_output.json && !(verb->has & CTL_JSON))
@@ -167,13 +167,13 @@ static void check_output(const struct ctl_verb *verb)
 			ctl_output.bytes ? "bytes" : "no-headings");
 }
 
-/* Both tables have letters of their own: -o is --overflow of create. */
+/* Returns true if the letter is an output option of this verb: -o of create is another one. */
 static bool has_output_option(const struct ctl_verb *verb, int letter)
 {
 	return letter == 'J' ? verb->has & CTL_JSON : verb->has & CTL_COLUMNS;
 }
 
-/* The option as the table has it, for messages. */
+/* Write the option as the table has it, for messages. */
 static void option_text(char *ret, size_t size, const struct cli_option *table, int letter)
 {
 	for (; table->letter != letter; table++)

@@ -141,7 +141,7 @@ int ctl_bus_each(struct ctl_bus *bus, const char *request,
 		return -ENOTCONN;
 	err = bus_ask(&bus->chand, request, packet, &answer);
 	if (err < 0 && answer.lines)
-		return err; /* chand refused, and said no more */
+		return err; /* chand refused: that is all of the answer */
 	if (!err)
 		err = each_packet(bus, packet, &answer, fn, arg);
 	if (err < 0) {

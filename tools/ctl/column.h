@@ -20,8 +20,8 @@ struct ctl_columns {
 	unsigned n;
 };
 
-/* Choose those of ctl_output.columns, else of `defaults`; NULL means all, but chand's only
- * if `bus`. */
+/* Choose the columns of ctl_output.columns, or else of `defaults`.  If that is NULL, these are
+ * all, with those of chand only if `bus`. */
 void ctl_columns_choose(struct ctl_columns *ret, const char *defaults, bool bus);
 json_t *ctl_columns_object(const struct ctl_columns *columns, const struct ctl_channel *ch);
 void ctl_columns_lines(const struct ctl_columns *columns, const struct ctl_channel *ch, FILE *out);
@@ -29,8 +29,8 @@ void ctl_columns_lines(const struct ctl_columns *columns, const struct ctl_chann
 /* Print the names of all, as a paragraph. */
 void ctl_columns_help(FILE *out);
 
-/* Print rows.  `width`, zero at first, keeps the columns where they were in the calls
- * before. */
+/* Print a row for each channel.  `width`, zero at first, keeps the columns where they were in
+ * the calls before. */
 void ctl_columns_table(const struct ctl_columns *columns, const struct ctl_channels *channels,
 	unsigned width[CTL_COLUMN_MAX], bool headings, FILE *out);
 

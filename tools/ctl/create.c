@@ -5,7 +5,7 @@
  * for; the rest may be anything.
  *
  * On a bus, chand makes the channel: the request has the options as they were given, with
- * the names of users and groups made numbers.
+ * numbers in place of the names of users and groups.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -84,7 +84,7 @@ static void add_to_request(const char *key, const char *value)
 		cli_usage("--%s: the request is too long", key);
 }
 
-/* `alice,@ops` as numbers. */
+/* Add a list as `alice,@ops` to the request, in numbers. */
 static void add_users(const char *option, const char *text)
 {
 	char list[512] = "", *copy = ctl_copy(text), *rest = copy, *word;
@@ -181,8 +181,8 @@ static void compare_size(struct differences *d, const char *what, uint64_t is, u
 	differs(d, what, a, b);
 }
 
-/* The capacity was rounded up when the channel was made: is this one rounded to the same
- * segment? */
+/* The capacity was rounded up when the channel was made.  So it is the same if what is wanted
+ * would be rounded up to the same segment. */
 static void compare_capacity(struct differences *d, const struct chan_stat *is)
 {
 	struct chan_options same = want;

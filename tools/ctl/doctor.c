@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * chanctl doctor: what in this system keeps channels from working, or will.  A check
+ * chanctl doctor: what in this system keeps channels from working, now or later.  A check
  * reports findings: `ok`, a `note` on what works but may surprise, or a `problem`, which
- * makes the exit status 1.  Notes and problems come with what to do.
+ * makes the exit status 1.  Each note and problem says what to do.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -276,7 +276,7 @@ static void check_quota(const struct ctl_bus *bus, const char *key, const char *
 			owner_words(bus->which));
 }
 
-/* Only a system user's channels outlive every logout. */
+/* Report a bus that may lose its channels: only a system user's outlive every logout. */
 static void check_keeper(const struct ctl_bus *bus)
 {
 	if (bus->owner == geteuid() || !is_person(bus->owner) || lingers(bus->owner) ||
@@ -315,7 +315,8 @@ static void check_status(const struct ctl_bus *bus)
 	check_keeper(bus);
 }
 
-/* That there is no chand is a problem only if one was asked for, or should be there. */
+/* Report that chand can't be asked.  If there is no chand, this is a problem only if the user
+ * asked for it, or if it should be there. */
 static void check_unreachable(enum cli_bus which, int err, const char *reason)
 {
 	struct chand_address at;
@@ -382,8 +383,8 @@ static void check_units(enum cli_bus which)
 
 /* Segments. */
 
-/* Returns true if its time has passed, or does not run: no process that may remove it has
- * opened it. */
+/* Returns true if its linger time is over, or can't begin: no process that may remove it has
+ * opened it since. */
 static bool is_left_behind(const struct chan_stat *stat)
 {
 	return stat->idle < 0 || (stat->idle && (uint64_t)stat->idle - 1 > stat->linger);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What systemd-logind does at a user's last logout, as its configuration says:
- * one main file, then drop-ins in the order of their names, the last assignment
- * deciding.  A file of an earlier directory hides its namesakes in later ones.
+ * What systemd-logind does at a user's last logout, as its configuration says.  It reads one
+ * main file, then drop-ins in the order of their names, and the last assignment counts.  A
+ * file of an earlier directory hides files of the same name in later ones.
  */
 #include "ctl/logind.h"
 
@@ -30,7 +30,7 @@ static bool is_true(const char *word)
 	       !strcasecmp(word, "y") || !strcasecmp(word, "t") || !strcmp(word, "1");
 }
 
-/* Set *remove_ipc to what the file says, if it says it; returns false if there is none. */
+/* Set *remove_ipc if the file says something about it.  Returns false if there is no file. */
 static bool read_file(const char *path, bool *remove_ipc)
 {
 	FILE *file = fopen(path, "re");

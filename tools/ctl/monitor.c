@@ -215,8 +215,8 @@ static const struct feed *find_feed(const char *name)
 	return NULL;
 }
 
-/* Start to watch a channel: report it and its endpoints.  Later readings are compared
- * with this one. */
+/* Start to watch a channel: report the channel and its endpoints.  Later readings are
+ * compared with this one. */
 static void start_watching(const char *name, const char *event)
 {
 	struct watched *w;
@@ -380,7 +380,7 @@ static struct chan_endpoint *find_end(const struct endpoints *ends, uint32_t id,
 	return NULL;
 }
 
-/* Put it in the order of ids. */
+/* Add an endpoint, in the order of ids. */
 static void add_end(struct endpoints *ends, const struct chan_endpoint *end)
 {
 	unsigned i = ends->n++;
@@ -397,8 +397,8 @@ static void drop_end(struct endpoints *ends, struct chan_endpoint *end)
 	memmove(end, end + 1, (size_t)(ends->at + ends->n - end) * sizeof(*end));
 }
 
-/* The endpoint of an event: as it registered itself, or if it is gone already, as chand
- * says. */
+/* Returns the endpoint of an event: as it registered itself, or as chand describes it, if it
+ * is gone already. */
 static struct chan_endpoint read_end(const struct watched *w, const json_t *said)
 {
 	struct chan_endpoint end = {
@@ -462,7 +462,7 @@ static void handle_event(struct watched *w, const char *event, const json_t *sai
 			origin ? make_detail("origin", ctl_text(origin)) : NULL);
 }
 
-/* chand could not send all events: read the endpoints. */
+/* chand could not send all events: read the endpoints instead. */
 static void handle_lost(const struct feed *feed, uint64_t lost)
 {
 	cli_warn(NULL, "%" PRIu64 " events of the %s's chand were lost", lost, feed->bus.scope);

@@ -181,7 +181,7 @@ static int refresh_all(struct ctl_channels *channels)
 static int wait_interval(int64_t deadline)
 {
 	while (cli_remaining(deadline)) {
-		/* Find out every now and then whether the reader is still there. */
+		/* From time to time, find out whether the reader is still there. */
 		int64_t slice = cli_sooner(deadline, cli_deadline(INT64_C(200000000)));
 
 		if (cli_wait_fd(-1, 0, slice) == -EINTR)

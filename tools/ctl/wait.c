@@ -110,8 +110,9 @@ static void drain(int fd)
 		;
 }
 
-/* The watch is there before the name is first looked up, so no change is missed.  An unused
- * `ref` channel is removed when it is opened, so the name is looked up now and then. */
+/* The watch begins before the name is first looked up, so no change is missed.  An unused
+ * `ref` channel is removed only when a process opens it, so the name is looked up from time
+ * to time, too. */
 static int wait_name(const struct condition *cond, const char *name, int64_t deadline)
 {
 	const char *why;

@@ -2,9 +2,9 @@
 /*
  * chanrecv CHANNEL -- COMMAND: one child for one message.
  *
- * The child has the message on its stdin, a process group of its own, and no other
- * descriptor of ours but stdout and stderr.  When this process dies, the kernel
- * kills the child (PR_SET_PDEATHSIG): its message goes to another receiver then.  So
+ * The child has the message on its stdin, a process group of its own, and of this process's
+ * descriptors only stdout and stderr.  When this process dies, the kernel kills the child
+ * (PR_SET_PDEATHSIG), and its message goes to another receiver.  So
  * the thread that starts a child has to live on, and it has to be the only one, because
  * a process forked from several threads could do little before it executes COMMAND.
  */

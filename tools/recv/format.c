@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * See format.h.  The format is walked for each message; it is short.
+ * See format.h.  The format is read again for each message, since it is short.
  */
 #include "recv/format.h"
 
@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Counts all bytes, and stores those that fit. */
+/* An output that counts all bytes, and stores those that fit. */
 struct output {
 	char *out;
 	size_t room;

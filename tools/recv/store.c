@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * See store.h.  A file without a name (O_TMPFILE) is written and linked; where
- * the file system can't do that, one with a random name that starts with a dot is
+ * See store.h.  A file without a name (O_TMPFILE) is written, and then linked.  Where the
+ * file system has no such files, the file has a random name that starts with a dot, and is
  * renamed.
  */
 #include "recv/store.h"
@@ -95,8 +95,8 @@ static int link_draft(const struct store *s, const struct draft *d, const char *
 	return linkat(AT_FDCWD, path, s->fd, name, AT_SYMLINK_FOLLOW) ? -errno : 0;
 }
 
-/* Give the draft its name.  A file that has the name already, from an earlier delivery or
- * of another program, is replaced: the message is not kept elsewhere. */
+/* Give the draft its name.  If a file has the name already, from an earlier delivery or from
+ * another program, it is replaced: the message is kept nowhere else. */
 static int publish(const struct store *s, struct draft *d, const char *name)
 {
 	int err;

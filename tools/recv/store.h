@@ -15,15 +15,15 @@
 
 struct store;
 
-/* 0, or negative errno. */
+/* Open the directory: 0, or a negative errno. */
 int store_open(struct store **ret, const char *dir);
 void store_close(struct store *s); /* NULL is fine */
 
-/* The directory as it was given. */
+/* Returns the directory's name as it was given. */
 const char *store_name(const struct store *s);
 
-/* Make the file of a message; any thread.  Its name is on disk after
- * store_sync(). */
+/* Make the file of a message.  Any thread may call it.  Its name is on disk after
+ * store_sync().  Both return 0 or a negative errno. */
 int store_put(const struct store *s, const char *channel, int64_t created, uint64_t seq,
 	const void *data, size_t len);
 int store_sync(const struct store *s);
