@@ -575,7 +575,9 @@ struct chan_stat {
 	uint32_t flags;
 	uint64_t capacity;	 /* usable bytes of the ring, 0 for a rendezvous */
 	uint64_t used;		 /* bytes of it in use, headers included */
-	uint64_t depth;		 /* messages not yet consumed, leased ones included */
+	uint64_t depth;		 /* messages not yet consumed, leased ones included; in a
+				  * rendezvous those that were taken back count until a
+				  * receiver looks */
 	uint64_t sent;		 /* messages ever committed; in a rendezvous those that
 				  * were taken back, too */
 	uint64_t received;	 /* those of `sent` that have left and were not dropped */

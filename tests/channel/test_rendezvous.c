@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What becomes of a rendezvous sender's message, and what the sender is told. */
+/* What becomes of a rendezvous sender's message, and what its call returns. */
 #include "channel/channel.h"
 #include "support/await.h"
 #include "support/channel.h"
@@ -96,6 +96,36 @@ START_TEST(should_count_in_a_batch_what_was_received_before_the_purge)
 }
 END_TEST
 
+/* Commit a reservation while no receiver waits: it is over, whatever the result. */
+static int commit_alone(unsigned policy, int64_t timeout)
+{
+	void *to;
+	int result;
+
+	ck_assert_int_eq(chan_set_overflow(tx, policy), 0);
+	ck_assert_int_eq(chan_reserve(tx, &to, 100, timeout), 0);
+	result = chan_commit(tx, 1);
+	ck_assert_int_eq(chan_commit(tx, 1), -EINVAL);
+	return result;
+}
+
+START_TEST(should_do_with_a_reservation_that_no_receiver_takes_as_the_policy_says)
+{
+	char m[100];
+	chan_t *rx;
+
+	ck_assert_int_eq(commit_alone(CHAN_BLOCK, 0), -EAGAIN);
+	ck_assert_int_eq(commit_alone(CHAN_BLOCK, 1000000), -ETIMEDOUT);
+	ck_assert_int_eq(commit_alone(CHAN_FAIL, CHAN_WAIT), -EAGAIN);
+	ck_assert_int_eq(commit_alone(CHAN_DROP_NEWEST, CHAN_WAIT), CHAN_DROPPED);
+	ck_assert_uint_eq(stat_of(tx).dropped_newest, 1);
+	rx = open_as(CHAN_RECV, NULL);
+	ck_assert_int_eq(chan_recv(rx, m, sizeof(m), 0), -EAGAIN);
+	ck_assert_uint_eq(stat_of(tx).depth, 0);
+	chan_detach(rx);
+}
+END_TEST
+
 /* One of them has it, and each says which. */
 #define ROUNDS 300
 static struct {
@@ -155,6 +185,7 @@ END_TEST
 void add_tests(void)
 {
 	GROUP("rendezvous", setup, teardown, should_report_a_purge_to_the_sender_that_waits,
+		should_do_with_a_reservation_that_no_receiver_takes_as_the_policy_says,
 		should_count_in_a_batch_what_was_received_before_the_purge,
 		should_agree_with_receivers_and_purgers_in_a_race);
 }
