@@ -5,7 +5,8 @@
  *
  *   create, open, detach, collect   a channel's and an endpoint's life
  *   close, name, remove             the channel's end
- *   wait, lag, waiters              spin, stay away, sleep; time limits; the calls that wait
+ *   wait, spin, lag                 sleep, look again and again, stay away for a moment
+ *   limit, waiters                  time limits; the calls that wait
  *   side, reclaim                   the two locks, what a dead owner or holder left
  *   wake                            which sleepers are woken
  *   sender, overflow                finding room;  send, reserve: the calls
@@ -22,7 +23,8 @@
 #include "base/clock.h"
 #include "base/compiler.h"
 #include "base/errors.h"
-#include "channel/wait.h"
+#include "channel/limit.h"
+#include "channel/spin.h"
 #include "channel/waiters.h"
 #include "kind/delivery.h"
 #include "segment/segment.h"

@@ -5,6 +5,7 @@
 #include "base/bytes.h"
 #include "channel/close.h"
 #include "channel/reclaim.h"
+#include "channel/wait.h"
 #include "segment/endpoint.h"
 
 #include <inttypes.h>
@@ -92,7 +93,7 @@ int receiver_wait(struct chan *ch, struct limit *limit, struct ring_item *it, in
 	struct condition message = {.cond = &ch->control->not_empty,
 		.spin = &ch->recv_spin,
 		.changed = message_or_end,
-		.position = &ch->control->senders.position,
+		.lags = true,
 		.abandoned = nobody_sends};
 	bool sleep = false, freed;
 

@@ -4,6 +4,7 @@
 
 #include "channel/name.h"
 #include "channel/overflow.h"
+#include "channel/wait.h"
 #include "segment/endpoint.h"
 
 #include <inttypes.h>
@@ -97,7 +98,7 @@ int sender_wait(struct chan *ch, struct limit *limit, uint64_t length, bool in_p
 	struct condition room = {.cond = &ch->control->not_full,
 		.spin = &ch->send_spin,
 		.changed = space_or_end,
-		.position = &ch->control->receivers.position,
+		.lags = true,
 		.abandoned = nobody_receives};
 	uint32_t policy = atomic_load_explicit(&ch->overflow, memory_order_relaxed);
 	bool turned;

@@ -16,7 +16,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* As in wait.c. */
+/* As in wait.c and spin.c. */
 #define SLICE (1000 * MS)
 #define SPIN_MAX 50000u
 #define SPIN_MIN 1000u
@@ -284,7 +284,6 @@ END_TEST
 /* When to lag is test_lag.c's; here: that a wait asks, and does so. */
 START_TEST(should_stay_away_for_as_long_as_it_learned_to)
 {
-	_Atomic uint64_t position = 0;
 	int64_t begin;
 
 	what.spin = &spin;
@@ -293,7 +292,7 @@ START_TEST(should_stay_away_for_as_long_as_it_learned_to)
 	happens_at = 1;
 	begin = now();
 	ck_assert_int_eq(wait_a(CHAN_WAIT), 0); /* what it awaits is no position */
-	what.position = &position;
+	what.lags = true;
 	ck_assert_int_eq(spin.lag.since, 0);
 	begin = now();
 	ck_assert_int_eq(wait_a(CHAN_WAIT), 0);
@@ -305,10 +304,8 @@ END_TEST
 
 START_TEST(should_not_learn_from_a_wait_that_slept)
 {
-	_Atomic uint64_t position = 0;
-
 	what.spin = &spin;
-	what.position = &position;
+	what.lags = true;
 	spin.budget = SPIN_MIN;
 	ck_assert_int_eq(wait_a(MS), -ETIMEDOUT);
 	ck_assert(limit.slept);
