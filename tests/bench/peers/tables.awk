@@ -53,7 +53,7 @@ function spread(w, job, size, which,    n, i, j, x, v) {
 
 function short(x) {
 	return x >= 99.5 ? sprintf("%.0f", x) : x >= 9.95 ? sprintf("%.1f", x) : \
-		x >= 0.0995 ? sprintf("%.2f", x) : sprintf("%.3f", x)
+		x >= 0.995 ? sprintf("%.2f", x) : sprintf("%.3f", x)
 }
 
 function with_spread(scale) {
