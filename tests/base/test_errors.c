@@ -5,6 +5,7 @@
 #include "support/suite.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -193,6 +194,23 @@ START_TEST(should_tell_what_is_no_segment_from_a_squatter)
 }
 END_TEST
 
+START_TEST(should_name_a_lease_on_the_file)
+{
+	chan_t *ch;
+	int fd;
+
+	ck_assert_int_eq(chan_create(name, NULL), 0);
+	signal(SIGIO, SIG_IGN); /* an open sends it to the holder, and it kills */
+	fd = open(segment_path, O_RDONLY | O_CLOEXEC);
+	ck_assert_int_eq(fcntl(fd, F_SETLEASE, F_RDLCK), 0);
+	says(chan_open(&ch, name, CHAN_SEND, NULL), -EBUSY, "lease");
+	says(chan_unlink(name), -EBUSY, "lease");
+	says(chan_collect(name), -EBUSY, "lease");
+	ck_assert_int_eq(chan_remove(name), 0);
+	close(fd);
+}
+END_TEST
+
 /* SIGXFSZ kills by default, and must not come. */
 START_TEST(should_return_an_error_for_a_limit_of_file_sizes_and_no_signal)
 {
@@ -245,7 +263,7 @@ void add_tests(void)
 		should_open_an_existing_channel_and_say_what_differs,
 		should_say_the_size_that_a_message_needs,
 		should_tell_an_unknown_owner_from_a_missing_channel,
-		should_tell_what_is_no_segment_from_a_squatter,
+		should_tell_what_is_no_segment_from_a_squatter, should_name_a_lease_on_the_file,
 		should_return_an_error_for_a_limit_of_file_sizes_and_no_signal);
 	if (ADDRESS_SANITIZER || THREAD_SANITIZER)
 		not_tried("under a sanitizer mlockall() does nothing");

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* chan_peek() with CHAN_LEASED_TOO: what others hold under a lease is shown, and said. */
+/* chan_peek(): with CHAN_LEASED_TOO it shows and marks what others hold under a lease; and
+ * which endpoints may look, purge and recover. */
 #include "support/channel.h"
 #include "support/suite.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 
 static chan_t *ch, *observer;
@@ -76,8 +78,37 @@ START_TEST(should_never_show_acknowledged_messages)
 }
 END_TEST
 
+static void *mend_elsewhere(void *arg)
+{
+	struct chan_cursor at = {0};
+	char byte;
+
+	ck_assert_int_eq(chan_peek(arg, &byte, 1, &at), -EPERM);
+	ck_assert_int_eq(chan_purge(arg), -EPERM);
+	ck_assert_int_eq(chan_recover(arg), -EPERM);
+	return NULL;
+}
+
+START_TEST(should_refuse_another_thread_than_an_exclusive_endpoint_has)
+{
+	struct chan_cursor at = {0};
+	pthread_t thread;
+	char byte;
+
+	chan_detach(ch);
+	ch = open_as(CHAN_RECV | CHAN_EXCLUSIVE, NULL);
+	ck_assert_int_eq(chan_peek(observer, &byte, 1, &at), -EBUSY);
+	ck_assert_int_eq(pthread_create(&thread, NULL, mend_elsewhere, ch), 0);
+	pthread_join(thread, NULL);
+	ck_assert_int_eq(chan_peek(ch, &byte, 1, &at), 1);
+	ck_assert_int_eq(chan_purge(ch), 4);
+	ck_assert_int_eq(chan_recover(ch), 0);
+}
+END_TEST
+
 void add_tests(void)
 {
 	GROUP("peek", setup, teardown, should_show_leased_messages_only_if_asked,
-		should_never_show_acknowledged_messages);
+		should_never_show_acknowledged_messages,
+		should_refuse_another_thread_than_an_exclusive_endpoint_has);
 }
