@@ -41,14 +41,15 @@ struct chand {
 	char problem[256], remedy[128];
 };
 
-/* The system's chand. */
+/* Return the address of the system's chand. */
 struct chand_address chand_system(void);
 
 /* Returns true, and sets *ret, if the directory of its socket is there. */
 bool chand_directory(const struct chand_address *at, struct stat *ret);
 
-/* Connect, and send a request, within `patience` each.  `wait` is poll(2) if it is NULL.
- * On failure there is nothing to close. */
+/* Connect, and send a request, within `patience` each: 0, or an error.  `wait` is poll(2)
+ * if it is NULL.  The connection must stay where it is.  If it can't be made, there is
+ * nothing to close. */
 int chand_connect(struct chand *ret, const struct chand_address *at, int64_t patience,
 	int (*wait)(int fd, short events, int64_t deadline));
 int chand_send(struct chand *chand, const char *request, size_t length);
@@ -67,6 +68,7 @@ struct chand_answer {
 	const char *lines; /* those behind the first; of PACKET_ERROR: the reason */
 };
 
+/* Take a packet apart: 0, or -EBADMSG if it is none of this protocol. */
 int chand_parse(struct chand *chand, char *packet, struct chand_answer *ret);
 
 /* Send a request, and receive and parse the first packet of the answer, within `patience`
@@ -81,7 +83,7 @@ int chand_no_answer(struct chand *chand, int64_t patience);
 /* Returns true if a function above returned `err` because chand can't be asked. */
 bool chand_unreachable(int err);
 
-/* How long chand may take to make a channel of so many bytes, ns: it clears them, at
+/* Return how long chand may take to make a channel of so many bytes, ns: it clears them at
  * this rate at least.  It makes none for a client that gave up sooner. */
 #define CHAND_BYTES_A_SECOND (INT64_C(128) << 20)
 

@@ -22,6 +22,7 @@ struct request {
 	size_t length;
 };
 
+/* Append to the request. */
 static void put(struct request *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 static void put(struct request *r, const char *fmt, ...)
 {
@@ -53,7 +54,8 @@ bool client_keeps(uid_t owner)
 	return at.given;
 }
 
-/* chand can't be asked, or making a descriptor failed. */
+/* Return the caller's error, and set its detail: chand can't be asked, or there was no
+ * descriptor to ask it with. */
 static int report_failure(const struct chand *chand, int err)
 {
 	if (chand_unreachable(err))
@@ -61,7 +63,8 @@ static int report_failure(const struct chand *chand, int err)
 	return error_from(TRIED_SOCKET, err);
 }
 
-/* chand answered with an error.  It has that from this library, or its protocol adds it. */
+/* Return the caller's error for one that chand answered with.  The known ones are this
+ * library's and those that chand's protocol adds. */
 static int report_refusal(const struct chand_answer *answer)
 {
 	static const int known[] = {ENOENT, EACCES, EPERM, EEXIST, EINVAL, ENOSPC, EDQUOT, EFBIG,
@@ -141,7 +144,7 @@ int client_create(uid_t owner, const char *name, const struct chan_options *opt)
 
 	begin(&r, VERB_CREATE, owner, name);
 	put(&r, "kind=%s\n", word(&words_kind, opt->kind));
-	if (opt->capacity && opt->kind != CHAN_KIND_RENDEZVOUS) /* that one's is not asked for */
+	if (opt->capacity && opt->kind != CHAN_KIND_RENDEZVOUS) /* a rendezvous takes none */
 		put(&r, "capacity=%" PRIu64 "\n", opt->capacity);
 	if (opt->max_message)
 		put(&r, "max-message=%" PRIu32 "\n", opt->max_message);

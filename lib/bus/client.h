@@ -20,11 +20,13 @@
 /* Make `ret` a descriptor for these roles of `owner`'s channel. */
 int client_open(struct descriptor *ret, uid_t owner, const char *name, unsigned roles);
 
+/* Make a channel of `owner`'s with these options, which are in full (options.h). */
 int client_create(uid_t owner, const char *name, const struct chan_options *opt);
-/* `name_only`: as chan_unlink(). */
+
+/* Remove `owner`'s channel; if `name_only`, as chan_unlink() does. */
 int client_remove(uid_t owner, const char *name, bool name_only);
 
-/* As far as can be seen without asking: is it chand that keeps `owner`'s channels?  True
+/* Returns true if chand keeps `owner`'s channels, as far as can be seen without asking it:
  * if `owner` has the directory of its socket, or if SHMCHAN_CONTROL leads nowhere. */
 bool client_keeps(uid_t owner);
 

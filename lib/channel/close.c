@@ -9,8 +9,9 @@ void channel_end(struct layout_control *c, uint32_t bits)
 	/* One store ends both sides.  seq_cst: pairs with the fence after a
 	 * publication, see ring_seal(), and with those of the condition variables. */
 	if (atomic_fetch_or_explicit(&c->state, bits, memory_order_seq_cst) & LAYOUT_LIGHT)
-		fence_heavy();			   /* as channel_announced() */
-	atomic_thread_fence(memory_order_seq_cst); /* the bit before the position */
+		fence_heavy(); /* as channel_announced() does */
+	/* The bit is stored before ring_seal() reads the position. */
+	atomic_thread_fence(memory_order_seq_cst);
 	ring_seal(&ring);
 	cond_broadcast(&c->not_empty);
 	cond_broadcast(&c->not_full);

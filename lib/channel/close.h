@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: MIT */
-/* The end of a channel: by chan_close(), or by the removal of its name. */
+/* The end of a channel, by chan_close() or by the removal of its name. */
 #ifndef CHAN_CLOSE_H
 #define CHAN_CLOSE_H
 
 #include "channel/wake.h"
 
-/* End the channel for everybody: set bits of LAYOUT_ENDED, decide where it ends, and
- * wake all. */
+/* End the channel for all its endpoints: set bits of LAYOUT_ENDED, decide where it ends,
+ * and wake all. */
 void channel_end(struct layout_control *c, uint32_t bits);
 
-/* The channel ended: decide where, if nobody has. */
+/* Decide where a channel that has ended ends, if that is not decided yet. */
 static inline void channel_seal(struct chan *ch)
 {
 	channel_announced(ch);
 	ring_seal(&ch->ring);
 }
 
-/* Did the channel end since receivers_visit(), and has no end yet?  Then what is in it
- * looked empty.  Decide its end and return true: look again. */
+/* Returns true if the channel ended since receivers_visit() and it was not decided where:
+ * it looked empty then.  Decides where it ends; the caller looks again. */
 static inline bool channel_sealed_anew(struct chan *ch)
 {
 	if (likely(!(channel_state(ch) & LAYOUT_ENDED)) ||

@@ -7,9 +7,10 @@
 #include "segment/endpoint.h"
 
 /*
- * Since when nobody is attached; the gate is closed.  The count starts now if the last
- * endpoint was killed, and anew if the value is of another time namespace or from the
- * future (a restored machine): the channel then stays longer, never shorter.
+ * Return since when no endpoint is attached; the gate is closed.  If the last endpoint was
+ * killed, the time starts now.  It also starts now if the value is of another time
+ * namespace or lies in the future (on a restored machine): the channel then stays longer,
+ * never shorter.
  */
 static int64_t idle_since(struct layout_control *c, int64_t now)
 {

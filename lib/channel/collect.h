@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The end of a CHAN_REF channel that nobody uses any more. */
+/* The end of a CHAN_REF channel that no endpoint uses any more. */
 #ifndef CHAN_COLLECT_H
 #define CHAN_COLLECT_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Making a channel. */
+/* Creating a channel. */
 #include "channel/create.h"
 
 #include "bus/client.h"
@@ -50,6 +50,7 @@ static int init_control(const struct segment *s)
 	return err < 0 ? error_from(TRIED_MUTEX, err) : 0;
 }
 
+/* Make the segment and the channel in it: 0, or an error. */
 static int make(struct segment *s, const struct chan_options *full, const struct geometry *geometry)
 {
 	int err = segment_begin(s);

@@ -10,7 +10,7 @@ int channels_prepare(void);
 /* Make a channel: 0, or an error as chan_create()'s. */
 int channel_create(const struct segment_path *path, const struct chan_options *opt);
 
-/* The ring that is in a segment. */
+/* Return the ring that is in a segment. */
 struct ring ring_in(const struct segment *s);
 
 #endif

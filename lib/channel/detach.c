@@ -27,6 +27,7 @@ static bool not_mine(uint32_t holder, void *arg)
 	return (int)holder == ((struct chan *)arg)->slot;
 }
 
+/* Release this endpoint's leases, wake a receiver for them, and free what is done. */
 static void give_back_leases(struct chan *ch)
 {
 	bool freed;
@@ -61,8 +62,8 @@ static void notify_last_leave(struct chan *ch)
 		cond_broadcast(&ch->control->not_full);
 }
 
-/* Does another thread own a lock of this endpoint?  Then that thread's list of robust
- * mutexes leads into the mapping. */
+/* Returns true if another thread owns a lock of this endpoint: that thread's list of
+ * robust mutexes then leads into the mapping. */
 static bool lock_elsewhere(const struct chan *ch)
 {
 	uint64_t reserver = atomic_load_explicit(&ch->reserver, memory_order_relaxed);
@@ -84,7 +85,7 @@ void chan_detach(chan_t *ch)
 		chan_abort(ch);
 		if (ch->roles & CHAN_RECV)
 			give_back_leases(ch);
-		sides_give_up(ch);
+		sides_release(ch);
 		endpoint_detach(&ch->segment.own, ch->segment.layout, (uint32_t)ch->slot);
 		notify_last_leave(ch);
 		collect_now(&ch->segment);

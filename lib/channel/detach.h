@@ -4,10 +4,11 @@
 
 #include "channel/handle.h"
 
+/* Free a handle of which nothing is open. */
 void free_handle(struct chan *ch);
 
-/* Of an endpoint that is not there any more: did it detach, so that nothing of it needs
- * repair?  False if it died, and if its slot has been taken since. */
+/* Returns true if an endpoint that is not there any more has detached, so that nothing of
+ * it needs repair.  Returns false if it died, and if its slot has been taken since. */
 bool channel_detached(const struct chan *ch, const struct chan_endpoint *gone);
 
 #endif

@@ -46,6 +46,8 @@ static void read_positions(const struct chan *ch, struct chan_stat *st)
 	st->full = ch->ring.capacity - st->used < ring_size(ch->ring.max_message) + RING_ALIGN;
 }
 
+/* Return for how long a CHAN_REF channel has been unused, ns; -1 if that is not known, and
+ * 0 if it does not apply. */
 static int64_t idle_time(const struct chan *ch, uint32_t state)
 {
 	const struct layout_control *c = ch->control;
@@ -124,7 +126,12 @@ int chan_endpoints(const chan_t *ch, struct chan_endpoint *ret, unsigned n)
 		ch->slot, ret, n);
 }
 
-/* Find the first record at or after `pos` that the cursor wants: 0, -EAGAIN, -EBADMSG. */
+/*
+ * Find the first record at or after `pos` that the cursor's flags ask for.  Returns 0, or
+ *
+ *   -EAGAIN   there is none
+ *   -EBADMSG  the ring is damaged, or `pos` is not where a record begins
+ */
 static int next_shown(struct ring *r, uint64_t pos, uint32_t flags, struct ring_item *it)
 {
 	int err;

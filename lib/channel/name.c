@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A name that went without a word.  The model is in remove.c. */
+/* Noticing that the channel's name is gone.  The model is in remove.c. */
 #include "channel/name.h"
 
 #include "channel/close.h"
@@ -8,9 +8,10 @@
 
 #define NAME_EVERY INT64_C(1000000000)
 
-/* Is nothing left to notice? */
+/* With one of these bits, nothing is left to notice. */
 #define NOTHING_TO_NOTICE (LAYOUT_ENDED | LAYOUT_UNLINKED)
 
+/* Returns true if the kernel says that no name leads to the file. */
 static bool nameless(const struct segment *s)
 {
 	struct stat st;

@@ -5,8 +5,8 @@
 
 #include "channel/handle.h"
 
-/* Look whether the channel has lost its name.  Returns true if it has, and was not known
- * to have; it is then marked as removed. */
+/* Look whether the channel has lost its name.  Returns true if it has and nobody noticed
+ * before; the channel is then marked as removed. */
 bool channel_notice(struct chan *ch);
 
 /* The same, unless it was done less than a second before `now`. */

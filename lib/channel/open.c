@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Opening a channel, and making it if it has to be. */
+/* Opening a channel, and creating it if that is asked for. */
 #include "bus/client.h"
 #include "bus/reply.h"
 #include "channel/collect.h"
@@ -28,7 +28,8 @@ static void sleep_1ms(void)
 	pthread_setcancelstate(before, &before);
 }
 
-/* Opening it failed with `err`: ask chand, which may be allowed to. */
+/* Ask chand to open the segment after this process failed to, with `err`: 0, or an
+ * error. */
 static int open_through_chand(struct chan *ch, int err)
 {
 	struct segment *s = &ch->segment;
@@ -78,7 +79,7 @@ static int attach(struct chan *ch)
 	if (ch->kind->refuse_overflow(s->header.overflow))
 		return -EBADMSG;
 	ch->control = &s->layout->control;
-	ring_pause(&ch->ring, 0, 0); /* at the first send: see sender_paced() */
+	ring_pause(&ch->ring, 0, 0); /* the first send pauses: see sender_paced() */
 	atomic_store_explicit(&ch->overflow, s->header.overflow, memory_order_relaxed);
 	if (s->writable && !fence_can_heavy())
 		channel_mark(ch, LAYOUT_HEAVY_MISSING);
@@ -90,8 +91,8 @@ static int attach(struct chan *ch)
 	if (ch->slot < 0)
 		return ch->slot;
 	ch->waiters.shown = &s->layout->endpoint[ch->slot].waiting;
-	/* Removed between opening and attaching? Then it is not the channel of
-	 * that name. */
+	/* If it was removed between opening and attaching, it is not the channel of that
+	 * name any more. */
 	if (fstat(s->own.fd, &st) < 0 || st.st_nlink == 0 || channel_state(ch) & LAYOUT_REMOVED)
 		return -ESTALE;
 	atomic_store_explicit(&ch->control->idle_since, 0, memory_order_relaxed);
@@ -120,7 +121,7 @@ static void undo_attach(struct chan *ch)
 {
 	if (ch->slot >= 0) {
 		endpoint_detach(&ch->segment.own, ch->segment.layout, (uint32_t)ch->slot);
-		/* The last one may have left meanwhile, and because of us it did not
+		/* The last endpoint may have left meanwhile, and because of ours it did not
 		 * remove the name. */
 		collect_now(&ch->segment);
 	}
@@ -144,7 +145,8 @@ static int open_once(struct chan *ch)
 	return err;
 }
 
-/* The channel was there already: note in what it differs from what `opt` asks for. */
+/* Note in the detail in what a channel that was there already differs from what `opt` asks
+ * for. */
 static void note_difference(const struct chan *ch, const struct chan_options *opt)
 {
 	const struct layout_header *h = &ch->segment.header;
@@ -166,15 +168,15 @@ static void note_difference(const struct chan *ch, const struct chan_options *op
 			     });
 }
 
-/* Can it be that the next try succeeds?  Somebody may be about to remove the channel: the
- * gate is closed, or the name went. */
+/* Returns true if the next try may succeed: a process may be about to remove the channel,
+ * so that the gate is closed or the name has just gone. */
 static bool may_pass(int err, int tries)
 {
 	return err == -ESTALE || (err == -EUSERS && tries < OPEN_TRIES / 20);
 }
 
-/* Open it, and make it first if it isn't there and `flags` ask for that; *made says
- * whether that was done. */
+/* Open the channel.  If it isn't there and `flags` ask for it, create it first, and set
+ * *made. */
 static int open_or_create(
 	struct chan *ch, unsigned flags, const struct chan_options *opt, bool *made)
 {
@@ -187,7 +189,7 @@ static int open_or_create(
 			*made |= err == 0;
 			if (err < 0 && err != -EEXIST)
 				break;
-			err = -ENOENT; /* should it go again, each time */
+			err = -ENOENT; /* for the last try: it may be removed again each time */
 		} else if (may_pass(err, i)) {
 			sleep_1ms();
 		} else {

@@ -11,8 +11,8 @@
 #include <inttypes.h>
 #include <limits.h>
 
-/* What a sleeping receiver looks at: was a message published or given back, or did the
- * channel end? */
+/* Returns true if, since a receiver found nothing up to `end`, a message was published or
+ * given back, or the channel ended. */
 static bool message_or_end(struct chan *ch, uint64_t end)
 {
 	return !ring_still_empty(&ch->ring, end) ||
@@ -74,8 +74,8 @@ static int when_empty(struct chan *ch, bool *sleep)
 	return 0;
 }
 
-/* Does this thread have a reservation in the channel?  Then nobody can send what it is
- * about to wait for. */
+/* Returns true if this thread has a reservation in the channel: nobody could send what it
+ * is about to wait for. */
 static bool waits_for_itself(struct chan *ch, const struct limit *limit)
 {
 	int err;
@@ -126,7 +126,7 @@ int receiver_wait(struct chan *ch, struct limit *limit, struct ring_item *it, in
 		if (err == 0)
 			return 0;
 	}
-	/* It leaves empty-handed, perhaps with somebody's wake-up. */
+	/* It got nothing, and may have taken another receiver's wake-up. */
 	if (limit->slept)
 		cond_pass_on(&ch->control->not_empty);
 	return err;

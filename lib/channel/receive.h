@@ -14,7 +14,12 @@
 #include "channel/side.h"
 #include "channel/wake.h"
 
-/* May this endpoint receive, with this timeout? */
+/*
+ * Check that this endpoint may receive, with this timeout.  Returns 0, or
+ *
+ *   -EBADF   it was not opened to receive
+ *   -EINVAL  the number is no timeout
+ */
 ALWAYS_INLINE int receiver_check(const struct chan *ch, int64_t timeout)
 {
 	if (unlikely(!(ch->roles & CHAN_RECV)))
@@ -22,7 +27,13 @@ ALWAYS_INLINE int receiver_check(const struct chan *ch, int64_t timeout)
 	return unlikely(timeout < CHAN_WAIT) ? error_of_timeout(timeout) : 0;
 }
 
-/* Find the first ready record, the lock held: 0, -EAGAIN, -EPIPE (discarded), -EBADMSG. */
+/*
+ * Find the first ready record, the lock held.  Returns 0, or
+ *
+ *   -EAGAIN   there is none
+ *   -EPIPE    the channel was closed, and what was in it discarded
+ *   -EBADMSG  the channel is damaged
+ */
 ALWAYS_INLINE int receiver_try(struct chan *ch, struct ring_item *it)
 {
 	if (unlikely(channel_state(ch) & LAYOUT_DISCARD))
@@ -30,7 +41,7 @@ ALWAYS_INLINE int receiver_try(struct chan *ch, struct ring_item *it)
 	return ring_next(&ch->ring, ring_first(&ch->ring), it);
 }
 
-/* receiver_try() gave `err`: wait, or give up.  As receiver_find(). */
+/* Wait or give up after receiver_try() gave `err`: as receiver_find(). */
 int receiver_wait(struct chan *ch, struct limit *limit, struct ring_item *it, int err);
 
 /* Take the receivers' lock and find the first ready record: 0, the lock held; or an
@@ -68,10 +79,10 @@ ALWAYS_INLINE void receiver_done(struct chan *ch, const struct limit *limit, boo
 
 /*
  * Sleep until the channel has a message: 0; or until chan_interrupt(): -EINTR.  Takes
- * no lock and no message.  For whoever starts a receiver when there is something to
- * receive, and has the channel open to write.  A receiver that sleeps at the same time
- * loses no wake-up to this: it is passed on.  If the process is killed before it passed
- * one on, that receiver looks by itself within a slice.
+ * no lock and no message.  It is for a process that starts a receiver when there is
+ * something to receive; its descriptor must be open to write.  A receiver that sleeps at
+ * the same time loses no wake-up to this: the wake-up is passed on.  If the process is
+ * killed before it has passed one on, that receiver looks by itself within a slice.
  */
 int channel_await_message(struct chan *ch);
 

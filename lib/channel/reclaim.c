@@ -4,6 +4,7 @@
 
 #include "segment/endpoint.h"
 
+/* Returns true if a lease's holder is gone. */
 static bool gone(uint32_t holder, void *arg)
 {
 	struct chan *ch = arg;

@@ -5,16 +5,16 @@
 
 #include "channel/handle.h"
 
-/* Give them all back: how many, or
+/* Make all leases of endpoints that are gone ready again: how many, or
  *
  *   -EBADFD   the program closed the endpoint's descriptor: the kernel can't be asked
  *   -EBADMSG  the channel is damaged
  */
 int reclaim_leases(struct chan *ch);
 
-/* The same if the holder of the oldest record is gone.  It looks for that holder once
- * for each front, and then every few milliseconds: a killed one is noticed that much
- * later. */
+/* Do the same, but only if the holder of the oldest record is gone.  That holder is looked
+ * for when the record comes to the front, and then every few milliseconds: a killed one is
+ * noticed that much later. */
 int reclaim_front(struct chan *ch);
 
 #endif

@@ -4,10 +4,10 @@
 
 #include "segment/segment.h"
 
-/* The segment's name was removed: end its channel. */
+/* End the channel of a segment whose name was removed. */
 void segment_end(const struct segment *s);
 
-/* May a segment be used that was just opened?  Returns 0, or
+/* Check that a segment that was just opened may be used.  Returns 0, or
  *
  *   -ESTALE  its channel has been removed, and the name may lead elsewhere by now
  *   -ENOENT  its channel had been removed; its name has been, just now

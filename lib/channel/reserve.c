@@ -30,7 +30,13 @@ int chan_reserve(chan_t *ch, void **ret, size_t len, int64_t timeout)
 	return 0;
 }
 
-/* Is there a reservation, and is it this thread's? */
+/*
+ * Check that this thread has the reservation.  Returns 0, or
+ *
+ *   -ENOTCONN  the endpoint is the parent's
+ *   -EPERM     another thread has it
+ *   -EINVAL    none is open
+ */
 static int reservation_check(const struct chan *ch)
 {
 	if (is_orphan(ch))

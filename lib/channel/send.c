@@ -31,7 +31,8 @@ int chan_send(chan_t *ch, const void *msg, size_t len, int64_t timeout)
 	return sender_commit(ch, old, &at, &limit, len);
 }
 
-/* One after the other: each needs its own receiver. */
+/* Send one message after the other, since each needs its own receiver: how many, or an
+ * error if it was none. */
 static int send_each(struct chan *ch, const struct iovec *msg, unsigned n, int64_t timeout)
 {
 	struct limit limit = limit_of(timeout);

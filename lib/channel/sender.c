@@ -66,6 +66,8 @@ int sender_paced(struct chan *ch, uint64_t pos, uint64_t length)
 
 /* ---- waiting for room ---- */
 
+/* Returns true if space was freed since the receivers' position was `seen`, or the channel
+ * ended. */
 static bool space_or_end(struct chan *ch, uint64_t seen)
 {
 	return atomic_load_explicit(&ch->control->receivers.position, memory_order_relaxed) !=
@@ -133,7 +135,7 @@ int sender_wait(struct chan *ch, struct limit *limit, uint64_t length, bool in_p
 		if (err == 0)
 			return 0;
 	}
-	/* It leaves empty-handed, perhaps with somebody's wake-up. */
+	/* It got nothing, and may have taken another sender's wake-up. */
 	if (limit->slept)
 		cond_pass_on(&ch->control->not_full);
 	return err;

@@ -14,7 +14,14 @@
 #include "channel/side.h"
 #include "channel/wake.h"
 
-/* May this endpoint send, with this timeout? */
+/*
+ * Check that this endpoint may send, with this timeout.  Returns 0, or
+ *
+ *   -EBADF     it was not opened to send
+ *   -EDEADLK   this thread has a reservation open
+ *   -ENOTCONN  the endpoint is the parent's
+ *   -EINVAL    the number is no timeout
+ */
 ALWAYS_INLINE int sender_check(const struct chan *ch, int64_t timeout)
 {
 	if (unlikely(!(ch->roles & CHAN_SEND)))
@@ -52,11 +59,12 @@ ALWAYS_INLINE int sendable(struct chan *ch, bool look)
 	return 0;
 }
 
-/* The ring says RING_PAUSED: look for the name, 0 or -EIDRM. */
+/* Look for the name, since ring_room() returned RING_PAUSED, and set the next pause: 0, or
+ * -EIDRM if the name is gone. */
 int sender_paced(struct chan *ch, uint64_t pos, uint64_t length) OUT_OF_LINE;
 
 /* Find room for a record of `length`, the lock held: 0 and the cursor; -EAGAIN if there
- * is none; -EPIPE, -EIDRM, -EBADMSG.  `look`: for receivers, too. */
+ * is none; or an error of sendable().  `look`: as there. */
 ALWAYS_INLINE int sender_try(struct chan *ch, uint64_t length, bool look, struct ring_cursor *at)
 {
 	int err = sendable(ch, look);
@@ -70,7 +78,7 @@ ALWAYS_INLINE int sender_try(struct chan *ch, uint64_t length, bool look, struct
 	return err == RING_PAUSED ? sender_paced(ch, at->pos, length) : err;
 }
 
-/* sender_try() gave `err`: wait, or do as the policy says.  As sender_find(). */
+/* Wait, or do as the policy says, after sender_try() gave `err`: as sender_find(). */
 int sender_wait(struct chan *ch, struct limit *limit, uint64_t length, bool in_place,
 	struct ring_cursor *at, int err);
 
@@ -122,7 +130,7 @@ ALWAYS_INLINE int sender_published(struct chan *ch, uint64_t pos)
 	return 0;
 }
 
-/* The commit where kind.hands_over, in which the sender waits until its message is taken. */
+/* Do as sender_commit() does where kind.hands_over, and wait until the message is taken. */
 int sender_hand_over(
 	struct chan *ch, uint64_t old, const struct ring_cursor *at, struct limit *limit);
 
@@ -138,7 +146,7 @@ ALWAYS_INLINE int sender_commit(struct chan *ch, uint64_t old, const struct ring
 	return sender_published(ch, at->pos);
 }
 
-/* -EMSGSIZE, and the detail. */
+/* Return -EMSGSIZE, and set the detail. */
 int send_too_long(const struct chan *ch, size_t len) OUT_OF_LINE;
 
 #endif

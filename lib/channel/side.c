@@ -51,8 +51,8 @@ static void recovered(void *arg)
 	channel_wake_all(((struct call *)arg)->ch);
 }
 
-/* Is it useless to wait for the lock any longer?  Returns why, or 0.  `end` are the bits
- * that end the side. */
+/* Return why it is useless to wait for the lock any longer, or 0.  `end` are the bits that
+ * end the side. */
 static int give_up(struct call *call, uint32_t end)
 {
 	struct limit *limit = call->limit;
@@ -80,7 +80,8 @@ static int receivers_give_up(void *arg)
 	return give_up(arg, LAYOUT_DISCARD);
 }
 
-static int64_t deadline(void *arg)
+/* Return when the call's wait for a lock ends. */
+static int64_t lock_deadline(void *arg)
 {
 	struct limit *limit = ((struct call *)arg)->limit;
 
@@ -92,7 +93,8 @@ static int64_t deadline(void *arg)
 	return limit->deadline;
 }
 
-/* The lock was not free: wait for it, or repair. */
+/* Wait for a lock that was not free, or repair after its dead owner: 0, the lock held, or
+ * an error. */
 static int enter(struct chan *ch, struct layout_lock *lock, int err, int (*repair)(void *),
 	int (*stop)(void *), struct limit *limit)
 {
@@ -100,7 +102,7 @@ static int enter(struct chan *ch, struct layout_lock *lock, int err, int (*repai
 	struct lock_policy policy = {.repair = repair,
 		.recovered = recovered,
 		.give_up = stop,
-		.deadline = deadline,
+		.deadline = lock_deadline,
 		.arg = &call};
 
 	err = lock_acquire(lock, err, &policy);
@@ -110,8 +112,8 @@ static int enter(struct chan *ch, struct layout_lock *lock, int err, int (*repai
 	return channel_checked(ch, err);
 }
 
-/* Where a sender waits with the lock held until a receiver has its message (kind.offered),
- * the channel is full that long. */
+/* Returns true if a call that may not wait found the lock taken by a sender that waits
+ * until a receiver has its message (kind.offered): the channel is full that long. */
 static bool full_until_received(struct chan *ch, int err, const struct limit *limit)
 {
 	return err == -EBUSY && limit->timeout == 0 && !limit->ignores_end && ch->kind->offered &&
@@ -132,7 +134,7 @@ int receivers_enter_slow(struct chan *ch, int err, struct limit *limit)
 		ch, &ch->control->receivers.lock, err, repair_receivers, receivers_give_up, limit);
 }
 
-/* A visitor's time: `outer` (or NULL: no limit), but a second at most. */
+/* Return a visitor's time limit: `outer` (or NULL: none), but a second at most. */
 static struct limit visit_limit(struct limit *outer)
 {
 	int64_t left = VISIT;
@@ -145,7 +147,8 @@ static struct limit visit_limit(struct limit *outer)
 	return (struct limit){.timeout = left, .ignores_end = true};
 }
 
-/* -EDEADLK: the side is this thread's own exclusive endpoint's. */
+/* Turn a result into that of a visit.  -EDEADLK: the side is this thread's own exclusive
+ * endpoint's. */
 static int visited(int err)
 {
 	return err == -ETIMEDOUT || err == -EDEADLK ? -EBUSY : err;
@@ -199,7 +202,7 @@ int sides_keep(struct chan *ch)
 	return visited(err);
 }
 
-void sides_give_up(struct chan *ch)
+void sides_release(struct chan *ch)
 {
 	/* Only the thread that owns them can unlock them; otherwise its end does. */
 	if (!(ch->roles & CHAN_EXCLUSIVE) || exclusive_check(ch) < 0)

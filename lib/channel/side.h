@@ -10,6 +10,7 @@
 #include "core/lock.h"
 #include "core/thread.h"
 
+/* Take the side's lock after lock_try() gave `err`: as senders_enter(). */
 int senders_enter_slow(struct chan *ch, int err, struct limit *limit);
 int receivers_enter_slow(struct chan *ch, int err, struct limit *limit);
 
@@ -24,12 +25,14 @@ ALWAYS_INLINE int side_enter(struct chan *ch, struct layout_lock *lock,
 	return likely(err == 0) ? 0 : slow(ch, err, limit);
 }
 
-/* Is the endpoint the only one of its side?  Then it has the lock for life. */
+/* Returns true if the endpoint is the only one of its side: it has the lock for life. */
 ALWAYS_INLINE bool exclusive(const struct chan *ch, unsigned role)
 {
 	return (ch->roles & (CHAN_EXCLUSIVE | role)) == (CHAN_EXCLUSIVE | role);
 }
 
+/* Check that this thread has the exclusive endpoint: 0, -ENOTCONN or -EPERM, as
+ * senders_enter(). */
 ALWAYS_INLINE int exclusive_check(const struct chan *ch)
 {
 	if (unlikely(is_orphan(ch)))
@@ -37,7 +40,7 @@ ALWAYS_INLINE int exclusive_check(const struct chan *ch)
 	return likely(ch->thread == thread_self()) ? 0 : -EPERM;
 }
 
-/* Has this thread a reservation open, and so the senders' lock? */
+/* Returns true if this thread has a reservation open, and so the senders' lock. */
 ALWAYS_INLINE bool reserving(const struct chan *ch)
 {
 	return atomic_load_explicit(&ch->reserver, memory_order_relaxed) == thread_self();
@@ -72,7 +75,7 @@ ALWAYS_INLINE int receivers_enter(struct chan *ch, struct limit *limit)
 	return side_enter(ch, &ch->control->receivers.lock, receivers_enter_slow, limit);
 }
 
-/* Leave it.  Also a full fence, or the light side of one (fence.h). */
+/* Release a side's lock.  This is also a full fence, or the light side of one (fence.h). */
 ALWAYS_INLINE void side_leave(struct chan *ch, struct layout_lock *lock, unsigned role)
 {
 	if (!exclusive(ch, role))
@@ -94,12 +97,14 @@ ALWAYS_INLINE void receivers_leave(struct chan *ch)
 }
 
 /*
- * Enter a side without being of it: an observer does, or a drop-oldest sender whose time
- * limit is `outer`.
+ * Take a side's lock without being of that side: an observer does, or a drop-oldest sender
+ * whose time limit is `outer`.  Errors as senders_enter(), and
  *
- * receivers_visit() waits a second at most, and seals a channel that ended; -EBUSY: the
- * lock was not free.  senders_visit() only wants to find a dead owner and does not wait;
- * -EBUSY or -EDEADLK: its owner lives.
+ *   -EBUSY   the lock was not free
+ *   -EDEADLK (senders_visit() only) this thread has it
+ *
+ * receivers_visit() waits a second at most, and seals a channel that ended.
+ * senders_visit() does not wait: it only finds out whether the owner has died.
  */
 int receivers_visit(struct chan *ch, struct limit *outer);
 int senders_visit(struct chan *ch);
@@ -107,8 +112,11 @@ int senders_visit(struct chan *ch);
 /* Returns -ENOLCK: this thread keeps as many locks as its death is sure to release. */
 int sides_too_many(void);
 
-/* Take an exclusive endpoint's locks, for life; also -ENOLCK. */
+/* Take an exclusive endpoint's locks, for life: 0, or an error of senders_enter() or of
+ * sides_too_many(). */
 int sides_keep(struct chan *ch);
-void sides_give_up(struct chan *ch);
+
+/* Release them, if this thread has them. */
+void sides_release(struct chan *ch);
 
 #endif

@@ -28,7 +28,7 @@ void waiters_destroy(struct waiters *all);
 /* Add `w`, which waits since `since`. */
 void waiters_add(struct waiters *all, struct waiter *w, int64_t since);
 
-/* Take `w` out; fine if it was never added and its `since` is 0. */
+/* Take `w` out, unless it was never added and its `since` is 0. */
 void waiters_remove(struct waiters *all, struct waiter *w);
 
 #endif

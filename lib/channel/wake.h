@@ -16,13 +16,14 @@ static inline void channel_announced(const struct chan *ch)
 		fence_heavy();
 }
 
+/* Wake all that wait for a message or for room. */
 static inline void channel_wake_all(struct chan *ch)
 {
 	cond_broadcast(&ch->control->not_empty);
 	cond_broadcast(&ch->control->not_full);
 }
 
-/* Do the senders that wait need different amounts of room?  (sender.c) */
+/* Returns true if the senders that wait need different amounts of room (sender.c). */
 static inline bool channel_uneven(const struct chan *ch)
 {
 	return atomic_load_explicit(&ch->control->senders.uneven, memory_order_relaxed);

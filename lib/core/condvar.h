@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A condition variable that survives the death of anybody who uses it.
+ * A condition variable that survives the death of any process that uses it.
  *
  * POSIX has robust mutexes but no robust condition variables, and glibc's
  * pthread_cond_t is not one: a process killed inside pthread_cond_wait() leaves
@@ -61,10 +61,10 @@
 #define CONDVAR_KIND LAYOUT_CONDVAR_FUTEX
 #endif
 
-/* 0, or a negative errno (the reference only). */
+/* Make it: 0, or a negative errno (of the reference only). */
 int cond_init(struct layout_cond *c);
 
-/* Announce a waiter; returns the key for cond_wait(). */
+/* Announce a waiter, and return the key for cond_wait(). */
 static inline uint32_t cond_arm(struct layout_cond *c)
 {
 	/* Acquire: pairs with the release of the sequence in cond_wake(): whoever
@@ -79,16 +79,19 @@ static inline uint32_t cond_arm(struct layout_cond *c)
 
 /*
  * Sleep until a signal or broadcast after the cond_arm() that gave `key`, or
- * until `deadline` (CLOCK_MONOTONIC, ns).  Returns 0 (woken, or spuriously),
- * -ETIMEDOUT, or -EINTR (a signal handler ran).  No lock may be held that the
- * signaller needs.
+ * until `deadline` (CLOCK_MONOTONIC, ns).  The caller must hold no lock that the
+ * signaller needs.  Returns 0 (woken, or spuriously), or
+ *
+ *   -ETIMEDOUT  the deadline has passed
+ *   -EINTR      a signal handler ran
  */
 int cond_wait(struct layout_cond *c, uint32_t key, int64_t deadline);
 
-/* The rest of cond_signal() and cond_broadcast(), when somebody may sleep. */
+/* Clear the hint, move the sequence on, and wake so many: the rest of cond_signal() and
+ * cond_broadcast(), when a waiter may sleep. */
 void cond_wake(struct layout_cond *c, int how_many);
 
-/* True if a signal would wake somebody, as far as known; the fence makes the
+/* Returns true if a signal would wake a waiter, as far as known.  The fence makes the
  * caller's stores before it visible to whoever arms after it. */
 static inline int cond_waited(struct layout_cond *c)
 {
@@ -104,7 +107,8 @@ static inline void cond_signal(struct layout_cond *c)
 		cond_wake(c, 1);
 }
 
-/* The same after a full fence of the caller's, which takes the place of ours. */
+/* Wake one waiter, if any, after a full fence of the caller's: that takes the place of
+ * cond_signal()'s. */
 static inline void cond_signal_fenced(struct layout_cond *c)
 {
 	if (__builtin_expect(atomic_load_explicit(&c->waiting, memory_order_relaxed) != 0, 0))

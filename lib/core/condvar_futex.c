@@ -29,8 +29,8 @@ int cond_wait(struct layout_cond *c, uint32_t key, int64_t deadline)
 	struct timespec at = {.tv_sec = deadline / 1000000000, .tv_nsec = deadline % 1000000000};
 	int saved = errno, err;
 
-	/* WAIT_BITSET takes an absolute CLOCK_MONOTONIC time; not PRIVATE: the
-	 * word is shared between processes. */
+	/* WAIT_BITSET takes an absolute CLOCK_MONOTONIC time.  It is not PRIVATE, since
+	 * processes share the word. */
 	err = futex(&c->sequence, FUTEX_WAIT_BITSET, key, &at) < 0 ? -errno : 0;
 	errno = saved;
 	return err == -ETIMEDOUT || err == -EINTR ? err : 0;

@@ -38,7 +38,7 @@ int cond_init(struct layout_cond *c)
 	return -err;
 }
 
-/* In slices, for the reason given in lock.h. */
+/* Take the mutex, in slices, for the reason given in lock.h. */
 static void lock(struct layout_cond *c)
 {
 	int err;

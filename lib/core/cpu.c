@@ -10,8 +10,8 @@ bool cpu_several(void)
 	int n = atomic_load_explicit(&known, memory_order_relaxed);
 
 	if (n == 0) {
-		/* The machine's, not those that this process may use: pinned to
-		 * one, it still waits for a peer on another. */
+		/* Those of the machine count, not those that this process may use: pinned
+		 * to one, it still waits for a peer on another. */
 		n = sysconf(_SC_NPROCESSORS_ONLN) == 1 ? 1 : 2;
 		atomic_store_explicit(&known, n, memory_order_relaxed);
 	}

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 
+/* Let the processor rest for a moment in a loop that spins. */
 static inline void cpu_relax(void)
 {
 #if defined(__x86_64__) || defined(__i386__)
@@ -33,7 +34,7 @@ static inline void cpu_prefetch_write(void *p)
 #endif
 }
 
-/* Has the machine more than one CPU?  Spinning is pointless on one. */
+/* Returns true if the machine has more than one CPU: spinning is pointless on one. */
 bool cpu_several(void);
 
 #endif

@@ -24,13 +24,13 @@
 
 #include <stdbool.h>
 
-/* May this process be on the light side?  Registers it. */
+/* Register this process for the light side.  Returns true if it may be there. */
 bool fence_register(void);
 
-/* Can this process do the heavy side? */
+/* Returns true if this process can do the heavy side. */
 bool fence_can_heavy(void);
 
-/* A full fence here and on every light processor. */
+/* Make a full fence here and on every processor that runs a light endpoint. */
 void fence_heavy(void);
 
 #endif

@@ -8,11 +8,11 @@
  *   4096    struct layout_endpoint  [endpoints], informative only
  *   ring    capacity bytes          page-aligned, mapped twice back to back
  *
- * What is authoritative: the header; `state` and `seal`; a side's `position`;
+ * These bytes are authoritative: the header; `state` and `seal`; a side's `position`;
  * the header of each record between the two positions; `seq` of the record at
- * the senders' position; the drop counters.  Everything else is derived and is
- * recomputed by the repair of its side (kind/), or a hint whose staleness
- * costs time only.
+ * the senders' position; the drop counters.  Everything else is either derived, and
+ * the repair of its side (kind/) recomputes it, or a hint: if that is stale, it costs
+ * time only.
  *
  * Cache lines: what one side writes for each message never shares a pair of
  * lines (128 bytes: adjacent-line prefetch) with what the other side writes.

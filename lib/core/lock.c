@@ -38,7 +38,8 @@ int lock_init(struct layout_lock *lock)
 	return -err;
 }
 
-/* The one dead-owner policy. */
+/* Repair after a dead owner, from whom the lock was got: 0, the lock held, or the repair's
+ * error, without it.  This is the one policy for that. */
 static int owner_died(struct layout_lock *lock, const struct lock_policy *policy)
 {
 	int err = policy->repair(policy->arg);
@@ -52,6 +53,7 @@ static int owner_died(struct layout_lock *lock, const struct lock_policy *policy
 	return err;
 }
 
+/* Turn the mutex's result into the caller's: as lock_acquire(). */
 static int outcome(struct layout_lock *lock, const struct lock_policy *policy, int err)
 {
 	switch (err) {
@@ -80,6 +82,7 @@ static int lock_try_late(struct layout_lock *lock)
 #endif
 }
 
+/* Wait for the mutex until `end`: 0, -ETIMEDOUT, or another error of the mutex. */
 static int lock_until(struct layout_lock *lock, int64_t end)
 {
 #if HAVE_CLOCKLOCK
@@ -87,7 +90,7 @@ static int lock_until(struct layout_lock *lock, int64_t end)
 
 	return -pthread_mutex_clocklock(&lock->mutex, CLOCK_MONOTONIC, &at);
 #else
-	/* No timedlock: its clock can be set back. */
+	/* pthread_mutex_timedlock() won't do: its clock can be set back. */
 	struct timespec pause = {.tv_nsec = 1000000};
 	int err;
 

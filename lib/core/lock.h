@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A robust mutex that nobody waits for without a bound, and the one policy for a
- * dead owner.
+ * A robust mutex for which each wait has a bound, and the one policy for a dead
+ * owner.
  *
  * Why slices.  A robust pthread mutex can lose a wake-up: its owner is killed
- * between storing "free" and FUTEX_WAKE, a third process barges in and leaves,
- * and a waiter sleeps for ever on a free mutex.  So each pthread_mutex_clocklock
- * lasts 50 ms at most, in a loop.
+ * between storing "free" and FUTEX_WAKE, a third process takes the mutex and leaves
+ * it, and a waiter sleeps for ever on a free mutex.  So each
+ * pthread_mutex_clocklock() lasts 50 ms at most, in a loop.
  *
  * The mutex checks its owner (PTHREAD_MUTEX_ERRORCHECK), so a thread that already has the
  * lock, by another endpoint of the channel, learns that it would wait for itself.  It costs
@@ -31,6 +31,7 @@
 #define DEADLINE_NEVER INT64_MAX
 #define DEADLINE_NOW INT64_C(0)
 
+/* Make it: 0, or the error of pthread_mutex_init(). */
 int lock_init(struct layout_lock *lock);
 
 /* How long one sleep for a lock lasts at most, ns. */

@@ -12,6 +12,7 @@
 extern _Thread_local uint64_t thread_number
 	__attribute__((tls_model("initial-exec"), visibility("hidden")));
 
+/* Give this thread its number, and return it. */
 uint64_t thread_count(void);
 
 /*
@@ -28,7 +29,8 @@ extern _Thread_local uint32_t thread_locks
 extern _Thread_local unsigned thread_reservations
 	__attribute__((tls_model("initial-exec"), visibility("hidden")));
 
-/* Never 0, never the same for two threads of a process, ended or not. */
+/* Return this thread's number: never 0, and never the same for two threads of a process,
+ * ended or not. */
 static inline uint64_t thread_self(void)
 {
 	return __builtin_expect(thread_number != 0, 1) ? thread_number : thread_count();

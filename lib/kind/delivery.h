@@ -135,14 +135,15 @@ struct kind {
 
 extern const struct kind kind_queue, kind_rendezvous;
 
-/* The kind of that value, or NULL if there is none: a newer version made it. */
+/* Return the kind of that value, or NULL if there is none: a newer version made it. */
 const struct kind *kind_of(uint32_t value);
 
 bool kind_consume_slow(
 	const struct kind *const *kind, struct ring *r, uint64_t from, uint64_t end) OUT_OF_LINE;
 
-/* kind.consume: true if any was consumed.  `indirect`: it is not kind_queue.
- * (`kind` by its address: it is loaded only when it is needed.) */
+/* Do as kind.consume.  Returns true if any was consumed.  `indirect`: it is not
+ * kind_queue.  (`kind` is given by its address, so that it is loaded only when it is
+ * needed.) */
 ALWAYS_INLINE bool kind_consume(
 	const struct kind *const *kind, bool indirect, struct ring *r, uint64_t from, uint64_t end)
 {

@@ -11,7 +11,8 @@
 
 #define DEFAULT_ENDPOINTS 256u
 
-/* Copy what the caller knows of the structure; what it doesn't is zero. */
+/* Copy the options that the caller's structure has; the others are 0.  Returns 0 or
+ * -EINVAL. */
 static int copy(const struct chan_options *opt, struct chan_options *full)
 {
 	memset(full, 0, sizeof(*full));
@@ -31,6 +32,7 @@ static int copy(const struct chan_options *opt, struct chan_options *full)
 	return 0;
 }
 
+/* Fill in capacity and max_message, and check that they agree: 0 or -EINVAL. */
 static int resolve_sizes(struct chan_options *o)
 {
 	int err;
@@ -59,13 +61,14 @@ static int resolve_sizes(struct chan_options *o)
 
 #define FLAGS (uint32_t)(CHAN_END_WITH_SENDERS | CHAN_NEED_RECEIVERS)
 
-/* All but the sizes. */
+/* Check all options but the sizes: 0 or -EINVAL. */
 static int check_words(const struct chan_options *o)
 {
 	const struct kind *kind = kind_of(o->kind);
 
 	if (o->flags & ~FLAGS)
-		return error_because(-EINVAL, "flags: 0x%" PRIx32 " are none", o->flags & ~FLAGS);
+		return error_because(
+			-EINVAL, "flags: 0x%" PRIx32 " are no flags", o->flags & ~FLAGS);
 	if (!kind)
 		return error_because(-EINVAL, "kind: there is no kind %" PRIu32, o->kind);
 	if (o->overflow > CHAN_DROP_OLDEST)
@@ -117,7 +120,8 @@ int options_resolve(const struct chan_options *opt, struct chan_options *full, s
 	return 0;
 }
 
-/* One that is not as it is asked for; 0 asks for nothing. */
+/* Returns true if an option is not as it is asked for, and then sets the detail; 0 asks
+ * for nothing. */
 static bool differs(const char *what, uint64_t is, uint64_t wanted)
 {
 	if (!wanted || is == wanted)

@@ -7,8 +7,8 @@
 #include "segment/geometry.h"
 #include "shmchan.h"
 
-/* The options in full (every default filled in) and their geometry, or -EINVAL.
- * `opt` may be NULL. */
+/* Work out the options in full (every default filled in) and their geometry: 0, or -EINVAL
+ * and the detail.  `opt` may be NULL. */
 int options_resolve(
 	const struct chan_options *opt, struct chan_options *full, struct geometry *ret);
 
