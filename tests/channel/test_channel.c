@@ -20,7 +20,7 @@
 
 #define SMALL OPTIONS(.capacity = 4096, .max_message = 1000)
 
-static void send_text(chan_t *ch, const char *text)
+static void send_soon(chan_t *ch, const char *text)
 {
 	ck_assert_int_eq(chan_send(ch, text, strlen(text), SOON), 0);
 }
@@ -45,7 +45,7 @@ static int fill_up(chan_t *ch)
 	return n;
 }
 
-/* ---- names and making ---- */
+/* ---- names and creation ---- */
 
 START_TEST(should_refuse_bad_names)
 {
@@ -279,9 +279,9 @@ START_TEST(should_keep_bytes_boundaries_and_order)
 		ck_assert_int_eq(chan_recv(ch, in, sizeof(in), 0), (ssize_t)len);
 		ck_assert_int_eq(memcmp(in, out, len), 0);
 	}
-	send_text(ch, "one");
-	send_text(ch, "");
-	send_text(ch, "three");
+	send_soon(ch, "one");
+	send_soon(ch, "");
+	send_soon(ch, "three");
 	recv_text(ch, "one");
 	recv_text(ch, "");
 	recv_text(ch, "three");
@@ -298,7 +298,7 @@ START_TEST(should_leave_a_message_that_is_too_large)
 	ck_assert_int_eq(chan_send(ch, buf, 1001, 0), -EMSGSIZE);
 	ck_assert_int_eq(chan_reserve(ch, NULL, 1001, 0), -EMSGSIZE);
 	ck_assert_uint_eq(stat_of(ch).depth, 0);
-	send_text(ch, "12345");
+	send_soon(ch, "12345");
 	ck_assert_int_eq(chan_recv(ch, buf, 4, 0), -EMSGSIZE);
 	ck_assert_int_eq(chan_recv_batch(ch, &v, 1, 0), -EMSGSIZE);
 	ck_assert_uint_eq(v.iov_len, 4);
@@ -430,7 +430,7 @@ START_TEST(should_send_in_place)
 	chan_abort(ch);
 	chan_abort(ch);
 	ck_assert_uint_eq(stat_of(ch).depth, 0);
-	send_text(ch, "after");
+	send_soon(ch, "after");
 	recv_text(ch, "after");
 	/* closed in between */
 	ck_assert_int_eq(chan_reserve(ch, &to, 100, 0), 0);
@@ -459,7 +459,7 @@ START_TEST(should_commit_in_the_same_thread_only)
 	ck_assert_int_eq((int)(intptr_t)result, -EPERM);
 	chan_detach(ch);
 	ch = open_as(CHAN_SEND, NULL);
-	send_text(ch, "the lock is free again");
+	send_soon(ch, "the lock is free again");
 	chan_detach(ch);
 }
 END_TEST
@@ -538,7 +538,7 @@ START_TEST(should_drain_and_end)
 	chan_t *late;
 	char buf[10];
 
-	send_text(ch, "left");
+	send_soon(ch, "left");
 	ck_assert_int_eq(chan_close(ch, 2), -EINVAL);
 	ck_assert_int_eq(chan_close(ch, CHAN_DRAIN), 0);
 	ck_assert_int_eq(chan_close(ch, CHAN_DRAIN), 0);
@@ -559,7 +559,7 @@ START_TEST(should_discard_and_end)
 	chan_t *ch = open_as(CHAN_SEND | CHAN_RECV, SMALL);
 	char buf[10];
 
-	send_text(ch, "left");
+	send_soon(ch, "left");
 	ck_assert_int_eq(chan_close(ch, CHAN_DRAIN), 0);
 	ck_assert_int_eq(chan_close(ch, CHAN_DISCARD), 0);
 	ck_assert_int_eq(chan_recv(ch, buf, sizeof(buf), CHAN_WAIT), -EPIPE);
@@ -577,17 +577,17 @@ START_TEST(should_end_with_the_last_sender_and_go_on_with_the_next)
 	ck_assert_int_eq(chan_recv(rx, buf, sizeof(buf), MS), -ETIMEDOUT); /* none yet */
 	a = open_as(CHAN_SEND, NULL);
 	b = open_as(CHAN_SEND, NULL);
-	send_text(a, "one");
+	send_soon(a, "one");
 	chan_detach(a);
 	recv_text(rx, "one");
 	ck_assert_int_eq(chan_recv(rx, buf, sizeof(buf), MS), -ETIMEDOUT);
-	send_text(b, "two");
+	send_soon(b, "two");
 	chan_detach(b);
 	recv_text(rx, "two");
 	ck_assert_int_eq(chan_recv(rx, buf, sizeof(buf), CHAN_WAIT), -EPIPE);
 	a = open_as(CHAN_SEND, NULL);
 	ck_assert_int_eq(chan_recv(rx, buf, sizeof(buf), MS), -ETIMEDOUT);
-	send_text(a, "three");
+	send_soon(a, "three");
 	recv_text(rx, "three");
 	chan_detach(a);
 	chan_detach(rx);
@@ -599,9 +599,9 @@ START_TEST(should_refuse_to_send_when_no_receiver_is_left)
 	chan_t *tx = open_as(CHAN_SEND, OPTIONS(.capacity = 4096, .flags = CHAN_NEED_RECEIVERS));
 	chan_t *rx;
 
-	send_text(tx, "nobody yet");
+	send_soon(tx, "nobody yet");
 	rx = open_as(CHAN_RECV, NULL);
-	send_text(tx, "one");
+	send_soon(tx, "one");
 	chan_detach(rx);
 	/* a busy sender looks once in a while */
 	while (chan_send(tx, "", 0, 0) == 0)
@@ -623,7 +623,7 @@ START_TEST(should_take_and_acknowledge)
 	struct chan_lease l[4], bad;
 
 	for (int i = 0; i < 3; i++)
-		send_text(ch, "abc");
+		send_soon(ch, "abc");
 	ck_assert_int_eq(chan_take(ch, l, 0, 0), -EINVAL);
 	ck_assert_int_eq(chan_take(ch, l, 4, 0), 3);
 	for (unsigned i = 0; i < 3; i++) {
@@ -654,9 +654,9 @@ START_TEST(should_redeliver_what_is_released_or_left_behind)
 	chan_t *a = open_as(CHAN_RECV, NULL), *b = open_as(CHAN_RECV, NULL);
 	struct chan_lease l[3], again;
 
-	send_text(tx, "1");
-	send_text(tx, "2");
-	send_text(tx, "3");
+	send_soon(tx, "1");
+	send_soon(tx, "2");
+	send_soon(tx, "3");
 	ck_assert_int_eq(chan_take(a, l, 2, 0), 2);
 	ck_assert_int_eq(chan_release(a, l, 1), 1);
 	ck_assert_int_eq(chan_take(b, &again, 1, 0), 1);
@@ -683,7 +683,7 @@ START_TEST(should_not_free_space_under_a_lease)
 	struct chan_lease l;
 	char buf[1000];
 
-	send_text(ch, "kept");
+	send_soon(ch, "kept");
 	ck_assert_int_eq(chan_take(ch, &l, 1, 0), 1);
 	for (int i = 0; i < 20; i++) {
 		int err = chan_send(ch, buf, 1000, 0);
@@ -718,7 +718,7 @@ START_TEST(should_be_exclusive)
 	ck_assert_int_eq(chan_open(&other, name, CHAN_SEND | CHAN_EXCLUSIVE, NULL), -EBUSY);
 	rx = open_as(CHAN_RECV, NULL);
 	ck_assert_int_eq(chan_open(&other, name, CHAN_RECV | CHAN_EXCLUSIVE, NULL), -EBUSY);
-	send_text(tx, "one");
+	send_soon(tx, "one");
 	recv_text(rx, "one");
 	pthread_create(&thread, NULL, send_elsewhere, tx);
 	pthread_join(thread, &result);
@@ -727,12 +727,12 @@ START_TEST(should_be_exclusive)
 	ck_assert_uint_eq(stat_of(tx).receivers, 1);
 	chan_detach(rx);
 	rx = open_as(CHAN_RECV | CHAN_EXCLUSIVE, NULL);
-	send_text(tx, "two");
+	send_soon(tx, "two");
 	recv_text(rx, "two");
 	ck_assert_int_eq(chan_recover(open_as(0, NULL)), -EBUSY);
 	chan_detach(tx);
 	tx = open_as(CHAN_SEND, NULL);
-	send_text(tx, "three");
+	send_soon(tx, "three");
 	recv_text(rx, "three");
 	/* a drop-oldest sender can't take the receivers' lock */
 	ck_assert_int_eq(chan_set_overflow(tx, CHAN_DROP_OLDEST), 0);
@@ -829,17 +829,25 @@ static bool sender_sleeps(void *arg)
 	return s->tid && asleep(s->tid);
 }
 
-START_TEST(should_end_a_rendezvous_when_closed)
+/* Close a channel in which a sender waits: its call ends. */
+static void check_close_ends_sending(chan_t *ch)
 {
-	struct sending s = {.ch = open_as(CHAN_SEND, RENDEZVOUS)};
+	struct sending s = {.ch = ch};
 	pthread_t thread;
 
 	pthread_create(&thread, NULL, send_waiting, &s);
 	await(sender_sleeps, &s);
-	ck_assert_int_eq(chan_close(s.ch, CHAN_DRAIN), 0);
+	ck_assert_int_eq(chan_close(ch, CHAN_DRAIN), 0);
 	pthread_join(thread, NULL);
 	ck_assert_int_eq(s.result, -EPIPE);
-	chan_detach(s.ch);
+}
+
+START_TEST(should_end_a_rendezvous_when_closed)
+{
+	chan_t *ch = open_as(CHAN_SEND, RENDEZVOUS);
+
+	check_close_ends_sending(ch);
+	chan_detach(ch);
 }
 END_TEST
 
@@ -870,8 +878,8 @@ START_TEST(should_peek_without_consuming)
 	char buf[10];
 
 	ck_assert_int_eq(chan_peek(observer, buf, sizeof(buf), &at), -EAGAIN);
-	send_text(ch, "a");
-	send_text(ch, "bb");
+	send_soon(ch, "a");
+	send_soon(ch, "bb");
 	ck_assert_int_eq(chan_peek(observer, buf, sizeof(buf), &at), 1);
 	ck_assert_uint_eq(at.seq, 1);
 	ck_assert_int_eq(chan_peek(observer, buf, 1, &at), -EMSGSIZE);
@@ -879,7 +887,7 @@ START_TEST(should_peek_without_consuming)
 	ck_assert_mem_eq(buf, "bb", 2);
 	ck_assert_int_eq(chan_peek(observer, buf, sizeof(buf), &at), -EAGAIN);
 	recv_text(ch, "a");
-	send_text(ch, "ccc");
+	send_soon(ch, "ccc");
 	ck_assert_int_eq(chan_peek(observer, buf, sizeof(buf), &at), 3);
 	at = (struct chan_cursor){0};
 	ck_assert_int_eq(chan_peek(observer, buf, sizeof(buf), &at), 2); /* the oldest left */
@@ -909,7 +917,7 @@ START_TEST(should_count_what_happened)
 	char me[16];
 
 	for (int i = 0; i < 5; i++)
-		send_text(ch, "12345");
+		send_soon(ch, "12345");
 	recv_text(ch, "12345");
 	st = stat_of(ch);
 	ck_assert_uint_eq(st.sent, 5);
@@ -1020,7 +1028,7 @@ START_TEST(should_interrupt_waits)
 	pthread_join(thread, NULL);
 	ck_assert_int_eq(r.result, -EINTR);
 	ck_assert_int_eq(chan_recv(r.ch, buf, sizeof(buf), CHAN_WAIT), -EINTR);
-	send_text(r.ch, "x"); /* what need not wait goes on */
+	send_soon(r.ch, "x"); /* what need not wait goes on */
 	recv_text(r.ch, "x");
 	chan_interrupt(r.ch, 0);
 	ck_assert_int_eq(chan_recv(r.ch, buf, sizeof(buf), MS), -ETIMEDOUT);
@@ -1074,18 +1082,13 @@ END_TEST
 
 START_TEST(should_wake_a_blocked_sender_when_closed)
 {
-	struct sending s = {.ch = open_as(CHAN_SEND, SMALL)};
-	pthread_t thread;
+	chan_t *ch = open_as(CHAN_SEND, SMALL);
 
-	fill_up(s.ch);
-	while (chan_send(s.ch, "", 0, 0) == 0)
+	fill_up(ch);
+	while (chan_send(ch, "", 0, 0) == 0)
 		;
-	pthread_create(&thread, NULL, send_waiting, &s);
-	await(sender_sleeps, &s);
-	ck_assert_int_eq(chan_close(s.ch, CHAN_DRAIN), 0);
-	pthread_join(thread, NULL);
-	ck_assert_int_eq(s.result, -EPIPE);
-	chan_detach(s.ch);
+	check_close_ends_sending(ch);
+	chan_detach(ch);
 }
 END_TEST
 
@@ -1132,7 +1135,7 @@ END_TEST
 
 void add_tests(void)
 {
-	ADD("making", should_refuse_bad_names, should_refuse_bad_options,
+	ADD("creation", should_refuse_bad_names, should_refuse_bad_options,
 		should_make_what_was_asked_for, should_fit_the_ring_to_the_message,
 		should_open_with_the_right_flags_only,
 		should_run_out_of_endpoints_with_a_name_for_it,

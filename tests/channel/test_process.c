@@ -193,21 +193,28 @@ static enum how how_to(int i, int of)
 	return of ? (enum how)(i / HOWS) : (enum how)(i % HOWS);
 }
 
-START_TEST(should_deliver_each_once_between_processes)
+/* Send and receive all in processes, in the ways number `ways`, and close the channel. */
+static void check_between_processes(chan_t *ch, int ways)
 {
-	chan_t *ch = open_as(0, OPTIONS(.capacity = 8192));
 	pid_t tx[SENDERS], rx[RECEIVERS];
 
 	for (unsigned i = 0; i < RECEIVERS; i++)
-		rx[i] = in_child(receiver, &(struct job){.how = how_to(_i, 0)});
+		rx[i] = in_child(receiver, &(struct job){.how = how_to(ways, 0)});
 	for (unsigned i = 0; i < SENDERS; i++)
-		tx[i] = in_child(sender, &(struct job){.id = i, .how = how_to(_i, 1)});
+		tx[i] = in_child(sender, &(struct job){.id = i, .how = how_to(ways, 1)});
 	for (unsigned i = 0; i < SENDERS; i++)
 		ck_assert_int_eq(wait_child(tx[i]), 0);
 	ck_assert_int_eq(chan_close(ch, CHAN_DRAIN), 0);
 	for (unsigned i = 0; i < RECEIVERS; i++)
 		ck_assert_int_eq(wait_child(rx[i]), 0);
 	check_tally();
+}
+
+START_TEST(should_deliver_each_once_between_processes)
+{
+	chan_t *ch = open_as(0, OPTIONS(.capacity = 8192));
+
+	check_between_processes(ch, _i);
 	ck_assert_uint_eq(stat_of(ch).sent, SENDERS * EACH);
 	ck_assert_uint_eq(stat_of(ch).received, SENDERS * EACH);
 	ck_assert_uint_eq(stat_of(ch).recoveries, 0);
@@ -245,18 +252,8 @@ END_TEST
 START_TEST(should_deliver_each_once_in_a_rendezvous)
 {
 	chan_t *ch = open_as(0, OPTIONS(.flags = CHAN_RENDEZVOUS, .max_message = 100));
-	pid_t tx[SENDERS], rx[RECEIVERS];
 
-	for (unsigned i = 0; i < RECEIVERS; i++)
-		rx[i] = in_child(receiver, &(struct job){.how = how_to(_i, 0)});
-	for (unsigned i = 0; i < SENDERS; i++)
-		tx[i] = in_child(sender, &(struct job){.id = i, .how = how_to(_i, 1)});
-	for (unsigned i = 0; i < SENDERS; i++)
-		ck_assert_int_eq(wait_child(tx[i]), 0);
-	ck_assert_int_eq(chan_close(ch, CHAN_DRAIN), 0);
-	for (unsigned i = 0; i < RECEIVERS; i++)
-		ck_assert_int_eq(wait_child(rx[i]), 0);
-	check_tally();
+	check_between_processes(ch, _i);
 	chan_detach(ch);
 }
 END_TEST
@@ -341,8 +338,8 @@ static bool all_ready(void *arg)
 	return ((struct ending *)arg)->ready == 3;
 }
 
-/* What was sent with success before or while the channel was closed is received,
- * what failed is not: whoever is first to see the end. */
+/* What was sent with success before or while the channel was closed is received, and what
+ * failed is not, whichever side sees the end first. */
 START_TEST(should_agree_on_the_end)
 {
 	for (int i = 0; i < 300; i++) {
@@ -403,7 +400,7 @@ START_TEST(should_redeliver_what_a_killed_receiver_held)
 	ck_assert_int_eq(chan_release(rx, l, 1), 1);
 	kill(pid, SIGKILL);
 	ck_assert_int_eq(wait_gone(pid, observer), 128 + SIGKILL);
-	if (_i == 0) /* the sleeping receiver, a newcomer, or who is asked to */
+	if (_i == 0) /* one that is asked to, a newcomer, or the sleeping receiver */
 		ck_assert_int_eq(chan_recover(observer), 2);
 	if (_i == 1) {
 		chan_detach(rx);

@@ -19,17 +19,6 @@
 
 static char buf[64];
 
-static void send_text(chan_t *ch, const char *text)
-{
-	ck_assert_int_eq(chan_send(ch, text, strlen(text), 0), 0);
-}
-
-static void expect_text(chan_t *ch, const char *text)
-{
-	ck_assert_int_eq(chan_recv(ch, buf, sizeof(buf), 0), (int)strlen(text));
-	ck_assert_mem_eq(buf, text, strlen(text));
-}
-
 static void remove_it(void)
 {
 	ck_assert_int_eq(chan_remove(name), 0);
@@ -387,7 +376,7 @@ START_TEST(should_notice_when_it_is_recovered)
 }
 END_TEST
 
-/* ---- who else removes, and who opens ---- */
+/* ---- others that remove, and those that open ---- */
 
 START_TEST(should_mark_a_ref_channel_that_its_last_endpoint_removes)
 {

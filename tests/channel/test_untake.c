@@ -10,11 +10,6 @@
 
 #define SMALL OPTIONS(.capacity = 4096)
 
-static void send_text(chan_t *ch, const char *text)
-{
-	ck_assert_int_eq(chan_send(ch, text, strlen(text), 0), 0);
-}
-
 static struct chan_lease take(chan_t *ch, uint64_t seq, uint32_t attempt)
 {
 	struct chan_lease l;

@@ -16,17 +16,6 @@
 
 static char buf[64];
 
-static void send_text(chan_t *ch, const char *text)
-{
-	ck_assert_int_eq(chan_send(ch, text, strlen(text), 0), 0);
-}
-
-static void expect_text(chan_t *ch, const char *text)
-{
-	ck_assert_int_eq(chan_recv(ch, buf, sizeof(buf), 0), (int)strlen(text));
-	ck_assert_mem_eq(buf, text, strlen(text));
-}
-
 static void expect_empty(chan_t *ch)
 {
 	ck_assert_int_eq(chan_recv(ch, buf, sizeof(buf), 0), -EAGAIN);

@@ -78,3 +78,16 @@ struct chan_stat stat_of(const chan_t *ch)
 	ck_assert_int_eq(chan_stat(ch, &st), 0);
 	return st;
 }
+
+void send_text(chan_t *ch, const char *text)
+{
+	ck_assert_int_eq(chan_send(ch, text, strlen(text), 0), 0);
+}
+
+void expect_text(chan_t *ch, const char *text)
+{
+	char buf[64];
+
+	ck_assert_int_eq(chan_recv(ch, buf, sizeof(buf), 0), (int)strlen(text));
+	ck_assert_mem_eq(buf, text, strlen(text));
+}

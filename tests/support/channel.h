@@ -19,8 +19,8 @@ extern char segment_path[128];
 void channel_setup(void);
 void channel_teardown(void);
 
-/* Take this as the name, with the program's and the process's numbers before it, when
- * a test needs several. */
+/* Return a name of this test's, with the program's and the process's numbers before
+ * `what`, when a test needs several channels. */
 const char *channel_other(const char *what);
 
 #define OPTIONS(...) (&(struct chan_options){.size = sizeof(struct chan_options), __VA_ARGS__})
@@ -30,7 +30,11 @@ chan_t *open_as(unsigned flags, const struct chan_options *opt);
 
 struct chan_stat stat_of(const chan_t *ch);
 
-/* The suite's: before all tests, and after them.  The second removes what is left, and
+/* Send a text without waiting, or receive this one; else the test fails. */
+void send_text(chan_t *ch, const char *text);
+void expect_text(chan_t *ch, const char *text);
+
+/* For the suite, before all tests and after them.  The second removes what is left, and
  * if `complain`, says so and returns how many there were. */
 void channel_run_begins(void);
 unsigned channel_run_ends(bool complain);
