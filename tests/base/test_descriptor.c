@@ -251,7 +251,7 @@ static int closes_what_it_does_not_know(void *arg)
 	/* What needs no descriptor goes on. */
 	EXPECT(chan_recv(b, buf, sizeof(buf), 0) == 5); /* the parent's */
 	EXPECT(chan_take(b, &lease, 1, 0) == 1 && chan_ack(b, &lease, 1) == 1);
-	/* What asks for peers does not take "can't be asked" for "nobody". */
+	/* Calls that ask for peers do not take "can't be asked" for "nobody". */
 	EXPECT(chan_recv(b, buf, sizeof(buf), 0) == -EBADFD);
 	EXPECT(chan_recv(b, buf, sizeof(buf), CHAN_WAIT) == -EBADFD);
 	EXPECT(chan_send(a, "x", 1, CHAN_WAIT) == -EBADFD);

@@ -229,7 +229,7 @@ START_TEST(should_return_an_error_for_a_limit_of_file_sizes_and_no_signal)
 }
 END_TEST
 
-/* As another user than root, who may lock what she likes. */
+/* This runs as another user than root, since root may lock as much as it likes. */
 static int open_with_locked_memory(void *arg)
 {
 	struct rlimit limit = {2 << 20, 2 << 20};

@@ -108,7 +108,7 @@ START_TEST(should_not_sleep_when_it_changed_before_the_sleep)
 	happens_at = 1; /* the look after arming */
 	ck_assert_int_eq(wait_a(CHAN_WAIT), 0);
 	ck_assert(!limit.slept);
-	ck_assert(cond_waited(what.cond)); /* it had armed by then */
+	ck_assert(cond_waited(what.cond)); /* it had armed before */
 }
 END_TEST
 
@@ -240,7 +240,7 @@ START_TEST(should_spin_first_and_double_the_budget_when_that_paid)
 		ck_assert_int_eq(wait_a(CHAN_WAIT), 0);
 		ck_assert_uint_eq(looks, 3);
 		ck_assert(!limit.slept);
-		ck_assert(!cond_waited(what.cond)); /* it told nobody that it waits */
+		ck_assert(!cond_waited(what.cond)); /* it did not announce that it waits */
 		ck_assert_uint_eq(spin.budget, 2 * budget < SPIN_MAX ? 2 * budget : SPIN_MAX);
 	}
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The condition variable by itself, in memory shared with children: who is woken, by
- * what, and that nobody is forgotten.  This one is the build's; test_condvar_pthread.c
- * is the same on the reference.  That a death costs time only is the promise of the
- * one on futex(2) alone.
+ * The condition variable by itself, in memory shared with children: which sleepers are
+ * woken, by what, and that none is forgotten.  This one is the build's;
+ * test_condvar_pthread.c is the same on the reference.  Only the one on futex(2)
+ * promises that a death costs no more than time.
  */
 #include "core/condvar.h"
 #include "support/await.h"
@@ -127,7 +127,7 @@ START_TEST(should_keep_errno)
 }
 END_TEST
 
-/* And each signal the next: that one sleeps is not forgotten by waking another. */
+/* Each signal wakes the next one: to wake one sleeper does not make it forget another. */
 START_TEST(should_wake_one_sleeper_a_signal)
 {
 	start_sleepers(SLEEPERS);

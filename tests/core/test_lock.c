@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The robust lock by itself, in memory shared with children: who gets it, how long
- * one waits, and the one policy for an owner that died.
+ * The robust lock by itself, in memory shared with children: which process gets it, how
+ * long the others wait, and the one policy for an owner that died.
  */
 #include "core/lock.h"
 #include "support/await.h"
@@ -85,7 +85,8 @@ static int64_t deadline(void *arg)
 	return m->end;
 }
 
-/* lock_acquire(): the same, or this if it got the lock from a dead owner. */
+/* acquire() returns what lock_acquire() does, or this if it got the lock from a dead
+ * owner. */
 #define RECOVERED 1
 
 static int acquire(void)
@@ -293,7 +294,8 @@ START_TEST(should_give_the_lock_to_a_waiter_when_it_is_released)
 }
 END_TEST
 
-/* An owner died, and somebody unlocked without a repair; or its words are no mutex. */
+/* An owner died, and another process unlocked without a repair; or its words are no
+ * mutex. */
 START_TEST(should_say_that_the_lock_is_damaged)
 {
 	kill_child(holder());

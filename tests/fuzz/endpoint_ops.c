@@ -232,7 +232,7 @@ static void make(struct channel *c, uint32_t how)
 	memcpy(c->image, s->layout, s->size);
 }
 
-static void unmake(struct channel *c)
+static void close_channel(struct channel *c)
 {
 	munmap(c->spoiler.layout, c->spoiler.size);
 	close(c->spoiler.fd);
@@ -242,19 +242,19 @@ static void unmake(struct channel *c)
 
 struct spoiler *spoiler_ready(uint32_t how)
 {
-	static bool told;
+	static bool reported;
 	struct spoiler *s;
 	struct stat st;
 
-	if (!told)
+	if (!reported)
 		MUST(atexit(remove_all) == 0);
-	told = true;
+	reported = true;
 	how %= WAYS;
 	current = &channels[how];
 	s = &current->spoiler;
 	/* It may have been removed, as one of short life. */
 	if (current->image && (fstat(s->fd, &st) < 0 || st.st_nlink == 0))
-		unmake(current);
+		close_channel(current);
 	if (!current->image)
 		make(current, how);
 	MUST(ftruncate(s->fd, (off_t)s->size) == 0);

@@ -3,7 +3,7 @@
  * What the fuzzers share: taking an input apart, and the ways to spoil a segment.
  *
  * All of a segment may be spoiled but the bytes of the two mutexes: their list
- * links lie in shared memory, and the documentation says that who writes those
+ * links lie in shared memory, and the documentation says that whoever writes those
  * can do worse than ruin a channel.
  */
 #ifndef TESTS_FUZZ_H

@@ -40,7 +40,7 @@ static void work(struct worker *w)
 	user_leave(&u);
 }
 
-static void await(sem_t *s)
+static void await_post(sem_t *s)
 {
 	while (sem_wait(s) < 0)
 		;
@@ -52,7 +52,7 @@ static void *run(void *arg)
 
 	prctl(PR_SET_TIMERSLACK, 1); /* brief is brief */
 	for (;;) {
-		await(&w->go);
+		await_post(&w->go);
 		work(w);
 		atomic_store(&w->busy, 0);
 		sem_post(&w->done);
@@ -113,6 +113,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	spoil(s, data + 2 * third, third);
 	for (int i = 0; i < WORKERS; i++)
-		await(&worker[i].done);
+		await_post(&worker[i].done);
 	return 0;
 }

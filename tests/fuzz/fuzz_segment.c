@@ -83,8 +83,8 @@ static void spoil_somewhere(struct spoiler *s, struct input *in)
 	}
 }
 
-/* A file that shrinks under a mapping kills who reads it: the documentation says
- * so; only before anybody has it open. */
+/* A file that shrinks under a mapping kills whoever reads it, as the documentation says:
+ * so it shrinks only before anybody has it open. */
 static bool nobody(const struct user *user)
 {
 	for (int i = 0; i < USERS; i++)

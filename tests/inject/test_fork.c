@@ -166,8 +166,8 @@ static bool no_sender(void *arg)
 	return stat_of(arg).senders == 0;
 }
 
-/* A parent with an endpoint and a child that `spawns`; it tells the child's number
- * through the pipe, and is killed. */
+/* Let a parent with an endpoint start a child by `spawns`, write the child's number to the
+ * pipe, and be killed. */
 static void check_outlived(pid_t (*spawns)(void))
 {
 	chan_t *watch = open_as(CHAN_RECV | CHAN_CREATE, NULL);

@@ -122,7 +122,7 @@ static void *look_on(void *arg)
 static void check_crowd(bool one)
 {
 	pthread_t sender[SENDERS], receiver[RECEIVERS], onlooker;
-	chan_t *ch[SENDERS + RECEIVERS + 1]; /* the last for who looks on */
+	chan_t *ch[SENDERS + RECEIVERS + 1]; /* the last one is the onlooker's */
 	const int crowd = SENDERS + RECEIVERS + 1;
 
 	for (int i = 0; i < crowd; i++)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The thread sanitizer does not know pthread_mutex_clocklock(): who took a lock by
- * it would seem to have none.  So, for it only, it is made of one that it knows.
+ * The thread sanitizer does not know pthread_mutex_clocklock(): a thread that took a lock
+ * by it would seem to have none.  So, for the sanitizer only, it is made of a function
+ * that the sanitizer knows.
  */
 #include "support/place.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What options mean: defaults, limits, what one leaves to the library, and the
+/* What options mean: defaults, limits, what is left to the library, and the
  * geometry that follows; and which geometries of a segment are believed. */
 #include "kind/options.h"
 
@@ -173,7 +173,7 @@ START_TEST(should_refuse_what_is_beyond_a_limit)
 }
 END_TEST
 
-/* Of an older program, that knows less of the structure, and of a newer one. */
+/* An older program knows less of the structure, and a newer one more. */
 START_TEST(should_read_structures_of_other_versions)
 {
 	union {

@@ -5,7 +5,7 @@
  *
  * SENDERS send MESSAGES each, RECEIVERS receive till the end, one process closes;
  * up to CRASHES of them are killed between any two steps.  With LIGHT, the first
- * sender is an exclusive one, alone: its fence is a compiler's, and who closes or
+ * sender is an exclusive one, alone: its fence is a compiler's, and whoever closes or
  * seals makes the kernel put one on its processor (fence.h).
  *
  * Proved, when all have ended: a send that returned success was received, one that
@@ -64,7 +64,7 @@ inline fence_heavy()
 	}
 }
 
-/* CAS 0 -> position, for who has seen the bit. */
+/* CAS 0 -> position, for one that has seen the bit. */
 inline set_seal()
 {
 #ifdef LIGHT

@@ -9,8 +9,8 @@
  * takes what is left.
  *
  * Proved: no record is consumed twice, or under another's lease; none is lost; no
- * space is freed that holds a record not consumed; who has a lease and lives can
- * end it; in the end all is consumed and all space is free.
+ * space is freed that holds a record not consumed; a living process that has a lease
+ * can end it; in the end all is consumed and all space is free.
  */
 
 #ifndef RECEIVERS

@@ -8,9 +8,9 @@
  * wakes one waiter for it, and, if the word of a dying unlocker is still 0, too
  * (Linux 5.5; OLD_KERNEL: not).
  *
- * Proved: two are never inside; who gets the lock from a dead owner repairs before
+ * Proved: two are never inside; whoever gets the lock from a dead owner repairs before
  * anybody sees what the dead one left; and when nothing moves, nobody sleeps beside
- * a lock to be had, but for one slice for each who was killed.  M_NO_SLICES shows
+ * a lock to be had, but for one slice for each that was killed.  M_NO_SLICES shows
  * why lock.c has slices at all.
  */
 
@@ -51,8 +51,8 @@ inline futex_wake_one()
 	fi
 }
 
-/* One compare-and-swap takes it.  `others`: the bit that one who slept sets, for
- * there may be more who sleep. */
+/* One compare-and-swap takes it.  `others`: the bit that a process that slept sets, for
+ * there may be more that sleep. */
 inline lock()
 {
 	do

@@ -15,7 +15,7 @@
  * The includer defines PROCS, and CELLS (up to 5).  `me` is the process.
  *
  * A dead process takes no more steps: MORTAL { ... } UNLESS_KILLED.  What it has
- * stored becomes visible: a processor doesn't forget.  Who includes this says what
+ * stored becomes visible: a processor doesn't forget.  The includer says what
  * else the kernel does.  UNDISTURBED is for steps that no other process can tell
  * from one: of which at most one touches what others read without the lock that is
  * held meanwhile (taking a lock can be put off to the step after it, leaving one

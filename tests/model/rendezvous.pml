@@ -35,7 +35,7 @@ byte tail;
 #define ABANDONED 254
 byte tx_owner = FREE, rx_owner = FREE;
 
-/* Processes: the senders, then receiver, purger, and a newcomer who repairs. */
+/* Processes: the senders, then receiver, purger, and a newcomer that repairs. */
 #define RECEIVER SENDERS
 #define PURGER (SENDERS + 1)
 #define NEWCOMER (SENDERS + 2)

@@ -10,12 +10,12 @@
  * Up to TIMEOUTS sleepers look again by themselves, or leave with -ETIMEDOUT; up to
  * ABORTS senders that found room use none (chan_abort()); up to CRASHES processes
  * are killed, between any two steps.  The futex wakes any one of its sleepers.  The
- * locks are ideal here (lock.pml has the real one); who gets one from a dead owner
- * wakes everybody (side.c).
+ * locks are ideal here (lock.pml has the real one); a process that gets one from a dead
+ * owner wakes all (side.c).
  *
  * Proved: whenever nothing moves any more, everybody has ended, or sleeps without
  * work beside it: with no slice ever needed when nobody was killed, and at most one
- * for each who was.
+ * for each that was.
  *
  * Mutations, each an error that has to be found, are the M_ below.
  */
@@ -310,7 +310,7 @@ inline take()
 #endif
 }
 
-/* After a full fence: who waits for less than another may be the one to wake. */
+/* After a full fence: one that waits for less than another may be the one to wake. */
 inline freed()
 {
 	if
@@ -431,7 +431,7 @@ proctype sender(byte me)
 #endif
 #define ROOM_FOR(need) (LOAD(TAIL) + need - LOAD(HEAD) <= CAPACITY)
 
-/* Who goes to wait, the lock held. */
+/* A sender goes to wait, the lock held. */
 inline note_need()
 {
 #ifdef UNEVEN

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Several that make the same channel at once, where /dev/shm has room for one: one is
- * made, and all have it; nobody takes memory that the one that makes it needs.
+ * Several processes make the same channel at once, where /dev/shm has room for one: one
+ * channel is made, and all open it; no process takes memory that its creator needs.
  */
 #include "base/clock.h"
 #include "segment/claim.h"
@@ -132,7 +132,7 @@ static pid_t hold_claim(uid_t uid)
 	return pid;
 }
 
-/* The claim's address is taken by somebody else, so nobody has it. */
+/* Another user has taken the claim's address, so no creator has it. */
 START_TEST(should_make_one_without_claims_too)
 {
 	pid_t pid = hold_claim(65534);
@@ -214,7 +214,7 @@ static int killed_in_it(void *arg)
 	return chan_create(name, &large) < 0;
 }
 
-/* Killed while it takes memory: the next one gets all of it. */
+/* If a creator is killed while it takes memory, the next one gets all of it. */
 START_TEST(should_leave_the_room_of_a_killed_creator)
 {
 	for (int round = 0; round < 10; round++) {

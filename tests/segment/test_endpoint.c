@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who is attached: slots and sides as the kernel's lock table has them, by several open
+ * Which endpoints are attached: slots and sides in the kernel's lock table, by several open
  * file descriptions of one segment, in this process and in others that are killed.
  */
 #include "segment/endpoint.h"

@@ -131,14 +131,14 @@ START_TEST(should_read_back_what_it_was_made_with)
 	ck_assert_uint_eq(other.geometry.size, g.size);
 	ck_assert_uint_eq(other.geometry.max_message, g.max_message);
 	ck_assert_uint_eq(other.geometry.endpoints, g.endpoints);
-	/* A copy: what somebody writes there later is not believed. */
+	/* The header is a copy: what is written to the segment later is not believed. */
 	s.layout->header.capacity = UINT64_MAX;
 	ck_assert_uint_eq(other.header.capacity, g.capacity);
 	segment_close(&other);
 }
 END_TEST
 
-/* May this byte be written?  The kernel says so without a signal. */
+/* Returns true if this byte may be written: the kernel says so without a signal. */
 static bool writable(void *byte)
 {
 	int fd = open("/dev/zero", O_RDONLY | O_CLOEXEC);

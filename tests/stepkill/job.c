@@ -217,7 +217,8 @@ static void all_come(void)
 	go_all();
 }
 
-/* Who is there before the operation, and what happens on its way. */
+/* Start the processes that are there before the operation, and say what happens on its
+ * way. */
 static void set_scene(struct trace *t, enum flow flow)
 {
 	bool room = scenario->fill == 0 || scenario->fill == FULL;
@@ -300,7 +301,7 @@ static void alone(bool every, unsigned point)
 		survivor_keep(0);
 	since = die_alone(every, point);
 	look(result->snapshot, since);
-	survivor_let_go();
+	survivor_close();
 	if (strcmp(result->snapshot, "gone") && segment_exists(channel) == 0)
 		take_stock(scenario);
 	all_is_back(scenario);
@@ -471,7 +472,7 @@ static void busy(enum flow flow, bool every, unsigned point)
 	token_take();
 	chan_detach(barger);
 	take_stock(scenario);
-	survivor_let_go();
+	survivor_close();
 	if (flow == ASLEEP)
 		still_wakes(scenario);
 	all_is_back(scenario);

@@ -373,7 +373,7 @@ static bool wanted(const struct scenario *s, enum flow flow, char **names, int n
 	return n == 0;
 }
 
-/* Is anybody there who sleeps for it? */
+/* Returns true if the scenario is one for this flow. */
 static bool applies(const struct scenario *s, enum flow flow)
 {
 	return s->flows & IN(flow) &&

@@ -36,7 +36,7 @@
 
 /* ---- the board: memory that a job shares with its children ---- */
 
-/* Who sent a message. */
+/* The sender of a message. */
 enum who {
 	PREPARER,
 	VICTIM,
@@ -55,7 +55,7 @@ struct contender {
 	unsigned role; /* CHAN_SEND or CHAN_RECV, 0 none */
 	pid_t pid;
 	_Atomic int ready; /* it has its endpoint */
-	_Atomic int going; /* told to do its call; -1: to leave */
+	_Atomic int going; /* it is to do its call; -1: to leave */
 	_Atomic int finished;
 	int result;
 	int64_t when; /* it finished */
@@ -141,7 +141,7 @@ struct scenario {
 	unsigned fill;	  /* usual messages in it */
 	unsigned advance; /* usual messages that have passed through it */
 	bool closed;
-	bool held; /* somebody who lives has leased the first two */
+	bool held; /* a living process has leased the first two */
 
 	/* The victim. */
 	unsigned roles; /* its endpoint; 0 none, unless setup opens it */
@@ -158,7 +158,7 @@ struct scenario {
 	unsigned eats;	 /* messages that may vanish with it */
 	bool ends;	 /* it is an end of channel for the others */
 	bool purges;	 /* a rendezvous sender may find its message purged */
-	bool nameless;	 /* its name may go, under those who have it open */
+	bool nameless;	 /* its name may go while others have it open */
 
 	/* The others. */
 	unsigned peers; /* roles that they may have; 0 both */
@@ -234,9 +234,9 @@ chan_t *survivor_open(unsigned flags);
 
 /* Keep an endpoint (0: an observer) open, for what comes after the name is gone. */
 void survivor_keep(unsigned roles);
-void survivor_let_go(void);
+void survivor_close(void);
 
-/* Two for each of the roles, with an endpoint, told nothing yet. */
+/* Start two for each of the roles; each opens its endpoint, and then waits. */
 void contenders_make(unsigned roles);
 /* Let them go on until `how_many` of each role do. */
 void contenders_go(unsigned roles, unsigned how_many);
@@ -258,10 +258,10 @@ void holder_ack(void);
 /* Take what is in the channel, and check each message's fate. */
 void take_stock(const struct scenario *s);
 
-/* Who waits now is woken, again and again. */
+/* Check that those that wait now are woken, again and again. */
 void still_wakes(const struct scenario *s);
 
-/* Locks, endpoints, space and name are all back. */
+/* Check that locks, endpoints, space and name are all back. */
 void all_is_back(const struct scenario *s);
 
 /* ---- the job (job.c) ---- */
@@ -276,9 +276,9 @@ void note_recovery(int64_t since);
 
 /*
  * A stop-watch for a bound, looked at again and again.  What it measures is sleep:
- * who has work and gets no CPU is nobody's fault.  So long gaps between two looks
- * count as short (this process stood still, too), and time in which the one that
- * is waited for is `runnable` counts a thirtieth, for it might run for ever.
+ * that a process has work and gets no CPU is no fault of the code.  So long gaps between
+ * two looks count as short (this process stood still, too), and time in which the
+ * process that is waited for is `runnable` counts a thirtieth, for it might run for ever.
  */
 struct watch {
 	int64_t last, spent;

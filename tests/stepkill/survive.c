@@ -2,10 +2,10 @@
 /*
  * What survivors see and do.
  *
- * Each message carries who sent it and its number, and is filled with a pattern
+ * Each message carries its sender and its number, and is filled with a pattern
  * that depends on both: a torn or mixed one is found by its bytes.  The board
- * counts how each was sent and how often it was received; what that may come to
- * in the end is said in take_stock().
+ * counts how each was sent and how often it was received; take_stock() says what
+ * that may come to in the end.
  */
 #include "stepkill.h"
 
@@ -106,7 +106,7 @@ void survivor_keep(unsigned roles)
 	trace_segment(); /* the job's own look, as long as there is a name */
 }
 
-void survivor_let_go(void)
+void survivor_close(void)
 {
 	chan_detach(kept);
 	kept = NULL;
@@ -279,7 +279,7 @@ static void by_themselves(const struct scenario *s)
 	}
 }
 
-/* A newcomer sends to those who receive and the other way round. */
+/* Let a newcomer send to those that receive, and the other way round. */
 static void with_help(const struct scenario *s)
 {
 	struct watch watch = {0, 0};
@@ -328,7 +328,7 @@ void contenders_go_on(const struct scenario *s, int64_t since)
 	}
 }
 
-/* ---- a holder of leases, who lives ---- */
+/* ---- a holder of leases that lives ---- */
 
 static chan_t *holder;
 static struct chan_lease lease[2];
@@ -395,8 +395,8 @@ static void say_messages(struct text *t, chan_t *ch)
 		fail("peek: %s (%zd)", chan_strerror((int)n), n);
 }
 
-/* Who reads /proc/PID/cmdline or the like (ps) keeps the memory of a dead process, and
- * so its endpoint, a moment longer. */
+/* Wait until the dead are gone.  A program that reads /proc/PID/cmdline or the like (ps)
+ * keeps the memory of a dead process, and so its endpoint, a moment longer. */
 static void await_deserted(const chan_t *ch, unsigned receivers)
 {
 	struct chan_stat st = {.size = sizeof(st)};

@@ -369,7 +369,7 @@ static bool step_and_sleep(struct trace *t)
 
 	step(t->pid);
 	for (;;) {
-		/* First, for the same is told of one that stopped behind the call. */
+		/* Look first: a process that stopped behind the call looks the same. */
 		bool asleep = trace_asleep(t->pid);
 		pid_t got = waitpid(t->pid, &status, __WALL | WNOHANG);
 

@@ -98,8 +98,8 @@ struct entry {
 	_Atomic uint8_t taken;	  /* seen under a lease */
 	_Atomic uint8_t consumed; /* received, or acknowledged */
 	uint8_t perhaps;	  /* in the hands of one that was killed */
-	uint8_t dropped;	  /* told so by chan_send() */
-	uint8_t refused;	  /* told so: the channel was closed */
+	uint8_t dropped;	  /* chan_send() said so */
+	uint8_t refused;	  /* chan_send() said that the channel was closed */
 };
 
 struct lane {
@@ -616,7 +616,7 @@ static void audit(const struct chan_stat *st, struct tally *t)
 }
 
 /* Drain what is left and close the books. */
-static void settle(struct tally *t)
+static void close_the_books(struct tally *t)
 {
 	struct chan_stat st = {.size = sizeof(st)};
 	unsigned char buf[MESSAGE_MAX] __attribute__((aligned(16)));
@@ -627,8 +627,8 @@ static void settle(struct tally *t)
 
 	if (err < 0)
 		give_up(chan_strerror(err));
-	/* Who reads /proc/PID/cmdline or the like (ps) keeps the memory of a dead one,
-	 * and so its endpoint, a moment longer. */
+	/* A program that reads /proc/PID/cmdline or the like (ps) keeps the memory of a
+	 * dead process, and so its endpoint, a moment longer. */
 	for (int64_t begin = now(); chan_endpoints(ch, alone, 2) != 1; nap(20000))
 		if (now() - begin > PATIENCE * INT64_C(1000000000))
 			give_up("a dead one is still there");
@@ -712,7 +712,7 @@ static void run_round(const struct scenario *s, uint64_t blows, struct tally *t)
 	}
 	if (s->what & ONE_CPU)
 		use_one_cpu(false);
-	settle(t);
+	close_the_books(t);
 	chan_remove(channel);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the storms share: messages that say who sent them and whether they are whole,
- * and random numbers that a seed repeats.
+ * What the storms share: messages in which their sender stands and which show whether
+ * they are whole, and random numbers that a seed repeats.
  */
 #ifndef TESTS_STORM_H
 #define TESTS_STORM_H
@@ -13,7 +13,7 @@
 
 #define MESSAGE_MAX 1000
 
-/* A message: who, which, how long, a sum over all of it. */
+/* A message: its sender, its number, its length, and a sum over all of it. */
 struct message {
 	uint32_t magic, lane, seq, length;
 	uint64_t sum;

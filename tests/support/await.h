@@ -14,9 +14,9 @@ void await(bool (*ready)(void *arg), void *arg);
 /* Wait until thread `tid` sleeps in futex(2). */
 void await_asleep(pid_t tid);
 
-/* Wait for a child's end, and until its endpoints on `ch` are gone: who reads
- * /proc/PID/cmdline or the like (ps) keeps the memory of a dead process, and what it
- * had mapped, a moment longer.  Returns what wait_child() does. */
+/* Wait for a child's end, and until its endpoints on `ch` are gone: a program that reads
+ * /proc/PID/cmdline or the like (ps) keeps the memory of a dead process, and what it had
+ * mapped, a moment longer.  Returns what wait_child() does. */
 int wait_gone(pid_t pid, const chan_t *ch);
 
 #endif

@@ -12,12 +12,12 @@
 /* CLOCK_MONOTONIC, ns. */
 int64_t now(void);
 
-/* Sleep for `ns`, between two looks at something that is awaited. */
+/* Sleep for `ns`, between two looks at what a test waits for. */
 void nap(int64_t ns);
 
-/* For how long this thread would have run, and had no CPU, in ns; 0 if the kernel
- * doesn't say (proc(5), /proc/pid/schedstat).  What a call takes is the program's,
- * but for this. */
+/* Return for how long this thread would have run, and had no CPU, in ns; 0 if the kernel
+ * doesn't say (proc(5), /proc/pid/schedstat).  The time that a call takes is the
+ * program's, but for this. */
 int64_t starved(void);
 
 #endif

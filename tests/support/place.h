@@ -35,14 +35,14 @@ enum need {
 	NEEDS
 };
 
-/* NULL if it is here; else why not, for people. */
+/* Return NULL if it is here; else why not, for people. */
 const char *place_lacks(enum need what);
 
 /* Its name, as prog_place takes it. */
 extern const char *const place_names[NEEDS];
 
-/* Enter a PID namespace, for the children; one who may not, in a user namespace in
- * which it keeps its user.  0 or -1 and errno. */
+/* Enter a PID namespace, for the children.  A process that may not do so enters a user
+ * namespace first, in which it keeps its user.  Returns 0, or -1 and errno. */
 int place_leave_pid_namespace(void);
 
 #endif

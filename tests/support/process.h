@@ -17,25 +17,25 @@ pid_t in_child(int (*fn)(void *arg), void *arg);
 /* Wait until the child ends: its exit status, or 128 + the signal. */
 int wait_child(pid_t pid);
 
-/* Wait until the child is stopped by a signal; false if it ended. */
+/* Wait until the child is stopped by a signal.  Returns false if it ended. */
 bool wait_stopped(pid_t pid);
 
 /* Kill the child with SIGKILL and wait for its end. */
 void kill_child(pid_t pid);
 
-/* The number of the system call in which thread `tid` sleeps (of a process's main
- * thread: its pid), or -1: it runs, or is gone, or we may not look. */
+/* Return the number of the system call in which thread `tid` sleeps (of a process's main
+ * thread: its pid), or -1 if it runs, or is gone, or we may not look. */
 long sleeping_in(pid_t tid);
 
-/* Does thread `tid` sleep in futex(2)? */
+/* Returns true if thread `tid` sleeps in futex(2). */
 bool asleep(pid_t tid);
 
 /* Wait until `pid` sleeps in the system call `nr`; false if it does not within a
  * generous bound. */
 bool wait_asleep(pid_t pid, long nr);
 
-/* How many open descriptors this process has, how many mappings of /dev/shm, and how
- * many names in directory `dir` begin with `start`. */
+/* Count the open descriptors of this process, its mappings of /dev/shm, and the names in
+ * directory `dir` that begin with `start`. */
 int count_descriptors(void);
 int count_mappings(void);
 int count_names(const char *dir, const char *start);

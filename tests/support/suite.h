@@ -13,7 +13,7 @@
  *
  * The name of a test is what the code should do.  A test that needs what a place may
  * lack is added only where that is there (place.h).  If nothing else is left, the
- * program says why and is skipped (status 77); else it is told behind the result.
+ * program says why and is skipped (status 77); else the reason stands behind the result.
  *
  * At the end the channels of this run are removed, also those of a test that crashed.
  * If all tests passed there should be none: then one that is left is a failure.
@@ -43,7 +43,7 @@ void add_tests(void);
 void add_group(const char *title, void (*set_up)(void), void (*clean_up)(void), int first, int end,
 	const TTest *const *tests, size_t n);
 
-/* Is it here?  If not, it is said at the end. */
+/* Returns true if it is here; if not, the end of the output says so. */
 bool place_has(enum need what);
 
 /* Leave out tests for a reason that place.h doesn't know. */
