@@ -43,8 +43,7 @@ static void place_once(chan_t *sender, chan_t *receiver, size_t size)
 }
 
 /* The name by which callgrind knows where to begin: not compiled into main(). */
-__attribute__((noinline, noclone)) void repeat(
-	chan_t *sender, chan_t *receiver, char *message, size_t size);
+__attribute__((noinline)) void repeat(chan_t *sender, chan_t *receiver, char *message, size_t size);
 
 void repeat(chan_t *sender, chan_t *receiver, char *message, size_t size)
 {

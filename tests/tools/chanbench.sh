@@ -93,7 +93,7 @@ latencies='min_ns p50_ns p90_ns p99_ns max_ns mean_ns'
 
 status 0 chanbench wake -n 20 -O 2 -R 1 -C 3 --json
 positive msgs_per_s min_ns p50_ns
-# Each message wakes somebody who slept: that is what the mode is for.
+# Each message wakes a receiver that slept: that is what the mode is for.
 positive switches_per_msg
 
 # The futex calls are counted or said not to be.
@@ -110,7 +110,7 @@ is 'CPUs used' "$(jq -r .cpus "$tmp/out")" 0
 
 status 0 chanbench compare -n 300 -O 20 -R 1 -s 64 --json
 names=$(jq -r '[.results[] | select(.error == null) | .what] | unique | join(" ")' "$tmp/out")
-is 'everybody ran' "$names" "cacheline eventfd futex memcpy mqueue pipe ring seqpacket \
+is 'all of them ran' "$names" "cacheline eventfd futex memcpy mqueue pipe ring seqpacket \
 shmchan shmchan-excl-inplace shmchan-exclusive shmchan-inplace socketpair"
 is 'jobs' "$(jq -c '[.results[].mode] | unique' "$tmp/out")" '["lat","thr","wake"]'
 is 'each other one has a ratio to shmchan' "$(jq '[.results[] | select(.what == "pipe") |

@@ -9,7 +9,7 @@
 
 #include "common/parse.h"
 
-/* A value in the column's unit: a duration, or a number with K, M or G. */
+/* Parse a value in the column's unit: a duration, or a number with K, M or G. */
 static int parse_value(const struct bench_column *c, const char *text, double *ret)
 {
 	static const char factors[] = "KMG";

@@ -12,13 +12,13 @@
 #include "bench/hist.h"
 #include "bench/job.h"
 
-/* Where a worker is; it stores this at each turn of its way, and not for each message,
- * unless the message is waited for anyway. */
+/* Where a worker is.  It stores this when it begins something else, but not for each
+ * message, unless it waits for the message anyway. */
 enum bench_phase {
-	BENCH_STARTING, /* pinned and attached soon */
+	BENCH_STARTING, /* is pinned and attaches */
 	BENCH_COUNTING, /* opens its counter of futex calls */
-	BENCH_READY,	/* waits until all are */
-	BENCH_WARM,	/* the warm-up was sent, and is waited for */
+	BENCH_READY,	/* waits until all are ready */
+	BENCH_WARM,	/* sent the warm-up and waits until it was received */
 	BENCH_MOVING,	/* sends or receives */
 	BENCH_PLANNED,	/* sleeps until the planned time of a message */
 	BENCH_SLEEPERS, /* waits until all receivers sleep */
@@ -32,13 +32,13 @@ struct bench_usage {
 };
 
 struct bench_worker {
-	/* Sent or received so far.  It has its lines for itself: everything else
-	 * is written before or after. */
+	/* Messages sent or received so far.  It has its lines for itself: everything
+	 * else is written before or after. */
 	_Alignas(128) _Atomic uint64_t progress;
 	_Alignas(128) _Atomic enum bench_phase phase;
 	unsigned index;
 	bool sender;
-	pid_t pid; /* the parent's; 0: ended */
+	pid_t pid; /* written by the parent; 0: it ended */
 	int64_t end;
 	struct bench_usage used;
 	uint64_t sum, count; /* of the stamps received */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * shmchan as a peer: one channel of its own, removed from its name as soon as
- * everybody is attached.  Waiting is the library's (a short adaptive spin, then
+ * shmchan as a peer: one channel of its own, whose name is removed as
+ * soon as all are attached.  Waiting is the library's (a short adaptive spin, then
  * sleep), or with BENCH_SPIN a timeout of 0, again and again.
  *
  * In place, only the stamp is written and read: what is measured is the way of a

@@ -21,7 +21,8 @@
 #include "common/signals.h"
 #include "common/status.h"
 
-/* That a peer can't run is no failure of the program, unless it is shmchan. */
+/* Report why a row could not run.  Returns true if the program fails of it: not if a peer
+ * can't run that is not shmchan. */
 static bool row_failed(const struct bench_row *row)
 {
 	if (row->error == 0)
@@ -52,8 +53,9 @@ static int run_rows(struct bench_rows *rows, const struct bench_setup *s)
 	return CLI_OK;
 }
 
-/* One counter of ours stays open meanwhile: the first and the last of the machine take
- * longest to open and to close. */
+/* Run each row once more to count futex calls.  One counter of our own stays open
+ * meanwhile, because the first and the last of the machine take longest to open and to
+ * close. */
 static int count_rows(struct bench_rows *rows, int event)
 {
 	int held = event < 0 ? event : bench_count_start(event), status = CLI_OK;
@@ -96,7 +98,7 @@ static int write_hdr(const char *path, const struct hist *latency)
 		hist_print(latency, f, 1e3);
 		if (fflush(f) || ferror(f))
 			r = errno ? -errno : -EIO;
-		/* A part of the output would pass for the whole. */
+		/* Nothing is better than a part that would pass for the whole. */
 		if (r < 0 && ftruncate(fileno(f), 0))
 			cli_error(NULL, "%s: holds a part of the latencies only", path);
 		if (fclose(f) && r == 0)

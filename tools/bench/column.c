@@ -54,7 +54,7 @@ static double get_futexes(const struct bench_row *row, double p)
 	return row->runs > 0 ? row->futexes : NAN;
 }
 
-/* The endpoints of either side that had least and most. */
+/* Return what the endpoint of either side had that had least, and most. */
 static double get_least(const struct bench_row *row, double p)
 {
 	(void)p;
@@ -73,7 +73,7 @@ static double get_most(const struct bench_row *row, double p)
 				 bench_row_median(row, BENCH_RECEIVER_MOST));
 }
 
-/* How many times as fast as this row shmchan is. */
+/* Returns how many times as fast as this row shmchan is. */
 static double get_faster(const struct bench_row *row, double p)
 {
 	if (!row->shmchan)
@@ -83,7 +83,7 @@ static double get_faster(const struct bench_row *row, double p)
 	return bench_row_percentile(row, 50) / bench_row_percentile(row->shmchan, 50);
 }
 
-/* The part of the floor's rate, or the multiple of the floor's latency. */
+/* Returns what part of the floor's rate it is, or what multiple of its latency. */
 static double get_floor(const struct bench_row *row, double p)
 {
 	if (!row->floor)
@@ -121,7 +121,7 @@ static const struct bench_column after[] = {
 	{"/floor.p99", "of_floor_p99", BENCH_RATIO, get_floor_p99, 0},
 };
 
-/* Over the runs, where there are several. */
+/* Return percentiles over the runs, where there are several. */
 static double get_rate_over_runs(const struct bench_row *row, double p)
 {
 	return row->runs > 1 ? bench_row_over_runs(row, BENCH_RATE, p) : NAN;
@@ -189,7 +189,7 @@ static bool column_titled(const struct bench_column *c, const char *title, size_
 	return strlen(c->title) == len && !strncmp(c->title, title, len);
 }
 
-/* The column of any percentile: pN. */
+/* Set *ret to the column of any percentile, pN. */
 static int column_percentile(struct bench_column *ret, const char *title, size_t len)
 {
 	char number[16], *end;

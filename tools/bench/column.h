@@ -23,21 +23,21 @@ struct bench_columns {
 	struct bench_column column[BENCH_COLUMNS_MAX];
 };
 
-/* The columns from the rate to the minimum of the latencies, those of the wanted
+/* Make the columns from the rate to the minimum of the latencies, those of the wanted
  * percentiles, and the rest. */
 void bench_columns_make(struct bench_columns *ret, unsigned percentiles, const double percentile[]);
 
-/* Those of the spread over the runs. */
+/* Make those of the spread over the runs. */
 void bench_columns_of_spread(struct bench_columns *ret);
 
 /* Find a column by its title, one of the table or "pN" for any percentile N of the
- * latencies: 0, or -EINVAL. */
+ * latencies.  Returns 0, or -EINVAL if there is none. */
 int bench_column_find(struct bench_column *ret, const char *title, size_t len);
 
-/* The value of a row, or NAN if it was not measured. */
+/* Returns the value of a row, or NAN if it was not measured. */
 double bench_column_get(const struct bench_column *column, const struct bench_row *row);
 
-/* A value for people: "919ns", "0.500", "-". */
+/* Write a value for people: "919ns", "0.500", "-". */
 void bench_column_text(char *text, size_t size, const struct bench_column *column, double value);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The tracepoint is found in tracefs where that is mounted, else in one mounted
- * for ourselves alone, nowhere in the tree, and gone with its descriptor. */
+/* The tracepoint is found in tracefs.  Where that is not mounted, we mount one for
+ * ourselves alone, which is nowhere in the tree and ends with its descriptor. */
 #include "bench/count.h"
 
 #include <errno.h>

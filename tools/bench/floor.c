@@ -150,7 +150,7 @@ static double floor_seconds(void)
 	return (double)clock_monotonic() / 1e9;
 }
 
-/* One round: fill the ring once. */
+/* Fill the ring once. */
 static void floor_fill(char *ring, size_t capacity, const char *msg, size_t size)
 {
 	for (size_t at = 0; at + size <= capacity; at += size) {

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* The floor that is no peer: how long copying takes.  The others are the peers
+/* The floor that is no peer: how long copying takes.  The other floors are the peers
  * bench_cacheline, bench_futex and bench_ring. */
 #ifndef SHMCHAN_BENCH_FLOOR_H
 #define SHMCHAN_BENCH_FLOOR_H
 
 #include <stddef.h>
 
-/* Messages a second of `size` bytes that one process can copy into (or out of)
- * `capacity` bytes of shared memory, round and round; 0 without memory.  Takes
- * a few hundredths of a second. */
+/* Returns how many messages a second of `size` bytes one process can copy into (or
+ * out of) `capacity` bytes of shared memory, round and round; 0 if there is no
+ * memory.  It takes a few hundredths of a second. */
 double bench_memcpy_rate(size_t size, size_t capacity);
 
 #endif

@@ -53,7 +53,7 @@ uint64_t hist_min(const struct hist *h)
 	return hist_total(h) > 0 ? ~h->inverse_min : 0;
 }
 
-/* How many values have to be at or below the percentile's.  The tolerance keeps
+/* Returns how many values have to be at or below the percentile's.  The tolerance keeps
  * 99.9 % of 1000 at 999, which binary fractions would make 1000. */
 static uint64_t hist_rank(uint64_t total, double percentile)
 {
@@ -97,7 +97,7 @@ static double hist_deviation(const struct hist *h)
 	return total > 0 ? sqrt(sum / total) : 0;
 }
 
-/* The step after `percentile`: a fifth of a half, of a quarter, of an eighth... */
+/* Returns the step after `percentile`: a fifth of a half, of a quarter, of an eighth... */
 static double hist_step(double percentile)
 {
 	double halvings = floor(log2(100 / (100 - percentile))) + 1;

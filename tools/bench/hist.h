@@ -25,7 +25,7 @@ struct hist {
 	uint64_t count[HIST_COUNTERS];
 };
 
-/* The counter of a value. */
+/* Returns which counter is that of a value. */
 static inline unsigned hist_index(uint64_t value)
 {
 	unsigned shift;
@@ -45,7 +45,7 @@ static inline void hist_record(struct hist *h, uint64_t value)
 		h->max = value;
 }
 
-/* The lowest and the highest value that a counter stands for. */
+/* Return the lowest and the highest value that a counter stands for. */
 uint64_t hist_lowest(unsigned index);
 uint64_t hist_highest(unsigned index);
 
@@ -58,7 +58,7 @@ uint64_t hist_min(const struct hist *h);
 uint64_t hist_percentile(const struct hist *h, double percentile);
 double hist_mean(const struct hist *h);
 
-/* HdrHistogram's percentile distribution, as its plotter reads it; values are
+/* Print HdrHistogram's percentile distribution, as its plotter reads it; values are
  * divided by `unit`.  Errors are left in the stream. */
 void hist_print(const struct hist *h, FILE *to, double unit);
 

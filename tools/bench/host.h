@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The machine that it ran on, as text. */
+/* The machine on which chanbench runs, as text. */
 #ifndef SHMCHAN_BENCH_HOST_H
 #define SHMCHAN_BENCH_HOST_H
 

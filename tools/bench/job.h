@@ -5,11 +5,11 @@
  * Kinds:
  *   stream      senders send as fast as they can, or with `rate` each message at
  *               a planned time (open loop); then latency runs from that planned
- *               time to the receipt, so that a stall is not left out of it
+ *               time to the receipt, so that no stall is left out of it
  *   round trip  one sender, one echo over a second link; latency is the whole
  *               way, in an open loop from the planned time too
- *   wake        one message at a time to receivers that are all asleep (so says
- *               the kernel, see /proc/PID/stat); latency is from just before the
+ *   wake        one message at a time to receivers that are all asleep (as the
+ *               kernel says in /proc/PID/stat); latency is from just before the
  *               send to just after the receive
  */
 #ifndef SHMCHAN_BENCH_JOB_H

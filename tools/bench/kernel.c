@@ -169,7 +169,7 @@ static int socket_make(struct bench_link **ret, const struct bench_spec *spec, i
 		kernel_drop(&l->link);
 		return r;
 	}
-	/* The forced one goes beyond wmem_max, for a process that may. */
+	/* A process that may use the forced option gets more than wmem_max. */
 	if (setsockopt(l->fd[1], SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size)) < 0)
 		setsockopt(l->fd[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 	*ret = &l->link;
@@ -231,7 +231,7 @@ static long mqueue_limit(const char *path, long fallback)
 	return limit;
 }
 
-/* The queue is removed from its name at once: Linux's are descriptors that a
+/* The queue's name is removed at once: a queue of Linux is a descriptor, which a
  * child inherits. */
 static int mqueue_make(struct bench_link **ret, const struct bench_spec *spec)
 {

@@ -13,7 +13,7 @@
 
 /* Text. */
 
-/* At least as wide as its title. */
+/* Returns the width of a column, at least that of its title. */
 static int text_width(const struct bench_column *c)
 {
 	size_t title = strlen(c->title), least = c->unit == BENCH_PER_SECOND ? 10 : 8;
@@ -59,7 +59,7 @@ static void text_row(const struct bench_columns *c, const bool *used, const stru
 	putchar('\n');
 }
 
-/* A table of these columns, each line of it after `indent`. */
+/* Print a table of these columns, each line of it after `indent`. */
 static void text_table(const struct bench_columns *c, const char *indent,
 	const struct bench_row *const *row, unsigned n)
 {
@@ -146,7 +146,8 @@ static void csv_job(const struct bench_row *row)
 		spec->exclusive, spec->in_place, spec->capacity, row->runs, row->job.messages);
 }
 
-/* What came later is behind what there was, so that a column keeps its number. */
+/* Print it all.  What was added later is behind the rest, so that a column keeps its
+ * number. */
 static void out_csv(const struct bench_out *out, const struct bench_row *const *row, unsigned n)
 {
 	struct bench_columns columns, spread;

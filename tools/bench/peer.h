@@ -6,7 +6,7 @@
  *
  * A *link* carries messages one way.  Its life: the parent makes it, forks, each
  * worker attaches to it as sender or receiver, the parent seals it (no name and
- * no descriptor of the parent's stays), messages flow, everybody drops it.
+ * no descriptor of the parent's stays), messages flow, all of them drop it.
  *
  * A message is `size` bytes that begin with a 64-bit stamp, by which the
  * receiver knows that it got each one once and in order.  A peer copies all the
@@ -39,7 +39,7 @@ struct bench_spec {
 	bool exclusive, in_place;	 /* shmchan only */
 };
 
-/* The beginning of each peer's own structure. */
+/* Each peer's own structure begins with this. */
 struct bench_link {
 	const struct bench_peer *peer;
 	const struct bench_spec *spec;
@@ -84,12 +84,12 @@ void bench_buffers_free(struct bench_buffers *b);
 void bench_buffers_stamp(struct bench_buffers *b, const uint64_t *stamp, unsigned n);
 void bench_buffers_read(const struct bench_buffers *b, uint64_t *stamp, unsigned n);
 
-/* Shared memory that forked children keep, zeroed and faulted in. */
+/* Returns shared memory that forked children keep, zeroed and faulted in, or NULL. */
 void *bench_shared(size_t size);
 void bench_unshare(void *p, size_t size);
 
-/* One turn of a spinning wait; the turns are counted in *n.  Where the peer may
- * have to run on this very CPU, it now and then has to let it. */
+/* Spin for one turn; the turns are counted in *n.  Now and then it gives up the CPU,
+ * which may be the one on which the other side has to run. */
 static inline void bench_spin(unsigned *n)
 {
 #if defined(__x86_64__) || defined(__i386__)

@@ -66,10 +66,10 @@ void bench_proc_read(struct bench_proc *ret, pid_t pid)
 
 	*ret = (struct bench_proc){.call = -1};
 	proc_stat(ret, pid);
-	/* "0" if it runs, or if it is not ours to know. */
+	/* It is "0" if the process runs, or if we may not know. */
 	if (proc_text(text, sizeof(text), pid, "wchan") > 0 && strcmp(text, "0") != 0)
 		snprintf(ret->where, sizeof(ret->where), "%.60s", text);
-	/* "running", or the number and the arguments; -1 outside a call. */
+	/* It is "running", or the number of the call and its arguments; -1: in none. */
 	if (proc_text(text, sizeof(text), pid, "syscall") == 0 ||
 		sscanf(text, "%ld", &ret->call) != 1)
 		ret->call = -1;

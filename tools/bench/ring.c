@@ -3,7 +3,7 @@
  * A lock-free ring for one sender and one receiver in shared memory, as well
  * made as we can: positions that only grow, each on its own pair of cache lines
  * beside its owner's copy of the other one, which is read again only when the
- * ring looks full or empty; a release store publishes a whole batch; lengths of
+ * ring looks full or empty; a release store publishes a whole batch; the size is a
  * power of two.  It guarantees nothing: no crash safety, no second sender, no
  * name, no check of what it reads, no sleep.  That makes it the floor for
  * throughput (peer "ring") and, with an eventfd a side to sleep on, what people
@@ -45,7 +45,7 @@ struct ring_link {
 	struct bench_link link;
 	struct ring *ring;
 	struct bench_buffers buffers;
-	int full, empty; /* eventfds that the sender, the receiver sleeps on, or -1 */
+	int full, empty; /* eventfds on which the sender and the receiver sleep, or -1 */
 };
 
 static size_t ring_need(size_t len)
@@ -224,9 +224,9 @@ static int eventfd_make(struct bench_link **ret, const struct bench_spec *spec)
 }
 
 /*
- * Sleep until woken, unless `moved` already.  The sleeper says that it is asleep
- * and then reads again; the waker publishes and then reads whether it is asleep: with
- * a full fence in both, one of the two sees the other.
+ * Sleep until woken, unless the other side has moved on from `position`.  The sleeper says that it
+ * is asleep and then reads again; the waker publishes and then reads whether it is asleep: with a
+ * full fence in both, one of the two sees the other.
  */
 static int eventfd_sleep(
 	int fd, struct ring_side *me, const struct ring_side *other, uint64_t position)

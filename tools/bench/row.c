@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* How many messages, how often, and what comes out in the middle. */
+/* How many messages a run moves, and what comes out of several runs. */
 #include "bench/row.h"
 
 #include <errno.h>
@@ -15,8 +15,8 @@
 #define TRIAL_FIRST 64
 #define GROWTH_MAX 16
 
-/* Unless an option says otherwise: a tenth of the messages, but not more than what fills
- * the channel twice, after which all its memory was touched. */
+/* Returns the warm-up, unless an option says another: a tenth of the messages, but not
+ * more than what fills the channel twice, after which all its memory was touched. */
 static uint64_t warmup_for(const struct bench_job *job)
 {
 	uint64_t enough = 2 * job->spec.capacity / job->spec.size, tenth = job->messages / 10;

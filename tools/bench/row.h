@@ -45,11 +45,12 @@ struct bench_row {
 	struct hist latency;
 };
 
-/* One more run, the first with finding out how many messages it takes.  0, or a
- * negative errno, which the row keeps: it is not run again. */
+/* Run it once more; the first time it finds out how many messages that takes.
+ * Returns 0, or a negative errno, which the row keeps: it is not run again. */
 int bench_row_run(struct bench_row *row);
 
-/* A run for counting futex calls only, if the job's event allows it. */
+/* Run it once more only to count futex calls; `event` is of bench_count_event(), and if
+ * that is negative nothing is done.  Returns as bench_row_run(). */
 int bench_row_count(struct bench_row *row, int event);
 
 /*

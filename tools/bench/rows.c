@@ -64,7 +64,7 @@ static struct bench_row *add_row(struct bench_rows *rows, const struct bench_set
 	return row;
 }
 
-/* A mode by itself: a row for each size. */
+/* Add a row for each size. */
 static void plain_rows(struct bench_rows *rows, const struct bench_setup *s)
 {
 	for (unsigned i = 0; i < s->sizes; i++) {
@@ -97,8 +97,7 @@ static struct bench_row *add_variant(struct bench_rows *rows, const struct bench
 	return row;
 }
 
-/* The floor of the rows from `first` on: of a stream, the ring used in the same
- * way. */
+/* Set the floor of the rows from `first` on that are used in the same way as it is. */
 static void set_floor(struct bench_rows *rows, unsigned first, const struct bench_row *floor)
 {
 	const struct bench_spec *f = &floor->job.spec;

@@ -112,7 +112,8 @@ static void worker_drop(struct crew *c)
 }
 
 /* Until here a worker is the parent's copy; from here it is its own process,
- * which dies with the parent.  Its counter is open only while nobody watches it. */
+ * which dies with the parent.  Its counter is opened and closed while it is not
+ * watched. */
 static _Noreturn void worker_main(struct crew *c, unsigned i, const sigset_t *mask, pid_t parent)
 {
 	struct bench_worker *w = &c->board->worker[i];
@@ -186,7 +187,7 @@ static int crew_exited(struct crew *c, struct bench_worker *w, int status)
 	return w->error < 0 ? w->error : -ECHILD;
 }
 
-/* Collect the workers that ended: returns how many still run, or the error of one. */
+/* Collect the workers that ended.  Returns how many still run, or the error of one. */
 static int crew_reap(struct crew *c)
 {
 	int running = 0;
@@ -221,7 +222,7 @@ static void crew_kill(struct crew *c)
 	}
 }
 
-/* Sleep until a worker ends, at most so long.  -EINTR after a signal. */
+/* Sleep until a worker ends, at most so long.  Returns 0, or -EINTR after a signal. */
 static int crew_sleep(long ns)
 {
 	struct timespec limit = {.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000};
@@ -286,7 +287,7 @@ static int crew_collect(struct crew *c)
 	return r;
 }
 
-/* 0 + 1 + ... + n - 1, modulo 2^64. */
+/* Returns 0 + 1 + ... + n - 1, modulo 2^64. */
 static uint64_t sum_below(uint64_t n)
 {
 	return n % 2 ? (n - 1) / 2 * n : n / 2 * (n - 1);

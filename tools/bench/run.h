@@ -27,9 +27,13 @@ struct bench_result {
 };
 
 /*
- * Run it once, and merge the latencies into `latency`.  On failure, a negative
- * errno, and `why` says it in a line; -EINTR is a signal of cli_signals().
- * -EMSGSIZE, -ENOSYS and the like from making the link: this peer can't.
+ * Run the job once, and merge the latencies into `latency`.  Returns 0, or a
+ * negative errno, and then `why` says it in a line:
+ *   -EINTR       a signal of cli_signals()
+ *   -ETIMEDOUT   nothing moved for the job's `stall` (watch.h)
+ *   -EBADMSG     a message was lost, repeated or changed
+ *   -ECHILD      a worker died
+ * and any other of the peer or of the system.
  */
 int bench_run(const struct bench_job *job, struct bench_result *ret, struct hist *latency,
 	char why[BENCH_WHY]);

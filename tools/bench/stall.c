@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 
-/* A worker that runs and used less than this part of the time waits for a CPU. */
+/* A worker that could run, but used less than this part of the time, waits for a CPU. */
 #define STARVED 0.05
 
 static const char *const phase_words[] = {
@@ -41,7 +41,7 @@ static const struct {
 
 static bool stopped(const struct bench_stand *s)
 {
-	/* The control group's freezer: an ordinary sleep, but for where. */
+	/* In the freezer of a control group it sleeps as in any call. */
 	return s->proc.state == 'T' || s->proc.state == 't' ||
 	       strstr(s->proc.where, "freezer") != NULL;
 }
@@ -51,7 +51,8 @@ static bool starved(const struct bench_stand *s, double quiet)
 	return s->proc.state == 'R' && s->cpu < STARVED * quiet;
 }
 
-/* Its silence has a cause that is none of the channel's; NULL: none that is known. */
+/* Returns a cause of the worker's silence that is none of the channel's, or NULL if none
+ * is known. */
 static const char *own_cause(const struct bench_stand *s, double quiet)
 {
 	if (stopped(s))

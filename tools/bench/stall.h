@@ -19,7 +19,7 @@ struct bench_stand {
 	uint64_t progress;
 	pid_t pid;
 	struct bench_proc proc;
-	double cpu; /* seconds of CPU time since nothing moves */
+	double cpu; /* seconds of CPU time that it used while nothing moved */
 };
 
 /* Returns why nothing moves for `quiet` seconds, as far as it is known, in words. */

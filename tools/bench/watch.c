@@ -11,11 +11,11 @@
 #include "common/deadline.h"
 #include "common/message.h"
 
-/* So many looks, at least, before patience is over: none counts for more, however late
- * it is. */
+/* There are so many looks, at least, before patience is over: none counts for more than
+ * its part, however late it is. */
 #define LOOKS 8
 #define LOOK_NS 1e9
-/* Workers that are reported. */
+/* So many workers are reported, at most. */
 #define LINES_MAX 16
 
 static uint64_t progress_of(const struct bench_worker *w)
@@ -23,7 +23,8 @@ static uint64_t progress_of(const struct bench_worker *w)
 	return atomic_load_explicit(&w->progress, memory_order_relaxed);
 }
 
-/* Changes with each message, and with each step of a worker that it takes only once. */
+/* Returns a number that changes with each message, and with each step that a worker takes
+ * only once. */
 static uint64_t watch_moved(const struct bench_watch *watch)
 {
 	uint64_t sum = 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The worker's part: the loops that are measured.  They are kept bare, a call of
- * the peer, the stamp's check and one store on a line of the worker's own. */
+/* The worker's part: the loops that are measured.  They are kept bare: a call
+ * of the peer, the check of the stamp, and one store on a line of the worker's own. */
 
 #include "bench/work.h"
 
@@ -40,7 +40,7 @@ _Noreturn void bench_worker_fail(struct bench_worker *w, const char *what, int e
 	_exit(1);
 }
 
-/* Usage: what the process had used before is taken off at the end. */
+/* Usage.  What the process had used before is subtracted at the end. */
 
 static int64_t ns_of(struct timeval tv)
 {
@@ -94,7 +94,7 @@ static uint64_t received_so_far(const struct work *k)
 	return sum;
 }
 
-/* Start the clock: the first sender does, when all of the warm-up has arrived. */
+/* Wait until all of the warm-up has arrived; then the first sender starts the clock. */
 static void sender_start(struct work *k)
 {
 	uint64_t wanted = k->job->warmup * k->job->senders;
@@ -112,7 +112,8 @@ static void sender_start(struct work *k)
 	work_begin(k);
 }
 
-/* The first sender that is done notes what all have by then; the last one ends the link. */
+/* Note what all workers have by now, if it is the first sender that is done; end the link,
+ * if it is the last. */
 static void sender_done(struct work *k)
 {
 	unsigned before = atomic_fetch_add(&k->board->done, 1);
@@ -214,7 +215,7 @@ static _Noreturn void intake_wrong(const struct intake *in, uint64_t sender, uin
 	char what[sizeof(in->k->me->why)];
 
 	if (sender >= in->k->job->senders)
-		bench_worker_fail(in->k->me, "a message came that nobody sent", 0);
+		bench_worker_fail(in->k->me, "a message came from a sender that does not exist", 0);
 	snprintf(what, sizeof(what),
 		"message %" PRIu64 " of sender %" PRIu64 " came when %" PRIu64
 		" was next: lost, repeated or changed",
