@@ -10,10 +10,11 @@
 #include <unistd.h>
 
 #define STANDARD 3 /* descriptors: 0, 1, 2 */
+#define LISTS 1024 /* so that each is short in a process with thousands of channels */
 
 /* The mutex guards all that follows. */
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-static struct descriptor *all;
+static struct descriptor *lists[LISTS]; /* by number */
 
 /* What the mutex's owner had before it took the mutex. */
 static int cancel_state;
@@ -60,18 +61,20 @@ static void (*_Atomic child_hook)(void);
 /* In a child of fork(): close all descriptors, and mark their owners. */
 static void close_inherited(void)
 {
-	struct descriptor *next;
+	for (size_t i = 0; i < LISTS; i++) {
+		struct descriptor *next;
 
-	for (struct descriptor *d = all; d; d = next) {
-		next = d->next;
-		if (descriptor_ours(d))
-			close(d->fd);
-		d->fd = -1;
-		d->link = NULL;
-		if (d->orphan)
-			atomic_store_explicit(d->orphan, true, memory_order_relaxed);
+		for (struct descriptor *d = lists[i]; d; d = next) {
+			next = d->next;
+			if (descriptor_ours(d))
+				close(d->fd);
+			d->fd = -1;
+			d->link = NULL;
+			if (d->orphan)
+				atomic_store_explicit(d->orphan, true, memory_order_relaxed);
+		}
+		lists[i] = NULL;
 	}
-	all = NULL;
 	atomic_load_explicit(&child_hook, memory_order_relaxed)();
 	descriptors_unlock();
 }
@@ -133,9 +136,10 @@ static int above_low(int fd)
 	return high;
 }
 
-/* Make `d` the descriptor `fd`, or -1 and errno, and add it to the list: 0, or an error. */
+/* Make `d` the descriptor `fd`, or -1 and errno, and add it to its list: 0, or an error. */
 static int enlist(struct descriptor *d, int fd)
 {
+	struct descriptor **list;
 	struct stat st;
 	int err;
 
@@ -147,19 +151,20 @@ static int enlist(struct descriptor *d, int fd)
 		close(fd);
 		return err;
 	}
+	list = &lists[fd % LISTS];
 	/* If one in the list has this number, the program closed it. */
-	for (struct descriptor *other = all; other; other = other->next)
+	for (struct descriptor *other = *list; other; other = other->next)
 		if (other->fd == fd)
 			atomic_store_explicit(&other->replaced, true, memory_order_relaxed);
 	d->fd = fd;
 	d->dev = st.st_dev;
 	d->ino = st.st_ino;
 	atomic_store_explicit(&d->replaced, false, memory_order_relaxed);
-	d->next = all;
-	d->link = &all;
-	if (all)
-		all->link = &d->next;
-	all = d;
+	d->next = *list;
+	d->link = list;
+	if (*list)
+		(*list)->link = &d->next;
+	*list = d;
 	return 0;
 }
 

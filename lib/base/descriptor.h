@@ -12,11 +12,11 @@
  * fork().  A child must not have its parent's endpoints: its copies of the
  * descriptors would keep them alive after the parent's death, and its copies of
  * the handles would use locks that it does not own.  Mappings are not inherited
- * (MADV_DONTFORK).  All descriptors are in one list; in a child they are closed
+ * (MADV_DONTFORK).  All descriptors are in lists; in a child they are closed
  * and their owners marked.  A child that is made without atfork handlers
  * (clone(2), vfork(2), _Fork(3)) has the close-on-exec flag only.
  *
- * The lock.  A descriptor enters the list in the same stretch in which it is made,
+ * The lock.  A descriptor enters its list in the same stretch in which it is made,
  * under a mutex of this process that fork() takes, too.  Nothing that can wait for
  * another process is called inside.  Signals are blocked there, because a handler
  * may fork(): it would wait for the thread that it interrupted.
@@ -82,7 +82,7 @@ int descriptor_open_plain(const char *path, int flags);
 /* Returns true if it is still what was opened. */
 bool descriptor_ours(const struct descriptor *d);
 
-/* Close it, if there is one and it is ours, and take it off the list. */
+/* Close it, if there is one and it is ours, and take it off its list. */
 void descriptor_close(struct descriptor *d);
 
 #endif
