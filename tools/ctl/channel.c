@@ -74,6 +74,7 @@ struct collect {
 	struct ctl_channels *channels;
 	const char *glob;
 	const struct ctl_bus *bus; /* the one that is listed */
+	size_t sorted;		   /* so many of the channels are in order */
 };
 
 /* Open a channel, read it and add it; NULL if it is gone. */
@@ -102,12 +103,30 @@ static int collect(const char *name, void *arg)
 	return 0;
 }
 
-static struct ctl_channel *find(const struct ctl_channels *channels, const char *name)
+/* The caller's own channels, which have no OWNER/, come first. */
+static int by_name(const void *a, const void *b)
 {
-	for (size_t i = 0; i < channels->n; i++)
-		if (!strcmp(channels->at[i].name, name))
-			return &channels->at[i];
-	return NULL;
+	const char *x = ((const struct ctl_channel *)a)->name;
+	const char *y = ((const struct ctl_channel *)b)->name;
+	bool other_x = strchr(x, '/'), other_y = strchr(y, '/');
+
+	return other_x != other_y ? (int)other_x - (int)other_y : strcmp(x, y);
+}
+
+static void sort(struct collect *c)
+{
+	if (c->channels->n)
+		qsort(c->channels->at, c->channels->n, sizeof(*c->channels->at), by_name);
+	c->sorted = c->channels->n;
+}
+
+/* Find one among those that were there when they were last sorted.  A bus has no name
+ * twice. */
+static struct ctl_channel *find(const struct collect *c, char *name)
+{
+	struct ctl_channel key = {.name = name};
+
+	return c->sorted ? bsearch(&key, c->channels->at, c->sorted, sizeof(key), by_name) : NULL;
 }
 
 /* Add a channel of a bus.  Its segment may lie in a /dev/shm that is not visible here. */
@@ -120,7 +139,7 @@ static void collect_from_bus(const char *kind, const char *lines, void *arg)
 	char *name = local ? bus_full_name(c->bus->owner, local) : NULL;
 
 	if (!strcmp(kind, PACKET_CHANNEL) && name && ctl_matches(c->glob, name)) {
-		ch = find(c->channels, name);
+		ch = find(c, name);
 		if (!ch)
 			ch = add(c->channels, name);
 	}
@@ -130,16 +149,6 @@ static void collect_from_bus(const char *kind, const char *lines, void *arg)
 	}
 	json_decref(info);
 	free(name);
-}
-
-/* The caller's own channels, which have no OWNER/, come first. */
-static int by_name(const void *a, const void *b)
-{
-	const char *x = ((const struct ctl_channel *)a)->name;
-	const char *y = ((const struct ctl_channel *)b)->name;
-	bool other_x = strchr(x, '/'), other_y = strchr(y, '/');
-
-	return other_x != other_y ? (int)other_x - (int)other_y : strcmp(x, y);
 }
 
 int ctl_channels(struct ctl_channels *ret, const char *glob)
@@ -153,12 +162,12 @@ int ctl_channels(struct ctl_channels *ret, const char *glob)
 		ctl_channels_free(ret);
 		return r;
 	}
+	sort(&c);
 	for (struct ctl_bus *const *bus = ctl_buses(); *bus; bus++) {
 		c.bus = *bus;
 		ctl_bus_each(*bus, BUS_REQUEST(VERB_LIST), collect_from_bus, &c);
+		sort(&c);
 	}
-	if (ret->n)
-		qsort(ret->at, ret->n, sizeof(*ret->at), by_name);
 	return 0;
 }
 
