@@ -12,8 +12,28 @@
 #include "errors.h"
 #include "registry/found.h"
 
-/* In the order in which they were asked for. */
-static struct creation *queue, **last = &queue;
+/*
+ * Of a lane, one creation is active, and the others wait in their order.  A lane without any
+ * is freed.  There are few lanes and maybe thousands of creations: what is looked for is
+ * looked for in the lanes, or by name.
+ */
+struct lane {
+	int64_t id;
+	struct creation *active;
+	struct creation *first, **last;
+	struct lane *next;
+};
+
+static struct lane *lanes;
+
+#define NAMES 4096
+static struct creation *names[NAMES]; /* by a hash of the name */
+
+static size_t declared; /* how many of all are of declarations */
+
+/* Numbers say which of two comes first. */
+static int64_t lowest, highest;
+
 static struct creation_hooks hook;
 static bool stopped;
 
@@ -40,26 +60,101 @@ static int64_t lane_of_declared(uint64_t need)
 	return lane;
 }
 
-static void enqueue(struct creation *c)
+static struct creation **names_of(const char *name)
 {
-	int64_t need = chan_footprint(&c->spec.options);
+	uint32_t hash = 2166136261;
 
-	c->need = need > 0 ? (uint64_t)need : 0;
-	if (c->file)
-		c->lane = lane_of_declared(c->need);
-	*last = c;
-	last = &c->next;
+	for (; *name; name++)
+		hash = (hash ^ (unsigned char)*name) * 16777619;
+	return &names[hash % NAMES];
 }
 
-static void dequeue(struct creation *c)
+/* Returns the first creation of that name that is not `but`, or NULL. */
+static struct creation *find(const char *name, const struct creation *but)
 {
-	struct creation **at = &queue;
+	struct creation *found = NULL;
+
+	for (struct creation *c = *names_of(name); c; c = c->same_hash)
+		if (c != but && !strcmp(c->spec.name, name) &&
+			(!found || c->number < found->number))
+			found = c;
+	return found;
+}
+
+static struct lane *lane_of(int64_t id)
+{
+	struct lane *lane = lanes;
+
+	while (lane && lane->id != id)
+		lane = lane->next;
+	if (lane)
+		return lane;
+	lane = calloc(1, sizeof(*lane));
+	if (!lane)
+		return NULL;
+	lane->id = id;
+	lane->last = &lane->first;
+	lane->next = lanes;
+	lanes = lane;
+	return lane;
+}
+
+static void free_if_empty(struct lane *lane)
+{
+	struct lane **at = &lanes;
+
+	if (lane->active || lane->first)
+		return;
+	while (*at != lane)
+		at = &(*at)->next;
+	*at = lane->next;
+	free(lane);
+}
+
+static int enqueue(struct creation *c)
+{
+	int64_t need = chan_footprint(&c->spec.options);
+	struct creation **same_hash = names_of(c->spec.name);
+
+	c->need = need > 0 ? (uint64_t)need : 0;
+	c->lane = lane_of(c->file ? lane_of_declared(c->need) : (int64_t)c->by);
+	if (!c->lane)
+		return -ENOMEM;
+	c->number = ++highest;
+	*c->lane->last = c;
+	c->lane->last = &c->next;
+	c->same_hash = *same_hash;
+	*same_hash = c;
+	declared += c->file != NULL;
+	return 0;
+}
+
+/* Take it out of those that wait in its lane. */
+static void leave_line(struct creation *c)
+{
+	struct creation **at = &c->lane->first;
 
 	while (*at != c)
 		at = &(*at)->next;
 	*at = c->next;
 	if (!*at)
-		last = at;
+		c->lane->last = at;
+	c->next = NULL;
+}
+
+static void dequeue(struct creation *c)
+{
+	struct creation **at = names_of(c->spec.name);
+
+	if (c->lane->active == c)
+		c->lane->active = NULL;
+	else
+		leave_line(c);
+	free_if_empty(c->lane);
+	while (*at != c)
+		at = &(*at)->same_hash;
+	*at = c->same_hash;
+	declared -= c->file != NULL;
 }
 
 static void free_creation(struct creation *c)
@@ -68,18 +163,14 @@ static void free_creation(struct creation *c)
 	free(c);
 }
 
-/* Is one of its lane, or of its name, under way, or before it? */
-static bool has_to_wait(const struct creation *c)
+/* Is another one of its name active, or before it? */
+static bool name_has_to_wait(const struct creation *c)
 {
-	bool before = true;
-
-	for (const struct creation *other = queue; other; other = other->next) {
-		if (other == c)
-			before = false;
-		else if ((before || other->state != CREATION_WAITS) &&
-			 (other->lane == c->lane || !strcmp(other->spec.name, c->spec.name)))
+	for (const struct creation *other = *names_of(c->spec.name); other;
+		other = other->same_hash)
+		if (other != c && (other->state != CREATION_WAITS || other->number < c->number) &&
+			!strcmp(other->spec.name, c->spec.name))
 			return true;
-	}
 	return false;
 }
 
@@ -91,11 +182,16 @@ static bool fits(const struct creation *c)
 
 static struct creation *next_to_begin(void)
 {
-	for (struct creation *c = queue; c; c = c->next)
-		if (c->state == CREATION_WAITS && (c->file || !found_count()) && !has_to_wait(c) &&
-			fits(c))
-			return c;
-	return NULL;
+	struct creation *next = NULL;
+
+	for (const struct lane *lane = lanes; lane; lane = lane->next) {
+		struct creation *c = lane->active ? NULL : lane->first;
+
+		if (c && (c->file || !found_count()) && (!next || c->number < next->number) &&
+			!name_has_to_wait(c) && fits(c))
+			next = c;
+	}
+	return next;
 }
 
 /* ---- making one ---- */
@@ -155,6 +251,8 @@ static uint64_t memory_left(void)
 
 static void begin(struct creation *c)
 {
+	leave_line(c);
+	c->lane->active = c;
 	c->state = CREATION_BEGINS;
 	if (!hook.begin(c)) {
 		dequeue(c);
@@ -180,6 +278,17 @@ void creation_run(void)
 
 /* ---- asking ---- */
 
+static int ask(struct creation *c)
+{
+	int err = enqueue(c);
+
+	if (err < 0)
+		free_creation(c);
+	else
+		creation_run();
+	return err;
+}
+
 int creation_declare(const struct spec *spec, const char *file)
 {
 	struct creation *c = calloc(1, sizeof(*c));
@@ -189,9 +298,7 @@ int creation_declare(const struct spec *spec, const char *file)
 		return -ENOMEM;
 	}
 	c->spec = *spec;
-	enqueue(c);
-	creation_run();
-	return 0;
+	return ask(c);
 }
 
 int creation_request(const struct spec *spec, uid_t by,
@@ -202,39 +309,46 @@ int creation_request(const struct spec *spec, uid_t by,
 	if (!c)
 		return -ENOMEM;
 	c->spec = *spec;
-	c->lane = by;
+	c->by = by;
 	c->answer = answer;
 	c->arg = arg;
-	enqueue(c);
-	creation_run();
-	return 0;
+	return ask(c);
+}
+
+static bool is_request_of(const struct creation *c, const void *arg)
+{
+	return c && !c->file && c->arg == arg && !creation_cancelled(c);
 }
 
 void creation_cancel(const void *arg)
 {
-	struct creation *c = queue;
+	for (struct lane *lane = lanes; lane; lane = lane->next) {
+		struct creation *c = lane->id < 0 ? NULL : lane->first;
 
-	while (c && (c->file || c->arg != arg || creation_cancelled(c)))
-		c = c->next;
-	if (c && c->state != CREATION_WAITS) {
-		atomic_store_explicit(&c->cancelled, true, memory_order_relaxed);
-	} else if (c) {
-		dequeue(c);
-		free_creation(c);
-		creation_run();
+		if (is_request_of(lane->active, arg)) {
+			atomic_store_explicit(&lane->active->cancelled, true, memory_order_relaxed);
+			return;
+		}
+		while (c && !is_request_of(c, arg))
+			c = c->next;
+		if (c) {
+			dequeue(c);
+			free_creation(c);
+			creation_run();
+			return;
+		}
 	}
 }
 
 bool creation_expedite(const char *name)
 {
-	struct creation *c = queue;
+	struct creation *c = find(name, NULL);
 
-	while (c && strcmp(c->spec.name, name) != 0)
-		c = c->next;
-	if (c && c->file && c->state == CREATION_WAITS && c != queue) {
-		dequeue(c);
-		c->next = queue;
-		queue = c;
+	if (c && c->file && c->state == CREATION_WAITS && c != c->lane->first) {
+		leave_line(c);
+		c->next = c->lane->first;
+		c->lane->first = c;
+		c->number = --lowest;
 		creation_run();
 	}
 	return c != NULL;
@@ -242,37 +356,36 @@ bool creation_expedite(const char *name)
 
 bool creation_runs(const char *name)
 {
-	for (const struct creation *c = queue; c; c = c->next)
-		if (c->state == CREATION_RUNS && !strcmp(c->spec.name, name))
-			return true;
-	return false;
+	const struct creation *c = find(name, NULL);
+
+	return c && c->state == CREATION_RUNS;
 }
 
 size_t creation_declared(void)
 {
-	size_t n = 0;
-
-	for (const struct creation *c = queue; c; c = c->next)
-		n += c->file != NULL;
-	return n;
+	return declared;
 }
 
 void creation_usage(uid_t owner, uint64_t *channels, uint64_t *bytes)
 {
-	for (const struct creation *c = queue; c; c = c->next)
-		if (c->state == CREATION_RUNS && !c->file && c->spec.owner == owner) {
+	for (const struct lane *lane = lanes; lane; lane = lane->next) {
+		const struct creation *c = lane->active;
+
+		if (c && c->state == CREATION_RUNS && !c->file && c->spec.owner == owner) {
 			++*channels;
 			*bytes += c->need;
 		}
+	}
 }
 
 void creation_stop(void)
 {
 	stopped = true;
-	for (struct creation *c = queue, *next; c; c = next) {
-		next = c->next;
-		if (c->state == CREATION_WAITS) {
-			dequeue(c);
+	for (struct lane *lane = lanes, *next; lane; lane = next) {
+		next = lane->next;
+		for (struct creation *c = lane->first, *after; c; c = after) {
+			after = c->next;
+			dequeue(c); /* which frees the lane with its last one */
 			free_creation(c);
 		}
 	}

@@ -31,10 +31,12 @@ struct creation {
 
 	/* creation.c */
 	struct work work;
-	int64_t lane;
+	uid_t by;      /* of a request */
 	uint64_t need; /* bytes */
+	int64_t number;
+	struct lane *lane;
 	enum { CREATION_WAITS, CREATION_BEGINS, CREATION_RUNS } state;
-	struct creation *next;
+	struct creation *next, *same_hash;
 	atomic_bool cancelled; /* the loop's thread sets it, the work's reads it */
 };
 
