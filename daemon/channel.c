@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/container.h"
+#include "channel/channel.h"
 
 static uint64_t ids;
 
@@ -43,6 +44,11 @@ int channel_new(struct channel **ret, const struct spec *spec, enum origin origi
 	}
 	*ret = c;
 	return 0;
+}
+
+int channel_descriptor(const struct channel *c)
+{
+	return c->observer->segment.own.fd;
 }
 
 void channel_hold(struct channel *c)

@@ -40,6 +40,9 @@ struct channel {
 int channel_new(struct channel **ret, const struct spec *spec, enum origin origin, const char *file,
 	chan_t *observer);
 
+/* Returns the descriptor with which chand observes the segment; the channel keeps it. */
+int channel_descriptor(const struct channel *channel);
+
 void channel_hold(struct channel *channel);
 
 /* Release it: the last call detaches the observer, in another thread because that may give

@@ -40,7 +40,7 @@ static void adopt(const char *name)
 	if (err == 0 && file) {
 		declared_save(&spec);
 		state_spec_forget(STATE_REQUESTED, name);
-		wanted_apply_mode(&spec);
+		wanted_apply_mode(c);
 		wanted_log_difference(c);
 	}
 	if (err == 0)

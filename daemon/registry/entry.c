@@ -64,7 +64,7 @@ void entry_declare(struct channel *c, const struct spec *spec, const char *decla
 	if (spec_equal(&c->spec, spec))
 		return;
 	c->spec = *spec;
-	wanted_apply_mode(&c->spec);
+	wanted_apply_mode(c);
 	wanted_log_difference(c);
 	if (was_declared) {
 		log_line(LOG_INFO, "changed", c->spec.name, 0, "the channel is now as %s says",

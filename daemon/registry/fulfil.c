@@ -64,7 +64,7 @@ static void declared_is_made(const struct creation *creation)
 	}
 	declared_tried(spec->name, 0, NULL);
 	declared_save(spec);
-	wanted_apply_mode(spec);
+	wanted_apply_mode(c);
 	if (creation->created)
 		event_emit("created", spec->name, NULL, "origin=declared\n");
 	else
@@ -91,7 +91,7 @@ static void request_is_made(const struct creation *creation)
 			creation->answer(creation->arg, err, error_text(err));
 		return;
 	}
-	wanted_apply_mode(spec);
+	wanted_apply_mode(c);
 	event_emit(
 		"created", spec->name, NULL, "origin=requested\nowner=%u\n", (unsigned)spec->owner);
 	if (cancelled)

@@ -9,7 +9,6 @@
 #include "log.h"
 #include "registry/declared.h"
 #include "registry/state.h"
-#include "segment/segment.h"
 #include "settings.h"
 
 /* Set *spec to what a segment says of itself. */
@@ -40,21 +39,20 @@ static int spec_of_segment(struct spec *spec, const char *name)
 	return 0;
 }
 
-void wanted_apply_mode(const struct spec *spec)
+void wanted_apply_mode(const struct channel *c)
 {
-	int fd = segment_descriptor(spec->name, true);
+	const struct spec *spec = &c->spec;
+	int fd = channel_descriptor(c);
 	struct stat st;
 	mode_t mode = spec->options.mode;
 
-	if (fd < 0 || fstat(fd, &st) < 0)
+	if (fstat(fd, &st) < 0)
 		mode = 0;
 	else if (spec->has_group && st.st_gid != spec->group &&
 		 fchown(fd, (uid_t)-1, spec->group) < 0)
 		mode &= ~0060u;
 	if (mode && (st.st_mode & 0777) != mode)
 		fchmod(fd, mode);
-	if (fd >= 0)
-		close(fd);
 }
 
 void wanted_log_difference(const struct channel *c)

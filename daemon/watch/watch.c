@@ -24,9 +24,13 @@
 #define MS INT64_C(1000000)
 
 /* An endpoint is entered in the table a little after its segment was opened: compare
- * after the first time, and then after twice as much each time, up to the last. */
+ * after the first time, and then after four times as much each time, up to the last. */
 #define AGAIN_FIRST (MS / 2)
-#define AGAIN_LAST (1000 * MS)
+#define AGAIN_LAST (2048 * MS)
+
+/* A channel that is added is compared after this time, and after AGAIN_LAST: there may be
+ * thousands, and few whose segment was opened just before. */
+#define AGAIN_ADDED (8 * MS)
 
 /* Bounds of the time after which an unused channel is looked at: some have no linger, or
  * a hundred years. */
@@ -98,6 +102,8 @@ static void collect(struct watch *w, int64_t least)
 	}
 	if (chan_stat(c->observer, &st) < 0 || !st.linger)
 		return;
+	if (!st.idle && !st.senders && !st.receivers)
+		return; /* nobody has used it yet: that begins with an event */
 	after = st.linger < (uint64_t)LINGER_MOST ? (int64_t)st.linger + MS : LINGER_MOST;
 	loop_timer(settings->loop, &w->linger, clock_monotonic() + (after > least ? after : least));
 }
@@ -115,7 +121,7 @@ static void compare_again(struct watch *w)
 {
 	int64_t at = clock_monotonic() + AGAIN_FIRST;
 
-	w->again_after = AGAIN_FIRST;
+	w->again_after = AGAIN_FIRST * 4;
 	if (!w->again.place || w->again.at > at)
 		loop_timer(settings->loop, &w->again, at);
 }
@@ -126,7 +132,7 @@ static void again_fired(struct timer *timer)
 
 	if (w->again_after <= AGAIN_LAST) {
 		loop_timer(settings->loop, &w->again, clock_monotonic() + w->again_after);
-		w->again_after *= 2;
+		w->again_after *= 4;
 	}
 	watch_update(w->channel);
 }
@@ -310,7 +316,8 @@ int watch_add(struct channel *c)
 	/* What happened before is seen now: deaths too. */
 	attendance_compare(&w->attendance, c);
 	recovery_start(&w->recovery);
-	compare_again(w);
+	w->again_after = AGAIN_LAST;
+	loop_timer(settings->loop, &w->again, clock_monotonic() + AGAIN_ADDED);
 	activation_update(c);
 	return 0;
 }
