@@ -47,6 +47,9 @@ static struct peer_end *control_open(
 	close(fd);
 	if (end->slot == MAP_FAILED)
 		peer_fail("mmap");
+	/* Both sides have it now.  One that fails has nothing to clear away. */
+	if (sending)
+		shm_unlink(end->name);
 	return end;
 }
 
@@ -85,7 +88,6 @@ static void control_receive(struct peer_end *end, void *buf)
 static void control_close(struct peer_end *end)
 {
 	munmap(end->slot, sizeof(*end->slot));
-	shm_unlink(end->name);
 	free(end);
 }
 
