@@ -262,7 +262,7 @@ ssize_t chand_receive(
 	return n;
 }
 
-/* The error number behind PACKET_ERROR, or 0 if that is none. */
+/* Return the error number behind PACKET_ERROR, or 0 if that is none. */
 static int parse_number(const char *text)
 {
 	int n = 0;
@@ -277,7 +277,7 @@ static int parse_number(const char *text)
 	return n;
 }
 
-/* The value of a line KEY_REASON=..., else the first line. */
+/* Return the value of a line KEY_REASON=..., else the first line. */
 static const char *parse_reason(char *lines)
 {
 	static const char key[] = KEY_REASON "=";

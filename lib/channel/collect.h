@@ -9,10 +9,10 @@
  * than the channel lingers.  Returns true if the name was removed. */
 bool collect_now(const struct segment *s);
 
-/* The same for a channel that is not open: 1, 0 or an error, as chan_collect(). */
+/* Do the same with a channel that is not open: 1, 0 or an error, as chan_collect(). */
 int collect_at(const struct segment_path *path);
 
-/* The same with an endpoint that is there: opens nothing. */
+/* Do the same with an endpoint that is there, and open nothing. */
 bool channel_collect(struct chan *ch);
 
 #endif

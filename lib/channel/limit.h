@@ -22,7 +22,7 @@ static inline struct limit limit_of(int64_t timeout)
 	return (struct limit){.timeout = timeout};
 }
 
-/* When it ends: CLOCK_MONOTONIC, ns, or DEADLINE_NOW or DEADLINE_NEVER. */
+/* Return when it ends: CLOCK_MONOTONIC, ns, or DEADLINE_NOW or DEADLINE_NEVER. */
 int64_t limit_deadline(struct limit *limit);
 
 #endif

@@ -9,7 +9,7 @@
  * before; the channel is then marked as removed. */
 bool channel_notice(struct chan *ch);
 
-/* The same, unless it was done less than a second before `now`. */
+/* Do the same, unless it was done less than a second before `now`. */
 bool channel_look_for_name(struct chan *ch, int64_t now);
 
 #endif

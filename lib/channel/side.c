@@ -45,7 +45,7 @@ static int repair_receivers(void *arg)
 	return err < 0 ? err : 0;
 }
 
-/* The dead owner may have owed a wake-up. */
+/* Wake all after a repair: the dead owner may have owed a wake-up. */
 static void recovered(void *arg)
 {
 	channel_wake_all(((struct call *)arg)->ch);

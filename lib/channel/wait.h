@@ -20,8 +20,8 @@ struct condition {
 	bool (*changed)(struct chan *ch, uint64_t seen);
 	uint64_t seen;
 	bool lags; /* it may lag: `seen` is the other side's position (spin.h) */
-	/* Called after arming, when any later change is sure to wake us: is nobody left
-	 * that could bring the change? */
+	/* Called after arming, when any later change is sure to wake us: returns true if
+	 * nobody is left that could bring the change. */
 	bool (*abandoned)(struct chan *ch);
 };
 

@@ -139,11 +139,16 @@ static inline void ring_pause(struct ring *r, uint64_t pos, uint64_t after)
 
 #define RING_PAUSED 1
 
-/* The rest of ring_room(), when `pos` is beyond the horizon. */
+/* Look at the receivers' position, when `pos` is beyond the horizon: as ring_room(). */
 int ring_room_beyond(struct ring *r, uint64_t pos, uint64_t need);
 
-/* 0 or RING_PAUSED if a record of `length` (at most max_message) fits at `at`, else
- * -EAGAIN, -EBADMSG. */
+/*
+ * Check that a record of `length` (at most max_message) fits at `at`.  Returns 0,
+ * RING_PAUSED (it fits, and a pause is due), or
+ *
+ *   -EAGAIN   there is no room
+ *   -EBADMSG  the positions make no sense
+ */
 static inline int ring_room(struct ring *r, const struct ring_cursor *at, uint64_t length)
 {
 	uint64_t need = ring_size(length) + RING_ALIGN; /* the next one's seq must fit too */
@@ -188,8 +193,9 @@ static inline void ring_publish(struct ring *r, const struct ring_cursor *at)
 	atomic_store_explicit(&r->control->senders.position, at->pos, memory_order_release);
 }
 
-/* The channel was found to have ended after records up to `pos` were published: are they
- * inside its end?  Decides the end if nobody has, see ring_seal().  Needs no lock. */
+/* Returns true if records up to `pos`, which were published before the channel was found
+ * to have ended, are inside its end.  Decides the end if nobody has, see ring_seal().
+ * Needs no lock. */
 bool ring_inside_end(struct ring *r, uint64_t pos);
 
 /* Repair the senders' side after a dead owner of their lock: 0 or -EBADMSG. */
@@ -278,13 +284,14 @@ static inline void ring_fetch(const struct ring *r, const struct ring_item *it)
 			cpu_prefetch((char *)it->record + ahead + i);
 }
 
-/* What is before this is free.  Moves under the receivers' lock only. */
+/* Return the receivers' position: what is before it is free.  It moves under the
+ * receivers' lock only. */
 static inline uint64_t ring_head(const struct ring *r)
 {
 	return atomic_load_explicit(&r->control->receivers.position, memory_order_relaxed);
 }
 
-/* Where delivery starts. */
+/* Return where delivery starts. */
 static inline uint64_t ring_first(const struct ring *r)
 {
 	const struct layout_receivers *rx = &r->control->receivers;
@@ -294,7 +301,7 @@ static inline uint64_t ring_first(const struct ring *r)
 	return likely(deliver <= head) ? head : deliver;
 }
 
-/* The first ready record at or after `pos`: 0, -EAGAIN, -EBADMSG. */
+/* Find the first ready record at or after `pos`: 0, or an error of ring_read(). */
 static inline int ring_next(struct ring *r, uint64_t pos, struct ring_item *it)
 {
 	for (;; pos = it->end) {
@@ -305,8 +312,8 @@ static inline int ring_next(struct ring *r, uint64_t pos, struct ring_item *it)
 	}
 }
 
-/* Is nothing new ready since a receiver noted (kind.note_end) that it found nothing up
- * to `end`?  So it is while the senders' position and `deliver` stay there. */
+/* Returns true if nothing new is ready since a receiver noted (kind.note_end) that it found
+ * nothing up to `end`: the senders' position and `deliver` are still there. */
 static inline bool ring_still_empty(const struct ring *r, uint64_t end)
 {
 	return atomic_load_explicit(&r->control->senders.position, memory_order_acquire) == end &&
@@ -319,30 +326,30 @@ struct ring_claim {
 	uint32_t holder, attempt;
 };
 
-/* May anything be ready?  False only if nothing is. */
+/* Returns false only if nothing is ready. */
 static inline bool ring_any(const struct ring *r)
 {
 	return ring_first(r) != ring_limit(r);
 }
 
-/* May any lease be outstanding? */
+/* Returns false only if no lease is outstanding. */
 static inline bool ring_leased(const struct ring *r)
 {
 	return atomic_load_explicit(&r->control->receivers.frontier, memory_order_relaxed) >
 	       ring_head(r);
 }
 
-/* Change the state of a published record from `from` to `to`.  Returns false if it was
- * another by then: only a rendezvous sender that withdraws its ready record does that
- * without the receivers' lock.  Release: what was read from the record was read before. */
+/* Change the state of a published record from `from` to `to`.  Returns false if the state
+ * was not `from` any more: only a rendezvous sender that withdraws its ready record changes
+ * it without the receivers' lock.  Release: what was read from the record was read before. */
 static inline bool ring_change(struct layout_record *rec, uint32_t from, uint32_t to)
 {
 	return atomic_compare_exchange_strong_explicit(
 		&rec->state, &from, to, memory_order_acq_rel, memory_order_relaxed);
 }
 
-/* The channel ended, which the caller has seen: fix where, once for all.  Until that is done,
- * ring_next() may say -EAGAIN too early.  Needs no lock. */
+/* Decide, once for all, where the channel ends; the caller has seen that it ended.  Until
+ * that is done, ring_next() may return -EAGAIN too early.  Needs no lock. */
 void ring_seal(const struct ring *r);
 
 /* ---- anybody ---- */

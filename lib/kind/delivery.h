@@ -72,20 +72,22 @@ struct kind {
 	/* Repair the senders' side after a dead owner of their lock: 0 or -EBADMSG. */
 	int (*repair_senders)(struct ring *r);
 
-	/* Has the record that was published at `pos` found its receiver, or been purged? */
+	/* Returns true if the record that was published at `pos` has found its receiver, or
+	 * was purged. */
 	bool (*handed_over)(struct ring *r, uint64_t pos);
 
 	/* Take the record at `pos` back: false if a receiver was faster.  If the sender is
 	 * killed before this, repair_senders does it. */
 	bool (*withdraw)(struct ring *r, uint64_t pos);
 
-	/* Was the record at `pos` purged, and so handed over to nobody?  Call it once
+	/* Returns true if the record at `pos` was purged, so that nobody has it.  Call it once
 	 * handed_over was true, or withdraw false, the lock still held. */
 	bool (*purged)(struct ring *r, uint64_t pos);
 
 	/* ---- no lock is held ---- */
 
-	/* Is there a record that no receiver has taken yet?  A hint, of this moment. */
+	/* Returns true if there is a record that no receiver has taken yet.  This is a hint,
+	 * of this moment. */
 	bool (*offered)(const struct ring *r);
 
 	/* ---- the receivers' lock is held ---- */
@@ -129,7 +131,8 @@ struct kind {
 
 	/* ---- both locks are held, or all is quiet ---- */
 
-	/* Is everything between the positions a chain of sound records?  0 or -EBADMSG. */
+	/* Check that everything between the positions is a chain of sound records: 0 or
+	 * -EBADMSG. */
 	int (*valid)(struct ring *r);
 };
 

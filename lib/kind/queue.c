@@ -30,7 +30,7 @@ bool queue_free_up_to(struct ring *r, uint64_t bound)
 	return true;
 }
 
-/* Behind the frontier nothing is done. */
+/* Free what is done at the front; behind the frontier nothing is done. */
 static bool queue_free(struct ring *r)
 {
 	return queue_free_up_to(r, load(&rx(r)->frontier));
@@ -121,8 +121,8 @@ static int held(struct ring *r, const struct ring_claim *claim, struct ring_item
 	return 0;
 }
 
-/* The state of a leased record is its holder's to change, or, with the holder gone, that
- * of whoever has the receivers' lock.  Release: as in ring_change(). */
+/* Change the state of a leased record.  Only its holder does that, or, if the holder is
+ * gone, whoever has the receivers' lock.  Release: as in ring_change(). */
 static void set_state(const struct ring_item *it, uint32_t kind, uint32_t attempts)
 {
 	atomic_store_explicit(
@@ -284,7 +284,7 @@ int64_t queue_purge_each(struct ring *r)
 	return n;
 }
 
-/* Nothing is leased: all go with one store. */
+/* Drop all ready records with one store, since nothing is leased: how many, or -EBADMSG. */
 static int64_t purge_at_once(struct ring *r)
 {
 	uint64_t pos = ring_first(r), head = load(&rx(r)->position);

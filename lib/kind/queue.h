@@ -52,7 +52,7 @@ void queue_set_deliver(struct ring *r);
 int64_t queue_purge_each(struct ring *r);
 int queue_rebuild(struct ring *r);
 
-/* As kind.valid; `derived`: check deliver and frontier, too. */
+/* Do as kind.valid; `derived`: check deliver and frontier, too. */
 int queue_check(struct ring *r, bool derived);
 
 #endif

@@ -61,7 +61,7 @@ static int locked(int fd, int64_t start, int64_t len, bool *ret)
 	return err;
 }
 
-/* Where the bytes of a side begin. */
+/* Return where the bytes of a side begin. */
 static int64_t side_bytes(unsigned role)
 {
 	return role == CHAN_SEND ? LAYOUT_LOCK_SENDER : LAYOUT_LOCK_RECEIVER;

@@ -16,10 +16,10 @@ struct user {
 	unsigned leases;
 };
 
-/* May opening a spoiled segment fail like that? */
+/* Returns true if opening a spoiled segment may fail like that. */
 bool refused_soundly(int err);
 
-/* One call; it must return, in time, a sound result or an error. */
+/* Make one call; it must return, in time, a sound result or an error. */
 void user_act(struct user *u, struct input *in);
 
 /* Detach. */

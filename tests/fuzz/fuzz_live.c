@@ -76,7 +76,7 @@ static bool anybody_busy(void)
 	return atomic_load(&worker[0].busy) || atomic_load(&worker[1].busy);
 }
 
-/* In turns, until it has been enough: what never ends after that is the library's
+/* Work in turns, until it has been enough: whatever never ends after that is the library's
  * fault. */
 static void spoil(struct spoiler *s, const uint8_t *data, size_t size)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Time without sleeping, for a target of one thread.  Nobody can end a wait of its
- * but the clock: so each wait ends at once, and the clock has moved on by so much.
+ * Time without sleeping, for a target of one thread.  Only the clock can end a wait of
+ * that thread: so each wait ends at once, and the clock has moved on by so much.
  * Linked with --wrap of the functions here.
  */
 #include <errno.h>

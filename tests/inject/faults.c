@@ -19,7 +19,7 @@ static _Atomic int listener = -1; /* the filter's notifications */
 static _Atomic unsigned countdown;
 static _Atomic int fault, victim = -1;
 
-/* Those that can't fail, or whose failure would be ours: a close that does not
+/* System calls that can't fail, or whose failure would be the test's: a close that does not
  * close. */
 static const int spared[] = {
 	SYS_close,

@@ -10,15 +10,15 @@
 
 #include <stdbool.h>
 
-/* From now on the calling thread's system calls are watched; false if the kernel
- * does not allow that.  For the rest of the process's life. */
+/* Watch the calling thread's system calls, for the rest of the process's life.  Returns
+ * false if the kernel does not allow that. */
 bool faults_start(void);
 
-/* The k-th system call from now on fails with `error`. */
+/* Make the k-th system call from now on fail with `error`. */
 void faults_arm(unsigned k, int error);
 
-/* No more.  Returns the number of the system call that failed, or -1: there were
- * fewer. */
+/* Let no more system calls fail.  Returns the number of the one that failed, or -1 if there
+ * were fewer. */
 int faults_disarm(void);
 
 #endif

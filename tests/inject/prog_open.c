@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Usage: prog_open create|open CHANNEL: do it, say the errno's number (0: done); and
+/* Usage: prog_open create|open CHANNEL: do it, print the error's number (0: done); and
  * with open, send a message. */
 #include "shmchan.h"
 

@@ -169,7 +169,7 @@ static bool fail_one(const struct trial *t, unsigned k, int error)
 		strerror(error));
 	ck_assert_msg(count_mappings() == maps, "%s: system call %d (the %u.), %s: a mapping stays",
 		t->what, nr, k, strerror(error));
-	/* It is there as a whole or not at all, and the next one succeeds. */
+	/* The channel is there as a whole or not at all, and the next call succeeds. */
 	if (r < 0 && !t->exists && names() && strcmp(t->what, "open, creating"))
 		ck_abort_msg("%s: system call %d (the %u.), %s: a name stays", t->what, nr, k,
 			strerror(error));

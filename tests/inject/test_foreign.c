@@ -121,7 +121,7 @@ static int open_from_another_namespace(void *arg)
 	(void)arg;
 	if (place_leave_pid_namespace() < 0)
 		return 4;
-	/* Itself it is still in the old one; its children are not. */
+	/* The process itself is still in the old namespace; its children are not. */
 	if (open_it(CHAN_SEND) < 0)
 		return 1;
 	inner = fork();

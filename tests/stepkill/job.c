@@ -188,7 +188,7 @@ static void on_lock(unsigned side)
 	go_all();
 }
 
-/* Which side sleeps with the victim, or for it? */
+/* Return the side that sleeps with the victim, or for it. */
 static unsigned sleepers(void)
 {
 	switch (scenario->rouse) {
@@ -201,8 +201,8 @@ static unsigned sleepers(void)
 	}
 }
 
-/* The victim sleeps; another one behind it; then one is woken, which is the victim,
- * and could take the wake-up with it. */
+/* Let another process sleep behind the victim, and then wake one: that is the victim,
+ * which could take the wake-up with it. */
 static void one_more_sleeps(void)
 {
 	doing("a contender sleeps beside the victim");

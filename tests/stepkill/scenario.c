@@ -83,7 +83,7 @@ static void create_and_open(void)
 	ch = must_open(CHAN_SEND | CHAN_CREATE);
 }
 
-/* Somebody has been there, with leases, and died. */
+/* Let a process attach, take leases, and die. */
 static void after_a_death(void)
 {
 	pid_t pid = fork();

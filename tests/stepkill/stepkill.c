@@ -193,7 +193,7 @@ static bool reap(unsigned i)
 	return true;
 }
 
-/* Any process of a job; looked at only when it seems to stand still. */
+/* Returns true if any process of a job runs; asked only when the job seems to stand still. */
 static bool runnable(unsigned i)
 {
 	pid_t victim = atomic_load(&results[i].victim);

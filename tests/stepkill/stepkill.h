@@ -121,7 +121,7 @@ enum flow {
 	ALONE,	 /* the victim was alone: the channel's exact state is looked at */
 	ASLEEP,	 /* others sleep for what the operation brings them */
 	LATE,	 /* others come to block beside the stopped victim */
-	EARLY,	 /* others blocked on its lock before, and one barges in */
+	EARLY,	 /* others blocked on its lock before, and one takes it in between */
 	CHAINED, /* alone; then the recoverer is killed at its every point, and the next */
 	FLOWS
 };

@@ -232,7 +232,7 @@ static bool unfinished(unsigned role)
 	return false;
 }
 
-/* Would one of them do something if it had a CPU? */
+/* Returns true if one of them would do something if it had a CPU. */
 static bool anybody_runnable(void)
 {
 	for (unsigned i = 0; i < 4; i++)
@@ -242,7 +242,7 @@ static bool anybody_runnable(void)
 	return false;
 }
 
-/* Can those of the role go on without anybody's help?  Seen from outside. */
+/* Returns true if those of the role can go on without help, as seen from outside. */
 static bool can_go_on(const struct scenario *s, unsigned role)
 {
 	struct layout_control *c = &trace_segment()->control;

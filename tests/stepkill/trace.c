@@ -179,7 +179,7 @@ bool trace_runnable(pid_t pid)
 	return end && end[1] && end[2] == 'R';
 }
 
-/* What does the instruction at which the victim stands do? */
+/* What the instruction does at which the victim stands. */
 enum instruction { PLAIN, SYSTEM_CALL, MAY_SLEEP, CLOCK };
 
 #if defined(__x86_64__) && defined(__GLIBC__)
@@ -206,7 +206,7 @@ static noreturn void lost(void)
 	_exit(1);
 }
 
-/* At full speed to an instruction at which it does not yet stand. */
+/* Run at full speed to an instruction at which it does not yet stand. */
 static void run_to(pid_t pid, uint64_t at)
 {
 	void *there = (void *)(uintptr_t)at;
@@ -362,7 +362,7 @@ static void fall_asleep(struct trace *t)
 		fn();
 }
 
-/* Step over a system call that may sleep; true if the target is to die asleep. */
+/* Step over a system call that may sleep.  Returns true if the target is to die asleep. */
 static bool step_and_sleep(struct trace *t)
 {
 	int status;
@@ -433,7 +433,7 @@ static void pass_sleep(struct trace *t)
 	await_stop(t->pid);
 }
 
-/* At full speed to an instruction, for the nth time. */
+/* Run at full speed to an instruction, for the nth time. */
 static void run_to_nth(pid_t pid, uint64_t at, unsigned nth)
 {
 	unsigned n = position(pid) == at;
@@ -474,7 +474,7 @@ static void pass(struct trace *t, const struct station *s)
 	}
 }
 
-/* To the last known place up to the target, without a step. */
+/* Run to the last known place up to the target, without a step. */
 static void skip(struct trace *t)
 {
 	const struct course *c = t->skip;
@@ -536,7 +536,7 @@ static void note_instruction(uint64_t at)
 		stretch.at[stretch.n++] = at;
 }
 
-/* How often it came there since the last station; 0 if that can't be said. */
+/* Return how often it came there since the last station; 0 if that can't be said. */
 static unsigned visits(uint64_t at)
 {
 	unsigned n = 0;

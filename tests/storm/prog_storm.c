@@ -518,7 +518,7 @@ static void await_everybody(void)
 			i < scene->senders ? "a sender hangs" : "a receiver hangs");
 }
 
-/* Close, and see everybody come to the end by himself. */
+/* Close the channel, and see each worker come to the end by itself. */
 static void close_and_wait(void)
 {
 	int64_t begin = now();

@@ -24,7 +24,7 @@ struct message {
  * which follows from the two, as its bytes do. */
 size_t message_make(void *to, uint32_t lane, uint32_t seq);
 
-/* Is it a whole message, of exactly `len` bytes? */
+/* Returns true if it is a whole message, of exactly `len` bytes. */
 bool message_whole(const void *data, size_t len);
 
 /* The message in a buffer of MESSAGE_MAX bytes, if there is a whole one. */

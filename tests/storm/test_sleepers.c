@@ -85,7 +85,7 @@ static void reserve_one(chan_t *ch, _Atomic uint32_t *count)
 	atomic_fetch_add(count, 1);
 }
 
-/* Does the endpoint of `pid` say that it waits? */
+/* Returns true if the endpoint of `pid` says that it waits. */
 static bool waits(chan_t *ch, pid_t pid)
 {
 	struct chan_endpoint e[8];

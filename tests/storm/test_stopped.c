@@ -155,7 +155,7 @@ static int64_t do_open(int64_t timeout)
 	return err;
 }
 
-/* How long `call` takes longer than `due`.  What the machine adds (it may stand
+/* Return how long `call` takes longer than `due`.  What the machine adds (it may stand
  * still for seconds) comes once; what the library adds comes each time. */
 static int64_t overrun(int64_t (*call)(int64_t), int64_t timeout, int64_t due, int64_t *result)
 {
@@ -188,7 +188,7 @@ static void check_call(
 	ck_assert_msg(over < ALLOWED, "%s: %lld ms over", what, (long long)(over / MS));
 }
 
-/* A call that may not wait: what the channel holds can't be seen, and so isn't said. */
+/* A call may not wait: it can't see what the channel holds, and so does not say it. */
 static void check_busy(int64_t (*call)(int64_t), const char *what)
 {
 	int64_t r, over = overrun(call, 0, MOMENT, &r);
