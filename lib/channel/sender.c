@@ -187,7 +187,7 @@ int sender_hand_over(
 			err = await_receiver(ch, old, limit);
 	}
 	if (err == -EAGAIN)
-		err = overflow_apply(ch, policy, limit, reserving(ch));
+		err = overflow_apply(ch, policy, limit, false);
 	senders_leave(ch);
 	return err;
 }
