@@ -1059,7 +1059,7 @@ START_TEST(should_not_mind_signals)
 }
 END_TEST
 
-START_TEST(should_wake_who_is_blocked_when_closed)
+START_TEST(should_wake_blocked_receivers_when_closed)
 {
 	struct receiving r[3] = {{0}};
 	pthread_t thread[3];
@@ -1089,6 +1089,47 @@ START_TEST(should_wake_a_blocked_sender_when_closed)
 		;
 	check_close_ends_sending(ch);
 	chan_detach(ch);
+}
+END_TEST
+
+/* A sleeper looks by itself after a second: it has to be woken before that. */
+START_TEST(should_wake_a_receiver_when_the_last_sender_leaves)
+{
+	chan_t *tx = open_as(CHAN_SEND, OPTIONS(.capacity = 4096, .flags = CHAN_END_WITH_SENDERS));
+	struct receiving r = {.ch = open_as(CHAN_RECV, NULL)};
+	int64_t start, waited;
+	pthread_t thread;
+
+	pthread_create(&thread, NULL, receive_waiting, &r);
+	await(receiver_sleeps, &r);
+	start = now();
+	waited = starved();
+	chan_detach(tx);
+	pthread_join(thread, NULL);
+	ck_assert_int_lt(now() - start - (starved() - waited), 900 * MS);
+	ck_assert_int_eq(r.result, -EPIPE);
+	chan_detach(r.ch);
+}
+END_TEST
+
+START_TEST(should_wake_a_sender_when_the_last_receiver_leaves)
+{
+	chan_t *rx = open_as(CHAN_RECV, OPTIONS(.capacity = 4096, .flags = CHAN_NEED_RECEIVERS));
+	struct sending s = {.ch = open_as(CHAN_SEND, NULL)};
+	int64_t start, waited;
+	pthread_t thread;
+
+	while (chan_send(s.ch, "abc", 3, 0) == 0)
+		;
+	pthread_create(&thread, NULL, send_waiting, &s);
+	await(sender_sleeps, &s);
+	start = now();
+	waited = starved();
+	chan_detach(rx);
+	pthread_join(thread, NULL);
+	ck_assert_int_lt(now() - start - (starved() - waited), 900 * MS);
+	ck_assert_int_eq(s.result, -EPIPE);
+	chan_detach(s.ch);
 }
 END_TEST
 
@@ -1158,6 +1199,8 @@ void add_tests(void)
 	ADD("looking", should_peek_without_consuming, should_purge_and_say_how_many,
 		should_count_what_happened, should_list_channels, should_say_what_an_error_means);
 	ADD("waiting", should_interrupt_waits, should_not_mind_signals,
-		should_wake_who_is_blocked_when_closed, should_wake_a_blocked_sender_when_closed);
+		should_wake_blocked_receivers_when_closed, should_wake_a_blocked_sender_when_closed,
+		should_wake_a_receiver_when_the_last_sender_leaves,
+		should_wake_a_sender_when_the_last_receiver_leaves);
 	ADD("lifetime", should_remove_a_ref_channel_with_its_last_endpoint, should_linger);
 }
