@@ -386,8 +386,13 @@ END_TEST
 
 void add_tests(void)
 {
-	GROUP("numbers", channel_setup, channel_teardown, should_have_no_descriptor_below_3,
-		should_never_let_output_of_another_thread_meet_a_segment);
+	GROUP("numbers", channel_setup, channel_teardown, should_have_no_descriptor_below_3);
+	if (THREAD_SANITIZER)
+		not_tried("to the thread sanitizer a number that is opened while it is written is "
+			  "a race");
+	else
+		GROUP("other threads", channel_setup, channel_teardown,
+			should_never_let_output_of_another_thread_meet_a_segment);
 	if (place_has(NEED_ROOT))
 		GROUP("from chand", channel_setup, channel_teardown,
 			should_take_one_descriptor_from_chand_and_close_the_others);

@@ -155,6 +155,10 @@ END_TEST
 
 void add_tests(void)
 {
-	GROUP("locks of a thread", set_up, clean_up, should_release_all_locks_of_a_killed_thread,
-		should_count_each_thread_by_itself);
+	if (THREAD_SANITIZER)
+		not_tried("the thread sanitizer ends a thread that has 64 locks");
+	else
+		GROUP("locks of a thread", set_up, clean_up,
+			should_release_all_locks_of_a_killed_thread,
+			should_count_each_thread_by_itself);
 }

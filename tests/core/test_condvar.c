@@ -260,6 +260,12 @@ END_TEST
 
 void add_tests(void)
 {
+#ifdef CHAN_CONDVAR_PTHREAD
+	if (THREAD_SANITIZER) {
+		not_tried("the thread sanitizer does not know pthread_mutex_clocklock()");
+		return;
+	}
+#endif
 	GROUP("words", setup, teardown, should_not_sleep_on_an_old_key,
 		should_sleep_until_the_deadline_and_not_shorter,
 		should_do_nothing_when_nobody_waits, should_keep_errno,

@@ -322,7 +322,9 @@ void add_tests(void)
 			should_repair_what_a_dead_owner_left_and_count_it,
 			should_let_the_next_one_repair_after_a_death_in_the_repair,
 			should_release_a_usable_lock_when_the_repair_fails);
-	if (place_has(NEED_SYSCALLS))
+	if (THREAD_SANITIZER)
+		not_tried("under the thread sanitizer a waiter polls (lock.c)");
+	else if (place_has(NEED_SYSCALLS))
 		GROUP("waiting", setup, teardown, should_wake_a_waiter_when_the_owner_is_killed,
 			should_give_the_lock_to_a_waiter_when_it_is_released);
 }
