@@ -157,6 +157,30 @@ inline lease()
 	}
 }
 
+/* The lease on record i is done: at the front by the position alone. */
+inline acknowledge()
+{
+	d_step {
+		consumed[i] = 1;
+		if
+#ifdef M_ACK_MOVES_POSITION
+		:: i >= head -> position = i + 1
+#else
+		:: i == head -> position = i + 1
+#endif
+		:: else ->
+			state[i] = DONE;
+			position = head
+		fi;
+		do
+		:: head < position ->
+			assert(consumed[head]);
+			head++
+		:: else -> break
+		od
+	}
+}
+
 /* The lease on record i. */
 inline give_back()
 {
@@ -228,7 +252,7 @@ inline enter()
 
 proctype receiver(byte me)
 {
-	byte pos, seen, i, mine; /* mine: the record leased, + 1 */
+	byte pos, seen, i, position, mine; /* mine: the record leased, + 1 */
 	bit recover;
 
 	MORTAL {
@@ -243,7 +267,7 @@ proctype receiver(byte me)
 					assert(state[i] == LEASED(me))
 				}
 				if
-				:: d_step { consumed[i] = 1; state[i] = DONE }
+				:: acknowledge()
 				:: d_step { releases < RELEASES -> releases++ }
 					give_back()
 				fi;
@@ -282,7 +306,8 @@ proctype receiver(byte me)
 			fi;
 			d_step {
 				pos = 0;
-				seen = 0
+				seen = 0;
+				position = 0
 			}
 			}
 			goto next;
