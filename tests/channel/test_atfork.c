@@ -246,6 +246,11 @@ void add_tests(void)
 		GROUP("fork in a handler", channel_setup, channel_teardown,
 			should_let_a_handler_fork_in_any_call);
 	GROUP("fork", channel_setup, channel_teardown, should_not_wait_while_chand_does_not_answer,
-		should_not_wait_while_the_receivers_lock_is_held,
-		should_leave_nothing_half_made_in_a_child);
+		should_not_wait_while_the_receivers_lock_is_held);
+	if (ADDRESS_SANITIZER)
+		not_tried("a child may find the address sanitizer's malloc() locked by another "
+			  "thread");
+	else
+		GROUP("half made", channel_setup, channel_teardown,
+			should_leave_nothing_half_made_in_a_child);
 }
