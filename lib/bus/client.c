@@ -13,9 +13,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 /* How long chand may take for an answer, ns. */
 #define PATIENCE INT64_C(1000000000)
+/* Between two tries to ask a chand that hung up, ns. */
+#define PAUSE INT64_C(10000000)
 
 struct request {
 	char text[MESSAGE_MAX];
@@ -90,8 +93,8 @@ static int connect_in_time(struct chand *ret)
 }
 
 /* Send the request, and receive the answer: 0 or an error.  `ret` becomes the descriptor
- * that came along, if any. */
-static int ask(const struct request *r, int64_t patience, struct descriptor *ret)
+ * that came along, if any; *hung_up says whether chand hung up without an answer. */
+static int ask(const struct request *r, int64_t patience, struct descriptor *ret, bool *hung_up)
 {
 	struct chand_answer answer;
 	char packet[MESSAGE_MAX + 1];
@@ -101,6 +104,9 @@ static int ask(const struct request *r, int64_t patience, struct descriptor *ret
 	if (err == 0) {
 		err = chand_ask(&chand, r->text, r->length, patience, packet, ret, &answer);
 		chand_close(&chand);
+		*hung_up = err == -ENOTCONN;
+	} else {
+		*hung_up = false;
 	}
 	if (err < 0)
 		err = report_failure(&chand, err);
@@ -115,6 +121,24 @@ static int ask(const struct request *r, int64_t patience, struct descriptor *ret
 	return err;
 }
 
+/* If chand is killed with the request, its service manager starts it again, and to open
+ * twice harms nobody: ask again, as long as an answer would have been awaited. */
+static int ask_again(const struct request *r, struct descriptor *ret)
+{
+	const struct timespec pause = {.tv_nsec = PAUSE};
+	int64_t end = clock_monotonic() + PATIENCE, left = PATIENCE;
+	bool hung_up;
+	int err;
+
+	for (;;) {
+		err = ask(r, left, ret, &hung_up);
+		left = end - clock_monotonic() - PAUSE;
+		if (!hung_up || left <= 0)
+			return err;
+		nanosleep(&pause, NULL);
+	}
+}
+
 int client_open(struct descriptor *ret, uid_t owner, const char *name, unsigned roles)
 {
 	struct request r;
@@ -122,7 +146,7 @@ int client_open(struct descriptor *ret, uid_t owner, const char *name, unsigned 
 
 	begin(&r, VERB_OPEN, owner, name);
 	put(&r, "roles=%s\n", word(&words_role, roles & (CHAN_SEND | CHAN_RECV)));
-	err = ask(&r, PATIENCE, ret);
+	err = ask_again(&r, ret);
 	if (err == 0 && ret->fd < 0)
 		err = error_because(-ECONNREFUSED, "chand sent no descriptor; "
 						   "restart it if shmchan was updated");
@@ -132,7 +156,8 @@ int client_open(struct descriptor *ret, uid_t owner, const char *name, unsigned 
 static int ask_plainly(const struct request *r, int64_t patience)
 {
 	struct descriptor none = {.fd = -1};
-	int err = ask(r, patience, &none);
+	bool hung_up;
+	int err = ask(r, patience, &none, &hung_up);
 
 	descriptor_close(&none);
 	return err;

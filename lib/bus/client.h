@@ -17,7 +17,8 @@
 /* Each returns -ECONNREFUSED if chand can't be asked, with the reason as the error's
  * detail; else what it answered. */
 
-/* Make `ret` a descriptor for these roles of `owner`'s channel. */
+/* Make `ret` a descriptor for these roles of `owner`'s channel.  If chand hangs up without an
+ * answer, as when it is killed and started again, it is asked again within the second. */
 int client_open(struct descriptor *ret, uid_t owner, const char *name, unsigned roles);
 
 /* Make a channel of `owner`'s with these options, which are in full (options.h). */

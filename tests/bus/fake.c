@@ -86,11 +86,21 @@ static void answer(int fd, const char *text, size_t length, int passed)
 
 static void *serve(void *arg)
 {
-	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 	char rest[16];
 	ssize_t n;
+	int fd;
 
 	(void)arg;
+	for (int i = 0; i < script.hang_ups; i++) {
+		fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+		if (fd < 0) {
+			close(listener);
+			return NULL;
+		}
+		recv(fd, request, sizeof(request) - 1, 0);
+		close(fd);
+	}
+	fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 	close(listener);
 	if (!script.early) {
 		n = recv(fd, request, sizeof(request) - 1, 0);
@@ -123,6 +133,12 @@ void fake_start(const struct fake *fake)
 void fake_end(void)
 {
 	ck_assert_int_eq(pthread_join(thread, NULL), 0);
+}
+
+void fake_stop(void)
+{
+	ck_assert_int_eq(shutdown(listener, SHUT_RDWR), 0); /* accept() fails */
+	fake_end();
 }
 
 const char *fake_request(void)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A chand that does as a test says: a thread with a socket in a directory of its own, to
- * which SHMCHAN_CONTROL leads.  It serves one connection.
+ * which SHMCHAN_CONTROL leads.  It serves one connection, after those that it hangs up on.
  */
 #ifndef TESTS_BUS_FAKE_H
 #define TESTS_BUS_FAKE_H
@@ -16,6 +16,7 @@ struct fake {
 		int passed;    /* how many descriptors come along, each of fake_passed() */
 	} packet[4];
 	int64_t after; /* ns that it lets pass before it answers */
+	int hang_ups;  /* before that: it reads a request and closes */
 	bool early;    /* it answers and hangs up, and reads no request */
 	bool silent;   /* it keeps the connection until the client hangs up */
 };
@@ -38,6 +39,9 @@ void fake_start(const struct fake *fake);
 
 /* Wait for its end: it has served its connection. */
 void fake_end(void);
+
+/* End it while it waits for a connection. */
+void fake_stop(void);
 
 /* Return the request that it read, "" if there was none.  It has ended. */
 const char *fake_request(void);

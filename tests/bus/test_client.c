@@ -11,6 +11,7 @@
 #include "support/suite.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,6 +64,37 @@ START_TEST(should_not_open_without_a_descriptor)
 	ck_assert_ptr_nonnull(strstr(fake_request(), "\nroles=observe\n"));
 	expect_detail(-ECONNREFUSED, "sent no descriptor");
 	ck_assert_int_eq(d.fd, -1);
+}
+END_TEST
+
+/* As when chand is killed with the request, and started again. */
+START_TEST(should_open_all_the_same_when_chand_hangs_up_first)
+{
+	struct fake fake = {.packet[0] = {OK, 0, 1}, .hang_ups = 3};
+	struct descriptor d = {.fd = -1};
+
+	fake_start(&fake);
+	ck_assert_int_eq(client_open(&d, OTHER, "orders", CHAN_SEND), 0);
+	fake_end();
+	ck_assert(fake_passed(d.fd));
+	descriptor_close(&d);
+}
+END_TEST
+
+START_TEST(should_give_up_a_chand_that_always_hangs_up)
+{
+	struct fake fake = {.hang_ups = INT_MAX};
+	struct descriptor d = {.fd = -1};
+	int before = count_descriptors();
+	int64_t start = now();
+
+	fake_start(&fake);
+	ck_assert_int_eq(client_open(&d, OTHER, "orders", CHAN_SEND), -ECONNREFUSED);
+	fake_stop();
+	ck_assert_int_ge(now() - start, SECOND / 2);
+	expect_detail(-ECONNREFUSED, "hung up");
+	ck_assert_int_eq(d.fd, -1);
+	ck_assert_int_eq(count_descriptors(), before);
 }
 END_TEST
 
@@ -285,9 +317,10 @@ END_TEST
 void add_tests(void)
 {
 	GROUP("requests", setup, fake_teardown, should_open_with_the_descriptor_that_comes,
-		should_not_open_without_a_descriptor, should_close_the_descriptor_of_a_refusal,
-		should_ask_for_each_option_of_a_channel, should_not_ask_for_what_is_not_set,
-		should_have_room_for_the_longest_request,
+		should_open_all_the_same_when_chand_hangs_up_first,
+		should_give_up_a_chand_that_always_hangs_up, should_not_open_without_a_descriptor,
+		should_close_the_descriptor_of_a_refusal, should_ask_for_each_option_of_a_channel,
+		should_not_ask_for_what_is_not_set, should_have_room_for_the_longest_request,
 		should_remove_the_channel_or_only_its_name);
 	GROUP_FOR(0, ANSWERS, "answers", setup, fake_teardown, should_return_what_chand_answers);
 	GROUP("patience", setup, fake_teardown, should_give_up_a_chand_that_does_not_answer,
