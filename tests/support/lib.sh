@@ -51,12 +51,12 @@ trap cleanup EXIT
 trap 'exit 1' HUP INT TERM
 
 # BUILD is where other users can reach it, too: a tree in root's home they can't enter,
-# so what they run is copied to the test's directory.
+# so what they run is copied to the test's directory, beside links to all else.
 reach() {
 	[ "$(id -u)" = 0 ] || return 0
 	setpriv --reuid=65534 --regid=65534 --clear-groups test -x "$BUILD/chanctl" && return
-	mkdir "$tmp/build" &&
-		(cd "$BUILD" && cp -a --parents chand chanctl chansend chanrecv chanbench \
+	cp -as "$BUILD" "$tmp/build" &&
+		(cd "$BUILD" && cp -a --remove-destination --parents chand chanctl chansend chanrecv chanbench \
 			tests/daemon/prog_* tests/support/prog_* "$tmp/build") &&
 		chmod 755 "$tmp" || exit
 	BUILD=$tmp/build

@@ -140,5 +140,10 @@ boot_bus() {
 
 checks=0
 [ "${1-units}" != units ] || boot_units
-[ "${1-bus}" != bus ] || boot_bus
-echo "booted: $checks checks in systems of their own"
+if [ "${CONDVAR-}" = pthread ]; then
+	without='; not tried: the bus, since pthread_cond_t does not survive that its parts are killed'
+else
+	without=
+	[ "${1-bus}" != bus ] || boot_bus
+fi
+echo "booted: $checks checks in systems of their own$without"

@@ -19,7 +19,8 @@ left() {
 	chanrecv -N "$ch" || [ $? = 5 ]
 } 2>/dev/null
 alive() { kill -0 "$1" 2>/dev/null; }
-gone() { ! alive "$1"; }
+# Whether it was waited for is up to process 1, which does not do that everywhere.
+gone() { ! alive "$1" || [ "$(cut -d' ' -f3 "/proc/$1/stat" 2>/dev/null)" = Z ]; }
 
 # ---- what the child gets ----
 
