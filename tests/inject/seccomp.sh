@@ -7,6 +7,7 @@
 # shellcheck source=tests/support/lib.sh
 . "$(dirname "$0")/../support/lib.sh"
 
+[ -z "${SANITIZE-}" ] || skip "the sanitizer has system calls of its own"
 command -v strace >/dev/null || skip 'there is no strace'
 [ "$(uname -m)" = x86_64 ] || skip 'the page has the names of x86-64'
 strace -o "$tmp/none" true 2>/dev/null || skip 'strace may not trace here'

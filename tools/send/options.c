@@ -190,7 +190,8 @@ void send_options_parse(struct send_options *o, int argc, char **argv)
 	}
 	if (optind == argc)
 		cli_usage("missing CHANNEL operand");
-	o->channel = bus_name(argv[optind++]);
+	argv[optind] = bus_name(argv[optind]); /* it stays as long as its argument */
+	o->channel = argv[optind++];
 	o->messages = argv + optind;
 	o->message_count = argc - optind;
 	if (o->framing.kind == FRAMING_WHOLE && (o->file_count || o->message_count))
