@@ -238,18 +238,9 @@ START_TEST(should_leave_nothing_half_made_in_a_child)
 }
 END_TEST
 
-/* tests/run puts WRAP before each program: valgrind, which runs one thread at a time, and
- * takes longer for a fork() than the timer's period. */
-static bool wrapped(void)
-{
-	const char *wrap = getenv("WRAP");
-
-	return wrap && *wrap;
-}
-
 void add_tests(void)
 {
-	if (wrapped()) {
+	if (place_is_wrapped()) {
 		not_tried("valgrind is too slow to fork that often, and runs one thread at a time");
 		return;
 	}

@@ -1183,9 +1183,13 @@ void add_tests(void)
 		should_refuse_another_version_abi_or_namespace, should_refuse_squatters);
 	ADD("messages", should_keep_bytes_boundaries_and_order,
 		should_leave_a_message_that_is_too_large, should_honour_timeouts,
-		should_send_and_receive_batches,
-		should_free_parts_of_a_large_batch_while_it_goes_on, should_send_in_place,
+		should_send_and_receive_batches, should_send_in_place,
 		should_commit_in_the_same_thread_only);
+	if (place_is_wrapped())
+		not_tried(
+			"valgrind counts a write to a page that is not to be written as an error");
+	else
+		ADD("large batches", should_free_parts_of_a_large_batch_while_it_goes_on);
 	ADD("overflow", should_fail_when_full, should_drop_the_newest_and_count,
 		should_drop_the_oldest_and_count);
 	ADD("closing", should_drain_and_end, should_discard_and_end,

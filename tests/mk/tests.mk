@@ -90,7 +90,7 @@ check-threads: all test-programs
 	@$(run_tests) --quick $(CHECKS) $(LAST)
 
 check-valgrind: all test-programs	## The tests of library and tools in C under valgrind
-	@WRAP='valgrind -q --error-exitcode=99 --leak-check=full' \
+	@WRAP='valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite' \
 		$(run_tests) --quick $(filter $(foreach d,$(OF_SOURCES),$(BUILD)/tests/$(d)/%),$(CHECKS)) \
 		$(LAST)
 

@@ -203,3 +203,10 @@ const char *place_lacks(enum need what)
 	}
 	return *why[what] ? why[what] : NULL;
 }
+
+bool place_is_wrapped(void)
+{
+	const char *wrap = getenv("WRAP");
+
+	return wrap && *wrap;
+}

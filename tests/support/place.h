@@ -7,6 +7,8 @@
 #ifndef TESTS_SUPPORT_PLACE_H
 #define TESTS_SUPPORT_PLACE_H
 
+#include <stdbool.h>
+
 /* Which sanitizers this is built with: 0 or 1 (gcc and clang say so differently). */
 #ifndef __has_feature
 #define __has_feature(what) 0
@@ -44,5 +46,8 @@ extern const char *const place_names[NEEDS];
 /* Enter a PID namespace, for the children.  A process that may not do so enters a user
  * namespace first, in which it keeps its user.  Returns 0, or -1 and errno. */
 int place_leave_pid_namespace(void);
+
+/* Is this program run by another one, valgrind (WRAP, see tests/run)? */
+bool place_is_wrapped(void);
 
 #endif
