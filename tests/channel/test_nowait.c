@@ -77,9 +77,10 @@ static int send_many(void *arg)
 
 START_TEST(should_find_room_when_several_send_at_once)
 {
-	chan_t *ch = open_as(CHAN_SEND, OPTIONS(.capacity = MESSAGES * 32 + 65536));
+	static chan_t *ch; /* the children have it, too, and valgrind should see that */
 	pid_t pid[USERS];
 
+	ch = open_as(CHAN_SEND, OPTIONS(.capacity = MESSAGES * 32 + 65536));
 	for (int i = 0; i < USERS; i++)
 		pid[i] = in_child(send_many, NULL);
 	for (int i = 0; i < USERS; i++)
