@@ -54,7 +54,7 @@ static int owner_died(struct layout_lock *lock, const struct lock_policy *policy
 }
 
 /* Turn the mutex's result into the caller's: as lock_acquire(). */
-static int outcome(struct layout_lock *lock, const struct lock_policy *policy, int err)
+static int lock_result(struct layout_lock *lock, const struct lock_policy *policy, int err)
 {
 	switch (err) {
 	case 0:
@@ -106,7 +106,7 @@ static int wait_for_lock(struct layout_lock *lock, const struct lock_policy *pol
 	int err = lock_try_late(lock);
 
 	if (err != -ETIMEDOUT)
-		return outcome(lock, policy, err);
+		return lock_result(lock, policy, err);
 	if (deadline == DEADLINE_NOW)
 		return -EBUSY;
 	for (;;) {
@@ -116,7 +116,7 @@ static int wait_for_lock(struct layout_lock *lock, const struct lock_policy *pol
 			end = deadline;
 		err = lock_until(lock, end);
 		if (err != -ETIMEDOUT)
-			return outcome(lock, policy, err);
+			return lock_result(lock, policy, err);
 		err = policy->give_up(policy->arg);
 		if (err < 0)
 			return err;
@@ -133,5 +133,5 @@ int lock_acquire(struct layout_lock *lock, int err, const struct lock_policy *po
 	}
 	if (err == -EBUSY)
 		return wait_for_lock(lock, policy);
-	return outcome(lock, policy, err);
+	return lock_result(lock, policy, err);
 }
