@@ -28,7 +28,7 @@
 #include <stdint.h>
 
 #define LAYOUT_MAGIC UINT64_C(0x316e6168636d6873) /* "shmchan1", little-endian */
-#define LAYOUT_FORMAT 2u
+#define LAYOUT_FORMAT 3u
 #define LAYOUT_PAIR 128 /* two cache lines */
 #define LAYOUT_ENDPOINTS_MAX 4096u
 #define LAYOUT_TABLE_OFFSET 4096u
