@@ -3,8 +3,8 @@
  * chanctl [OPTIONS] VERB [ARGS]
  *
  * Options before the verb are those of every verb's output; then the verb's own table
- * applies.  This file has the list of verbs and the parsing; each of the others is a verb,
- * a few that belong together, or what verbs share.
+ * applies.  This file has the list of verbs and the parsing; each of the others is a verb, a
+ * part of one, a few that belong together, or what verbs share.
  */
 #include <getopt.h>
 #include <stdlib.h>

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/words.h"
+#include "common/user.h"
 #include "ctl/output.h"
 
 static const char *const directories[] = {
@@ -117,4 +118,19 @@ bool ctl_logind_removes_ipc(void)
 	}
 	free(ins.at);
 	return remove_ipc;
+}
+
+bool ctl_is_person(uid_t uid)
+{
+	bool dynamic = uid >= 61184 && uid <= 65519;
+
+	return uid >= 1000 && !dynamic;
+}
+
+bool ctl_lingers(uid_t uid)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "/var/lib/systemd/linger/%s", cli_user(uid));
+	return !access(path, F_OK);
 }

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/* The model is in watched.h. */
+#include "ctl/watched.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/user.h"
+#include "ctl/event.h"
+#include "ctl/output.h"
+
+static struct watched *watched;
+static size_t watching;
+
+size_t watched_count(void)
+{
+	return watching;
+}
+
+struct watched *watched_at(size_t i)
+{
+	return i < watching ? &watched[i] : NULL;
+}
+
+struct watched *watched_find(const char *name)
+{
+	for (size_t i = 0; i < watching; i++)
+		if (!strcmp(watched[i].channel.name, name))
+			return &watched[i];
+	return NULL;
+}
+
+void watched_report_endpoint(
+	const char *channel, const char *event, const struct chan_endpoint *end)
+{
+	json_t *details = ctl_detail("role", ctl_text(ctl_side(end->roles)));
+
+	ctl_set(details, "pid", ctl_number((uint64_t)end->pid));
+	ctl_set(details, "user", ctl_text(cli_user(end->uid)));
+	if (*end->command) /* chand may have been too late to read it */
+		ctl_set(details, "command", ctl_text(end->command));
+	ctl_event(channel, event, details);
+}
+
+static void report_attached(const struct chan_endpoint *end, void *channel)
+{
+	watched_report_endpoint(channel, "attached", end);
+}
+
+static void report_detached(const struct chan_endpoint *end, void *channel)
+{
+	watched_report_endpoint(channel, "detached", end);
+}
+
+void watched_read_endpoints(struct watched *w)
+{
+	struct endpoints now;
+
+	if (endpoints_read(w->channel.ch, w->ends.n, &now) < 0)
+		return;
+	endpoints_compare(&w->ends, &now, report_attached, report_detached, w->channel.name);
+	free(w->ends.at);
+	w->ends = now;
+}
+
+static void report_change(
+	const char *channel, bool before, bool now, const char *on, const char *off)
+{
+	if (before != now && (now ? on : off))
+		ctl_event(channel, now ? on : off, NULL);
+}
+
+void watched_read(struct watched *w)
+{
+	struct ctl_channel *ch = &w->channel;
+	const struct chan_stat *was = &ch->before, *is = &ch->stat;
+
+	if (!ch->ch)
+		return;
+	if (!w->feed)
+		watched_read_endpoints(w);
+	if (ctl_refresh(ch) < 0)
+		return;
+	report_change(ch->name, was->depth, is->depth, "nonempty", "empty");
+	report_change(ch->name, was->full, is->full, "full", "notfull");
+	ctl_event_count(ch->name, "dropped", ctl_dropped(was), ctl_dropped(is));
+	ctl_event_count(ch->name, "redelivered", w->redelivered, is->redelivered);
+	w->redelivered = is->redelivered;
+	ctl_event_count(ch->name, "recovered", was->recoveries, is->recoveries);
+	if (is->closed != was->closed)
+		ctl_event(ch->name, "closed",
+			ctl_detail("how", ctl_text(is->closed == 1 ? "drain" : "discard")));
+	report_change(ch->name, was->damaged, is->damaged, "damaged", NULL);
+}
+
+struct watched *watched_start(const char *name, const char *event)
+{
+	struct watched *w;
+	int r;
+
+	watched = ctl_grow(watched, watching + 1, sizeof(*watched));
+	w = &watched[watching++];
+	*w = (struct watched){0};
+	r = ctl_open(&w->channel, name);
+	ctl_event(name, event,
+		r == -ENOENT ? NULL : ctl_detail("state", ctl_text(ctl_state(&w->channel))));
+	if (r)
+		return w;
+	w->redelivered = w->redelivered_by_chand = w->channel.stat.redelivered;
+	watched_read(w);
+	return w;
+}
+
+void watched_stop(struct watched *w)
+{
+	w->feed = NULL; /* read what it did not report yet */
+	watched_read(w);
+	ctl_event(w->channel.name, "removed", NULL);
+	ctl_forget(&w->channel);
+	free(w->ends.at);
+	*w = watched[--watching];
+}
