@@ -507,6 +507,86 @@ int chan_release(chan_t *ch, const struct chan_lease *lease, unsigned n);
  * chan_ack(). */
 int chan_untake(chan_t *ch, const struct chan_lease *lease, unsigned n);
 
+/* What a case of chan_select() does. */
+enum chan_op {
+	CHAN_OP_RECV = 1, /* as chan_recv(ch, data, len) */
+	CHAN_OP_TAKE = 2, /* as chan_take(ch, data, len): `data` is an array of leases */
+	CHAN_OP_SEND = 3, /* as chan_send(ch, data, len) */
+};
+
+/* How chan_select() goes about it. */
+enum {
+	CHAN_BIASED = 1u << 0,	   /* of several cases that can go on, take the first */
+	CHAN_ONLY_READY = 1u << 1, /* only say which case can go on, and execute none */
+};
+
+/* One case.  `size` must be sizeof(struct chan_case), in each of them. */
+struct chan_case {
+	uint32_t size;
+	uint32_t op;	/* enum chan_op */
+	chan_t *ch;	/* an endpoint of the op's role; several cases may have the same */
+	void *data;	/* chan_select() does not write to a message that it sends */
+	size_t len;	/* bytes, or leases */
+	ssize_t result; /* set for the case that was executed: what the op's call returns */
+};
+
+/*
+ * Wait until one of the n cases can go on, execute that one and no other, set its `result`,
+ * and return its number, 0 to n - 1.  A channel that is closed, removed or damaged, and a
+ * message that is too long, are outcomes of their case: its `result` is the error.  Of
+ * several cases that can go on one is taken by chance, or the first with CHAN_BIASED.  With
+ * CHAN_ONLY_READY nothing is executed, and `result` is 0 or the error that the case would
+ * have; another process may be faster before the caller executes it.  A send to a rendezvous
+ * can go on while a receiver waits, which may be another chan_select().
+ *
+ * If the process is killed during this call, the case was executed or it was not, as with
+ * the op's own call.
+ *
+ * Errors of the whole call; no case was executed:
+ *   -EAGAIN     the timeout is 0, and no case can go on
+ *   -ETIMEDOUT  the time passed before a case could go on
+ *   -EBUSY      the timeout is 0, no case can go on, and of at least one that could not be
+ *               seen: a stopped process holds its channel's lock
+ *   -EINTR      chan_interrupt() of one of the endpoints ended the wait
+ *   -EINVAL     there is no case, or there are more than 120, or one is not valid:
+ *               chan_error_detail() says which
+ *   -EBADF      an endpoint is not for what its case does
+ *   -EPERM      an endpoint is another thread's exclusive one
+ *   -EDEADLK    this thread has a reservation open in the channel of a case that sends
+ */
+int chan_select(struct chan_case *cases, unsigned n, int64_t timeout, unsigned flags);
+
+/*
+ * Return a descriptor for poll(2), epoll(7), io_uring and event loops on them, that is
+ * readable while the endpoint's next call of that role, CHAN_SEND or CHAN_RECV, may go on.
+ * It is the same for each call with the same role, and belongs to the endpoint, which closes
+ * it in chan_detach(): take it out of the loop before that; who wants one of its own calls
+ * dup(2).  Never read it.  Wait for POLLIN, for both roles, level-triggered; edge-triggered
+ * also works if the calls go on until -EAGAIN.
+ *
+ * It stays readable until a call of that role with timeout 0 returns -EAGAIN, so a loop may
+ * make one call each time it is called.  A readable descriptor is no promise: another
+ * receiver may have been faster, so only ever call with timeout 0.  That call may spin for
+ * some microseconds first, if that paid lately.  A channel that ended, and a send that drops
+ * instead of waiting, can always go on.
+ *
+ * Nothing has to be done when peers die: the end of a process that had the channel open makes
+ * the descriptor readable.  A peer that is stopped (SIGSTOP) after it committed a message and
+ * before it rang delays the loop until it goes on or another one sends.  An idle channel
+ * costs nothing; a busy one costs a peer one system call each time this endpoint's call has
+ * returned -EAGAIN.  After fork() the child has no use for it.
+ *
+ * Errors:
+ *   -EINVAL   role is neither
+ *   -EBADF    the endpoint is not for that
+ *   -EPERM    the endpoint is another thread's exclusive one
+ *   -EMFILE   the process has no descriptors left, or the user's inotify(7) instances
+ *             (fs.inotify.max_user_instances; one each) or watches are used up
+ *   -EACCES   chand opened the channel for this user, who may not open the file itself
+ *   -ENFILE, -ENOMEM, -EOPNOTSUPP, -EIO   as for calls that take a name
+ */
+int chan_fd(chan_t *ch, unsigned role);
+
 /* Flags of a cursor. */
 enum {
 	CHAN_LEASED_TOO = 1u << 0, /* set by the caller: show leased messages, too */

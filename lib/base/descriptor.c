@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -200,6 +201,18 @@ int descriptor_socket(struct descriptor *d, int type)
 	descriptors_lock();
 	occupy_low(held);
 	err = enlist(d, socket(AF_UNIX, type | SOCK_CLOEXEC, 0));
+	free_low(held);
+	descriptors_unlock();
+	return err;
+}
+
+int descriptor_inotify(struct descriptor *d)
+{
+	int held[STANDARD], err;
+
+	descriptors_lock();
+	occupy_low(held);
+	err = enlist(d, inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
 	free_low(held);
 	descriptors_unlock();
 	return err;

@@ -58,17 +58,19 @@ void descriptors_unlock(void);
 void signals_block(sigset_t *before);
 
 /*
- * Open a file, or make a socket of AF_UNIX, as a close-on-exec descriptor.  d->orphan is
- * the caller's; the rest of `d` is set.  Returns 0, or
+ * Open a file, or make a socket of AF_UNIX or an inotify(7) instance that never waits, as a
+ * close-on-exec descriptor.  d->orphan is the caller's; the rest of `d` is set.  Returns 0,
+ * or
  *
  *   -ENOMEM  fstat(2) had no memory
  *   -EMFILE  the number was a standard descriptor's, and there is no other one
  *   -EIO     it failed otherwise once it was open
  *
- * or the error of open(2) or socket(2), but never -EINTR.
+ * or the error of open(2), socket(2) or inotify_init1(2), but never -EINTR.
  */
 int descriptor_open(struct descriptor *d, const char *path, int flags, mode_t mode);
 int descriptor_socket(struct descriptor *d, int type);
+int descriptor_inotify(struct descriptor *d);
 
 /* Receive a packet without waiting: its length, or an error of recvmsg(2) or of
  * descriptor_open().  If d->fd is -1, the descriptor that comes along, if any, becomes

@@ -31,6 +31,7 @@ static const char *const calls[] = {
 	[TRIED_MUTEX] = "making a robust mutex",
 	[TRIED_AT_FORK] = "pthread_atfork()",
 	[TRIED_SOCKET] = "making a socket to ask chand",
+	[TRIED_LISTEN] = "inotify_init1(), or watching the segment's file",
 };
 
 static const char not_a_segment[] =
@@ -46,6 +47,13 @@ static const char no_locks[] = "the system has no more file locks";
 static const char no_ofd_locks[] = "this system has no open file description locks";
 static const char refused[] = "the system refuses this call, as a seccomp filter does";
 static const char closed[] = "the program closed a descriptor that is the library's";
+static const char no_listening[] =
+	"this process has no descriptor left, or its user has as many as "
+	"fs.inotify.max_user_instances allows; a set (chan_set_create) needs one for all channels";
+static const char no_watches[] =
+	"its user watches as many files as fs.inotify.max_user_watches allows";
+static const char unreadable[] =
+	"this user may not open the segment's file itself (chand opened it)";
 static const char leased[] = "another process holds a lease (F_SETLEASE) on the file";
 
 /*
@@ -104,6 +112,10 @@ static const struct {
 	{TRIED_MAP, EOVERFLOW, ENOMEM, NULL},
 	{TRIED_MUTEX, EAGAIN, ENOMEM, NULL},
 	{TRIED_SOCKET, ENOBUFS, ENOMEM, NULL},
+	{TRIED_LISTEN, EMFILE, EMFILE, no_listening},
+	{TRIED_LISTEN, ENOSPC, EMFILE, no_watches},
+	{TRIED_LISTEN, EACCES, EACCES, unreadable},
+	{TRIED_LISTEN, ENOENT, EOPNOTSUPP, no_proc},
 	{TRIED_LOCK, ENOLCK, ENOLCK, no_locks},
 	{TRIED_BEGIN, ENOSPC, ENOSPC, NULL},
 	{TRIED_BEGIN, EDQUOT, EDQUOT, NULL},

@@ -34,6 +34,7 @@ enum tried {
 	TRIED_MUTEX,	     /* pthread_mutex_init() and kin */
 	TRIED_AT_FORK,	     /* pthread_atfork() */
 	TRIED_SOCKET,	     /* a socket, to ask chand */
+	TRIED_LISTEN,	     /* inotify(7) */
 };
 
 /* Return what the library's caller gets when `what` failed with the error number `err`

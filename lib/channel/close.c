@@ -2,8 +2,9 @@
 /* The model is in close.h; where a channel ends is in ring.c. */
 #include "channel/close.h"
 
-void channel_end(struct layout_control *c, uint32_t bits)
+void channel_end(const struct segment *s, uint32_t bits)
 {
+	struct layout_control *c = &s->layout->control;
 	struct ring ring = {.control = c};
 
 	/* One store ends both sides.  seq_cst: pairs with the fence after a
@@ -13,8 +14,7 @@ void channel_end(struct layout_control *c, uint32_t bits)
 	/* The bit is stored before ring_seal() reads the position. */
 	atomic_thread_fence(memory_order_seq_cst);
 	ring_seal(&ring);
-	cond_broadcast(&c->not_empty);
-	cond_broadcast(&c->not_full);
+	channel_wake_all(s);
 }
 
 int chan_close(const chan_t *ch, unsigned how)
@@ -25,6 +25,6 @@ int chan_close(const chan_t *ch, unsigned how)
 		return -ENOTCONN;
 	if (!ch->segment.writable)
 		return ch->segment.unwritable;
-	channel_end(ch->control, LAYOUT_CLOSED | (how == CHAN_DISCARD ? LAYOUT_DISCARD : 0));
+	channel_end(&ch->segment, LAYOUT_CLOSED | (how == CHAN_DISCARD ? LAYOUT_DISCARD : 0));
 	return 0;
 }

@@ -7,7 +7,7 @@
 
 /* End the channel for all its endpoints: set bits of LAYOUT_ENDED, decide where it ends,
  * and wake all. */
-void channel_end(struct layout_control *c, uint32_t bits);
+void channel_end(const struct segment *s, uint32_t bits);
 
 /* Decide where a channel that has ended ends, if that is not decided yet. */
 static inline void channel_seal(struct chan *ch)

@@ -18,6 +18,8 @@ bool channel_detached(const struct chan *ch, const struct chan_endpoint *gone)
 
 void free_handle(struct chan *ch)
 {
+	pollable_close(&ch->to_receive);
+	pollable_close(&ch->to_send);
 	waiters_destroy(&ch->waiters);
 	free(ch);
 }
@@ -38,7 +40,7 @@ static void give_back_leases(struct chan *ch)
 	ch->kind->reclaim(&ch->ring, not_mine, ch);
 	freed = ch->kind->free(&ch->ring);
 	receivers_leave(ch);
-	cond_signal(&ch->control->not_empty);
+	channel_signal(ch, &ch->control->not_empty);
 	if (freed)
 		channel_freed(ch);
 }
@@ -57,9 +59,9 @@ static void notify_last_leave(struct chan *ch)
 	uint32_t options = ch->segment.header.options;
 
 	if (options & CHAN_END_WITH_SENDERS && was_last(ch, CHAN_SEND))
-		cond_broadcast(&ch->control->not_empty);
+		channel_broadcast(ch, &ch->control->not_empty);
 	if (options & CHAN_NEED_RECEIVERS && was_last(ch, CHAN_RECV))
-		cond_broadcast(&ch->control->not_full);
+		channel_broadcast(ch, &ch->control->not_full);
 }
 
 /* Returns true if another thread owns a lock of this endpoint: that thread's list of

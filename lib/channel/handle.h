@@ -7,6 +7,8 @@
  *   close, name, remove             the channel's end
  *   wait, spin, lag                 sleep, look again and again, stay away for a moment
  *   limit, waiters                  time limits; the calls that wait
+ *   pollable, rest, fd              descriptors for event loops
+ *   select                          waiting for one of several cases
  *   side, reclaim                   the two locks, what a dead owner or holder left
  *   wake                            which sleepers are woken
  *   sender, overflow                finding room;  send, reserve: the calls
@@ -24,6 +26,7 @@
 #include "base/compiler.h"
 #include "base/errors.h"
 #include "channel/limit.h"
+#include "channel/pollable.h"
 #include "channel/spin.h"
 #include "channel/waiters.h"
 #include "kind/delivery.h"
@@ -68,6 +71,7 @@ struct chan {
 	int64_t front_seen;
 
 	struct waiters waiters;
+	struct pollable to_receive, to_send;
 };
 
 /* How often, in ns of clock_coarse(), a busy sender asks the kernel which endpoints are

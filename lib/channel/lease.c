@@ -15,17 +15,14 @@ static void lease_of(const struct ring_item *it, struct chan_lease *ret)
 	};
 }
 
-int chan_take(chan_t *ch, struct chan_lease *ret, unsigned n, int64_t timeout)
+int channel_take(struct chan *ch, struct chan_lease *ret, unsigned n, struct limit *limit)
 {
-	struct limit limit = limit_of(timeout);
 	struct ring_item it;
 	unsigned got = 0;
-	int err = receiver_check(ch, timeout);
+	int err;
 
-	if (err < 0 || n == 0 || n > INT_MAX)
-		return err < 0 ? err : error_because(-EINVAL, "n: is 0 or above INT_MAX");
 	do {
-		err = receiver_find(ch, &limit, &it);
+		err = receiver_find(ch, limit, &it);
 		if (err < 0)
 			return err;
 		atomic_store_explicit(&ch->leases, true, memory_order_relaxed);
@@ -34,9 +31,19 @@ int chan_take(chan_t *ch, struct chan_lease *ret, unsigned n, int64_t timeout)
 				lease_of(&it, &ret[got++]);
 		while (got < n && ring_next(&ch->ring, it.end, &it) == 0);
 		/* The sender that hands over may go. */
-		receiver_done(ch, &limit, ch->kind->hands_over);
+		receiver_done(ch, limit, ch->kind->hands_over);
 	} while (got == 0);
 	return (int)got;
+}
+
+int chan_take(chan_t *ch, struct chan_lease *ret, unsigned n, int64_t timeout)
+{
+	struct limit limit = limit_of(timeout);
+	int err = receiver_check(ch, timeout);
+
+	if (err < 0 || n == 0 || n > INT_MAX)
+		return err < 0 ? err : error_because(-EINVAL, "n: is 0 or above INT_MAX");
+	return channel_take(ch, ret, n, &limit);
 }
 
 /* Call `end_one` for each lease, until the first one that is not held. */
@@ -71,7 +78,7 @@ static int end_leases(struct chan *ch, const struct chan_lease *lease, unsigned 
 	if (freed)
 		channel_freed(ch);
 	if (done && end_one != ch->kind->ack)
-		cond_signal(&ch->control->not_empty);
+		channel_signal(ch, &ch->control->not_empty);
 	return done ? (int)done : err;
 }
 

@@ -24,7 +24,7 @@ bool channel_notice(struct chan *ch)
 	if (!ch->segment.writable || channel_state(ch) & NOTHING_TO_NOTICE ||
 		!nameless(&ch->segment))
 		return false;
-	channel_end(ch->control, LAYOUT_REMOVED);
+	channel_end(&ch->segment, LAYOUT_REMOVED);
 	return true;
 }
 

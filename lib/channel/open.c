@@ -113,7 +113,7 @@ static int attach(struct chan *ch)
 		err = 0;
 	receivers_leave(ch);
 	if (err > 0)
-		cond_signal(&ch->control->not_empty);
+		channel_signal(ch, &ch->control->not_empty);
 	return 0;
 }
 
@@ -211,6 +211,8 @@ static struct chan *new_handle(const struct segment_path *path, unsigned roles)
 	ch->segment.own.orphan = &ch->orphan;
 	ch->segment.path = *path;
 	waiters_init(&ch->waiters);
+	pollable_init(&ch->to_receive, &ch->orphan);
+	pollable_init(&ch->to_send, &ch->orphan);
 	spin_init(&ch->send_spin);
 	spin_init(&ch->recv_spin);
 	return ch;

@@ -94,7 +94,8 @@ int receiver_wait(struct chan *ch, struct limit *limit, struct ring_item *it, in
 		.spin = &ch->recv_spin,
 		.changed = message_or_end,
 		.lags = true,
-		.abandoned = nobody_sends};
+		.abandoned = nobody_sends,
+		.pollable = &ch->to_receive};
 	bool sleep = false, freed;
 
 	for (;;) {
@@ -128,7 +129,17 @@ int receiver_wait(struct chan *ch, struct limit *limit, struct ring_item *it, in
 	}
 	/* It got nothing, and may have taken another receiver's wake-up. */
 	if (limit->slept)
-		cond_pass_on(&ch->control->not_empty);
+		channel_pass_on(ch, &ch->control->not_empty);
+	return err;
+}
+
+int receiver_ready(struct chan *ch, struct limit *limit)
+{
+	struct ring_item it;
+	int err = receiver_find(ch, limit, &it);
+
+	if (err == 0)
+		receivers_leave(ch);
 	return err;
 }
 
@@ -154,7 +165,7 @@ int channel_await_message(struct chan *ch)
 	while (err == 0 && !ring_any(&ch->ring))
 		err = channel_wait(ch, &message, &limit);
 	if (limit.slept)
-		cond_pass_on(&ch->control->not_empty);
+		channel_pass_on(ch, &ch->control->not_empty);
 	return err;
 }
 
@@ -165,30 +176,40 @@ static int receive_too_long(uint64_t length, size_t size)
 		"the message has %" PRIu64 " bytes, and the buffer room for %zu", length, size);
 }
 
-ssize_t chan_recv(chan_t *ch, void *buf, size_t size, int64_t timeout)
+ALWAYS_INLINE ssize_t receive_one(struct chan *ch, void *buf, size_t size, struct limit *limit)
 {
-	struct limit limit = limit_of(timeout);
 	struct ring_item it;
 	bool got;
-	int err = receiver_check(ch, timeout);
+	int err;
 
-	if (unlikely(err < 0))
-		return err;
 	do {
-		err = receiver_find(ch, &limit, &it);
+		err = receiver_find(ch, limit, &it);
 		if (unlikely(err < 0))
 			return err;
 		if (unlikely(it.length > size)) {
-			limit.slept = true; /* pass it on */
-			receiver_done(ch, &limit, false);
+			limit->slept = true; /* pass it on */
+			receiver_done(ch, limit, false);
 			return receive_too_long(it.length, size);
 		}
 		ring_fetch(&ch->ring, &it);
 		copy_bytes(buf, ring_payload(it.record), it.length);
 		got = kind_consume(&ch->kind, ch->indirect, &ch->ring, it.pos, it.end);
-		receiver_done(ch, &limit, true);
+		receiver_done(ch, limit, true);
 	} while (unlikely(!got));
 	return (ssize_t)it.length;
+}
+
+ssize_t chan_recv(chan_t *ch, void *buf, size_t size, int64_t timeout)
+{
+	struct limit limit = limit_of(timeout);
+	int err = receiver_check(ch, timeout);
+
+	return unlikely(err < 0) ? err : receive_one(ch, buf, size, &limit);
+}
+
+ssize_t channel_receive(struct chan *ch, void *buf, size_t size, struct limit *limit)
+{
+	return receive_one(ch, buf, size, limit);
 }
 
 /* A large batch is consumed in parts of this share of the ring, so that a sender refills

@@ -73,9 +73,17 @@ ALWAYS_INLINE void receiver_done(struct chan *ch, const struct limit *limit, boo
 		if (!exclusive(ch, CHAN_RECV))
 			channel_announced(ch);
 		if (ring_any(&ch->ring))
-			cond_signal(&ch->control->not_empty);
+			channel_signal(ch, &ch->control->not_empty);
 	}
 }
+
+/* Do as chan_recv() and chan_take() after receiver_check(), within a limit that other calls
+ * share. */
+ssize_t channel_receive(struct chan *ch, void *buf, size_t size, struct limit *limit);
+int channel_take(struct chan *ch, struct chan_lease *ret, unsigned n, struct limit *limit);
+
+/* Find out whether a receive could go on: 0, or its error. */
+int receiver_ready(struct chan *ch, struct limit *limit);
 
 /*
  * Sleep until the channel has a message: 0; or until chan_interrupt(): -EINTR.  Takes

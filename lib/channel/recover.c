@@ -44,6 +44,6 @@ int chan_recover(chan_t *ch)
 	n = reclaim_leases(ch);
 	ch->kind->free(&ch->ring);
 	receivers_leave(ch);
-	channel_wake_all(ch);
+	channel_wake_all(&ch->segment);
 	return n;
 }

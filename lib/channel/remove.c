@@ -29,7 +29,7 @@
 void segment_end(const struct segment *s)
 {
 	if (s->writable)
-		channel_end(&s->layout->control, LAYOUT_REMOVED);
+		channel_end(s, LAYOUT_REMOVED);
 }
 
 int segment_refuse_removed(const struct segment *s)

@@ -85,5 +85,5 @@ void chan_abort(chan_t *ch)
 	slept = ch->reserve_limit.slept;
 	senders_leave(ch);
 	if (slept) /* for room that is left unused */
-		cond_pass_on(&ch->control->not_full);
+		channel_pass_on(ch, &ch->control->not_full);
 }

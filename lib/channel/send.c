@@ -5,19 +5,16 @@
 
 #include <limits.h>
 
-int chan_send(chan_t *ch, const void *msg, size_t len, int64_t timeout)
+ALWAYS_INLINE int send_one(struct chan *ch, const void *msg, size_t len, struct limit *limit)
 {
-	struct limit limit = limit_of(timeout);
 	struct ring_cursor at;
 	uint64_t old;
 	void *to;
-	int err = sender_check(ch, timeout);
+	int err;
 
-	if (unlikely(err < 0))
-		return err;
 	if (unlikely(len > ch->ring.max_message))
 		return send_too_long(ch, len);
-	err = sender_find(ch, &limit, len, false, &at);
+	err = sender_find(ch, limit, len, false, &at);
 	if (unlikely(err < 0))
 		return err;
 	if (unlikely(err == CHAN_DROPPED)) {
@@ -28,7 +25,20 @@ int chan_send(chan_t *ch, const void *msg, size_t len, int64_t timeout)
 	to = ring_append(&ch->ring, &at, (uint32_t)len);
 	ring_fetch_room(to, len);
 	copy_bytes(to, msg, len);
-	return sender_commit(ch, old, &at, &limit, len);
+	return sender_commit(ch, old, &at, limit, len);
+}
+
+int chan_send(chan_t *ch, const void *msg, size_t len, int64_t timeout)
+{
+	struct limit limit = limit_of(timeout);
+	int err = sender_check(ch, timeout);
+
+	return unlikely(err < 0) ? err : send_one(ch, msg, len, &limit);
+}
+
+int channel_send(struct chan *ch, const void *msg, size_t len, struct limit *limit)
+{
+	return send_one(ch, msg, len, limit);
 }
 
 /* Send one message after the other, since each needs its own receiver: how many, or an

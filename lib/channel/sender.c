@@ -4,6 +4,7 @@
 
 #include "channel/name.h"
 #include "channel/overflow.h"
+#include "channel/rest.h"
 #include "channel/wait.h"
 #include "segment/endpoint.h"
 
@@ -101,8 +102,10 @@ int sender_wait(struct chan *ch, struct limit *limit, uint64_t length, bool in_p
 		.spin = &ch->send_spin,
 		.changed = space_or_end,
 		.lags = true,
-		.abandoned = nobody_receives};
+		.abandoned = nobody_receives,
+		.pollable = &ch->to_send};
 	uint32_t policy = atomic_load_explicit(&ch->overflow, memory_order_relaxed);
+	struct limit at_once = limit_of(0);
 	bool turned;
 
 	for (;;) {
@@ -123,10 +126,10 @@ int sender_wait(struct chan *ch, struct limit *limit, uint64_t length, bool in_p
 		turned = err == -EAGAIN && note_need(ch, length);
 		senders_leave(ch);
 		if (turned)
-			cond_broadcast(&ch->control->not_full);
-		if (channel_checked(ch, err) != -EAGAIN || policy != CHAN_BLOCK)
+			channel_broadcast(ch, &ch->control->not_full);
+		if (channel_checked(ch, err) != -EAGAIN)
 			break;
-		err = channel_wait(ch, &room, limit);
+		err = channel_wait(ch, &room, policy == CHAN_BLOCK ? limit : &at_once);
 		if (err == 0)
 			err = senders_enter(ch, limit);
 		if (err < 0)
@@ -137,7 +140,7 @@ int sender_wait(struct chan *ch, struct limit *limit, uint64_t length, bool in_p
 	}
 	/* It got nothing, and may have taken another sender's wake-up. */
 	if (limit->slept)
-		cond_pass_on(&ch->control->not_full);
+		channel_pass_on(ch, &ch->control->not_full);
 	return err;
 }
 
@@ -170,9 +173,21 @@ static int await_receiver(struct chan *ch, uint64_t pos, struct limit *limit)
 	return ch->kind->purged(&ch->ring, pos) ? -ECANCELED : 0;
 }
 
+/* Returns true if a receiver waits, as far as known, or the channel ended. */
+static bool receiver_waits(struct chan *ch, uint64_t unused)
+{
+	(void)unused;
+	return atomic_load_explicit(&ch->control->not_empty.waiting, memory_order_relaxed) ||
+	       channel_state(ch) & (LAYOUT_ENDED | LAYOUT_DAMAGED);
+}
+
 int sender_hand_over(
 	struct chan *ch, uint64_t old, const struct ring_cursor *at, struct limit *limit)
 {
+	struct condition receiver = {.cond = &ch->control->not_full,
+		.changed = receiver_waits,
+		.abandoned = nobody_receives,
+		.pollable = &ch->to_send};
 	uint32_t policy = atomic_load_explicit(&ch->overflow, memory_order_relaxed);
 	int err = -EAGAIN;
 
@@ -188,6 +203,27 @@ int sender_hand_over(
 	}
 	if (err == -EAGAIN)
 		err = overflow_apply(ch, policy, limit, false);
+	senders_leave(ch);
+	if (err == -EAGAIN)
+		pollable_rest(ch, &receiver);
+	return err;
+}
+
+int sender_ready(struct chan *ch, size_t len, struct limit *limit)
+{
+	uint32_t policy = atomic_load_explicit(&ch->overflow, memory_order_relaxed);
+	struct ring_cursor at;
+	int err;
+
+	if (len > ch->ring.max_message)
+		return send_too_long(ch, len);
+	if (policy == CHAN_DROP_NEWEST || policy == CHAN_DROP_OLDEST)
+		return sendable(ch, true);
+	err = sender_find(ch, limit, len, true, &at);
+	if (err < 0)
+		return err;
+	if (ch->kind->hands_over && !cond_waited(&ch->control->not_empty))
+		err = -EAGAIN;
 	senders_leave(ch);
 	return err;
 }

@@ -114,7 +114,7 @@ ALWAYS_INLINE void sender_done(struct chan *ch, const struct limit *limit, uint6
 	}
 	senders_leave(ch);
 	if (more)
-		cond_pass_on(&ch->control->not_full);
+		channel_pass_on(ch, &ch->control->not_full);
 }
 
 /*
@@ -126,7 +126,7 @@ ALWAYS_INLINE int sender_published(struct chan *ch, uint64_t pos)
 {
 	if (unlikely(channel_state(ch) & LAYOUT_ENDED) && !ring_inside_end(&ch->ring, pos))
 		return channel_over(channel_state(ch));
-	cond_signal_fenced(&ch->control->not_empty);
+	channel_signal_fenced(ch, &ch->control->not_empty);
 	return 0;
 }
 
@@ -145,6 +145,12 @@ ALWAYS_INLINE int sender_commit(struct chan *ch, uint64_t old, const struct ring
 	sender_done(ch, limit, length); /* a full fence */
 	return sender_published(ch, at->pos);
 }
+
+/* Do as chan_send() after sender_check(), within a limit that other calls share. */
+int channel_send(struct chan *ch, const void *msg, size_t len, struct limit *limit);
+
+/* Find out whether a message of `len` bytes could be sent: 0, or the error. */
+int sender_ready(struct chan *ch, size_t len, struct limit *limit);
 
 /* Return -EMSGSIZE, and set the detail. */
 int send_too_long(const struct chan *ch, size_t len) OUT_OF_LINE;

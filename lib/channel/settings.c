@@ -25,7 +25,7 @@ void chan_interrupt(chan_t *ch, int on)
 	atomic_store_explicit(&ch->interrupted, on != 0, memory_order_relaxed);
 	if (on && ch->segment.writable && !is_orphan(ch) &&
 		CONDVAR_KIND == LAYOUT_CONDVAR_FUTEX) /* the reference takes locks */
-		channel_wake_all(ch);
+		channel_wake_all(&ch->segment);
 }
 
 const char *chan_version(void)

@@ -48,7 +48,7 @@ static int repair_receivers(void *arg)
 /* Wake all after a repair: the dead owner may have owed a wake-up. */
 static void recovered(void *arg)
 {
-	channel_wake_all(((struct call *)arg)->ch);
+	channel_wake_all(&((struct call *)arg)->ch->segment);
 }
 
 /* Return why it is useless to wait for the lock any longer, or 0.  `end` are the bits that

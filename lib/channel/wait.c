@@ -5,60 +5,135 @@
  * Slices.  A process killed between its commit and its wake-up leaves a sleeper beside
  * work, one killed with a wake-up takes it along (condvar.h), and nobody announces a
  * peer's death.  So a sleeper looks again each second by itself.
+ *
+ * Several conditions.  A call that sleeps on more than one may be counted by a signaller
+ * of each, and goes on for one.  It owes the others what any waiter owes that leaves
+ * empty-handed: it passes the wake-up on.  A condition whose sequence has not moved has
+ * counted nobody, so what did not happen costs nothing.
  */
 #include "channel/wait.h"
 
 #include "channel/handle.h"
 #include "channel/name.h"
+#include "channel/rest.h"
+#include "channel/side.h"
 #include "channel/wake.h"
 #include "core/cpu.h"
 #include "core/lock.h"
-
-#define SLICE INT64_C(1000000000)
 
 static bool interrupted(const struct chan *ch)
 {
 	return atomic_load_explicit(&ch->interrupted, memory_order_relaxed);
 }
 
-int channel_wait(struct chan *ch, const struct condition *what, struct limit *limit)
+static bool any_interrupted(const struct awaited *all, unsigned n)
 {
-	int64_t deadline = limit_deadline(limit), now, end;
-	struct waiter me;
-	uint32_t key;
+	for (unsigned i = 0; i < n; i++)
+		if (interrupted(all[i].ch))
+			return true;
+	return false;
+}
+
+/* Sleep on their words. */
+static int sleep_on(const struct awaited *all, unsigned n, int64_t end)
+{
+	struct cond_word words[COND_WORDS_MAX];
+
+	if (n == 1)
+		return cond_wait(all->cond, all->key, end);
+	for (unsigned i = 0; i < n; i++)
+		words[i] = cond_word(all[i].cond, all[i].key);
+	return cond_wait_any(words, n, end);
+}
+
+void wait_arm(struct awaited *all, unsigned n)
+{
+	const struct chan *light = NULL;
+
+	for (unsigned i = 0; i < n; i++) {
+		all[i].key = cond_arm(all[i].cond);
+		if (channel_state(all[i].ch) & LAYOUT_LIGHT)
+			light = all[i].ch;
+	}
+	if (light) /* one heavy fence does for all */
+		channel_announced(light);
+	for (unsigned i = 0; i < n; i++)
+		channel_receiver_came(all[i].ch, all[i].cond);
+}
+
+int wait_sleep(struct awaited *all, unsigned n, struct limit *limit, int64_t until)
+{
+	int64_t deadline = limit_deadline(limit);
+	int64_t end = until < deadline ? until : deadline;
 	int err = 0;
 
-	if (deadline == DEADLINE_NOW)
-		return channel_look_for_name(ch, clock_coarse()) ? 0 : -EAGAIN;
+	limit->slept = true;
+	if (limit->waiting_since == 0)
+		limit->waiting_since = clock_monotonic();
+	for (unsigned i = 0; i < n; i++)
+		waiters_add(&all[i].ch->waiters, &all[i].waiter, limit->waiting_since);
+	/* Asked after arming: chan_interrupt() sets it and then moves the sequence on. */
+	if (!any_interrupted(all, n))
+		err = sleep_on(all, n, end);
+	for (unsigned i = 0; i < n; i++) {
+		waiters_remove(&all[i].ch->waiters, &all[i].waiter);
+		all[i].owes |= cond_moved(all[i].cond, all[i].key);
+	}
+	if (any_interrupted(all, n))
+		return -EINTR;
+	return err == -ETIMEDOUT && end == deadline ? -ETIMEDOUT : 0;
+}
+
+/* Do as receiver_done() does for one that slept. */
+static void leave_served(struct awaited *s)
+{
+	if (s->cond != &s->ch->control->not_empty) {
+		channel_pass_on(s->ch, s->cond);
+		return;
+	}
+	cond_rearm(s->cond);
+	if (!exclusive(s->ch, CHAN_RECV))
+		channel_announced(s->ch);
+	if (ring_any(&s->ch->ring))
+		channel_signal(s->ch, s->cond);
+}
+
+void wait_leave(struct awaited *all, unsigned n, unsigned served)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (i == served)
+			leave_served(&all[i]);
+		else if (all[i].owes || cond_moved(all[i].cond, all[i].key))
+			channel_pass_on(all[i].ch, all[i].cond);
+}
+
+int channel_wait(struct chan *ch, const struct condition *what, struct limit *limit)
+{
+	struct awaited me = {.ch = ch, .cond = what->cond};
+	int64_t deadline = limit_deadline(limit), now;
+	int err = -ETIMEDOUT;
+
+	if (deadline == DEADLINE_NOW) {
+		if (channel_look_for_name(ch, clock_coarse()) || pollable_rest(ch, what))
+			return 0;
+		return -EAGAIN;
+	}
 	if (what->spin && cpu_several() &&
 		spin_until(what->spin, what->changed, ch, what->seen, what->lags))
 		return 0;
-	key = cond_arm(what->cond);
-	channel_announced(ch);
+	wait_arm(&me, 1);
 	if (what->changed(ch, what->seen) || what->abandoned(ch))
 		return 0;
 	now = clock_monotonic();
 	if (channel_look_for_name(ch, now))
 		return 0;
-	end = now + SLICE < deadline ? now + SLICE : deadline;
 	if (now < deadline) {
-		limit->slept = true;
-		if (limit->waiting_since == 0)
-			limit->waiting_since = now;
-		waiters_add(&ch->waiters, &me, limit->waiting_since);
-		/* Asked after arming: chan_interrupt() sets it and then moves
-		 * the sequence on. */
-		if (!interrupted(ch))
-			err = cond_wait(what->cond, key, end);
-		waiters_remove(&ch->waiters, &me);
+		err = wait_sleep(&me, 1, limit, now + WAIT_SLICE);
 		if (what->spin)
 			spin_slept(what->spin, clock_monotonic() - now);
-	}
-	if (interrupted(ch))
+	} else if (interrupted(ch)) {
 		return -EINTR;
+	}
 	/* A last look: the change may have come with the deadline. */
-	if ((now >= deadline || (err == -ETIMEDOUT && end == deadline)) &&
-		!what->changed(ch, what->seen))
-		return -ETIMEDOUT;
-	return 0;
+	return err == -ETIMEDOUT && what->changed(ch, what->seen) ? 0 : err;
 }

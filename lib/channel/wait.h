@@ -4,26 +4,14 @@
 #ifndef CHAN_WAIT_H
 #define CHAN_WAIT_H
 
+#include "channel/condition.h"
 #include "channel/limit.h"
-#include "channel/spin.h"
-#include "core/layout.h"
+#include "channel/waiters.h"
+#include "core/condvar.h"
 
 #include <stdbool.h>
 
-struct chan;
-
-/* What a call waits for. */
-struct condition {
-	struct layout_cond *cond;
-	struct spin *spin; /* NULL: sleep at once */
-	/* Returns true if something happened that is worth another look. */
-	bool (*changed)(struct chan *ch, uint64_t seen);
-	uint64_t seen;
-	bool lags; /* it may lag: `seen` is the other side's position (spin.h) */
-	/* Called after arming, when any later change is sure to wake us: returns true if
-	 * nobody is left that could bring the change. */
-	bool (*abandoned)(struct chan *ch);
-};
+/* ---- for one change ---- */
 
 /*
  * Wait until it changed or a slice passed, with no lock held that the waker needs.
@@ -34,5 +22,35 @@ struct condition {
  *   -EINTR      chan_interrupt()
  */
 int channel_wait(struct chan *ch, const struct condition *what, struct limit *limit);
+
+/* ---- for one of several ---- */
+
+/* One condition of one channel of those that a call sleeps on. */
+struct awaited {
+	struct chan *ch;
+	struct layout_cond *cond;
+	uint32_t key;
+	bool owes; /* a wake-up may have counted us */
+	struct waiter waiter;
+};
+
+/* Announce that the call is about to sleep on all of them.  It must look at all after
+ * this. */
+void wait_arm(struct awaited *all, unsigned n);
+
+/* Sleep until one of them is signalled, `until` (at most a slice) or the end of the time
+ * limit.  n is at most COND_WORDS_MAX - 1.  Returns 0 (look again), or
+ *
+ *   -ETIMEDOUT  the time is over
+ *   -EINTR      chan_interrupt() of one of the endpoints
+ */
+int wait_sleep(struct awaited *all, unsigned n, struct limit *limit, int64_t until);
+
+/* Call on the way out: pass the wake-ups on that this call may have got and did not use.
+ * `served` is the number of the one that was used, or n. */
+void wait_leave(struct awaited *all, unsigned n, unsigned served);
+
+/* The longest sleep, ns: see wait.c. */
+#define WAIT_SLICE INT64_C(1000000000)
 
 #endif

@@ -7,6 +7,7 @@
 #include "channel/handle.h"
 #include "core/condvar.h"
 #include "core/fence.h"
+#include "segment/bell.h"
 
 /* Call after announcing something that light endpoints must not miss: it makes their
  * fence. */
@@ -16,11 +17,52 @@ static inline void channel_announced(const struct chan *ch)
 		fence_heavy();
 }
 
-/* Wake all that wait for a message or for room. */
-static inline void channel_wake_all(struct chan *ch)
+/* What condvar.h has, for a condition of this channel: its bell is rung if need be. */
+static inline void channel_wake(const struct chan *ch, struct layout_cond *c, int how_many)
 {
-	cond_broadcast(&ch->control->not_empty);
-	cond_broadcast(&ch->control->not_full);
+	if (cond_wake(c, how_many))
+		bell_ring(&ch->segment);
+}
+
+static inline void channel_signal(const struct chan *ch, struct layout_cond *c)
+{
+	if (cond_signal(c))
+		bell_ring(&ch->segment);
+}
+
+ALWAYS_INLINE void channel_signal_fenced(const struct chan *ch, struct layout_cond *c)
+{
+	if (cond_signal_fenced(c))
+		bell_ring(&ch->segment);
+}
+
+static inline void channel_pass_on(const struct chan *ch, struct layout_cond *c)
+{
+	if (cond_pass_on(c))
+		bell_ring(&ch->segment);
+}
+
+static inline void channel_broadcast(const struct chan *ch, struct layout_cond *c)
+{
+	if (cond_broadcast(c))
+		bell_ring(&ch->segment);
+}
+
+/* Wake all that wait for a message or for room. */
+static inline void channel_wake_all(const struct segment *s)
+{
+	bool heard = cond_broadcast(&s->layout->control.not_empty);
+
+	if (cond_broadcast(&s->layout->control.not_full) || heard)
+		bell_ring(s);
+}
+
+/* A receiver has announced that it waits: where a sender goes on only if there is one, those
+ * that look out for it look again. */
+static inline void channel_receiver_came(const struct chan *ch, const struct layout_cond *c)
+{
+	if (unlikely(ch->kind->hands_over) && c == &ch->control->not_empty)
+		channel_signal(ch, &ch->control->not_full);
 }
 
 /* Returns true if the senders that wait need different amounts of room (sender.c). */
@@ -43,9 +85,9 @@ static inline void channel_freed(struct chan *ch)
 	if (likely(!atomic_load_explicit(&c->waiting, memory_order_relaxed)))
 		return;
 	if (ch->kind->hands_over || channel_uneven(ch))
-		cond_broadcast(c);
+		channel_broadcast(ch, c);
 	else
-		cond_wake(c, 1);
+		channel_wake(ch, c, 1);
 }
 
 #endif

@@ -10,7 +10,8 @@
  * kernel forgets a dead sleeper, and the two words hold only
  *
  *   sequence   grows with each signal; a sleeper sleeps on its value
- *   waiting    a hint: somebody may sleep
+ *   waiting    a hint: somebody may sleep (COND_SLEEPER), or wants the bell to be rung
+ *              (COND_BELL; what that is and how it is rung is the caller's: bell.h)
  *
  * Typical use.  The predicate's memory is not guarded by a common lock (senders
  * and receivers have one each), so the waiter announces itself before it looks:
@@ -45,6 +46,14 @@
  * sees it.  (The signaller sets the hint again too if it woke somebody.  That is
  * for the case that the woken one dies.)
  *
+ * Several words.  Who sleeps on several conditions at once (cond_wait_any()) may be
+ * counted by the signallers of more than one of them, while it goes on for one.  So it
+ * owes each of them a look: see cond_moved().
+ *
+ * The bell.  A waiter that sleeps elsewhere (in epoll, say) arms by cond_arm_bell(), and
+ * whoever clears the hint rings.  All that is said above of the hint and its fences holds
+ * for the bell's bit: it is in the same word.
+ *
  * Model-checked in tests/model.  The construction is an eventcount (D. P. Reed,
  * R. K. Kanodia, "Synchronization with eventcounts and sequencers", CACM 22(2),
  * 1979) on futex(2).
@@ -54,12 +63,17 @@
 
 #include "core/layout.h"
 
+#include <stdbool.h>
+
 /* The kind that this library uses, recorded in each segment. */
 #ifdef CHAN_CONDVAR_PTHREAD
 #define CONDVAR_KIND LAYOUT_CONDVAR_PTHREAD
 #else
 #define CONDVAR_KIND LAYOUT_CONDVAR_FUTEX
 #endif
+
+/* The bits of the hint. */
+enum { COND_SLEEPER = 1u << 0, COND_BELL = 1u << 1 };
 
 /* Make it: 0, or a negative errno (of the reference only). */
 int cond_init(struct layout_cond *c);
@@ -71,10 +85,18 @@ static inline uint32_t cond_arm(struct layout_cond *c)
 	 * reads the new sequence sees the change that was signalled with it. */
 	uint32_t key = atomic_load_explicit(&c->sequence, memory_order_acquire);
 
-	atomic_store_explicit(&c->waiting, 1, memory_order_relaxed);
+	atomic_fetch_or_explicit(&c->waiting, COND_SLEEPER, memory_order_relaxed);
 	/* Pairs with the fence in cond_signal(). */
 	atomic_thread_fence(memory_order_seq_cst);
 	return key;
+}
+
+/* Announce a waiter that the bell wakes.  It must look at the predicate after this. */
+static inline void cond_arm_bell(struct layout_cond *c)
+{
+	atomic_fetch_or_explicit(&c->waiting, COND_BELL, memory_order_relaxed);
+	/* Pairs with the fence in cond_signal(). */
+	atomic_thread_fence(memory_order_seq_cst);
 }
 
 /*
@@ -87,52 +109,80 @@ static inline uint32_t cond_arm(struct layout_cond *c)
  */
 int cond_wait(struct layout_cond *c, uint32_t key, int64_t deadline);
 
+/* One of several words to sleep on. */
+struct cond_word {
+	_Atomic uint32_t *word;
+	uint32_t key; /* it sleeps only while the word has this value */
+};
+
+/* The most words that cond_wait_any() takes: the kernel's limit. */
+#define COND_WORDS_MAX 128u
+
+/* Return the word of a condition that cond_arm() gave `key` for. */
+static inline struct cond_word cond_word(struct layout_cond *c, uint32_t key)
+{
+	return (struct cond_word){.word = &c->sequence, .key = key};
+}
+
+/* Sleep as cond_wait() does, until any of the words differs from its key.  Where the system
+ * has no futex_waitv(2), and in the reference, it looks each millisecond. */
+int cond_wait_any(const struct cond_word *words, unsigned n, int64_t deadline);
+
+/* Returns true if a signal or broadcast came since cond_arm() gave `key`: it may have
+ * counted this waiter, which owes it a look, or cond_pass_on() if it does not look. */
+static inline bool cond_moved(const struct layout_cond *c, uint32_t key)
+{
+	return atomic_load_explicit(&c->sequence, memory_order_relaxed) != key;
+}
+
 /* Clear the hint, move the sequence on, and wake so many: the rest of cond_signal() and
- * cond_broadcast(), when a waiter may sleep. */
-void cond_wake(struct layout_cond *c, int how_many);
+ * cond_broadcast(), when a waiter may sleep.  Returns true if the caller has to ring the
+ * bell. */
+bool cond_wake(struct layout_cond *c, int how_many);
 
 /* Returns true if a signal would wake a waiter, as far as known.  The fence makes the
  * caller's stores before it visible to whoever arms after it. */
-static inline int cond_waited(struct layout_cond *c)
+static inline bool cond_waited(struct layout_cond *c)
 {
 	/* Pairs with the fence in cond_arm(). */
 	atomic_thread_fence(memory_order_seq_cst);
 	return __builtin_expect(atomic_load_explicit(&c->waiting, memory_order_relaxed) != 0, 0);
 }
 
-/* Wake one waiter, if any.  Costs a fence and a load when there is none. */
-static inline void cond_signal(struct layout_cond *c)
+/* Wake one waiter, if any, and return as cond_wake().  Costs a fence and a load when there
+ * is none. */
+static inline bool cond_signal(struct layout_cond *c)
 {
-	if (cond_waited(c))
-		cond_wake(c, 1);
+	return cond_waited(c) && cond_wake(c, 1);
 }
 
 /* Wake one waiter, if any, after a full fence of the caller's: that takes the place of
  * cond_signal()'s. */
-static inline void cond_signal_fenced(struct layout_cond *c)
+static inline bool cond_signal_fenced(struct layout_cond *c)
 {
-	if (__builtin_expect(atomic_load_explicit(&c->waiting, memory_order_relaxed) != 0, 0))
-		cond_wake(c, 1);
+	return __builtin_expect(atomic_load_explicit(&c->waiting, memory_order_relaxed) != 0, 0) &&
+	       cond_wake(c, 1);
 }
 
 /* Call on the way out after sleeping, before checking what is left: others may still be
  * asleep. */
 static inline void cond_rearm(struct layout_cond *c)
 {
-	atomic_store_explicit(&c->waiting, 1, memory_order_relaxed);
+	atomic_fetch_or_explicit(&c->waiting, COND_SLEEPER, memory_order_relaxed);
 	/* Pairs with the fence in cond_waited(), as cond_arm()'s. */
 	atomic_thread_fence(memory_order_seq_cst);
 }
 
 /* Call on the way out after sleeping, if something is left or nothing was got: another
- * waiter may be able to go on. */
-static inline void cond_pass_on(struct layout_cond *c)
+ * waiter may be able to go on.  Returns as cond_wake(). */
+static inline bool cond_pass_on(struct layout_cond *c)
 {
 	cond_rearm(c);
-	cond_wake(c, 1);
+	return cond_wake(c, 1);
 }
 
-/* Wake all, whatever the hint says.  Async-signal-safe on futex. */
-void cond_broadcast(struct layout_cond *c);
+/* Wake all, whatever the hint says, and return as cond_wake().  Async-signal-safe on
+ * futex. */
+bool cond_broadcast(struct layout_cond *c);
 
 #endif

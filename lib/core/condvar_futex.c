@@ -36,23 +36,24 @@ int cond_wait(struct layout_cond *c, uint32_t key, int64_t deadline)
 	return err == -ETIMEDOUT || err == -EINTR ? err : 0;
 }
 
-void cond_wake(struct layout_cond *c, int how_many)
+bool cond_wake(struct layout_cond *c, int how_many)
 {
 	int saved = errno;
+	uint32_t hint = atomic_exchange_explicit(&c->waiting, 0, memory_order_relaxed);
 
-	atomic_store_explicit(&c->waiting, 0, memory_order_relaxed);
 	/* Release: pairs with the acquire in cond_arm(), and keeps the hint's
 	 * clearing before it. */
 	atomic_fetch_add_explicit(&c->sequence, 1, memory_order_acq_rel);
 	if (futex(&c->sequence, FUTEX_WAKE, (uint32_t)how_many, NULL) > 0 && how_many != INT_MAX)
-		atomic_store_explicit(&c->waiting, 1, memory_order_relaxed);
+		atomic_fetch_or_explicit(&c->waiting, COND_SLEEPER, memory_order_relaxed);
 	errno = saved;
+	return hint & COND_BELL;
 }
 
-void cond_broadcast(struct layout_cond *c)
+bool cond_broadcast(struct layout_cond *c)
 {
 	atomic_thread_fence(memory_order_seq_cst); /* as in cond_waited() */
-	cond_wake(c, INT_MAX);
+	return cond_wake(c, INT_MAX);
 }
 
 #endif

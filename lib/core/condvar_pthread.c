@@ -69,8 +69,10 @@ int cond_wait(struct layout_cond *c, uint32_t key, int64_t deadline)
 	return err == ETIMEDOUT ? -ETIMEDOUT : 0;
 }
 
-void cond_wake(struct layout_cond *c, int how_many)
+bool cond_wake(struct layout_cond *c, int how_many)
 {
+	uint32_t hint = atomic_exchange_explicit(&c->waiting, 0, memory_order_relaxed);
+
 	lock(c);
 	atomic_fetch_add_explicit(&c->sequence, 1, memory_order_acq_rel);
 	if (how_many == 1)
@@ -78,12 +80,13 @@ void cond_wake(struct layout_cond *c, int how_many)
 	else
 		pthread_cond_broadcast(&c->cond);
 	pthread_mutex_unlock(&c->mutex);
+	return hint & COND_BELL;
 }
 
-void cond_broadcast(struct layout_cond *c)
+bool cond_broadcast(struct layout_cond *c)
 {
 	atomic_thread_fence(memory_order_seq_cst);
-	cond_wake(c, INT_MAX);
+	return cond_wake(c, INT_MAX);
 }
 
 #else

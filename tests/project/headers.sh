@@ -33,7 +33,7 @@ sed -n 's/^\t\([a-z_]*\);/\1/p' lib/shmchan.map | sort >"$t/map"
 declared lib/shmchan.map "$t/map"
 
 nm -D --defined-only "$BUILD/libshmchan.so" | awk '$2 != "A" { print $3 }' | sort >"$t/so"
-sed -i 's/@@SHMCHAN_0\.1$//' "$t/so"
+sed -i 's/@@SHMCHAN_0\.[12]$//' "$t/so"
 declared libshmchan.so "$t/so"
 
 # A sanitizer adds names of its own.

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/* A change that a call waits for: where it is announced, and how to see it. */
+#ifndef CHAN_CONDITION_H
+#define CHAN_CONDITION_H
+
+#include "channel/spin.h"
+#include "core/layout.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct chan;
+struct pollable;
+
+struct condition {
+	struct layout_cond *cond;
+	struct spin *spin; /* NULL: sleep at once */
+	/* Returns true if something happened that is worth another look. */
+	bool (*changed)(struct chan *ch, uint64_t seen);
+	uint64_t seen;
+	bool lags; /* it may lag: `seen` is the other side's position (spin.h) */
+	/* Called after arming, when any later change is sure to wake us: returns true if
+	 * nobody is left that could bring the change. */
+	bool (*abandoned)(struct chan *ch);
+	/* What may listen for the change where the call may not wait, or NULL. */
+	struct pollable *pollable;
+};
+
+#endif

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/* The model is in rest.h. */
+#include "channel/rest.h"
+
+#include "channel/condition.h"
+#include "channel/handle.h"
+#include "channel/name.h"
+#include "channel/wake.h"
+#include "core/cpu.h"
+#include "segment/bell.h"
+
+#include <sched.h>
+
+/* From the end of a dead process's file to the end of its locks it is a microsecond, unless
+ * the process has to give up its CPU in between. */
+#define ALERT INT64_C(10000000)
+
+#define load(p) atomic_load_explicit((p), memory_order_relaxed)
+#define store(p, v) atomic_store_explicit((p), (v), memory_order_relaxed)
+
+/* Returns true if what a call gets may depend on which peers live. */
+static bool depends_on_life(const struct chan *ch)
+{
+	return ring_leased(&ch->ring) ||
+	       ch->segment.header.options & (CHAN_END_WITH_SENDERS | CHAN_NEED_RECEIVERS);
+}
+
+static void add_heard(int watch, struct bell_heard what, void *arg)
+{
+	struct bell_heard *all = arg;
+
+	(void)watch;
+	all->named |= what.named;
+	all->closed |= what.closed;
+}
+
+/* Spin, having learned from how long the loop slept the last time. */
+static bool spin_first(struct chan *ch, const struct condition *what, int64_t now)
+{
+	struct pollable *p = what->pollable;
+	int64_t rested = load(&p->rested);
+
+	if (!what->spin || !cpu_several())
+		return false;
+	if (rested)
+		spin_slept(what->spin, now - rested);
+	store(&p->rested, 0);
+	return spin_until(what->spin, what->changed, ch, what->seen, what->lags);
+}
+
+bool pollable_rest(struct chan *ch, const struct condition *what)
+{
+	struct pollable *p = what->pollable;
+	struct bell_heard heard = {.closed = false};
+	int64_t now;
+
+	if (likely(!p || !pollable_there(p)))
+		return false;
+	now = clock_monotonic();
+	if (spin_first(ch, what, now))
+		return true;
+	bell_hear(&p->own, add_heard, &heard);
+	if (heard.closed && depends_on_life(ch))
+		store(&p->alert, now + ALERT);
+	cond_arm_bell(what->cond);
+	channel_announced(ch);
+	channel_receiver_came(ch, what->cond);
+	if ((heard.named && channel_notice(ch)) || what->changed(ch, what->seen) ||
+		what->abandoned(ch)) {
+		bell_ring(&ch->segment); /* there may be more than the call takes */
+		return true;
+	}
+	if (now < load(&p->alert)) {
+		sched_yield();
+		bell_ring(&ch->segment);
+	} else {
+		store(&p->rested, now);
+	}
+	return false;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* Resting: what a call does that may not wait, so that its event loop can.  The model is in
+ * pollable.h. */
+#ifndef CHAN_REST_H
+#define CHAN_REST_H
+
+#include <stdbool.h>
+
+struct chan;
+struct condition;
+
+/*
+ * The call found nothing: make the descriptor of what it would wait for, if there is one,
+ * unreadable until something happens.  Before that, spin for as long as that paid lately: a
+ * loop that goes to sleep for each message costs system calls.  Returns true if the call
+ * should look again.
+ */
+bool pollable_rest(struct chan *ch, const struct condition *what);
+
+#endif

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Waiting for one of several cases.
+ *
+ *   try each; arm all; try each again; sleep; and so on
+ *
+ * No two channels' locks are ever held at once: exactly one case is executed because a case
+ * is executed only by trying it, and the first that succeeds ends the call.  The try after
+ * arming takes the place of a look at each condition.  What a wake-up that this call got for
+ * a case it did not execute owes is in wait.c.
+ */
+#include "channel/receive.h"
+#include "channel/sender.h"
+#include "channel/wait.h"
+#include "core/cpu.h"
+
+#include <limits.h>
+
+/* The most cases that sleep on their words; more make a set. */
+#define SELECT_WORDS 120u
+
+/* How long one round of tries waits for locks, and how soon a case is tried again whose
+ * channel's lock was not free that long. */
+#define MOMENT INT64_C(10000000)
+
+/* A call under way. */
+struct selection {
+	struct chan_case *cases;
+	unsigned n, flags;
+	bool busy; /* a lock was not free in the last round */
+	struct limit limit;
+	uint64_t *seen; /* by case, when it was last tried: see hint() */
+};
+
+static unsigned role_of(const struct chan_case *c)
+{
+	return c->op == CHAN_OP_SEND ? CHAN_SEND : CHAN_RECV;
+}
+
+static struct layout_cond *cond_of(const struct chan_case *c)
+{
+	return c->op == CHAN_OP_SEND ? &c->ch->control->not_full : &c->ch->control->not_empty;
+}
+
+/* ---- what is asked for ---- */
+
+/* Check a case: 0, or the error of the call. */
+static int check(const struct chan_case *c, unsigned i)
+{
+	int err;
+
+	if (c->size != sizeof(*c))
+		return error_because(
+			-EINVAL, "cases[%u]: size is %u, and must be %zu", i, c->size, sizeof(*c));
+	if (c->op < CHAN_OP_RECV || c->op > CHAN_OP_SEND)
+		return error_because(-EINVAL, "cases[%u]: there is no op %u", i, c->op);
+	if (!c->ch)
+		return error_because(-EINVAL, "cases[%u]: there is no endpoint", i);
+	if (c->op == CHAN_OP_TAKE && (c->len == 0 || c->len > INT_MAX))
+		return error_because(-EINVAL, "cases[%u]: len is 0 or above INT_MAX", i);
+	err = c->op == CHAN_OP_SEND ? sender_check(c->ch, 0) : receiver_check(c->ch, 0);
+	if (err == 0 && exclusive(c->ch, role_of(c)))
+		err = exclusive_check(c->ch);
+	return err < 0 ? error_because(err, "cases[%u]: %s", i, chan_strerror(err)) : 0;
+}
+
+static int check_all(const struct selection *s, int64_t timeout)
+{
+	int err = 0;
+
+	error_forget();
+	if (s->n == 0 || s->n > SELECT_WORDS)
+		return error_because(-EINVAL, "n: is 0 or above %u", SELECT_WORDS);
+	if (s->flags & ~(unsigned)(CHAN_BIASED | CHAN_ONLY_READY))
+		return error_because(-EINVAL, "flags: 0x%x has bits that are no flags", s->flags);
+	if (timeout < CHAN_WAIT)
+		return error_of_timeout(timeout);
+	for (unsigned i = 0; i < s->n && err == 0; i++)
+		err = check(&s->cases[i], i);
+	return err;
+}
+
+/* ---- trying ---- */
+
+static ssize_t execute(struct chan_case *c, struct limit *limit)
+{
+	switch (c->op) {
+	case CHAN_OP_SEND:
+		return channel_send(c->ch, c->data, c->len, limit);
+	case CHAN_OP_TAKE:
+		return channel_take(c->ch, c->data, (unsigned)c->len, limit);
+	default:
+		return channel_receive(c->ch, c->data, c->len, limit);
+	}
+}
+
+/* Try one case: true, and its result, if it went on or can. */
+static bool try_one(struct selection *s, struct chan_case *c, struct limit *round)
+{
+	ssize_t result;
+
+	if (!(s->flags & CHAN_ONLY_READY))
+		result = execute(c, round);
+	else if (c->op == CHAN_OP_SEND)
+		result = sender_ready(c->ch, c->len, round);
+	else
+		result = receiver_ready(c->ch, round);
+	s->busy |= result == -EBUSY;
+	if (result == -EAGAIN || result == -EBUSY)
+		return false;
+	c->result = result;
+	return true;
+}
+
+/* Return a number below n, by chance.  Any fair sequence does: a splitmix64 of a counter
+ * and this thread's stack. */
+static unsigned by_chance(unsigned n)
+{
+	static _Thread_local uint64_t state;
+	uint64_t x;
+
+	if (!state)
+		state = (uint64_t)clock_monotonic() ^ (uintptr_t)&state;
+	x = state += UINT64_C(0x9e3779b97f4a7c15);
+	x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+	x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
+	return (unsigned)((x ^ x >> 31) % n);
+}
+
+/* Return what moves when a case that was just tried may go on. */
+static uint64_t hint(const struct chan_case *c)
+{
+	const struct layout_control *control = c->ch->control;
+
+	/* A spin that looks too early looks again. */
+	return c->op == CHAN_OP_SEND
+		       ? atomic_load_explicit(&control->receivers.position, memory_order_relaxed)
+		       : atomic_load_explicit(&control->senders.position, memory_order_relaxed) +
+				 ring_any(&c->ch->ring);
+}
+
+/* Try each case: the number of the one that went on, or -EAGAIN. */
+static int try_each(struct selection *s)
+{
+	struct limit round = limit_of(0);
+	unsigned first = s->flags & CHAN_BIASED ? 0 : by_chance(s->n);
+	int64_t deadline = limit_deadline(&s->limit);
+
+	round.deadline = clock_monotonic() + MOMENT;
+	if (deadline != DEADLINE_NOW && deadline < round.deadline)
+		round.deadline = deadline;
+	s->busy = false;
+	for (unsigned i = 0; i < s->n; i++) {
+		unsigned at = first + i < s->n ? first + i : first + i - s->n;
+
+		if (s->seen)
+			s->seen[at] = hint(&s->cases[at]);
+		if (try_one(s, &s->cases[at], &round))
+			return (int)at;
+	}
+	return -EAGAIN;
+}
+
+/* ---- waiting ---- */
+
+static bool any_hint(struct chan *unused, uint64_t selection)
+{
+	const struct selection *s = (const void *)(uintptr_t)selection;
+
+	(void)unused;
+	for (unsigned i = 0; i < s->n; i++)
+		if (hint(&s->cases[i]) != s->seen[i] ||
+			channel_state(s->cases[i].ch) & (LAYOUT_ENDED | LAYOUT_DAMAGED))
+			return true;
+	return false;
+}
+
+/* Return this thread's experience with spinning in a selection. */
+static struct spin *spin_of_thread(void)
+{
+	static _Thread_local struct spin spin;
+	static _Thread_local bool made;
+
+	if (!made)
+		spin_init(&spin);
+	made = true;
+	return &spin;
+}
+
+/* Sleep until any case may go on; the selection's limit is not 0. */
+static int wait_for_one(struct selection *s)
+{
+	struct awaited all[SELECT_WORDS];
+	struct spin *spin = spin_of_thread();
+	int64_t now;
+	int found, err = 0;
+
+	for (unsigned i = 0; i < s->n; i++)
+		all[i] = (struct awaited){.ch = s->cases[i].ch, .cond = cond_of(&s->cases[i])};
+	if (cpu_several() && spin_until(spin, any_hint, NULL, (uintptr_t)s, false)) {
+		found = try_each(s);
+		if (found >= 0)
+			return found;
+	}
+	do {
+		wait_arm(all, s->n);
+		found = try_each(s);
+		if (found >= 0 || err < 0)
+			break;
+		now = clock_monotonic();
+		err = wait_sleep(all, s->n, &s->limit, now + (s->busy ? MOMENT : WAIT_SLICE));
+		spin_slept(spin, clock_monotonic() - now);
+	} while (err != -EINTR);
+	if (s->limit.slept)
+		wait_leave(all, s->n, found >= 0 ? (unsigned)found : s->n);
+	return found >= 0 ? found : err;
+}
+
+int chan_select(struct chan_case *cases, unsigned n, int64_t timeout, unsigned flags)
+{
+	struct selection s = {.cases = cases, .n = n, .flags = flags, .limit = limit_of(timeout)};
+	uint64_t seen[SELECT_WORDS];
+	int err = check_all(&s, timeout);
+
+	if (err < 0)
+		return err;
+	if (n <= SELECT_WORDS)
+		s.seen = seen;
+	err = try_each(&s);
+	if (err >= 0)
+		return err;
+	if (timeout == 0)
+		return s.busy ? -EBUSY : -EAGAIN;
+	return wait_for_one(&s);
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/* The model is in bell.h. */
+#include "segment/bell.h"
+
+#include "base/errors.h"
+
+#include <errno.h>
+#include <stdalign.h>
+#include <stdio.h>
+#include <unistd.h>
+
+void bell_ring(const struct segment *s)
+{
+	int saved = errno;
+	char byte;
+
+	/* Only a read that gets something is an access.  If the program has closed the
+	 * descriptor, this reads from what got its number, at the beginning, at most. */
+	if (pread(s->own.fd, &byte, 1, 0) < 0)
+		errno = saved;
+}
+
+int bell_open(struct descriptor *d)
+{
+	int err = descriptor_inotify(d);
+
+	return err < 0 ? error_from(TRIED_LISTEN, err) : 0;
+}
+
+int bell_listen(const struct descriptor *d, const struct segment *s)
+{
+	char path[sizeof("/proc/self/fd/") + 10];
+	int watch;
+
+	if (!descriptor_ours(&s->own) || !descriptor_ours(d))
+		return -EBADFD;
+	/* The link leads to the file, whether it has a name or not. */
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", s->own.fd);
+	watch = inotify_add_watch(d->fd, path, BELL_EVENTS);
+	if (watch < 0)
+		return error_from(TRIED_LISTEN, errno);
+	bell_ring(s);
+	return watch;
+}
+
+void bell_hear(const struct descriptor *d,
+	void (*heard)(int watch, struct bell_heard what, void *arg), void *arg)
+{
+	alignas(struct inotify_event) char events[4096];
+	int saved = errno;
+	ssize_t n;
+
+	if (!descriptor_ours(d))
+		return;
+	do {
+		const struct inotify_event *e;
+
+		n = read(d->fd, events, sizeof(events));
+		for (ssize_t i = 0; i + (ssize_t)sizeof(*e) <= n;
+			i += (ssize_t)(sizeof(*e) + e->len)) {
+			e = (const void *)&events[i];
+			heard(e->wd,
+				(struct bell_heard){.named = e->mask & IN_ATTRIB,
+					.closed = e->mask & (IN_CLOSE_WRITE | IN_Q_OVERFLOW)},
+				arg);
+		}
+	} while (n > (ssize_t)sizeof(events) / 2);
+	errno = saved;
+}
