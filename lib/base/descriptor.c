@@ -265,7 +265,7 @@ ssize_t descriptor_receive(struct descriptor *d, int sock, void *buf, size_t siz
 
 	descriptors_lock();
 	occupy_low(held);
-	n = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+	n = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT | MSG_TRUNC);
 	err = n < 0 ? -errno : enlist_received(d, &msg);
 	free_low(held);
 	descriptors_unlock();

@@ -73,8 +73,9 @@ int descriptor_socket(struct descriptor *d, int type);
 int descriptor_inotify(struct descriptor *d);
 
 /* Receive a packet without waiting: its length, or an error of recvmsg(2) or of
- * descriptor_open().  If d->fd is -1, the descriptor that comes along, if any, becomes
- * `d`; all others are closed. */
+ * descriptor_open().  If a packet is longer than `size`, it is cut, and its length says
+ * so.  If d->fd is -1, the descriptor that comes along, if any, becomes `d`; all others are
+ * closed. */
 ssize_t descriptor_receive(struct descriptor *d, int socket, void *buf, size_t size);
 
 /* Open a file as descriptor_open() does, for a descriptor that the caller closes or gives

@@ -99,15 +99,29 @@ int chand_no_answer(struct chand *chand, int64_t patience)
 	return -ETIMEDOUT;
 }
 
-static int not_chand(struct chand *chand)
+/* Set the remedy for an answer that is not understood. */
+static int not_understood(struct chand *chand)
 {
-	set_problem(chand, -EBADMSG, "what answers at %s is not chand, or one of another version",
-		chand->at.path);
 	if (chand->at.given)
 		set_remedy(chand, "restart it if shmchan was updated");
 	else
 		set_remedy(chand, "'%s restart chand' if shmchan was updated", systemctl(chand));
 	return -EBADMSG;
+}
+
+static int not_chand(struct chand *chand)
+{
+	set_problem(chand, -EBADMSG, "what answers at %s is not chand, or one of another version",
+		chand->at.path);
+	return not_understood(chand);
+}
+
+static int was_cut(struct chand *chand)
+{
+	set_problem(chand, -EBADMSG,
+		"the answer of chand at %s was cut: it is longer than %d bytes", chand->at.path,
+		MESSAGE_MAX);
+	return not_understood(chand);
 }
 
 static int not_ours(struct chand *chand)
@@ -258,6 +272,11 @@ ssize_t chand_receive(
 		return n;
 	if (n <= 0)
 		return hung_up(chand);
+	if (n > MESSAGE_MAX) {
+		if (passed)
+			descriptor_close(passed);
+		return was_cut(chand);
+	}
 	packet[n] = '\0';
 	return n;
 }

@@ -7,7 +7,8 @@
  *   -ENOTCONN    there is no chand, or it hung up
  *   -EACCES      the user may not connect
  *   -ETIMEDOUT   it does not answer in time
- *   -EBADMSG     what answers is not chand, or one of another version
+ *   -EBADMSG     what answers is not chand, or one of another version; its answer is longer
+ *                than a packet
  * and the connection has a line that says why, and one that says what to do.  Other
  * errors:
  *   -EINTR       the wait was interrupted

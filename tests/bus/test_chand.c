@@ -102,6 +102,24 @@ START_TEST(should_receive_a_packet_of_the_largest_size)
 }
 END_TEST
 
+START_TEST(should_not_take_an_answer_that_was_cut)
+{
+	static char large[MESSAGE_MAX + 1];
+	struct fake fake = {.packet[0] = {large, sizeof(large), 1}};
+	struct descriptor passed = {.fd = -1};
+	int before = count_descriptors();
+	struct chand chand;
+
+	memset(large, 'x', sizeof(large));
+	memcpy(large, OK, strlen(OK));
+	ck_assert_int_eq(ask(&chand, &fake, &passed), -EBADMSG);
+	ck_assert_ptr_nonnull(strstr(chand.problem, "was cut: it is longer than 4096 bytes"));
+	ck_assert_ptr_nonnull(strstr(chand.remedy, "restart it"));
+	ck_assert_int_eq(passed.fd, -1);
+	ck_assert_int_eq(count_descriptors(), before);
+}
+END_TEST
+
 START_TEST(should_refuse_to_send_more_than_a_packet)
 {
 	struct fake fake = {.early = true};
@@ -464,7 +482,7 @@ void add_tests(void)
 {
 	GROUP("packets", setup, fake_teardown, should_bring_a_request_there_and_an_answer_back,
 		should_receive_each_packet_of_a_longer_answer,
-		should_receive_a_packet_of_the_largest_size,
+		should_receive_a_packet_of_the_largest_size, should_not_take_an_answer_that_was_cut,
 		should_refuse_to_send_more_than_a_packet,
 		should_notice_that_it_hangs_up_without_an_answer,
 		should_hear_why_it_hung_up_before_the_request,
