@@ -121,6 +121,44 @@ kill $other
 wait $other 2>/dev/null
 rm "$SHMCHAN_CONTROL"
 
+# A chand that hangs up on the first requests of each verb: what changes nothing is asked again,
+# and what makes a channel is not.
+# shellcheck disable=SC2016
+hanging_up() { # TIMES
+	perl -MSocket -e '
+		$| = 1;
+		socket(my $s, AF_UNIX, SOCK_SEQPACKET, 0) or die "$!";
+		bind($s, pack_sockaddr_un($ARGV[0])) && listen($s, 16) or die "$!";
+		my %asked;
+		while (accept(my $c, $s)) {
+			while (sysread($c, my $request, 4096)) {
+				my ($verb) = $request =~ m{^chand/1 (\w+)};
+				print "$verb\n";
+				last if $asked{$verb}++ < $ARGV[1];
+				syswrite($c, "chand/1 OK\nscope=system\nbus=0\nversion=asked\n")
+					if $verb eq "STATUS";
+				syswrite($c, "chand/1 END\n") if $verb eq "LIST";
+			}
+		}' "$SHMCHAN_CONTROL" "$1" >"$tmp/asked" &
+	other=$!
+	happens test -S "$SHMCHAN_CONTROL"
+}
+gone() {
+	kill $other
+	wait $other 2>/dev/null
+	rm "$SHMCHAN_CONTROL"
+}
+hanging_up 3
+status 0 chanctl list --system -H "$ch"
+is 'warnings' "$(cat "$tmp/err")" ''
+is 'requests to list' "$(sort "$tmp/asked" | uniq -c | xargs)" '4 LIST 5 STATUS'
+gone
+hanging_up 1000000
+status 3 chanctl create --user "$ch.asked"
+says "can't ask chand: chand at $SHMCHAN_CONTROL hung up without an answer; try again"
+is 'requests to make' "$(xargs <"$tmp/asked")" CREATE
+gone
+
 SHMCHAN_CONTROL=/nonexistent/control
 lines 'there is neither the socket /nonexistent/control nor its directory'
 

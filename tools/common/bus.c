@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/deadline.h"
@@ -22,6 +23,10 @@
 
 /* bus_ask_once(): how long before the deadline it finds out whether chand is alive. */
 #define PROBE_TIME INT64_C(1000000000)
+
+/* bus_ask(): how long it asks a chand again that hung up, and the time between two tries. */
+#define AGAIN INT64_C(1000000000)
+#define PAUSE INT64_C(10000000)
 
 /* ---- why chand can't be asked ---- */
 
@@ -95,12 +100,32 @@ int bus_connect(struct chand *ret, enum cli_bus which)
 	return keep_problem(ret, chand_connect(ret, &at, BUS_PATIENCE, cli_wait_fd));
 }
 
+/* Connect again, and ask. */
+static int ask_anew(
+	struct chand *chand, const char *request, char *packet, struct chand_answer *ret)
+{
+	const struct chand_address at = chand->at;
+	int err;
+
+	chand_close(chand);
+	err = chand_connect(chand, &at, BUS_PATIENCE, cli_wait_fd);
+	if (err < 0)
+		return err;
+	return chand_ask(chand, request, strlen(request), BUS_PATIENCE, packet, NULL, ret);
+}
+
 int bus_ask(struct chand *chand, const char *request, char *packet, struct chand_answer *ret)
 {
+	const struct timespec pause = {.tv_nsec = PAUSE};
+	int64_t end = cli_deadline(AGAIN);
 	int err;
 
 	ret->lines = NULL;
 	err = chand_ask(chand, request, strlen(request), BUS_PATIENCE, packet, NULL, ret);
+	while (err == -ENOTCONN && chand->socket.fd >= 0 && cli_remaining(end)) {
+		nanosleep(&pause, NULL);
+		err = ask_anew(chand, request, packet, ret);
+	}
 	return err < 0 ? keep_problem(chand, err) : -ret->err;
 }
 

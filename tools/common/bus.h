@@ -58,7 +58,9 @@ int bus_address(enum cli_bus which, struct chand_address *ret);
 
 /* Do what chand_connect(), chand_ask() and chand_receive() do, for a program: a signal ends
  * the wait, and an error that chand answered is returned as an error, too, with its reason
- * in ret->lines (NULL if there was no answer).  chand_close() closes the connection. */
+ * in ret->lines (NULL if there was no answer).  chand_close() closes the connection.
+ * bus_ask() is for requests that change nothing: if chand hangs up, which it does when it is
+ * killed, it is connected to and asked again, for a second. */
 int bus_connect(struct chand *ret, enum cli_bus which);
 int bus_ask(struct chand *chand, const char *request, char *packet, struct chand_answer *ret);
 int bus_receive(struct chand *chand, int64_t deadline, char *packet, struct chand_answer *ret);
