@@ -27,11 +27,18 @@ void lag_interrupt(struct lag *lag)
 	store(&lag->since, 0);
 }
 
-static void enter(struct lag *lag, enum phase phase, uint32_t cycles, uint32_t applied)
+/* Return how long a wait of the phase stays away, ns. */
+static uint32_t applied_in(const struct lag *lag, uint32_t phase)
+{
+	uint32_t chosen = load(&lag->chosen);
+
+	return phase == TRIAL ? LAG - chosen : chosen;
+}
+
+static void enter(struct lag *lag, enum phase phase, uint32_t cycles)
 {
 	store(&lag->phase, phase);
 	store(&lag->left, cycles);
-	store(&lag->applied, applied);
 	store(&lag->poor, 0);
 }
 
@@ -43,7 +50,7 @@ static void settle(struct lag *lag, uint32_t chosen, bool better)
 	rest = rest < REST_MIN ? REST_MIN : rest > REST_MAX ? REST_MAX : rest;
 	store(&lag->rest, rest);
 	store(&lag->chosen, chosen);
-	enter(lag, REST, rest, chosen);
+	enter(lag, REST, rest);
 }
 
 static void begin(struct lag *lag)
@@ -52,7 +59,7 @@ static void begin(struct lag *lag)
 		store(&lag->bytes[i], 0);
 		store(&lag->ns[i], 0);
 	}
-	enter(lag, BEFORE, CYCLES, load(&lag->chosen));
+	enter(lag, BEFORE, CYCLES);
 }
 
 static double rate(const struct lag *lag, int i)
@@ -84,7 +91,8 @@ uint32_t lag_next(struct lag *lag, int64_t now, uint64_t position)
 {
 	int64_t since = load(&lag->since), ns = now - since;
 	uint64_t bytes = position - load(&lag->position);
-	uint32_t phase = load(&lag->phase), left = load(&lag->left), applied = load(&lag->applied);
+	uint32_t phase = load(&lag->phase), left = load(&lag->left),
+		 applied = applied_in(lag, phase);
 
 	store(&lag->since, now);
 	store(&lag->position, position);
@@ -109,9 +117,9 @@ uint32_t lag_next(struct lag *lag, int64_t now, uint64_t position)
 	} else if (phase == BEFORE) {
 		if (!applied)
 			store(&lag->plain, load(&lag->bytes[0]) / CYCLES);
-		enter(lag, TRIAL, CYCLES, LAG - applied);
+		enter(lag, TRIAL, CYCLES);
 	} else {
 		decide(lag);
 	}
-	return load(&lag->applied);
+	return applied_in(lag, load(&lag->phase));
 }

@@ -27,8 +27,7 @@
 #include <stdint.h>
 
 struct lag {
-	_Atomic uint32_t chosen;  /* what was found to be better, ns */
-	_Atomic uint32_t applied; /* in the cycle under way, ns */
+	_Atomic uint32_t chosen; /* what was found to be better, ns */
 	_Atomic uint32_t phase;
 	_Atomic uint32_t left;	/* cycles of this phase */
 	_Atomic uint32_t rest;	/* cycles between two trials */

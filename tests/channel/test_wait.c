@@ -288,7 +288,7 @@ START_TEST(should_stay_away_for_as_long_as_it_learned_to)
 
 	what.spin = &spin;
 	spin.budget = SPIN_MAX;
-	spin.lag.applied = 20 * MS;
+	spin.lag.chosen = 20 * MS;
 	happens_at = 1;
 	begin = now();
 	ck_assert_int_eq(wait_a(CHAN_WAIT), 0); /* what it awaits is no position */
