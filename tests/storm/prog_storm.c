@@ -20,6 +20,10 @@
  * and each that arrives is whole, later than the one before of the same sender,
  * and not one that was consumed already; one that is seen a second time was
  * leased before, and says so.
+ *
+ * Where the channel is removed in between, the workers make it again, and the books are
+ * those of all the channels of that name: each message arrives in the one in which it was
+ * sent, and the parent, the last one to leave a removed channel, drains it.
  */
 #include "channel/channel.h"
 #include "storm.h"
@@ -43,8 +47,8 @@ enum {
 	SEQS = 512,
 	WORKERS = 8,
 	BATCH = 8,
-	PATIENCE = 60, /* seconds in which something has to happen */
-	BLOWS_BEFORE_CLOSE = 3,
+	PATIENCE = 60,		/* seconds in which something has to happen */
+	BLOWS_BEFORE_CLOSE = 3, /* or, on average, a removal */
 };
 
 /* ---- scenarios ---- */
@@ -58,8 +62,9 @@ enum {
 	ONE_CPU = 1 << 5,
 	EXCLUSIVE = 1 << 6,
 	NO_STOPS = 1 << 7,
-	REPAIRS = 1 << 8, /* a bystander calls chan_recover() */
-	CLOSES = 1 << 9,  /* short rounds, that end with a close while all are at work */
+	REPAIRS = 1 << 8,  /* a bystander calls chan_recover() */
+	CLOSES = 1 << 9,   /* short rounds, that end with a close while all are at work */
+	REMOVES = 1 << 10, /* the channel is removed while all are at work; workers make it again */
 };
 
 static const struct scenario {
@@ -84,6 +89,9 @@ static const struct scenario {
 		CHAN_BLOCK, 8192},
 	{"close", PLAIN | TAKES | CLOSES, 3, 2, 0, CHAN_BLOCK, 8192},
 	{"close, plain", PLAIN | CLOSES, 3, 2, 0, CHAN_BLOCK, 8192},
+	{"remove", PLAIN | TAKES | ATTACHES | REMOVES, 3, 3, 0, CHAN_BLOCK, 8192},
+	{"remove, rendezvous", PLAIN | TAKES | TIMEOUTS | REMOVES, 3, 3, CHAN_RENDEZVOUS,
+		CHAN_BLOCK, 0},
 	{"one-cpu", PLAIN | TAKES | ATTACHES | ONE_CPU | REPAIRS, 3, 3, 0, CHAN_BLOCK, 8192},
 	{"timeouts", PLAIN | TAKES | ATTACHES | TIMEOUTS | NO_STOPS, 3, 3, 0, CHAN_BLOCK, 8192},
 	{"signals", PLAIN | TAKES | ATTACHES | SIGNALS, 3, 3, 0, CHAN_BLOCK, 8192},
@@ -103,6 +111,7 @@ struct entry {
 };
 
 struct lane {
+	int64_t made; /* when its channel was, which tells it from others of that name */
 	_Atomic uint32_t begun, confirmed; /* numbers of messages, from 1 */
 	struct entry entry[SEQS + 1];
 };
@@ -128,7 +137,8 @@ static struct books {
 static const struct scenario *scene;
 static char channel[64];
 static uint64_t rng;
-static int me; /* a worker's number */
+static int me;	     /* a worker's number */
+static int64_t made; /* when the channel was made that this process has open */
 
 _Noreturn static void fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 _Noreturn static void fail(const char *fmt, ...)
@@ -144,16 +154,39 @@ _Noreturn static void fail(const char *fmt, ...)
 
 /* ---- workers ---- */
 
-static chan_t *attach(unsigned role)
+static struct chan_options options(void)
 {
-	chan_t *ch;
+	return (struct chan_options){.size = sizeof(struct chan_options),
+		.flags = scene->flags,
+		.overflow = scene->overflow,
+		.capacity = scene->capacity,
+		.max_message = MESSAGE_MAX,
+		.endpoints = 32};
+}
+
+/* Open the channel, and make it if it is one that is removed in between. */
+static int open_channel(chan_t **ret, unsigned flags)
+{
+	struct chan_options opt = options();
+	struct chan_stat st = {.size = sizeof(st)};
 	int err = -EBUSY;
 
+	flags |= scene->what & REMOVES ? CHAN_CREATE : 0;
 	/* An exclusive side is free when its owner is gone; a stopped one may be
 	 * inside the receivers' lock. */
 	for (int64_t end = now() + PATIENCE * INT64_C(1000000000); err == -EBUSY && now() < end;)
-		err = chan_open(
-			&ch, channel, role | (scene->what & EXCLUSIVE ? CHAN_EXCLUSIVE : 0), NULL);
+		err = chan_open(ret, channel, flags, &opt);
+	if (err == 0)
+		err = chan_stat(*ret, &st);
+	made = st.created;
+	return err;
+}
+
+static chan_t *attach(unsigned role)
+{
+	chan_t *ch;
+	int err = open_channel(&ch, role | (scene->what & EXCLUSIVE ? CHAN_EXCLUSIVE : 0));
+
 	if (err < 0)
 		fail("open: %s", chan_strerror(err));
 	return ch;
@@ -186,6 +219,8 @@ static bool expected(int err)
 	case -EPIPE:
 		return scene->flags & (CHAN_END_WITH_SENDERS | CHAN_NEED_RECEIVERS) ||
 		       scene->what & CLOSES;
+	case -EIDRM:
+		return scene->what & REMOVES;
 	case -EBUSY:
 		/* One is stopped inside the lock. */
 		return scene->overflow == CHAN_DROP_OLDEST || scene->what & TIMEOUTS;
@@ -214,6 +249,7 @@ static uint32_t new_lane(void)
 
 	while (lane >= LANES) /* the parent sees it and ends the round */
 		pause();
+	books->lane[lane].made = made;
 	return lane;
 }
 
@@ -269,20 +305,26 @@ static void sender(void)
 		got = send_some(ch, lane, seq, n);
 		if (got < 0 && !expected(got))
 			fail("send: %s", chan_strerror(got));
-		if (got == -EPIPE && scene->what & CLOSES) {
+		if ((got == -EPIPE && scene->what & CLOSES) || got == -EIDRM)
 			for (uint32_t i = 0; i < n; i++)
 				books->lane[lane].entry[seq + i].refused = 1;
+		if (got == -EPIPE && scene->what & CLOSES)
 			_exit(0);
-		}
 		if (got > 0)
 			seq += (uint32_t)got;
 		atomic_store(&books->lane[lane].confirmed, seq - 1);
 		atomic_fetch_add(&books->hands[me].ticks, 1);
 		if (got < 0)
 			sched_yield();
-		if (scene->what & ATTACHES && random_below(&rng, 300) == 0) {
+		if (got == -EIDRM || (scene->what & ATTACHES && random_below(&rng, 300) == 0)) {
+			int64_t before = made;
+
 			chan_detach(ch);
 			ch = attach(CHAN_SEND);
+			if (made != before) {
+				lane = new_lane();
+				seq = 1;
+			}
 		}
 	}
 }
@@ -299,6 +341,8 @@ static struct entry *entry_of(const void *data, size_t len, bool in_order)
 	if (m->lane >= LANES || m->seq == 0 || m->seq > SEQS ||
 		m->seq > atomic_load(&books->lane[m->lane].begun))
 		fail("message %u of lane %u was never sent", m->seq, m->lane);
+	if (books->lane[m->lane].made != made)
+		fail("message %u of lane %u was sent to another channel", m->seq, m->lane);
 	if (in_order && m->seq <= last[m->lane])
 		fail("message %u of lane %u after %u", m->seq, m->lane, last[m->lane]);
 	if (in_order)
@@ -394,7 +438,7 @@ static void receiver(void)
 		if (got == -EPIPE && scene->what & CLOSES)
 			_exit(0);
 		atomic_fetch_add(&books->hands[me].ticks, 1);
-		if (leave) {
+		if (leave || got == -EIDRM) {
 			chan_detach(ch);
 			ch = attach(CHAN_RECV);
 		}
@@ -555,6 +599,27 @@ static void repair_aside(void)
 		give_up(chan_strerror(err));
 }
 
+/* Remove the channel to which `ch` belongs.  The one that does so may be killed, too. */
+static void remove_channel(const chan_t *ch)
+{
+	uint64_t patience = random_below(&rng, 2) ? random_below(&rng, 200000) : 0;
+	pid_t parent = getpid(), remover;
+
+	while (segment_named(&ch->segment)) {
+		remover = fork();
+		if (remover == 0) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			_exit(getppid() != parent || chan_remove(channel) < 0);
+		}
+		if (patience) {
+			nap(patience);
+			kill(remover, SIGKILL);
+		}
+		waitpid(remover, NULL, 0);
+		patience = 0;
+	}
+}
+
 struct balance {
 	uint64_t consumed, dropped; /* noted */
 	uint64_t perhaps;	    /* not noted, but in the hands of one that was killed */
@@ -615,43 +680,100 @@ static void audit(const struct chan_stat *st, struct tally *t)
 		give_up("the count of dropped messages is wrong");
 }
 
-/* Drain what is left and close the books. */
-static void close_the_books(struct tally *t)
+/* Open the channel as the one that receives what the workers leave. */
+static chan_t *attach_parent(void)
 {
-	struct chan_stat st = {.size = sizeof(st)};
-	unsigned char buf[MESSAGE_MAX] __attribute__((aligned(16)));
-	struct chan_endpoint alone[2];
-	ssize_t len;
 	chan_t *ch;
-	int err = chan_open(&ch, channel, CHAN_RECV, NULL);
+	int err = open_channel(&ch, CHAN_RECV);
 
 	if (err < 0)
 		give_up(chan_strerror(err));
-	/* A program that reads /proc/PID/cmdline or the like (ps) keeps the memory of a
-	 * dead process, and so its endpoint, a moment longer. */
-	for (int64_t begin = now(); chan_endpoints(ch, alone, 2) != 1; nap(20000))
+	return ch;
+}
+
+/* Wait until all others have left the channel; `what` says what is wrong if they stay.  A
+ * program that reads /proc/PID/cmdline or the like (ps) keeps the memory of a dead process,
+ * and so its endpoint, a moment longer. */
+static void await_alone(const chan_t *ch, const char *what)
+{
+	struct chan_endpoint alone[2];
+
+	for (int64_t begin = now(); chan_endpoints(ch, alone, 2) != 1; nap(20000)) {
+		if (atomic_load(&books->failures))
+			give_up(books->failure);
 		if (now() - begin > PATIENCE * INT64_C(1000000000))
-			give_up("a dead one is still there");
+			give_up(what);
+	}
+}
+
+/* Receive what is left, up to the error `end`, or as the scene has it. */
+static void receive_rest(chan_t *ch, int end)
+{
+	unsigned char buf[MESSAGE_MAX] __attribute__((aligned(16)));
+	ssize_t len;
+
 	while ((len = chan_recv(ch, buf, sizeof(buf), 0)) >= 0) {
 		if (scene->what & CLOSES)
 			give_up("receivers came to the end before it");
 		consumed(entry_of(buf, (size_t)len, false), "drained");
 	}
-	if (len != -EAGAIN && !(len == -EPIPE && expected(-EPIPE)))
+	if (end ? len != end : len != -EAGAIN && !(len == -EPIPE && expected(-EPIPE)))
 		give_up(chan_strerror((int)len));
-	if (chan_stat(ch, &st) < 0 || st.depth || st.used || st.damaged || st.senders ||
-		st.receivers != 1 || chan_endpoints(ch, alone, 2) != 1)
+}
+
+/* Drain the channel once all others have left it, and add its counts to *sum. */
+static void drain(chan_t *ch, bool removed, struct chan_stat *sum)
+{
+	struct chan_stat st = {.size = sizeof(st)};
+	bool alone;
+
+	do {
+		await_alone(ch, removed ? "somebody hangs on a removed channel"
+					: "a dead one is still there");
+		receive_rest(ch, removed ? -EIDRM : 0);
+		alone = chan_stat(ch, &st) == 0 && st.receivers == 1 && st.senders == 0;
+		/* A worker may have been about to open it when it was removed. */
+	} while (!alone && removed);
+	if (!alone || st.depth || st.used || st.damaged)
 		give_up("the drained channel is not empty, or not deserted");
 	if (ch->kind->valid(&ch->ring) < 0)
 		give_up("the ring is not sound");
+	sum->sent += st.sent;
+	sum->received += st.received;
+	sum->recoveries += st.recoveries;
+	sum->redelivered += st.redelivered;
+	sum->dropped_newest += st.dropped_newest;
+	sum->dropped_oldest += st.dropped_oldest;
+	sum->dropped_leased += st.dropped_leased;
+}
+
+/* Remove the channel while all are at work, and see each worker come to its end; one may be
+ * killed on the way. */
+static void remove_and_drain(struct tally *t, struct chan_stat *sum)
+{
+	chan_t *ch = attach_parent();
+
+	remove_channel(ch);
+	if (random_below(&rng, 2))
+		one_blow(t);
+	drain(ch, true, sum);
+	chan_detach(ch);
+}
+
+/* Drain what is left and close the books, in which those that were removed are in *sum. */
+static void close_the_books(struct chan_stat *sum, struct tally *t)
+{
+	chan_t *ch = attach_parent();
+
+	drain(ch, false, sum);
 	chan_detach(ch);
 	if (atomic_load(&books->failures))
 		give_up(books->failure);
-	audit(&st, t);
-	t->messages += st.sent;
-	t->recoveries += st.recoveries;
-	t->redelivered += st.redelivered;
-	t->dropped += st.dropped_oldest + st.dropped_newest;
+	audit(sum, t);
+	t->messages += sum->sent;
+	t->recoveries += sum->recoveries;
+	t->redelivered += sum->redelivered;
+	t->dropped += sum->dropped_oldest + sum->dropped_newest;
 	if (scene->what & NO_STOPS && atomic_load(&books->overrun) > t->overrun)
 		t->overrun = atomic_load(&books->overrun);
 }
@@ -675,15 +797,12 @@ static void use_one_cpu(bool one)
 
 static void run_round(const struct scenario *s, uint64_t blows, struct tally *t)
 {
-	struct chan_options opt = {.size = sizeof(opt),
-		.flags = s->flags,
-		.overflow = s->overflow,
-		.capacity = s->capacity,
-		.max_message = MESSAGE_MAX,
-		.endpoints = 32};
+	struct chan_stat sum = {.size = sizeof(sum)};
+	struct chan_options opt;
 	int err;
 
 	scene = s;
+	opt = options();
 	/* Zero again, and the memory given back. */
 	if (madvise(books, sizeof(*books), MADV_REMOVE) < 0)
 		memset(books, 0, sizeof(*books));
@@ -701,6 +820,8 @@ static void run_round(const struct scenario *s, uint64_t blows, struct tally *t)
 		one_blow(t);
 		if (s->what & REPAIRS && random_below(&rng, 32) == 0)
 			repair_aside();
+		if (s->what & REMOVES && random_below(&rng, BLOWS_BEFORE_CLOSE) == 0)
+			remove_and_drain(t, &sum);
 	}
 	if (s->what & CLOSES) {
 		close_and_wait();
@@ -712,7 +833,7 @@ static void run_round(const struct scenario *s, uint64_t blows, struct tally *t)
 	}
 	if (s->what & ONE_CPU)
 		use_one_cpu(false);
-	close_the_books(t);
+	close_the_books(&sum, t);
 	chan_remove(channel);
 }
 
@@ -733,7 +854,7 @@ static void add(struct tally *to, const struct tally *t)
 
 static void print(const char *name, const struct tally *t)
 {
-	printf("%-17s %8llu %7llu %10llu %9llu %11llu %8llu %8llu %9.1f", name,
+	printf("%-18s %8llu %7llu %10llu %9llu %11llu %8llu %8llu %9.1f", name,
 		(unsigned long long)t->kills, (unsigned long long)t->stops,
 		(unsigned long long)t->messages, (unsigned long long)t->recoveries,
 		(unsigned long long)t->redelivered, (unsigned long long)t->dropped,
@@ -811,7 +932,7 @@ int main(int argc, char **argv)
 			add(&tally[i], &t);
 			add(&sum, &t);
 		}
-	printf("%-17s %8s %7s %10s %9s %11s %8s %8s %9s\n", "scenario", "kills", "stops",
+	printf("%-18s %8s %7s %10s %9s %11s %8s %8s %9s\n", "scenario", "kills", "stops",
 		"messages", "recovered", "redelivered", "dropped", "in hands", "worst ms");
 	for (int i = 0; i < SCENARIOS; i++)
 		if (tally[i].kills)
