@@ -540,7 +540,8 @@ struct chan_case {
  * can go on while a receiver waits, which may be another chan_select().
  *
  * If the process is killed during this call, the case was executed or it was not, as with
- * the op's own call.
+ * the op's own call.  Above 120 cases, each call that has to wait makes a set
+ * (chan_set_create()), and fails where that fails; keep a set for so many.
  *
  * Errors of the whole call; no case was executed:
  *   -EAGAIN     the timeout is 0, and no case can go on
@@ -548,11 +549,12 @@ struct chan_case {
  *   -EBUSY      the timeout is 0, no case can go on, and of at least one that could not be
  *               seen: a stopped process holds its channel's lock
  *   -EINTR      chan_interrupt() of one of the endpoints ended the wait
- *   -EINVAL     there is no case, or there are more than 120, or one is not valid:
- *               chan_error_detail() says which
+ *   -EINVAL     there is no case, or one is not valid: chan_error_detail() says which
  *   -EBADF      an endpoint is not for what its case does
  *   -EPERM      an endpoint is another thread's exclusive one
  *   -EDEADLK    this thread has a reservation open in the channel of a case that sends
+ *   -EMFILE, -EACCES, -ENFILE, -ENOMEM, -EOPNOTSUPP, -EIO   as chan_set_create() and
+ *               chan_set_add(), above 120 cases
  */
 int chan_select(struct chan_case *cases, unsigned n, int64_t timeout, unsigned flags);
 
@@ -586,6 +588,87 @@ int chan_select(struct chan_case *cases, unsigned n, int64_t timeout, unsigned f
  *   -ENFILE, -ENOMEM, -EOPNOTSUPP, -EIO   as for calls that take a name
  */
 int chan_fd(chan_t *ch, unsigned role);
+
+/* A set: many endpoints to wait for.  Opaque. */
+typedef struct chan_set chan_set_t;
+
+/* A member of a set that is ready. */
+struct chan_ready {
+	chan_t *ch;
+	void *data;    /* as given to chan_set_add() */
+	uint32_t role; /* CHAN_SEND or CHAN_RECV */
+	uint32_t reserved;
+};
+
+/*
+ * Make an empty set, to wait for any number of endpoints.  What a wait costs follows what
+ * became ready, not what is in the set.  A set has one descriptor.  One thread at a time may
+ * use it; it may be another one each time, except where an exclusive endpoint is in it.
+ *
+ * Errors:
+ *   -EMFILE   the process has no descriptors left, or the user's inotify(7) instances
+ *             (fs.inotify.max_user_instances; one for each set) are used up
+ *   -ENFILE, -ENOMEM, -EOPNOTSUPP, -EIO   as for calls that take a name
+ */
+int chan_set_create(chan_set_t **ret);
+
+/* Free a set, which may be NULL.  Its endpoints go on.  No other thread may be in a call on
+ * the set. */
+void chan_set_destroy(chan_set_t *set);
+
+/*
+ * Add an endpoint for a role, CHAN_SEND or CHAN_RECV; for both, add it twice.  `data` is the
+ * caller's.  An endpoint must be removed from its sets before it is detached.
+ *
+ * Errors:
+ *   -EINVAL   role is neither
+ *   -EBADF    the endpoint is not for that
+ *   -EPERM    the endpoint is another thread's exclusive one
+ *   -EEXIST   it is in the set already, for that role
+ *   -EBUSY    another thread uses the set
+ *   -EMFILE   the user watches as many files as fs.inotify.max_user_watches allows
+ *   -EACCES   chand opened the channel for this user, who may not open the file itself
+ *   -ENOMEM, -EOPNOTSUPP, -EIO   as for calls that take a name
+ */
+int chan_set_add(chan_set_t *set, chan_t *ch, unsigned role, void *data);
+
+/*
+ * Remove an endpoint for a role.
+ *
+ * Errors:
+ *   -ENOENT   it is not in the set
+ *   -EBUSY    another thread uses the set
+ */
+int chan_set_remove(chan_set_t *set, chan_t *ch, unsigned role);
+
+/*
+ * Wait until a member is ready: until its next call of that role may go on, and be it with an
+ * error, as when the channel ended.  To send, a message of max_message bytes has room.  Sets
+ * ret[0..n-1] to members that are ready, and returns how many; there may be more, and they
+ * come first the next time.  A member stays ready until its calls find nothing: another
+ * receiver may have been faster, so call with timeout 0.
+ *
+ * Deaths of peers, and peers that are stopped, as in chan_fd().
+ *
+ * Errors:
+ *   -EAGAIN     the timeout is 0, and no member is ready
+ *   -ETIMEDOUT  the time passed before one was ready
+ *   -EBUSY      the timeout is 0, no member is ready, and of at least one that could not be
+ *               seen: a stopped process holds its channel's lock
+ *   -EBUSY      another thread uses the set
+ *   -EINTR      chan_interrupt() of a member ended the wait
+ */
+int chan_set_wait(chan_set_t *set, struct chan_ready *ret, unsigned n, int64_t timeout);
+
+/*
+ * Return a descriptor that is readable while chan_set_wait() may return members, until that
+ * is called with timeout 0 and returns -EAGAIN; so a set can be part of an event loop.  It
+ * belongs to the set; otherwise as chan_fd().
+ *
+ * Errors:
+ *   -EBUSY    another thread uses the set
+ */
+int chan_set_fd(chan_set_t *set);
 
 /* Flags of a cursor. */
 enum {

@@ -8,7 +8,7 @@
  *   wait, spin, lag                 sleep, look again and again, stay away for a moment
  *   limit, waiters                  time limits; the calls that wait
  *   pollable, rest, fd              descriptors for event loops
- *   select                          waiting for one of several cases
+ *   select, set                     waiting for one of several cases, or of many
  *   side, reclaim                   the two locks, what a dead owner or holder left
  *   wake                            which sleepers are woken
  *   sender, overflow                finding room;  send, reserve: the calls

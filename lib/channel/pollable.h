@@ -11,7 +11,7 @@
  *
  * Deaths.  A peer that is killed before it rang wakes the loop by the end of its file.  The
  * kernel says so a moment before it gives up the file's locks, by which endpoints live.
- * So where something depends on who lives, the descriptor stays readable for ALERT after
+ * So where something depends on who lives, the descriptor stays readable for REST_ALERT after
  * that.
  */
 #ifndef CHAN_POLLABLE_H

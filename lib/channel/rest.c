@@ -11,15 +11,10 @@
 
 #include <sched.h>
 
-/* From the end of a dead process's file to the end of its locks it is a microsecond, unless
- * the process has to give up its CPU in between. */
-#define ALERT INT64_C(10000000)
-
 #define load(p) atomic_load_explicit((p), memory_order_relaxed)
 #define store(p, v) atomic_store_explicit((p), (v), memory_order_relaxed)
 
-/* Returns true if what a call gets may depend on which peers live. */
-static bool depends_on_life(const struct chan *ch)
+bool depends_on_life(const struct chan *ch)
 {
 	return ring_leased(&ch->ring) ||
 	       ch->segment.header.options & (CHAN_END_WITH_SENDERS | CHAN_NEED_RECEIVERS);
@@ -61,7 +56,7 @@ bool pollable_rest(struct chan *ch, const struct condition *what)
 		return true;
 	bell_hear(&p->own, add_heard, &heard);
 	if (heard.closed && depends_on_life(ch))
-		store(&p->alert, now + ALERT);
+		store(&p->alert, now + REST_ALERT);
 	cond_arm_bell(what->cond);
 	channel_announced(ch);
 	channel_receiver_came(ch, what->cond);

@@ -9,6 +9,14 @@
 struct chan;
 struct condition;
 
+/* How long something stays awake where it depends on who lives, after a peer's file was
+ * closed: see pollable.h.  From the end of a dead process's file to the end of its locks it
+ * is a microsecond, unless the process has to give up its CPU in between. */
+#define REST_ALERT INT64_C(10000000)
+
+/* Returns true if what a call gets may depend on which peers live. */
+bool depends_on_life(const struct chan *ch);
+
 /*
  * The call found nothing: make the descriptor of what it would wait for, if there is one,
  * unreadable until something happens.  Before that, spin for as long as that paid lately: a

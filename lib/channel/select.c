@@ -11,6 +11,7 @@
  */
 #include "channel/receive.h"
 #include "channel/sender.h"
+#include "channel/set.h"
 #include "channel/wait.h"
 #include "core/cpu.h"
 
@@ -69,8 +70,8 @@ static int check_all(const struct selection *s, int64_t timeout)
 	int err = 0;
 
 	error_forget();
-	if (s->n == 0 || s->n > SELECT_WORDS)
-		return error_because(-EINVAL, "n: is 0 or above %u", SELECT_WORDS);
+	if (s->n == 0 || s->n > INT_MAX)
+		return error_because(-EINVAL, "n: is 0 or above INT_MAX");
 	if (s->flags & ~(unsigned)(CHAN_BIASED | CHAN_ONLY_READY))
 		return error_because(-EINVAL, "flags: 0x%x has bits that are no flags", s->flags);
 	if (timeout < CHAN_WAIT)
@@ -216,6 +217,33 @@ static int wait_for_one(struct selection *s)
 	return found >= 0 ? found : err;
 }
 
+/* Do the same in a set, for more cases than one can sleep on. */
+static int wait_in_set(struct selection *s)
+{
+	struct chan_ready ready;
+	chan_set_t *set;
+	int found = -EAGAIN, err = chan_set_create(&set);
+
+	if (err < 0)
+		return err;
+	for (unsigned i = 0; i < s->n && err == 0; i++)
+		err = set_add(set, s->cases[i].ch, role_of(&s->cases[i]), s->cases[i].len);
+	while (err >= 0 && found < 0) {
+		int64_t deadline = limit_deadline(&s->limit), now = clock_monotonic();
+
+		if (deadline == DEADLINE_NEVER)
+			err = chan_set_wait(set, &ready, 1, CHAN_WAIT);
+		else if (now < deadline)
+			err = chan_set_wait(set, &ready, 1, deadline - now);
+		else
+			err = -ETIMEDOUT;
+		if (err >= 0 || err == -ETIMEDOUT)
+			found = try_each(s);
+	}
+	chan_set_destroy(set);
+	return found >= 0 ? found : err;
+}
+
 int chan_select(struct chan_case *cases, unsigned n, int64_t timeout, unsigned flags)
 {
 	struct selection s = {.cases = cases, .n = n, .flags = flags, .limit = limit_of(timeout)};
@@ -231,5 +259,5 @@ int chan_select(struct chan_case *cases, unsigned n, int64_t timeout, unsigned f
 		return err;
 	if (timeout == 0)
 		return s.busy ? -EBUSY : -EAGAIN;
-	return wait_for_one(&s);
+	return n <= SELECT_WORDS ? wait_for_one(&s) : wait_in_set(&s);
 }

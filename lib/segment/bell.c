@@ -43,6 +43,15 @@ int bell_listen(const struct descriptor *d, const struct segment *s)
 	return watch;
 }
 
+void bell_ignore(const struct descriptor *d, int watch)
+{
+	int saved = errno;
+
+	if (descriptor_ours(d))
+		inotify_rm_watch(d->fd, watch);
+	errno = saved;
+}
+
 void bell_hear(const struct descriptor *d,
 	void (*heard)(int watch, struct bell_heard what, void *arg), void *arg)
 {

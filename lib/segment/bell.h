@@ -39,8 +39,12 @@ int bell_open(struct descriptor *d);
  * each call with this segment's file, or an error with its detail. */
 int bell_listen(const struct descriptor *d, const struct segment *s);
 
+/* Stop to listen to that watch. */
+void bell_ignore(const struct descriptor *d, int watch);
+
 /* Take out what was heard on `d`, so that it is not readable until the next ring; call
- * `heard` for each watch that heard anything. */
+ * `heard` for each watch that heard anything, and with -1 if events were lost: any watch may
+ * have. */
 void bell_hear(const struct descriptor *d,
 	void (*heard)(int watch, struct bell_heard what, void *arg), void *arg);
 
