@@ -162,7 +162,7 @@ $(BUILD)/chand: $(call obj,$(chand) $(LIB)) $(BUILD)/tools.a
 
 -include $(patsubst %.c,$(BUILD)/%.d,$(LIB) $(COMMON) $(chand) $(foreach p,$(PROGRAMS),$($(p))))
 
-include tests/mk/tests.mk tests/mk/peers.mk tests/mk/packages.mk lib/mk/install.mk
+include tests/mk/tests.mk tests/mk/loops.mk tests/mk/peers.mk tests/mk/packages.mk lib/mk/install.mk
 
 # ---- the rest ----
 
