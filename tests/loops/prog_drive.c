@@ -75,13 +75,13 @@ static uint64_t seed = 1;
 
 static void clean_up(void)
 {
+	if (relay > 0)
+		kill(relay, SIGKILL);
 	for (int i = 0; i < CHANNELS; i++) {
 		if (peer[i] > 0)
 			kill(peer[i], SIGKILL);
 		chan_remove(name[i]);
 	}
-	if (relay > 0)
-		kill(relay, SIGKILL);
 }
 
 static _Noreturn __attribute__((format(printf, 1, 2))) void fail(const char *format, ...)
