@@ -29,6 +29,7 @@
 #include "channel/pollable.h"
 #include "channel/spin.h"
 #include "channel/waiters.h"
+#include "core/backoff.h"
 #include "kind/delivery.h"
 #include "segment/segment.h"
 #include "shmchan.h"
@@ -46,6 +47,7 @@ struct chan {
 	_Atomic bool interrupted; /* chan_interrupt() */
 	_Atomic bool leases;	  /* false: no lease is this endpoint's */
 	struct spin send_spin, recv_spin;
+	struct backoff send_backoff, recv_backoff;
 	uint64_t thread; /* an exclusive endpoint's: see thread.h */
 	bool light;	 /* exclusive, and its peers make its fences */
 

@@ -95,21 +95,27 @@ static int64_t lock_deadline(void *arg)
 
 /* Wait for a lock that was not free, or repair after its dead owner: 0, the lock held, or
  * an error. */
-static int enter(struct chan *ch, struct layout_lock *lock, int err, int (*repair)(void *),
-	int (*stop)(void *), struct limit *limit)
+static int enter(
+	struct call *call, struct layout_lock *lock, int err, const struct lock_policy *policy)
+{
+	err = lock_acquire(lock, err, policy);
+	waiters_remove(&call->ch->waiters, &call->waiter);
+	if (err == -ETIMEDOUT && call->limit->timeout == 0)
+		return -EBUSY;
+	return channel_checked(call->ch, err);
+}
+
+static int enter_senders(struct chan *ch, int err, struct limit *limit)
 {
 	struct call call = {.ch = ch, .limit = limit};
-	struct lock_policy policy = {.repair = repair,
+	struct lock_policy policy = {.repair = repair_senders,
 		.recovered = recovered,
-		.give_up = stop,
+		.give_up = senders_give_up,
 		.deadline = lock_deadline,
+		.backoff = &ch->send_backoff,
 		.arg = &call};
 
-	err = lock_acquire(lock, err, &policy);
-	waiters_remove(&ch->waiters, &call.waiter);
-	if (err == -ETIMEDOUT && limit->timeout == 0)
-		return -EBUSY;
-	return channel_checked(ch, err);
+	return enter(&call, &ch->control->senders.lock, err, &policy);
 }
 
 /* Returns true if a call that may not wait found the lock taken by a sender that waits
@@ -124,14 +130,21 @@ int senders_enter_slow(struct chan *ch, int err, struct limit *limit)
 {
 	if (full_until_received(ch, err, limit))
 		return -EAGAIN;
-	err = enter(ch, &ch->control->senders.lock, err, repair_senders, senders_give_up, limit);
+	err = enter_senders(ch, err, limit);
 	return full_until_received(ch, err, limit) ? -EAGAIN : err;
 }
 
 int receivers_enter_slow(struct chan *ch, int err, struct limit *limit)
 {
-	return enter(
-		ch, &ch->control->receivers.lock, err, repair_receivers, receivers_give_up, limit);
+	struct call call = {.ch = ch, .limit = limit};
+	struct lock_policy policy = {.repair = repair_receivers,
+		.recovered = recovered,
+		.give_up = receivers_give_up,
+		.deadline = lock_deadline,
+		.backoff = &ch->recv_backoff,
+		.arg = &call};
+
+	return enter(&call, &ch->control->receivers.lock, err, &policy);
 }
 
 /* Return a visitor's time limit: `outer` (or NULL: none), but a second at most. */

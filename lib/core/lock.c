@@ -22,7 +22,9 @@
 #define HAVE_CLOCKLOCK 0
 #endif
 
-#define SPINS 100
+/* How long to try before a sleep, ns: about as long as that sleep and its wake-up would
+ * take.  An owner that has no CPU does not release it meanwhile. */
+#define TRIES_END 16000
 
 int lock_init(struct layout_lock *lock)
 {
@@ -125,12 +127,29 @@ static int wait_for_lock(struct layout_lock *lock, const struct lock_policy *pol
 	}
 }
 
+/* Try again and again for a moment, since the lock was found taken: as lock_try(). */
+static int lock_retry(struct layout_lock *lock, struct backoff *backoff)
+{
+	int64_t start = clock_monotonic(), now = start, next;
+	uint32_t pause = backoff_begin(backoff, start);
+	int err;
+
+	do {
+		next = now + pause;
+		do {
+			cpu_relax();
+			now = clock_monotonic();
+		} while (now < next);
+		err = lock_try(lock);
+	} while (err == -EBUSY && now < start + TRIES_END);
+	backoff_end(backoff, now);
+	return err;
+}
+
 int lock_acquire(struct layout_lock *lock, int err, const struct lock_policy *policy)
 {
-	for (int i = 0; err == -EBUSY && i < SPINS && cpu_several(); i++) {
-		cpu_relax();
-		err = lock_try(lock);
-	}
+	if (err == -EBUSY && cpu_several())
+		err = lock_retry(lock, policy->backoff);
 	if (err == -EBUSY)
 		return wait_for_lock(lock, policy);
 	return lock_result(lock, policy, err);

@@ -23,6 +23,7 @@
 #ifndef CHAN_LOCK_H
 #define CHAN_LOCK_H
 
+#include "core/backoff.h"
 #include "core/layout.h"
 
 #include <stdbool.h>
@@ -43,6 +44,7 @@ struct lock_policy {
 	void (*recovered)(void *arg);	/* the repair succeeded, and the lock is held */
 	int (*give_up)(void *arg);	/* called after each slice: 0, or why to stop waiting */
 	int64_t (*deadline)(void *arg); /* called when it has to wait */
+	struct backoff *backoff;	/* what this endpoint learned of the lock */
 	void *arg;
 };
 

@@ -17,6 +17,7 @@
 /* Shared with the children. */
 static struct {
 	struct layout_lock lock;
+	struct backoff backoff;
 	_Atomic int held;	/* a child has it */
 	_Atomic int repairs;	/* how often */
 	bool recovered;		/* by the last acquire() */
@@ -95,6 +96,7 @@ static int acquire(void)
 		.recovered = recovered,
 		.give_up = give_up,
 		.deadline = deadline,
+		.backoff = &m->backoff,
 		.arg = m};
 
 	int err;
