@@ -24,8 +24,7 @@ static void add_heard(int watch, struct bell_heard what, void *arg)
 {
 	struct bell_heard *all = arg;
 
-	(void)watch;
-	all->named |= what.named;
+	all->named |= what.named || watch < 0; /* if events were lost */
 	all->closed |= what.closed;
 }
 

@@ -177,7 +177,7 @@ static int await_receiver(struct chan *ch, uint64_t pos, struct limit *limit)
 static bool receiver_waits(struct chan *ch, uint64_t unused)
 {
 	(void)unused;
-	return atomic_load_explicit(&ch->control->not_empty.waiting, memory_order_relaxed) ||
+	return cond_hinted(&ch->control->not_empty) ||
 	       channel_state(ch) & (LAYOUT_ENDED | LAYOUT_DAMAGED);
 }
 

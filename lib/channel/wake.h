@@ -17,44 +17,47 @@ static inline void channel_announced(const struct chan *ch)
 		fence_heavy();
 }
 
-/* What condvar.h has, for a condition of this channel: its bell is rung if need be. */
+/* Ring the bell if a call of condvar.h says so.  If that fails, the next signaller does. */
+static inline void channel_ring(const struct segment *s, struct layout_cond *c, cond_bell bell)
+{
+	if (unlikely(bell) && bell_ring(s))
+		cond_rung(c, bell);
+}
+
+/* What condvar.h has, for a condition of this channel. */
 static inline void channel_wake(const struct chan *ch, struct layout_cond *c, int how_many)
 {
-	if (cond_wake(c, how_many))
-		bell_ring(&ch->segment);
+	channel_ring(&ch->segment, c, cond_wake(c, how_many));
 }
 
 static inline void channel_signal(const struct chan *ch, struct layout_cond *c)
 {
-	if (cond_signal(c))
-		bell_ring(&ch->segment);
+	channel_ring(&ch->segment, c, cond_signal(c));
 }
 
 ALWAYS_INLINE void channel_signal_fenced(const struct chan *ch, struct layout_cond *c)
 {
-	if (cond_signal_fenced(c))
-		bell_ring(&ch->segment);
+	if (unlikely(cond_hinted(c)))
+		channel_wake(ch, c, 1);
 }
 
 static inline void channel_pass_on(const struct chan *ch, struct layout_cond *c)
 {
-	if (cond_pass_on(c))
-		bell_ring(&ch->segment);
+	channel_ring(&ch->segment, c, cond_pass_on(c));
 }
 
 static inline void channel_broadcast(const struct chan *ch, struct layout_cond *c)
 {
-	if (cond_broadcast(c))
-		bell_ring(&ch->segment);
+	channel_ring(&ch->segment, c, cond_broadcast(c));
 }
 
 /* Wake all that wait for a message or for room. */
 static inline void channel_wake_all(const struct segment *s)
 {
-	bool heard = cond_broadcast(&s->layout->control.not_empty);
+	struct layout_control *control = &s->layout->control;
 
-	if (cond_broadcast(&s->layout->control.not_full) || heard)
-		bell_ring(s);
+	channel_ring(s, &control->not_empty, cond_broadcast(&control->not_empty));
+	channel_ring(s, &control->not_full, cond_broadcast(&control->not_full));
 }
 
 /* A receiver has announced that it waits: where a sender goes on only if there is one, those
@@ -82,7 +85,7 @@ static inline void channel_freed(struct chan *ch)
 {
 	struct layout_cond *c = &ch->control->not_full;
 
-	if (likely(!atomic_load_explicit(&c->waiting, memory_order_relaxed)))
+	if (likely(!cond_hinted(c)))
 		return;
 	if (ch->kind->hands_over || channel_uneven(ch))
 		channel_broadcast(ch, c);

@@ -11,7 +11,8 @@
  *
  *   sequence   grows with each signal; a sleeper sleeps on its value
  *   waiting    a hint: somebody may sleep (COND_SLEEPER), or wants the bell to be rung
- *              (COND_BELL; what that is and how it is rung is the caller's: bell.h)
+ *              (COND_BELL; what that is and how it is rung is the caller's: bell.h); and
+ *              how often the bell was armed
  *
  * Typical use.  The predicate's memory is not guarded by a common lock (senders
  * and receivers have one each), so the waiter announces itself before it looks:
@@ -50,9 +51,14 @@
  * counted by the signallers of more than one of them, while it goes on for one.  So it
  * owes each of them a look: see cond_moved().
  *
- * The bell.  A waiter that sleeps elsewhere (in epoll, say) arms by cond_arm_bell(), and
- * whoever clears the hint rings.  All that is said above of the hint and its fences holds
- * for the bell's bit: it is in the same word.
+ * The bell.  A waiter that sleeps elsewhere (in epoll, say) has no slices.  It arms by
+ * cond_arm_bell(), and a signaller that sees the bell's bit rings.  What is said above of
+ * the hint and its fences holds for this bit, but for when it is cleared: after the ring,
+ * by the one that rang (cond_rung()).  So a signaller that is killed or stopped before it
+ * rang leaves the bit to the next one.  A waiter that heard the ring may have armed again
+ * before the bit is cleared, which must not erase that: so the word counts how often the
+ * bell was armed, and the bit is cleared only if the count is still what it was before the
+ * ring.
  *
  * Model-checked in tests/model.  The construction is an eventcount (D. P. Reed,
  * R. K. Kanodia, "Synchronization with eventcounts and sequencers", CACM 22(2),
@@ -72,8 +78,13 @@
 #define CONDVAR_KIND LAYOUT_CONDVAR_FUTEX
 #endif
 
-/* The bits of the hint. */
-enum { COND_SLEEPER = 1u << 0, COND_BELL = 1u << 1 };
+/* The bits of the hint; above them is the count of armed bells. */
+enum {
+	COND_SLEEPER = 1u << 0,
+	COND_BELL = 1u << 1,
+	COND_WAITER = COND_SLEEPER | COND_BELL,
+	COND_ARMED = 1u << 2 /* one */
+};
 
 /* Make it: 0, or a negative errno (of the reference only). */
 int cond_init(struct layout_cond *c);
@@ -94,7 +105,11 @@ static inline uint32_t cond_arm(struct layout_cond *c)
 /* Announce a waiter that the bell wakes.  It must look at the predicate after this. */
 static inline void cond_arm_bell(struct layout_cond *c)
 {
-	atomic_fetch_or_explicit(&c->waiting, COND_BELL, memory_order_relaxed);
+	uint32_t hint = atomic_load_explicit(&c->waiting, memory_order_relaxed);
+
+	while (!atomic_compare_exchange_weak_explicit(&c->waiting, &hint,
+		(hint + COND_ARMED) | COND_BELL, memory_order_relaxed, memory_order_relaxed))
+		;
 	/* Pairs with the fence in cond_signal(). */
 	atomic_thread_fence(memory_order_seq_cst);
 }
@@ -135,10 +150,31 @@ static inline bool cond_moved(const struct layout_cond *c, uint32_t key)
 	return atomic_load_explicit(&c->sequence, memory_order_relaxed) != key;
 }
 
-/* Clear the hint, move the sequence on, and wake so many: the rest of cond_signal() and
- * cond_broadcast(), when a waiter may sleep.  Returns true if the caller has to ring the
- * bell. */
-bool cond_wake(struct layout_cond *c, int how_many);
+/* What cond_wake() returns: 0, or that the caller has to ring the bell, and to hand this to
+ * cond_rung() after that. */
+typedef uint32_t cond_bell;
+
+/* Clear the sleepers' hint, move the sequence on, and wake so many: the rest of
+ * cond_signal() and cond_broadcast(), when a waiter may sleep. */
+cond_bell cond_wake(struct layout_cond *c, int how_many);
+
+/* Call after the bell was rung: clear its bit, unless the bell was armed since. */
+static inline void cond_rung(struct layout_cond *c, cond_bell bell)
+{
+	uint32_t hint = bell;
+
+	/* Release: keeps the clearing behind the ring. */
+	while (!((hint ^ bell) & ~(uint32_t)COND_SLEEPER) &&
+		!atomic_compare_exchange_weak_explicit(&c->waiting, &hint,
+			hint & ~(uint32_t)COND_BELL, memory_order_release, memory_order_relaxed))
+		;
+}
+
+/* Returns true if the hint says that somebody waits. */
+static inline bool cond_hinted(const struct layout_cond *c)
+{
+	return atomic_load_explicit(&c->waiting, memory_order_relaxed) & COND_WAITER;
+}
 
 /* Returns true if a signal would wake a waiter, as far as known.  The fence makes the
  * caller's stores before it visible to whoever arms after it. */
@@ -146,22 +182,21 @@ static inline bool cond_waited(struct layout_cond *c)
 {
 	/* Pairs with the fence in cond_arm(). */
 	atomic_thread_fence(memory_order_seq_cst);
-	return __builtin_expect(atomic_load_explicit(&c->waiting, memory_order_relaxed) != 0, 0);
+	return __builtin_expect(cond_hinted(c), 0);
 }
 
 /* Wake one waiter, if any, and return as cond_wake().  Costs a fence and a load when there
  * is none. */
-static inline bool cond_signal(struct layout_cond *c)
+static inline cond_bell cond_signal(struct layout_cond *c)
 {
-	return cond_waited(c) && cond_wake(c, 1);
+	return cond_waited(c) ? cond_wake(c, 1) : 0;
 }
 
 /* Wake one waiter, if any, after a full fence of the caller's: that takes the place of
  * cond_signal()'s. */
-static inline bool cond_signal_fenced(struct layout_cond *c)
+static inline cond_bell cond_signal_fenced(struct layout_cond *c)
 {
-	return __builtin_expect(atomic_load_explicit(&c->waiting, memory_order_relaxed) != 0, 0) &&
-	       cond_wake(c, 1);
+	return __builtin_expect(cond_hinted(c), 0) ? cond_wake(c, 1) : 0;
 }
 
 /* Call on the way out after sleeping, before checking what is left: others may still be
@@ -175,7 +210,7 @@ static inline void cond_rearm(struct layout_cond *c)
 
 /* Call on the way out after sleeping, if something is left or nothing was got: another
  * waiter may be able to go on.  Returns as cond_wake(). */
-static inline bool cond_pass_on(struct layout_cond *c)
+static inline cond_bell cond_pass_on(struct layout_cond *c)
 {
 	cond_rearm(c);
 	return cond_wake(c, 1);
@@ -183,6 +218,6 @@ static inline bool cond_pass_on(struct layout_cond *c)
 
 /* Wake all, whatever the hint says, and return as cond_wake().  Async-signal-safe on
  * futex. */
-bool cond_broadcast(struct layout_cond *c);
+cond_bell cond_broadcast(struct layout_cond *c);
 
 #endif

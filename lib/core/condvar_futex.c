@@ -36,21 +36,25 @@ int cond_wait(struct layout_cond *c, uint32_t key, int64_t deadline)
 	return err == -ETIMEDOUT || err == -EINTR ? err : 0;
 }
 
-bool cond_wake(struct layout_cond *c, int how_many)
+cond_bell cond_wake(struct layout_cond *c, int how_many)
 {
 	int saved = errno;
-	uint32_t hint = atomic_exchange_explicit(&c->waiting, 0, memory_order_relaxed);
+	uint32_t hint = atomic_fetch_and_explicit(
+		&c->waiting, ~(uint32_t)COND_SLEEPER, memory_order_relaxed);
+	/* Nobody sleeps here, as far as known: the bell is all. */
+	bool bell_only = (hint & COND_WAITER) == COND_BELL && how_many != INT_MAX;
 
 	/* Release: pairs with the acquire in cond_arm(), and keeps the hint's
 	 * clearing before it. */
 	atomic_fetch_add_explicit(&c->sequence, 1, memory_order_acq_rel);
-	if (futex(&c->sequence, FUTEX_WAKE, (uint32_t)how_many, NULL) > 0 && how_many != INT_MAX)
+	if (!bell_only && futex(&c->sequence, FUTEX_WAKE, (uint32_t)how_many, NULL) > 0 &&
+		how_many != INT_MAX)
 		atomic_fetch_or_explicit(&c->waiting, COND_SLEEPER, memory_order_relaxed);
 	errno = saved;
-	return hint & COND_BELL;
+	return hint & COND_BELL ? hint : 0;
 }
 
-bool cond_broadcast(struct layout_cond *c)
+cond_bell cond_broadcast(struct layout_cond *c)
 {
 	atomic_thread_fence(memory_order_seq_cst); /* as in cond_waited() */
 	return cond_wake(c, INT_MAX);

@@ -69,9 +69,10 @@ int cond_wait(struct layout_cond *c, uint32_t key, int64_t deadline)
 	return err == ETIMEDOUT ? -ETIMEDOUT : 0;
 }
 
-bool cond_wake(struct layout_cond *c, int how_many)
+cond_bell cond_wake(struct layout_cond *c, int how_many)
 {
-	uint32_t hint = atomic_exchange_explicit(&c->waiting, 0, memory_order_relaxed);
+	/* The sleepers' hint stays: pthread_cond_signal() does not say if it woke any. */
+	uint32_t hint = atomic_load_explicit(&c->waiting, memory_order_relaxed);
 
 	lock(c);
 	atomic_fetch_add_explicit(&c->sequence, 1, memory_order_acq_rel);
@@ -80,10 +81,10 @@ bool cond_wake(struct layout_cond *c, int how_many)
 	else
 		pthread_cond_broadcast(&c->cond);
 	pthread_mutex_unlock(&c->mutex);
-	return hint & COND_BELL;
+	return hint & COND_BELL ? hint : 0;
 }
 
-bool cond_broadcast(struct layout_cond *c)
+cond_bell cond_broadcast(struct layout_cond *c)
 {
 	atomic_thread_fence(memory_order_seq_cst);
 	return cond_wake(c, INT_MAX);

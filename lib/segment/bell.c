@@ -9,15 +9,16 @@
 #include <stdio.h>
 #include <unistd.h>
 
-void bell_ring(const struct segment *s)
+bool bell_ring(const struct segment *s)
 {
 	int saved = errno;
 	char byte;
-
 	/* Only a read that gets something is an access.  If the program has closed the
 	 * descriptor, this reads from what got its number, at the beginning, at most. */
-	if (pread(s->own.fd, &byte, 1, 0) < 0)
-		errno = saved;
+	bool rung = pread(s->own.fd, &byte, 1, 0) == 1;
+
+	errno = saved;
+	return rung;
 }
 
 int bell_open(struct descriptor *d)

@@ -28,9 +28,9 @@ struct bell_heard {
 	bool closed; /* an endpoint's file was closed, or events were lost */
 };
 
-/* Ring for all that listen.  A program that closed the endpoint's descriptor can't: then
- * nothing happens.  Async-signal-safe. */
-void bell_ring(const struct segment *s) OUT_OF_LINE;
+/* Ring for all that listen.  Returns false if that can't be done, as in a program that
+ * closed the endpoint's descriptor.  Async-signal-safe. */
+bool bell_ring(const struct segment *s) OUT_OF_LINE;
 
 /* Make a descriptor that listens to nothing yet: 0 or an error with its detail. */
 int bell_open(struct descriptor *d);

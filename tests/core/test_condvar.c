@@ -10,6 +10,8 @@
 #include "support/suite.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -49,12 +51,27 @@ static int sleep_once(void *arg)
 	return err ? 1 : 0;
 }
 
+/* Returns true if so many sleep on the condition.  A process that is seen asleep in the call
+ * need not be in the futex's queue yet; what is in the queue is what a requeue from the word
+ * to itself counts. */
+static bool queued(void *arg)
+{
+	_Atomic uint32_t *word = &m->cond.sequence;
+
+	return syscall(SYS_futex, word, FUTEX_CMP_REQUEUE, 0, INT_MAX, word, *word) == *(int *)arg;
+}
+
 static void start_sleepers(int n)
 {
 	for (int i = 0; i < n; i++)
 		sleeper[i] = in_child(sleep_once, NULL);
+#ifdef CHAN_CONDVAR_PTHREAD
+	(void)queued; /* its words are the C library's, which counts before it sleeps */
 	for (int i = 0; i < n; i++)
 		ck_assert(wait_asleep(sleeper[i], SYS_futex));
+#else
+	await(queued, &n);
+#endif
 }
 
 static bool woke(void *arg)
@@ -127,6 +144,85 @@ START_TEST(should_keep_errno)
 }
 END_TEST
 
+/* Returns true if that process would ring, and does so. */
+static bool rings(void)
+{
+	cond_bell bell = cond_signal(&m->cond);
+
+	if (bell)
+		cond_rung(&m->cond, bell);
+	return bell;
+}
+
+START_TEST(should_ask_for_a_ring_for_each_time_that_the_bell_was_armed)
+{
+	ck_assert(!rings());
+	for (int i = 0; i < 100; i++) {
+		cond_arm_bell(&m->cond);
+		cond_arm_bell(&m->cond);
+		ck_assert(cond_waited(&m->cond));
+		ck_assert(rings());
+		ck_assert(!rings());
+	}
+	cond_arm_bell(&m->cond);
+	ck_assert_uint_ne(cond_broadcast(&m->cond), 0);
+	ck_assert_uint_ne(cond_pass_on(&m->cond), 0);
+	ck_assert(rings());
+	ck_assert_uint_eq(cond_broadcast(&m->cond), 0);
+}
+END_TEST
+
+/* One that was stopped or killed before it rang leaves it to the next one. */
+START_TEST(should_ask_all_for_a_ring_until_one_has_rung)
+{
+	cond_bell first, second;
+
+	cond_arm_bell(&m->cond);
+	first = cond_signal(&m->cond);
+	second = cond_signal(&m->cond);
+	ck_assert_uint_ne(first, 0);
+	ck_assert_uint_ne(second, 0);
+	cond_rung(&m->cond, second);
+	ck_assert(!cond_waited(&m->cond));
+	cond_rung(&m->cond, first);
+	ck_assert(!rings());
+}
+END_TEST
+
+START_TEST(should_keep_a_bell_that_was_armed_after_the_ring)
+{
+	cond_bell bell;
+
+	cond_arm_bell(&m->cond);
+	bell = cond_signal(&m->cond);
+	cond_arm_bell(&m->cond); /* it heard the ring, and rests again */
+	cond_rung(&m->cond, bell);
+	ck_assert(rings());
+	/* A count that runs over changes nothing. */
+	m->cond.waiting = UINT32_MAX & ~(uint32_t)COND_SLEEPER;
+	bell = cond_signal(&m->cond);
+	cond_arm_bell(&m->cond);
+	cond_rung(&m->cond, bell);
+	ck_assert(rings());
+}
+END_TEST
+
+START_TEST(should_keep_the_hint_of_sleepers_and_bells_apart)
+{
+	cond_bell bell;
+
+	cond_arm_bell(&m->cond);
+	bell = cond_signal(&m->cond);
+	cond_arm(&m->cond);
+	cond_rung(&m->cond, bell);
+	ck_assert(cond_waited(&m->cond)); /* a sleeper */
+	ck_assert(!rings());
+	cond_arm_bell(&m->cond);
+	cond_arm(&m->cond);
+	ck_assert(rings());
+}
+END_TEST
+
 /* Each signal wakes the next one: to wake one sleeper does not make it forget another. */
 START_TEST(should_wake_one_sleeper_a_signal)
 {
@@ -168,6 +264,22 @@ START_TEST(should_pass_a_wake_up_on_also_without_the_hint)
 	end_sleepers(2);
 }
 END_TEST
+
+#ifndef CHAN_CONDVAR_PTHREAD
+START_TEST(should_leave_sleepers_alone_when_only_the_bell_was_armed)
+{
+	start_sleepers(1);
+	m->cond.waiting = 0;
+	cond_arm_bell(&m->cond);
+	ck_assert(rings());
+	nap(20 * MS);
+	ck_assert_int_eq(m->woken, 0); /* it is asleep without a hint: that costs a slice */
+	cond_arm_bell(&m->cond);
+	cond_broadcast(&m->cond);
+	end_sleepers(1);
+}
+END_TEST
+#endif
 
 /* The other process's turn is what this one waits for; no sleep may run out. */
 static int play(struct layout_cond *mine, struct layout_cond *theirs, uint32_t parity)
@@ -225,7 +337,7 @@ START_TEST(should_say_that_a_signal_handler_ran)
 	pid_t pid = in_child(sleep_interrupted, NULL);
 
 	await(woke, &one);
-	ck_assert(wait_asleep(pid, SYS_futex));
+	await(queued, &one);
 	kill(pid, SIGUSR1);
 	ck_assert_int_eq(wait_child(pid), 0);
 }
@@ -270,13 +382,19 @@ void add_tests(void)
 		should_sleep_until_the_deadline_and_not_shorter,
 		should_do_nothing_when_nobody_waits, should_keep_errno,
 		should_lose_no_wake_up_between_two);
+	GROUP("bell", setup, teardown, should_ask_for_a_ring_for_each_time_that_the_bell_was_armed,
+		should_ask_all_for_a_ring_until_one_has_rung,
+		should_keep_a_bell_that_was_armed_after_the_ring,
+		should_keep_the_hint_of_sleepers_and_bells_apart);
 	if (!place_has(NEED_SYSCALLS))
 		return;
 	GROUP("sleepers", setup, teardown, should_wake_one_sleeper_a_signal,
 		should_wake_all_by_a_broadcast_also_without_the_hint,
 		should_pass_a_wake_up_on_also_without_the_hint);
 #ifndef CHAN_CONDVAR_PTHREAD
-	GROUP("deaths and signals", setup, teardown, should_say_that_a_signal_handler_ran,
+	GROUP("deaths and signals", setup, teardown,
+		should_leave_sleepers_alone_when_only_the_bell_was_armed,
+		should_say_that_a_signal_handler_ran,
 		should_wake_the_living_when_a_sleeper_was_killed,
 		should_find_sleepers_that_a_killed_signaller_left);
 #endif
