@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: MIT
 #
 # The examples of README.md do what it says: every ```c block is compiled,
-# without a warning, and run; every ```sh block that follows the line
-# `<!-- run -->` is run with the programs in the PATH.  Where a block is
-# followed by a ```text block, that is its output.  Only the channel is another
-# one than `jobs`, which may be in use.
+# without a warning, and run; every ```python block is run with the library in the
+# path; every ```sh block that follows the line `<!-- run -->` is run with the programs
+# in the PATH.  Where a block is followed by a ```text block, that is its output.  Only
+# the channel is another one than `jobs`, which may be in use.
 
 BUILD_STAYS=1
 # shellcheck source=tests/support/lib.sh
@@ -20,6 +20,7 @@ awk -v dir="$t" '
 	/^```/ && inside { inside = 0; close(file); next }
 	/^<!-- run -->$/ { run = 1; next }
 	/^```c$/ { n++; file = sprintf("%s/%02d.c", dir, n); inside = 1; last = 1; next }
+	/^```python$/ { n++; file = sprintf("%s/%02d.py", dir, n); inside = 1; last = 1; next }
 	/^```sh$/ && run { n++; file = sprintf("%s/%02d.sh", dir, n); inside = 1; last = 1; run = 0; next }
 	/^```text$/ && last { file = sprintf("%s/%02d.text", dir, n); inside = 1; last = 0; next }
 	/^```/ { inside = 1; file = "/dev/null"; last = 0; next }
@@ -30,7 +31,16 @@ awk -v dir="$t" '
 # Sanitized objects need their runtime.
 sanitize=${SANITIZE:+-fsanitize=$SANITIZE}
 
-for block in "$t"/*.c "$t"/*.sh; do
+# python: can it be run?
+python() {
+	[ -z "${SANITIZE-}" ] || {
+		not_tried 'Python (it is not built with sanitizers)'
+		return 1
+	}
+	has_program python3
+}
+
+for block in "$t"/*.c "$t"/*.py "$t"/*.sh; do
 	[ -e "$block" ] || { fail "README.md has no example to run: ${block##*/}"; continue; }
 	case $block in
 	*.c)
@@ -38,6 +48,10 @@ for block in "$t"/*.c "$t"/*.sh; do
 		"$CC" -std=c11 -Wall -Wextra -Werror $sanitize -Ilib -pthread "$block" \
 			-o "$t/program" "$BUILD/libshmchan.a" || { fail "README.md, block ${block##*/}: does not compile"; continue; }
 		run=("$t/program")
+		;;
+	*.py)
+		python || continue
+		run=(env LD_LIBRARY_PATH="$BUILD" python3 "$block")
 		;;
 	*.sh) run=(bash -e "$block") ;;
 	esac
