@@ -578,14 +578,17 @@ int chan_select(struct chan_case *cases, unsigned n, int64_t timeout, unsigned f
  * costs nothing; a busy one costs a peer one system call each time this endpoint's call has
  * returned -EAGAIN.  After fork() the child has no use for it.
  *
+ * The descriptor is an inotify(7) instance.  Where there can't be one, because the user's
+ * are used up (fs.inotify.max_user_instances), or because chand opened the channel for a
+ * user who may not open its file, it is an eventfd(2) and a thread, which costs more: it
+ * makes the descriptor readable each second.  A set (chan_set_create()) needs one instance
+ * for all its channels.
+ *
  * Errors:
  *   -EINVAL   role is neither
  *   -EBADF    the endpoint is not for that
  *   -EPERM    the endpoint is another thread's exclusive one
- *   -EMFILE   the process has no descriptors left, or the user's inotify(7) instances
- *             (fs.inotify.max_user_instances; one each) or watches are used up
- *   -EACCES   chand opened the channel for this user, who may not open the file itself
- *   -ENFILE, -ENOMEM, -EOPNOTSUPP, -EIO   as for calls that take a name
+ *   -EMFILE, -ENFILE, -ENOMEM, -EOPNOTSUPP, -EIO   as for calls that take a name
  */
 int chan_fd(chan_t *ch, unsigned role);
 

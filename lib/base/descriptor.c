@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -194,28 +195,47 @@ int descriptor_open(struct descriptor *d, const char *path, int flags, mode_t mo
 	return err;
 }
 
-int descriptor_socket(struct descriptor *d, int type)
+/* Make a descriptor by fn(arg). */
+static int make(struct descriptor *d, int (*fn)(int arg), int arg)
 {
 	int held[STANDARD], err;
 
 	descriptors_lock();
 	occupy_low(held);
-	err = enlist(d, socket(AF_UNIX, type | SOCK_CLOEXEC, 0));
+	err = enlist(d, fn(arg));
 	free_low(held);
 	descriptors_unlock();
 	return err;
 }
 
+static int new_socket(int type)
+{
+	return socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
+}
+
+static int new_inotify(int flags)
+{
+	return inotify_init1(flags);
+}
+
+static int new_eventfd(int flags)
+{
+	return eventfd(0, flags);
+}
+
+int descriptor_socket(struct descriptor *d, int type)
+{
+	return make(d, new_socket, type);
+}
+
 int descriptor_inotify(struct descriptor *d)
 {
-	int held[STANDARD], err;
+	return make(d, new_inotify, IN_CLOEXEC | IN_NONBLOCK);
+}
 
-	descriptors_lock();
-	occupy_low(held);
-	err = enlist(d, inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
-	free_low(held);
-	descriptors_unlock();
-	return err;
+int descriptor_eventfd(struct descriptor *d)
+{
+	return make(d, new_eventfd, EFD_CLOEXEC | EFD_NONBLOCK);
 }
 
 int descriptor_open_plain(const char *path, int flags)

@@ -58,19 +58,20 @@ void descriptors_unlock(void);
 void signals_block(sigset_t *before);
 
 /*
- * Open a file, or make a socket of AF_UNIX or an inotify(7) instance that never waits, as a
- * close-on-exec descriptor.  d->orphan is the caller's; the rest of `d` is set.  Returns 0,
- * or
+ * Open a file, or make a socket of AF_UNIX, or an inotify(7) instance or an eventfd(2) that
+ * never wait, as a close-on-exec descriptor.  d->orphan is the caller's; the rest of `d` is
+ * set.  Returns 0, or
  *
  *   -ENOMEM  fstat(2) had no memory
  *   -EMFILE  the number was a standard descriptor's, and there is no other one
  *   -EIO     it failed otherwise once it was open
  *
- * or the error of open(2), socket(2) or inotify_init1(2), but never -EINTR.
+ * or the error of open(2), socket(2), inotify_init1(2) or eventfd(2), but never -EINTR.
  */
 int descriptor_open(struct descriptor *d, const char *path, int flags, mode_t mode);
 int descriptor_socket(struct descriptor *d, int type);
 int descriptor_inotify(struct descriptor *d);
+int descriptor_eventfd(struct descriptor *d);
 
 /* Receive a packet without waiting: its length, or an error of recvmsg(2) or of
  * descriptor_open().  If a packet is longer than `size`, it is cut, and its length says

@@ -18,8 +18,6 @@ bool channel_detached(const struct chan *ch, const struct chan_endpoint *gone)
 
 void free_handle(struct chan *ch)
 {
-	pollable_close(&ch->to_receive);
-	pollable_close(&ch->to_send);
 	waiters_destroy(&ch->waiters);
 	free(ch);
 }
@@ -82,6 +80,8 @@ void chan_detach(chan_t *ch)
 	if (!ch)
 		return;
 	path = ch->segment.path;
+	pollable_close(&ch->to_receive, is_orphan(ch));
+	pollable_close(&ch->to_send, is_orphan(ch));
 	if (!is_orphan(ch) && ch->slot >= 0) {
 		blind = !descriptor_ours(&ch->segment.own);
 		chan_abort(ch);

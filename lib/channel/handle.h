@@ -7,7 +7,7 @@
  *   close, name, remove             the channel's end
  *   wait, spin, lag                 sleep, look again and again, stay away for a moment
  *   limit, waiters                  time limits; the calls that wait
- *   pollable, rest, fd              descriptors for event loops
+ *   pollable, listener, rest, fd    descriptors for event loops
  *   select, set                     waiting for one of several cases, or of many
  *   side, reclaim                   the two locks, what a dead owner or holder left
  *   wake                            which sleepers are woken

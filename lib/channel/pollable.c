@@ -2,7 +2,11 @@
 /* The model is in pollable.h. */
 #include "channel/pollable.h"
 
+#include "base/errors.h"
+#include "channel/listener.h"
 #include "segment/bell.h"
+
+#include <errno.h>
 
 void pollable_init(struct pollable *p, _Atomic bool *orphan)
 {
@@ -10,22 +14,46 @@ void pollable_init(struct pollable *p, _Atomic bool *orphan)
 	pthread_mutex_init(&p->lock, NULL);
 }
 
-void pollable_close(struct pollable *p)
+void pollable_close(struct pollable *p, bool orphan)
 {
+	listener_end(p->listener, orphan);
 	descriptor_close(&p->own);
 	pthread_mutex_destroy(&p->lock);
 }
 
-static int make(struct pollable *p, const struct segment *s)
+static int make_with_bell(struct pollable *p, const struct segment *s)
 {
 	int err = bell_open(&p->own);
 
 	if (err == 0)
 		err = bell_listen(&p->own, s);
-	if (err < 0) {
+	if (err < 0)
 		descriptor_close(&p->own);
+	return err;
+}
+
+static int make_with_listener(struct pollable *p, const struct segment *s)
+{
+	int err = descriptor_eventfd(&p->own);
+
+	if (err < 0)
+		return error_from(TRIED_LISTEN, err);
+	err = listener_start(&p->listener, &p->own, s);
+	if (err < 0)
+		descriptor_close(&p->own);
+	else
+		listener_ring(&p->own);
+	return err;
+}
+
+static int make(struct pollable *p, const struct segment *s)
+{
+	int err = make_with_bell(p, s);
+
+	if (err == -EMFILE || err == -EACCES || err == -EOPNOTSUPP)
+		err = make_with_listener(p, s);
+	if (err < 0)
 		return err;
-	}
 	/* Release: pairs with the acquire in pollable_there(). */
 	atomic_store_explicit(&p->there, true, memory_order_release);
 	return 0;

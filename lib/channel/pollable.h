@@ -9,6 +9,8 @@
  * means: whoever changes something sees the bit, and rings.  A ring that finds nothing to
  * do is harmless: the next call rests again.
  *
+ * Where the bell can't be heard, a thread listens (listener.h).
+ *
  * Deaths.  A peer that is killed before it rang wakes the loop by the end of its file.  The
  * kernel says so a moment before it gives up the file's locks, by which endpoints live.
  * So where something depends on who lives, the descriptor stays readable for REST_ALERT after
@@ -25,8 +27,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct listener;
+
 struct pollable {
 	_Atomic bool there;
+	struct listener *listener; /* NULL: it listens to the bell */
 	struct descriptor own;
 	_Atomic int64_t rested; /* since when it is not readable, 0 if it may be */
 	_Atomic int64_t alert;	/* stay readable until then */
@@ -34,7 +39,7 @@ struct pollable {
 };
 
 void pollable_init(struct pollable *p, _Atomic bool *orphan);
-void pollable_close(struct pollable *p);
+void pollable_close(struct pollable *p, bool orphan);
 
 static inline bool pollable_there(const struct pollable *p)
 {

@@ -4,6 +4,7 @@
 
 #include "channel/condition.h"
 #include "channel/handle.h"
+#include "channel/listener.h"
 #include "channel/name.h"
 #include "channel/wake.h"
 #include "core/cpu.h"
@@ -42,33 +43,59 @@ static bool spin_first(struct chan *ch, const struct condition *what, int64_t no
 	return spin_until(what->spin, what->changed, ch, what->seen, what->lags);
 }
 
+/* Make the descriptor unreadable: true if the channel lost its name meanwhile. */
+static bool hear(struct chan *ch, struct pollable *p, int64_t now)
+{
+	struct bell_heard heard = {.closed = false};
+
+	if (p->listener)
+		listener_hear(&p->own);
+	else
+		bell_hear(&p->own, add_heard, &heard);
+	if (heard.closed && depends_on_life(ch))
+		store(&p->alert, now + REST_ALERT);
+	return heard.named && channel_notice(ch);
+}
+
+/* Make it readable again. */
+static void ring(const struct chan *ch, const struct pollable *p)
+{
+	if (p->listener)
+		listener_ring(&p->own);
+	else
+		bell_ring(&ch->segment);
+}
+
 bool pollable_rest(struct chan *ch, const struct condition *what)
 {
 	struct pollable *p = what->pollable;
-	struct bell_heard heard = {.closed = false};
+	uint32_t key = 0;
 	int64_t now;
+	bool over;
 
 	if (likely(!p || !pollable_there(p)))
 		return false;
 	now = clock_monotonic();
 	if (spin_first(ch, what, now))
 		return true;
-	bell_hear(&p->own, add_heard, &heard);
-	if (heard.closed && depends_on_life(ch))
-		store(&p->alert, now + REST_ALERT);
-	cond_arm_bell(what->cond);
+	over = hear(ch, p, now);
+	if (p->listener)
+		key = cond_arm(what->cond);
+	else
+		cond_arm_bell(what->cond);
 	channel_announced(ch);
 	channel_receiver_came(ch, what->cond);
-	if ((heard.named && channel_notice(ch)) || what->changed(ch, what->seen) ||
-		what->abandoned(ch)) {
-		bell_ring(&ch->segment); /* there may be more than the call takes */
+	if (over || what->changed(ch, what->seen) || what->abandoned(ch)) {
+		ring(ch, p); /* there may be more than the call takes */
 		return true;
 	}
 	if (now < load(&p->alert)) {
 		sched_yield();
-		bell_ring(&ch->segment);
-	} else {
-		store(&p->rested, now);
+		ring(ch, p);
+		return false;
 	}
+	store(&p->rested, now);
+	if (p->listener)
+		listener_listen(p->listener, what->cond, key);
 	return false;
 }

@@ -7,9 +7,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <signal.h>
+#include <stddef.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static chan_t *rx, *tx;
@@ -246,13 +251,49 @@ START_TEST(should_refuse_bad_use)
 }
 END_TEST
 
-/* ---- rendezvous ---- */
+/* ---- without inotify ---- */
 
-static void setup_rendezvous(void)
+/* Refuse inotify_init1(2) from now on in this process, as a sandbox may. */
+static void refuse_inotify(void)
 {
-	open_both(OPTIONS(.kind = CHAN_KIND_RENDEZVOUS));
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_inotify_init1, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = {.len = sizeof(filter) / sizeof(*filter), .filter = filter};
+
+	ck_assert_int_eq(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+	ck_assert_int_eq(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), 0);
 }
 
+static void setup_without_inotify(void)
+{
+	refuse_inotify();
+	setup();
+}
+
+START_TEST(should_be_readable_also_without_inotify)
+{
+	ck_assert(readable(fd));
+	for (int i = 0; i < 100; i++) {
+		rest();
+		send_text(tx, "1");
+		ck_assert(becomes_readable(fd));
+		send_text(tx, "2");
+		ck_assert_int_eq(receive(), 1);
+		ck_assert(readable(fd)); /* there is another one */
+		ck_assert_int_eq(receive(), 1);
+	}
+	rest();
+	chan_close(tx, CHAN_DRAIN);
+	ck_assert(becomes_readable(fd));
+	ck_assert_int_eq(receive(), -EPIPE);
+}
+END_TEST
+
+/* Receive one message in a child. */
 static int pass(void *arg)
 {
 	char m[8];
@@ -262,6 +303,28 @@ static int pass(void *arg)
 	if (chan_open(&ch, name, CHAN_RECV, NULL) < 0)
 		return 1;
 	return chan_recv(ch, m, sizeof(m), 30 * SECOND) != 1;
+}
+
+/* The thread that listens must not keep a wake-up that another receiver needs. */
+START_TEST(should_pass_wake_ups_on_without_inotify)
+{
+	for (int i = 0; i < 20; i++) {
+		pid_t pid;
+
+		rest();
+		pid = in_child(pass, NULL);
+		ck_assert(wait_asleep(pid, SYS_futex));
+		send_text(tx, "1"); /* nobody calls here: it is the child's */
+		ck_assert_int_eq(wait_child(pid), 0);
+	}
+}
+END_TEST
+
+/* ---- rendezvous ---- */
+
+static void setup_rendezvous(void)
+{
+	open_both(OPTIONS(.kind = CHAN_KIND_RENDEZVOUS));
 }
 
 START_TEST(should_be_readable_when_a_receiver_waits)
@@ -296,6 +359,9 @@ void add_tests(void)
 		should_be_readable_until_a_call_found_nothing);
 	GROUP("pollable, ends with its senders", setup_end_with_senders, teardown,
 		should_learn_of_the_death_of_the_last_sender);
+	GROUP("pollable, without inotify", setup_without_inotify, teardown,
+		should_be_readable_also_without_inotify, should_pass_wake_ups_on_without_inotify,
+		should_be_of_no_use_in_a_child);
 	GROUP("pollable, rendezvous", setup_rendezvous, teardown,
 		should_be_readable_when_a_receiver_waits);
 }

@@ -139,9 +139,9 @@ wrong=$(includes "${sources[@]}" | grep -vP "^($not_yet)" | forbidden "$layers")
 wrong=$(includes "${sources[@]}" | grep -vP "^($not_yet)" | circles_of "$circles")
 [ -z "$wrong" ] || fail "circles of files:"$'\n'"$wrong"
 
-rule 'pthread synchronization and futex: lock and condvar only (descriptor, waiters, pollable: within a process)' \
+rule 'pthread synchronization and futex: lock and condvar only (descriptor, waiters, pollable, listener: within a process)' \
 	'pthread_(mutex|cond|rwlock|barrier|spin)_[a-z]+ *\(|SYS_futex|__NR_futex' \
-	'lib/core/(lock|condvar[a-z_]*)\.[ch]:|lib/base/descriptor\.c:|lib/channel/(waiters|pollable)\.c:|tools/|daemon/' 'pthread_mutex_lock(&m);'
+	'lib/core/(lock|condvar[a-z_]*)\.[ch]:|lib/base/descriptor\.c:|lib/channel/(waiters|pollable|listener)\.c:|tools/|daemon/' 'pthread_mutex_lock(&m);'
 rule 'mapping and naming of shared memory: segment only' \
 	'\b(shm_open|shm_unlink|mmap|mremap|munmap|madvise|memfd_create) *\(' \
 	"lib/segment/segment\.c:|daemon/cutoff\.c:|$bench" 'p = mmap(NULL, n, 0, 0, fd, 0);'
