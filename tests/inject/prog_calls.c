@@ -22,6 +22,30 @@ static int ignore(const char *channel, void *arg)
 	return 0;
 }
 
+static void wait_for_anything(chan_t *ch)
+{
+	char buf[16];
+	struct chan_case cases[2];
+	struct chan_ready ready;
+	chan_set_t *set;
+
+	for (int i = 0; i < 2; i++)
+		cases[i] = (struct chan_case){.size = sizeof(cases[i]),
+			.op = CHAN_OP_RECV,
+			.ch = ch,
+			.data = buf,
+			.len = sizeof(buf)};
+	chan_select(cases, 2, 20 * MS, 0);
+	chan_fd(ch, CHAN_RECV);
+	chan_recv(ch, buf, sizeof(buf), 0);
+	if (chan_set_create(&set) == 0) {
+		chan_set_add(set, ch, CHAN_RECV, NULL);
+		chan_set_wait(set, &ready, 1, 20 * MS);
+		chan_set_remove(set, ch, CHAN_RECV);
+		chan_set_destroy(set);
+	}
+}
+
 static void messages(unsigned flags, const struct chan_options *opt)
 {
 	char buf[64] = "";
@@ -43,6 +67,7 @@ static void messages(unsigned flags, const struct chan_options *opt)
 		chan_release(ch, &lease, 1);
 	if (chan_take(ch, &lease, 1, 0) == 1)
 		chan_ack(ch, &lease, 1);
+	wait_for_anything(ch);
 	chan_interrupt(ch, 1);
 	chan_recover(ch);
 	chan_purge(ch);

@@ -104,10 +104,45 @@ static int do_look(void)
 	return err < 0 ? err : 0;
 }
 
+static int do_poll(void)
+{
+	char m[8];
+	chan_t *ch;
+	int err = chan_open(&ch, name, CHAN_RECV, NULL);
+
+	if (err < 0)
+		return err;
+	err = chan_fd(ch, CHAN_RECV);
+	if (err >= 0)
+		err = (int)chan_recv(ch, m, sizeof(m), 0);
+	chan_detach(ch);
+	return err == -EAGAIN ? 0 : err;
+}
+
+static int do_set(void)
+{
+	struct chan_ready ready;
+	chan_set_t *set;
+	chan_t *ch;
+	int err = chan_open(&ch, name, CHAN_RECV, NULL);
+
+	if (err < 0)
+		return err;
+	err = chan_set_create(&set);
+	if (err == 0) {
+		err = chan_set_add(set, ch, CHAN_RECV, NULL);
+		if (err == 0)
+			err = chan_set_wait(set, &ready, 1, 0);
+		chan_set_destroy(set);
+	}
+	chan_detach(ch);
+	return err == -EAGAIN ? 0 : err;
+}
+
 /* ---- the trial ---- */
 
 /* What is tried: the bits of `documented_for`. */
-enum { NAMES = 1, MAKES = 2, OPENS = 4, REMOVES = 8 };
+enum { NAMES = 1, MAKES = 2, OPENS = 4, REMOVES = 8, WATCHES = 16 };
 
 struct trial {
 	const char *what;
@@ -126,7 +161,7 @@ static const struct {
 	{ENOMEM, NAMES, {ENOMEM, EAGAIN, EOVERFLOW}}, {EMFILE, NAMES, {EMFILE}},
 	{ENFILE, NAMES, {ENFILE}}, {EACCES, NAMES, {EACCES}}, {EROFS, NAMES, {EROFS}},
 	{ENOLCK, OPENS, {ENOLCK}}, {ENOSPC, MAKES, {ENOSPC}}, {EDQUOT, MAKES, {EDQUOT}},
-	{EFBIG, MAKES, {EFBIG}}, {ENOENT, OPENS | REMOVES, {ENOENT}},
+	{EMFILE, WATCHES, {ENOSPC}}, {EFBIG, MAKES, {EFBIG}}, {ENOENT, OPENS | REMOVES, {ENOENT}},
 	{EBUSY, OPENS, {EACCES, EAGAIN}}, /* another's lock or lease, as far as can be seen */
 	{EUSERS, OPENS, {EACCES, EAGAIN}}, {EPERM, OPENS, {ELOOP, EISDIR, ENXIO, ENODEV, EINVAL}},
 	{EPERM, MAKES, {EPERM}}, {EPERM, REMOVES, {EISDIR, EBUSY, EPERM}},
@@ -209,6 +244,8 @@ static const struct trial trials[] = {
 	{"open, creating", do_open_create, false, 1, NAMES | MAKES | OPENS},
 	{"observe", do_observe, true, 1, NAMES | OPENS},
 	{"stat and endpoints", do_look, true, 1, NAMES | OPENS},
+	{"descriptor for a loop", do_poll, true, 1, NAMES | OPENS},
+	{"set", do_set, true, 1, NAMES | OPENS | WATCHES},
 	{"collect", do_collect, true, 1, NAMES | OPENS},
 	{"list", do_list, true, 1, NAMES},
 	{"remove", do_remove, true, 0, NAMES | REMOVES},
