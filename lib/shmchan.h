@@ -97,8 +97,8 @@ extern "C" {
 #endif
 
 #define CHAN_VERSION_MAJOR 0
-#define CHAN_VERSION_MINOR 1
-#define CHAN_VERSION "0.1.0"
+#define CHAN_VERSION_MINOR 2
+#define CHAN_VERSION "0.2.0"
 
 /* A timeout: wait for ever. */
 #define CHAN_WAIT INT64_C(-1)
