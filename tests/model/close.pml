@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The end of a closed channel: ring_publish(), chan_close(), ring_seal(),
- * ring_inside_end(), ring_reload() and the repair of the senders' side.
+ * ring_inside_end(), ring_reload() and the repair of the senders' side.  With REMOVED, of a
+ * removed one: chan_remove() and channel_notice().
  *
  * SENDERS send MESSAGES each, RECEIVERS receive till the end, one process closes;
  * up to CRASHES of them are killed between any two steps.  With LIGHT, the first
  * sender is an exclusive one, alone: its fence is a compiler's, and whoever closes or
- * seals makes the kernel put one on its processor (fence.h).
+ * seals makes the kernel put one on its processor (fence.h).  With REMOVED, the one that
+ * closes removes the name first, and whoever finds it gone closes as well: a sender may ask
+ * for it before each message, a receiver does when it has waited.
  *
  * Proved, when all have ended: a send that returned success was received, one that
  * returned -EPIPE was not, receivers that found the end found it at the same place,
  * nothing before it is left, and nobody meets a position behind the end (which the
- * library would take for damage).
+ * library would take for damage).  With REMOVED: once the name is gone, all that live come
+ * to the end, even if the one that removed it died before it closed.
  */
 
 #ifndef SENDERS
@@ -37,6 +41,7 @@
 #include "memory.pml"
 
 bit closed;
+bit nameless;
 byte seal; /* 0, or position + 1 */
 byte head; /* receivers.position, guarded by the receivers' lock */
 bit ended[PROCS];
@@ -83,6 +88,13 @@ inline set_seal()
 	}
 }
 
+/* Close and seal: an atomic read-modify-write first. */
+inline close_channel()
+{
+	d_step { drain(me); closed = 1 }
+	set_seal()
+}
+
 inline repair_senders()
 {
 	d_step {
@@ -115,13 +127,16 @@ proctype sender(byte me)
 
 	MORTAL {
 		do
-		:: sent == MESSAGES -> break
+		:: sent == MESSAGES -> goto stop
 		:: sent < MESSAGES ->
 			UNDISTURBED {
 			enter_senders();
 			if
 			:: closed -> owner[SENDERS_LOCK] = FREE; goto stop
-			:: else
+#ifdef REMOVED
+			:: !closed && nameless -> goto notice
+#endif
+			:: !closed
 			fi
 			}
 			UNDISTURBED {
@@ -144,6 +159,15 @@ proctype sender(byte me)
 #endif
 #endif
 			}
+#ifdef M_LOOK_FOR_NAME_BEHIND
+			if
+			:: nameless && !closed ->
+				close_channel();
+				d_step { refused[pos - 1] = 1 }
+				goto stop
+			:: !nameless || closed
+			fi
+#endif
 			saw = closed;
 			if
 			:: saw ->
@@ -172,6 +196,10 @@ proctype sender(byte me)
 				sent++
 			}
 		od;
+#ifdef REMOVED
+notice:		close_channel();
+		owner[SENDERS_LOCK] = FREE;
+#endif
 stop:
 		ended[me] = 1
 	} UNLESS_KILLED
@@ -234,7 +262,12 @@ again:
 			:: seen <= head && !at_end && !closed ->
 				/* To be woken: by the close, at the latest. */
 				owner[RECEIVERS_LOCK] = FREE;
-				closed || memory[TAIL] > head
+				if
+				:: closed || memory[TAIL] > head
+#if defined(REMOVED) && !defined(M_DONT_LOOK_FOR_NAME)
+				:: nameless && !closed -> close_channel()
+#endif
+				fi
 			fi;
 			at_end = 0
 		od;
@@ -247,6 +280,9 @@ proctype closer(byte me)
 	byte position;
 
 	MORTAL {
+#ifdef REMOVED
+		nameless = 1;
+#endif
 		closed = 1;
 #ifdef M_CLOSER_SEALS_AT_HEAD
 		d_step {
@@ -305,6 +341,9 @@ end:	atomic { timeout ->
 			assert(!(refused[i] && succeeded[i]));
 			assert(the_end == 255 || received[i] == (i < the_end));
 			assert(the_end == 255 || !succeeded[i] || received[i])
+		}
+		for (i : 0 .. PROCS - 1) {
+			assert(!nameless || dead[i] || ended[i])
 		}
 		i = 0;
 		assert(the_end == 255 || the_end == seal - 1 || crashes);
