@@ -2,6 +2,7 @@
 #include "fake.h"
 
 #include "support/clock.h"
+#include "support/socket.h"
 
 #include <check.h>
 #include <fcntl.h>
@@ -10,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 static char directory[64];
@@ -51,11 +51,9 @@ void fake_teardown(void)
 
 int fake_listen(int type, int backlog)
 {
-	struct sockaddr_un at = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
+	int fd = bind_path(fake_file("control"), type | SOCK_CLOEXEC);
 
-	snprintf(at.sun_path, sizeof(at.sun_path), "%s", fake_file("control"));
-	ck_assert_int_eq(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+	ck_assert_int_ge(fd, 0);
 	if (backlog >= 0)
 		ck_assert_int_eq(listen(fd, backlog), 0);
 	return fd;

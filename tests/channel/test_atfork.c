@@ -7,6 +7,7 @@
 #include "support/await.h"
 #include "support/channel.h"
 #include "support/process.h"
+#include "support/socket.h"
 #include "support/suite.h"
 
 #include <poll.h>
@@ -16,7 +17,6 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/time.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -147,16 +147,16 @@ static void await_request(void *arg)
 
 START_TEST(should_not_wait_while_chand_does_not_answer)
 {
-	struct sockaddr_un at = {.sun_family = AF_UNIX};
-	int listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	char path[sizeof(name) + 32];
+	int listener;
 
 	ck_assert_int_eq(chan_create(name, NULL), 0);
-	snprintf(at.sun_path, sizeof(at.sun_path), "/dev/shm/%s.control", name);
-	ck_assert_int_eq(bind(listener, (struct sockaddr *)&at, sizeof(at)), 0);
+	snprintf(path, sizeof(path), "/dev/shm/%s.control", name);
+	listener = bind_path(path, SOCK_SEQPACKET | SOCK_CLOEXEC);
 	ck_assert_int_eq(listen(listener, 5), 0);
-	setenv("SHMCHAN_CONTROL", at.sun_path, 1);
+	setenv("SHMCHAN_CONTROL", path, 1);
 	check_beside("4294967294/nothing", await_request, &listener);
-	unlink(at.sun_path);
+	unlink(path);
 }
 END_TEST
 

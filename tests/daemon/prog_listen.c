@@ -4,27 +4,26 @@
  * socket unit whose FileDescriptorName= is NAME, and become PROGRAM, with the socket, when
  * somebody connects.  PROGRAM - binds only, and never listens.
  */
+#include "support/socket.h"
+
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 int main(int argc, char **argv)
 {
-	struct sockaddr_un at = {.sun_family = AF_UNIX};
 	struct pollfd some = {.events = POLLIN};
 	char pid[16];
-	int fd = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+	int fd;
 
 	if (argc < 4)
 		return 2;
-	snprintf(at.sun_path, sizeof(at.sun_path), "%s", argv[1]);
-	if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof(at)) < 0 ||
-		chmod(argv[1], 0666) < 0) {
+	fd = bind_path(argv[1], SOCK_SEQPACKET);
+	if (fd < 0 || chmod(argv[1], 0666) < 0) {
 		perror(argv[1]);
 		return 1;
 	}

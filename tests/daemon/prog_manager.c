@@ -5,11 +5,12 @@
  * blanks.  After one with READY=1 run the command, which prints what is there then, and
  * print "end of READY=1" when it has ended.
  */
+#include "support/socket.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -27,16 +28,14 @@ static void run(char **command)
 
 int main(int argc, char **argv)
 {
-	struct sockaddr_un at = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
 	char text[1024];
 	ssize_t n;
+	int fd;
 
 	if (argc < 3)
 		return 2;
-	snprintf(at.sun_path, sizeof(at.sun_path), "%s", argv[1]);
-	if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof(at)) < 0 ||
-		chmod(argv[1], 0666) < 0) {
+	fd = bind_path(argv[1], SOCK_DGRAM);
+	if (fd < 0 || chmod(argv[1], 0666) < 0) {
 		perror(argv[1]);
 		return 1;
 	}

@@ -2,12 +2,12 @@
 /* Every function of the library once or more, between two calls of getppid(2), for
  * seccomp.sh, which looks at the system calls. */
 #include "shmchan.h"
+#include "support/socket.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #define OPT(...) (&(struct chan_options){.size = sizeof(struct chan_options), __VA_ARGS__})
@@ -98,11 +98,9 @@ static void look(void)
 /* A socket that takes what is asked, and never answers. */
 static void listen_as_chand(const char *path)
 {
-	struct sockaddr_un at = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	int fd = bind_path(path, SOCK_SEQPACKET | SOCK_CLOEXEC);
 
-	snprintf(at.sun_path, sizeof(at.sun_path), "%s", path);
-	if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof(at)) || listen(fd, 8))
+	if (fd < 0 || listen(fd, 8))
 		exit(2);
 	setenv("SHMCHAN_CONTROL", path, 1);
 }
