@@ -15,6 +15,7 @@
  * this machine.
  */
 #include "stepkill.h"
+#include "support/collect.h"
 #include "support/place.h"
 
 #include <errno.h>
@@ -30,7 +31,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define JOBS 48 /* most of them sleep */
+#define PREFIX "stepkill." /* of a channel's name; the runner's process number follows */
+#define JOBS 48		   /* most of them sleep */
 #define COUNT UINT_MAX
 #define SEEN 64		    /* states of a run, more than any has */
 #define ENOUGH 5	    /* failures of a run: it ends */
@@ -98,7 +100,7 @@ static pid_t own;
 
 static void set_channel(unsigned i)
 {
-	snprintf(channel, sizeof(channel), "stepkill.%d.%u", (int)own, i);
+	snprintf(channel, sizeof(channel), PREFIX "%d.%u", (int)own, i);
 }
 
 static void start(unsigned i, struct run *r, unsigned point, bool stepped)
@@ -475,6 +477,7 @@ int main(int argc, char **argv)
 		leave_if_pointless();
 	full = !strcmp(argv[1], "--full");
 	own = getpid();
+	collect_channels(PREFIX);
 	signal(SIGTERM, stop);
 	signal(SIGINT, stop);
 	choose(argv + 2, argc - 2);

@@ -28,6 +28,7 @@
 #include "channel/channel.h"
 #include "storm.h"
 #include "support/clock.h"
+#include "support/collect.h"
 #include "support/process.h"
 
 #include <sched.h>
@@ -909,6 +910,7 @@ int main(int argc, char **argv)
 	rng = seed;
 	setvbuf(stdout, NULL, _IOLBF, 0); /* a child must not print it again */
 	printf("seed %llu\n", (unsigned long long)seed);
+	collect_channels("storm-");
 	snprintf(channel, sizeof(channel), "storm-%d", (int)getpid());
 	books = mmap(
 		NULL, sizeof(*books), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
