@@ -621,7 +621,8 @@ void chan_set_destroy(chan_set_t *set);
 
 /*
  * Add an endpoint for a role, CHAN_SEND or CHAN_RECV; for both, add it twice.  `data` is the
- * caller's.  An endpoint must be removed from its sets before it is detached.
+ * caller's.  An endpoint that is detached while it is in a set is ready, and each call on it
+ * returns -ENOTCONN, until it is removed; its handle is freed then.
  *
  * Errors:
  *   -EINVAL   role is neither

@@ -16,8 +16,11 @@ bool channel_detached(const struct chan *ch, const struct chan_endpoint *gone)
 		       &ch->segment.layout->endpoint[gone->id].pid, memory_order_relaxed) == 0;
 }
 
-void free_handle(struct chan *ch)
+void handle_release(struct chan *ch)
 {
+	/* Release and acquire: the last one comes after what the others did. */
+	if (atomic_fetch_sub_explicit(&ch->holders, 1, memory_order_acq_rel) > 1)
+		return;
 	waiters_destroy(&ch->waiters);
 	free(ch);
 }
@@ -97,7 +100,9 @@ void chan_detach(chan_t *ch)
 	if (is_orphan(ch) || lock_elsewhere(ch))
 		ch->segment.layout = NULL;
 	segment_close(&ch->segment);
-	free_handle(ch);
+	/* A set that still has it finds that its calls fail. */
+	atomic_store_explicit(&ch->orphan, true, memory_order_relaxed);
+	handle_release(ch);
 	if (blind) /* its locks went with the mapping */
 		collect_at(&path);
 }

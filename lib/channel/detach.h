@@ -4,8 +4,8 @@
 
 #include "channel/handle.h"
 
-/* Free a handle of which nothing is open. */
-void free_handle(struct chan *ch);
+/* Give up a hold of a handle of which nothing is open: the last one frees it. */
+void handle_release(struct chan *ch);
 
 /* Returns true if an endpoint that is not there any more has detached, so that nothing of
  * it needs repair.  Returns false if it died, and if its slot has been taken since. */

@@ -73,6 +73,7 @@ struct chan {
 	int64_t front_seen;
 
 	struct waiters waiters;
+	_Atomic unsigned holders; /* the endpoint itself, until it is detached, and sets */
 	struct pollable to_receive, to_send;
 };
 

@@ -210,6 +210,7 @@ static struct chan *new_handle(const struct segment_path *path, unsigned roles)
 	ch->segment.own.fd = -1;
 	ch->segment.own.orphan = &ch->orphan;
 	ch->segment.path = *path;
+	atomic_init(&ch->holders, 1);
 	waiters_init(&ch->waiters);
 	pollable_init(&ch->to_receive, &ch->orphan);
 	pollable_init(&ch->to_send, &ch->orphan);
@@ -242,7 +243,7 @@ int chan_open(chan_t **ret, const char *name, unsigned flags, const struct chan_
 		return -ENOMEM;
 	err = open_or_create(ch, flags, opt, &made);
 	if (err < 0) {
-		free_handle(ch);
+		handle_release(ch);
 		return err;
 	}
 	if (had)

@@ -11,6 +11,7 @@
 #include "channel/set.h"
 
 #include "channel/create.h"
+#include "channel/detach.h"
 #include "channel/name.h"
 #include "channel/receive.h"
 #include "channel/rest.h"
@@ -108,6 +109,8 @@ static int look(struct member *m, struct limit *round)
 {
 	int err;
 
+	if (is_orphan(m->ch)) /* it was detached: its calls say so */
+		return 0;
 	if (atomic_load_explicit(&m->ch->interrupted, memory_order_relaxed))
 		return -EINTR;
 	err = m->role == CHAN_SEND ? sender_ready(m->ch, m->len, round)
@@ -150,11 +153,13 @@ static int by_endpoint(const void *a, const void *b)
 static void heard_of(chan_set_t *set, struct watch *w, struct bell_heard what)
 {
 	for (struct member *m = w->first; m; m = m->next) {
+		make_hot(set, m);
+		if (is_orphan(m->ch))
+			continue;
 		if (what.named)
 			channel_notice(m->ch);
 		if (what.closed && depends_on_life(m->ch))
 			m->alert = set->now + REST_ALERT;
-		make_hot(set, m);
 	}
 }
 
@@ -351,6 +356,7 @@ static int add(chan_set_t *set, const struct member *like, struct member **ret)
 		free(m);
 		return err;
 	}
+	atomic_fetch_add_explicit(&m->ch->holders, 1, memory_order_relaxed);
 	*ret = m;
 	return 0;
 }
@@ -394,6 +400,7 @@ static void drop(chan_set_t *set, struct member *m)
 	*at = m->next;
 	make_idle(set, m);
 	release_watch(set, m->watch);
+	handle_release(m->ch);
 	free(m);
 }
 

@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -230,6 +231,21 @@ START_TEST(should_learn_of_the_death_of_the_last_sender)
 }
 END_TEST
 
+START_TEST(should_leave_the_loop_when_its_endpoint_is_detached)
+{
+	struct epoll_event e = {.events = EPOLLIN};
+	int loop = epoll_create1(EPOLL_CLOEXEC);
+
+	ck_assert_int_eq(epoll_ctl(loop, EPOLL_CTL_ADD, fd, &e), 0);
+	ck_assert_int_eq(epoll_wait(loop, &e, 1, 0), 1);
+	chan_detach(rx);
+	rx = NULL;
+	send_text(tx, "1");
+	ck_assert_int_eq(epoll_wait(loop, &e, 1, 0), 0);
+	close(loop);
+}
+END_TEST
+
 START_TEST(should_be_of_no_use_in_a_child)
 {
 	pid_t pid = fork();
@@ -354,7 +370,8 @@ void add_tests(void)
 		should_be_readable_when_a_sender_that_fails_has_room,
 		should_stay_readable_for_a_sender_that_never_waits,
 		should_be_readable_when_a_process_that_had_it_open_is_killed,
-		should_be_of_no_use_in_a_child, should_refuse_bad_use);
+		should_leave_the_loop_when_its_endpoint_is_detached, should_be_of_no_use_in_a_child,
+		should_refuse_bad_use);
 	GROUP("pollable, exclusive", setup_exclusive, teardown,
 		should_be_readable_until_a_call_found_nothing);
 	GROUP("pollable, ends with its senders", setup_end_with_senders, teardown,

@@ -285,6 +285,24 @@ START_TEST(should_select_among_more_cases_than_one_can_sleep_on)
 }
 END_TEST
 
+START_TEST(should_give_an_endpoint_that_was_detached_until_it_is_removed)
+{
+	chan_t *gone = all[6];
+	char m[8];
+
+	ck_assert_int_eq(look(), -EAGAIN);
+	chan_detach(gone);
+	ck_assert_int_eq(chan_open(&all[6], names[6], CHAN_SEND | CHAN_RECV, NULL), 0);
+	for (int i = 0; i < 3; i++) {
+		ck_assert_int_eq(chan_set_wait(set, ready, CHANNELS, 30 * SECOND), 1);
+		ck_assert_ptr_eq(ready[0].ch, gone);
+		ck_assert_int_eq(chan_recv(gone, m, sizeof(m), 0), -ENOTCONN);
+	}
+	ck_assert_int_eq(chan_set_remove(set, gone, CHAN_RECV), 0);
+	ck_assert_int_eq(look(), -EAGAIN);
+}
+END_TEST
+
 START_TEST(should_be_of_no_use_in_a_child)
 {
 	pid_t pid = fork();
@@ -326,6 +344,7 @@ void add_tests(void)
 		should_give_a_sender_when_a_long_message_has_room, should_give_a_channel_that_ended,
 		should_notice_a_name_that_somebody_removed, should_forget_what_is_removed,
 		should_be_part_of_a_loop, should_select_among_more_cases_than_one_can_sleep_on,
+		should_give_an_endpoint_that_was_detached_until_it_is_removed,
 		should_be_of_no_use_in_a_child, should_refuse_bad_use);
 	GROUP("set, ends with its senders", setup_end_with_senders, teardown,
 		should_learn_of_the_death_of_the_last_sender);
