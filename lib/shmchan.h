@@ -6,7 +6,8 @@
  * object, its *segment*.  A process opens an *endpoint* of the channel, to send, to
  * receive, or both.  Messages are opaque bytes, 0 to `max_message` long; their boundaries
  * are kept, and their order is kept for each sender.  A full channel makes senders wait, an
- * empty one makes receivers wait, and a closed one is drained and then ends.
+ * empty one makes receivers wait, and a closed one is drained and then ends.  A channel of
+ * kind *latest* keeps one message, its value: each send replaces it.
  *
  * The promise.  Any participant may be killed (SIGKILL) at any instruction: no other
  * participant hangs, no committed message is lost, none is torn, none is delivered twice
@@ -150,6 +151,13 @@ enum chan_kind {
 	/* It keeps nothing: a send returns when a receiver has the message.  Its capacity
 	 * is 0, and its overflow policy can't be CHAN_DROP_OLDEST. */
 	CHAN_KIND_RENDEZVOUS = 1,
+	/* It keeps the latest message only, its value.  A send replaces it and never waits for
+	 * room; a receive waits for a value that its endpoint has not received yet, and
+	 * leaves it there for others; chan_peek() looks at the current one.  Receivers take
+	 * no lock and store nothing, and a sender that is stopped or killed anywhere hides
+	 * nothing.  There is nothing to reserve, take, give back or purge: those calls are
+	 * -EINVAL.  Its capacity is 0, and its overflow policy can't be one that drops. */
+	CHAN_KIND_LATEST = 2,
 };
 
 /* How long a channel's name lives. */
@@ -169,12 +177,14 @@ struct chan_options {
 	uint64_t capacity;    /* bytes of the ring, rounded up to whole pages, at most 2^46;
 			       * 0: 1 MiB, or room for two messages of max_message bytes
 			       * if that is more.  A message takes its length + 16 bytes,
-			       * rounded up to 16 */
+			       * rounded up to 16.  Only a queue has one */
 	uint32_t max_message; /* bytes of the longest message, at most 2^31; 0: a quarter of
-			       * the ring, or 64 KiB in a rendezvous */
+			       * the ring, or 64 KiB in a rendezvous and in a latest.  A
+			       * latest has memory for four of them */
 	uint32_t overflow;    /* enum chan_overflow */
 	uint32_t mode;	      /* permission bits of 0666, with 0600 among them; 0: 0600.
-			       * To send and to receive both need the right to write */
+			       * To send and to receive both need the right to write;
+			       * to receive from a latest, that to read is enough */
 	uint32_t endpoints;   /* most endpoints at once, at most 4096; 0: 256 */
 	uint32_t lifetime;    /* enum chan_lifetime */
 	uint32_t kind;	      /* enum chan_kind */
@@ -239,12 +249,18 @@ int64_t chan_footprint(const struct chan_options *opt);
  * When that thread or process dies, the next endpoint that opens the side takes over what
  * it left.
  *
+ * A receiver of a CHAN_KIND_LATEST channel that may read the segment and not write it is a
+ * *reader*: it maps the segment read-only and takes no place in the endpoint table, no other
+ * endpoint counts it, and it can't be exclusive.  The calls that have to write are -EACCES
+ * for it, as for such an observer.
+ *
  * If the process is killed during this call, it leaves nothing behind, except a channel
  * that CHAN_CREATE has just made.
  *
  * Errors:
  *   -ENOENT   there is no such channel
- *   -EACCES   this user may not write the channel (an observer: may not read it)
+ *   -EACCES   this user may not write the channel (an observer, or a receiver of kind
+ *             latest: may not read it)
  *   -EPERM    the segment does not belong to OWNER (another user squats on the name), or
  *             what has the name is no segment
  *   -EBUSY    a side is exclusive, or is in use and is wanted exclusive; or a process is
@@ -352,7 +368,8 @@ int chan_unlink(const char *name);
  * message is committed (in a rendezvous: when a receiver has it), or CHAN_DROPPED if the
  * overflow policy dropped it.  Waits while the channel is full, as long as `timeout` says.
  * If the process is killed before the commit, no trace of the message is left; if after it,
- * the whole message is in the channel.
+ * the whole message is in the channel.  In a latest the message replaces the one that is
+ * there, received or not.
  *
  * Errors:
  *   -EAGAIN     the channel was seen full (a rendezvous: no receiver was seen waiting), and
@@ -379,7 +396,10 @@ int chan_send(chan_t *ch, const void *msg, size_t len, int64_t timeout);
  * in bytes, which may be 0.  Waits while the channel is empty, as long as `timeout` says.
  * Once this call has returned a message, no other receiver gets it.  If the process is
  * killed during the call, the message is still there for another receiver, or it was
- * consumed.
+ * consumed.  From a latest, each endpoint receives each value that it finds, once, and the
+ * value stays; a new endpoint has received none.  A value that a close finds unreceived is
+ * still received before the end.  No lock is needed; a call with timeout 0 returns -EBUSY
+ * if senders replaced the value a thousand times while it copied.
  *
  * Errors:
  *   -EAGAIN     the timeout is 0, and the channel was seen empty
@@ -401,8 +421,9 @@ ssize_t chan_recv(chan_t *ch, void *buf, size_t size, int64_t timeout);
  * Send a prefix of msg[0..n-1] and return how many messages that is.  Waits, if need be,
  * until there is room for the first message, then sends as many as there is room for and
  * publishes them with one store: receivers see all of those or none, and so does a crash.
- * In a rendezvous each message is handed over by itself.  A message longer than max_message
- * ends the batch.  A message that the overflow policy dropped counts as sent.
+ * In a rendezvous each message is handed over by itself; in a latest all count as sent, and
+ * the last one is the value.  A message longer than max_message ends the batch.  A message
+ * that the overflow policy dropped counts as sent.
  *
  * Errors: those of chan_send(), if not even the first message was sent, and
  *   -EINVAL   n is 0 or above INT_MAX
@@ -693,7 +714,8 @@ struct chan_cursor {
  * cursor into `buf`, which has room for `size` bytes, and move the cursor behind it.
  * Returns its length in bytes.  The message is not consumed, and a crash leaves nothing.
  * Any endpoint may, and any observer that may write the segment.  Waits for the receivers'
- * lock only, a second at most.
+ * lock only, a second at most.  Of a latest: the value, received or not, if it is newer than
+ * the one that the cursor stands behind; any endpoint and observer may, and it never waits.
  *
  * Errors:
  *   -EAGAIN    there is no message at or after the cursor
@@ -713,7 +735,8 @@ ssize_t chan_peek(chan_t *ch, void *buf, size_t size, struct chan_cursor *at);
  * Drop every undelivered message and return how many.  Leased ones stay leased.  A
  * rendezvous sender whose message is dropped gets -ECANCELED.  If the process is killed
  * during this call, each message is dropped and counted, or is still there.  Rules and
- * errors as chan_peek(), without -EAGAIN, -EMSGSIZE and -EINVAL.
+ * errors as chan_peek(), without -EAGAIN and -EMSGSIZE, and
+ *   -EINVAL    the channel is a latest
  */
 int64_t chan_purge(chan_t *ch);
 
@@ -740,19 +763,21 @@ void chan_interrupt(chan_t *ch, int on);
 struct chan_stat {
 	uint32_t size; /* sizeof(struct chan_stat), set by the caller */
 	uint32_t flags;
-	uint64_t capacity;	 /* usable bytes of the ring, 0 for a rendezvous */
-	uint64_t used;		 /* bytes of it in use, headers included */
+	uint64_t capacity;	 /* usable bytes of the ring, 0 for the other kinds */
+	uint64_t used;		 /* bytes of it in use, headers included; of a latest the
+				  * length of the value */
 	uint64_t depth;		 /* messages not yet consumed, leased ones included; in a
 				  * rendezvous those that were taken back count until a
-				  * receiver looks */
+				  * receiver looks; in a latest 1 if there is a value */
 	uint64_t sent;		 /* messages ever committed; in a rendezvous those that
 				  * were taken back, too */
-	uint64_t received;	 /* those of `sent` that have left and were not dropped */
+	uint64_t received;	 /* those of `sent` that have left and were not dropped; 0
+				  * in a latest, whose receivers leave no trace */
 	uint64_t dropped_newest; /* messages dropped by CHAN_DROP_NEWEST */
 	uint64_t dropped_oldest; /* messages dropped by CHAN_DROP_OLDEST, or purged */
 	uint64_t redelivered;	 /* leases given back; +-1 for each crash */
 	uint64_t recoveries;	 /* dead lock owners that were cleaned up after */
-	uint64_t bytes;		 /* ring bytes ever sent, headers included */
+	uint64_t bytes;		 /* ring bytes ever sent, headers included; 0 in a latest */
 	uint64_t segment;	 /* bytes of shared memory */
 	int64_t created;	 /* CLOCK_REALTIME, ns */
 	uint64_t linger;

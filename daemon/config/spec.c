@@ -219,7 +219,8 @@ int spec_check(const struct spec *spec, char *why, size_t size)
 		wrong = "mode gives rights to a group, and there is no group=";
 	else if (chan_footprint(&spec->options) < 0)
 		wrong = "no channel can be made so; a message of max-message bytes and its header "
-			"must fit the capacity, and a rendezvous has no overflow=drop-old";
+			"must fit the capacity, a rendezvous has no overflow=drop-old, and latest "
+			"no drop";
 	if (wrong)
 		snprintf(why, size, "%s", wrong);
 	return wrong ? -EINVAL : 0;
@@ -323,12 +324,13 @@ bool spec_allows(const struct spec *spec, const struct peer *peer, unsigned role
 	uint32_t bits = mode_bits(spec, peer);
 	bool all = spec_administers(spec, peer) || bits == 06;
 	bool send = all || who_has(&spec->send, peer);
-	bool receive = all || who_has(&spec->receive, peer);
+	bool reader = spec->options.kind == CHAN_KIND_LATEST; /* its receivers store nothing */
+	bool receive = all || who_has(&spec->receive, peer) || (reader && bits & 04);
 
-	*write = send || receive;
+	*write = send || (receive && !reader);
 	if (roles & CHAN_SEND && !send)
 		return false;
 	if (roles & CHAN_RECV && !receive)
 		return false;
-	return roles || *write || bits & 04;
+	return roles || send || receive || bits & 04;
 }

@@ -15,7 +15,8 @@ WORDS(role, [0] = "observe", [CHAN_SEND] = "send", [CHAN_RECV] = "receive",
 	[CHAN_SEND | CHAN_RECV] = "send receive");
 WORDS(side, [0] = "none", [CHAN_SEND] = "sender", [CHAN_RECV] = "receiver",
 	[CHAN_SEND | CHAN_RECV] = "sender+receiver");
-WORDS(kind, [CHAN_KIND_QUEUE] = "queue", [CHAN_KIND_RENDEZVOUS] = "rendezvous");
+WORDS(kind, [CHAN_KIND_QUEUE] = "queue", [CHAN_KIND_RENDEZVOUS] = "rendezvous",
+	[CHAN_KIND_LATEST] = "latest");
 WORDS(overflow, [CHAN_BLOCK] = "block", [CHAN_FAIL] = "fail", [CHAN_DROP_NEWEST] = "drop-new",
 	[CHAN_DROP_OLDEST] = "drop-old");
 WORDS(lifetime, [CHAN_PERSIST] = "persist", [CHAN_REF] = "ref");

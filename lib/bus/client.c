@@ -169,7 +169,7 @@ int client_create(uid_t owner, const char *name, const struct chan_options *opt)
 
 	begin(&r, VERB_CREATE, owner, name);
 	put(&r, "kind=%s\n", word(&words_kind, opt->kind));
-	if (opt->capacity && opt->kind != CHAN_KIND_RENDEZVOUS) /* a rendezvous takes none */
+	if (opt->capacity && opt->kind == CHAN_KIND_QUEUE) /* the others take none */
 		put(&r, "capacity=%" PRIu64 "\n", opt->capacity);
 	if (opt->max_message)
 		put(&r, "max-message=%" PRIu32 "\n", opt->max_message);

@@ -7,6 +7,7 @@
 #include "core/condvar.h"
 #include "core/lock.h"
 #include "core/thread.h"
+#include "kind/delivery.h"
 #include "kind/options.h"
 #include "segment/claim.h"
 
@@ -45,7 +46,7 @@ static int init_control(const struct segment *s)
 		err = cond_init(&c->not_empty);
 	if (err == 0)
 		err = cond_init(&c->not_full);
-	if (err == 0)
+	if (err == 0 && !kind_of(s->header.kind)->write)
 		ring_init(&ring);
 	return err < 0 ? error_from(TRIED_MUTEX, err) : 0;
 }

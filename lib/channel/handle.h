@@ -13,6 +13,8 @@
  *   wake                            which sleepers are woken
  *   sender, overflow                finding room;  send, reserve: the calls
  *   receive, lease                  finding a message, and the calls
+ *   value                           the same for a kind that keeps a value;  receiver: what
+ *                                   both have
  *   inspect, recover                stat and peek; purge and recover
  *   settings                        policy, interruption
  *
@@ -40,8 +42,9 @@ struct chan {
 	bool indirect; /* not the queue, whose hot path is compiled in: kind_consume() */
 	struct segment segment;
 	struct layout_control *control;
-	unsigned roles; /* CHAN_SEND | CHAN_RECV | CHAN_EXCLUSIVE */
-	int slot;	/* in the endpoint table, -1 for an observer */
+	unsigned roles;	     /* CHAN_SEND | CHAN_RECV | CHAN_EXCLUSIVE */
+	unsigned ring_roles; /* those of them in which it works on records: see value.h */
+	int slot;	     /* in the endpoint table, -1 for an observer and a reader */
 	_Atomic uint32_t overflow;
 	_Atomic bool orphan;	  /* the parent's, in a forked child */
 	_Atomic bool interrupted; /* chan_interrupt() */
@@ -72,6 +75,17 @@ struct chan {
 	uint64_t front;
 	int64_t front_seen;
 
+	/* Of a kind that keeps a value: the position of the last one that was received; a
+	 * sender's last look for readers, and what it found; and a reader's view (value.h):
+	 * since when the channel was seen to have ended undecided, LAYOUT_REMOVED if the
+	 * name is gone, and from when on senders know of it. */
+	_Atomic uint64_t value_seen;
+	_Atomic int64_t readers_seen;
+	_Atomic bool readers;
+	_Atomic int64_t end_seen;
+	_Atomic uint32_t nameless;
+	int64_t known_at;
+
 	struct waiters waiters;
 	_Atomic unsigned holders; /* the endpoint itself, until it is detached, and sets */
 	struct pollable to_receive, to_send;
@@ -101,7 +115,7 @@ static inline void channel_mark(struct chan *ch, uint32_t bits)
 /* Return `err`, and mark the channel if it says that the segment is damaged. */
 static inline int channel_checked(struct chan *ch, int err)
 {
-	if (unlikely(err == -EBADMSG))
+	if (unlikely(err == -EBADMSG) && ch->segment.writable)
 		channel_mark(ch, LAYOUT_DAMAGED);
 	return err;
 }

@@ -3,6 +3,7 @@
 #include "base/bytes.h"
 #include "channel/close.h"
 #include "channel/side.h"
+#include "channel/value.h"
 #include "segment/endpoint.h"
 
 #include <inttypes.h>
@@ -85,7 +86,10 @@ int chan_stat(const chan_t *ch, struct chan_stat *ret)
 	if (fstat(ch->segment.own.fd, &file) < 0)
 		return error_from(TRIED_EXAMINE, errno);
 	state = channel_state(ch);
-	read_positions(ch, &st);
+	if (ch->kind->count)
+		ch->kind->count(&ch->ring, &st);
+	else
+		read_positions(ch, &st);
 	st.flags = h->options | ch->kind->shown_flags;
 	st.capacity = ch->kind->shown_capacity(&ch->ring);
 	st.dropped_newest = load_acquire(&c->senders.dropped);
@@ -105,8 +109,8 @@ int chan_stat(const chan_t *ch, struct chan_stat *ret)
 	st.lifetime = h->lifetime;
 	st.kind = h->kind;
 	st.endpoints = h->endpoints;
-	st.senders = (uint32_t)senders + !!(ch->roles & CHAN_SEND);
-	st.receivers = (uint32_t)receivers + !!(ch->roles & CHAN_RECV);
+	st.senders = (uint32_t)senders + (ch->slot >= 0 && ch->roles & CHAN_SEND);
+	st.receivers = (uint32_t)receivers + (ch->slot >= 0 && ch->roles & CHAN_RECV);
 	st.closed = !(state & LAYOUT_CLOSED) ? 0 : state & LAYOUT_DISCARD ? 2 : 1;
 	st.damaged = !!(state & LAYOUT_DAMAGED);
 	if (file.st_nlink == 0 || state & LAYOUT_REMOVED)
@@ -149,6 +153,8 @@ ssize_t chan_peek(chan_t *ch, void *buf, size_t size, struct chan_cursor *at)
 	uint64_t first;
 	int err;
 
+	if (ch->kind->read)
+		return value_peek(ch, buf, size, at);
 	if (!ch->segment.writable)
 		return ch->segment.unwritable;
 	err = receivers_visit(ch, NULL);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Leases: messages taken, read in place, acknowledged or given back. */
 #include "channel/receive.h"
+#include "channel/value.h"
 
 #include <limits.h>
 
@@ -42,7 +43,8 @@ int chan_take(chan_t *ch, struct chan_lease *ret, unsigned n, int64_t timeout)
 	int err = receiver_check(ch, timeout);
 
 	if (err < 0 || n == 0 || n > INT_MAX)
-		return err < 0 ? err : error_because(-EINVAL, "n: is 0 or above INT_MAX");
+		return err < 0 ? value_checked(ch, CHAN_RECV, err)
+			       : error_because(-EINVAL, "n: is 0 or above INT_MAX");
 	return channel_take(ch, ret, n, &limit);
 }
 
@@ -57,7 +59,8 @@ static int end_leases(struct chan *ch, const struct chan_lease *lease, unsigned 
 	bool freed;
 
 	if (err < 0 || n > INT_MAX)
-		return err < 0 ? err : error_because(-EINVAL, "n: is above INT_MAX");
+		return err < 0 ? value_checked(ch, CHAN_RECV, err)
+			       : error_because(-EINVAL, "n: is above INT_MAX");
 	err = receivers_enter(ch, &limit);
 	if (err < 0)
 		return err;

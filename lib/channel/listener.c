@@ -87,7 +87,8 @@ static void *listen(void *arg)
 			continue;
 		order_done(l, &o);
 		listener_ring(l->to);
-		if (cond_moved(o.cond, o.words[1].key) && cond_pass_on(o.cond))
+		if (l->segment->writable && cond_moved(o.cond, o.words[1].key) &&
+			cond_pass_on(o.cond))
 			bell_ring(l->segment);
 	}
 }

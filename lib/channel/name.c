@@ -21,9 +21,12 @@ static bool nameless(const struct segment *s)
 
 bool channel_notice(struct chan *ch)
 {
-	if (!ch->segment.writable || channel_state(ch) & NOTHING_TO_NOTICE ||
-		!nameless(&ch->segment))
+	if (channel_state(ch) & NOTHING_TO_NOTICE || !nameless(&ch->segment))
 		return false;
+	if (!ch->segment.writable) { /* it can't say so: see value.h */
+		atomic_store_explicit(&ch->nameless, LAYOUT_REMOVED, memory_order_relaxed);
+		return true;
+	}
 	channel_end(&ch->segment, LAYOUT_REMOVED);
 	return true;
 }

@@ -6,7 +6,8 @@
 #include "channel/handle.h"
 
 /* Look whether the channel has lost its name.  Returns true if it has and nobody noticed
- * before; the channel is then marked as removed. */
+ * before; the channel is then marked as removed, or, if it can't be written, the
+ * handle. */
 bool channel_notice(struct chan *ch);
 
 /* Do the same, unless it was done less than a second before `now`. */

@@ -17,6 +17,9 @@
 #include <time.h>
 
 #define OPEN_TRIES 1000
+/* When senders that were at work know of a new reader, ns: LOOK_EVERY and a few ticks of the
+ * clock later. */
+#define KNOWN_AFTER INT64_C(50000000)
 
 static void sleep_1ms(void)
 {
@@ -41,18 +44,39 @@ static int open_through_chand(struct chan *ch, int err)
 	return reply < 0 ? prefer_reply(reply, err, s->path.owner) : segment_adopt(s);
 }
 
-/* Open and map the segment, read-only if an observer may not write. */
+/* Returns true if the endpoint needs no right to write: it is an observer, or a receiver of
+ * a kind whose receivers store nothing.  (In the reference a sleeper takes a lock.) */
+static bool reads_only(const struct chan *ch)
+{
+	if (ch->roles & (CHAN_SEND | CHAN_EXCLUSIVE))
+		return false;
+	return !(ch->roles & CHAN_RECV) ||
+	       (kind_of(ch->segment.header.kind)->read && CONDVAR_KIND == LAYOUT_CONDVAR_FUTEX);
+}
+
+/* Open the segment read-only after `err`, if that is enough for the endpoint. */
+static int open_to_read(struct chan *ch, int err)
+{
+	struct segment *s = &ch->segment;
+	int unwritable = err;
+
+	err = segment_open(s, false);
+	s->unwritable = unwritable;
+	if (err == 0 && !reads_only(ch)) {
+		segment_close(s);
+		err = unwritable;
+	}
+	return err;
+}
+
+/* Open and map the segment, read-only if that is enough and this process may not write. */
 static int open_segment(struct chan *ch)
 {
 	struct segment *s = &ch->segment;
 	int err = segment_open(s, true);
 
-	if ((err == -EACCES || err == -EROFS) && !(ch->roles & (CHAN_SEND | CHAN_RECV))) {
-		int unwritable = err;
-
-		err = segment_open(s, false);
-		s->unwritable = unwritable;
-	}
+	if ((err == -EACCES || err == -EROFS) && !(ch->roles & (CHAN_SEND | CHAN_EXCLUSIVE)))
+		err = open_to_read(ch, err);
 	if (err == -EACCES || err == -ENOENT)
 		err = open_through_chand(ch, err);
 	if (err == 0 && collect_now(s)) {
@@ -76,8 +100,11 @@ static int attach(struct chan *ch)
 	ch->ring = ring_in(s);
 	ch->kind = kind_of(s->header.kind);
 	ch->indirect = ch->kind != &kind_queue;
-	if (ch->kind->refuse_overflow(s->header.overflow))
+	if (ch->kind->refuse_overflow(s->header.overflow) ||
+		(ch->kind->least_capacity &&
+			ch->kind->least_capacity(s->header.max_message) > s->header.capacity))
 		return -EBADMSG;
+	ch->ring_roles = ch->kind->read ? 0 : ch->roles;
 	ch->control = &s->layout->control;
 	ring_pause(&ch->ring, 0, 0); /* the first send pauses: see sender_paced() */
 	atomic_store_explicit(&ch->overflow, s->header.overflow, memory_order_relaxed);
@@ -85,8 +112,13 @@ static int attach(struct chan *ch)
 		channel_mark(ch, LAYOUT_HEAVY_MISSING);
 	if (!(ch->roles & (CHAN_SEND | CHAN_RECV)))
 		return 0;
-	if (!s->writable) /* chand may say so */
-		return -EACCES;
+	if (!s->writable) {
+		if (!reads_only(ch)) /* chand may say so */
+			return -EACCES;
+		endpoint_register_reader(&s->own);
+		ch->known_at = clock_monotonic() + KNOWN_AFTER;
+		return 0;
+	}
 	ch->slot = endpoint_attach(&s->own, s->layout, s->geometry.endpoints, ch->roles);
 	if (ch->slot < 0)
 		return ch->slot;
@@ -101,7 +133,7 @@ static int attach(struct chan *ch)
 		ch->light = true;
 	}
 	err = sides_keep(ch);
-	if (err < 0 || !(ch->roles & CHAN_RECV))
+	if (err < 0 || !(ch->ring_roles & CHAN_RECV))
 		return err;
 	/* Give back a dead receiver's leases: those of the endpoint that had this slot
 	 * before would look like ours from now on. */
@@ -246,7 +278,7 @@ int chan_open(chan_t **ret, const char *name, unsigned flags, const struct chan_
 		handle_release(ch);
 		return err;
 	}
-	if (had)
+	if (had && ch->segment.writable)
 		channel_mark(ch, had);
 	if (flags & CHAN_CREATE && !made)
 		note_difference(ch, opt);

@@ -4,11 +4,11 @@
 
 #include "base/bytes.h"
 #include "channel/close.h"
+#include "channel/receiver.h"
 #include "channel/reclaim.h"
+#include "channel/value.h"
 #include "channel/wait.h"
-#include "segment/endpoint.h"
 
-#include <inttypes.h>
 #include <limits.h>
 
 /* Returns true if, since a receiver found nothing up to `end`, a message was published or
@@ -17,29 +17,6 @@ static bool message_or_end(struct chan *ch, uint64_t end)
 {
 	return !ring_still_empty(&ch->ring, end) ||
 	       channel_state(ch) & (LAYOUT_ENDED | LAYOUT_DAMAGED);
-}
-
-/* Find out whether the channel ends with its last sender and that one is gone: 0 and *ret,
- * or -EBADFD. */
-static int senders_gone(struct chan *ch, bool *ret)
-{
-	bool any = true;
-	int err = 0;
-
-	if (ch->segment.header.options & CHAN_END_WITH_SENDERS &&
-		channel_state(ch) & LAYOUT_HAD_SENDER && !(ch->roles & CHAN_SEND))
-		err = endpoint_any(&ch->segment.own, CHAN_SEND, &any);
-	if (err == 0)
-		*ret = !any;
-	return err;
-}
-
-static bool nobody_sends(struct chan *ch)
-{
-	bool gone = true; /* also if the kernel can't be asked */
-
-	senders_gone(ch, &gone);
-	return gone;
 }
 
 /* Decide what a receiver does next that found nothing ready; the lock is held.  Returns 0
@@ -60,7 +37,7 @@ static int when_empty(struct chan *ch, bool *sleep)
 	if (n < 0)
 		return n;
 	if (n == 0 && !ended) {
-		err = senders_gone(ch, &ended);
+		err = receiver_senders_gone(ch, &ended);
 		if (err < 0)
 			return err;
 	}
@@ -94,7 +71,7 @@ int receiver_wait(struct chan *ch, struct limit *limit, struct ring_item *it, in
 		.spin = &ch->recv_spin,
 		.changed = message_or_end,
 		.lags = true,
-		.abandoned = nobody_sends,
+		.abandoned = receiver_abandoned,
 		.pollable = &ch->to_receive};
 	bool sleep = false, freed;
 
@@ -136,8 +113,11 @@ int receiver_wait(struct chan *ch, struct limit *limit, struct ring_item *it, in
 int receiver_ready(struct chan *ch, struct limit *limit)
 {
 	struct ring_item it;
-	int err = receiver_find(ch, limit, &it);
+	int err;
 
+	if (value_role(ch, CHAN_RECV))
+		return value_ready(ch, limit);
+	err = receiver_find(ch, limit, &it);
 	if (err == 0)
 		receivers_leave(ch);
 	return err;
@@ -169,13 +149,6 @@ int channel_await_message(struct chan *ch)
 	return err;
 }
 
-static int receive_too_long(uint64_t length, size_t size) OUT_OF_LINE;
-static int receive_too_long(uint64_t length, size_t size)
-{
-	return error_of_size(-EMSGSIZE, length,
-		"the message has %" PRIu64 " bytes, and the buffer room for %zu", length, size);
-}
-
 ALWAYS_INLINE ssize_t receive_one(struct chan *ch, void *buf, size_t size, struct limit *limit)
 {
 	struct ring_item it;
@@ -204,12 +177,15 @@ ssize_t chan_recv(chan_t *ch, void *buf, size_t size, int64_t timeout)
 	struct limit limit = limit_of(timeout);
 	int err = receiver_check(ch, timeout);
 
-	return unlikely(err < 0) ? err : receive_one(ch, buf, size, &limit);
+	if (unlikely(err < 0))
+		return value_role(ch, CHAN_RECV) ? value_recv(ch, buf, size, timeout) : err;
+	return receive_one(ch, buf, size, &limit);
 }
 
 ssize_t channel_receive(struct chan *ch, void *buf, size_t size, struct limit *limit)
 {
-	return receive_one(ch, buf, size, limit);
+	return value_role(ch, CHAN_RECV) ? value_receive(ch, buf, size, limit)
+					 : receive_one(ch, buf, size, limit);
 }
 
 /* A large batch is consumed in parts of this share of the ring, so that a sender refills
@@ -226,8 +202,12 @@ int chan_recv_batch(chan_t *ch, struct iovec *buf, unsigned n, int64_t timeout)
 	bool consumed;
 	int err = receiver_check(ch, timeout);
 
-	if (err < 0 || n == 0 || n > INT_MAX)
-		return err < 0 ? err : error_because(-EINVAL, "n: is 0 or above INT_MAX");
+	if (n == 0 || n > INT_MAX)
+		return err < 0 && !value_role(ch, CHAN_RECV)
+			       ? err
+			       : error_because(-EINVAL, "n: is 0 or above INT_MAX");
+	if (err < 0)
+		return value_role(ch, CHAN_RECV) ? value_recv_batch(ch, buf, timeout) : err;
 	if (n > ch->kind->receive_most)
 		n = ch->kind->receive_most;
 	do {

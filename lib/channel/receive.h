@@ -17,12 +17,12 @@
 /*
  * Check that this endpoint may receive, with this timeout.  Returns 0, or
  *
- *   -EBADF   it was not opened to receive
+ *   -EBADF   it was not opened to receive, or receives no messages (value.h)
  *   -EINVAL  the number is no timeout
  */
 ALWAYS_INLINE int receiver_check(const struct chan *ch, int64_t timeout)
 {
-	if (unlikely(!(ch->roles & CHAN_RECV)))
+	if (unlikely(!(ch->ring_roles & CHAN_RECV)))
 		return -EBADF;
 	return unlikely(timeout < CHAN_WAIT) ? error_of_timeout(timeout) : 0;
 }

@@ -4,12 +4,15 @@
 #include "channel/name.h"
 #include "channel/reclaim.h"
 #include "channel/side.h"
+#include "channel/value.h"
 #include "channel/wake.h"
 
 int64_t chan_purge(chan_t *ch)
 {
 	int64_t n;
 
+	if (!ch->kind->purge)
+		return value_refused();
 	if (!ch->segment.writable)
 		return ch->segment.unwritable;
 	n = receivers_visit(ch, NULL);

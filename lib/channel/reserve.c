@@ -2,6 +2,7 @@
 /* Sending in place: a reservation keeps the senders' lock until it is committed or
  * aborted. */
 #include "channel/sender.h"
+#include "channel/value.h"
 
 #include <inttypes.h>
 
@@ -12,7 +13,7 @@ int chan_reserve(chan_t *ch, void **ret, size_t len, int64_t timeout)
 	int err = sender_check(ch, timeout);
 
 	if (err < 0)
-		return err;
+		return value_checked(ch, CHAN_SEND, err);
 	if (len > ch->ring.max_message)
 		return send_too_long(ch, len);
 	if (unlikely(thread_locks >= THREAD_LOCKS_MAX) && !exclusive(ch, CHAN_SEND))

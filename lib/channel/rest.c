@@ -80,16 +80,16 @@ bool pollable_rest(struct chan *ch, const struct condition *what)
 		return true;
 	over = hear(ch, p, now);
 	if (p->listener)
-		key = cond_arm(what->cond);
+		key = channel_arm(ch, what->cond);
 	else
-		cond_arm_bell(what->cond);
+		channel_arm_bell(ch, what->cond);
 	channel_announced(ch);
 	channel_receiver_came(ch, what->cond);
 	if (over || what->changed(ch, what->seen) || what->abandoned(ch)) {
 		ring(ch, p); /* there may be more than the call takes */
 		return true;
 	}
-	if (now < load(&p->alert)) {
+	if (now < load(&p->alert) || unlikely(now < ch->known_at)) {
 		sched_yield();
 		ring(ch, p);
 		return false;

@@ -2,6 +2,7 @@
 /* Sending: lock, while full wait, write, publish, unlock, wake. */
 #include "base/bytes.h"
 #include "channel/sender.h"
+#include "channel/value.h"
 
 #include <limits.h>
 
@@ -33,12 +34,15 @@ int chan_send(chan_t *ch, const void *msg, size_t len, int64_t timeout)
 	struct limit limit = limit_of(timeout);
 	int err = sender_check(ch, timeout);
 
-	return unlikely(err < 0) ? err : send_one(ch, msg, len, &limit);
+	if (unlikely(err < 0))
+		return value_role(ch, CHAN_SEND) ? value_send(ch, msg, len, timeout) : err;
+	return send_one(ch, msg, len, &limit);
 }
 
 int channel_send(struct chan *ch, const void *msg, size_t len, struct limit *limit)
 {
-	return send_one(ch, msg, len, limit);
+	return value_role(ch, CHAN_SEND) ? value_replace(ch, msg, len, limit)
+					 : send_one(ch, msg, len, limit);
 }
 
 /* Send one message after the other, since each needs its own receiver: how many, or an
@@ -69,8 +73,12 @@ int chan_send_batch(chan_t *ch, const struct iovec *msg, unsigned n, int64_t tim
 	unsigned sent = 0;
 	int err = sender_check(ch, timeout);
 
-	if (err < 0 || n == 0 || n > INT_MAX)
-		return err < 0 ? err : error_because(-EINVAL, "n: is 0 or above INT_MAX");
+	if (n == 0 || n > INT_MAX)
+		return err < 0 && !value_role(ch, CHAN_SEND)
+			       ? err
+			       : error_because(-EINVAL, "n: is 0 or above INT_MAX");
+	if (err < 0)
+		return value_role(ch, CHAN_SEND) ? value_send_batch(ch, msg, n, timeout) : err;
 	if (ch->kind->hands_over)
 		return send_each(ch, msg, n, timeout);
 	if (msg[0].iov_len > ch->ring.max_message)

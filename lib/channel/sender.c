@@ -219,6 +219,14 @@ int sender_ready(struct chan *ch, size_t len, struct limit *limit)
 		return send_too_long(ch, len);
 	if (policy == CHAN_DROP_NEWEST || policy == CHAN_DROP_OLDEST)
 		return sendable(ch, true);
+	if (ch->kind->write) { /* it always has room */
+		err = senders_enter(ch, limit);
+		if (err < 0)
+			return err;
+		err = sendable(ch, true);
+		senders_leave(ch);
+		return channel_checked(ch, err);
+	}
 	err = sender_find(ch, limit, len, true, &at);
 	if (err < 0)
 		return err;

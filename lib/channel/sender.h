@@ -17,14 +17,14 @@
 /*
  * Check that this endpoint may send, with this timeout.  Returns 0, or
  *
- *   -EBADF     it was not opened to send
+ *   -EBADF     it was not opened to send, or sends no messages (value.h)
  *   -EDEADLK   this thread has a reservation open
  *   -ENOTCONN  the endpoint is the parent's
  *   -EINVAL    the number is no timeout
  */
 ALWAYS_INLINE int sender_check(const struct chan *ch, int64_t timeout)
 {
-	if (unlikely(!(ch->roles & CHAN_SEND)))
+	if (unlikely(!(ch->ring_roles & CHAN_SEND)))
 		return -EBADF;
 	if (unlikely(reserving(ch)))
 		return is_orphan(ch) ? -ENOTCONN : -EDEADLK;

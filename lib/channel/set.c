@@ -123,7 +123,7 @@ static int settle(chan_set_t *set, struct member *m, struct limit *round)
 {
 	int err;
 
-	cond_arm_bell(cond_of(m));
+	channel_arm_bell(m->ch, cond_of(m));
 	channel_announced(m->ch);
 	channel_receiver_came(m->ch, cond_of(m));
 	err = look(m, round);
@@ -344,6 +344,7 @@ static int add(chan_set_t *set, const struct member *like, struct member **ret)
 	if (!m)
 		return -ENOMEM;
 	*m = *like;
+	m->alert = m->ch->known_at;
 	found = tsearch(m, &set->members, by_endpoint);
 	if (!found || *found != m) {
 		free(m);

@@ -23,9 +23,14 @@ int chan_set_overflow(chan_t *ch, unsigned overflow)
 void chan_interrupt(chan_t *ch, int on)
 {
 	atomic_store_explicit(&ch->interrupted, on != 0, memory_order_relaxed);
-	if (on && ch->segment.writable && !is_orphan(ch) &&
-		CONDVAR_KIND == LAYOUT_CONDVAR_FUTEX) /* the reference takes locks */
+	if (!on || is_orphan(ch) || CONDVAR_KIND != LAYOUT_CONDVAR_FUTEX)
+		return; /* the reference takes locks */
+	if (ch->segment.writable) {
 		channel_wake_all(&ch->segment);
+	} else {
+		cond_nudge(&ch->control->not_empty);
+		bell_ring(&ch->segment);
+	}
 }
 
 const char *chan_version(void)

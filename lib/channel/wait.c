@@ -6,6 +6,10 @@
  * work, one killed with a wake-up takes it along (condvar.h), and nobody announces a
  * peer's death.  So a sleeper looks again each second by itself.
  *
+ * A reader (value.h) can't set the hint.  It needs none once senders know that it is there:
+ * they wake all with each value, and the word that they move is the one that it read before
+ * it looked.  Until they know, its slices are short.
+ *
  * Several conditions.  A call that sleeps on more than one may be counted by a signaller
  * of each, and goes on for one.  It owes the others what any waiter owes that leaves
  * empty-handed: it passes the wake-up on.  A condition whose sequence has not moved has
@@ -20,6 +24,17 @@
 #include "channel/wake.h"
 #include "core/cpu.h"
 #include "core/lock.h"
+
+/* A slice of a reader that senders may not know yet. */
+#define SLICE_UNKNOWN INT64_C(5000000)
+
+/* Return when a sleep ends that would end at `end`. */
+static int64_t sooner_if_unknown(const struct chan *ch, int64_t end)
+{
+	int64_t now = likely(!ch->known_at) ? INT64_MAX : clock_monotonic();
+
+	return now < ch->known_at && now + SLICE_UNKNOWN < end ? now + SLICE_UNKNOWN : end;
+}
 
 static bool interrupted(const struct chan *ch)
 {
@@ -51,7 +66,7 @@ void wait_arm(struct awaited *all, unsigned n)
 	const struct chan *light = NULL;
 
 	for (unsigned i = 0; i < n; i++) {
-		all[i].key = cond_arm(all[i].cond);
+		all[i].key = channel_arm(all[i].ch, all[i].cond);
 		if (channel_state(all[i].ch) & LAYOUT_LIGHT)
 			light = all[i].ch;
 	}
@@ -70,6 +85,8 @@ int wait_sleep(struct awaited *all, unsigned n, struct limit *limit, int64_t unt
 	limit->slept = true;
 	if (limit->waiting_since == 0)
 		limit->waiting_since = clock_monotonic();
+	for (unsigned i = 0; i < n; i++)
+		end = sooner_if_unknown(all[i].ch, end);
 	for (unsigned i = 0; i < n; i++)
 		waiters_add(&all[i].ch->waiters, &all[i].waiter, limit->waiting_since);
 	/* Asked after arming: chan_interrupt() sets it and then moves the sequence on. */
@@ -101,7 +118,9 @@ static void leave_served(struct awaited *s)
 void wait_leave(struct awaited *all, unsigned n, unsigned served)
 {
 	for (unsigned i = 0; i < n; i++)
-		if (i == served)
+		if (all[i].ch->kind->read) /* its senders wake all: it has nobody's wake-up */
+			continue;
+		else if (i == served)
 			leave_served(&all[i]);
 		else if (all[i].owes || cond_moved(all[i].cond, all[i].key))
 			channel_pass_on(all[i].ch, all[i].cond);

@@ -68,6 +68,19 @@ static inline void channel_receiver_came(const struct chan *ch, const struct lay
 		channel_signal(ch, &ch->control->not_full);
 }
 
+/* Announce a waiter, or one that the bell wakes, as condvar.h does.  Of a reader senders
+ * know in another way (value.h). */
+static inline uint32_t channel_arm(const struct chan *ch, struct layout_cond *c)
+{
+	return likely(ch->segment.writable) ? cond_arm(c) : cond_key(c);
+}
+
+static inline void channel_arm_bell(const struct chan *ch, struct layout_cond *c)
+{
+	if (likely(ch->segment.writable))
+		cond_arm_bell(c);
+}
+
 /* Returns true if the senders that wait need different amounts of room (sender.c). */
 static inline bool channel_uneven(const struct chan *ch)
 {

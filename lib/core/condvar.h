@@ -89,6 +89,14 @@ enum {
 /* Make it: 0, or a negative errno (of the reference only). */
 int cond_init(struct layout_cond *c);
 
+/* Return the key for cond_wait() of a waiter that can't announce itself: signallers know of
+ * it in another way. */
+static inline uint32_t cond_key(const struct layout_cond *c)
+{
+	/* Acquire: as in cond_arm(). */
+	return atomic_load_explicit(&c->sequence, memory_order_acquire);
+}
+
 /* Announce a waiter, and return the key for cond_wait(). */
 static inline uint32_t cond_arm(struct layout_cond *c)
 {
@@ -215,6 +223,10 @@ static inline cond_bell cond_pass_on(struct layout_cond *c)
 	cond_rearm(c);
 	return cond_wake(c, 1);
 }
+
+/* Wake all that sleep, and store nothing: one that is about to sleep is missed.  For a
+ * process that may not write; futex only. */
+void cond_nudge(struct layout_cond *c);
 
 /* Wake all, whatever the hint says, and return as cond_wake().  Async-signal-safe on
  * futex. */

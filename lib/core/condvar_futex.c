@@ -54,6 +54,14 @@ cond_bell cond_wake(struct layout_cond *c, int how_many)
 	return hint & COND_BELL ? hint : 0;
 }
 
+void cond_nudge(struct layout_cond *c)
+{
+	int saved = errno;
+
+	futex(&c->sequence, FUTEX_WAKE, INT_MAX, NULL);
+	errno = saved;
+}
+
 cond_bell cond_broadcast(struct layout_cond *c)
 {
 	atomic_thread_fence(memory_order_seq_cst); /* as in cond_waited() */

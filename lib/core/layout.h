@@ -6,9 +6,10 @@
  *   0       struct layout_header    written once, before the segment has a name
  *   512     struct layout_control   closing, wake-up words, the two sides
  *   4096    struct layout_endpoint  [endpoints], informative only
- *   ring    capacity bytes          page-aligned, mapped twice back to back
+ *   ring    capacity bytes          page-aligned, mapped twice back to back; or slots
  *
- * These bytes are authoritative: the header; `state` and `seal`; a side's `position`;
+ * These bytes are authoritative: the header; `state` and `seal`; a side's `position` (of a
+ * channel with slots the senders', and the slot that it names);
  * the header of each record between the two positions; `seq` of the record at
  * the senders' position; the drop counters.  Everything else is either derived, and
  * the repair of its side (kind/) recomputes it, or a hint: if that is stale, it costs
@@ -192,12 +193,27 @@ static inline uint32_t record_attempts(uint32_t state)
 	return state & RECORD_ATTEMPTS_MAX;
 }
 
+/* ---- slots: where the ring would be, in a channel that keeps the latest value ---- */
+
+#define LAYOUT_SLOTS 4u
+
+/* The header of a slot; its bytes follow.  Each slot begins a pair of lines.  The senders'
+ * position is generation << 8 | slot << 1 of the current value, 0 if there is none; the
+ * store to it commits a send. */
+struct layout_slot {
+	_Atomic uint64_t generation; /* 1, 2, ... of its value; 0 while that is written */
+	_Atomic uint32_t length;
+	uint32_t unused;
+};
+
 /* ---- locked bytes (open file description locks, endpoint.c) ---- */
 
 /* Far above any segment's size; the lock table doesn't mind. */
 #define LAYOUT_LOCK_SLOT (INT64_C(1) << 48)
 #define LAYOUT_LOCK_SENDER (LAYOUT_LOCK_SLOT + LAYOUT_ENDPOINTS_MAX)
 #define LAYOUT_LOCK_RECEIVER (LAYOUT_LOCK_SENDER + LAYOUT_ENDPOINTS_MAX)
+/* One byte, shared by all receivers that may not write: a read lock. */
+#define LAYOUT_LOCK_READERS (LAYOUT_LOCK_RECEIVER + LAYOUT_ENDPOINTS_MAX)
 
 /* ---- agreement ---- */
 
@@ -212,6 +228,7 @@ static_assert(offsetof(struct layout, control) == 512, "control");
 static_assert(sizeof(struct layout) == LAYOUT_TABLE_OFFSET, "table");
 static_assert(sizeof(struct layout_endpoint) == 64, "endpoint");
 static_assert(sizeof(struct layout_record) == RING_ALIGN, "record");
+static_assert(sizeof(struct layout_slot) == RING_ALIGN, "slot");
 static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2,
 	"atomics in shared memory must not hide a lock");
 

@@ -4,9 +4,10 @@
  *
  * What differs by kind is a table of operations.  Everything above, channel/ and what
  * uses it, is blind to kinds; ring.h has what they share: records, positions, room,
- * publication.  The operations see the ring only.  They never wait and wake nobody: the
- * channel does, from what they return.  The queue's hot path is compiled in
- * (kind_consume()).
+ * publication.  A kind that keeps a value in place of messages has `write` and `read` in
+ * place of what works on records (channel/value.h), and of a ring only the positions.  The
+ * operations see the ring only.  They never wait and wake nobody: the channel does, from what they
+ * return.  The queue's hot path is compiled in (kind_consume()).
  *
  * Contracts.  For each operation it is said which lock the caller holds.  All of them may
  * meet a damaged ring: they return -EBADMSG where they can, stay inside the buffer and
@@ -15,8 +16,8 @@
  * lock was held, which must be repeatable at any point (see lib/RECOVERY.md).
  *
  * A new kind is a file here, a word in base/words.c and an entry in delivery.c; its
- * options' rules, its bytes and its repair are in its own file.  What the next ones
- * would bring:
+ * options' rules, its bytes and its repair are in its own file.  What the next one would
+ * bring:
  *
  *   broadcast  Each subscriber has a cursor, a line of its own in the segment, tied to
  *              the endpoint's slot.  consume and note_end move the caller's cursor, lease
@@ -25,10 +26,6 @@
  *              there (the channel gives gone(), as to reclaim).  New operations: attach
  *              and detach a subscriber, and first(): where the caller's delivery starts,
  *              which for the queue is ring_first().
- *   latest     Three slots or more and one commit word in place of records.  New
- *              operations: write (senders' lock) and read (no lock: copy, then look at the
- *              word again).  consume, lease, drop and purge are absent; the senders'
- *              repair has nothing to do, since the word is the only authority.
  */
 #ifndef CHAN_DELIVERY_H
 #define CHAN_DELIVERY_H
@@ -40,6 +37,12 @@
 /* kind.drop: the oldest record is leased, and dropping what lies behind it would free
  * nothing. */
 #define KIND_LEASED 1
+
+/* A value as read. */
+struct kind_value {
+	uint64_t seq;
+	uint32_t length;
+};
 
 struct kind {
 	uint32_t value; /* enum chan_kind */
@@ -67,6 +70,10 @@ struct kind {
 	/* The capacity that chan_stat() shows. */
 	uint64_t (*shown_capacity)(const struct ring *r);
 
+	/* The least capacity of a segment with that max_message.  NULL: that of a ring
+	 * (ring_least_capacity()), which every segment has. */
+	uint64_t (*least_capacity)(uint64_t max_message);
+
 	/* ---- the senders' lock is held ---- */
 
 	/* Repair the senders' side after a dead owner of their lock: 0 or -EBADMSG. */
@@ -84,7 +91,26 @@ struct kind {
 	 * handed_over was true, or withdraw false, the lock still held. */
 	bool (*purged)(struct ring *r, uint64_t pos);
 
+	/* Replace the value by these `length` bytes (at most max_message), as the last one of
+	 * `count` values that were sent at once: 0 and *pos, its position, or -EBADMSG.  Its
+	 * last store commits; before that, receivers find the old value. */
+	int (*write)(
+		struct ring *r, const void *value, uint32_t length, uint64_t count, uint64_t *pos);
+
 	/* ---- no lock is held ---- */
+
+	/* Copy the value whose position is `pos`, other than 0, to `buf`, which has room for
+	 * `size` bytes.  Stores nothing in the segment.  Returns 0 and *ret, or
+	 *
+	 *   -ESTALE   it was replaced meanwhile: look at the position again.  If that has not
+	 *             changed, the channel is damaged
+	 *   -EMSGSIZE it is longer than `size`; *ret is set
+	 *   -EBADMSG  the position or the length makes no sense */
+	int (*read)(
+		const struct ring *r, uint64_t pos, void *buf, size_t size, struct kind_value *ret);
+
+	/* Fill in the messages and bytes that chan_stat() shows.  NULL: those of a ring. */
+	void (*count)(const struct ring *r, struct chan_stat *st);
 
 	/* Returns true if there is a record that no receiver has taken yet.  This is a hint,
 	 * of this moment. */
@@ -122,7 +148,8 @@ struct kind {
 	 * after the repair.  NULL if refuse_overflow refuses CHAN_DROP_OLDEST. */
 	int (*drop)(struct ring *r);
 
-	/* Drop all ready records, and count them: how many, or -EBADMSG. */
+	/* Drop all ready records, and count them: how many, or -EBADMSG.  NULL if the kind
+	 * can't. */
 	int64_t (*purge)(struct ring *r);
 
 	/* Repair the receivers' side after a dead owner of their lock: 0; or -EBADMSG, and
@@ -136,7 +163,7 @@ struct kind {
 	int (*valid)(struct ring *r);
 };
 
-extern const struct kind kind_queue, kind_rendezvous;
+extern const struct kind kind_queue, kind_rendezvous, kind_latest;
 
 /* Return the kind of that value, or NULL if there is none: a newer version made it. */
 const struct kind *kind_of(uint32_t value);

@@ -158,6 +158,19 @@ int endpoint_receives(const struct descriptor *own, uint32_t slot, bool *ret)
 	return locked(own->fd, LAYOUT_LOCK_RECEIVER + slot, 1, ret);
 }
 
+void endpoint_register_reader(const struct descriptor *own)
+{
+	if (lock_bytes(own->fd, F_RDLCK, LAYOUT_LOCK_READERS, 1) < 0)
+		error_forget();
+}
+
+int endpoint_any_reader(const struct descriptor *own, bool *ret)
+{
+	if (!descriptor_ours(own))
+		return -EBADFD;
+	return locked(own->fd, LAYOUT_LOCK_READERS, 1, ret);
+}
+
 /* Count the locks in the range: how many, or -EBADFD.  The kernel reports some lock of it,
  * not the first: look on both sides of that.  Locks of different owners are never merged,
  * so each is one endpoint, an exclusive one's whole range too. */

@@ -11,6 +11,9 @@
  * killed it.  So neither reused PIDs nor namespaces nor heartbeats matter, and a
  * stopped or slow process is alive.
  *
+ * A receiver that may not write has no slot, and a read lock on the one byte READERS,
+ * which all of them share.
+ *
  * What the endpoint table says of a slot (pid, command...) is for people.  It
  * decides nothing.
  */
@@ -48,6 +51,13 @@ int endpoint_any(const struct descriptor *own, unsigned role, bool *ret);
 
 /* Find out whether another endpoint receives in `slot`: 0 and *ret, or -EBADFD. */
 int endpoint_receives(const struct descriptor *own, uint32_t slot, bool *ret);
+
+/* Register a receiver that may not write, for as long as it is open.  If that fails, it is
+ * not known, and is woken late. */
+void endpoint_register_reader(const struct descriptor *own);
+
+/* Find out whether there is such a receiver: 0 and *ret, or -EBADFD. */
+int endpoint_any_reader(const struct descriptor *own, bool *ret);
 
 /* Count the other endpoints that have the role: how many, or -EBADFD. */
 int endpoint_count(const struct descriptor *own, unsigned role);

@@ -7,6 +7,7 @@
 #define cond_wait reference_wait
 #define cond_wake reference_wake
 #define cond_broadcast reference_broadcast
+#define cond_nudge reference_nudge
 
 #include "../../lib/core/condvar_pthread.c"
 #include "test_condvar.c"

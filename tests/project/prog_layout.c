@@ -12,6 +12,7 @@
 #define CONTROL(field, label) ROW(512, struct layout_control, field, label)
 #define ENDPOINT(field) ROW(0, struct layout_endpoint, field, #field)
 #define RECORD(field) ROW(0, struct layout_record, field, #field)
+#define SLOT(field) ROW(0, struct layout_slot, field, #field)
 
 int main(void)
 {
@@ -67,6 +68,9 @@ int main(void)
 	RECORD(length);
 	RECORD(state);
 	RECORD(seq);
+	SLOT(generation);
+	SLOT(length);
+	SLOT(unused);
 	printf("abi = 0x%08x\n", (unsigned)LAYOUT_ABI);
 	return 0;
 }

@@ -101,6 +101,10 @@ control 'the journal of drops left out' kind/queue.c \
 	's/^\tdrop_repair(r);$//' \
 	'send, drop-oldest/alone' 'neither before nor after|changed less|back to'
 
+control 'a value written over the current one' kind/latest.c \
+	's/(word_slot(was) + 1) % LAYOUT_SLOTS/word_slot(was)/' \
+	'latest, send/alone' 'not valid|torn|damaged'
+
 control 'no pthread_mutex_consistent' core/lock.c \
 	's/^\tpthread_mutex_consistent.*//' \
 	send/alone 'recover|damaged|open'

@@ -285,6 +285,21 @@ static bool close_before(void)
 	return true;
 }
 
+/* The same, of a value: its slot is whole. */
+static bool close_before_value(void)
+{
+	const struct layout *l = trace_segment();
+	const char *slots = (const char *)l + l->header.ring_offset;
+	size_t stride = (l->header.max_message + sizeof(struct layout_slot) + LAYOUT_PAIR - 1) &
+			~(size_t)(LAYOUT_PAIR - 1);
+	const struct layout_slot *next = (const void *)(slots + 2 * stride);
+
+	if (atomic_load(&next->generation) != 2)
+		return false;
+	close_it();
+	return true;
+}
+
 /* It has published, and not yet looked whether the channel is closed. */
 static bool close_behind(void)
 {
@@ -304,6 +319,10 @@ static bool close_behind(void)
 	{                                                                                          \
 		.size = sizeof(struct chan_options), .flags = CHAN_RENDEZVOUS,                     \
 		.max_message = USUAL                                                               \
+	}
+#define LATEST                                                                                     \
+	{                                                                                          \
+		.size = sizeof(struct chan_options), .kind = CHAN_KIND_LATEST, .max_message = 1000 \
 	}
 #define BUSY (IN(ASLEEP) | IN(LATE) | IN(EARLY))
 #define ALL (IN(ALONE) | BUSY)
@@ -449,6 +468,35 @@ const struct scenario scenarios[] = {
 
 	{ "rendezvous, purge", IN(LATE) | IN(EARLY), .opt = RENDEZVOUS, .operation = op_purge,
 		.roles = CHAN_RECV, .with = CHAN_SEND, .purges = true },
+
+	{ "latest, send", ALL | CHAIN, true, .opt = LATEST, .fill = 2, .roles = CHAN_SEND,
+		.operation = op_send, .states = 2, .sends = 1 },
+	{ "latest, send the first", ALL, true, .opt = LATEST, .roles = CHAN_SEND,
+		.operation = op_send, .states = 2, .sends = 1 },
+	{ "latest, send, exclusive", CHAIN, .opt = LATEST, .fill = 1,
+		.roles = CHAN_SEND | CHAN_EXCLUSIVE, .operation = op_send, .states = 2,
+		.sends = 1 },
+	{ "latest, batch", ALL | CHAIN, .opt = LATEST, .fill = 1, .roles = CHAN_SEND,
+		.operation = op_batch, .result = 4, .states = 2, .sends = 4 },
+	{ "latest, send, closed behind it", CHAIN, .opt = LATEST, .roles = CHAN_SEND,
+		.operation = op_send, .meddle = close_behind, .states = 2, .sends = 1 },
+	{ "latest, send, closed before it", CHAIN, .opt = LATEST, .fill = 1, .roles = CHAN_SEND,
+		.operation = op_send, .result = -EPIPE, .meddle = close_before_value, .states = 2,
+		.sends = 1 },
+	{ "latest, receive", ALL, true, .opt = LATEST, .fill = 1, .roles = CHAN_RECV,
+		.operation = op_recv, .result = USUAL, .states = 1 },
+	{ "latest, receive, wait", ALL, .opt = LATEST, .roles = CHAN_RECV, .operation = op_recv,
+		.result = USUAL, .rouse = BY_SENDING, .states = 2 },
+	{ "latest, receive, end", ALL, .opt = LATEST, .closed = true, .roles = CHAN_RECV,
+		.operation = op_recv, .result = -EPIPE, .states = 1, .ends = true },
+	{ "latest, peek", IN(ALONE), .opt = LATEST, .fill = 1, .roles = CHAN_RECV,
+		.operation = op_peek, .result = USUAL, .states = 1 },
+	{ "latest, close", ALL, .opt = LATEST, .fill = 1, .roles = CHAN_SEND,
+		.operation = op_close, .states = 2, .ends = true },
+	{ "latest, open", IN(ALONE), .opt = LATEST, .fill = 1, .operation = op_open_recv,
+		.states = 1 },
+	{ "latest, create", IN(ALONE), .fresh = true, .opt = LATEST, .operation = op_create,
+		.states = 2 },
 
 	{ "close, drain", ALL, .opt = OPT(), .fill = FULL, .roles = CHAN_SEND,
 		.operation = op_close, .states = 2, .ends = true },

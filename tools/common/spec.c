@@ -19,10 +19,10 @@ static const char *set_capacity(struct chan_options *opt, const char *value)
 {
 	if (cli_parse_size(value, &opt->capacity) || opt->capacity > INT64_MAX)
 		return CLI_A_SIZE;
-	if (!opt->capacity)
+	if (!opt->capacity && opt->kind == CHAN_KIND_QUEUE)
 		opt->kind = CHAN_KIND_RENDEZVOUS;
-	else if (opt->kind == CHAN_KIND_RENDEZVOUS)
-		return "0, as a rendezvous has it";
+	else if (opt->capacity && opt->kind != CHAN_KIND_QUEUE)
+		return "0, as a channel of that kind has it";
 	return NULL;
 }
 
@@ -85,7 +85,7 @@ static const char *set_kind(struct chan_options *opt, const char *value)
 
 	if (wanted)
 		return wanted;
-	if (kind == CHAN_KIND_RENDEZVOUS && opt->capacity)
+	if (kind != CHAN_KIND_QUEUE && opt->capacity)
 		return "queue, as a channel with a capacity is";
 	opt->kind = kind;
 	return NULL;

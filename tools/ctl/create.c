@@ -41,12 +41,12 @@ enum {
 static const struct cli_option options[] = {
 	{'c', "capacity", "SIZE", "bytes of the ring; 0: a rendezvous (default 1M)"},
 	{'m', "max-message", "SIZE", "longest message (default: a quarter of the ring)"},
-	{'k', "kind", "queue|rendezvous", "what becomes of a message (default queue)"},
+	{'k', "kind", "queue|rendezvous|latest", "what becomes of a message (default queue)"},
 	{'o', "overflow", "block|fail|drop-new|drop-old",
 		"what a send does when the channel is full (default block)"},
 	{MODE, "mode", "MODE",
 		"permission bits, octal (default 0600); receivers\n"
-		"need to write, too"},
+		"need to write, too, except of kind latest"},
 	{ENDPOINTS, "endpoints", "N", "most endpoints at once (default 256)"},
 	{LIFETIME, "lifetime", "persist|ref|daemon",
 		"until it is removed (default), or until its last\n"
@@ -321,6 +321,9 @@ static int create(int n, char **operand)
 	if (want.kind == CHAN_KIND_RENDEZVOUS && want.overflow == CHAN_DROP_OLDEST)
 		cli_usage(
 			"--overflow=drop-old: a rendezvous keeps no message that could be dropped");
+	if (want.kind == CHAN_KIND_LATEST &&
+		(want.overflow == CHAN_DROP_OLDEST || want.overflow == CHAN_DROP_NEWEST))
+		cli_usage("--overflow: a channel of kind latest is never full");
 	if (cli_bus())
 		return create_on_bus(name);
 	do {

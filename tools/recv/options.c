@@ -13,7 +13,7 @@
 #include "common/parse.h"
 #include "recv/format.h"
 
-enum { OPT_RAW = CLI_LONG, OPT_IDLE_EXIT };
+enum { OPT_RAW = CLI_LONG, OPT_IDLE_EXIT, OPT_LATEST, OPT_FOLLOW };
 
 static const struct cli_option options[] = {
 	{'n', "count", "N", "stop after N messages"},
@@ -34,6 +34,8 @@ static const struct cli_option options[] = {
 		"%l length, %L in 4 bytes,\n%n channel, %s sequence number, %t time of\nreceipt; "
 		"\\n \\t \\0 \\xHH"},
 	{'p', "peek", NULL, "show what is there without consuming it, then end"},
+	{OPT_LATEST, "latest", NULL, "of kind latest: the current value, then end"},
+	{OPT_FOLLOW, "follow", NULL, "with --latest: and each new one"},
 	{'D', "dir", "DIR", "a file in DIR for each message"},
 	{OPT_RAW, "raw", NULL, "don't escape control bytes on a terminal"},
 	CLI_BUS,
@@ -63,7 +65,7 @@ static void check_command(const struct recv_options *o, bool output)
 			"a COMMAND works on one channel, and '%s' is a second one", o->channels[1]);
 	if (output)
 		cli_usage("a COMMAND gets each message as it is: no framing, format, --dir, "
-			  "--peek or --raw");
+			  "--peek, --latest or --raw");
 }
 
 /* Returns true if it is an option that says how messages lie in the output. */
@@ -105,7 +107,7 @@ static void take_operands(struct recv_options *o, char **argv)
 
 void recv_options_parse(struct recv_options *o, int argc, char **argv)
 {
-	bool raw = false, framed = false;
+	bool raw = false, framed = false, follow = false;
 	int c;
 
 	*o = (struct recv_options){
@@ -155,13 +157,23 @@ void recv_options_parse(struct recv_options *o, int argc, char **argv)
 		case 'D':
 			o->dir = optarg;
 			break;
+		case OPT_LATEST:
+			o->latest = true;
+			break;
+		case OPT_FOLLOW:
+			follow = true;
+			break;
 		case OPT_RAW:
 			raw = true;
 			break;
 		}
 	}
+	if (follow && !o->latest)
+		cli_usage("--follow goes with --latest");
+	if (o->latest && !follow && o->limit == UINT64_MAX)
+		o->limit = 1;
 	take_operands(o, argv + optind);
-	check_command(o, framed || raw || o->dir || o->peek);
+	check_command(o, framed || raw || o->dir || o->peek || o->latest);
 	if (o->dir && !framed)
 		framing_parse("raw", &o->framing);
 	o->escape = !raw && !o->dir && isatty(STDOUT_FILENO);

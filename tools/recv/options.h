@@ -20,6 +20,7 @@ struct recv_options {
 	const char *dir;    /* -D, or NULL: stdout */
 	bool escape;	    /* control bytes, since stdout is a terminal */
 	bool peek;
+	bool latest; /* the channels keep a value */
 
 	/* When to stop. */
 	uint64_t limit; /* of messages */

@@ -3,14 +3,24 @@
 #include "recv/receiver.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/words.h"
 #include "common/deadline.h"
 #include "common/failure.h"
 #include "common/message.h"
 #include "common/place.h"
 
 #define TAKE_MAX 256 /* messages at once */
+
+/* Make room for a value of `size` bytes: the exit status. */
+static int make_room(struct receiver *r, size_t size)
+{
+	r->room = size;
+	r->value = malloc(size + 1);
+	return r->value ? CLI_OK : cli_fail(r->name, NULL, -ENOMEM);
+}
 
 int receiver_open(struct receiver *ret, struct run *run, struct sink *sink, const char *name)
 {
@@ -32,13 +42,19 @@ int receiver_open(struct receiver *ret, struct run *run, struct sink *sink, cons
 		return cli_fail(name, NULL, err);
 	ret->last = st.sent;
 	ret->created = st.created;
-	return CLI_OK;
+	if (o->latest && st.kind != CHAN_KIND_LATEST) {
+		cli_error(name, "--latest: the channel is of kind %s, not latest",
+			word(&words_kind, st.kind));
+		return CLI_USAGE;
+	}
+	return st.kind == CHAN_KIND_LATEST ? make_room(ret, st.max_message) : CLI_OK;
 }
 
 void receiver_close(struct receiver *r)
 {
 	chan_detach(r->ch);
 	batch_free(&r->batch);
+	free(r->value);
 }
 
 bool receiver_end(struct receiver *r, enum outcome outcome)
@@ -85,7 +101,7 @@ static bool acknowledge(struct receiver *r, unsigned n)
 		return true;
 	for (unsigned i = 0; i < n; i++)
 		bytes += r->lease[i].len;
-	acked = chan_ack(r->ch, r->lease, n);
+	acked = r->value ? (int)n : chan_ack(r->ch, r->lease, n);
 	if (acked < 0)
 		return receiver_fail(r, cli_fail(r->name, NULL, acked));
 	run_count(r->run, n, bytes);
@@ -186,9 +202,37 @@ static bool take(struct receiver *r)
 	return !batch_is_full(&r->batch) || receiver_flush(r);
 }
 
+/* Receive the next value.  It puts what is the newest by then, whose number chan_peek()
+ * says, unless that was put already. */
+static bool take_value(struct receiver *r)
+{
+	struct envelope m = {.data = r->value, .channel = r->name};
+	ssize_t n;
+
+	if (!run_wanted(r->run) || run_stopping(r->run))
+		return receiver_end(r, STOPPED);
+	n = chan_recv(r->ch, r->value, r->room, r->batch.n ? 0 : run_patience(r->run));
+	if (n < 0)
+		return receiver_go_on_without(r, (int)n);
+	r->busy = 0;
+	run_note_activity(r->run);
+	n = chan_peek(r->ch, r->value, r->room, &r->at);
+	if (n < 0)
+		return n == -EAGAIN || receiver_go_on_without(r, (int)n);
+	m.len = r->lease[r->batch.n].len = (size_t)n;
+	m.seq = r->at.seq;
+	m.time = clock_real();
+	if (r->run->options->drain && r->last == 0)
+		return receiver_end(r, DRAINED);
+	r->last = 0; /* of the values there at the start, one is put */
+	if (!run_claim(r->run, 1))
+		return receiver_end(r, STOPPED);
+	return receiver_put(r, &m) && (!batch_is_full(&r->batch) || receiver_flush(r));
+}
+
 void receiver_run(struct receiver *r)
 {
-	while (take(r))
+	while (r->value ? take_value(r) : take(r))
 		if (run_is_over(r->run)) {
 			receiver_end(r, TIMED_OUT);
 			break;

@@ -5,6 +5,9 @@
  * them then.  So whatever ends this process, what was not written is delivered to another
  * receiver.
  *
+ * Of a channel that keeps the latest value it copies each new value that it finds, and there
+ * is nothing to acknowledge.
+ *
  * Functions that return bool return false to end the receiver, with its outcome set.  One
  * thread at a time.
  */
@@ -40,6 +43,11 @@ struct receiver {
 	unsigned busy;	 /* how often, in a row, the lock was busy */
 	struct batch batch;
 	struct chan_lease lease[BATCH_MAX]; /* of the messages in the batch, unless -p */
+
+	/* Of a channel that keeps a value: room for one, and the one that was last put. */
+	char *value;
+	size_t room;
+	struct chan_cursor at;
 };
 
 /* Open the channel.  Returns the exit status; receiver_close() is fine in any case. */

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+#include "channel/receiver.h"
+
+#include "segment/endpoint.h"
+
+#include <inttypes.h>
+
+int receiver_senders_gone(struct chan *ch, bool *ret)
+{
+	bool any = true;
+	int err = 0;
+
+	if (ch->segment.header.options & CHAN_END_WITH_SENDERS &&
+		channel_state(ch) & LAYOUT_HAD_SENDER && !(ch->roles & CHAN_SEND))
+		err = endpoint_any(&ch->segment.own, CHAN_SEND, &any);
+	if (err == 0)
+		*ret = !any;
+	return err;
+}
+
+bool receiver_abandoned(struct chan *ch)
+{
+	bool gone = true; /* also if the kernel can't be asked */
+
+	receiver_senders_gone(ch, &gone);
+	return gone;
+}
+
+int receive_too_long(uint64_t length, size_t size)
+{
+	return error_of_size(-EMSGSIZE, length,
+		"the message has %" PRIu64 " bytes, and the buffer room for %zu", length, size);
+}

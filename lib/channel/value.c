@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: MIT */
+/* The model is in value.h; the bytes are the kind's (kind/latest.c). */
+#include "channel/value.h"
+
+#include "channel/close.h"
+#include "channel/name.h"
+#include "channel/receiver.h"
+#include "channel/sender.h"
+#include "channel/wait.h"
+#include "segment/endpoint.h"
+
+#include <limits.h>
+
+/* How often in a row a value may be replaced under a receiver before that is no success. */
+#define LAPS 1000
+/* How long a reader leaves it to others to seal a closed channel, ns. */
+#define UNDECIDED INT64_C(10000000)
+
+#define load(p) atomic_load_explicit((p), memory_order_relaxed)
+#define store(p, v) atomic_store_explicit((p), (v), memory_order_relaxed)
+
+int value_refused(void)
+{
+	return error_because(-EINVAL, "the channel keeps the latest value and no messages: there "
+				      "is nothing to reserve, take, give back or purge");
+}
+
+/* ---- sending ---- */
+
+/* Find out whether a receiver that may not write can be asleep. */
+static bool readers_there(struct chan *ch)
+{
+	int64_t now = clock_coarse();
+	bool any = true;
+
+	if (now - load(&ch->readers_seen) < LOOK_EVERY)
+		return load(&ch->readers);
+	endpoint_any_reader(&ch->segment.own, &any);
+	store(&ch->readers, any);
+	store(&ch->readers_seen, now);
+	return any;
+}
+
+/* A value was committed at `pos`, and a full fence followed: as sender_published(), but all
+ * receivers are woken. */
+static int published(struct chan *ch, uint64_t pos)
+{
+	struct layout_cond *c = &ch->control->not_empty;
+
+	if (unlikely(channel_state(ch) & LAYOUT_ENDED) && !ring_inside_end(&ch->ring, pos))
+		return channel_over(channel_state(ch));
+	if (unlikely(readers_there(ch))) {
+		channel_wake(ch, c, INT_MAX);
+		bell_ring(&ch->segment);
+	} else if (load(&c->waiting)) {
+		channel_wake(ch, c, INT_MAX);
+	}
+	return 0;
+}
+
+/* Replace the value by the last of `count` that are sent at once. */
+static int replace(
+	struct chan *ch, const void *value, size_t len, unsigned count, struct limit *limit)
+{
+	uint64_t pos;
+	int err = senders_enter(ch, limit);
+
+	if (unlikely(err < 0))
+		return err;
+	err = sendable(ch, false);
+	/* It never waits, so it looks for the name here. */
+	if (err == 0 && unlikely(channel_look_for_name(ch, clock_coarse())))
+		err = -EIDRM;
+	if (err == 0)
+		err = ch->kind->write(&ch->ring, value, (uint32_t)len, count, &pos);
+	senders_leave(ch); /* a full fence */
+	return err < 0 ? channel_checked(ch, err) : published(ch, pos);
+}
+
+static int check_sender(const struct chan *ch, int64_t timeout)
+{
+	if (!value_role(ch, CHAN_SEND))
+		return -EBADF;
+	return unlikely(timeout < CHAN_WAIT) ? error_of_timeout(timeout) : 0;
+}
+
+int value_replace(struct chan *ch, const void *value, size_t len, struct limit *limit)
+{
+	if (unlikely(len > ch->ring.max_message))
+		return send_too_long(ch, len);
+	return replace(ch, value, len, 1, limit);
+}
+
+int value_send(struct chan *ch, const void *value, size_t len, int64_t timeout)
+{
+	struct limit limit = limit_of(timeout);
+	int err = check_sender(ch, timeout);
+
+	if (unlikely(err < 0))
+		return err;
+	return value_replace(ch, value, len, &limit);
+}
+
+int value_send_batch(struct chan *ch, const struct iovec *value, unsigned n, int64_t timeout)
+{
+	struct limit limit = limit_of(timeout);
+	unsigned count = 0;
+	int err = check_sender(ch, timeout);
+
+	if (err < 0)
+		return err;
+	while (count < n && value[count].iov_len <= ch->ring.max_message)
+		count++;
+	if (count == 0)
+		return send_too_long(ch, value[0].iov_len);
+	err = replace(ch, value[count - 1].iov_base, value[count - 1].iov_len, count, &limit);
+	return err < 0 ? err : (int)count;
+}
+
+/* ---- receiving ---- */
+
+static bool reader(const struct chan *ch)
+{
+	return !ch->segment.writable;
+}
+
+/* Returns true if the channel ended, and it is not decided where. */
+static bool undecided(struct chan *ch)
+{
+	int64_t since = load(&ch->end_seen), now;
+
+	if (likely(atomic_load_explicit(&ch->control->seal, memory_order_acquire)))
+		return false;
+	if (!reader(ch)) {
+		channel_seal(ch);
+		return false;
+	}
+	now = clock_monotonic();
+	if (!since)
+		store(&ch->end_seen, since = now);
+	return now - since < UNDECIDED;
+}
+
+/* Return the position of the newest value, and set *state to the channel's.  The order of
+ * the loads matters: see ring_seal(). */
+static uint64_t newest(struct chan *ch, uint32_t *state)
+{
+	/* Acquire: pairs with the commit in kind.write. */
+	uint64_t pos = atomic_load_explicit(&ch->control->senders.position, memory_order_acquire);
+
+	*state = channel_state(ch) | load(&ch->nameless);
+	if (unlikely(*state & LAYOUT_ENDED)) {
+		if (undecided(ch))
+			*state &= ~(uint32_t)LAYOUT_ENDED;
+		else
+			pos = ring_limit(&ch->ring);
+	}
+	return pos;
+}
+
+/*
+ * Copy the newest value, if its position is above `after`; no lock is held.  Returns 0 and
+ * *pos, or an error of kind.read, or
+ *
+ *   -EAGAIN   there is none
+ *   -EPIPE    there is none, and the channel has ended (-EIDRM: by a removal)
+ *   -EBADMSG  there is none, and the channel is damaged
+ *   -EBUSY    senders were faster, many times in a row
+ */
+static int copy_newer(struct chan *ch, uint64_t after, void *buf, size_t size,
+	struct kind_value *ret, uint64_t *pos)
+{
+	uint64_t before = 0;
+	uint32_t state;
+	int err;
+
+	for (int i = 0; i < LAPS; i++) {
+		*pos = newest(ch, &state);
+		if (*pos <= after) {
+			if (unlikely(state & (LAYOUT_ENDED | LAYOUT_DAMAGED)))
+				return state & LAYOUT_DAMAGED ? -EBADMSG : channel_over(state);
+			return -EAGAIN;
+		}
+		err = ch->kind->read(&ch->ring, *pos, buf, size, ret);
+		if (likely(err != -ESTALE))
+			return err;
+		if (*pos == before)
+			return -EBADMSG;
+		before = *pos;
+	}
+	return -EBUSY;
+}
+
+static bool newer_or_end(struct chan *ch, uint64_t seen)
+{
+	return load(&ch->control->senders.position) > seen ||
+	       channel_state(ch) & (LAYOUT_ENDED | LAYOUT_DAMAGED);
+}
+
+/* Wait for a value whose position is above `seen`: 0 (look again), or an error of
+ * chan_recv(). */
+static int await_newer(struct chan *ch, uint64_t seen, struct limit *limit)
+{
+	struct condition newer = {.cond = &ch->control->not_empty,
+		.spin = &ch->recv_spin,
+		.changed = newer_or_end,
+		.seen = seen,
+		.abandoned = receiver_abandoned,
+		.pollable = &ch->to_receive};
+	bool gone;
+	int err = receiver_senders_gone(ch, &gone);
+
+	if (err < 0)
+		return err;
+	if (gone) /* unless the last one sent something before it left */
+		return newer_or_end(ch, seen) ? 0 : -EPIPE;
+	return channel_wait(ch, &newer, limit);
+}
+
+static int check_receiver(const struct chan *ch, int64_t timeout)
+{
+	if (!value_role(ch, CHAN_RECV))
+		return -EBADF;
+	if (unlikely(is_orphan(ch)))
+		return -ENOTCONN;
+	return unlikely(timeout < CHAN_WAIT) ? error_of_timeout(timeout) : 0;
+}
+
+ssize_t value_receive(struct chan *ch, void *buf, size_t size, struct limit *limit)
+{
+	struct kind_value value = {.length = 0};
+	uint64_t seen, pos;
+	int err;
+
+	for (;;) {
+		seen = load(&ch->value_seen);
+		if (unlikely(channel_state(ch) & LAYOUT_DISCARD))
+			return -EPIPE;
+		err = copy_newer(ch, seen, buf, size, &value, &pos);
+		if (err == -EAGAIN || (err == -EBUSY && limit->timeout != 0))
+			err = await_newer(ch, seen, limit);
+		/* One call of this endpoint gets it, whichever thread is first. */
+		else if (err == 0 && atomic_compare_exchange_strong_explicit(&ch->value_seen, &seen,
+					     pos, memory_order_relaxed, memory_order_relaxed))
+			return (ssize_t)value.length;
+		if (err == -EMSGSIZE)
+			return receive_too_long(value.length, size);
+		if (unlikely(err < 0))
+			return channel_checked(ch, err);
+	}
+}
+
+ssize_t value_recv(struct chan *ch, void *buf, size_t size, int64_t timeout)
+{
+	struct limit limit = limit_of(timeout);
+	int err = check_receiver(ch, timeout);
+
+	return unlikely(err < 0) ? err : value_receive(ch, buf, size, &limit);
+}
+
+int value_ready(struct chan *ch, struct limit *limit)
+{
+	struct kind_value value;
+	uint64_t seen = load(&ch->value_seen), pos;
+	int err;
+
+	do {
+		if (channel_state(ch) & LAYOUT_DISCARD)
+			return -EPIPE;
+		err = copy_newer(ch, seen, NULL, 0, &value, &pos);
+		if (err == -EAGAIN)
+			err = await_newer(ch, seen, limit);
+		else
+			break;
+	} while (err == 0);
+	return err == -EMSGSIZE ? 0 : channel_checked(ch, err);
+}
+
+/* There is never more than one. */
+int value_recv_batch(struct chan *ch, struct iovec *buf, int64_t timeout)
+{
+	ssize_t len = value_recv(ch, buf[0].iov_base, buf[0].iov_len, timeout);
+
+	if (len < 0)
+		return (int)len;
+	buf[0].iov_len = (size_t)len;
+	return 1;
+}
+
+/* ---- looking ---- */
+
+ssize_t value_peek(struct chan *ch, void *buf, size_t size, struct chan_cursor *at)
+{
+	struct kind_value value = {.length = 0};
+	uint64_t pos;
+	int err;
+
+	if (is_orphan(ch))
+		return -ENOTCONN;
+	err = copy_newer(ch, at->pos, buf, size, &value, &pos);
+	if (err == -EPIPE || err == -EIDRM) /* an end is no error for those that look */
+		return -EAGAIN;
+	if (err == -EMSGSIZE)
+		return receive_too_long(value.length, size);
+	if (err < 0)
+		return channel_checked(ch, err);
+	at->pos = pos;
+	at->seq = value.seq;
+	at->attempt = 0;
+	at->flags &= ~(uint32_t)CHAN_IS_LEASED;
+	return (ssize_t)value.length;
+}
