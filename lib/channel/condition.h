@@ -18,7 +18,8 @@ struct condition {
 	/* Returns true if something happened that is worth another look. */
 	bool (*changed)(struct chan *ch, uint64_t seen);
 	uint64_t seen;
-	bool lags; /* it may lag: `seen` is the other side's position (spin.h) */
+	const void *next; /* where the record comes that it waits for, or NULL */
+	bool lags;	  /* it may lag: `seen` is the other side's position (spin.h) */
 	/* Called after arming, when any later change is sure to wake us: returns true if
 	 * nobody is left that could bring the change. */
 	bool (*abandoned)(struct chan *ch);

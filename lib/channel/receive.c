@@ -87,6 +87,7 @@ int receiver_wait(struct chan *ch, struct limit *limit, struct ring_item *it, in
 		if (sleep) {
 			freed = ch->kind->note_end(&ch->ring);
 			message.seen = ch->ring.rx.seen;
+			message.next = ring_at(&ch->ring, &ch->ring.rx, message.seen);
 			receivers_leave(ch);
 			if (freed)
 				channel_freed(ch);

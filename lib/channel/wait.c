@@ -76,6 +76,18 @@ void wait_arm(struct awaited *all, unsigned n)
 		channel_receiver_came(all[i].ch, all[i].cond);
 }
 
+/* Fetch what is touched next after a sleep.  Whoever woke us has just written it all, so each
+ * line would be waited for by itself. */
+static void fetch_what_came(const struct awaited *what)
+{
+	cpu_prefetch_write(what->cond);
+	cpu_prefetch(&what->ch->control->senders.position);
+	cpu_prefetch(&what->ch->control->receivers.position);
+	if (what->next)
+		for (int i = 0; i < RING_FETCH_FIRST; i += CPU_LINE)
+			cpu_prefetch((const char *)what->next + i);
+}
+
 int wait_sleep(struct awaited *all, unsigned n, struct limit *limit, int64_t until)
 {
 	int64_t deadline = limit_deadline(limit);
@@ -92,6 +104,8 @@ int wait_sleep(struct awaited *all, unsigned n, struct limit *limit, int64_t unt
 	/* Asked after arming: chan_interrupt() sets it and then moves the sequence on. */
 	if (!any_interrupted(all, n))
 		err = sleep_on(all, n, end);
+	if (n == 1)
+		fetch_what_came(all);
 	for (unsigned i = 0; i < n; i++) {
 		waiters_remove(&all[i].ch->waiters, &all[i].waiter);
 		all[i].owes |= cond_moved(all[i].cond, all[i].key);
@@ -128,7 +142,7 @@ void wait_leave(struct awaited *all, unsigned n, unsigned served)
 
 int channel_wait(struct chan *ch, const struct condition *what, struct limit *limit)
 {
-	struct awaited me = {.ch = ch, .cond = what->cond};
+	struct awaited me = {.ch = ch, .cond = what->cond, .next = what->next};
 	int64_t deadline = limit_deadline(limit), now;
 	int err = -ETIMEDOUT;
 

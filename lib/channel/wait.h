@@ -29,6 +29,7 @@ int channel_wait(struct chan *ch, const struct condition *what, struct limit *li
 struct awaited {
 	struct chan *ch;
 	struct layout_cond *cond;
+	const void *next; /* as in struct condition */
 	uint32_t key;
 	bool owes; /* a wake-up may have counted us */
 	struct waiter waiter;
