@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,34 +15,33 @@
 #include "base/container.h"
 #include "base/names.h"
 #include "channel.h"
-#include "channel/handle.h"
-#include "channel/receive.h"
+#include "channel/watch.h"
+#include "errors.h"
 #include "events.h"
 #include "log.h"
 #include "settings.h"
+#include "table.h"
 
 #define MS INT64_C(1000000)
 
-/* The pause after a wait that ended with no message for anybody, or with one that
- * somebody took at once. */
+/* The pause after a ring. */
 #define PAUSE (20 * MS)
 
-/* The pause if the channel can't be opened to wait. */
+/* The pause if the channel can't be listened to, or its file can't be made. */
 #define PAUSE_FAILED (1000 * MS)
-
-/* The number of threads that wait; each channel above it is looked at that often. */
-#define WAITING_MAX 256
-#define PAUSE_CROWDED (200 * MS)
 
 struct activation {
 	struct channel *channel;
-	chan_t *observer; /* an endpoint of its own: chan_interrupt() interrupts nothing else */
 	struct timer pause;
-	struct work waiting, leaving;
-	bool waits; /* `waiting` is under way */
-	bool ready; /* the file is there */
-	bool gone;  /* it is freed when `waiting` is done */
+	int watch;   /* the number by which the channel is listened to, or -1 */
+	bool ready;  /* the file is there */
+	bool warned; /* that the channel can't be listened to */
 };
+
+static void pause_for(struct activation *a, int64_t ns)
+{
+	loop_timer(settings->loop, &a->pause, clock_monotonic() + ns);
+}
 
 /* ---- files ---- */
 
@@ -63,6 +63,7 @@ static void set_ready(struct activation *a, bool ready)
 		fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
 		if (fd < 0) {
 			log_line(LOG_ERR, "failed", name, 0, "%s: %s", path, strerror(errno));
+			pause_for(a, PAUSE_FAILED);
 			return;
 		}
 		close(fd);
@@ -73,7 +74,7 @@ static void set_ready(struct activation *a, bool ready)
 	event_emit(ready ? "ready" : "served", name, NULL, "%s", "");
 }
 
-void activation_start(void)
+static void remove_files(void)
 {
 	char path[PATH_MAX];
 	struct dirent *entry;
@@ -93,72 +94,129 @@ bool activation_ready(const struct channel *c)
 	return c->activation->ready;
 }
 
-/* ---- waiting for the first message ---- */
+/* ---- listening ---- */
 
-static unsigned waiting_count;
+static struct descriptor bell = {.fd = -1};
+static struct source source;
 
-static void pause_for(struct activation *a, int64_t ns)
+static int by_watch(const void *item, const void *key)
 {
-	loop_timer(settings->loop, &a->pause, clock_monotonic() + ns);
+	int a = ((const struct activation *)item)->watch, b = *(const int *)key;
+
+	return (a > b) - (a < b);
 }
 
-/* This runs while the channel has no receiver, but one that came a moment ago may sleep
- * already: channel_await_message() passes on a wake-up that was meant for it. */
-static void wait_for_message(struct work *work)
+static struct table listening = {.order = by_watch};
+
+static int listen_to(struct activation *a)
 {
-	channel_await_message(container_of(work, struct activation, waiting)->observer);
-}
+	int watch = bell_watch(&bell, &a->channel->observer->segment), err;
 
-static void free_activation(struct activation *a);
-
-static void has_waited(struct work *work)
-{
-	struct activation *a = container_of(work, struct activation, waiting);
-
-	a->waits = false;
-	waiting_count--;
-	if (a->gone) {
-		free_activation(a);
-		return;
+	if (watch < 0)
+		return watch;
+	a->watch = watch;
+	err = table_add(&listening, &watch, a);
+	if (err < 0) {
+		a->watch = -1;
+		bell_ignore(&bell, watch);
 	}
-	chan_interrupt(a->observer, 0);
-	pause_for(a, PAUSE); /* not at once again */
+	return err;
+}
+
+static void listen_no_more(struct activation *a)
+{
+	if (a->watch < 0)
+		return;
+	table_remove(&listening, &a->watch);
+	bell_ignore(&bell, a->watch);
+	a->watch = -1;
+}
+
+static void rung(struct activation *a)
+{
+	listen_no_more(a);
+	pause_for(a, PAUSE);
 	activation_update(a->channel);
 }
 
-static void start_waiting(struct activation *a)
+static void heard(int watch, struct bell_heard what, void *unused)
 {
-	int err = 0;
+	struct activation *a = table_find(&listening, &watch);
 
-	if (a->waits || a->pause.place)
-		return;
-	if (waiting_count == WAITING_MAX) {
-		pause_for(a, PAUSE_CROWDED);
-		return;
-	}
-	if (!a->observer)
-		err = chan_open(&a->observer, a->channel->spec.name, 0, NULL);
-	if (err < 0 || !a->observer->segment.writable) {
+	(void)what;
+	(void)unused;
+	if (a) /* else it was heard already */
+		rung(a);
+	while (watch < 0 && listening.n) /* any may have rung */
+		rung(listening.at[0]);
+}
+
+static void hear(struct source *unused)
+{
+	(void)unused;
+	bell_hear(&bell, heard, NULL);
+}
+
+int activation_start(void)
+{
+	int err = descriptor_inotify(&bell);
+
+	remove_files();
+	if (err < 0)
+		return err == -EMFILE ? -ERROR_NO_INOTIFY : err;
+	source = (struct source){.fd = bell.fd, .events = POLLIN, .ready = hear};
+	return loop_add(settings->loop, &source);
+}
+
+/* ---- looking ---- */
+
+/* Make the file say what is.  Returns whether the channel waits for a receiver. */
+static bool look(struct activation *a)
+{
+	const struct channel *c = a->channel;
+	struct chan_stat st = {.size = sizeof(st)};
+	bool waits = c->spec.activate && chan_stat(c->observer, &st) == 0 && !st.receivers;
+
+	set_ready(a, waits && st.depth);
+	return waits;
+}
+
+static void warn(struct activation *a, int err)
+{
+	const char *detail = chan_error_detail(err);
+
+	if (!a->warned)
+		log_line(LOG_WARNING, "unwatched", a->channel->spec.name, 0,
+			"looking once a second whether the channel has a message: %s",
+			*detail ? detail : chan_strerror(err));
+	a->warned = true;
+}
+
+/* Let the next change of what the file says ring. */
+static void await_change(struct activation *a)
+{
+	bool was = a->ready;
+	int err = a->watch < 0 ? listen_to(a) : 0;
+
+	if (err == 0)
+		err = channel_watch(a->channel->observer, was ? WATCH_LESS : WATCH_MORE);
+	if (err < 0) {
+		warn(a, err);
+		listen_no_more(a);
 		pause_for(a, PAUSE_FAILED);
-		return;
+	} else if (look(a) && a->ready != was) {
+		pause_for(a, PAUSE); /* it is the other change that rings from then on */
 	}
-	a->waits = true;
-	waiting_count++;
-	a->waiting = (struct work){.run = wait_for_message, .done = has_waited};
-	work_start(&a->waiting);
 }
 
 void activation_update(struct channel *c)
 {
 	struct activation *a = c->activation;
-	struct chan_stat st = {.size = sizeof(st)};
-	bool wanted = c->spec.activate && chan_stat(c->observer, &st) == 0 && !st.receivers;
 
-	set_ready(a, wanted && st.depth);
-	if (wanted && !a->ready && (st.senders || st.depth))
-		start_waiting(a);
-	else if (a->waits)
-		chan_interrupt(a->observer, 1);
+	if (!look(a))
+		listen_no_more(a);
+	else if (!a->pause.place)
+		await_change(a);
 }
 
 /* ---- life ---- */
@@ -175,44 +233,19 @@ int activation_add(struct channel *c)
 	if (!a)
 		return -ENOMEM;
 	a->channel = c;
+	a->watch = -1;
 	a->pause.fired = pause_fired;
 	c->activation = a;
-	channel_hold(c);
 	return 0;
-}
-
-static void leave(struct work *work)
-{
-	chan_detach(container_of(work, struct activation, leaving)->observer);
-}
-
-static void has_left(struct work *work)
-{
-	struct activation *a = container_of(work, struct activation, leaving);
-
-	channel_release(a->channel);
-	free(a);
-}
-
-static void free_activation(struct activation *a)
-{
-	a->channel->activation = NULL;
-	a->leaving = (struct work){.run = leave, .done = has_left};
-	if (a->observer)
-		work_start(&a->leaving);
-	else
-		has_left(&a->leaving);
 }
 
 void activation_remove(struct channel *c)
 {
 	struct activation *a = c->activation;
 
-	loop_cancel(settings->loop, &a->pause);
 	set_ready(a, false);
-	a->gone = true;
-	if (a->waits)
-		chan_interrupt(a->observer, 1);
-	else
-		free_activation(a);
+	listen_no_more(a);
+	loop_cancel(settings->loop, &a->pause);
+	c->activation = NULL;
+	free(a);
 }

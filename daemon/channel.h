@@ -3,9 +3,8 @@
  * A channel of the bus.
  *
  * registry/ makes it and decides what it is to be; watch/ and activation.c each keep a
- * part of their own with it, which nobody else touches.  Each of them holds the channel
- * while it needs it, maybe in another thread; the channel is freed when the last one has
- * released it.
+ * part of their own with it, which nobody else touches.  Whoever needs the channel, maybe in
+ * another thread, holds it; the channel is freed when the last one has released it.
  */
 #ifndef CHAND_CHANNEL_H
 #define CHAND_CHANNEL_H

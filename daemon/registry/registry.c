@@ -166,8 +166,9 @@ int registry_start(void (*resolved)(const char *name))
 
 	fulfil_start(&to);
 	reload_start(registry_busy, apply_all);
-	activation_start();
-	err = watch_start(&reports);
+	err = activation_start();
+	if (err == 0)
+		err = watch_start(&reports);
 	if (err == 0)
 		err = declared_read();
 	if (err == 0)

@@ -16,6 +16,7 @@
 #include "channel/side.h"
 #include "channel/wait.h"
 #include "channel/wake.h"
+#include "channel/watch.h"
 #include "segment/endpoint.h"
 
 #include <string.h>

@@ -9,6 +9,7 @@
  *   limit, waiters                  time limits; the calls that wait
  *   pollable, listener, rest, fd    descriptors for event loops
  *   select, set                     waiting for one of several cases, or of many
+ *   watch                           looking on from outside
  *   side, reclaim                   the two locks, what a dead owner or holder left
  *   wake                            which sleepers are woken
  *   sender, overflow                finding room;  send, reserve: the calls

@@ -124,32 +124,6 @@ int receiver_ready(struct chan *ch, struct limit *limit)
 	return err;
 }
 
-static bool any_message(struct chan *ch, uint64_t unused)
-{
-	(void)unused;
-	return ring_any(&ch->ring);
-}
-
-static bool never(struct chan *ch)
-{
-	(void)ch;
-	return false;
-}
-
-int channel_await_message(struct chan *ch)
-{
-	struct condition message = {
-		.cond = &ch->control->not_empty, .changed = any_message, .abandoned = never};
-	struct limit limit = limit_of(CHAN_WAIT);
-	int err = 0;
-
-	while (err == 0 && !ring_any(&ch->ring))
-		err = channel_wait(ch, &message, &limit);
-	if (limit.slept)
-		channel_pass_on(ch, &ch->control->not_empty);
-	return err;
-}
-
 ALWAYS_INLINE ssize_t receive_one(struct chan *ch, void *buf, size_t size, struct limit *limit)
 {
 	struct ring_item it;

@@ -67,9 +67,8 @@ ALWAYS_INLINE void receiver_done(struct chan *ch, const struct limit *limit, boo
 		channel_freed(ch);
 	if (unlikely(limit->slept)) {
 		cond_rearm(&ch->control->not_empty);
-		/* Beside an exclusive receiver only channel_await_message() sleeps here.  If a
-		 * light sender misses the hint, that one looks again within a slice, and this
-		 * receiver doesn't make the message wait for the heavy fence. */
+		/* Beside an exclusive receiver no other one sleeps here, so the message does not
+		 * wait for the heavy fence. */
 		if (!exclusive(ch, CHAN_RECV))
 			channel_announced(ch);
 		if (ring_any(&ch->ring))
@@ -84,14 +83,5 @@ int channel_take(struct chan *ch, struct chan_lease *ret, unsigned n, struct lim
 
 /* Find out whether a receive could go on: 0, or its error. */
 int receiver_ready(struct chan *ch, struct limit *limit);
-
-/*
- * Sleep until the channel has a message: 0; or until chan_interrupt(): -EINTR.  Takes
- * no lock and no message.  It is for a process that starts a receiver when there is
- * something to receive; its descriptor must be open to write.  A receiver that sleeps at
- * the same time loses no wake-up to this: the wake-up is passed on.  If the process is
- * killed before it has passed one on, that receiver looks by itself within a slice.
- */
-int channel_await_message(struct chan *ch);
 
 #endif

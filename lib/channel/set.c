@@ -166,7 +166,8 @@ static void heard_of(chan_set_t *set, struct watch *w, struct bell_heard what)
 static void heard_all(const void *node, VISIT visit, void *arg)
 {
 	if (visit == preorder || visit == leaf)
-		heard_of(arg, *(struct watch *const *)node, (struct bell_heard){true, true});
+		heard_of(arg, *(struct watch *const *)node,
+			(struct bell_heard){.named = true, .closed = true});
 }
 
 static void heard(int number, struct bell_heard what, void *arg)

@@ -28,7 +28,7 @@ int bell_open(struct descriptor *d)
 	return err < 0 ? error_from(TRIED_LISTEN, err) : 0;
 }
 
-int bell_listen(const struct descriptor *d, const struct segment *s)
+int bell_watch(const struct descriptor *d, const struct segment *s)
 {
 	char path[sizeof("/proc/self/fd/") + 10];
 	int watch;
@@ -38,9 +38,15 @@ int bell_listen(const struct descriptor *d, const struct segment *s)
 	/* The link leads to the file, whether it has a name or not. */
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", s->own.fd);
 	watch = inotify_add_watch(d->fd, path, BELL_EVENTS);
-	if (watch < 0)
-		return error_from(TRIED_LISTEN, errno);
-	bell_ring(s);
+	return watch < 0 ? error_from(TRIED_LISTEN, errno) : watch;
+}
+
+int bell_listen(const struct descriptor *d, const struct segment *s)
+{
+	int watch = bell_watch(d, s);
+
+	if (watch >= 0)
+		bell_ring(s);
 	return watch;
 }
 
@@ -71,6 +77,7 @@ void bell_hear(const struct descriptor *d,
 			e = (const void *)&events[i];
 			heard(e->wd,
 				(struct bell_heard){.named = e->mask & IN_ATTRIB,
+					.opened = e->mask & IN_OPEN,
 					.closed = e->mask & (IN_CLOSE_WRITE | IN_Q_OVERFLOW)},
 				arg);
 		}

@@ -25,6 +25,7 @@
 /* What was heard. */
 struct bell_heard {
 	bool named;  /* the file's names may have changed */
+	bool opened; /* the file was opened: only if the one that listens also asked for that */
 	bool closed; /* an endpoint's file was closed, or events were lost */
 };
 
@@ -35,8 +36,9 @@ bool bell_ring(const struct segment *s) OUT_OF_LINE;
 /* Make a descriptor that listens to nothing yet: 0 or an error with its detail. */
 int bell_open(struct descriptor *d);
 
-/* Listen to the segment's bell on `d`, and ring it: the number of the watch, the same for
- * each call with this segment's file, or an error with its detail. */
+/* Listen to the segment's bell on `d`: the number of the watch, the same for each call with
+ * this segment's file, or an error with its detail.  bell_listen() then rings it. */
+int bell_watch(const struct descriptor *d, const struct segment *s);
 int bell_listen(const struct descriptor *d, const struct segment *s);
 
 /* Stop to listen to that watch. */

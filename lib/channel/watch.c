@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* The model is in watch.h. */
+#include "channel/watch.h"
+
+#include "channel/wake.h"
+
+int channel_watch(struct chan *ch, unsigned what)
+{
+	if (is_orphan(ch))
+		return -ENOTCONN;
+	if (!ch->segment.writable)
+		return ch->segment.unwritable;
+	if (what & WATCH_MORE)
+		cond_arm_bell(&ch->control->not_empty);
+	if (what & WATCH_LESS)
+		cond_arm_bell(&ch->control->not_full);
+	channel_announced(ch);
+	return 0;
+}
