@@ -136,7 +136,7 @@ refused() {
 	is 'nothing on stdout' "$(cat "$tmp/out")" ''
 }
 refused 'what is to be measured'
-refused "'fly' is none of lat, thr, fan, wake and compare" fly
+refused "'fly' is none of lat, thr, fan, wake, select and compare" fly
 refused "'x': lat takes no operand" lat x
 refused "'fan': compare takes" compare fan
 refused "'7' is less than the 8 bytes" lat -s 7
@@ -157,6 +157,16 @@ refused "there is no CPU 1000" lat --cpus 1000
 refused "1-0 ends before it begins" lat --cpus 1-0
 refused "--versus: 'carrier-pigeon' is none of" compare --versus pipe,carrier-pigeon
 refused "--versus is for compare" lat --versus pipe
+refused "--via: 'pigeon' is none of recv, select, set, fd and eventfd" wake --via recv,pigeon
+refused "--via is not for compare" compare --via fd
+refused "--via: select waits by select or set, not by fd" select --via select,fd
+refused "--wait=spin: --via=fd sleeps" thr -w spin --via fd
+refused "--in-place: not with --via=set" thr --in-place --via set
+refused "--exclusive: not with --via=eventfd" thr --exclusive --via eventfd
+refused "--via=eventfd: one sender and one receiver" wake -C 2 --via eventfd
+refused "--batch: --via=select sends" thr -b 2 --via select
+refused "--receivers: '4097' is not between 1 and 4096" select -C 4097
+refused "--receivers: more than 256" fan -C 257
 refused "'101' is not a number from 0 to 100" lat -p 50,101
 refused "'reempted' is not a number from 0 to 100" lat -p reempted
 refused "--capacity: 0 holds no message" lat -c 0

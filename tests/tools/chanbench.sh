@@ -103,6 +103,36 @@ else
 	positive futexes_per_msg
 fi
 
+# ---- ways to wait ----
+
+# labels ARG...: run it, and set $labels to what the rows are
+labels() {
+	status 0 chanbench "$@" -O 5 -R 1 --json
+	labels=$(jq -r '[.results[] | select(.error == null) | .what] | join(" ")' "$tmp/out")
+}
+all='shmchan shmchan-select/8 shmchan-set/8 shmchan-fd eventfd-epoll'
+for mode in lat thr; do
+	labels $mode -n 2000 --via=recv,select,set,fd,eventfd
+	is "$mode in every way" "$labels" "$all"
+done
+labels wake -n 20 --via=recv,select,set,fd,eventfd
+is 'wake in every way' "$labels" "$all"
+is 'each receiver slept' "$(jq '[.results[].switches_per_msg > 0.5] | all' "$tmp/out")" true
+is 'ratios to the plain receive' "$(jq -c '[.results[].shmchan_times_faster != null]' "$tmp/out")" \
+	'[false,true,true,true,true]'
+labels wake -n 20 -C 3 --via=select,set,fd
+is 'several receivers' "$labels" 'shmchan-select/8 shmchan-set/8 shmchan-fd'
+labels fan -n 500 -P 2 -C 2 --via=select,set,fd
+is 'several of both' "$labels" 'shmchan-select/8 shmchan-set/8 shmchan-fd'
+labels thr -n 500 --exclusive --via=recv,select,set,fd
+is 'exclusive' "$labels" 'shmchan-exclusive shmchan-select/8 shmchan-set/8 shmchan-fd'
+labels thr -n 500 --in-place -b 1:4 --via=fd
+is 'in place, in epoll' "$labels" shmchan-fd
+labels select -n 200
+is 'select has two ways' "$labels" 'shmchan-select/8 shmchan-set/8'
+labels select -n 50 -C 300 --via=set
+is 'select of many' "$labels" shmchan-set/300
+
 status 0 chanbench lat -n 300 -R 1 --cpus 0 --json
 is 'CPUs used' "$(jq -r .cpus "$tmp/out")" 0
 

@@ -2,7 +2,9 @@
 /*
  * shmchan as a peer: one channel of its own, whose name is removed as
  * soon as all are attached.  Waiting is the library's (a short adaptive spin, then
- * sleep), or with BENCH_SPIN a timeout of 0, again and again.
+ * sleep), or with BENCH_SPIN a timeout of 0, again and again.  With BENCH_FD the receiver
+ * calls with a timeout of 0, too, and when there is nothing it waits for the descriptor in
+ * epoll.
  *
  * In place, only the stamp is written and read: what is measured is the way of a
  * message whose bytes are made and used where they lie.
@@ -22,6 +24,7 @@ struct chan_link {
 	char name[64]; /* empty once removed */
 	chan_t *ch;    /* the parent's observer, then the worker's endpoint */
 	int64_t timeout;
+	int loop; /* an epoll instance in which it waits, or -1 */
 	struct bench_buffers buffers;
 	struct chan_lease *lease;
 };
@@ -44,6 +47,8 @@ static void chan_link_drop(struct bench_link *link)
 {
 	struct chan_link *l = chan_of(link);
 
+	if (l->loop >= 0)
+		close(l->loop);
 	chan_detach(l->ch);
 	chan_link_seal(link);
 	bench_buffers_free(&l->buffers);
@@ -68,6 +73,7 @@ static int chan_link_make(struct bench_link **ret, const struct bench_spec *spec
 	l = calloc(1, sizeof(*l));
 	if (!l)
 		return -ENOMEM;
+	l->loop = -1;
 	l->timeout = spec->wait == BENCH_SPIN ? 0 : CHAN_WAIT;
 	snprintf(l->name, sizeof(l->name), "chanbench.%ld.%u", (long)getpid(), number++);
 	r = chan_create(l->name, &opt);
@@ -83,6 +89,17 @@ static int chan_link_make(struct bench_link **ret, const struct bench_spec *spec
 	return 0;
 }
 
+static int chan_link_watch(struct chan_link *l)
+{
+	int fd = chan_fd(l->ch, CHAN_RECV);
+
+	if (fd < 0)
+		return fd;
+	l->loop = bench_loop(fd);
+	l->timeout = 0;
+	return l->loop < 0 ? l->loop : 0;
+}
+
 static int chan_link_attach(struct bench_link *link)
 {
 	const struct bench_spec *spec = link->spec;
@@ -95,6 +112,8 @@ static int chan_link_attach(struct bench_link *link)
 	l->ch = NULL;
 	r = chan_open(&l->ch, l->name, flags | (spec->exclusive ? CHAN_EXCLUSIVE : 0u), NULL);
 	l->name[0] = '\0'; /* the parent removes it */
+	if (r == 0 && spec->via == BENCH_FD && !link->sending)
+		r = chan_link_watch(l);
 	if (r < 0)
 		return r;
 	l->lease = calloc(batch, sizeof(*l->lease));
@@ -108,6 +127,8 @@ static inline bool chan_again(const struct chan_link *l, int64_t r, unsigned *tu
 {
 	if ((r != -EAGAIN && r != -EBUSY) || l->timeout != 0)
 		return false;
+	if (l->loop >= 0)
+		return bench_loop_wait(l->loop) == 0;
 	bench_spin(turns);
 	return true;
 }

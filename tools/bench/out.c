@@ -43,7 +43,7 @@ static void text_row(const struct bench_columns *c, const bool *used, const stru
 	char batch[24], text[32];
 
 	snprintf(batch, sizeof(batch), "%u:%u", row->job.spec.send_batch, row->job.spec.recv_batch);
-	printf("%-5s%-19s%8zu%5ux%-4u%6s", row->mode, row->label, row->job.spec.size,
+	printf("%-7s%-19s%8zu%5ux%-4u%6s", row->mode, row->label, row->job.spec.size,
 		row->job.senders, row->job.receivers, batch);
 	if (row->error < 0) {
 		printf("  n/a: %s\n", row->why);
@@ -65,7 +65,7 @@ static void text_table(const struct bench_columns *c, const char *indent,
 {
 	bool used[BENCH_COLUMNS_MAX];
 
-	printf("%s%-5s%-19s%8s%6s%4s%6s", indent, "mode", "what", "size", "PxC", "", "batch");
+	printf("%s%-7s%-19s%8s%6s%4s%6s", indent, "mode", "what", "size", "PxC", "", "batch");
 	for (unsigned i = 0; i < c->n; i++) {
 		used[i] = column_used(&c->column[i], row, n);
 		if (used[i])

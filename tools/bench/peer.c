@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Memory that all peers use: messages of a process, and what processes share. */
+/* What all peers use: messages of a process, memory that processes share, and an event loop. */
 #include "bench/peer.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #define ALIGN 64
 
@@ -59,4 +61,28 @@ void bench_unshare(void *p, size_t size)
 {
 	if (p)
 		munmap(p, size);
+}
+
+int bench_loop(int fd)
+{
+	struct epoll_event event = {.events = EPOLLIN};
+	int loop = epoll_create1(EPOLL_CLOEXEC), r;
+
+	if (loop < 0)
+		return -errno;
+	if (epoll_ctl(loop, EPOLL_CTL_ADD, fd, &event) == 0)
+		return loop;
+	r = -errno;
+	close(loop);
+	return r;
+}
+
+int bench_loop_wait(int loop)
+{
+	struct epoll_event event;
+
+	while (epoll_wait(loop, &event, 1, -1) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return 0;
 }

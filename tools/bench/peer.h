@@ -31,10 +31,20 @@ enum bench_wait {
 	BENCH_SPIN,	/* ask again and again without waiting */
 };
 
+/* How a receiver waits for its messages. */
+enum bench_via {
+	BENCH_RECV,   /* in the call that receives */
+	BENCH_SELECT, /* in chan_select() of several channels */
+	BENCH_SET,    /* in a set of several channels */
+	BENCH_FD,     /* in epoll(7), as an event loop does */
+};
+
 struct bench_spec {
 	size_t size;	 /* bytes of a message, the stamp included */
 	size_t capacity; /* bytes that fit between sender and receiver */
 	enum bench_wait wait;
+	enum bench_via via;
+	unsigned channels, in_turn;	 /* of select and set: how many, and how many are used */
 	unsigned send_batch, recv_batch; /* messages a call, at most */
 	bool exclusive, in_place;	 /* shmchan only */
 };
@@ -67,10 +77,16 @@ struct bench_peer {
 	void (*drop)(struct bench_link *link);
 };
 
-extern const struct bench_peer bench_shmchan;
+extern const struct bench_peer bench_shmchan, bench_many;
 extern const struct bench_peer bench_pipe, bench_socketpair, bench_seqpacket, bench_mqueue;
 extern const struct bench_peer bench_eventfd;
 extern const struct bench_peer bench_ring, bench_cacheline, bench_futex;
+
+/* Make an epoll instance that watches a descriptor: it, or an error. */
+int bench_loop(int fd);
+
+/* Wait, as an event loop does, until it is readable: 0 or an error. */
+int bench_loop_wait(int loop);
 
 /* The messages of one process: n buffers of `size` bytes, faulted in. */
 struct bench_buffers {

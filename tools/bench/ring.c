@@ -46,6 +46,7 @@ struct ring_link {
 	struct ring *ring;
 	struct bench_buffers buffers;
 	int full, empty; /* eventfds on which the sender and the receiver sleep, or -1 */
+	int loop;	 /* an epoll instance in which the receiver waits, or -1 */
 };
 
 static size_t ring_need(size_t len)
@@ -124,6 +125,8 @@ static void ring_drop(struct bench_link *link)
 		close(l->full);
 	if (l->empty >= 0)
 		close(l->empty);
+	if (l->loop >= 0)
+		close(l->loop);
 	if (l->ring)
 		bench_unshare(l->ring, sizeof(*l->ring) + l->ring->size);
 	bench_buffers_free(&l->buffers);
@@ -137,7 +140,7 @@ static int ring_make(struct bench_link **ret, const struct bench_spec *spec)
 
 	if (!l)
 		return -ENOMEM;
-	l->full = l->empty = -1;
+	l->full = l->empty = l->loop = -1;
 	while (size < spec->capacity)
 		size *= 2;
 	if (ring_need(spec->size) > size / 2) {
@@ -223,13 +226,24 @@ static int eventfd_make(struct bench_link **ret, const struct bench_spec *spec)
 	return 0;
 }
 
+static int eventfd_attach(struct bench_link *link)
+{
+	struct ring_link *l = ring_of(link);
+	int r = ring_attach(link);
+
+	if (r < 0 || link->sending || link->spec->via != BENCH_FD)
+		return r;
+	l->loop = bench_loop(l->empty);
+	return l->loop < 0 ? l->loop : 0;
+}
+
 /*
  * Sleep until woken, unless the other side has moved on from `position`.  The sleeper says that it
  * is asleep and then reads again; the waker publishes and then reads whether it is asleep: with a
  * full fence in both, one of the two sees the other.
  */
 static int eventfd_sleep(
-	int fd, struct ring_side *me, const struct ring_side *other, uint64_t position)
+	int loop, int fd, struct ring_side *me, const struct ring_side *other, uint64_t position)
 {
 	uint64_t count;
 
@@ -239,6 +253,8 @@ static int eventfd_sleep(
 		atomic_store_explicit(&me->asleep, false, memory_order_relaxed);
 		return 0;
 	}
+	if (loop >= 0 && bench_loop_wait(loop) < 0)
+		return -errno;
 	while (read(fd, &count, sizeof(count)) < 0)
 		if (errno != EINTR)
 			return -errno;
@@ -270,7 +286,7 @@ static int eventfd_send(struct bench_link *link, const uint64_t *stamp, unsigned
 			bench_spin(&turns);
 		else
 			r = eventfd_sleep(
-				l->full, &ring->sender, &ring->receiver, ring->sender.seen);
+				-1, l->full, &ring->sender, &ring->receiver, ring->sender.seen);
 	}
 	if (r == 0)
 		r = eventfd_wake(l->empty, &ring->receiver);
@@ -288,8 +304,8 @@ static int eventfd_recv(struct bench_link *link, uint64_t *stamp, unsigned n)
 		if (link->spec->wait == BENCH_SPIN)
 			bench_spin(&turns);
 		else
-			r = eventfd_sleep(
-				l->empty, &ring->receiver, &ring->sender, ring->receiver.seen);
+			r = eventfd_sleep(l->loop, l->empty, &ring->receiver, &ring->sender,
+				ring->receiver.seen);
 	}
 	bench_buffers_read(&l->buffers, stamp, got);
 	if (r == 0)
@@ -303,7 +319,7 @@ const struct bench_peer bench_eventfd = {
 	.sleeps = true,
 	.batches = true,
 	.make = eventfd_make,
-	.attach = ring_attach,
+	.attach = eventfd_attach,
 	.seal = ring_nothing,
 	.send = eventfd_send,
 	.recv = eventfd_recv,

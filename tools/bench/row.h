@@ -30,6 +30,7 @@ enum bench_figure {
 struct bench_row {
 	const char *mode;     /* lat, thr, fan, wake */
 	const char *label;    /* shmchan, shmchan-exclusive, pipe, ... */
+	char counted[32];     /* a label that says how many channels there are */
 	struct bench_job job; /* without a peer: the bound of copying */
 	double seconds;	      /* how long a run is to take; 0: `messages` is given */
 	bool warmup_given;

@@ -5,6 +5,7 @@
 #include "bench/rows.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,7 +17,12 @@ static const enum bench_kind mode_kind[] = {
 	[MODE_THR] = BENCH_STREAM,
 	[MODE_FAN] = BENCH_STREAM,
 	[MODE_WAKE] = BENCH_WAKE,
+	[MODE_SELECT] = BENCH_ROUND_TRIP,
 };
+
+/* Of several channels, so many carry messages, one after the other.  Among channels there is
+ * no order, so a stream has one. */
+#define CHANNELS_IN_TURN 8
 
 static uint64_t capacity_for(const struct bench_setup *s, size_t size)
 {
@@ -48,6 +54,8 @@ static struct bench_row *add_row(struct bench_rows *rows, const struct bench_set
 				.size = size,
 				.capacity = capacity_for(s, size),
 				.wait = s->wait,
+				.channels = s->channels,
+				.in_turn = mode_kind[mode] == BENCH_STREAM ? 1 : CHANNELS_IN_TURN,
 				.send_batch = 1,
 				.recv_batch = 1,
 			},
@@ -64,23 +72,48 @@ static struct bench_row *add_row(struct bench_rows *rows, const struct bench_set
 	return row;
 }
 
-/* Add a row for each size. */
+static const char *label_of(const struct bench_setup *s, const struct bench_way *way)
+{
+	if (way->via != BENCH_RECV)
+		return way->label;
+	return s->exclusive && s->in_place ? "shmchan-excl-inplace"
+	       : s->exclusive		   ? "shmchan-exclusive"
+	       : s->in_place		   ? "shmchan-inplace"
+					   : way->label;
+}
+
+static struct bench_row *add_way(struct bench_rows *rows, const struct bench_setup *s, size_t size,
+	const struct bench_way *way)
+{
+	struct bench_row *row = add_row(rows, s, s->mode, size, way->peer, label_of(s, way));
+
+	row->job.senders = (unsigned)s->senders;
+	row->job.receivers = (unsigned)s->receivers;
+	row->job.spec.send_batch = s->send_batch;
+	row->job.spec.recv_batch = s->recv_batch;
+	row->job.spec.exclusive = s->exclusive;
+	row->job.spec.in_place = s->in_place;
+	row->job.spec.via = way->via;
+	if (way->peer == &bench_many) {
+		snprintf(row->counted, sizeof(row->counted), "%s/%u", row->label, s->channels);
+		row->label = row->counted;
+	}
+	return row;
+}
+
+/* Add a row for each size and way to wait; the others are compared with a plain receive, if
+ * that is the first. */
 static void plain_rows(struct bench_rows *rows, const struct bench_setup *s)
 {
 	for (unsigned i = 0; i < s->sizes; i++) {
-		const char *label = s->exclusive && s->in_place ? "shmchan-excl-inplace"
-				    : s->exclusive		? "shmchan-exclusive"
-				    : s->in_place		? "shmchan-inplace"
-								: "shmchan";
-		struct bench_row *row =
-			add_row(rows, s, s->mode, s->size[i], &bench_shmchan, label);
+		const struct bench_row *first = add_way(rows, s, s->size[i], s->way[0]);
 
-		row->job.senders = (unsigned)s->senders;
-		row->job.receivers = (unsigned)s->receivers;
-		row->job.spec.send_batch = s->send_batch;
-		row->job.spec.recv_batch = s->recv_batch;
-		row->job.spec.exclusive = s->exclusive;
-		row->job.spec.in_place = s->in_place;
+		for (unsigned w = 1; w < s->ways; w++) {
+			struct bench_row *row = add_way(rows, s, s->size[i], s->way[w]);
+
+			if (s->way[0]->via == BENCH_RECV)
+				row->shmchan = first;
+		}
 	}
 }
 
@@ -162,7 +195,7 @@ void bench_rows_make(struct bench_rows *rows, const struct bench_setup *s)
 		plain_rows(rows, s);
 		return;
 	}
-	for (enum bench_mode mode = 0; mode < MODE_COMPARE; mode++)
+	for (enum bench_mode mode = 0; mode < MODE_SELECT; mode++)
 		for (unsigned i = 0; i < s->sizes && s->compared[mode]; i++)
 			compare_rows(rows, s, mode, s->size[i]);
 }

@@ -13,9 +13,11 @@
 #include "common/parse.h"
 
 #define SIZE_MAX_BYTES (UINT64_C(1) << 30)
+#define CHANNELS 8 /* of select and set, but in the mode select */
+#define CHANNELS_MAX 4096
 #define STALL INT64_C(10000000000)
 
-const char *const bench_mode_name[MODES] = {"lat", "thr", "fan", "wake", "compare"};
+const char *const bench_mode_name[MODES] = {"lat", "thr", "fan", "wake", "select", "compare"};
 
 enum {
 	OPT_CPUS = CLI_LONG,
@@ -26,6 +28,7 @@ enum {
 	OPT_ASSERT,
 	OPT_STALL,
 	OPT_VERSUS,
+	OPT_VIA,
 };
 
 /* clang-format off */
@@ -38,7 +41,7 @@ static const struct cli_option options[] = {
 	{ 'R', "runs", "N", "runs; rates are their medians, and if there are several,\n"
 		"their spread is shown (3; compare: 5)" },
 	{ 'P', "senders", "N", "senders (fan: 4)" },
-	{ 'C', "receivers", "N", "receivers (fan: 4)" },
+	{ 'C', "receivers", "N", "receivers (fan: 4); select: channels (8)" },
 	{ 'b', "batch", "N[:M]", "messages a send, and a receive (thr, fan; compare: the\n"
 		"batch that is compared, 64)" },
 	{ 'c', "capacity", "SIZE", "bytes of the channel (1M, or 4 messages if that is more)" },
@@ -51,6 +54,9 @@ static const struct cli_option options[] = {
 	{ OPT_CPUS, "cpus", "LIST", "CPUs to pin the workers to, in turn: 0,2-3 (all allowed)" },
 	{ OPT_VERSUS, "versus", "PEER[,PEER...]", "what compare compares with\n"
 		"(pipe,socketpair,seqpacket,mqueue,eventfd)" },
+	{ OPT_VIA, "via", "WAY[,WAY...]", "how receivers wait (recv; select: select,set): recv,\n"
+		"select or set of 8 channels, fd in epoll; eventfd: a\n"
+		"plain ring, with an eventfd in epoll" },
 	{ 'p', "percentiles", "N[,N...]", "percentiles shown (50,90,99,99.9)" },
 	{ OPT_HDR, "hdr", "FILE", "write the latencies as HdrHistogram's text, in microseconds" },
 	{ 'J', "json", NULL, "JSON" },
@@ -73,11 +79,20 @@ static const struct cli_tool chanbench = {
 		 "  thr              one sender to one receiver, as fast as it goes\n"
 		 "  fan              many senders, many receivers\n"
 		 "  wake             from a sleeping receiver's message to its wake-up\n"
+		 "  select           round trips, each end waiting for many channels\n"
 		 "  compare [MODE..] lat, thr and wake over shmchan, other means and floors",
 };
 
 static const struct bench_peer *const peers[] = {
 	&bench_pipe, &bench_socketpair, &bench_seqpacket, &bench_mqueue, &bench_eventfd};
+
+static const struct bench_way ways[] = {
+	{"recv", "shmchan", &bench_shmchan, BENCH_RECV},
+	{"select", "shmchan-select", &bench_many, BENCH_SELECT},
+	{"set", "shmchan-set", &bench_many, BENCH_SET},
+	{"fd", "shmchan-fd", &bench_shmchan, BENCH_FD},
+	{"eventfd", "eventfd-epoll", &bench_eventfd, BENCH_FD},
+};
 
 /* Set `part` to the next part of a list with commas; returns false at its end. */
 static bool next_part(const char **list, char *part, size_t size, const char *option)
@@ -227,6 +242,24 @@ static void versus_arg(struct bench_setup *s, const char *list)
 	}
 }
 
+static void via_arg(struct bench_setup *s, const char *list)
+{
+	char part[32];
+
+	for (s->ways = 0; next_part(&list, part, sizeof(part), "--via"); s->ways++) {
+		const struct bench_way *found = NULL;
+
+		for (size_t i = 0; i < sizeof(ways) / sizeof(*ways); i++)
+			if (!strcmp(ways[i].name, part))
+				found = &ways[i];
+		if (!found)
+			cli_usage("--via: '%s' is none of recv, select, set, fd and eventfd", part);
+		if (s->ways == BENCH_WAYS_MAX)
+			cli_usage("--via: more than %d", BENCH_WAYS_MAX);
+		s->way[s->ways] = found;
+	}
+}
+
 static void duration_arg(struct bench_setup *s, const char *text)
 {
 	int64_t d = cli_duration_arg("--duration", text);
@@ -266,7 +299,7 @@ static void read_option(struct bench_setup *s, int letter)
 		s->senders = count_arg("--senders", optarg, 1, BENCH_WORKERS_MAX / 2);
 		break;
 	case 'C':
-		s->receivers = count_arg("--receivers", optarg, 1, BENCH_WORKERS_MAX / 2);
+		s->receivers = count_arg("--receivers", optarg, 1, CHANNELS_MAX);
 		break;
 	case 'b':
 		batch_arg(s, optarg);
@@ -293,6 +326,9 @@ static void read_option(struct bench_setup *s, int letter)
 		break;
 	case OPT_VERSUS:
 		versus_arg(s, optarg);
+		break;
+	case OPT_VIA:
+		via_arg(s, optarg);
 		break;
 	case 'p':
 		percentiles_arg(s, optarg);
@@ -328,10 +364,10 @@ static void read_modes(struct bench_setup *s, int n, char **word)
 	int found;
 
 	if (n == 0)
-		cli_usage("what is to be measured: lat, thr, fan, wake or compare");
+		cli_usage("what is to be measured: lat, thr, fan, wake, select or compare");
 	found = mode_find(word[0]);
 	if (found < 0)
-		cli_usage("'%s' is none of lat, thr, fan, wake and compare", word[0]);
+		cli_usage("'%s' is none of lat, thr, fan, wake, select and compare", word[0]);
 	s->mode = (enum bench_mode)found;
 	if (n > 1 && s->mode != MODE_COMPARE)
 		cli_usage("'%s': %s takes no operand", word[1], word[0]);
@@ -344,6 +380,29 @@ static void read_modes(struct bench_setup *s, int n, char **word)
 	}
 	if (n == 1)
 		s->compared[MODE_LAT] = s->compared[MODE_THR] = s->compared[MODE_WAKE] = true;
+}
+
+/* Reject ways to wait that a mode, or another option, has no use for. */
+static void check_way(const struct bench_setup *s, const struct bench_way *way)
+{
+	bool many = way->peer == &bench_many, plain = way->peer == &bench_eventfd;
+
+	if (s->mode == MODE_SELECT && !many)
+		cli_usage("--via: select waits by select or set, not by %s", way->name);
+	if (way->via == BENCH_RECV)
+		return;
+	if (s->mode == MODE_COMPARE)
+		cli_usage("--via is not for compare, which has --versus");
+	if (s->wait == BENCH_SPIN)
+		cli_usage("--wait=spin: --via=%s sleeps", way->name);
+	if ((many || plain) && s->in_place)
+		cli_usage("--in-place: not with --via=%s", way->name);
+	if (plain && s->exclusive)
+		cli_usage("--exclusive: not with --via=%s", way->name);
+	if (plain && (s->senders > 1 || s->receivers > 1))
+		cli_usage("--via=%s: one sender and one receiver", way->name);
+	if (many && (s->send_batch > 1 || s->recv_batch > 1))
+		cli_usage("--batch: --via=%s sends and receives one message at a time", way->name);
 }
 
 /* Reject options that a mode has no use for. */
@@ -378,6 +437,8 @@ static void check_setup(const struct bench_setup *s)
 		cli_usage("--hdr: one size at a time");
 	if (s->hdr && stream && s->rate <= 0)
 		cli_usage("--hdr: %s measures latency only with --rate", bench_mode_name[s->mode]);
+	if (s->receivers > BENCH_WORKERS_MAX / 2)
+		cli_usage("--receivers: more than %d", BENCH_WORKERS_MAX / 2);
 	if (s->senders > exclusive_most || s->receivers > exclusive_most)
 		cli_usage("--exclusive: one sender and one receiver");
 }
@@ -397,10 +458,17 @@ static void fill_defaults(struct bench_setup *s)
 		s->runs = compare ? 5 : 3;
 	if (s->senders == 0)
 		s->senders = fan;
+	s->channels = CHANNELS;
+	if (s->mode == MODE_SELECT) {
+		s->channels = s->receivers > 0 ? (unsigned)s->receivers : CHANNELS;
+		s->receivers = 1;
+	}
 	if (s->receivers == 0)
 		s->receivers = fan;
 	if (s->send_batch == 0)
 		s->send_batch = s->recv_batch = compare ? 64 : 1;
+	if (s->ways == 0)
+		via_arg(s, s->mode == MODE_SELECT ? "select,set" : "recv");
 	if (s->cpus.n == 0)
 		bench_cpus_default(&s->cpus);
 	if (s->out.percentiles == 0)
@@ -418,4 +486,6 @@ void bench_setup_read(struct bench_setup *s, int argc, char **argv)
 	read_modes(s, argc - optind, argv + optind);
 	fill_defaults(s);
 	check_setup(s);
+	for (unsigned i = 0; i < s->ways; i++)
+		check_way(s, s->way[i]);
 }

@@ -11,10 +11,18 @@
 #define BENCH_SIZES_MAX 16
 #define BENCH_ASSERTIONS_MAX 16
 #define BENCH_PEERS_MAX 8
+#define BENCH_WAYS_MAX 8
 
-enum bench_mode { MODE_LAT, MODE_THR, MODE_FAN, MODE_WAKE, MODE_COMPARE, MODES };
+enum bench_mode { MODE_LAT, MODE_THR, MODE_FAN, MODE_WAKE, MODE_SELECT, MODE_COMPARE, MODES };
 
 extern const char *const bench_mode_name[MODES];
+
+/* How messages go to a receiver, and how it waits for them. */
+struct bench_way {
+	const char *name, *label;
+	const struct bench_peer *peer;
+	enum bench_via via;
+};
 
 struct bench_setup {
 	enum bench_mode mode;
@@ -25,6 +33,9 @@ struct bench_setup {
 	double seconds, rate;
 	int64_t stall;
 	unsigned send_batch, recv_batch;
+	unsigned channels; /* that a receiver waits for: select and set */
+	unsigned ways;
+	const struct bench_way *way[BENCH_WAYS_MAX];
 	bool warmup_given, exclusive, in_place;
 	enum bench_wait wait;
 	struct bench_cpus cpus;

@@ -81,7 +81,7 @@ exists gone empty nonempty full notfull closed receivers\>= senders\>= depth\<=
 END
 		;;
 	completion:0) _shmchan_reply "$cur" <<<'bash zsh fish' ;;
-	chanbench:0) _shmchan_reply "$cur" <<<'lat thr fan wake compare' ;;
+	chanbench:0) _shmchan_reply "$cur" <<<'lat thr fan wake select compare' ;;
 	esac
 }
 
