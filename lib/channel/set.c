@@ -323,19 +323,6 @@ static int listen_for(chan_set_t *set, struct member *m)
 	return 0;
 }
 
-/* Check that an endpoint may be a member: 0 or an error of chan_set_add(). */
-static int check(const chan_t *ch, unsigned role)
-{
-	if (role != CHAN_SEND && role != CHAN_RECV)
-		return error_because(-EINVAL, "role: is neither CHAN_SEND nor CHAN_RECV");
-	if (is_orphan(ch))
-		return -ENOTCONN;
-	if (!(ch->roles & role))
-		return error_because(-EBADF, "the endpoint was not opened to %s",
-			role == CHAN_SEND ? "send" : "receive");
-	return exclusive(ch, role) ? exclusive_check(ch) : 0;
-}
-
 /* Add a member: 0, 1 if it was there (*ret is that one), or an error. */
 static int add(chan_set_t *set, const struct member *like, struct member **ret)
 {
@@ -369,7 +356,7 @@ int chan_set_add(chan_set_t *set, chan_t *ch, unsigned role, void *data)
 	int err;
 
 	error_forget();
-	err = check(ch, role);
+	err = side_check(ch, role);
 	if (err == 0)
 		err = enter(set);
 	if (err < 0)

@@ -186,6 +186,18 @@ int receivers_visit(struct chan *ch, struct limit *outer)
 	return err;
 }
 
+int side_check(const struct chan *ch, unsigned role)
+{
+	if (role != CHAN_SEND && role != CHAN_RECV)
+		return error_because(-EINVAL, "role: is neither CHAN_SEND nor CHAN_RECV");
+	if (is_orphan(ch))
+		return -ENOTCONN;
+	if (!(ch->roles & role))
+		return error_because(-EBADF, "the endpoint was not opened to %s",
+			role == CHAN_SEND ? "send" : "receive");
+	return exclusive(ch, role) ? exclusive_check(ch) : 0;
+}
+
 int sides_too_many(void)
 {
 	return error_because(-ENOLCK,

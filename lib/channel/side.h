@@ -109,6 +109,10 @@ ALWAYS_INLINE void receivers_leave(struct chan *ch)
 int receivers_visit(struct chan *ch, struct limit *outer);
 int senders_visit(struct chan *ch);
 
+/* Check that this thread may use the endpoint for `role`, which is the caller's number: 0,
+ * -EINVAL or -EBADF with the detail, -ENOTCONN or -EPERM. */
+int side_check(const struct chan *ch, unsigned role);
+
 /* Returns -ENOLCK: this thread keeps as many locks as its death is sure to release. */
 int sides_too_many(void);
 
