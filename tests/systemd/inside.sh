@@ -29,7 +29,8 @@ check "the runtime directory is chand's" equal "$(stat -c %U:%a /run/chand)" cha
 # Socket activation, by a library call of an ordinary user.
 # The library waits a second for an answer, which the first start may exceed.
 await "a user's first message starts chand" as alice chansend chand/orders one
-check "chand runs" systemctl -q is-active chand.service
+# It answers before systemd has read that it is ready.
+await "chand runs" systemctl -q is-active chand.service
 check "as its own user" equal "$(stat -c %U "/proc/$(main_pid)")" chand
 check "and another user receives it" equal "$(as bob chanrecv -1 -W 20 chand/orders)" one
 check "the segment is chand's" equal "$(stat -c %U:%a "/dev/shm/shmchan.$(id -u chand).orders")" \
@@ -132,7 +133,7 @@ her_new() { # her chand is another process than $1, and up
 check "her socket" user systemctl --user start chand.socket
 check "her chand waits for her" equal "$(user systemctl --user is-active chand.service)" inactive
 check "asked, it starts and makes a channel" user chanctl create --user mine
-check "it runs" user systemctl --user -q is-active chand.service
+await "it runs" user systemctl --user -q is-active chand.service
 check "as hers" equal "$(stat -c %U "$(printf '/proc/%s' "$(her_pid)")")" alice
 check "the segment is hers" equal "$(stat -c %U "/dev/shm/shmchan.$uid.mine")" alice
 check "she uses it" user chansend mine x
