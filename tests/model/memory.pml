@@ -14,23 +14,10 @@
  *
  * The includer defines PROCS, and CELLS (up to 5).  `me` is the process.
  *
- * A dead process takes no more steps: MORTAL { ... } UNLESS_KILLED.  What it has
- * stored becomes visible: a processor doesn't forget.  The includer says what
- * else the kernel does.  UNDISTURBED is for steps that no other process can tell
- * from one: of which at most one touches what others read without the lock that is
- * held meanwhile (taking a lock can be put off to the step after it, leaving one
- * can be drawn to the step before).  A death can tell them apart, though.
+ * What a dead process (mortal.pml) has stored becomes visible: a processor doesn't forget.
  */
 
-#if CRASHES
-#define MORTAL
-#define UNLESS_KILLED unless { dead[me] }
-#define UNDISTURBED
-#else
-#define MORTAL
-#define UNLESS_KILLED
-#define UNDISTURBED atomic
-#endif
+#include "mortal.pml"
 
 typedef store_buffer {
 	bit pending[CELLS];
@@ -39,7 +26,6 @@ typedef store_buffer {
 
 store_buffer buffer[PROCS];
 byte memory[CELLS];
-bit dead[PROCS];
 
 #define LOAD(cell) (buffer[me].pending[cell] -> buffer[me].value[cell] : memory[cell])
 
