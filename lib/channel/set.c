@@ -35,6 +35,7 @@ struct member {
 	void *data;
 	int64_t alert; /* hot until then: a peer may be dying */
 	struct watch *watch;
+	struct waiter waiter;		     /* idle: what the endpoint table shows */
 	struct member *next;		     /* of the same watch */
 	struct member *hot_next, **hot_link; /* NULL: idle */
 };
@@ -88,9 +89,17 @@ static void make_idle(chan_set_t *set, struct member *m)
 	m->hot_link = NULL;
 }
 
+/* It waits no more; an endpoint that was detached shows nothing. */
+static void end_waiting(struct member *m)
+{
+	if (!is_orphan(m->ch))
+		waiters_remove(&m->ch->waiters, &m->waiter);
+}
+
 /* Make it hot, and the last of those. */
 static void make_hot(chan_set_t *set, struct member *m)
 {
+	end_waiting(m);
 	make_idle(set, m);
 	m->hot_next = NULL;
 	m->hot_link = set->hot_end;
@@ -127,8 +136,10 @@ static int settle(chan_set_t *set, struct member *m, struct limit *round)
 	channel_announced(m->ch);
 	channel_receiver_came(m->ch, cond_of(m));
 	err = look(m, round);
-	if (err == -EAGAIN && set->now >= m->alert)
+	if (err == -EAGAIN && set->now >= m->alert) {
 		make_idle(set, m);
+		waiters_add(&m->ch->waiters, &m->waiter, set->now);
+	}
 	return err;
 }
 
@@ -387,6 +398,7 @@ static void drop(chan_set_t *set, struct member *m)
 	while (*at != m)
 		at = &(*at)->next;
 	*at = m->next;
+	end_waiting(m);
 	make_idle(set, m);
 	release_watch(set, m->watch);
 	handle_release(m->ch);

@@ -2,7 +2,8 @@
 /*
  * See signals.h.  A signal sets a flag, makes every wait on a watched endpoint return,
  * and makes an eventfd readable, which ends poll(2): all three last, so a signal that
- * comes just before a wait ends it, too.
+ * comes just before a wait ends it, too.  For a write that was just about to block, an
+ * alarm follows, again and again.
  */
 #include "common/signals.h"
 
@@ -12,12 +13,14 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <sys/eventfd.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "common/deadline.h"
 
 #define NS_PER_S INT64_C(1000000000)
+#define ALARM_US 100000
 
 /* Written by the main thread, read by its handler. */
 
@@ -28,9 +31,16 @@ static _Atomic(chan_t *) watched[CLI_WATCH_MAX];
 static atomic_int watched_end; /* all beyond are NULL */
 static int event = -1;
 
+static void on_alarm(int sig)
+{
+	(void)sig; /* it ends a call that blocks */
+}
+
 static void on_signal(int sig)
 {
 	static const uint64_t one = 1;
+	static const struct itimerval again = {
+		.it_interval.tv_usec = ALARM_US, .it_value.tv_usec = ALARM_US};
 	int saved = errno;
 
 	atomic_fetch_add(&signal_count, 1);
@@ -47,6 +57,7 @@ static void on_signal(int sig)
 	if (write(event, &one, sizeof(one)) < 0) {
 		/* no call waits in poll(2); the flag is enough */
 	}
+	setitimer(ITIMER_REAL, &again, NULL);
 	errno = saved;
 }
 
@@ -55,6 +66,7 @@ void cli_signals(void)
 	struct sigaction act = {.sa_handler = on_signal}, old;
 
 	event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	sigaction(SIGALRM, &(struct sigaction){.sa_handler = on_alarm}, NULL);
 	for (size_t i = 0; i < sizeof(signals) / sizeof(*signals); i++)
 		if (!sigaction(signals[i], NULL, &old) && old.sa_handler != SIG_IGN)
 			sigaction(signals[i], &act, NULL);
@@ -114,18 +126,24 @@ void cli_unwatch(chan_t *ch)
 
 int cli_wait_fd(int fd, short events, int64_t deadline)
 {
-	struct pollfd fds[] = {{.fd = fd, .events = events}, {.fd = event, .events = POLLIN}};
+	struct pollfd fds[2] = {{.fd = fd, .events = events}};
 
+	return cli_wait_fds(fds, 1, deadline);
+}
+
+int cli_wait_fds(struct pollfd *fds, unsigned count, int64_t deadline)
+{
+	fds[count] = (struct pollfd){.fd = event, .events = POLLIN};
 	for (;;) {
 		int64_t left = cli_remaining(deadline);
 		struct timespec ts = {
 			.tv_sec = (time_t)(left / NS_PER_S), .tv_nsec = (long)(left % NS_PER_S)};
-		int n = ppoll(fds, 2, left == CHAN_WAIT ? NULL : &ts, NULL);
+		int n = ppoll(fds, count + 1, left == CHAN_WAIT ? NULL : &ts, NULL);
 
 		if (cli_signalled())
 			return -EINTR;
-		if (n > 0 && fds[0].revents)
-			return 1;
+		if (n > 0 && !fds[count].revents)
+			return n;
 		if (!n)
 			return -ETIMEDOUT;
 		if (n < 0 && errno != EINTR)

@@ -9,6 +9,7 @@
 #ifndef SHMCHAN_SIGNALS_H
 #define SHMCHAN_SIGNALS_H
 
+#include <poll.h>
 #include <stdint.h>
 
 #include "shmchan.h"
@@ -31,5 +32,8 @@ void cli_unwatch(chan_t *ch);
  *   -EINTR       after a signal of cli_signals()
  *   -ETIMEDOUT   at the deadline */
 int cli_wait_fd(int fd, short events, int64_t deadline);
+
+/* The same for n descriptors, of which fds[n] is left free: how many are ready. */
+int cli_wait_fds(struct pollfd *fds, unsigned n, int64_t deadline);
 
 #endif

@@ -9,9 +9,9 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 
 #include "common/deadline.h"
+#include "common/descriptors.h"
 #include "common/failure.h"
 #include "common/message.h"
 #include "common/signals.h"
@@ -42,17 +42,6 @@ static void follow(int poll_fd)
 	}
 }
 
-/* Each channel needs a descriptor: allow as many as possible. */
-static void allow_descriptors(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit))
-		return;
-	limit.rlim_cur = limit.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 static int monitor(int n, char **operand)
 {
 	int poll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -62,7 +51,7 @@ static int monitor(int n, char **operand)
 		cli_error(NULL, "can't wait for events: %s", strerror(-r));
 		return CLI_ERROR;
 	}
-	allow_descriptors();
+	cli_allow_descriptors();
 	cli_signals();
 	feeds_start(poll_fd, names_read);
 	r = names_list();

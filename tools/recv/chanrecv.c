@@ -8,13 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/descriptors.h"
 #include "common/failure.h"
 #include "common/message.h"
 #include "common/signals.h"
 #include "recv/conclude.h"
 #include "recv/options.h"
 #include "recv/peek.h"
-#include "recv/threads.h"
+#include "recv/rounds.h"
 #include "recv/worker.h"
 
 static struct recv_options options;
@@ -31,8 +32,9 @@ static int open_all(void)
 		return err == -EACCES ? CLI_DENIED : CLI_ERROR;
 	}
 	receivers = calloc((size_t)options.count, sizeof(*receivers));
-	if (run_init(&run, &options) || !receivers)
+	if (!receivers)
 		return cli_fail(NULL, NULL, -ENOMEM);
+	run_init(&run, &options);
 	for (int i = 0; i < options.count && !status; i++)
 		status = receiver_open(&receivers[i], &run, &sink, options.channels[i]);
 	return status;
@@ -41,7 +43,7 @@ static int open_all(void)
 static int receive_all(void)
 {
 	if (!options.command && !options.peek)
-		return threads_receive(&run, receivers, options.count);
+		return rounds_receive(&run, receivers, options.count);
 	for (int i = 0; i < options.count; i++)
 		if (options.peek)
 			peek_run(&receivers[i]);
@@ -52,7 +54,6 @@ static int receive_all(void)
 
 static void close_all(void)
 {
-	run_free(&run);
 	for (int i = 0; i < options.count && receivers; i++)
 		receiver_close(&receivers[i]);
 	free(receivers);
@@ -76,6 +77,8 @@ int main(int argc, char **argv)
 		cli_count_signals();
 	else
 		cli_signals();
+	if (options.count > 1)
+		cli_allow_descriptors();
 	status = open_all();
 	if (!status)
 		status = receive_all();

@@ -4,9 +4,7 @@
  *
  * The child has the message on its stdin, a process group of its own, and of this process's
  * descriptors only stdout and stderr.  When this process dies, the kernel kills the child
- * (PR_SET_PDEATHSIG), and its message goes to another receiver.  So
- * the thread that starts a child has to live on, and it has to be the only one, because
- * a process forked from several threads could do little before it executes COMMAND.
+ * (PR_SET_PDEATHSIG), and its message goes to another receiver.
  */
 #ifndef SHMCHAN_CHILD_H
 #define SHMCHAN_CHILD_H

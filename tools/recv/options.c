@@ -13,7 +13,7 @@
 #include "common/parse.h"
 #include "recv/format.h"
 
-enum { OPT_RAW = CLI_LONG, OPT_IDLE_EXIT, OPT_LATEST, OPT_FOLLOW };
+enum { OPT_RAW = CLI_LONG, OPT_IDLE_EXIT, OPT_BIASED, OPT_LATEST, OPT_FOLLOW };
 
 static const struct cli_option options[] = {
 	{'n', "count", "N", "stop after N messages"},
@@ -33,6 +33,7 @@ static const struct cli_option options[] = {
 		"each message as FMT: %p payload, %x in hex,\n%q quoted for a shell, "
 		"%l length, %L in 4 bytes,\n%n channel, %s sequence number, %t time of\nreceipt; "
 		"\\n \\t \\0 \\xHH"},
+	{OPT_BIASED, "biased", NULL, "the first of several channels that has messages"},
 	{'p', "peek", NULL, "show what is there without consuming it, then end"},
 	{OPT_LATEST, "latest", NULL, "of kind latest: the current value, then end"},
 	{OPT_FOLLOW, "follow", NULL, "with --latest: and each new one"},
@@ -156,6 +157,9 @@ void recv_options_parse(struct recv_options *o, int argc, char **argv)
 			break;
 		case 'D':
 			o->dir = optarg;
+			break;
+		case OPT_BIASED:
+			o->biased = true;
 			break;
 		case OPT_LATEST:
 			o->latest = true;

@@ -20,6 +20,7 @@ struct recv_options {
 	const char *dir;    /* -D, or NULL: stdout */
 	bool escape;	    /* control bytes, since stdout is a terminal */
 	bool peek;
+	bool biased; /* of several channels, the first that has a message */
 	bool latest; /* the channels keep a value */
 
 	/* When to stop. */

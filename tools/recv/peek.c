@@ -25,7 +25,7 @@ static bool peek_once(struct receiver *r, char *buf, size_t size, struct chan_cu
 	m.seq = at->seq;
 	m.time = clock_real();
 	run_claim(r->run, 1);
-	if (!receiver_put(r, &m) || (batch_is_full(&r->batch) && !receiver_flush(r)))
+	if (!receiver_put(r, &m) || (batch_is_full(&r->sink->batch) && !receiver_flush(r)))
 		return false;
 	run_count(r->run, 1, m.len);
 	return true;

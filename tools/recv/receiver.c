@@ -11,6 +11,7 @@
 #include "common/failure.h"
 #include "common/message.h"
 #include "common/place.h"
+#include "common/signals.h"
 
 #define TAKE_MAX 256 /* messages at once */
 
@@ -35,9 +36,7 @@ int receiver_open(struct receiver *ret, struct run *run, struct sink *sink, cons
 	err = place_open(&ret->ch, name, o->peek ? 0 : CHAN_RECV, NULL, deadline, o->nowait);
 	if (err)
 		return err;
-	err = run_add(run, ret->ch);
-	if (!err)
-		err = chan_stat(ret->ch, &st);
+	err = chan_stat(ret->ch, &st);
 	if (err)
 		return cli_fail(name, NULL, err);
 	ret->last = st.sent;
@@ -53,12 +52,12 @@ int receiver_open(struct receiver *ret, struct run *run, struct sink *sink, cons
 void receiver_close(struct receiver *r)
 {
 	chan_detach(r->ch);
-	batch_free(&r->batch);
 	free(r->value);
 }
 
 bool receiver_end(struct receiver *r, enum outcome outcome)
 {
+	r->over = true;
 	r->outcome = outcome;
 	return false;
 }
@@ -81,7 +80,7 @@ static bool fail_output(struct receiver *r, int err)
 
 bool receiver_put(struct receiver *r, const struct envelope *m)
 {
-	int err = sink_put(r->sink, &r->batch, m, r->created);
+	int err = sink_put(r->sink, m, r->created);
 
 	if (!err)
 		return true;
@@ -100,8 +99,8 @@ static bool acknowledge(struct receiver *r, unsigned n)
 	if (!n)
 		return true;
 	for (unsigned i = 0; i < n; i++)
-		bytes += r->lease[i].len;
-	acked = r->value ? (int)n : chan_ack(r->ch, r->lease, n);
+		bytes += r->sink->lease[i].len;
+	acked = r->value ? (int)n : chan_ack(r->ch, r->sink->lease, n);
 	if (acked < 0)
 		return receiver_fail(r, cli_fail(r->name, NULL, acked));
 	run_count(r->run, n, bytes);
@@ -111,7 +110,7 @@ static bool acknowledge(struct receiver *r, unsigned n)
 bool receiver_flush(struct receiver *r)
 {
 	size_t done;
-	int err = sink_write(r->sink, &r->batch, &done);
+	int err = sink_write(r->sink, &done);
 
 	/* What was not written goes back when the endpoint detaches. */
 	if (!r->run->options->peek && !acknowledge(r, (unsigned)done))
@@ -122,10 +121,7 @@ bool receiver_flush(struct receiver *r)
 bool receiver_go_on_without(struct receiver *r, int err)
 {
 	const struct recv_options *o = r->run->options;
-	bool held = r->batch.n;
 
-	if (!receiver_flush(r))
-		return false;
 	switch (err) {
 	case -EPIPE:
 		return receiver_end(r, ENDED);
@@ -136,14 +132,12 @@ bool receiver_go_on_without(struct receiver *r, int err)
 		r->busy = 0;
 		break;
 	case -EBUSY: /* nothing is known of the channel */
-		if (held || ++r->busy < CLI_BUSY_TRIES)
+		if (!(o->nowait || o->drain) || ++r->busy < CLI_BUSY_TRIES)
 			return true;
 		return receiver_fail(r, cli_fail(r->name, NULL, err));
 	default:
 		return receiver_fail(r, cli_fail(r->name, NULL, err));
 	}
-	if (held)
-		return true; /* that take did not wait; the next one will */
 	if (o->drain)
 		return receiver_end(r, DRAINED);
 	if (o->nowait)
@@ -179,47 +173,39 @@ static bool put_taken(struct receiver *r, const struct chan_lease *lease, unsign
 	return true;
 }
 
-/* Take as many messages as there are and are wanted. */
-static bool take(struct receiver *r)
+/* Take as many messages as there are and are wanted: how many, or as take_more(). */
+static int take(struct receiver *r)
 {
-	struct chan_lease *lease = r->lease + r->batch.n;
+	unsigned held = r->sink->batch.n;
+	struct chan_lease *lease = r->sink->lease + held;
 	uint64_t want = run_wanted(r->run);
 	int n;
 
 	if (want > TAKE_MAX)
 		want = TAKE_MAX;
-	if (want > BATCH_MAX - r->batch.n)
-		want = BATCH_MAX - r->batch.n;
-	if (!want || run_stopping(r->run))
-		return receiver_end(r, STOPPED);
-	n = chan_take(r->ch, lease, (unsigned)want, r->batch.n ? 0 : run_patience(r->run));
+	if (want > BATCH_MAX - held)
+		want = BATCH_MAX - held;
+	n = chan_take(r->ch, lease, (unsigned)want, 0);
 	if (n < 0)
-		return receiver_go_on_without(r, n);
-	r->busy = 0;
+		return n;
 	run_note_activity(r->run);
-	if (!put_taken(r, lease, (unsigned)n))
-		return false;
-	return !batch_is_full(&r->batch) || receiver_flush(r);
+	return put_taken(r, lease, (unsigned)n) ? n : 0;
 }
 
-/* Receive the next value.  It puts what is the newest by then, whose number chan_peek()
- * says, unless that was put already. */
-static bool take_value(struct receiver *r)
+/* Receive the next value: 1, or as take_more().  It puts what is the newest by then, whose
+ * number chan_peek() says, unless that was put already. */
+static int take_value(struct receiver *r)
 {
 	struct envelope m = {.data = r->value, .channel = r->name};
-	ssize_t n;
+	ssize_t n = chan_recv(r->ch, r->value, r->room, 0);
 
-	if (!run_wanted(r->run) || run_stopping(r->run))
-		return receiver_end(r, STOPPED);
-	n = chan_recv(r->ch, r->value, r->room, r->batch.n ? 0 : run_patience(r->run));
 	if (n < 0)
-		return receiver_go_on_without(r, (int)n);
-	r->busy = 0;
+		return (int)n;
 	run_note_activity(r->run);
 	n = chan_peek(r->ch, r->value, r->room, &r->at);
 	if (n < 0)
-		return n == -EAGAIN || receiver_go_on_without(r, (int)n);
-	m.len = r->lease[r->batch.n].len = (size_t)n;
+		return n == -EAGAIN ? 1 : (int)n;
+	m.len = r->sink->lease[r->sink->batch.n].len = (size_t)n;
 	m.seq = r->at.seq;
 	m.time = clock_real();
 	if (r->run->options->drain && r->last == 0)
@@ -227,16 +213,48 @@ static bool take_value(struct receiver *r)
 	r->last = 0; /* of the values there at the start, one is put */
 	if (!run_claim(r->run, 1))
 		return receiver_end(r, STOPPED);
-	return receiver_put(r, &m) && (!batch_is_full(&r->batch) || receiver_flush(r));
+	return receiver_put(r, &m);
 }
 
-void receiver_run(struct receiver *r)
+/* Take messages into the batch: more than 0; 0 if the receiver has an outcome; or an error
+ * that says why there are none. */
+static int take_more(struct receiver *r)
 {
-	while (r->value ? take_value(r) : take(r))
-		if (run_is_over(r->run)) {
-			receiver_end(r, TIMED_OUT);
-			break;
-		}
-	if (r->outcome != FAILED && r->batch.n)
-		receiver_flush(r);
+	int n;
+
+	if (!run_wanted(r->run) || run_stopping(r->run))
+		return receiver_end(r, STOPPED);
+	n = r->value ? take_value(r) : take(r);
+	if (n > 0)
+		r->busy = 0;
+	return n;
+}
+
+/* Take until there is nothing left or no room, and write that: as take_more(). */
+static int take_and_write(struct receiver *r)
+{
+	struct batch *batch = &r->sink->batch;
+	int n;
+
+	do
+		n = take_more(r);
+	while (n > 0 && !batch_is_full(batch));
+	if (r->outcome == FAILED) {
+		batch_drop(batch); /* it goes back when the endpoint detaches */
+		return 0;
+	}
+	return receiver_flush(r) ? n : 0;
+}
+
+bool receiver_turn(struct receiver *r)
+{
+	int n, err = cli_watch(r->ch); /* an acknowledgement may have to wait for a lock */
+
+	if (err)
+		return receiver_fail(r, cli_fail(r->name, NULL, err));
+	n = take_and_write(r);
+	cli_unwatch(r->ch);
+	if (n == 0 || (n < 0 && !receiver_go_on_without(r, n)))
+		return false;
+	return !run_is_over(r->run) || receiver_end(r, TIMED_OUT);
 }

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The receiver of one channel: it takes messages under a lease, encodes them into its
- * batch, writes the batch when the channel is empty or the batch full, and acknowledges
- * them then.  So whatever ends this process, what was not written is delivered to another
- * receiver.
+ * The receiver of one channel: in its turn it takes messages under a lease, encodes them
+ * into the batch, writes the batch when the channel is empty or the batch full, and
+ * acknowledges them then.  So whatever ends this process, what was not written is delivered
+ * to another receiver.
  *
  * Of a channel that keeps the latest value it copies each new value that it finds, and there
  * is nothing to acknowledge.
  *
- * Functions that return bool return false to end the receiver, with its outcome set.  One
- * thread at a time.
+ * Functions that return bool return false to end the receiver, with its outcome set.
  */
 #ifndef SHMCHAN_RECEIVER_H
 #define SHMCHAN_RECEIVER_H
@@ -22,7 +21,7 @@
 
 /* Why a receiver ended, the most important reason last. */
 enum outcome {
-	STOPPED, /* another thread or a signal stopped it */
+	STOPPED, /* another receiver or a signal stopped it */
 	ENDED,	 /* the channel ended */
 	DRAINED, /* -e: it read what was there */
 	IDLE,	 /* --idle-exit: no message came for so long */
@@ -36,13 +35,12 @@ struct receiver {
 	struct sink *sink;
 	const char *name;
 	chan_t *ch;
+	bool over; /* it has an outcome */
 	enum outcome outcome;
 	int status;	 /* the exit status, if it failed */
 	uint64_t last;	 /* -e: the last sequence number wanted */
 	int64_t created; /* the channel, for names of files */
 	unsigned busy;	 /* how often, in a row, the lock was busy */
-	struct batch batch;
-	struct chan_lease lease[BATCH_MAX]; /* of the messages in the batch, unless -p */
 
 	/* Of a channel that keeps a value: room for one, and the one that was last put. */
 	char *value;
@@ -52,7 +50,7 @@ struct receiver {
 
 /* Open the channel.  Returns the exit status; receiver_close() is fine in any case. */
 int receiver_open(struct receiver *ret, struct run *run, struct sink *sink, const char *name);
-/* Leave the channel, after run_free(). */
+/* Leave the channel. */
 void receiver_close(struct receiver *r);
 
 /* End with this outcome, or with an exit status that says what failed: false. */
@@ -68,7 +66,8 @@ bool receiver_flush(struct receiver *r);
 /* A call that takes a message returned none, but `err`: decide whether to go on. */
 bool receiver_go_on_without(struct receiver *r, int err);
 
-/* Take messages and write them until an outcome is set. */
-void receiver_run(struct receiver *r);
+/* Take what is there, as far as the batch has room, print it and acknowledge it.  Does not
+ * wait. */
+bool receiver_turn(struct receiver *r);
 
 #endif

@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A run of chanrecv, which its threads share: how many messages are still wanted, how long
- * a receiver may wait for one, what was received, and whether all have to stop.
- *
- * Any thread may call any function but run_init() and run_add().
+ * A run of chanrecv: how many messages are still wanted, how long a receiver may wait for
+ * one, what was received, and whether all have to stop.
  */
 #ifndef SHMCHAN_RUN_H
 #define SHMCHAN_RUN_H
 
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -18,21 +15,13 @@ struct run {
 	const struct recv_options *options;
 
 	/* private */
-	chan_t **channels;
-	int count;
-	atomic_bool stopped, reader_gone;
-	atomic_uint_fast64_t wanted; /* messages until the limit */
-	atomic_uint_fast64_t received, bytes;
-	_Atomic int64_t active; /* when the last message came */
+	bool stopped, reader_gone;
+	uint64_t wanted; /* messages until the limit */
+	uint64_t received, bytes;
+	int64_t active; /* when the last message came */
 };
 
-/* Start: 0, or -ENOMEM.  run_free() is fine in any case. */
-int run_init(struct run *ret, const struct recv_options *options);
-void run_free(struct run *run);
-
-/* Add a channel, which run_stop() and signals then interrupt: 0 or a negative errno.
- * run_free() is before chan_detach(). */
-int run_add(struct run *run, chan_t *ch);
+void run_init(struct run *ret, const struct recv_options *options);
 
 /* End all receivers: each finishes what it does, and waits no more. */
 void run_stop(struct run *run);

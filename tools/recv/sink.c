@@ -9,14 +9,14 @@
 
 int sink_open(struct sink *ret, const struct recv_options *options)
 {
-	*ret = (struct sink){.options = options, .reported = ATOMIC_FLAG_INIT};
-	pthread_mutex_init(&ret->lock, NULL);
+	ret->options = options;
 	return options->dir ? store_open(&ret->store, options->dir) : 0;
 }
 
 void sink_close(struct sink *sink)
 {
 	store_close(sink->store);
+	batch_free(&sink->batch);
 }
 
 static ssize_t encode_format(const void *how, const struct envelope *m, char *out, size_t room)
@@ -24,8 +24,9 @@ static ssize_t encode_format(const void *how, const struct envelope *m, char *ou
 	return format_encode(how, m, out, room);
 }
 
-int sink_put(const struct sink *sink, struct batch *b, const struct envelope *m, int64_t created)
+int sink_put(struct sink *sink, const struct envelope *m, int64_t created)
 {
+	struct batch *b = &sink->batch;
 	const struct recv_options *o = sink->options;
 	int err = o->format ? batch_add_encoded(b, encode_format, o->format, m)
 			    : batch_add(b, &o->framing, m);
@@ -38,8 +39,9 @@ int sink_put(const struct sink *sink, struct batch *b, const struct envelope *m,
 	return err;
 }
 
-int sink_write(struct sink *sink, struct batch *b, size_t *done)
+int sink_write(struct sink *sink, size_t *done)
 {
+	struct batch *b = &sink->batch;
 	int err;
 
 	*done = 0;
@@ -51,15 +53,13 @@ int sink_write(struct sink *sink, struct batch *b, size_t *done)
 		batch_drop(b);
 		return err;
 	}
-	pthread_mutex_lock(&sink->lock);
-	err = batch_write(b, sink->options->escape, done);
-	pthread_mutex_unlock(&sink->lock);
-	return err;
+	return batch_write(b, sink->options->escape, done);
 }
 
 void sink_report(struct sink *sink, int err)
 {
-	if (!atomic_flag_test_and_set(&sink->reported))
+	if (!sink->reported)
 		cli_error(NULL, "%s: %s", sink->store ? store_name(sink->store) : "stdout",
 			strerror(-err));
+	sink->reported = true;
 }

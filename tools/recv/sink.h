@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where the messages of chanrecv go: to stdout, or into a file each.  A sink is for all
- * threads; each has a batch of its own.
+ * Where the messages of chanrecv go: to stdout, or into a file each.  Each receiver in turn
+ * adds messages to the batch, and writes it before the next one has its turn.
  */
 #ifndef SHMCHAN_SINK_H
 #define SHMCHAN_SINK_H
 
-#include <pthread.h>
-#include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,9 +16,10 @@
 
 struct sink {
 	const struct recv_options *options;
-	struct store *store;  /* -D, or NULL */
-	pthread_mutex_t lock; /* of stdout */
-	atomic_flag reported;
+	struct store *store; /* -D, or NULL */
+	bool reported;
+	struct batch batch;
+	struct chan_lease lease[BATCH_MAX]; /* of the messages in the batch, unless -p */
 };
 
 /* 0, or a negative errno of opening the directory. */
@@ -30,11 +30,11 @@ void sink_close(struct sink *sink);
  * sink_write() makes last.  Returns 0, or
  *   -ENOMEM   there is no memory for the message
  *   others    its file can't be written */
-int sink_put(const struct sink *sink, struct batch *b, const struct envelope *m, int64_t created);
+int sink_put(struct sink *sink, const struct envelope *m, int64_t created);
 
 /* Write the batch, and empty it.  Sets *done, in any case, to how many of its messages
  * were written.  Returns 0, or a negative errno, -EINTR as output_records() does. */
-int sink_write(struct sink *sink, struct batch *b, size_t *done);
+int sink_write(struct sink *sink, size_t *done);
 
 /* Report that writing failed, the first time. */
 void sink_report(struct sink *sink, int err);

@@ -9,6 +9,7 @@
 
 #include "common/failure.h"
 #include "common/message.h"
+#include "common/signals.h"
 #include "recv/child.h"
 
 /* The message is not done: it goes back, to be delivered again.  That this worker could
@@ -90,7 +91,14 @@ static bool work_once(struct receiver *r)
 
 void worker_run(struct receiver *r)
 {
+	int err = cli_watch(r->ch);
+
+	if (err) {
+		receiver_fail(r, cli_fail(r->name, NULL, err));
+		return;
+	}
 	child_init();
 	while (work_once(r))
 		;
+	cli_unwatch(r->ch);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * chanrecv CHANNEL -- COMMAND: the main thread takes one message at a time and runs a
+ * chanrecv CHANNEL -- COMMAND: it takes one message at a time and runs a
  * child for it (child.h), whose exit status says what becomes of the message.
  */
 #ifndef SHMCHAN_WORKER_H
