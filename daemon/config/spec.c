@@ -217,6 +217,8 @@ int spec_check(const struct spec *spec, char *why, size_t size)
 		wrong = "linger is for lifetime=ref";
 	else if (spec->options.mode >> 3 & 06 & ~spec->options.mode && !spec->has_group)
 		wrong = "mode gives rights to a group, and there is no group=";
+	else if (spec->activate && spec->options.kind == CHAN_KIND_LATEST)
+		wrong = "activate is not for kind=latest, which keeps its value";
 	else if (chan_footprint(&spec->options) < 0)
 		wrong = "no channel can be made so; a message of max-message bytes and its header "
 			"must fit the capacity, a rendezvous has no overflow=drop-old, and latest "

@@ -125,6 +125,7 @@ static bool reader(const struct chan *ch)
 }
 
 /* Returns true if the channel ended, and it is not decided where. */
+static bool undecided(struct chan *ch) OUT_OF_LINE;
 static bool undecided(struct chan *ch)
 {
 	int64_t since = load(&ch->end_seen), now;
@@ -143,7 +144,7 @@ static bool undecided(struct chan *ch)
 
 /* Return the position of the newest value, and set *state to the channel's.  The order of
  * the loads matters: see ring_seal(). */
-static uint64_t newest(struct chan *ch, uint32_t *state)
+ALWAYS_INLINE uint64_t newest(struct chan *ch, uint32_t *state)
 {
 	/* Acquire: pairs with the commit in kind.write. */
 	uint64_t pos = atomic_load_explicit(&ch->control->senders.position, memory_order_acquire);
@@ -167,7 +168,7 @@ static uint64_t newest(struct chan *ch, uint32_t *state)
  *   -EBADMSG  there is none, and the channel is damaged
  *   -EBUSY    senders were faster, many times in a row
  */
-static int copy_newer(struct chan *ch, uint64_t after, void *buf, size_t size,
+ALWAYS_INLINE int copy_newer(struct chan *ch, uint64_t after, void *buf, size_t size,
 	struct kind_value *ret, uint64_t *pos)
 {
 	uint64_t before = 0;
@@ -181,7 +182,7 @@ static int copy_newer(struct chan *ch, uint64_t after, void *buf, size_t size,
 				return state & LAYOUT_DAMAGED ? -EBADMSG : channel_over(state);
 			return -EAGAIN;
 		}
-		err = ch->kind->read(&ch->ring, *pos, buf, size, ret);
+		err = kind_read(ch->kind, &ch->ring, *pos, buf, size, ret);
 		if (likely(err != -ESTALE))
 			return err;
 		if (*pos == before)
@@ -262,12 +263,13 @@ int value_ready(struct chan *ch, struct limit *limit)
 {
 	struct kind_value value;
 	uint64_t seen = load(&ch->value_seen), pos;
+	char none;
 	int err;
 
 	do {
 		if (channel_state(ch) & LAYOUT_DISCARD)
 			return -EPIPE;
-		err = copy_newer(ch, seen, NULL, 0, &value, &pos);
+		err = copy_newer(ch, seen, &none, 0, &value, &pos);
 		if (err == -EAGAIN)
 			err = await_newer(ch, seen, limit);
 		else

@@ -7,7 +7,8 @@
  * publication.  A kind that keeps a value in place of messages has `write` and `read` in
  * place of what works on records (channel/value.h), and of a ring only the positions.  The
  * operations see the ring only.  They never wait and wake nobody: the channel does, from what they
- * return.  The queue's hot path is compiled in (kind_consume()).
+ * return.  The hot paths of the queue and of the
+ * latest are compiled in (kind_consume(), kind_read()).
  *
  * Contracts.  For each operation it is said which lock the caller holds.  All of them may
  * meet a damaged ring: they return -EBADMSG where they can, stay inside the buffer and
@@ -31,18 +32,13 @@
 #define CHAN_DELIVERY_H
 
 #include "core/ring.h"
+#include "kind/latest.h"
 #include "kind/queue.h"
 #include "shmchan.h"
 
 /* kind.drop: the oldest record is leased, and dropping what lies behind it would free
  * nothing. */
 #define KIND_LEASED 1
-
-/* A value as read. */
-struct kind_value {
-	uint64_t seq;
-	uint32_t length;
-};
 
 struct kind {
 	uint32_t value; /* enum chan_kind */
@@ -180,6 +176,14 @@ ALWAYS_INLINE bool kind_consume(
 	if (likely(!indirect && queue_consume_front(r, from, end)))
 		return true;
 	return kind_consume_slow(kind, r, from, end);
+}
+
+/* Do as kind.read. */
+ALWAYS_INLINE int kind_read(const struct kind *kind, const struct ring *r, uint64_t pos, void *buf,
+	size_t size, struct kind_value *ret)
+{
+	return likely(kind == &kind_latest) ? latest_copy_out(r, pos, buf, size, ret)
+					    : kind->read(r, pos, buf, size, ret);
 }
 
 #endif

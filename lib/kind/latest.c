@@ -20,17 +20,12 @@
  * of each slot (see H.-J. Boehm, "Can seqlocks get along with programming language memory
  * models?", MSPC 2012).
  */
+#include "kind/latest.h"
 #include "base/errors.h"
 #include "core/ring.h"
 #include "kind/delivery.h"
 
 #include <inttypes.h>
-#include <string.h>
-
-/* The commit word: generation << 8 | slot << 1. */
-#define GENERATION_SHIFT 8
-#define SLOT_SHIFT 1
-#define SLOT_MASK 0x7fu
 
 static_assert(LAYOUT_SLOTS >= 3 && LAYOUT_SLOTS <= SLOT_MASK + 1,
 	"a slot is written again two sends after its value was replaced, or later");
@@ -40,70 +35,27 @@ static uint64_t word_of(uint64_t generation, uint64_t slot)
 	return generation << GENERATION_SHIFT | slot << SLOT_SHIFT;
 }
 
-static uint64_t word_generation(uint64_t word)
-{
-	return word >> GENERATION_SHIFT;
-}
-
-static uint64_t word_slot(uint64_t word)
-{
-	return word >> SLOT_SHIFT & SLOT_MASK;
-}
-
-static bool word_valid(uint64_t word)
-{
-	return !(word & 1) && word_slot(word) < LAYOUT_SLOTS;
-}
-
-/* What one slot takes.  No two share a pair of lines. */
-static uint64_t stride(uint64_t max_message)
-{
-	return (sizeof(struct layout_slot) + max_message + LAYOUT_PAIR - 1) &
-	       ~(uint64_t)(LAYOUT_PAIR - 1);
-}
-
-static struct layout_slot *slot_at(const struct ring *r, uint64_t slot)
-{
-	return (struct layout_slot *)(void *)(r->data + slot * stride(r->max_message));
-}
-
-/* Copy bytes that the other side may read or write at the same time: the generation says
- * afterwards whether the copy is good. */
-static void copy_racing(void *to, const void *from, size_t n)
-{
-#if defined(__SANITIZE_THREAD__)
-	/* That sanitizer knows no sequence lock: it is shown atomics. */
-	for (size_t i = 0; i < n; i++)
-		__atomic_store_n((char *)to + i,
-			__atomic_load_n((const char *)from + i, __ATOMIC_RELAXED),
-			__ATOMIC_RELAXED);
-#else
-	if (n)
-		memcpy(to, from, n);
-#endif
-}
-
 /* ---- writing and reading ---- */
 
 static int latest_write(
 	struct ring *r, const void *value, uint32_t length, uint64_t count, uint64_t *ret)
 {
 	uint64_t was = atomic_load_explicit(&r->control->senders.position, memory_order_relaxed);
-	uint64_t generation = word_generation(was) + count;
-	uint64_t slot = (word_slot(was) + 1) % LAYOUT_SLOTS;
-	struct layout_slot *s = slot_at(r, slot);
+	uint64_t generation = latest_generation(was) + count;
+	uint64_t slot = (latest_slot(was) + 1) % LAYOUT_SLOTS;
+	struct layout_slot *s = latest_slot_at(r, slot);
 
-	if (unlikely(!word_valid(was)))
+	if (unlikely(!latest_word_valid(was)))
 		return -EBADMSG;
 	/* A receiver that finds this finds the word moved on: the slot's value was replaced
 	 * two sends ago at least, and the fence of the send before pairs with the acquire of
-	 * the generation in latest_read(). */
+	 * the generation in latest_copy_out(). */
 	atomic_store_explicit(&s->generation, 0, memory_order_relaxed);
-	/* Pairs with the acquire fence in latest_read(): a receiver whose copy has any byte of
+	/* Pairs with the acquire fence in latest_copy_out(): a receiver whose copy has any byte of
 	 * this value sees that the slot has not its generation any more. */
 	atomic_thread_fence(memory_order_release);
 	atomic_store_explicit(&s->length, length, memory_order_relaxed);
-	copy_racing(s + 1, value, length);
+	latest_copy(s + 1, value, length);
 	atomic_store_explicit(&s->generation, generation, memory_order_relaxed);
 	*ret = word_of(generation, slot);
 	/* The commit.  Release: pairs with the acquire of the position (ring_limit()), so
@@ -115,27 +67,7 @@ static int latest_write(
 static int latest_read(
 	const struct ring *r, uint64_t pos, void *buf, size_t size, struct kind_value *ret)
 {
-	const struct layout_slot *s;
-	uint64_t generation = word_generation(pos);
-	uint32_t length;
-
-	if (unlikely(!word_valid(pos)))
-		return -EBADMSG;
-	s = slot_at(r, word_slot(pos));
-	/* Acquire: pairs with the release fence of an earlier latest_write(), see there. */
-	if (unlikely(atomic_load_explicit(&s->generation, memory_order_acquire) != generation))
-		return -ESTALE;
-	length = atomic_load_explicit(&s->length, memory_order_relaxed);
-	if (likely(length <= size && length <= r->max_message))
-		copy_racing(buf, s + 1, length);
-	/* Pairs with the release fence in latest_write(). */
-	atomic_thread_fence(memory_order_acquire);
-	if (unlikely(atomic_load_explicit(&s->generation, memory_order_relaxed) != generation))
-		return -ESTALE;
-	if (unlikely(length > r->max_message))
-		return -EBADMSG;
-	*ret = (struct kind_value){.seq = generation, .length = length};
-	return likely(length <= size) ? 0 : -EMSGSIZE;
+	return latest_copy_out(r, pos, buf, size, ret);
 }
 
 /* ---- looking ---- */
@@ -144,24 +76,24 @@ static void latest_count(const struct ring *r, struct chan_stat *st)
 {
 	uint64_t word = ring_limit(r);
 
-	st->sent = word_generation(word);
+	st->sent = latest_generation(word);
 	st->depth = st->sent > 0;
-	st->used = st->depth && word_valid(word)
-			   ? atomic_load_explicit(
-				     &slot_at(r, word_slot(word))->length, memory_order_relaxed)
+	st->used = st->depth && latest_word_valid(word)
+			   ? atomic_load_explicit(&latest_slot_at(r, latest_slot(word))->length,
+				     memory_order_relaxed)
 			   : 0;
 }
 
 static int latest_valid(struct ring *r)
 {
 	uint64_t word = atomic_load_explicit(&r->control->senders.position, memory_order_acquire);
-	const struct layout_slot *s = slot_at(r, word_slot(word));
+	const struct layout_slot *s = latest_slot_at(r, latest_slot(word));
 
-	if (!word_valid(word))
+	if (!latest_word_valid(word))
 		return -EBADMSG;
-	if (word_generation(word) &&
+	if (latest_generation(word) &&
 		(atomic_load_explicit(&s->generation, memory_order_relaxed) !=
-				word_generation(word) ||
+				latest_generation(word) ||
 			atomic_load_explicit(&s->length, memory_order_relaxed) > r->max_message))
 		return -EBADMSG;
 	return 0;
@@ -172,7 +104,8 @@ static int latest_valid(struct ring *r)
 /* A value that was not committed is in a slot that nobody looks at. */
 static int latest_repair_senders(struct ring *r)
 {
-	return word_valid(atomic_load_explicit(&r->control->senders.position, memory_order_relaxed))
+	return latest_word_valid(
+		       atomic_load_explicit(&r->control->senders.position, memory_order_relaxed))
 		       ? 0
 		       : -EBADMSG;
 }
@@ -204,7 +137,7 @@ static int latest_reclaim(struct ring *r, bool (*gone)(uint32_t holder, void *ar
 
 static uint64_t latest_least_capacity(uint64_t max_message)
 {
-	return LAYOUT_SLOTS * stride(max_message);
+	return LAYOUT_SLOTS * latest_stride(max_message);
 }
 
 static int latest_resolve_sizes(struct chan_options *o)

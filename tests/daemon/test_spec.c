@@ -208,10 +208,12 @@ START_TEST(should_refuse_what_makes_no_channel)
 		{"mode", "0640", "activate", "no"},
 		{"capacity", "4K", "max-message", "4096"},
 		{"kind", "rendezvous", "overflow", "drop-old"},
+		{"kind", "latest", "overflow", "drop-new"},
+		{"kind", "latest", "activate", "yes"},
 	};
 	static const char *const says[] = {"linger is for lifetime=ref",
 		"there is no group=", "there is no group=", "must fit the capacity",
-		"no overflow=drop-old"};
+		"no overflow=drop-old", "latest no drop", "activate is not for kind=latest"};
 
 	ck_assert_int_eq(key(pairs[_i][0], pairs[_i][1]), 0);
 	ck_assert_int_eq(key(pairs[_i][2], pairs[_i][3]), 0);
@@ -383,5 +385,5 @@ void add_tests(void)
 		should_accept_good_keys, should_read_the_same_from_what_it_wrote);
 	GROUP_FOR(0, sizeof(bad) / sizeof(bad[0]), "bad keys", setup, NULL,
 		should_refuse_bad_keys_and_say_why);
-	GROUP_FOR(0, 5, "no channels", setup, NULL, should_refuse_what_makes_no_channel);
+	GROUP_FOR(0, 7, "no channels", setup, NULL, should_refuse_what_makes_no_channel);
 }

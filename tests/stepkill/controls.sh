@@ -102,7 +102,7 @@ control 'the journal of drops left out' kind/queue.c \
 	'send, drop-oldest/alone' 'neither before nor after|changed less|back to'
 
 control 'a value written over the current one' kind/latest.c \
-	's/(word_slot(was) + 1) % LAYOUT_SLOTS/word_slot(was)/' \
+	's/(latest_slot(was) + 1) % LAYOUT_SLOTS/latest_slot(was)/' \
 	'latest, send/alone' 'not valid|torn|damaged'
 
 control 'no pthread_mutex_consistent' core/lock.c \
