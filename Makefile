@@ -151,11 +151,15 @@ $(BUILD)/libshmchan.a: $(call obj,$(LIB)) lib/shmchan.map
 	$(Q)$(AR) rcs $@ $(BUILD)/shmchan.o
 
 .SECONDEXPANSION:
-$(PROGRAMS:%=$(BUILD)/%): $(BUILD)/%: $$(call obj,$$($$*)) $(BUILD)/common.a $(BUILD)/libshmchan.a
+$(addprefix $(BUILD)/,$(filter-out chanctl,$(PROGRAMS))): $(BUILD)/%: $$(call obj,$$($$*)) $(BUILD)/common.a $(BUILD)/libshmchan.a
 	$(call say,LD)
 	$(Q)$(CC) $(all_ldflags) -o $@ $^ $(jansson) -lm
 
-# It sees the library's internals.
+# These two see the library's internals.
+$(BUILD)/chanctl: $(call obj,$(chanctl) $(LIB)) $(BUILD)/common.a
+	$(call say,LD)
+	$(Q)$(CC) $(all_ldflags) -o $@ $^ $(jansson) -lm
+
 $(BUILD)/chand: $(call obj,$(chand) $(LIB)) $(BUILD)/tools.a
 	$(call say,LD)
 	$(Q)$(CC) $(all_ldflags) -o $@ $^ $(uring) $(jansson) -lm

@@ -20,7 +20,7 @@ lib/channel: lib/base lib/core lib/segment lib/kind lib/bus
 tools/common: lib/base lib/bus
 tools/send: lib/base tools/common
 tools/recv: lib/base tools/common
-tools/ctl: lib/base lib/bus tools/common
+tools/ctl: lib/base lib/bus lib/channel tools/common
 tools/bench: lib/base tools/common
 
 daemon/loop: lib/base

@@ -66,6 +66,8 @@ for verb in remove rm close stat purge info wait test list ls monitor metrics pe
 done
 bash_gives "$ch.alpha" "$BUILD/chanctl" stat "$ch.beta" "$ch.a"
 bash_gives 'nonempty notfull' chanctl wait -W 3 "$ch.alpha" n
+bash_gives 'nonempty notfull' chanctl wait --any "$ch.alpha" empty "$ch.alpha" n
+bash_gives "$ch.alpha" chanctl wait --any "$ch.alpha" empty "$ch.al"
 bash_gives 'depth\<=' chanctl test "$ch.alpha" d
 bash_gives 'bash fish zsh' chanctl completion ''
 bash_gives 'dump' chanctl help du
@@ -114,6 +116,8 @@ if has_program fish; then
 	fish_gives "$ch.alpha $ch.beta" "chansend $ch"
 	fish_gives "$ch.alpha $ch.beta" "chanctl stat $ch.beta $ch"
 	fish_gives 'nonempty notfull' "chanctl wait $ch.alpha n"
+	fish_gives 'nonempty notfull' "chanctl wait --any $ch.alpha empty $ch.alpha n"
+	fish_gives "$ch.alpha" "chanctl wait $ch.alpha empty $ch.al"
 	fish_gives '--overflow=drop-new --overflow=drop-old' 'chanctl create --overflow=d'
 	fish_gives 'NAME,DEPTH' 'chanctl list -o NAME,DEP'
 	fish_gives 'zsh' 'chanctl completion z'
@@ -159,7 +163,7 @@ zpty -d z
 END
 	lines=('chanctl ' 'chanctl stat ' 'chanctl stat --' 'chanctl list -o NAME,DEP'
 		'chanctl create --overflow='
-		"chanctl wait $ch.alpha n" "chansend $ch" 'chansend --framing=' 'chansend --' 'chanrecv --'
+		"chanctl wait $ch.alpha n" "chanctl wait $ch.alpha empty $ch.alpha n" "chansend $ch" 'chansend --framing=' 'chansend --' 'chanrecv --'
 		'chanctl --' 'chanbench --')
 	printf '%s\n' "${lines[@]}" |
 		OUT=$tmp/zsh HOME=$tmp TERM=dumb timeout "$bound" zsh -f "$tmp/complete.zsh" >"$tmp/terminal" 2>&1
@@ -184,6 +188,7 @@ END
 	zsh_gives 'chanctl list -o NAME,DEP' DEPTH
 	zsh_gives 'chanctl create --overflow=' block drop-new drop-old fail
 	zsh_gives "chanctl wait $ch.alpha n" nonempty notfull
+	zsh_gives "chanctl wait $ch.alpha empty $ch.alpha n" nonempty notfull
 	zsh_gives "chansend $ch" "$ch.alpha" "$ch.beta"
 	zsh_gives 'chansend --framing=' lines netstring raw:
 fi

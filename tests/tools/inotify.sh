@@ -26,7 +26,7 @@ for limit in instances=0 watches=0; do
 	what=${limit%=*}
 	status 124 limited $limit 'exec chanctl wait -W 0.2 "$ch" exists'
 	says "${!what}"
-	says 'looking the name up every 20 ms instead'
+	says 'looking every 20 ms instead'
 	status 0 limited $limit '{ sleep 0.1; chanctl create "$ch"; } & chanctl wait -W 60 "$ch" exists'
 	says "${!what}"
 	status 0 limited $limit '{ sleep 0.1; chanctl remove "$ch"; } & chanctl wait -W 60 "$ch" gone'

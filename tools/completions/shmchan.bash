@@ -65,6 +65,7 @@ _shmchan_spec() {
 
 # Complete operand number $2 (from 0) of the tool or verb $1.
 _shmchan_operand() {
+	[ "$1" != wait ] || set -- wait $(($2 % 2)) "${@:3}" # pairs
 	local cur=$3 chanctl=$4 ended=$5
 	case $1:$2:$ended in
 	chanrecv:1:?*) mapfile -t COMPREPLY < <(compgen -c -- "$cur") && return ;;

@@ -45,6 +45,11 @@ end
 function __shmchan_at
 	test (__shmchan_operands) -eq $argv[1]
 end
+# Of the pairs behind chanctl wait: the next operand is the first of one, 1, or the second, 0.
+function __shmchan_in_pair
+	set -l n (__shmchan_operands)
+	test $n -gt 0 -a (math $n % 2) -eq $argv[1]
+end
 
 # Options of a tool, or of a verb: __shmchan_options CONDITION TOOL [VERB]
 function __shmchan_options
@@ -99,7 +104,10 @@ for alias in rm ls
 	__shmchan_options "__fish_seen_subcommand_from $alias" chanctl $alias
 end
 complete -c chanctl -n '__fish_seen_subcommand_from remove rm close stat purge' -a '(__shmchan_channels)'
-complete -c chanctl -n '__fish_seen_subcommand_from info list ls monitor metrics wait test peek dump; and __shmchan_at 1' -a '(__shmchan_channels)'
-complete -c chanctl -n '__fish_seen_subcommand_from wait test; and __shmchan_at 2' \
+complete -c chanctl -n '__fish_seen_subcommand_from info list ls monitor metrics test peek dump; and __shmchan_at 1' -a '(__shmchan_channels)'
+complete -c chanctl -n '__fish_seen_subcommand_from wait; and __shmchan_in_pair 1' -a '(__shmchan_channels)'
+complete -c chanctl -n '__fish_seen_subcommand_from wait; and __shmchan_in_pair 0' \
+	-a "exists gone empty nonempty full notfull closed 'receivers>=' 'senders>=' 'depth<='"
+complete -c chanctl -n '__fish_seen_subcommand_from test; and __shmchan_at 2' \
 	-a "exists gone empty nonempty full notfull closed 'receivers>=' 'senders>=' 'depth<='"
 complete -c chanctl -n '__fish_seen_subcommand_from completion; and __shmchan_at 1' -a 'bash zsh fish'

@@ -43,6 +43,14 @@ _shmchan_spec() {
 	_values -s , key $keys
 }
 
+# Behind a condition there is a channel, and behind a channel a condition.
+_shmchan_pairs() {
+	case $words[CURRENT-1] in
+	(exists|gone|empty|nonempty|full|notfull|closed|*=*) _shmchan_channels ;;
+	(*) _shmchan_conditions ;;
+	esac
+}
+
 _shmchan_conditions() {
 	local -a plain=(exists gone empty nonempty full notfull closed)
 	local -a numbered=('receivers>=' 'senders>=' 'depth<=')
@@ -87,7 +95,8 @@ _shmchan_verb() {
 	case $verb in
 	(remove|rm|close|stat|purge) operands=('*:channel:_shmchan_channels') ;;
 	(info|list|ls|monitor|metrics|peek|dump) operands=('1:channel:_shmchan_channels') ;;
-	(wait|test) operands=('1:channel:_shmchan_channels' '2:condition:_shmchan_conditions') ;;
+	(test) operands=('1:channel:_shmchan_channels' '2:condition:_shmchan_conditions') ;;
+	(wait) operands=('1:channel:_shmchan_channels' '*:condition or channel:_shmchan_pairs') ;;
 	(help) operands=('1:verb:_shmchan_verbs') ;;
 	(completion) operands=('1:shell:(bash zsh fish)') ;;
 	(create) operands=('1:name:') ;;

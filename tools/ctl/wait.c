@@ -1,48 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * chanctl wait and test: a condition on one channel, a predicate of its state.
- *
- * Waiting is reading again, after 1 ms first, then up to every 20 ms: the state is words
- * in shared memory, and an observer is not woken when they change.  inotify reports that
- * a name appears or goes; without it, the name is looked up in intervals, too.
- */
+/* chanctl wait and test: conditions on channels, of their names or of their state. */
 #include <errno.h>
-#include <poll.h>
-#include <unistd.h>
+#include <stdio.h>
+#include <stdlib.h>
 
+#include "common/bus.h"
 #include "common/deadline.h"
 #include "common/failure.h"
-#include "common/inotify.h"
 #include "common/message.h"
 #include "common/parse.h"
 #include "common/signals.h"
 #include "ctl/channel.h"
 #include "ctl/condition.h"
+#include "ctl/output.h"
 #include "ctl/verb.h"
-
-/* Returns 1 or 0, or a negative errno: what has the name may be unreadable. */
-static int name_holds(const struct condition *cond, const char *name)
-{
-	chan_t *ch;
-	int r = chan_open(&ch, name, 0, NULL);
-
-	if (!r)
-		chan_detach(ch);
-	switch (r) {
-	case 0:
-	case -EACCES:
-	case -EPERM:
-	case -EBADMSG:
-	case -EPROTONOSUPPORT:
-	case -EPROTOTYPE:
-	case -EXDEV:
-		return cond->subject == EXISTS;
-	case -ENOENT:
-	case -ESRCH: /* there is no such user either */
-		return cond->subject == GONE;
-	}
-	return r;
-}
+#include "ctl/waiting.h"
 
 /* test */
 
@@ -55,7 +27,7 @@ static int test(int n, char **operand)
 	int r;
 
 	if (condition_is_about_name(&cond)) {
-		r = name_holds(&cond, operand[0]);
+		r = waiting_name_holds(&cond, operand[0]);
 	} else {
 		r = ctl_open(&ch, operand[0]);
 		if (!r)
@@ -83,7 +55,11 @@ const struct ctl_verb ctl_verb_test = {
 
 /* wait */
 
+enum { ANY = CLI_LONG, ALL };
+
 static const struct cli_option wait_options[] = {
+	{ANY, "any", NULL, "until any condition holds, and print the ones that do"},
+	{ALL, "all", NULL, "until all hold at once (the default)"},
 	{'W', "timeout", "DURATION", "give up after DURATION, with status 124"},
 	CLI_BUS,
 	CLI_COMMON,
@@ -91,128 +67,109 @@ static const struct cli_option wait_options[] = {
 };
 
 static int64_t timeout = CHAN_WAIT;
+static bool any, all;
 
 static void wait_option(int letter, const char *option, const char *arg)
 {
-	(void)letter;
-	timeout = cli_duration_arg(option, arg);
-}
-
-#define LOOK_UP_EVERY INT64_C(200000000)
-#define LOOK_UP_OFTEN INT64_C(20000000) /* without inotify */
-
-/* Discard the events of inotify: only that one came matters. */
-static void drain(int fd)
-{
-	char buf[4096];
-
-	while (read(fd, buf, sizeof(buf)) > 0)
-		;
-}
-
-/* The watch begins before the name is first looked up, so no change is missed.  An unused
- * `ref` channel is removed only when a process opens it, so the name is looked up from time
- * to time, too. */
-static int wait_name(const struct condition *cond, const char *name, int64_t deadline)
-{
-	const char *why;
-	int fd = cli_watch_names(&why), r = 0;
-	int64_t every = fd < 0 ? LOOK_UP_OFTEN : LOOK_UP_EVERY;
-
-	if (fd < 0)
-		cli_warn(name, "%s; looking the name up every %d ms instead", why,
-			(int)(LOOK_UP_OFTEN / 1000000));
-	while (!r) {
-		r = name_holds(cond, name);
-		if (r)
-			break;
-		r = cli_wait_fd(fd, POLLIN, cli_sooner(deadline, cli_deadline(every)));
-		if (r > 0 || (r == -ETIMEDOUT && cli_remaining(deadline)))
-			r = 0;
-		if (fd >= 0)
-			drain(fd);
+	switch (letter) {
+	case ANY:
+		any = true;
+		break;
+	case ALL:
+		all = true;
+		break;
+	default:
+		timeout = cli_duration_arg(option, arg);
 	}
-	if (fd >= 0)
-		close(fd);
-	return r < 0 ? r : 0;
+	if (any && all)
+		cli_usage("--any and --all exclude each other");
 }
 
-enum { SHORTEST = 1000000, LONGEST = 20000000 };
-
-static int wait_state(const struct condition *cond, struct ctl_channel *ch, int64_t deadline)
+/* Parse NAME COND pairs. */
+static struct wish *parse_pairs(int n, char **operand)
 {
-	int64_t pause = SHORTEST;
-	bool was_closed = false;
+	struct wish *pairs = ctl_grow(NULL, (size_t)n / 2, sizeof(*pairs));
 
-	for (;;) {
-		int r = ctl_refresh(ch);
-
-		if (r < 0)
-			return r;
-		if (condition_holds(cond, &ch->stat))
-			return 0;
-		if (ch->stat.removed)
-			return -ENOENT;
-		/* The figures are not of one instant: read them once more. */
-		if (was_closed && condition_needs_message(cond, &ch->stat))
-			return -EPIPE;
-		was_closed = ch->stat.closed;
-		if (!cli_remaining(deadline))
-			return -ETIMEDOUT;
-		r = cli_wait_fd(-1, 0, cli_sooner(deadline, cli_deadline(pause)));
-		if (r == -EINTR)
-			return r;
-		if (pause < LONGEST)
-			pause += pause / 4;
-	}
+	if (n % 2)
+		cli_usage("each NAME needs one COND behind it, and there is none behind '%s'",
+			operand[n - 1]);
+	for (int i = 0; i < n / 2; i++)
+		pairs[i] = (struct wish){
+			/* main() has taken the bus into account for the first one */
+			.name = i ? bus_name(operand[2 * i]) : operand[0],
+			.cond = condition_parse(operand[2 * i + 1]),
+		};
+	return pairs;
 }
 
-static int report_result(const struct condition *cond, const char *name, int r)
+/* Report why the condition can't come true.  Returns the exit status. */
+static int report_failure(const struct wish *a)
+{
+	if (a->err != -EPIPE)
+		return cli_fail(a->name, NULL, a->err);
+	cli_error(a->name, "closed: '%s' can't become true", a->cond.text);
+	return CLI_CLOSED;
+}
+
+static int report_failures(const struct wish *pairs, int n)
+{
+	int status = CLI_OK;
+
+	for (int i = 0; i < n; i++)
+		if (pairs[i].err && !status)
+			status = report_failure(&pairs[i]);
+	return status;
+}
+
+static int report_result(const struct wish *pairs, int n, int r)
 {
 	switch (r) {
 	case 0:
+		for (int i = 0; i < n && any; i++)
+			if (pairs[i].holds)
+				printf("%s %s\n", pairs[i].name, pairs[i].cond.text);
 		return CLI_OK;
 	case -EINTR: /* the signal, of which main() lets this process die */
 		return CLI_ERROR;
+	case -ECANCELED:
+		return report_failures(pairs, n);
 	case -ETIMEDOUT:
-		cli_error(name, "timed out waiting for '%s'", cond->text);
+		for (int i = 0; i < n; i++)
+			if (!pairs[i].holds && !pairs[i].err)
+				cli_error(pairs[i].name, "timed out waiting for '%s'",
+					pairs[i].cond.text);
 		return CLI_TIMEOUT;
-	case -EPIPE:
-		cli_error(name, "closed: '%s' can't become true", cond->text);
-		return CLI_CLOSED;
 	}
-	return cli_fail(name, NULL, r);
+	return cli_fail(NULL, NULL, r);
 }
 
 static int wait_for(int n, char **operand)
 {
-	struct condition cond = condition_parse(operand[n - 1]);
-	int64_t deadline = cli_deadline(timeout);
-	const char *name = operand[0];
-	struct ctl_channel ch;
+	struct wish *pairs = parse_pairs(n, operand);
 	int r;
 
+	n /= 2;
 	cli_signals();
-	if (condition_is_about_name(&cond))
-		return report_result(&cond, name, wait_name(&cond, name, deadline));
-	r = ctl_open(&ch, name);
-	if (!r)
-		r = wait_state(&cond, &ch, deadline);
-	ctl_forget(&ch);
-	return report_result(&cond, name, r);
+	r = waiting_for(pairs, n, any, cli_deadline(timeout));
+	r = report_result(pairs, n, r);
+	waiting_done(pairs, n);
+	free(pairs);
+	return r;
 }
 
 const struct ctl_verb ctl_verb_wait = {
 	.tool =
 		{
 			.name = "chanctl wait",
-			.usage = "[OPTIONS] NAME COND",
-			.summary = "Wait until a condition holds.",
+			.usage = "[OPTIONS] NAME COND [NAME COND]...",
+			.summary = "Wait until conditions hold.",
 			.notes = CONDITION_NOTES,
 			.options = wait_options,
 		},
 	.has = CTL_BUS,
-	CTL_CHANNEL_AND_CONDITION,
+	.min = 2,
+	.max = -1,
+	.names = 1,
 	.option = wait_option,
 	.run = wait_for,
 };
