@@ -76,7 +76,7 @@ static const struct word {
 	WORD(capacity, UINT64_C(1) << 63, -EBADMSG),
 	WORD(max_message, 1u << 31, -EBADMSG),
 	WORD(endpoints, 1u << 31, -EBADMSG),
-	WORD(kind, 2, -EPROTONOSUPPORT), /* of a newer version */
+	WORD(kind, 1u << 7, -EPROTONOSUPPORT), /* of a newer version */
 	WORD(options, 1u << 31, -EPROTONOSUPPORT),
 	WORD(overflow, 1u << 4, -EBADMSG),
 	WORD(lifetime, 1u << 4, -EBADMSG),
