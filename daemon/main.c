@@ -51,6 +51,7 @@
 #include "registry/state.h"
 #include "runtime.h"
 #include "settings.h"
+#include "watch/watch.h"
 #include "watchdog.h"
 
 enum { USER = CLI_LONG, CONFIG_DIR, RUNTIME_DIR, LOOP, CHECK };
@@ -417,6 +418,7 @@ int main(int argc, char **argv)
 	err = start();
 	if (err < 0) {
 		runtime_leave();
+		watch_stop();
 		return err == -EINVAL			 ? CLI_USAGE
 		       : err == -EACCES || err == -EPERM ? CLI_DENIED
 							 : CLI_ERROR;

@@ -9,7 +9,7 @@ set -u
 state=${SHMCHAN_TEST_STATE:?run by tests/run}
 
 segments() {
-	find /dev/shm -maxdepth 1 -name 'shmchan.*' -printf '%f\n' | sort
+	find /dev/shm -maxdepth 1 -name 'shmchan[.-]*' -printf '%f\n' | sort
 }
 
 if [ "${1-}" = --remember ]; then

@@ -185,6 +185,7 @@ void registry_stop(void)
 {
 	struct channel *c;
 
+	watch_stop();
 	creation_stop();
 	while ((c = channels_after(""))) {
 		if (c->spec.daemon) {

@@ -17,6 +17,7 @@
 #include "log.h"
 #include "settings.h"
 #include "watch/attendance.h"
+#include "watch/guard.h"
 #include "watch/inotify.h"
 #include "watch/process.h"
 #include "watch/recovery.h"
@@ -32,6 +33,10 @@
  * thousands, and few whose segment was opened just before. */
 #define AGAIN_ADDED (8 * MS)
 
+/* After a close all are woken once more, when the kernel has dropped the locks of those that
+ * closed: so much later at least, and twice that at most. */
+#define WAKE_AFTER (400 * MS)
+
 /* Bounds of the time after which an unused channel is looked at: some have no linger, or
  * a hundred years. */
 #define LINGER_LEAST (1000 * MS)
@@ -41,8 +46,9 @@ struct watch {
 	struct channel *channel;
 	struct inotify_segment segment;
 	struct attendance attendance;
-	struct timer again, linger;
+	struct timer again, linger, wake;
 	int64_t again_after;
+	bool closed_again; /* since `wake` was set */
 	struct recovery recovery;
 	bool resized;
 	bool gone; /* it is freed when the recovery is done */
@@ -137,6 +143,31 @@ static void again_fired(struct timer *timer)
 	watch_update(w->channel);
 }
 
+/* Wake all in a while. */
+static void wake_later(struct watch *w)
+{
+	w->closed_again = w->wake.place != 0;
+	if (!w->closed_again)
+		loop_timer(settings->loop, &w->wake, clock_monotonic() + WAKE_AFTER);
+}
+
+/*
+ * The one that closed may be a process that was killed and owed a wake-up, though nothing
+ * said so: it came and died between two comparisons, and its close was reported as one with
+ * that of another.  And those that were woken when the close was reported may still have
+ * found its locks.
+ */
+static void wake_fired(struct timer *timer)
+{
+	struct watch *w = container_of(timer, struct watch, wake);
+
+	if (w->closed_again) {
+		w->closed_again = false;
+		loop_timer(settings->loop, &w->wake, clock_monotonic() + WAKE_AFTER);
+	}
+	channel_wake_all(&w->channel->observer->segment);
+}
+
 static void linger_fired(struct timer *timer)
 {
 	struct watch *w = container_of(timer, struct watch, linger);
@@ -166,6 +197,7 @@ static void recovered(struct recovery *recovery, int result)
 		free_watch(w);
 		return;
 	}
+	guard_cover(w->channel);
 	if (result > 0) {
 		totals.redelivered += (uint64_t)result;
 		event_emit("redelivered", name, NULL, "messages=%d\n", result);
@@ -178,15 +210,18 @@ static void recovered(struct recovery *recovery, int result)
 
 static pid_t dead;
 
+/* An endpoint that is still there afterwards is a forked child's, too; but what the dead
+ * process owed is owed all the same. */
 static void update_if_of(struct inotify_segment *segment)
 {
 	struct watch *w = container_of(segment, struct watch, segment);
 
-	if (attendance_has(&w->attendance, dead))
-		watch_update(w->channel);
+	if (!attendance_has(&w->attendance, dead))
+		return;
+	recovery_start(&w->recovery);
+	watch_update(w->channel);
 }
 
-/* An endpoint that is still there afterwards is a forked child's. */
 static void process_died(pid_t pid)
 {
 	dead = pid;
@@ -219,6 +254,7 @@ static void closed(struct watch *w, unsigned closes)
 	if (change.left < closes && !change.died)
 		recovery_start(&w->recovery);
 	compare_again(w); /* the kernel frees their locks a moment after the event */
+	wake_later(w);
 	collect(w, 0);
 }
 
@@ -271,6 +307,7 @@ static void check_whole(struct inotify_segment *segment)
 	}
 	check_size(w);
 	recovery_start(&w->recovery);
+	wake_later(w);
 	watch_update(w->channel);
 }
 
@@ -291,7 +328,13 @@ int watch_start(const struct watch_reports *reports)
 
 	report = *reports;
 	process_start(process_died);
+	guard_start();
 	return inotify_start(&from_inotify);
+}
+
+void watch_stop(void)
+{
+	guard_stop();
 }
 
 int watch_add(struct channel *c)
@@ -305,6 +348,7 @@ int watch_add(struct channel *c)
 	w->segment.happened = segment_happened;
 	w->again.fired = again_fired;
 	w->linger.fired = linger_fired;
+	w->wake.fired = wake_fired;
 	w->recovery = (struct recovery){.observer = c->observer, .done = recovered};
 	err = inotify_add(&w->segment, c->spec.name);
 	if (err < 0) {
@@ -316,6 +360,7 @@ int watch_add(struct channel *c)
 	/* What happened before is seen now: deaths too. */
 	attendance_compare(&w->attendance, c);
 	recovery_start(&w->recovery);
+	wake_later(w);
 	w->again_after = AGAIN_LAST;
 	loop_timer(settings->loop, &w->again, clock_monotonic() + AGAIN_ADDED);
 	activation_update(c);
@@ -326,9 +371,11 @@ void watch_remove(struct channel *c)
 {
 	struct watch *w = c->watch;
 
+	guard_uncover(c);
 	inotify_remove(&w->segment);
 	loop_cancel(settings->loop, &w->again);
 	loop_cancel(settings->loop, &w->linger);
+	loop_cancel(settings->loop, &w->wake);
 	attendance_done(&w->attendance);
 	w->gone = true;
 	if (!recovery_cancel(&w->recovery))

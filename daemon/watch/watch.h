@@ -4,10 +4,12 @@
  *
  * inotify on its segment says that somebody came or went, its endpoint table says which
  * process that was, and a pidfd of each process says that it died.  After a death the
- * channel is recovered (recovery.h), beside the loop.
+ * channel is recovered (recovery.h), beside the loop, which wakes everybody.
  *
  * What the watch misses costs only time: the library's users repair by themselves, and
- * the endpoints are compared at every close of a segment.
+ * the endpoints are compared at every close of a segment.  But since those that wait rely
+ * on being woken (guard.h), nothing may be missed that can leave one of them asleep: each
+ * close of a segment, whosever it was, wakes all when the kernel is done with it.
  */
 #ifndef CHAND_WATCH_H
 #define CHAND_WATCH_H
@@ -32,6 +34,9 @@ struct watch_reports {
 
 /* Begin.  Returns 0, -ERROR_NO_INOTIFY, -ERROR_NO_WATCH, or another negative errno. */
 int watch_start(const struct watch_reports *reports);
+
+/* Nothing is watched from now on. */
+void watch_stop(void);
 
 /* Watch over the channel, which is open and has an activation.  Returns 0, or
  *   -EEXIST            it is another name of a file that is watched

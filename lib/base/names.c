@@ -18,6 +18,11 @@ void name_file(char ret[NAMES_FILE_SIZE], uid_t owner, const char *name)
 	snprintf(ret, NAMES_FILE_SIZE, NAMES_PREFIX "%u.%s", (unsigned)owner, name);
 }
 
+void name_guard(char ret[NAMES_GUARD_SIZE], uid_t owner)
+{
+	snprintf(ret, NAMES_GUARD_SIZE, NAMES_DIR "/" NAMES_GUARD "%u", (unsigned)owner);
+}
+
 bool name_of_file(const char *file, uid_t *owner, const char **name)
 {
 	const char *digit = file + strlen(NAMES_PREFIX);

@@ -25,6 +25,12 @@ bool name_valid(const char *name);
 /* Write the name of the file of `owner`'s channel `name`, which is valid. */
 void name_file(char ret[NAMES_FILE_SIZE], uid_t owner, const char *name);
 
+/* The path of the guard of the chand that keeps a user's channels (guard_file.h), and room
+ * for it. */
+#define NAMES_GUARD "shmchan-guard."
+#define NAMES_GUARD_SIZE (sizeof(NAMES_DIR "/" NAMES_GUARD "4294967295"))
+void name_guard(char ret[NAMES_GUARD_SIZE], uid_t owner);
+
 /* Returns true if `file` is a channel's, and then sets its owner and its name, a part of
  * `file`. */
 bool name_of_file(const char *file, uid_t *owner, const char **name);

@@ -8,6 +8,7 @@
 
 #include "channel/close.h"
 #include "channel/collect.h"
+#include "channel/cover.h"
 #include "channel/detach.h"
 #include "channel/handle.h"
 #include "channel/name.h"

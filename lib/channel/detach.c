@@ -22,6 +22,7 @@ void handle_release(struct chan *ch)
 	if (atomic_fetch_sub_explicit(&ch->holders, 1, memory_order_acq_rel) > 1)
 		return;
 	waiters_destroy(&ch->waiters);
+	watched_destroy(&ch->watched, !is_orphan(ch));
 	free(ch);
 }
 

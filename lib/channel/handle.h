@@ -9,6 +9,7 @@
  *   limit, waiters                  time limits; the calls that wait
  *   pollable, listener, rest, fd    descriptors for event loops
  *   select, set                     waiting for one of several cases, or of many
+ *   watched, cover                  longer sleeps while chand watches over the channel
  *   watch                           looking on from outside
  *   side, reclaim                   the two locks, what a dead owner or holder left
  *   wake                            which sleepers are woken
@@ -32,6 +33,7 @@
 #include "channel/pollable.h"
 #include "channel/spin.h"
 #include "channel/waiters.h"
+#include "channel/watched.h"
 #include "core/backoff.h"
 #include "kind/delivery.h"
 #include "segment/segment.h"
@@ -90,6 +92,7 @@ struct chan {
 	struct waiters waiters;
 	_Atomic unsigned holders; /* the endpoint itself, until it is detached, and sets */
 	struct pollable to_receive, to_send;
+	struct watched watched;
 };
 
 /* How often, in ns of clock_coarse(), a busy sender asks the kernel which endpoints are

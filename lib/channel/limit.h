@@ -13,6 +13,7 @@ struct limit {
 	int64_t deadline;      /* once known */
 	int64_t waiting_since; /* when the call first slept */
 	bool slept;	       /* so it owes a wake-up: see condvar.h */
+	bool quiet;	       /* it slept for a slice, and nothing woke it */
 	bool ignores_end;      /* a close does not end the wait for a lock */
 	bool only_tries;       /* it does not even wait a moment for a lock */
 };

@@ -246,6 +246,7 @@ static struct chan *new_handle(const struct segment_path *path, unsigned roles)
 	waiters_init(&ch->waiters);
 	pollable_init(&ch->to_receive, &ch->orphan);
 	pollable_init(&ch->to_send, &ch->orphan);
+	watched_init(&ch->watched);
 	spin_init(&ch->send_spin);
 	spin_init(&ch->recv_spin);
 	return ch;

@@ -31,22 +31,29 @@ int64_t chan_purge(chan_t *ch)
 
 int chan_recover(chan_t *ch)
 {
+	bool freed;
 	int n, err;
 
+	if (is_orphan(ch))
+		return -ENOTCONN;
 	if (!ch->segment.writable)
 		return ch->segment.unwritable;
 	err = senders_visit(ch); /* recovers it, if need be */
 	if (err == 0)
 		senders_leave(ch);
-	else if (err != -EBUSY && err != -EDEADLK) /* a live owner needs no recovery */
-		return err;
 	channel_notice(ch);
+	/* The dead may have owed a wake-up.  Those that sleep are not kept from it by the
+	 * receivers' lock, which an exclusive receiver has even while it sleeps itself. */
+	channel_wake_all(&ch->segment);
+	if (err < 0 && err != -EBUSY && err != -EDEADLK) /* a live owner needs no recovery */
+		return err;
 	n = receivers_visit(ch, NULL);
 	if (n < 0)
 		return n;
 	n = reclaim_leases(ch);
-	ch->kind->free(&ch->ring);
+	freed = ch->kind->free(&ch->ring);
 	receivers_leave(ch);
-	channel_wake_all(&ch->segment);
+	if (n || freed)
+		channel_wake_all(&ch->segment);
 	return n;
 }

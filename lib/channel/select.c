@@ -212,7 +212,7 @@ static int wait_for_one(struct selection *s)
 		if (found >= 0 || err < 0)
 			break;
 		now = clock_monotonic();
-		err = wait_sleep(all, s->n, &s->limit, now + (s->busy ? MOMENT : WAIT_SLICE));
+		err = wait_sleep(all, s->n, &s->limit, now, s->busy ? MOMENT : WAIT_SLICE);
 		spin_slept(spin, clock_monotonic() - now);
 	} while (err != -EINTR);
 	if (s->limit.slept)

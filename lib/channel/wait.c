@@ -4,7 +4,9 @@
  *
  * Slices.  A process killed between its commit and its wake-up leaves a sleeper beside
  * work, one killed with a wake-up takes it along (condvar.h), and nobody announces a
- * peer's death.  So a sleeper looks again each second by itself.
+ * peer's death.  So a sleeper looks again each second by itself; or, if chand watches over
+ * the channel, and nothing happened in the first slice, when chand has seen a death, and
+ * when chand itself is gone (watched.h).
  *
  * A reader (value.h) can't set the hint.  It needs none once senders know that it is there:
  * they wake all with each value, and the word that they move is the one that it read before
@@ -49,6 +51,58 @@ static bool any_interrupted(const struct awaited *all, unsigned n)
 	return false;
 }
 
+/* Returns true if chand watches over the channel, and then sets where to sleep. */
+static bool is_watched(struct chan *ch, struct guard_place *ret)
+{
+	/* Acquire: pairs with the release in cond_wake(), which comes after the mark was
+	 * cleared: whoever armed after that wake-up finds none. */
+	uint64_t mark = atomic_load_explicit(&ch->control->watched, memory_order_acquire);
+
+	/* A reader needs its slices also while all live: a sender that was stopped between
+	 * its look for readers and its value wakes none. */
+	if (ch->known_at)
+		return false;
+	return watched_find(&ch->watched, &ch->segment, mark, ch->slot, ret);
+}
+
+/* Set the guards to sleep on, one of each chand: how many, or 0 if a channel is not watched,
+ * or they are too many. */
+static unsigned find_guards(const struct awaited *all, unsigned n, struct guard_place *ret)
+{
+	struct guard_place place;
+	unsigned guards = 0, same;
+
+	for (unsigned i = 0; i < n; i++) {
+		if (!is_watched(all[i].ch, &place))
+			return 0;
+		for (same = 0; same < guards && ret[same].view.id != place.view.id;)
+			same++;
+		if (same < guards)
+			continue;
+		if (guards == GUARDS_MAX || n + guards == COND_WORDS_MAX)
+			return 0;
+		ret[guards++] = place;
+	}
+	return guards;
+}
+
+/* Sleep on the guards, too. */
+static int sleep_guarded(const struct awaited *all, unsigned n, struct guard_place *places,
+	unsigned guards, int64_t end)
+{
+	struct cond_word words[COND_WORDS_MAX];
+	int err;
+
+	for (unsigned i = 0; i < n; i++)
+		words[i] = cond_word(all[i].cond, all[i].key);
+	err = guard_sleep(places, guards, words, n, end);
+	for (unsigned g = 0; g < guards; g++)
+		for (unsigned i = 0; i < n; i++)
+			if (places[g].gone || err == -EOPNOTSUPP)
+				watched_leave(&all[i].ch->watched, places[g].view.id);
+	return err == -EOPNOTSUPP ? 0 : err;
+}
+
 /* Sleep on their words. */
 static int sleep_on(const struct awaited *all, unsigned n, int64_t end)
 {
@@ -88,22 +142,32 @@ static void fetch_what_came(const struct awaited *what)
 			cpu_prefetch((const char *)what->next + i);
 }
 
-int wait_sleep(struct awaited *all, unsigned n, struct limit *limit, int64_t until)
+int wait_sleep(struct awaited *all, unsigned n, struct limit *limit, int64_t now, int64_t at_most)
 {
-	int64_t deadline = limit_deadline(limit);
-	int64_t end = until < deadline ? until : deadline;
+	struct guard_place places[GUARDS_MAX];
+	int64_t deadline = limit_deadline(limit), end;
+	unsigned guards = 0;
 	int err = 0;
+
+	/* The first slice costs nothing more, so that a short sleep is as cheap as without
+	 * chand. */
+	if (limit->quiet && at_most == WAIT_SLICE)
+		guards = find_guards(all, n, places);
+	end = now + (guards ? WATCHED_SLICE : at_most);
+	if (end > deadline)
+		end = deadline;
 
 	limit->slept = true;
 	if (limit->waiting_since == 0)
-		limit->waiting_since = clock_monotonic();
+		limit->waiting_since = now;
 	for (unsigned i = 0; i < n; i++)
 		end = sooner_if_unknown(all[i].ch, end);
 	for (unsigned i = 0; i < n; i++)
 		waiters_add(&all[i].ch->waiters, &all[i].waiter, limit->waiting_since);
 	/* Asked after arming: chan_interrupt() sets it and then moves the sequence on. */
 	if (!any_interrupted(all, n))
-		err = sleep_on(all, n, end);
+		err = guards ? sleep_guarded(all, n, places, guards, end) : sleep_on(all, n, end);
+	limit->quiet |= err == -ETIMEDOUT && at_most == WAIT_SLICE;
 	if (n == 1)
 		fetch_what_came(all);
 	for (unsigned i = 0; i < n; i++) {
@@ -161,7 +225,7 @@ int channel_wait(struct chan *ch, const struct condition *what, struct limit *li
 	if (channel_look_for_name(ch, now))
 		return 0;
 	if (now < deadline) {
-		err = wait_sleep(&me, 1, limit, now + WAIT_SLICE);
+		err = wait_sleep(&me, 1, limit, now, WAIT_SLICE);
 		if (what->spin)
 			spin_slept(what->spin, clock_monotonic() - now);
 	} else if (interrupted(ch)) {

@@ -39,19 +39,19 @@ struct awaited {
  * this. */
 void wait_arm(struct awaited *all, unsigned n);
 
-/* Sleep until one of them is signalled, `until` (at most a slice) or the end of the time
- * limit.  n is at most COND_WORDS_MAX - 1.  Returns 0 (look again), or
+/* Sleep, from `now`, until one of them is signalled, for `at_most` (WAIT_SLICE, or less), or
+ * until the end of the time limit.  n is at most COND_WORDS_MAX - 1.  Returns 0 (look again), or
  *
  *   -ETIMEDOUT  the time is over
  *   -EINTR      chan_interrupt() of one of the endpoints
  */
-int wait_sleep(struct awaited *all, unsigned n, struct limit *limit, int64_t until);
+int wait_sleep(struct awaited *all, unsigned n, struct limit *limit, int64_t now, int64_t at_most);
 
 /* Call on the way out: pass the wake-ups on that this call may have got and did not use.
  * `served` is the number of the one that was used, or n. */
 void wait_leave(struct awaited *all, unsigned n, unsigned served);
 
-/* The longest sleep, ns: see wait.c. */
+/* The longest sleep, ns, unless chand watches: see wait.c. */
 #define WAIT_SLICE INT64_C(1000000000)
 
 #endif

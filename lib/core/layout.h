@@ -135,6 +135,9 @@ struct layout_control {
 	_Atomic int64_t idle_since;
 	_Atomic uint32_t idle_clock;
 	struct layout_cond not_empty;
+	/* A hint: which guard holds while chand watches over the channel, 0 none
+	 * (watched.h).  Stored by chand only. */
+	_Atomic uint64_t watched;
 	alignas(LAYOUT_PAIR) struct layout_cond not_full;
 	struct layout_senders senders;
 	struct layout_receivers receivers;

@@ -88,6 +88,6 @@ end_bus() {
 	[ -z "$bus_pid" ] || { kill -9 "$bus_pid" 2>/dev/null; wait "$bus_pid" 2>/dev/null; }
 	# Root's keeper has no others.
 	if [ "$(id -u)" = 0 ]; then prefix=; fi
-	rm -f "/dev/shm/shmchan.$keeper.$prefix"*
+	rm -f "/dev/shm/shmchan.$keeper.$prefix"* "/dev/shm/shmchan-guard.$keeper"
 }
 at_end end_bus

@@ -39,6 +39,7 @@ static struct word control_word(struct layout_control *c, uint32_t n)
 		{.w32 = &c->idle_clock},
 		{.w32 = &c->senders.need},
 		{.w32 = &c->senders.uneven},
+		{.w64 = &c->watched},
 	};
 
 	return words[n % (sizeof words / sizeof *words)];

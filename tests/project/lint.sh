@@ -25,7 +25,7 @@ tools/bench: lib/base tools/common
 
 daemon/loop: lib/base
 daemon/config: lib/base tools/common daemon daemon/loop
-daemon/watch: lib/base lib/channel tools/common daemon daemon/loop
+daemon/watch: lib/base lib/segment lib/channel tools/common daemon daemon/loop
 daemon/registry: lib/base lib/segment daemon daemon/config daemon/loop daemon/watch
 daemon/control: lib/base lib/segment lib/bus tools/common daemon daemon/loop daemon/config daemon/watch daemon/registry
 daemon: lib/base lib/bus lib/channel tools/common daemon/loop daemon/config daemon/watch daemon/registry daemon/control
@@ -139,18 +139,18 @@ wrong=$(includes "${sources[@]}" | grep -vP "^($not_yet)" | forbidden "$layers")
 wrong=$(includes "${sources[@]}" | grep -vP "^($not_yet)" | circles_of "$circles")
 [ -z "$wrong" ] || fail "circles of files:"$'\n'"$wrong"
 
-rule 'pthread synchronization and futex: lock and condvar only (descriptor, waiters, pollable, listener: within a process)' \
+rule 'pthread synchronization and futex: lock, condvar and guard only (descriptor, waiters, pollable, listener, watched: within a process)' \
 	'pthread_(mutex|cond|rwlock|barrier|spin)_[a-z]+ *\(|SYS_futex|__NR_futex' \
-	'lib/core/(lock|condvar[a-z_]*)\.[ch]:|lib/base/descriptor\.c:|lib/channel/(waiters|pollable|listener)\.c:|tools/|daemon/' 'pthread_mutex_lock(&m);'
+	'lib/core/(lock|guard|condvar[a-z_]*)\.[ch]:|lib/base/descriptor\.c:|lib/channel/(waiters|pollable|listener|watched)\.c:|tools/|daemon/' 'pthread_mutex_lock(&m);'
 rule 'mapping and naming of shared memory: segment only' \
 	'\b(shm_open|shm_unlink|mmap|mremap|munmap|madvise|memfd_create) *\(' \
-	"lib/segment/segment\.c:|daemon/cutoff\.c:|$bench" 'p = mmap(NULL, n, 0, 0, fd, 0);'
+	"lib/segment/(segment|guard_file)\.c:|daemon/cutoff\.c:|$bench" 'p = mmap(NULL, n, 0, 0, fd, 0);'
 rule 'locks on the segment file: endpoint and segment only' \
 	'\bF_OFD_' 'lib/segment/(endpoint|segment)\.c:' 'fcntl(fd, F_OFD_SETLK, &l);'
 rule 'offsets in a segment: layout.h only' '\boffsetof *\(struct layout' 'lib/core/layout\.h:' \
 	'offsetof(struct layout, control)'
 rule 'the ring knows no lock, the lock no ring' '#include "core/(lock|condvar)\.h"' \
-	'lib/core/(lock|condvar)[a-z_]*\.[ch]:|lib/kind/options\.h:|lib/(segment|channel)/|daemon/' '#include "core/lock.h"'
+	'lib/core/(lock|condvar|guard)[a-z_]*\.[ch]:|lib/kind/options\.h:|lib/(segment|channel)/|daemon/' '#include "core/lock.h"'
 rule 'clocks: base/clock.h only' '\b(clock_gettime|gettimeofday|time) *\( *(NULL|0|&|CLOCK)' \
 	'lib/base/clock\.h:' 'clock_gettime(CLOCK_REALTIME, &now);'
 rule 'io_uring: one file only' 'include <liburing\.h>' 'daemon/loop/uring\.c:' '#include <liburing.h>'

@@ -40,6 +40,7 @@ int main(void)
 	CONTROL(idle_clock, "idle_clock");
 	CONTROL(not_empty.sequence, "not_empty.sequence");
 	CONTROL(not_empty.waiting, "not_empty.waiting");
+	CONTROL(watched, "watched");
 	CONTROL(not_full.sequence, "not_full.sequence");
 	CONTROL(not_full.waiting, "not_full.waiting");
 	CONTROL(senders.lock.mutex, "senders.lock.mutex");

@@ -101,6 +101,15 @@ static void watch_after_a_death(void)
 	after_a_death();
 	ch = must_open(0);
 }
+static void watch(void)
+{
+	ch = must_open(0);
+}
+static void watch_and_cover(void)
+{
+	watch();
+	channel_cover(ch, 1);
+}
 
 /* ---- the operations ---- */
 
@@ -245,6 +254,16 @@ static int op_peek(void)
 static int op_interrupt(void)
 {
 	chan_interrupt(ch, 1);
+	return 0;
+}
+static int op_cover(void)
+{
+	channel_cover(ch, 1);
+	return 0;
+}
+static int op_uncover(void)
+{
+	channel_uncover(ch, 1);
 	return 0;
 }
 static int op_recover(void)
@@ -452,6 +471,11 @@ const struct scenario scenarios[] = {
 	{ "recover", CHAIN, .opt = OPT(), .fill = 4, .setup = watch_after_a_death,
 		.operation = op_recover, .result = 2, .states = 1 },
 
+	{ "cover", ALL, true, .opt = OPT(), .fill = 2, .setup = watch, .operation = op_cover,
+		.states = 1 },
+	{ "uncover", ALL, true, .opt = OPT(), .fill = 2, .setup = watch_and_cover,
+		.operation = op_uncover, .states = 1 },
+
 	{ "interrupt", ALL, true, .opt = OPT(), .roles = CHAN_SEND, .operation = op_interrupt,
 		.states = 1 },
 
@@ -546,11 +570,6 @@ const struct scenario scenarios[] = {
 		.nameless = true },
 };
 const unsigned n_scenarios = sizeof(scenarios) / sizeof(scenarios[0]);
-
-static void watch(void)
-{
-	ch = must_open(0);
-}
 
 const struct scenario recoverers[] = {
 	{ "recover", .opt = OPT(), .setup = watch, .operation = op_recover },
