@@ -58,13 +58,17 @@ make_one --send=$sender,@$group --receive=$receiver,$sender
 matrix "lists with a group" srbo so srbo ro ""
 
 # Receivers of the latest value store nothing: to look is to receive, and they can't write.
-make_one --kind=latest --mode=0644
-matrix "0644, latest" srbo ro ro ro ro
-make_one --kind=latest --mode=0640 --group=$group
-matrix "0640, latest" srbo ro "" "" ""
-make_one --kind=latest --send=$sender --receive=$receiver
-fails 4 "a receiver of values does not close" as $receiver - "$BUILD/chanctl" close "$keeper/$a"
-matrix "lists, latest" srbo "" so ro ""
+# (With pthread_cond_t a sleeper takes a lock.)
+if [ "${CONDVAR-}" != pthread ]; then
+	make_one --kind=latest --mode=0644
+	matrix "0644, latest" srbo ro ro ro ro
+	make_one --kind=latest --mode=0640 --group=$group
+	matrix "0640, latest" srbo ro "" "" ""
+	make_one --kind=latest --send=$sender --receive=$receiver
+	fails 4 "a receiver of values does not close" \
+		as $receiver - "$BUILD/chanctl" close "$keeper/$a"
+	matrix "lists, latest" srbo "" so ro ""
+fi
 
 # The descriptor of a mere observer can't write.
 make_one --mode=0644
