@@ -62,7 +62,7 @@ static bool is_watched(struct chan *ch, struct guard_place *ret)
 	 * its look for readers and its value wakes none. */
 	if (ch->known_at)
 		return false;
-	return watched_find(&ch->watched, &ch->segment, mark, ch->slot, ret);
+	return watched_place(&ch->watched, &ch->segment, mark, ch->slot, ret);
 }
 
 /* Set the guards to sleep on, one of each chand: how many, or 0 if a channel is not watched,

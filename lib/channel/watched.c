@@ -38,7 +38,7 @@ static bool have(struct watched *w, const struct segment *s, uint64_t mark)
 	return err == 0;
 }
 
-bool watched_find(struct watched *w, const struct segment *s, uint64_t mark, int slot,
+bool watched_place(struct watched *w, const struct segment *s, uint64_t mark, int slot,
 	struct guard_place *ret)
 {
 	bool is;

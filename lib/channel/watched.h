@@ -43,7 +43,7 @@ void watched_destroy(struct watched *w, bool mapped);
 
 /* Returns true if the guard that the segment's mark means holds, and then sets where the
  * endpoint in `slot` sleeps. */
-bool watched_find(struct watched *w, const struct segment *s, uint64_t mark, int slot,
+bool watched_place(struct watched *w, const struct segment *s, uint64_t mark, int slot,
 	struct guard_place *ret);
 
 /* That guard is gone, or can't be slept on: don't come back to it. */
