@@ -119,7 +119,7 @@ int cli_watch(chan_t *ch)
 
 void cli_unwatch(chan_t *ch)
 {
-	for (int i = 0; i < CLI_WATCH_MAX; i++)
+	for (int i = 0; i < atomic_load(&watched_end); i++)
 		if (ch && atomic_load(&watched[i]) == ch)
 			atomic_store(&watched[i], NULL);
 }

@@ -174,7 +174,7 @@ static bool put_taken(struct receiver *r, const struct chan_lease *lease, unsign
 }
 
 /* Take as many messages as there are and are wanted: how many, or as take_more(). */
-static int take(struct receiver *r)
+static int take(struct receiver *r, int64_t patience)
 {
 	unsigned held = r->sink->batch.n;
 	struct chan_lease *lease = r->sink->lease + held;
@@ -185,7 +185,7 @@ static int take(struct receiver *r)
 		want = TAKE_MAX;
 	if (want > BATCH_MAX - held)
 		want = BATCH_MAX - held;
-	n = chan_take(r->ch, lease, (unsigned)want, 0);
+	n = chan_take(r->ch, lease, (unsigned)want, patience);
 	if (n < 0)
 		return n;
 	run_note_activity(r->run);
@@ -194,10 +194,10 @@ static int take(struct receiver *r)
 
 /* Receive the next value: 1, or as take_more().  It puts what is the newest by then, whose
  * number chan_peek() says, unless that was put already. */
-static int take_value(struct receiver *r)
+static int take_value(struct receiver *r, int64_t patience)
 {
 	struct envelope m = {.data = r->value, .channel = r->name};
-	ssize_t n = chan_recv(r->ch, r->value, r->room, 0);
+	ssize_t n = chan_recv(r->ch, r->value, r->room, patience);
 
 	if (n < 0)
 		return (int)n;
@@ -218,26 +218,26 @@ static int take_value(struct receiver *r)
 
 /* Take messages into the batch: more than 0; 0 if the receiver has an outcome; or an error
  * that says why there are none. */
-static int take_more(struct receiver *r)
+static int take_more(struct receiver *r, int64_t patience)
 {
 	int n;
 
 	if (!run_wanted(r->run) || run_stopping(r->run))
 		return receiver_end(r, STOPPED);
-	n = r->value ? take_value(r) : take(r);
+	n = r->value ? take_value(r, patience) : take(r, patience);
 	if (n > 0)
 		r->busy = 0;
 	return n;
 }
 
 /* Take until there is nothing left or no room, and write that: as take_more(). */
-static int take_and_write(struct receiver *r)
+static int take_and_write(struct receiver *r, int64_t patience)
 {
 	struct batch *batch = &r->sink->batch;
 	int n;
 
 	do
-		n = take_more(r);
+		n = take_more(r, batch->n ? 0 : patience);
 	while (n > 0 && !batch_is_full(batch));
 	if (r->outcome == FAILED) {
 		batch_drop(batch); /* it goes back when the endpoint detaches */
@@ -246,13 +246,13 @@ static int take_and_write(struct receiver *r)
 	return receiver_flush(r) ? n : 0;
 }
 
-bool receiver_turn(struct receiver *r)
+bool receiver_turn(struct receiver *r, int64_t patience)
 {
 	int n, err = cli_watch(r->ch); /* an acknowledgement may have to wait for a lock */
 
 	if (err)
 		return receiver_fail(r, cli_fail(r->name, NULL, err));
-	n = take_and_write(r);
+	n = take_and_write(r, patience);
 	cli_unwatch(r->ch);
 	if (n == 0 || (n < 0 && !receiver_go_on_without(r, n)))
 		return false;

@@ -66,8 +66,8 @@ bool receiver_flush(struct receiver *r);
 /* A call that takes a message returned none, but `err`: decide whether to go on. */
 bool receiver_go_on_without(struct receiver *r, int err);
 
-/* Take what is there, as far as the batch has room, print it and acknowledge it.  Does not
- * wait. */
-bool receiver_turn(struct receiver *r);
+/* Take what is there, as far as the batch has room, print it and acknowledge it.  Waits so
+ * long for the first message. */
+bool receiver_turn(struct receiver *r, int64_t patience);
 
 #endif
