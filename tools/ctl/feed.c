@@ -199,11 +199,11 @@ static void read_event(const struct feed *feed, const char *lines)
 	json_t *said = ctl_bus_object(NULL, lines);
 	const char *event = ctl_bus_text(said, "event"), *local = ctl_bus_text(said, "channel");
 	char *name = local ? bus_full_name(feed->bus.owner, local) : NULL;
-	struct watched *w = name ? watched_find(name) : NULL;
+	struct watched *w = name ? watched_named(name) : NULL;
 
 	if (name && !w) {
 		look_for_names(); /* chand was quicker than inotify */
-		w = watched_find(name);
+		w = watched_named(name);
 	}
 	if (w && event)
 		handle_event(w, event, said);

@@ -33,7 +33,7 @@ static void watch(const char *name, const char *event)
 
 static void handle_created(const char *name)
 {
-	struct watched *w = watched_find(name);
+	struct watched *w = watched_named(name);
 
 	if (w && w->channel.ch && !ctl_refresh(&w->channel) && !w->channel.stat.removed)
 		return; /* it was found before inotify reported it */
@@ -54,7 +54,7 @@ static void handle_name(const struct inotify_event *event)
 		handle_created(name);
 		return;
 	}
-	w = watched_find(name);
+	w = watched_named(name);
 	if (w)
 		watched_stop(w);
 }
@@ -62,7 +62,7 @@ static void handle_name(const struct inotify_event *event)
 /* A name of chan_list(), with OWNER as in handle_name(). */
 static int watch_listed(const char *name, void *event)
 {
-	if (ctl_matches(wanted, name) && !watched_find(name))
+	if (ctl_matches(wanted, name) && !watched_named(name))
 		watch(name, event);
 	return 0;
 }

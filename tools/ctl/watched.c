@@ -23,7 +23,7 @@ struct watched *watched_at(size_t i)
 	return i < watching ? &watched[i] : NULL;
 }
 
-struct watched *watched_find(const char *name)
+struct watched *watched_named(const char *name)
 {
 	for (size_t i = 0; i < watching; i++)
 		if (!strcmp(watched[i].channel.name, name))

@@ -27,7 +27,7 @@ struct watched {
 size_t watched_count(void);
 /* Returns a channel, or NULL behind the last one. */
 struct watched *watched_at(size_t i);
-struct watched *watched_find(const char *name);
+struct watched *watched_named(const char *name);
 
 /* Start to watch a channel: report the channel and its endpoints.  Later readings are
  * compared with this one. */
