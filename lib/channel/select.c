@@ -10,6 +10,7 @@
  * a case it did not execute owes is in wait.c.
  */
 #include "channel/receive.h"
+#include "channel/rest.h"
 #include "channel/sender.h"
 #include "channel/set.h"
 #include "channel/value.h"
@@ -143,8 +144,19 @@ static uint64_t hint(const struct chan_case *c)
 				 ring_any(&c->ch->ring);
 }
 
-/* Try each case: the number of the one that went on, or -EAGAIN. */
-static int try_each(struct selection *s)
+/* Returns true if a look without the lock says that there is nothing to receive, and nothing
+ * else can be found out by trying. */
+static bool hopeless(const struct chan_case *c)
+{
+	return c->op != CHAN_OP_SEND && !c->ch->kind->hands_over && !ring_any(&c->ch->ring) &&
+	       !(channel_state(c->ch) & (LAYOUT_ENDED | LAYOUT_DAMAGED)) &&
+	       !depends_on_life(c->ch);
+}
+
+/* Try each case: the number of the one that went on, or -EAGAIN.  If `quickly`, only those
+ * that look as if they could: where one of many channels is busy, the others' locks cost
+ * more than its message. */
+static int try_each(struct selection *s, bool quickly)
 {
 	struct limit round = limit_of(0);
 	unsigned first = s->flags & CHAN_BIASED ? 0 : by_chance(s->n);
@@ -159,6 +171,8 @@ static int try_each(struct selection *s)
 
 		if (s->seen)
 			s->seen[at] = hint(&s->cases[at]);
+		if (quickly && hopeless(&s->cases[at]))
+			continue;
 		if (try_one(s, &s->cases[at], &round))
 			return (int)at;
 	}
@@ -202,13 +216,13 @@ static int wait_for_one(struct selection *s)
 	for (unsigned i = 0; i < s->n; i++)
 		all[i] = (struct awaited){.ch = s->cases[i].ch, .cond = cond_of(&s->cases[i])};
 	if (cpu_several() && spin_until(spin, any_hint, NULL, (uintptr_t)s, false)) {
-		found = try_each(s);
+		found = try_each(s, false);
 		if (found >= 0)
 			return found;
 	}
 	do {
 		wait_arm(all, s->n);
-		found = try_each(s);
+		found = try_each(s, false);
 		if (found >= 0 || err < 0)
 			break;
 		now = clock_monotonic();
@@ -241,7 +255,7 @@ static int wait_in_set(struct selection *s)
 		else
 			err = -ETIMEDOUT;
 		if (err >= 0 || err == -ETIMEDOUT)
-			found = try_each(s);
+			found = try_each(s, false);
 	}
 	chan_set_destroy(set);
 	return found >= 0 ? found : err;
@@ -257,7 +271,9 @@ int chan_select(struct chan_case *cases, unsigned n, int64_t timeout, unsigned f
 		return err;
 	if (n <= SELECT_WORDS)
 		s.seen = seen;
-	err = try_each(&s);
+	err = try_each(&s, true);
+	if (err < 0)
+		err = try_each(&s, false);
 	if (err >= 0)
 		return err;
 	if (timeout == 0)

@@ -44,6 +44,7 @@ struct member {
 struct watch {
 	int number;
 	struct member *first;
+	struct watch *next, **link; /* all of the set */
 };
 
 struct chan_set {
@@ -52,6 +53,7 @@ struct chan_set {
 	_Atomic bool used; /* a call is under way */
 	bool polled;	   /* somebody polls the descriptor */
 	void *members;	   /* a tree, by endpoint and role */
+	struct watch *first;
 	void *watches;	   /* a tree, by number */
 	struct member *hot, **hot_end;
 	int64_t now; /* when the call last looked at the clock */
@@ -174,20 +176,14 @@ static void heard_of(chan_set_t *set, struct watch *w, struct bell_heard what)
 	}
 }
 
-static void heard_all(const void *node, VISIT visit, void *arg)
-{
-	if (visit == preorder || visit == leaf)
-		heard_of(arg, *(struct watch *const *)node,
-			(struct bell_heard){.named = true, .closed = true});
-}
-
 static void heard(int number, struct bell_heard what, void *arg)
 {
 	chan_set_t *set = arg;
 	struct watch key = {.number = number}, **found;
 
 	if (number < 0) { /* the kernel's queue ran over */
-		twalk_r(set->watches, heard_all, set);
+		for (struct watch *w = set->first; w; w = w->next)
+			heard_of(set, w, (struct bell_heard){.named = true, .closed = true});
 		return;
 	}
 	found = tfind(&key, &set->watches, by_number);
@@ -304,9 +300,16 @@ static struct watch *watch_of(chan_set_t *set, int number)
 		return NULL;
 	*w = (struct watch){.number = number};
 	found = tsearch(w, &set->watches, by_number);
-	if (!found || *found != w)
+	if (!found || *found != w) {
 		free(w);
-	return found ? *found : NULL;
+		return found ? *found : NULL;
+	}
+	w->next = set->first;
+	w->link = &set->first;
+	if (w->next)
+		w->next->link = &w->next;
+	set->first = w;
+	return w;
 }
 
 static void release_watch(chan_set_t *set, struct watch *w)
@@ -314,6 +317,9 @@ static void release_watch(chan_set_t *set, struct watch *w)
 	if (w->first)
 		return;
 	tdelete(w, &set->watches, by_number);
+	*w->link = w->next;
+	if (w->next)
+		w->next->link = w->link;
 	bell_ignore(&set->own, w->number);
 	free(w);
 }
