@@ -149,8 +149,7 @@ static uint64_t hint(const struct chan_case *c)
 static bool hopeless(const struct chan_case *c)
 {
 	return c->op != CHAN_OP_SEND && !c->ch->kind->hands_over && !ring_any(&c->ch->ring) &&
-	       !(channel_state(c->ch) & (LAYOUT_ENDED | LAYOUT_DAMAGED)) &&
-	       !depends_on_life(c->ch);
+	       !(channel_state(c->ch) & (LAYOUT_ENDED | LAYOUT_DAMAGED)) && !depends_on_life(c->ch);
 }
 
 /* Try each case: the number of the one that went on, or -EAGAIN.  If `quickly`, only those

@@ -54,7 +54,7 @@ struct chan_set {
 	bool polled;	   /* somebody polls the descriptor */
 	void *members;	   /* a tree, by endpoint and role */
 	struct watch *first;
-	void *watches;	   /* a tree, by number */
+	void *watches; /* a tree, by number */
 	struct member *hot, **hot_end;
 	int64_t now; /* when the call last looked at the clock */
 };
