@@ -6,7 +6,9 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <string.h>
+#include <sys/syscall.h>
 
 #define CHANNELS 8
 
@@ -227,6 +229,84 @@ START_TEST(should_be_woken_by_any_of_them)
 }
 END_TEST
 
+/* ---- the wake-up that is counted twice ---- */
+
+/* Keep to one CPU, and let others run only when this process sleeps. */
+static void stay(int policy)
+{
+	cpu_set_t one;
+
+	CPU_ZERO(&one);
+	CPU_SET(0, &one);
+	sched_setaffinity(0, sizeof(one), &one);
+	sched_setscheduler(0, policy, &(struct sched_param){0});
+}
+
+static int select_first_of_two(void *arg)
+{
+	struct chan_case two[2];
+
+	(void)arg;
+	stay(SCHED_IDLE);
+	for (int i = 0; i < 2; i++) {
+		two[i] = cases[i];
+		if (chan_open(&two[i].ch, names[i], CHAN_RECV, NULL) < 0)
+			return 100;
+	}
+	return chan_select(two, 2, 30 * SECOND, CHAN_BIASED);
+}
+
+static int receive_from_second(void *arg)
+{
+	chan_t *ch;
+	char m[8];
+
+	(void)arg;
+	if (chan_open(&ch, names[1], CHAN_RECV, NULL) < 0)
+		return 100;
+	return (int)chan_recv(ch, m, sizeof(m), 30 * SECOND);
+}
+
+static bool many_wait(void *arg)
+{
+	struct chan_endpoint e[16];
+	int n = chan_endpoints(all[1], e, 16), waiting = 0;
+
+	for (int i = 0; i < n; i++)
+		waiting += e[i].waiting != 0;
+	return waiting == *(int *)arg;
+}
+
+/* Both messages count the selection, which takes the first channel's; so the receiver, which
+ * sleeps behind it, depends on the passing on, or on a slice of a second. */
+START_TEST(should_pass_on_the_wake_up_that_it_did_not_use)
+{
+	int64_t begin, took = 0;
+	int one = 1, two = 2;
+	pid_t child[2];
+
+	stay(SCHED_OTHER);
+	for (int i = 0; i < 10; i++) {
+		child[0] = in_child(select_first_of_two, NULL);
+		await(many_wait, &one);
+		ck_assert(wait_asleep(child[0], SYS_futex_waitv));
+		child[1] = in_child(receive_from_second, NULL);
+		await(many_wait, &two);
+		await_asleep(child[1]);
+		begin = now();
+		ck_assert_int_eq(chan_send(all[1], "2", 1, 0), 0);
+		ck_assert_int_eq(chan_send(all[0], "1", 1, 0), 0);
+		if (wait_child(child[0]) == 1) { /* it ran in between */
+			expect_text(all[0], "1");
+			send_text(all[1], "2");
+		}
+		ck_assert_int_eq(wait_child(child[1]), 1);
+		took += now() - begin;
+	}
+	ck_assert_msg(took < 4 * SECOND, "ten rounds took %d ms", (int)(took / MS));
+}
+END_TEST
+
 START_TEST(should_end_when_an_endpoint_is_interrupted)
 {
 	pthread_t t;
@@ -327,8 +407,9 @@ void add_tests(void)
 		should_only_say_which_is_ready, should_send_where_there_is_room,
 		should_take_a_lease, should_give_the_end_of_a_channel_as_the_outcome_of_its_case,
 		should_give_a_message_that_is_too_long_as_an_outcome,
-		should_be_woken_by_any_of_them, should_end_when_an_endpoint_is_interrupted,
-		should_time_out, should_refuse_bad_use_and_say_which_case,
+		should_be_woken_by_any_of_them, should_pass_on_the_wake_up_that_it_did_not_use,
+		should_end_when_an_endpoint_is_interrupted, should_time_out,
+		should_refuse_bad_use_and_say_which_case,
 		should_refuse_another_threads_exclusive_endpoint);
 	GROUP("select, rendezvous", setup_rendezvous, teardown, should_meet_another_selection);
 }

@@ -109,9 +109,17 @@ control 'no pthread_mutex_consistent' core/lock.c \
 	's/^\tpthread_mutex_consistent.*//' \
 	send/alone 'recover|damaged|open'
 
-control 'sleep without slices' channel/wait.c \
-	's/^#define SLICE .*/#define SLICE INT64_C(100000000000)/' \
+control 'sleep without slices' channel/wait.h \
+	's/^#define WAIT_SLICE .*/#define WAIT_SLICE INT64_C(100000000000)/' \
 	send/asleep "$goes_on"
+
+control "the bell's bit cleared before the ring" core/condvar_futex.c \
+	's/~(uint32_t)COND_SLEEPER/~(uint32_t)COND_WAITER/' \
+	'send, bell/late' 'an event loop sleeps beside work, after the work of another'
+
+control 'the end of a file not heard' segment/bell.h \
+	's/^\(#define BELL_EVENTS.*\)IN_CLOSE_WRITE | /\1/' \
+	'send, bell/late' 'an event loop sleeps beside work, after the death'
 
 control 'leases of the dead kept' channel/reclaim.c \
 	's/return endpoint_receives(.*/return false;/' \

@@ -12,7 +12,7 @@
 
 struct board *board;
 struct result *result;
-char channel[64];
+char channel[64], second[72];
 int tokens[2];
 
 static const struct scenario *scenario;
@@ -125,6 +125,11 @@ static void prepare(unsigned endpoints)
 	}
 	opt.endpoints = endpoints;
 	must("create", chan_create(channel, &opt));
+	if (scenario->second) {
+		snprintf(second, sizeof(second), "%s.2", channel);
+		chan_remove(second); /* what a job left that failed */
+		must("create", chan_create(second, &opt));
+	}
 	must("open", chan_open(&ch, channel, CHAN_SEND | CHAN_RECV, NULL));
 	for (unsigned i = 0; i < scenario->advance; i++) {
 		must("send", chan_send(ch, buf, USUAL, 0));
@@ -161,6 +166,12 @@ static void rouse(void)
 	else
 		must("rouse", (int)note_recv(ch, PATIENCE));
 	chan_detach(ch);
+	/* The victim has not run yet: it is on this CPU.  So both count it. */
+	if (scenario->second) {
+		must("open", chan_open(&ch, second, CHAN_SEND, NULL));
+		must("rouse", chan_send(ch, "second", 6, 0));
+		chan_detach(ch);
+	}
 }
 
 static unsigned peers(void)
@@ -435,6 +446,11 @@ static void barge_out(chan_t *ch, const bool held[2])
 		senders_leave(ch);
 }
 
+static unsigned opposite(unsigned role)
+{
+	return role == CHAN_SEND ? CHAN_RECV : CHAN_SEND;
+}
+
 static void busy(enum flow flow, bool every, unsigned point)
 {
 	chan_t *barger = NULL;
@@ -450,6 +466,8 @@ static void busy(enum flow flow, bool every, unsigned point)
 		must("open", chan_open(&barger, channel, peers(), NULL));
 	if (scenario->with)
 		go(scenario->with, 1);
+	if (scenario->loop)
+		loop_rest(scenario->loop);
 	t = step(scenario, every, point);
 	set_scene(&t, flow);
 	doing("stepping");
@@ -459,6 +477,9 @@ static void busy(enum flow flow, bool every, unsigned point)
 		go(sleepers(), 1);
 	else
 		go_all();
+	/* The victim is as good as stopped for ever. */
+	if (scenario->loop && (t.complete || contender_finished(opposite(scenario->loop))))
+		loop_wakes(t.complete ? "the operation" : "the work of another one");
 	barge_in(barger, held);
 	result->points = t.points;
 	result->changes = t.changes;
@@ -466,6 +487,10 @@ static void busy(enum flow flow, bool every, unsigned point)
 	result->complete = t.complete;
 	completed(&t, false);
 	since = kill_it(&t);
+	if (scenario->loop) {
+		loop_wakes("the death");
+		loop_end();
+	}
 	barge_out(barger, held);
 	rest();
 	contenders_go_on(scenario, since);
@@ -476,6 +501,8 @@ static void busy(enum flow flow, bool every, unsigned point)
 	if (flow == ASLEEP)
 		still_wakes(scenario);
 	all_is_back(scenario);
+	if (scenario->second)
+		must("remove", chan_remove(second));
 }
 
 void job_run(const struct scenario *s, enum flow flow, bool every, unsigned point,

@@ -83,6 +83,24 @@ static void create_and_open(void)
 	ch = must_open(CHAN_SEND | CHAN_CREATE);
 }
 
+/* For a selection: the second channel, if there is one; else the endpoint itself, twice. */
+static chan_t *beside;
+
+static void open_second(void)
+{
+	if (!self->second)
+		beside = ch;
+	else
+		expect(chan_open(&beside, second, CHAN_RECV, NULL), 0);
+}
+/* Be an event loop. */
+static void poll_it(void)
+{
+	int fd = chan_fd(ch, CHAN_RECV);
+
+	expect(fd > 2, 1);
+}
+
 /* Let a process attach, take leases, and die. */
 static void after_a_death(void)
 {
@@ -204,6 +222,33 @@ static int op_recv_short(void)
 static int op_recv_small(void)
 {
 	return (int)chan_recv(ch, in[0], 10, 0);
+}
+static int select_one_of_two(int64_t timeout)
+{
+	struct chan_case cases[] = {{.size = sizeof(cases[0]),
+					    .op = CHAN_OP_RECV,
+					    .ch = beside,
+					    .data = in[0],
+					    .len = sizeof(in[0])},
+		{.size = sizeof(cases[1]),
+			.op = CHAN_OP_RECV,
+			.ch = ch,
+			.data = in[1],
+			.len = sizeof(in[1])}};
+
+	return chan_select(cases, 2, timeout, CHAN_BIASED);
+}
+static int op_select(void)
+{
+	return select_one_of_two(TIME);
+}
+static int op_select_short(void)
+{
+	return select_one_of_two(SHORT);
+}
+static int op_rest(void)
+{
+	return (int)chan_recv(ch, in[0], sizeof(in[0]), 0);
 }
 static int recv_batch(unsigned n)
 {
@@ -475,6 +520,19 @@ const struct scenario scenarios[] = {
 		.states = 1 },
 	{ "uncover", ALL, true, .opt = OPT(), .fill = 2, .setup = watch_and_cover,
 		.operation = op_uncover, .states = 1 },
+	{ "select", ALL, .opt = OPT(), .roles = CHAN_RECV, .setup = open_second,
+		.operation = op_select, .rouse = BY_SENDING, .states = 3, .eats = 1 },
+	{ "select, beside", IN(ASLEEP) | IN(LATE) | IN(EARLY), .opt = OPT(), .second = true,
+		.roles = CHAN_RECV, .setup = open_second, .operation = op_select,
+		.rouse = BY_SENDING, .states = 2, .eats = 1 },
+	{ "select, time out", ALL, .opt = OPT(), .roles = CHAN_RECV, .setup = open_second,
+		.operation = op_select_short, .result = -ETIMEDOUT, .states = 1, .eats = 1 },
+	{ "rest", ALL, true, .opt = OPT(), .roles = CHAN_RECV, .setup = poll_it,
+		.operation = op_rest, .result = -EAGAIN, .states = 1, .eats = 1 },
+	{ "send, bell", IN(LATE), true, .opt = OPT(), .loop = CHAN_RECV, .roles = CHAN_SEND,
+		.operation = op_send, .states = 2, .sends = 1 },
+	{ "receive, bell", IN(LATE), true, .opt = OPT(), .fill = FULL, .loop = CHAN_SEND,
+		.roles = CHAN_RECV, .operation = op_recv, .result = USUAL, .states = 2, .eats = 1 },
 
 	{ "interrupt", ALL, true, .opt = OPT(), .roles = CHAN_SEND, .operation = op_interrupt,
 		.states = 1 },

@@ -141,7 +141,9 @@ struct scenario {
 	unsigned fill;	  /* usual messages in it */
 	unsigned advance; /* usual messages that have passed through it */
 	bool closed;
-	bool held; /* a living process has leased the first two */
+	bool held;     /* a living process has leased the first two */
+	unsigned loop; /* in LATE, an event loop rests there, to receive or to send */
+	bool second;   /* there is a second channel, which has a message when it is to wake */
 
 	/* The victim. */
 	unsigned roles; /* its endpoint; 0 none, unless setup opens it */
@@ -247,6 +249,14 @@ void contenders_settle(void);
  * newcomer's help. */
 void contenders_go_on(const struct scenario *s, int64_t since);
 
+/* Let an event loop rest on the channel; check that it would be woken; end it. */
+void loop_rest(unsigned role);
+void loop_wakes(const char *by);
+void loop_end(void);
+
+/* Returns true if a contender of that role has done its work. */
+bool contender_finished(unsigned role);
+
 /* The channel's state, after recovery, as text; "gone" if there is none.  That many
  * receivers are still there. */
 void snapshot(char *ret, int64_t since, unsigned receivers);
@@ -269,6 +279,7 @@ void all_is_back(const struct scenario *s);
 extern struct board *board;
 extern struct result *result;
 extern char channel[64]; /* its name */
+extern char second[72];	 /* the second one's */
 
 noreturn void fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void doing(const char *what); /* NULL: waiting for its turn */

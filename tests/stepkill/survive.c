@@ -10,6 +10,7 @@
 #include "stepkill.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -235,6 +236,16 @@ void contenders_settle(void)
 		}
 }
 
+bool contender_finished(unsigned role)
+{
+	for (unsigned i = 0; i < 4; i++)
+		if (board->contender[i].role == role &&
+			atomic_load(&board->contender[i].finished) &&
+			board->contender[i].result >= 0)
+			return true;
+	return false;
+}
+
 static bool unfinished(unsigned role)
 {
 	for (unsigned i = 0; i < 4; i++)
@@ -368,6 +379,49 @@ void holder_ack(void)
 		fail("its leases are lost: %s (%d)", chan_strerror(n), n);
 	chan_detach(holder);
 	result->survivors++;
+}
+
+/* ---- an event loop ---- */
+
+static chan_t *looping;
+static int loop_fd;
+
+static bool loop_readable(int ms)
+{
+	struct pollfd p = {.fd = loop_fd, .events = POLLIN};
+
+	return poll(&p, 1, ms) == 1;
+}
+
+void loop_rest(unsigned role)
+{
+	struct chan_case one = {.size = sizeof(one),
+		.op = role == CHAN_SEND ? CHAN_OP_SEND : CHAN_OP_RECV,
+		.len = USUAL};
+
+	looping = survivor_open(role);
+	one.ch = looping;
+	loop_fd = chan_fd(looping, role);
+	if (loop_fd < 0)
+		fail("chan_fd: %s (%d)", chan_strerror(loop_fd), loop_fd);
+	while (chan_select(&one, 1, 0, CHAN_ONLY_READY) == -EAGAIN && loop_readable(0))
+		;
+	if (loop_readable(0))
+		fail("preparing: the event loop does not rest");
+}
+
+void loop_wakes(const char *by)
+{
+	doing("the event loop is woken");
+	if (!loop_readable((int)(BOUND / MS)))
+		fail("an event loop sleeps beside work, after %s", by);
+	result->survivors++;
+}
+
+void loop_end(void)
+{
+	chan_detach(looping);
+	looping = NULL;
 }
 
 /* ---- the channel's state ---- */

@@ -166,7 +166,7 @@ bool trace_asleep(pid_t pid)
 	char text[32];
 
 	read_proc(pid, "syscall", text, sizeof(text));
-	return !strncmp(text, "202 ", 4);
+	return strtol(text, NULL, 10) == SYS_futex || strtol(text, NULL, 10) == SYS_futex_waitv;
 }
 
 bool trace_runnable(pid_t pid)
@@ -248,6 +248,8 @@ static enum instruction ahead(pid_t pid)
 		return PLAIN;
 	if (ptrace(PTRACE_GETREGS, pid, NULL, &regs))
 		fail("PTRACE_GETREGS");
+	if (regs.rax == SYS_futex_waitv)
+		return MAY_SLEEP;
 	if (regs.rax != SYS_futex)
 		return SYSTEM_CALL;
 	switch (regs.rsi & FUTEX_CMD_MASK) {

@@ -314,6 +314,79 @@ START_TEST(should_keep_timeouts_when_drop_oldest_meets_a_stopped_receiver)
 }
 END_TEST
 
+/* ---- a selection, of whose channels one has a stopped process in its lock ---- */
+
+static chan_t *free_one;
+static unsigned op_of_locked;
+
+static int64_t do_select(int64_t timeout)
+{
+	struct chan_case cases[2];
+
+	for (int i = 0; i < 2; i++)
+		cases[i] = (struct chan_case){.size = sizeof(cases[i]),
+			.op = i ? CHAN_OP_RECV : op_of_locked,
+			.ch = i ? free_one : ch,
+			.data = buf,
+			.len = sizeof(buf)};
+	return chan_select(cases, 2, timeout, CHAN_BIASED);
+}
+
+/* Once a selection waits, send it when that was. */
+static int send_time(void *arg)
+{
+	int64_t begin = now(), sent;
+	chan_t *mine;
+
+	if (chan_open(&mine, arg, CHAN_SEND, NULL) < 0)
+		return 1;
+	while (now() < begin + 60 * MS)
+		nap(MS);
+	sent = now();
+	return chan_send(mine, &sent, sizeof(sent), 0) != 0;
+}
+
+static void check_select(void (*stop)(chan_t *), unsigned op)
+{
+	char other[64];
+	int64_t late = 0;
+
+	strcpy(other, channel_other("free"));
+	ck_assert_int_eq(chan_open(&free_one, other, CHAN_SEND | CHAN_RECV | CHAN_CREATE, NULL), 0);
+	op_of_locked = op;
+	stop_one(stop);
+	CHECK_LOCKED(do_select);
+	for (int i = 0; i < TRIES; i++) {
+		pid_t sender = in_child(send_time, other);
+		int64_t starving = starved(), sent;
+
+		ck_assert_int_eq(do_select(30 * SECOND), 1);
+		memcpy(&sent, buf, sizeof(sent));
+		late = now() - sent - (starved() - starving);
+		ck_assert_int_eq(wait_child(sender), 0);
+		if (late < ALLOWED)
+			break;
+	}
+	ck_assert_msg(late < ALLOWED, "went on %lld ms late", (long long)(late / MS));
+	report("a selection");
+	kill_it();
+	ck_assert_int_eq(do_select(0), op == CHAN_OP_SEND ? 0 : -EAGAIN);
+	chan_detach(free_one);
+	chan_remove(other);
+}
+
+START_TEST(should_keep_a_selections_timeout_beside_a_stopped_receiver_and_go_on_elsewhere)
+{
+	check_select(stop_in_receivers_lock, CHAN_OP_RECV);
+}
+END_TEST
+
+START_TEST(should_keep_a_selections_timeout_beside_a_stopped_sender_and_go_on_elsewhere)
+{
+	check_select(stop_in_senders_lock, CHAN_OP_SEND);
+}
+END_TEST
+
 /* The timeouts hold under a storm of signals, which end no wait. */
 static void on_alarm(int sig)
 {
@@ -361,5 +434,7 @@ void add_tests(void)
 		should_keep_timeouts_when_one_is_stopped_in_the_receivers_lock_and_killed,
 		should_keep_timeouts_when_one_is_stopped_in_the_receivers_lock_and_continued,
 		should_keep_timeouts_when_drop_oldest_meets_a_stopped_receiver,
+		should_keep_a_selections_timeout_beside_a_stopped_receiver_and_go_on_elsewhere,
+		should_keep_a_selections_timeout_beside_a_stopped_sender_and_go_on_elsewhere,
 		should_neither_shorten_nor_lengthen_a_wait_by_signals);
 }
