@@ -83,7 +83,10 @@ WARNINGS += $(if $(WERROR),-Werror)
 # declarations than its neighbour; the public header does without.
 # -fPIC everywhere: the same objects make both libraries and the programs.
 # -fvisibility=hidden: shmchan.h makes its own declarations visible again.
+# -fno-tree-slp-vectorize: two neighbours that were just stored one by one are not loaded
+# as one, which would wait for the whole store buffer (lib/PERFORMANCE.md).
 all_cflags = -std=gnu11 -D_GNU_SOURCE -Ilib -Itools -Idaemon -Itests -pthread -fPIC -fvisibility=hidden -MMD -MP $(WARNINGS) \
+	-fno-tree-slp-vectorize \
 	$(if $(filter pthread,$(CONDVAR)),-DCHAN_CONDVAR_PTHREAD) $(sanitize) $(CFLAGS)
 # -Wno-tsan: gcc's does not model the fence of the condition variable, whose effect
 # is on waking only.

@@ -506,9 +506,10 @@ int chan_take(chan_t *ch, struct chan_lease *ret, unsigned n, int64_t timeout);
 /*
  * Acknowledge n leases: their messages are consumed.  Returns how many were acknowledged:
  * all n, or those before the first one that is not (any more) this endpoint's.  Any thread
- * may, except with an exclusive endpoint.  Waits for the receivers' lock only, and without
- * a bound.  Works after a close and a removal.  If the process is killed during this call,
- * each message is acknowledged, or is delivered again.
+ * may, except with an exclusive endpoint; but not two threads the same lease at the same
+ * time.  Waits for the receivers' lock only, and without a bound; not even for that if the
+ * leases are the oldest in the channel.  Works after a close and a removal.  If the process is
+ * killed during this call, each message is acknowledged, or is delivered again.
  *
  * Errors:
  *   -ESTALE   lease[0] is not (any more) this endpoint's

@@ -52,6 +52,7 @@ struct chan {
 	_Atomic bool orphan;	  /* the parent's, in a forked child */
 	_Atomic bool interrupted; /* chan_interrupt() */
 	_Atomic bool leases;	  /* false: no lease is this endpoint's */
+	_Atomic uint64_t ack_lap; /* as ring_end.lap, where no lock is held */
 	struct spin send_spin, recv_spin;
 	struct backoff send_backoff, recv_backoff;
 	uint64_t thread; /* an exclusive endpoint's: see thread.h */
@@ -61,6 +62,7 @@ struct chan {
 	 * it is: a thread that ended has left the lock, and its number is nobody's. */
 	_Atomic uint64_t reserver; /* thread, 0 none */
 	struct ring_cursor reserve_at;
+	struct layout_record *reserve_record;
 	uint64_t reserve_length;
 	struct limit reserve_limit;
 

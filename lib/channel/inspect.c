@@ -144,13 +144,33 @@ static int next_shown(struct ring *r, uint64_t pos, uint32_t flags, struct ring_
 		return ring_next(r, pos, it);
 	while ((err = ring_read(r, pos, it)) == 0 && record_kind(it->state) == RECORD_DONE)
 		pos = it->end;
+	if (err == 0)
+		it->state = ring_state(r, it);
+	return err;
+}
+
+/* Show the first record at or after `pos`, the receivers' lock held: 0 and its item, or as
+ * next_shown(), or -EMSGSIZE. */
+static int show(
+	struct chan *ch, void *buf, size_t size, uint64_t pos, uint32_t flags, struct ring_item *it)
+{
+	int err = next_shown(&ch->ring, pos, flags, it);
+
+	if (err == -EAGAIN && channel_sealed_anew(ch))
+		err = next_shown(&ch->ring, pos, flags, it);
+	if (err == 0 && it->length > size)
+		return error_of_size(-EMSGSIZE, it->length,
+			"the message has %" PRIu64 " bytes, and the buffer room for %zu",
+			(uint64_t)it->length, size);
+	if (err == 0)
+		copy_bytes(buf, ring_payload(it->record), it->length);
 	return err;
 }
 
 ssize_t chan_peek(chan_t *ch, void *buf, size_t size, struct chan_cursor *at)
 {
 	struct ring_item it;
-	uint64_t first;
+	uint64_t first = 0, head;
 	int err;
 
 	if (ch->kind->read)
@@ -160,18 +180,22 @@ ssize_t chan_peek(chan_t *ch, void *buf, size_t size, struct chan_cursor *at)
 	err = receivers_visit(ch, NULL);
 	if (err < 0)
 		return err;
-	first = at->flags & CHAN_LEASED_TOO ? load_acquire(&ch->control->receivers.position)
-					    : ring_first(&ch->ring);
-	/* Records before the cursor may have been freed, never moved. */
-	err = next_shown(&ch->ring, at->pos > first ? at->pos : first, at->flags, &it);
-	if (err == -EAGAIN && channel_sealed_anew(ch))
-		err = next_shown(&ch->ring, at->pos > first ? at->pos : first, at->flags, &it);
-	if (err == 0 && it.length > size)
-		err = error_of_size(-EMSGSIZE, it.length,
-			"the message has %" PRIu64 " bytes, and the buffer room for %zu",
-			(uint64_t)it.length, size);
+	for (int i = 0; i <= LOOKS; i++) {
+		head = ring_head(&ch->ring);
+		first = !(at->flags & CHAN_LEASED_TOO) ? ring_first(&ch->ring)
+			: i < LOOKS		       ? head
+						       : ring_held(&ch->ring, head);
+		/* Records before the cursor may have been freed, never moved. */
+		err = show(ch, buf, size, at->pos > first ? at->pos : first, at->flags, &it);
+		/* What is held at the front may be freed meanwhile, by its holder, and then
+		 * what was read may be anything.  (The fence pairs with the release store of
+		 * whoever writes there.)  If it is freed faster than it is looked at, only
+		 * what lies behind it is shown. */
+		atomic_thread_fence(memory_order_acquire);
+		if (first != head || ring_head(&ch->ring) == head)
+			break;
+	}
 	if (err == 0) {
-		copy_bytes(buf, ring_payload(it.record), it.length);
 		at->pos = it.end;
 		at->seq = it.seq;
 		at->attempt = record_attempts(it.state);

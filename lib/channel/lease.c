@@ -5,7 +5,7 @@
 
 #include <limits.h>
 
-static void lease_of(const struct ring_item *it, struct chan_lease *ret)
+static inline void lease_of(const struct ring_item *it, struct chan_lease *ret)
 {
 	*ret = (struct chan_lease){
 		.data = ring_payload(it->record),
@@ -16,25 +16,51 @@ static void lease_of(const struct ring_item *it, struct chan_lease *ret)
 	};
 }
 
-int channel_take(struct chan *ch, struct chan_lease *ret, unsigned n, struct limit *limit)
+/* Lease the item, which was found under the lock: how many, 1 or 0. */
+ALWAYS_INLINE unsigned take_one(struct chan *ch, struct ring_item *it, struct chan_lease *ret)
+{
+	if (unlikely(!kind_lease(&ch->kind, ch->indirect, &ch->ring, it, (uint32_t)ch->slot)))
+		return 0;
+	lease_of(it, ret);
+	return 1;
+}
+
+/* Lease up to n of the ready records from `pos` on: how many. */
+static unsigned take_more(
+	struct chan *ch, uint64_t pos, struct chan_lease *ret, unsigned n) OUT_OF_LINE;
+static unsigned take_more(struct chan *ch, uint64_t pos, struct chan_lease *ret, unsigned n)
 {
 	struct ring_item it;
 	unsigned got = 0;
+
+	for (; got < n && ring_next(&ch->ring, pos, &it) == 0; pos = it.end)
+		got += take_one(ch, &it, &ret[got]);
+	return got;
+}
+
+ALWAYS_INLINE int take(struct chan *ch, struct chan_lease *ret, unsigned n, struct limit *limit)
+{
+	struct ring_item it;
+	unsigned got;
 	int err;
 
 	do {
 		err = receiver_find(ch, limit, &it);
-		if (err < 0)
+		if (unlikely(err < 0))
 			return err;
 		atomic_store_explicit(&ch->leases, true, memory_order_relaxed);
-		do
-			if (ch->kind->lease(&ch->ring, &it, (uint32_t)ch->slot))
-				lease_of(&it, &ret[got++]);
-		while (got < n && ring_next(&ch->ring, it.end, &it) == 0);
+		got = take_one(ch, &it, ret);
+		if (got < n)
+			got += take_more(ch, it.end, ret + got, n - got);
 		/* The sender that hands over may go. */
-		receiver_done(ch, limit, ch->kind->hands_over);
-	} while (got == 0);
+		receiver_done(ch, limit, unlikely(ch->indirect) && ch->kind->hands_over);
+	} while (unlikely(got == 0));
 	return (int)got;
+}
+
+int channel_take(struct chan *ch, struct chan_lease *ret, unsigned n, struct limit *limit)
+{
+	return take(ch, ret, n, limit);
 }
 
 int chan_take(chan_t *ch, struct chan_lease *ret, unsigned n, int64_t timeout)
@@ -42,10 +68,18 @@ int chan_take(chan_t *ch, struct chan_lease *ret, unsigned n, int64_t timeout)
 	struct limit limit = limit_of(timeout);
 	int err = receiver_check(ch, timeout);
 
-	if (err < 0 || n == 0 || n > INT_MAX)
+	if (unlikely(err < 0 || n == 0 || n > INT_MAX))
 		return err < 0 ? value_checked(ch, CHAN_RECV, err)
 			       : error_because(-EINVAL, "n: is 0 or above INT_MAX");
-	return channel_take(ch, ret, n, &limit);
+	return take(ch, ret, n, &limit);
+}
+
+static struct ring_claim claim_of(const struct chan *ch, const struct chan_lease *lease)
+{
+	return (struct ring_claim){.pos = lease->pos,
+		.seq = lease->seq,
+		.holder = (uint32_t)ch->slot,
+		.attempt = lease->attempt};
 }
 
 /* Call `end_one` for each lease, until the first one that is not held. */
@@ -66,10 +100,7 @@ static int end_leases(struct chan *ch, const struct chan_lease *lease, unsigned 
 		return err;
 	head = ring_head(&ch->ring);
 	for (done = 0; done < n; done++) {
-		struct ring_claim claim = {.pos = lease[done].pos,
-			.seq = lease[done].seq,
-			.holder = (uint32_t)ch->slot,
-			.attempt = lease[done].attempt};
+		struct ring_claim claim = claim_of(ch, &lease[done]);
 
 		err = end_one(&ch->ring, &claim);
 		if (err < 0)
@@ -85,9 +116,55 @@ static int end_leases(struct chan *ch, const struct chan_lease *lease, unsigned 
 	return done ? (int)done : err;
 }
 
+/* Acknowledge n leases, if they are the first that this endpoint holds at the front: with
+ * one store, and without the lock.  Returns false, and nothing is changed, if they are
+ * not. */
+ALWAYS_INLINE bool ack_front(struct chan *ch, const struct chan_lease *lease, unsigned n)
+{
+	bool alone = exclusive(ch, CHAN_RECV);
+	uint64_t from = lease->pos, end = from;
+
+	if (unlikely(is_orphan(ch) || (alone && exclusive_check(ch) < 0)))
+		return false;
+	for (unsigned i = 0; i < n; i++) {
+		struct ring_claim claim = claim_of(ch, &lease[i]);
+
+		if (unlikely(claim.pos != end))
+			return false;
+		end = queue_claim_end(&ch->ring, &claim, &ch->ack_lap);
+		if (unlikely(end == 0))
+			return false;
+	}
+	if (unlikely(!queue_end_held(&ch->ring, from, end, alone)))
+		return false;
+	if (alone)
+		receivers_leave(ch);
+	else
+		fence_after_exchange();
+	return true;
+}
+
+/* After ack_front(): free what is done behind it, and wake a sender for that. */
+static void after_front(struct chan *ch) OUT_OF_LINE;
+static void after_front(struct chan *ch)
+{
+	struct limit limit = {.timeout = CHAN_WAIT, .ignores_end = true};
+
+	if (queue_may_free(&ch->ring) && receivers_enter(ch, &limit) == 0) {
+		ch->kind->free(&ch->ring); /* else the next receiver does it */
+		receivers_leave(ch);
+	}
+	channel_freed(ch);
+}
+
 int chan_ack(chan_t *ch, const struct chan_lease *lease, unsigned n)
 {
-	return end_leases(ch, lease, n, ch->kind->ack);
+	if (unlikely(!(ch->roles & CHAN_RECV) || ch->indirect || n == 0 || n > INT_MAX ||
+		     !ack_front(ch, lease, n)))
+		return end_leases(ch, lease, n, ch->kind->ack);
+	if (unlikely(queue_may_free(&ch->ring) || channel_room_waited(ch)))
+		after_front(ch);
+	return (int)n;
 }
 
 int chan_release(chan_t *ch, const struct chan_lease *lease, unsigned n)

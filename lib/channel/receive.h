@@ -50,10 +50,15 @@ ALWAYS_INLINE int receiver_find(struct chan *ch, struct limit *limit, struct rin
 {
 	int err = receivers_enter(ch, limit);
 
+	*it = (struct ring_item){.pos = 0}; /* the compiler warns otherwise */
 	if (likely(err == 0)) {
 		err = receiver_try(ch, it);
-		if (unlikely(err < 0))
-			err = receiver_wait(ch, limit, it, err);
+		if (unlikely(err < 0)) {
+			struct ring_item found = {.pos = 0}; /* `it` may stay in registers */
+
+			err = receiver_wait(ch, limit, &found, err);
+			*it = found;
+		}
 	}
 	return err;
 }

@@ -26,17 +26,20 @@ int reclaim_leases(struct chan *ch)
 
 int reclaim_front(struct chan *ch)
 {
-	uint64_t head =
-		atomic_load_explicit(&ch->control->receivers.position, memory_order_relaxed);
+	uint64_t head = ring_head(&ch->ring);
 	int64_t now = clock_coarse();
 	struct ring_item it;
+	uint32_t holder;
 
 	if (ch->front == head && now - ch->front_seen < LOOK_EVERY)
 		return 0;
 	ch->front = head;
 	ch->front_seen = now;
-	if (ring_read(&ch->ring, head, &it) < 0 || record_kind(it.state) != RECORD_LEASED ||
-		!gone(record_holder(it.state), ch))
+	if (ring_held(&ch->ring, head) != head)
+		holder = ring_holder(&ch->ring);
+	else if (ring_read(&ch->ring, head, &it) == 0 && record_kind(it.state) == RECORD_LEASED)
+		holder = record_holder(it.state);
+	else
 		return 0;
-	return reclaim_leases(ch);
+	return gone(holder, ch) ? reclaim_leases(ch) : 0;
 }

@@ -6,26 +6,41 @@
 
 #include <inttypes.h>
 
+/* Remember the reservation.  Each number by itself: a copy of a structure loads pairs of
+ * what has just been stored one by one, and so waits for the whole store buffer. */
+ALWAYS_INLINE void remember(struct chan *ch, struct layout_record *rec,
+	const struct ring_cursor *at, size_t len, const struct limit *limit)
+{
+	ch->reserve_record = rec;
+	ch->reserve_at.pos = at->pos;
+	ch->reserve_at.seq = at->seq;
+	ch->reserve_length = len;
+	if (unlikely(ch->indirect || limit->slept))
+		ch->reserve_limit = *limit;
+	else
+		ch->reserve_limit.slept = false; /* all that sender_commit() asks for */
+}
+
 int chan_reserve(chan_t *ch, void **ret, size_t len, int64_t timeout)
 {
 	struct limit limit = limit_of(timeout);
+	struct layout_record *rec;
 	struct ring_cursor at;
 	int err = sender_check(ch, timeout);
 
-	if (err < 0)
+	if (unlikely(err < 0))
 		return value_checked(ch, CHAN_SEND, err);
-	if (len > ch->ring.max_message)
+	if (unlikely(len > ch->ring.max_message))
 		return send_too_long(ch, len);
 	if (unlikely(thread_locks >= THREAD_LOCKS_MAX) && !exclusive(ch, CHAN_SEND))
 		return sides_too_many();
 	err = sender_find(ch, &limit, len, true, &at);
-	if (err < 0)
+	if (unlikely(err < 0))
 		return err;
 	thread_locks += !exclusive(ch, CHAN_SEND);
-	ch->reserve_at = at;
-	ch->reserve_length = len;
-	ch->reserve_limit = limit;
-	*ret = ring_append(&ch->ring, &at, (uint32_t)len);
+	rec = ring_place(&ch->ring, &at, len);
+	*ret = ring_payload(rec);
+	remember(ch, rec, &at, len, &limit);
 	atomic_store_explicit(&ch->reserver, thread_self(), memory_order_relaxed);
 	thread_reservations++;
 	return 0;
@@ -38,40 +53,38 @@ int chan_reserve(chan_t *ch, void **ret, size_t len, int64_t timeout)
  *   -EPERM     another thread has it
  *   -EINVAL    none is open
  */
-static int reservation_check(const struct chan *ch)
+ALWAYS_INLINE int reservation_check(const struct chan *ch)
 {
-	if (is_orphan(ch))
+	if (unlikely(is_orphan(ch)))
 		return -ENOTCONN;
-	if (reserving(ch))
+	if (likely(reserving(ch)))
 		return 0;
 	return atomic_load_explicit(&ch->reserver, memory_order_relaxed) ? -EPERM : -EINVAL;
 }
 
 int chan_commit(chan_t *ch, size_t len)
 {
-	struct limit limit;
 	struct ring_cursor at;
 	uint64_t old;
 	int err = reservation_check(ch);
 
-	if (err < 0)
+	if (unlikely(err < 0))
 		return err == -EINVAL ? error_because(err, "no reservation is open") : err;
-	if (len > ch->reserve_length)
+	if (unlikely(len > ch->reserve_length))
 		return error_because(-EINVAL, "len: %zu is more than the %" PRIu64 " reserved", len,
 			(uint64_t)ch->reserve_length);
-	limit = ch->reserve_limit;
-	at = ch->reserve_at;
-	old = at.pos;
+	old = at.pos = ch->reserve_at.pos;
+	at.seq = ch->reserve_at.seq;
 	atomic_store_explicit(&ch->reserver, 0, memory_order_relaxed);
 	thread_locks -= !exclusive(ch, CHAN_SEND);
 	thread_reservations--;
 	err = sendable(ch, false);
-	if (err < 0) {
-		sender_done(ch, &limit, len);
+	if (unlikely(err < 0)) {
+		sender_done(ch, &ch->reserve_limit, len);
 		return err;
 	}
-	ring_append(&ch->ring, &at, (uint32_t)len); /* anew, with its final length */
-	return sender_commit(ch, old, &at, &limit, len);
+	ring_finish(&ch->ring, ch->reserve_record, &at, (uint32_t)len);
+	return sender_commit(ch, old, &at, &ch->reserve_limit, len);
 }
 
 void chan_abort(chan_t *ch)

@@ -92,10 +92,15 @@ ALWAYS_INLINE int sender_find(struct chan *ch, struct limit *limit, uint64_t len
 {
 	int err = senders_enter(ch, limit);
 
+	*at = (struct ring_cursor){.pos = 0}; /* the compiler warns otherwise */
 	if (likely(err == 0)) {
 		err = sender_try(ch, length, false, at);
-		if (unlikely(err < 0))
-			err = sender_wait(ch, limit, length, in_place, at, err);
+		if (unlikely(err < 0)) {
+			struct ring_cursor found = {.pos = 0}; /* `at` may stay in registers */
+
+			err = sender_wait(ch, limit, length, in_place, &found, err);
+			*at = found;
+		}
 	}
 	return err;
 }

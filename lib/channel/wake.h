@@ -87,6 +87,12 @@ static inline bool channel_uneven(const struct chan *ch)
 	return atomic_load_explicit(&ch->control->senders.uneven, memory_order_relaxed);
 }
 
+/* Returns true if a sender may sleep until there is room. */
+static inline bool channel_room_waited(const struct chan *ch)
+{
+	return cond_hinted(&ch->control->not_full);
+}
+
 /*
  * Space was freed, and a full fence followed: wake a sender that waits for room.  All of
  * them are woken if one might not be able to use it: where they need different amounts,
@@ -98,7 +104,7 @@ static inline void channel_freed(struct chan *ch)
 {
 	struct layout_cond *c = &ch->control->not_full;
 
-	if (likely(!cond_hinted(c)))
+	if (likely(!channel_room_waited(ch)))
 		return;
 	if (ch->kind->hands_over || channel_uneven(ch))
 		channel_broadcast(ch, c);

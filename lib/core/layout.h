@@ -10,8 +10,8 @@
  *
  * These bytes are authoritative: the header; `state` and `seal`; a side's `position` (of a
  * channel with slots the senders', and the slot that it names);
- * the header of each record between the two positions; `seq` of the record at
- * the senders' position; the drop counters.  Everything else is either derived, and
+ * the header of each record between the two positions; `held` and `held_by`; `seq` of
+ * the record at the senders' position; the drop counters.  Everything else is either derived, and
  * the repair of its side (kind/) recomputes it, or a hint: if that is stale, it costs
  * time only.
  *
@@ -110,11 +110,16 @@ struct layout_senders {
 
 struct layout_receivers {
 	alignas(LAYOUT_PAIR) struct layout_lock lock;
-	/* No ready record lies in [position, deliver); derived. */
+	/* No record before it is to be delivered; derived. */
 	_Atomic uint64_t deliver;
-	/* Every record at or after it is ready and was never leased; derived.
-	 * At or before `position` nothing is leased and receiving is simple. */
+	/* Every record at or after it has the state ready in its header and was never
+	 * leased; derived.  At or before `position` receiving is simple. */
 	_Atomic uint64_t frontier;
+	/* If it is behind `position`: the records in between that are ready by their headers
+	 * are leased to `held_by`, for one attempt more.  The commit of such a lease is the
+	 * store to this, and that of its end the store to `position`. */
+	_Atomic uint64_t held;
+	_Atomic uint32_t held_by;
 	/* Records removed unread, and the journal that keeps the count exact: see
 	 * kind/queue.c. */
 	_Atomic uint64_t dropped;
@@ -178,6 +183,7 @@ enum { RECORD_READY = 1, RECORD_LEASED = 2, RECORD_DONE = 3 };
 /* A done record's holder, if it was removed unread: by a purge. */
 #define RECORD_PURGED 1u
 #define RECORD_ATTEMPTS_MAX 0xffffu
+#define RECORD_HOLDER_MAX 0xfffu
 
 static inline uint32_t record_state(uint32_t kind, uint32_t holder, uint32_t attempts)
 {
@@ -194,6 +200,14 @@ static inline uint32_t record_holder(uint32_t state)
 static inline uint32_t record_attempts(uint32_t state)
 {
 	return state & RECORD_ATTEMPTS_MAX;
+}
+/* The state of a record, once `holder` has leased it. */
+static inline uint32_t record_leased(uint32_t state, uint32_t holder)
+{
+	uint32_t attempts = record_attempts(state);
+
+	return record_state(RECORD_LEASED, holder & RECORD_HOLDER_MAX,
+		attempts < RECORD_ATTEMPTS_MAX ? attempts + 1 : attempts);
 }
 
 /* ---- slots: where the ring would be, in a channel that keeps the latest value ---- */

@@ -66,18 +66,22 @@ static inline int lock_try(struct layout_lock *lock)
  */
 int lock_acquire(struct layout_lock *lock, int err, const struct lock_policy *policy);
 
-/* Release it.  This is also a full fence: what the owner stored before is visible before
- * what it loads afterwards. */
-static inline void lock_release(struct layout_lock *lock)
+/* Make a full fence after a word was exchanged: on x86 every locked instruction is one. */
+static inline void fence_after_exchange(void)
 {
-	pthread_mutex_unlock(&lock->mutex);
-	/* On x86 unlocking has exchanged the lock word, and every locked
-	 * instruction is a full fence; elsewhere it is a release only. */
 #if !defined(__x86_64__) && !defined(__i386__)
 	atomic_thread_fence(memory_order_seq_cst);
 #else
 	atomic_signal_fence(memory_order_seq_cst);
 #endif
+}
+
+/* Release it.  This is also a full fence: what the owner stored before is visible before
+ * what it loads afterwards. */
+static inline void lock_release(struct layout_lock *lock)
+{
+	pthread_mutex_unlock(&lock->mutex);
+	fence_after_exchange();
 }
 
 #endif

@@ -8,13 +8,14 @@
  *
  *     receivers' position             senders' position
  *     (next to free)                  (next to write)
- *          |  done leased ready ready ready |  free
- *          +--------+---------------+-------+------- ...
- *                deliver        frontier
+ *          |  held  done leased ready ready |  free
+ *          +------+--------+---------+------+------- ...
+ *               held    deliver   frontier
  *
  * A send writes records after the senders' position and publishes them all with
  * one store to it.  What receivers do with a record is the kind's (kind/delivery.h):
- * it changes the state in the record's header, or moves the receivers' position.
+ * it changes the state in the record's header, or moves the receivers' position, or
+ * `held`: what is before that is leased to one endpoint, and no header says so.
  * `deliver` and `frontier` are derived: short cuts for looking.
  *
  * Trust.  The buffer may hold anything: each length, position and state is read
@@ -158,21 +159,35 @@ static inline int ring_room(struct ring *r, const struct ring_cursor *at, uint64
 	return ring_room_beyond(r, at->pos, need);
 }
 
-/* Write the header of a record that nobody sees yet, and move the cursor behind it.
- * There must be room.  Returns where its `length` bytes go. */
-static inline void *ring_append(struct ring *r, struct ring_cursor *at, uint32_t length)
+/* Return where the record at `at` goes, of `length` bytes.  There must be room. */
+static inline struct layout_record *ring_place(
+	struct ring *r, const struct ring_cursor *at, uint64_t length)
 {
 	struct layout_record *rec = ring_at(r, &r->tx, at->pos);
-
-	uint64_t size = ring_size(length);
+	char *next = (char *)rec + ring_ahead(ring_size(length));
 
 	for (uint64_t i = 0; i < RING_FETCH_FIRST; i += CPU_LINE)
-		cpu_prefetch_write((char *)rec + ring_ahead(size) + i);
+		cpu_prefetch_write(next + i);
+	return rec;
+}
+
+/* Write the header of that record, which nobody sees yet, and move the cursor behind it. */
+static inline void ring_finish(
+	struct ring *r, struct layout_record *rec, struct ring_cursor *at, uint32_t length)
+{
 	atomic_store_explicit(&rec->length, length, memory_order_relaxed);
 	atomic_store_explicit(&rec->state, record_state(RECORD_READY, 0, 0), memory_order_relaxed);
-	at->pos += size;
+	at->pos += ring_size(length);
 	at->seq++;
 	atomic_store_explicit(&ring_at(r, &r->tx, at->pos)->seq, at->seq, memory_order_relaxed);
+}
+
+/* Do both.  Returns where the `length` bytes go. */
+static inline void *ring_append(struct ring *r, struct ring_cursor *at, uint32_t length)
+{
+	struct layout_record *rec = ring_place(r, at, length);
+
+	ring_finish(r, rec, at, length);
 	return ring_payload(rec);
 }
 
@@ -241,7 +256,7 @@ static inline int ring_reload(struct ring *r)
 
 /* Check and read the record at `pos`, wherever it stands: 0, -EAGAIN at the
  * end, -EBADMSG.  Any state. */
-static inline int ring_read(struct ring *r, uint64_t pos, struct ring_item *it)
+ALWAYS_INLINE int ring_read(struct ring *r, uint64_t pos, struct ring_item *it)
 {
 	uint64_t there = r->rx.seen - pos, size;
 
@@ -285,10 +300,36 @@ static inline void ring_fetch(const struct ring *r, const struct ring_item *it)
 }
 
 /* Return the receivers' position: what is before it is free.  It moves under the
- * receivers' lock only. */
+ * receivers' lock; but while something is held at the front, it is moved by the holder only,
+ * which needs no lock. */
 static inline uint64_t ring_head(const struct ring *r)
 {
-	return atomic_load_explicit(&r->control->receivers.position, memory_order_relaxed);
+	/* Acquire: whoever moves it on has what the holder read happen before. */
+	return atomic_load_explicit(&r->control->receivers.position, memory_order_acquire);
+}
+
+/* Return where what is held at the front ends: `head`, if it is nothing.  The holder may
+ * free what is before that at any moment: only the holder reads it. */
+static inline uint64_t ring_held(const struct ring *r, uint64_t head)
+{
+	uint64_t held = atomic_load_explicit(&r->control->receivers.held, memory_order_relaxed);
+
+	return held > head ? held : head;
+}
+
+/* Return to whom. */
+static inline uint32_t ring_holder(const struct ring *r)
+{
+	return atomic_load_explicit(&r->control->receivers.held_by, memory_order_relaxed) &
+	       RECORD_HOLDER_MAX;
+}
+
+/* Return the item's state, as `held` changes what its header says. */
+static inline uint32_t ring_state(const struct ring *r, const struct ring_item *it)
+{
+	if (record_kind(it->state) != RECORD_READY || it->pos >= ring_held(r, it->pos))
+		return it->state;
+	return record_leased(it->state, ring_holder(r));
 }
 
 /* Return where delivery starts. */
@@ -301,8 +342,9 @@ static inline uint64_t ring_first(const struct ring *r)
 	return likely(deliver <= head) ? head : deliver;
 }
 
-/* Find the first ready record at or after `pos`: 0, or an error of ring_read(). */
-static inline int ring_next(struct ring *r, uint64_t pos, struct ring_item *it)
+/* Find the first ready record at or after `pos`, which is not before ring_first(): 0, or an
+ * error of ring_read(). */
+ALWAYS_INLINE int ring_next(struct ring *r, uint64_t pos, struct ring_item *it)
 {
 	for (;; pos = it->end) {
 		int err = ring_read(r, pos, it);
@@ -335,8 +377,10 @@ static inline bool ring_any(const struct ring *r)
 /* Returns false only if no lease is outstanding. */
 static inline bool ring_leased(const struct ring *r)
 {
-	return atomic_load_explicit(&r->control->receivers.frontier, memory_order_relaxed) >
-	       ring_head(r);
+	uint64_t head = ring_head(r);
+
+	return atomic_load_explicit(&r->control->receivers.frontier, memory_order_relaxed) > head ||
+	       ring_held(r, head) != head;
 }
 
 /* Change the state of a published record from `from` to `to`.  Returns false if the state

@@ -186,4 +186,19 @@ ALWAYS_INLINE int kind_read(const struct kind *kind, const struct ring *r, uint6
 					    : kind->read(r, pos, buf, size, ret);
 }
 
+/* Do as kind.lease. */
+ALWAYS_INLINE bool kind_lease(const struct kind *const *kind, bool indirect, struct ring *r,
+	struct ring_item *it, uint32_t holder)
+{
+	struct ring_item copy;
+	bool leased;
+
+	if (likely(!indirect && queue_hold(r, it, holder)))
+		return true;
+	copy = *it; /* whose address may be known: the original stays in registers */
+	leased = (*kind)->lease(r, &copy, holder);
+	*it = copy;
+	return leased;
+}
+
 #endif

@@ -18,12 +18,22 @@ static struct layout_receivers *rx(const struct ring *r)
 
 bool queue_free_up_to(struct ring *r, uint64_t bound)
 {
-	uint64_t head = load(&rx(r)->position), pos = head;
+	uint64_t head = ring_head(r), pos = head;
 	struct ring_item it;
 
+	if (head >= bound)
+		return false;
+	/* Whoever holds the front may just be ending that, without the lock.  Either we see
+	 * the position that the holder stored, or the holder sees the frontier that we did,
+	 * after its own fence, and comes here (queue_may_free()). */
+	atomic_thread_fence(memory_order_seq_cst);
+	head = pos = ring_head(r);
 	while (pos < bound && ring_read(r, pos, &it) == 0 && record_kind(it.state) == RECORD_DONE)
 		pos = it.end;
-	if (pos == head)
+	/* What was read at the front is a record if it is still the front; and if that is
+	 * done, nobody holds it. */
+	atomic_thread_fence(memory_order_acquire);
+	if (pos == head || ring_head(r) != head)
 		return false;
 	atomic_store_explicit(
 		&rx(r)->position, pos, memory_order_release); /* as in queue_consume_front() */
@@ -81,12 +91,9 @@ static bool queue_note_end(struct ring *r)
 /* Prepare to lease the item: the derived positions first.  Returns its state to come. */
 static uint32_t about_to_lease(struct ring *r, const struct ring_item *it, uint32_t holder)
 {
-	uint32_t attempts = record_attempts(it->state);
-
 	raise_frontier(r, it->end);
 	store(&rx(r)->deliver, it->end);
-	return record_state(
-		RECORD_LEASED, holder, attempts < RECORD_ATTEMPTS_MAX ? attempts + 1 : attempts);
+	return record_leased(it->state, holder);
 }
 
 bool queue_lease_offered(struct ring *r, struct ring_item *it, uint32_t holder)
@@ -103,20 +110,43 @@ bool queue_lease_offered(struct ring *r, struct ring_item *it, uint32_t holder)
  * (A locked instruction would wait for the line that its sender has.) */
 static bool queue_lease(struct ring *r, struct ring_item *it, uint32_t holder)
 {
+	if (queue_hold(r, it, holder))
+		return true;
 	it->state = about_to_lease(r, it, holder);
 	atomic_store_explicit(&it->record->state, it->state, memory_order_release);
 	return true;
 }
 
-/* Find the record of a claim, and check that the claimant holds it. */
-static int held(struct ring *r, const struct ring_claim *claim, struct ring_item *it)
+/* Write what is held from record `from` on into the headers: 0 or -EBADMSG.  Until the
+ * last store those say the same as `held` does, so a death may leave any number of them
+ * written. */
+static int spread(struct ring *r, uint64_t from)
 {
-	uint64_t head = load(&rx(r)->position);
+	uint64_t end = load(&rx(r)->held);
+	struct ring_item it;
+
+	raise_frontier(r, end);
+	for (uint64_t pos = from; pos < end; pos = it.end) {
+		if (ring_read(r, pos, &it) < 0 || it.end > end)
+			return -EBADMSG;
+		if (record_kind(it.state) == RECORD_READY)
+			atomic_store_explicit(&it.record->state,
+				record_leased(it.state, ring_holder(r)), memory_order_release);
+	}
+	/* Release: after the headers. */
+	atomic_store_explicit(&rx(r)->held, from, memory_order_release);
+	return 0;
+}
+
+/* Find the record of a claim, and check that the claimant holds it. */
+static int find_claimed(struct ring *r, const struct ring_claim *claim, struct ring_item *it)
+{
+	uint64_t head = ring_head(r);
 
 	if (claim->pos - head >= r->capacity || ring_read(r, claim->pos, it) < 0)
 		return -ESTALE;
 	if (it->seq != claim->seq ||
-		it->state != record_state(RECORD_LEASED, claim->holder, claim->attempt))
+		ring_state(r, it) != record_state(RECORD_LEASED, claim->holder, claim->attempt))
 		return -ESTALE;
 	return 0;
 }
@@ -132,15 +162,12 @@ static void set_state(const struct ring_item *it, uint32_t kind, uint32_t attemp
 int queue_ack(struct ring *r, const struct ring_claim *claim)
 {
 	struct ring_item it;
-	int err = held(r, claim, &it);
+	int err = find_claimed(r, claim, &it);
 
-	if (err < 0)
+	if (err < 0 || queue_end_held(r, it.pos, it.end, false)) /* done and freed at once */
 		return err;
-	if (it.pos == ring_head(r)) /* done and freed with one store */
-		atomic_store_explicit(&rx(r)->position, it.end,
-			memory_order_release); /* as in queue_consume_front() */
-	else
-		set_state(&it, RECORD_DONE, claim->attempt);
+	raise_frontier(r, it.end); /* it may be a held one */
+	set_state(&it, RECORD_DONE, claim->attempt);
 	return 0;
 }
 
@@ -152,38 +179,47 @@ static void give_back(struct ring *r, const struct ring_item *it, uint32_t attem
 	set_state(it, RECORD_READY, attempts);
 }
 
-int queue_release(struct ring *r, const struct ring_claim *claim)
+/* Give a claim's record back with so many attempts: 0, or an error. */
+static int end_claim(struct ring *r, const struct ring_claim *claim, uint32_t attempts)
 {
 	struct ring_item it;
-	int err = held(r, claim, &it);
+	int err = find_claimed(r, claim, &it);
 
-	if (err < 0)
-		return err;
-	give_back(r, &it, claim->attempt);
-	return 0;
+	if (err == 0 && it.pos < load(&rx(r)->held))
+		err = spread(r, it.pos);
+	if (err == 0)
+		give_back(r, &it, attempts);
+	return err;
+}
+
+int queue_release(struct ring *r, const struct ring_claim *claim)
+{
+	return end_claim(r, claim, claim->attempt);
 }
 
 int queue_untake(struct ring *r, const struct ring_claim *claim)
 {
-	struct ring_item it;
-	int err = held(r, claim, &it);
 	/* At the limit it is not known how many there were. */
 	bool counted = claim->attempt > 0 && claim->attempt < RECORD_ATTEMPTS_MAX;
 
-	if (err < 0)
-		return err;
-	give_back(r, &it, claim->attempt - counted);
-	return 0;
+	return end_claim(r, claim, claim->attempt - counted);
 }
 
 int queue_reclaim(struct ring *r, bool (*gone)(uint32_t holder, void *arg), void *arg)
 {
+	uint64_t head = ring_head(r), first = ring_held(r, head);
 	uint32_t last = UINT32_MAX;
 	bool last_gone = false;
 	struct ring_item it;
 	int n = 0, err;
 
-	for (uint64_t pos = load(&rx(r)->position); pos < load(&rx(r)->frontier); pos = it.end) {
+	if (first != head && gone(ring_holder(r), arg)) {
+		err = spread(r, head);
+		if (err < 0)
+			return err;
+		first = head;
+	}
+	for (uint64_t pos = first; pos < load(&rx(r)->frontier); pos = it.end) {
 		err = ring_read(r, pos, &it);
 		if (err < 0)
 			return err == -EAGAIN ? n : err;
@@ -231,9 +267,8 @@ static void drop_repair(struct ring *r)
 	if (load(&rx(r)->drop_count) == load(&rx(r)->dropped))
 		return;
 	/* Done, and not purged: its sender withdrew it first. */
-	if (pos < load(&rx(r)->position) ||
-		(ring_read(r, pos, &it) == 0 &&
-			it.state == record_state(RECORD_DONE, RECORD_PURGED, 0)))
+	if (pos < ring_head(r) || (ring_read(r, pos, &it) == 0 &&
+					  it.state == record_state(RECORD_DONE, RECORD_PURGED, 0)))
 		drop_finish(r);
 	else
 		drop_cancel(r);
@@ -241,12 +276,14 @@ static void drop_repair(struct ring *r)
 
 static int queue_drop(struct ring *r)
 {
-	uint64_t head = load(&rx(r)->position);
+	uint64_t head = ring_head(r);
 	struct ring_item it;
 	int err;
 
 	if (queue_free(r))
 		return 0;
+	if (ring_held(r, head) != head)
+		return KIND_LEASED;
 	err = ring_read(r, head, &it);
 	if (err == -EAGAIN) /* receivers emptied it meanwhile */
 		return 0;
@@ -287,7 +324,7 @@ int64_t queue_purge_each(struct ring *r)
 /* Drop all ready records with one store, since nothing is leased: how many, or -EBADMSG. */
 static int64_t purge_at_once(struct ring *r)
 {
-	uint64_t pos = ring_first(r), head = load(&rx(r)->position);
+	uint64_t pos = ring_first(r), head = ring_head(r);
 	struct ring_item it;
 	int64_t n = 0;
 	int err;
@@ -318,14 +355,15 @@ static int64_t queue_purge(struct ring *r)
 
 int queue_rebuild(struct ring *r)
 {
-	uint64_t head = load(&rx(r)->position), pos = head, frontier = head;
+	uint64_t head = ring_head(r), first = ring_held(r, head), pos = first;
+	uint64_t frontier = first; /* some of what is held may be done */
 	struct ring_item it;
 	int err = 0;
 
 	/* Up to the end as it is, closed or not, so that no lease is overlooked.  Whoever
 	 * delivers looks anew. */
 	r->rx.seen = ring_limit(r);
-	if (r->rx.seen - head > r->capacity)
+	if (r->rx.seen - head > r->capacity || first - head > r->rx.seen - head)
 		return -EBADMSG;
 	while (pos != r->rx.seen && (err = ring_read(r, pos, &it)) == 0) {
 		pos = it.end;
@@ -333,7 +371,7 @@ int queue_rebuild(struct ring *r)
 			frontier = pos;
 	}
 	r->rx.seen = head;
-	store(&rx(r)->deliver, head);
+	store(&rx(r)->deliver, first);
 	store(&rx(r)->frontier, frontier);
 	if (err < 0)
 		return err;
@@ -354,8 +392,8 @@ static int queue_repair_receivers(struct ring *r)
 
 int queue_check(struct ring *r, bool derived)
 {
-	uint64_t head = load(&rx(r)->position), pos = head, deliver = load(&rx(r)->deliver);
-	uint64_t frontier = load(&rx(r)->frontier), seq = 0;
+	uint64_t head = ring_head(r), pos = head, deliver = load(&rx(r)->deliver);
+	uint64_t frontier = load(&rx(r)->frontier), held = ring_held(r, head), seq = 0;
 	struct ring_item it;
 	int err;
 
@@ -366,10 +404,15 @@ int queue_check(struct ring *r, bool derived)
 		if (seq && it.seq != seq + 1)
 			return -EBADMSG;
 		seq = it.seq;
+		if (pos < held && it.end > held)
+			return -EBADMSG;
 		if (derived &&
-			(record_kind(it.state) == RECORD_READY ? pos < deliver : pos >= frontier))
+			(record_kind(it.state) != RECORD_READY ? pos >= frontier
+							       : pos >= held && pos < deliver))
 			return -EBADMSG;
 	}
+	if (derived && held != head && (deliver < held || pos < held))
+		return -EBADMSG;
 	if (err == -EAGAIN && seq && load(&ring_at(r, &r->rx, pos)->seq) != seq + 1)
 		return -EBADMSG;
 	return err == -EAGAIN ? 0 : err;

@@ -6,10 +6,20 @@
  * position: that is the commit.  With leases, the state in a record's header names
  * its holder and the store to that is the commit; space is freed as the front is done.
  *
- *   deliver   no ready record lies before it          derived, rebuilt after a death
- *   frontier  nothing at or after it was ever leased   derived, rebuilt after a death
+ *   deliver   nothing before it is to be delivered     derived, rebuilt after a death
+ *   frontier  the headers from it on say ready, and    derived, rebuilt after a death
+ *             always did
  *
- * A drop is a change of two facts, see queue.c.  All functions need the receivers' lock.
+ * A lease that begins where the front is leased to the same endpoint, or at the position,
+ * is written to no header.  [position, held) is what such leases are of: `held_by` has
+ * those of its records whose headers say ready, for one attempt more than they say.  The
+ * store to `held` commits the lease, and that to `position` its end.  The holder makes the
+ * latter without the lock: nobody else moves the position meanwhile, or reads what is
+ * held.  To give one of them back, its header and those behind it are written first, by
+ * the holder or, if it is gone, by whoever has the lock (spread() in queue.c).
+ *
+ * A drop is a change of two facts, see queue.c.  All functions need the receivers' lock,
+ * but for those that say otherwise.
  */
 #ifndef CHAN_QUEUE_H
 #define CHAN_QUEUE_H
@@ -21,7 +31,7 @@
 ALWAYS_INLINE bool queue_consume_front(struct ring *r, uint64_t from, uint64_t end)
 {
 	struct layout_receivers *rx = &r->control->receivers;
-	uint64_t head = atomic_load_explicit(&rx->position, memory_order_relaxed);
+	uint64_t head = ring_head(r);
 
 	if (unlikely(from != head ||
 		     atomic_load_explicit(&rx->frontier, memory_order_relaxed) > head))
@@ -30,6 +40,78 @@ ALWAYS_INLINE bool queue_consume_front(struct ring *r, uint64_t from, uint64_t e
 	 * our reading is over. */
 	atomic_store_explicit(&rx->position, end, memory_order_release);
 	return true;
+}
+
+/* The hot path of kind.lease: false if the lease has to be written to the header. */
+ALWAYS_INLINE bool queue_hold(struct ring *r, struct ring_item *it, uint32_t holder)
+{
+	struct layout_receivers *rx = &r->control->receivers;
+	uint64_t head = ring_head(r), held = ring_held(r, head);
+	bool ours = atomic_load_explicit(&rx->held_by, memory_order_relaxed) == holder;
+
+	if (unlikely(it->pos != held || (!ours && held != head)))
+		return false;
+	if (unlikely(!ours)) /* nobody's: it has no meaning yet */
+		atomic_store_explicit(&rx->held_by, holder, memory_order_relaxed);
+	it->state = record_leased(it->state, holder);
+	atomic_store_explicit(&rx->deliver, it->end, memory_order_relaxed);
+	/* The commit.  Release: a death between the two leaves `deliver` stored. */
+	atomic_store_explicit(&rx->held, it->end, memory_order_release);
+	return true;
+}
+
+/*
+ * The hot path of kind.ack, for the holder of the front, without the lock: find the end of
+ * the claim's record, which is held and begins where the last one ended, or is the first.
+ * Returns 0 if it is not so.  `lap` is as ring_end.lap, of all threads.
+ */
+ALWAYS_INLINE uint64_t queue_claim_end(
+	const struct ring *r, const struct ring_claim *claim, _Atomic uint64_t *lap)
+{
+	const struct layout_receivers *rx = &r->control->receivers;
+	uint64_t held = atomic_load_explicit(&rx->held, memory_order_relaxed), size;
+	struct ring_end end = {.lap = atomic_load_explicit(lap, memory_order_relaxed)};
+	const struct layout_record *rec;
+	uint32_t state;
+
+	if (unlikely(claim->pos >= held || ring_holder(r) != claim->holder))
+		return 0;
+	rec = ring_at(r, &end, claim->pos);
+	if (unlikely(end.lap != atomic_load_explicit(lap, memory_order_relaxed)))
+		atomic_store_explicit(lap, end.lap, memory_order_relaxed);
+	state = atomic_load_explicit(&rec->state, memory_order_relaxed);
+	size = ring_size(atomic_load_explicit(&rec->length, memory_order_relaxed));
+	if (unlikely(record_kind(state) != RECORD_READY ||
+		     record_attempts(record_leased(state, 0)) != claim->attempt ||
+		     atomic_load_explicit(&rec->seq, memory_order_relaxed) != claim->seq ||
+		     size > held - claim->pos))
+		return 0;
+	return claim->pos + size;
+}
+
+/* End what is held in [from, end), all of it the caller's; `alone`: no other thread may
+ * try to.  Returns false if it is not at the front (any more).  A full fence has to follow,
+ * or fence.h's, and then queue_may_free(). */
+ALWAYS_INLINE bool queue_end_held(struct ring *r, uint64_t from, uint64_t end, bool alone)
+{
+	struct layout_receivers *rx = &r->control->receivers;
+
+	if (!alone)
+		return likely(atomic_compare_exchange_strong_explicit(
+			&rx->position, &from, end, memory_order_acq_rel, memory_order_relaxed));
+	if (unlikely(ring_head(r) != from))
+		return false;
+	/* Release: as in queue_consume_front(). */
+	atomic_store_explicit(&rx->position, end, memory_order_release);
+	return true;
+}
+
+/* Returns false only if kind.free would do nothing.  Needs no lock: whoever makes a record
+ * behind the front done does as queue_free() in queue.c says. */
+ALWAYS_INLINE bool queue_may_free(const struct ring *r)
+{
+	return atomic_load_explicit(&r->control->receivers.frontier, memory_order_relaxed) >
+	       ring_head(r);
 }
 
 /* ---- for kinds that are a queue in most respects ---- */

@@ -51,9 +51,9 @@ static int take_two_and_wait(void *arg)
 static bool two_are_leased(void *arg)
 {
 	chan_t *ch = arg;
+	uint64_t head = ring_head(&ch->ring);
 
-	return atomic_load(&ch->control->receivers.frontier) >=
-	       atomic_load(&ch->control->receivers.position) + 2 * ring_size(sizeof(int));
+	return ring_held(&ch->ring, head) >= head + 2 * ring_size(sizeof(int));
 }
 
 static pid_t holder(chan_t *tx)

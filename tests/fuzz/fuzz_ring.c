@@ -89,12 +89,22 @@ static void lease_one(struct ring *r, uint32_t holder, struct ring_claim *claim)
 	*claim = (struct ring_claim){it.pos, it.seq, holder, record_attempts(it.state)};
 }
 
+/* As chan_ack() does it. */
+static void end_held(struct ring *r, const struct ring_claim *claim, bool alone)
+{
+	static _Atomic uint64_t lap;
+	uint64_t end = kind == &kind_queue ? queue_claim_end(r, claim, &lap) : 0;
+
+	if (end && queue_end_held(r, claim->pos, end, alone) && queue_may_free(r))
+		kind->free(r);
+}
+
 static void operate(struct ring *r, struct input *in, struct ring_claim claim[4])
 {
 	uint32_t arg = take_byte(in);
 	struct ring_item it;
 
-	switch (take_byte(in) % 14) {
+	switch (take_byte(in) % 16) {
 	case 0:
 		append_some(r, in);
 		break;
@@ -133,6 +143,10 @@ static void operate(struct ring *r, struct input *in, struct ring_claim claim[4]
 		break;
 	case 12:
 		withdraw(r);
+		break;
+	case 14:
+	case 15:
+		end_held(r, &claim[arg & 3], arg & 4);
 		break;
 	default:
 		ring_seal(r);

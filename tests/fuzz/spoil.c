@@ -40,6 +40,8 @@ static struct word control_word(struct layout_control *c, uint32_t n)
 		{.w32 = &c->senders.need},
 		{.w32 = &c->senders.uneven},
 		{.w64 = &c->watched},
+		{.w64 = &c->receivers.held},
+		{.w32 = &c->receivers.held_by},
 	};
 
 	return words[n % (sizeof words / sizeof *words)];

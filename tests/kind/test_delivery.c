@@ -286,6 +286,131 @@ static bool is(uint32_t holder, void *arg)
 	return holder == *(uint32_t *)arg;
 }
 
+static struct layout_record *record_at(uint64_t pos)
+{
+	struct ring_end end = {0, 0};
+
+	return ring_at(&r, &end, pos);
+}
+
+static uint32_t header_state(uint64_t pos)
+{
+	return atomic_load(&record_at(pos)->state);
+}
+
+/* As chan_ack() does it without the lock. */
+static bool end_held(const struct ring_claim *claim, bool alone)
+{
+	static _Atomic uint64_t lap;
+	uint64_t end = queue_claim_end(&r, claim, &lap);
+
+	return end && queue_end_held(&r, claim->pos, end, alone);
+}
+
+START_TEST(should_hold_the_front_and_write_no_header)
+{
+	const uint32_t ready = record_state(RECORD_READY, 0, 0);
+	struct ring_claim a, b, c;
+
+	for (uint64_t i = 0; i < 4; i++)
+		put(8, i);
+	a = lease(1, 0, 1);
+	b = lease(1, 1, 1);
+	ck_assert_uint_eq(header_state(0), ready);
+	ck_assert_uint_eq(header_state(32), ready);
+	ck_assert_uint_eq(ring_held(&r, head()), 64);
+	c = lease(2, 2, 1); /* another's, behind it */
+	ck_assert_uint_eq(header_state(64), record_state(RECORD_LEASED, 2, 1));
+	ck_assert_int_eq(kind->valid(&r), 0);
+	ck_assert(!end_held(&b, _i)); /* not the first */
+	ck_assert(!end_held(&c, _i));
+	ck_assert(end_held(&a, _i));
+	ck_assert(!end_held(&a, _i));
+	ck_assert_uint_eq(head(), 32);
+	ck_assert(end_held(&b, _i));
+	ck_assert_uint_eq(head(), 64);
+	ck_assert(!end_held(&c, _i)); /* its header says whose it is */
+	ck_assert(queue_may_free(&r));
+	ck_assert(!kind->free(&r));
+	ck_assert_int_eq(kind->ack(&r, &c), 0);
+	get(8, 3);
+	ck_assert_uint_eq(head(), tail());
+}
+END_TEST
+
+START_TEST(should_refuse_to_end_what_is_not_held)
+{
+	struct ring_claim a, other;
+
+	put(8, 0);
+	put(8, 1);
+	a = lease(1, 0, 1);
+	other = a;
+	other.holder = 2;
+	ck_assert(!end_held(&other, _i));
+	other = a;
+	other.attempt = 2;
+	ck_assert(!end_held(&other, _i));
+	other = a;
+	other.seq++;
+	ck_assert(!end_held(&other, _i));
+	atomic_store(&record_at(0)->length, 100); /* beyond what is held */
+	ck_assert(!end_held(&a, _i));
+	atomic_store(&record_at(0)->length, 8);
+	ck_assert_int_eq(kind->release(&r, &a), 0);
+	ck_assert(!end_held(&a, _i));
+	lease(2, 0, 2);
+	ck_assert(!end_held(&a, _i));
+	ck_assert_uint_eq(head(), 0);
+}
+END_TEST
+
+/* A death after any number of the headers. */
+START_TEST(should_count_each_attempt_once_over_a_death)
+{
+	const uint32_t leased = record_state(RECORD_LEASED, 1, 1);
+	uint32_t dead = 1;
+
+	for (uint64_t i = 0; i < 4; i++)
+		put(8, i);
+	for (uint64_t i = 0; i < 3; i++)
+		lease(1, i, 1);
+	for (uint64_t i = 0; i < (uint64_t)_i; i++)
+		atomic_store(&record_at(32 * i)->state, leased);
+	ck_assert_int_eq(kind->repair_receivers(&r), 0);
+	ck_assert_int_eq(kind->valid(&r), 0);
+	get(8, 3); /* nothing that is held is delivered */
+	ck_assert_uint_eq(head(), 0);
+	ck_assert_int_eq(kind->reclaim(&r, is, &dead), 3);
+	ck_assert_int_eq(kind->valid(&r), 0);
+	for (uint64_t i = 0; i < 3; i++)
+		lease(2, i, 2);
+	get_empty();
+}
+END_TEST
+
+START_TEST(should_free_what_was_done_out_of_order_behind_what_is_held)
+{
+	struct ring_claim a, b, c;
+
+	for (uint64_t i = 0; i < 3; i++)
+		put(8, i);
+	a = lease(1, 0, 1);
+	b = lease(1, 1, 1);
+	c = lease(1, 2, 1);
+	ck_assert_int_eq(kind->ack(&r, &b), 0);
+	ck_assert(!kind->free(&r));
+	ck_assert_int_eq(kind->repair_receivers(&r), 0);
+	ck_assert(end_held(&a, _i));
+	ck_assert(queue_may_free(&r));
+	ck_assert(kind->free(&r));
+	ck_assert_uint_eq(head(), 64);
+	ck_assert_int_eq(kind->valid(&r), 0);
+	ck_assert(end_held(&c, _i));
+	ck_assert_uint_eq(head(), tail());
+}
+END_TEST
+
 START_TEST(should_reclaim_the_leases_of_one_holder)
 {
 	uint32_t dead = 2;
@@ -318,8 +443,7 @@ START_TEST(should_stop_counting_attempts_at_the_limit)
 	}
 	a = lease(1, 0, RECORD_ATTEMPTS_MAX);
 	ck_assert_int_eq(ring_read(&r, a.pos, &it), 0);
-	ck_assert_uint_eq(record_kind(it.state), RECORD_LEASED);
-	ck_assert_uint_eq(record_holder(it.state), 1);
+	ck_assert_uint_eq(ring_state(&r, &it), record_state(RECORD_LEASED, 1, RECORD_ATTEMPTS_MAX));
 }
 END_TEST
 
@@ -554,6 +678,13 @@ START_TEST(should_find_damage_in_every_field)
 
 	put(8, 0);
 	put(8, 1);
+	atomic_store(&r.control->receivers.held, 96); /* beyond the senders' position */
+	ck_assert_int_eq(kind->valid(&r), -EBADMSG);
+	ck_assert_int_eq(kind->repair_receivers(&r), -EBADMSG);
+	atomic_store(&r.control->receivers.held, 16); /* not where a record ends */
+	ck_assert_int_eq(kind->valid(&r), -EBADMSG);
+	atomic_store(&r.control->receivers.held, 0);
+	ck_assert_int_eq(kind->repair_receivers(&r), 0);
 	rec = ring_at(&r, &end, 32);
 	atomic_store(&rec->length, MAX + 1);
 	get(8, 0); /* what is sound */
@@ -679,7 +810,8 @@ static void step(struct model *m, unsigned *seed, uint64_t *sent)
 				.attempt = x->attempts};
 
 			if (dice < 85) {
-				ck_assert_int_eq(kind->ack(&r, &c), 0);
+				if (dice % 2 || !end_held(&c, dice % 4))
+					ck_assert_int_eq(kind->ack(&r, &c), 0);
 				x->done = true;
 				kind->free(&r);
 			} else {
@@ -756,6 +888,11 @@ void add_tests(void)
 		should_never_show_what_was_published_behind_the_seal,
 		should_hand_over_or_withdraw_never_both, should_withdraw_a_dead_sender_s_message,
 		should_rebuild_what_is_derived, should_find_damage_in_every_field);
+	GROUP_FOR(0, 2, "held", setup, teardown, should_hold_the_front_and_write_no_header,
+		should_refuse_to_end_what_is_not_held,
+		should_free_what_was_done_out_of_order_behind_what_is_held);
+	GROUP_FOR(0, 4, "held, over a death", setup, teardown,
+		should_count_each_attempt_once_over_a_death);
 	GROUP_FOR(
 		0, 10, "random", setup, teardown, should_agree_with_a_list_over_random_operations);
 }

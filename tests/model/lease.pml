@@ -2,15 +2,18 @@
 /*
  * Leases and space: kind/queue.c, and lease.c.
  *
- * RECEIVERS processes receive plainly, take, acknowledge, and give back up to
- * RELEASES times, as they like, while a sender publishes RECORDS records.  All
- * stores are under the receivers' lock; up to CRASHES processes are killed between
- * any two of them, in a repair too; the next owner repairs.  In the end a newcomer
- * takes what is left.
+ * RECEIVERS processes receive plainly, take (HOLDS leases at a time), acknowledge, and
+ * give back up to RELEASES times, as they like, while a sender publishes RECORDS
+ * records.  All stores are under the receivers' lock, but for the one that acknowledges
+ * the front for its holder; up to CRASHES processes are killed between any two of them,
+ * in a repair too; the next owner repairs.  In the end a newcomer takes what is left.
  *
  * Proved: no record is consumed twice, or under another's lease; none is lost; no
  * space is freed that holds a record not consumed; a living process that has a lease
- * can end it; in the end all is consumed and all space is free.
+ * can end it; while a process holds the front, nobody else moves the position; each
+ * lease counts as one attempt, deaths included; what is done at the front is freed by
+ * the last one that did something about it, unless that one died; in the end all is
+ * consumed and all space is free.
  */
 
 #ifndef RECEIVERS
@@ -21,6 +24,9 @@
 #endif
 #ifndef RELEASES
 #define RELEASES 1
+#endif
+#ifndef HOLDS
+#define HOLDS 2
 #endif
 #ifndef CRASHES
 #define CRASHES 0
@@ -34,8 +40,9 @@
 #define DONE 1
 #define LEASED(p) (2 + (p))
 
-byte head, deliver, frontier, tail;
+byte head, deliver, frontier, tail, held, held_by;
 byte state[RECORDS];
+byte attempts[RECORDS];
 
 #define FREE 255
 #define ABANDONED 254
@@ -44,39 +51,29 @@ byte owner = FREE;
 bit dead[PROCS], ended[PROCS];
 byte crashes, releases;
 
-/* What has become of each record. */
+/* What has become of each record, and how often it was leased. */
 bit consumed[RECORDS];
+byte takes[RECORDS];
 
 #if CRASHES
 #define MORTAL
 #define UNLESS_KILLED unless { dead[me] }
-#define UNDISTURBED
 #else
-/* Nobody sees what happens under the lock. */
 #define MORTAL
 #define UNLESS_KILLED
-#define UNDISTURBED atomic
 #endif
 
 #define MAX(a, b) ((a) > (b) -> (a) : (b))
 
-/* Every move of the position. */
-inline move_head(to)
-{
-	d_step {
-		do
-		:: head < to ->
-			assert(consumed[head]);
-			head++
-		:: else -> break
-		od
-	}
-}
+/* Where what is held at the front ends. */
+#define HELD MAX(held, head)
 
+/* Looks, and moves the position if it is still where it was. */
 inline queue_free()
 {
 	d_step {
 		i = head;
+		j = head;
 		do
 		:: i < frontier && i < tail ->
 			if
@@ -90,8 +87,20 @@ inline queue_free()
 		:: else -> break
 		od
 	}
-	move_head(i);
-	i = 0
+	d_step {
+		if
+		:: head == j ->
+			do
+			:: head < i ->
+				assert(consumed[head]);
+				head++
+			:: else -> break
+			od
+		:: else
+		fi;
+		i = 0;
+		j = 0
+	}
 }
 
 /* pos: the first ready record, or what was seen as the end. */
@@ -147,30 +156,80 @@ inline consume()
 	fi
 }
 
-inline lease()
+/* Record pos is this process's: the model's own note of it. */
+inline taken()
 {
-	raise_frontier(pos + 1);
-	deliver = pos + 1;
-	d_step {
-		assert(!consumed[pos]);
-		state[pos] = LEASED(me)
-	}
+	assert(!consumed[pos] && attempts[pos] == takes[pos]);
+	takes[pos]++;
+	mine = mine | (1 << pos);
+	holds++
 }
 
-/* The lease on record i is done: at the front by the position alone. */
+inline lease()
+{
+	if
+	/* No header is written. */
+#ifdef M_EXTEND_ANYBODYS
+	:: pos == HELD ->
+#else
+	:: pos == HELD && (held_by == me || held <= head) ->
+#endif
+		deliver = pos + 1;
+		held_by = me;
+		d_step {
+			taken();
+			held = pos + 1
+		}
+	:: else ->
+		raise_frontier(pos + 1);
+		deliver = pos + 1;
+		d_step {
+			taken();
+			attempts[pos]++;
+			state[pos] = LEASED(me)
+		}
+	fi
+}
+
+/* Write what is held from record `from` on into the headers. */
+inline spread(from)
+{
+	raise_frontier(held);
+	j = from;
+#ifdef M_HELD_BEFORE_HEADERS
+	d_step { pos = held; held = from }
+	do
+	:: j < pos ->
+#else
+	do
+	:: j < held ->
+#endif
+		d_step {
+			if
+			:: state[j] == READY ->
+				state[j] = LEASED(held_by);
+				attempts[j]++
+			:: else
+			fi;
+			j++
+		}
+	:: else ->
+		d_step { held = from; j = 0 }
+		break
+	od
+}
+
+/* The lease on record i, the lock held: at the front by the position alone. */
 inline acknowledge()
 {
 	d_step {
-		consumed[i] = 1;
 		if
 #ifdef M_ACK_MOVES_POSITION
-		:: i >= head -> position = i + 1
+		:: i >= head -> consumed[i] = 1; position = i + 1
 #else
-		:: i == head -> position = i + 1
+		:: i == head -> consumed[i] = 1; position = i + 1
 #endif
-		:: else ->
-			state[i] = DONE;
-			position = head
+		:: else -> position = head
 		fi;
 		do
 		:: head < position ->
@@ -179,9 +238,18 @@ inline acknowledge()
 		:: else -> break
 		od
 	}
+	if
+	:: position <= i ->
+		raise_frontier(i + 1);
+		d_step {
+			consumed[i] = 1;
+			state[i] = DONE
+		}
+	:: else
+	fi
 }
 
-/* The lease on record i. */
+/* The lease on record i, which its header has. */
 inline give_back()
 {
 #ifndef M_DELIVER_STAYS
@@ -203,7 +271,10 @@ inline give_back()
 
 inline reclaim()
 {
-	i = head;
+	if
+	:: held > head && GONE(held_by) -> i = head; spread(i)
+	:: else -> i = HELD
+	fi;
 	do
 	:: i < frontier && i < tail ->
 		if
@@ -211,17 +282,22 @@ inline reclaim()
 		:: else
 		fi;
 		i++
-	:: else -> break
-	od;
-	i = 0
+	:: else ->
+		i = 0;
+		break
+	od
 }
 
 inline repair()
 {
+#ifdef M_REPAIR_FORGETS_HELD
 	deliver = head;
+#else
+	deliver = HELD;
+#endif
 	d_step {
-		frontier = head;
-		i = head;
+		frontier = HELD;
+		i = frontier;
 		do
 		:: i < tail ->
 			if
@@ -250,43 +326,82 @@ inline enter()
 #endif
 }
 
+/* The front is this process's, and no header says so: acknowledge it, without the lock. */
+inline end_front()
+{
+	d_step {
+		/* Nobody else has moved the position or ended the lease meanwhile. */
+		assert(head == i && held > i && held_by == me && !consumed[i]);
+		consumed[i] = 1;
+		mine = mine & ~(1 << i);
+		holds--;
+		head++;
+		i = 0
+	}
+#ifndef M_LOOK_NOT_BEHIND
+	if
+	:: frontier > head ->
+		enter();
+		queue_free();
+		owner = FREE
+	:: else
+	fi
+#endif
+}
+
 proctype receiver(byte me)
 {
-	byte pos, seen, i, position, mine; /* mine: the record leased, + 1 */
+	byte pos, seen, i, j, position;
+	byte mine, holds; /* its leases, a bit each */
 	bit recover;
 
 	MORTAL {
 		do
-		:: UNDISTURBED {
-			enter();
+		:: true ->
 			if
-			/* End a lease.  It has to be there. */
+			:: mine & (1 << head) && held > head && held_by == me && state[head] == READY ->
+				i = head;
+				end_front()
+			/* End any lease.  It has to be there. */
 			:: mine ->
+				enter();
+				if
+				:: mine & 1 -> i = 0
+				:: mine & 2 -> i = 1
+				:: mine & 4 -> i = 2
+				fi;
 				d_step {
-					i = mine - 1;
-					assert(state[i] == LEASED(me))
+					assert(!consumed[i] && i >= head);
+					assert(state[i] == LEASED(me) ||
+						(state[i] == READY && held > i && held_by == me));
+					mine = mine & ~(1 << i);
+					holds--
 				}
 				if
 				:: acknowledge()
 				:: d_step { releases < RELEASES -> releases++ }
+#ifndef M_NO_SPREAD
+					if
+					:: i < held -> spread(i)
+					:: else
+					fi;
+#endif
 					give_back()
 				fi;
 				queue_free();
-				mine = 0;
 				owner = FREE
 			/* Get another. */
 			:: true ->
+				enter();
 				ring_next();
 				if
 				:: pos < seen -> consume(); owner = FREE
-				:: d_step { pos < seen && !mine -> mine = pos + 1 }
-					lease();
-					owner = FREE
+				:: pos < seen && holds < HOLDS -> lease(); owner = FREE
 				:: pos == seen ->
 					/* when_empty() */
 #ifndef M_NO_RECLAIM
 					if
-					:: frontier > head -> reclaim()
+					:: frontier > head || held > head -> reclaim()
 					:: else
 					fi;
 #endif
@@ -309,8 +424,11 @@ proctype receiver(byte me)
 				seen = 0;
 				position = 0
 			}
-			}
-			goto next;
+			if
+			:: true -> goto next
+			/* It does nothing more. */
+			:: me != NEWCOMER && !mine -> break
+			fi;
 rest:
 			skip;
 			d_step {
@@ -352,7 +470,9 @@ proctype killer()
 {
 	do
 	:: d_step { KILL(0) }
+#if RECEIVERS > 1
 	:: d_step { KILL(1) }
+#endif
 #if RECEIVERS > 2
 	:: d_step { KILL(2) }
 #endif
@@ -369,6 +489,7 @@ proctype observer()
 		for (i : 0 .. RECEIVERS - 1) {
 			assert(dead[i] || ended[i])
 		}
+		assert(crashes || head == tail || state[head] != DONE);
 		run receiver(NEWCOMER)
 	}
 	atomic { timeout ->

@@ -54,6 +54,8 @@ int main(void)
 	CONTROL(receivers.lock.recoveries, "receivers.lock.recoveries");
 	CONTROL(receivers.deliver, "receivers.deliver");
 	CONTROL(receivers.frontier, "receivers.frontier");
+	CONTROL(receivers.held, "receivers.held");
+	CONTROL(receivers.held_by, "receivers.held_by");
 	CONTROL(receivers.dropped, "receivers.dropped");
 	CONTROL(receivers.drop_position, "receivers.drop_position");
 	CONTROL(receivers.drop_count, "receivers.drop_count");

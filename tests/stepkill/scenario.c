@@ -59,6 +59,16 @@ static void take3(void)
 {
 	expect(chan_take(ch, lease, 3, 0), 3);
 }
+static void take3_and_ack_2(void)
+{
+	take3();
+	expect(chan_ack(ch, lease + 1, 2), 2);
+}
+static void take3_and_release_1(void)
+{
+	take3();
+	expect(chan_release(ch, lease + 1, 1), 1);
+}
 static void take_and_release(void)
 {
 	take3();
@@ -274,6 +284,10 @@ static int op_ack(void)
 {
 	return chan_ack(ch, lease, 3);
 }
+static int op_ack_first(void)
+{
+	return chan_ack(ch, lease, 1);
+}
 static int op_ack_last(void)
 {
 	return chan_ack(ch, lease + 1, 2);
@@ -480,8 +494,20 @@ const struct scenario scenarios[] = {
 		.operation = op_take, .result = 2, .states = 3 },
 	{ "take, again", ALL, .opt = OPT(), .fill = FULL, .roles = CHAN_RECV,
 		.setup = take_and_release, .operation = op_take, .result = 2, .states = 3 },
-	{ "acknowledge", ALL | CHAIN, .opt = OPT(), .fill = FULL, .roles = CHAN_RECV,
-		.setup = take3, .operation = op_ack, .result = 3, .states = 4, .eats = 3 },
+	{ "take, exclusive", CHAIN, true, .opt = OPT(), .fill = FULL,
+		.roles = CHAN_RECV | CHAN_EXCLUSIVE, .operation = op_take, .result = 2,
+		.states = 3 },
+	{ "acknowledge", ALL | CHAIN, true, .opt = OPT(), .fill = FULL, .roles = CHAN_RECV,
+		.setup = take3, .operation = op_ack, .result = 3, .states = 2, .eats = 3 },
+	{ "acknowledge, exclusive", CHAIN, true, .opt = OPT(), .fill = FULL,
+		.roles = CHAN_RECV | CHAN_EXCLUSIVE, .setup = take3, .operation = op_ack,
+		.result = 3, .states = 2, .eats = 3 },
+	{ "acknowledge, the first after the others", ALL | CHAIN, .opt = OPT(), .fill = FULL,
+		.roles = CHAN_RECV, .setup = take3_and_ack_2, .operation = op_ack_first,
+		.result = 1, .states = 2, .eats = 3 },
+	{ "acknowledge, one given back behind it", ALL | CHAIN, .opt = OPT(), .fill = FULL,
+		.roles = CHAN_RECV, .setup = take3_and_release_1, .operation = op_ack_first,
+		.result = 1, .states = 2, .eats = 1 },
 	{ "acknowledge, not the first", ALL | CHAIN, .opt = OPT(), .fill = FULL,
 		.roles = CHAN_RECV, .setup = take3, .operation = op_ack_last, .result = 2,
 		.states = 3, .eats = 2 },
