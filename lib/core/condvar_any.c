@@ -3,12 +3,10 @@
 #include "core/condvar.h"
 
 #include "base/clock.h"
+#include "core/futex_words.h"
 
 #include <errno.h>
-#include <linux/futex.h>
-#include <sys/syscall.h>
 #include <time.h>
-#include <unistd.h>
 
 #define LOOK_EVERY INT64_C(1000000)
 
@@ -21,7 +19,6 @@ static struct timespec timespec_of(int64_t ns)
 static int wait_in_kernel(const struct cond_word *words, unsigned n, int64_t deadline)
 {
 	struct futex_waitv each[COND_WORDS_MAX];
-	struct timespec at = timespec_of(deadline);
 
 	if (CONDVAR_KIND != LAYOUT_CONDVAR_FUTEX)
 		return -ENOSYS;
@@ -29,7 +26,7 @@ static int wait_in_kernel(const struct cond_word *words, unsigned n, int64_t dea
 		each[i] = (struct futex_waitv){.val = words[i].key,
 			.uaddr = (uintptr_t)words[i].word,
 			.flags = FUTEX_32}; /* not PRIVATE: processes share it */
-	if (syscall(SYS_futex_waitv, each, n, 0, &at, CLOCK_MONOTONIC) >= 0 || errno == EAGAIN)
+	if (futex_words_wait(each, n, deadline) >= 0 || errno == EAGAIN)
 		return 0;
 	return errno == ETIMEDOUT || errno == EINTR ? -errno : -ENOSYS;
 }

@@ -2,10 +2,11 @@
 /* The model is in guard.h. */
 #include "core/guard.h"
 
+#include "core/futex_words.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
-#include <linux/time_types.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -14,14 +15,6 @@
 static long futex(const _Atomic uint32_t *word, int op, uint32_t value, const struct timespec *time)
 {
 	return syscall(SYS_futex, word, op, value, time, NULL, FUTEX_BITSET_MATCH_ANY);
-}
-
-static long futex_waitv(struct futex_waitv *words, unsigned n, int64_t deadline)
-{
-	struct __kernel_timespec at = {
-		.tv_sec = deadline / 1000000000, .tv_nsec = deadline % 1000000000};
-
-	return syscall(SYS_futex_waitv, words, n, 0, &at, CLOCK_MONOTONIC);
 }
 
 /* ---- the watcher ---- */
@@ -70,7 +63,7 @@ static int hold(pthread_mutex_t *mutex, const struct robust_list_head *head, _At
  * as unknown. */
 static bool can_sleep(void)
 {
-	return futex_waitv(NULL, 0, 0) < 0 && errno == EINVAL;
+	return futex_words_wait(NULL, 0, 0) < 0 && errno == EINVAL;
 }
 
 int guard_hold(struct guard *g, uint64_t id)
@@ -180,7 +173,7 @@ int guard_sleep(struct guard_place *places, unsigned guards, const struct cond_w
 	for (unsigned i = 0; i < guards; i++)
 		each[n + i] =
 			element(word_at(&places[i].view, places[i].which), places[i].view.value);
-	if (futex_waitv(each, n + guards, deadline) < 0)
+	if (futex_words_wait(each, n + guards, deadline) < 0)
 		err = -errno;
 	if (err == -ENOSYS || err == -EPERM) {
 		err = -EOPNOTSUPP;

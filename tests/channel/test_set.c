@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define CHANNELS 200
@@ -96,16 +97,27 @@ START_TEST(should_give_each_its_turn_when_few_are_asked_for)
 }
 END_TEST
 
+static _Atomic pid_t waiter; /* the thread below, once it runs */
+
 static void *wait_in_thread(void *arg)
 {
 	(void)arg;
+	waiter = gettid();
 	return (void *)(intptr_t)chan_set_wait(set, ready, 1, 30 * SECOND);
 }
 
-static bool sleeps_in_poll(void *arg)
+static bool started(void *arg)
 {
 	(void)arg;
-	return chan_set_fd(set) == -EBUSY;
+	return waiter != 0;
+}
+
+static void start_waiting(pthread_t *t)
+{
+	waiter = 0;
+	ck_assert_int_eq(pthread_create(t, NULL, wait_in_thread, NULL), 0);
+	await(started, NULL);
+	ck_assert(wait_asleep(waiter, SYS_ppoll));
 }
 
 START_TEST(should_be_woken_by_any)
@@ -115,8 +127,7 @@ START_TEST(should_be_woken_by_any)
 		pthread_t t;
 		void *result;
 
-		pthread_create(&t, NULL, wait_in_thread, NULL);
-		await(sleeps_in_poll, NULL);
+		start_waiting(&t);
 		send_text(all[i], "a");
 		pthread_join(t, &result);
 		ck_assert_int_eq((int)(intptr_t)result, 1);
@@ -132,8 +143,7 @@ START_TEST(should_end_when_a_member_is_interrupted)
 	void *result;
 
 	ck_assert_int_eq(look(), -EAGAIN);
-	pthread_create(&t, NULL, wait_in_thread, NULL);
-	await(sleeps_in_poll, NULL);
+	start_waiting(&t);
 	chan_interrupt(all[77], 1);
 	pthread_join(t, &result);
 	ck_assert_int_eq((int)(intptr_t)result, -EINTR);
