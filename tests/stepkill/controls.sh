@@ -117,10 +117,6 @@ control "the bell's bit cleared before the ring" core/condvar_futex.c \
 	's/~(uint32_t)COND_SLEEPER/~(uint32_t)COND_WAITER/' \
 	'send, bell/late' 'an event loop sleeps beside work, after the work of another'
 
-control 'the end of a file not heard' segment/bell.h \
-	's/^\(#define BELL_EVENTS.*\)IN_CLOSE_WRITE | /\1/' \
-	'send, bell/late' 'an event loop sleeps beside work, after the death'
-
 control 'leases of the dead kept' channel/reclaim.c \
 	's/return endpoint_receives(.*/return false;/' \
 	take/alone 'lost|of 15 messages|neither before nor after|changed less'

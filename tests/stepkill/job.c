@@ -466,9 +466,11 @@ static void busy(enum flow flow, bool every, unsigned point)
 		must("open", chan_open(&barger, channel, peers(), NULL));
 	if (scenario->with)
 		go(scenario->with, 1);
+	t = step(scenario, every, point);
+	/* Now: to open the channel reads its file, too. */
+	atomic_store(&board->linger, scenario->loop != 0);
 	if (scenario->loop)
 		loop_rest(scenario->loop);
-	t = step(scenario, every, point);
 	set_scene(&t, flow);
 	doing("stepping");
 	trace_run(&t);
@@ -491,6 +493,7 @@ static void busy(enum flow flow, bool every, unsigned point)
 		loop_wakes("the death");
 		loop_end();
 	}
+	atomic_store(&board->linger, 0);
 	barge_out(barger, held);
 	rest();
 	contenders_go_on(scenario, since);

@@ -64,6 +64,7 @@ struct contender {
 struct board {
 	_Atomic int done; /* the victim's operation */
 	_Atomic int result;
+	_Atomic int linger; /* contenders stay when they have finished: their end would ring */
 	_Atomic int sending[WHOS][NUMBERS];
 	_Atomic int got[WHOS][NUMBERS]; /* how often a survivor received it */
 	struct contender contender[4];

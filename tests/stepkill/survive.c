@@ -173,6 +173,8 @@ static void make(unsigned i, unsigned role)
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		c->result = contend(c, i);
 		atomic_store(&c->finished, 1);
+		while (atomic_load(&board->linger))
+			nap(MS / 3);
 		_exit(0); /* its endpoint ends as by a death */
 	}
 	c->pid = pid;
