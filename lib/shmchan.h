@@ -614,6 +614,35 @@ int chan_select(struct chan_case *cases, unsigned n, int64_t timeout, unsigned f
  */
 int chan_fd(chan_t *ch, unsigned role);
 
+/* A futex(2) word to sleep on, and the value that it must have. */
+struct chan_futex {
+	const uint32_t *word;
+	uint32_t value;
+	uint32_t reserved;
+};
+
+/*
+ * For programs that own an io_uring(7), and sleep there in IORING_OP_FUTEX_WAIT (Linux 6.7):
+ * announce that a call of the role CHAN_SEND or CHAN_RECV is about to sleep, and set *ret to
+ * where.  After this, make the call with timeout 0.  Only if that returns -EAGAIN, sleep
+ * while the word has the value (FUTEX2_SIZE_U32, not FUTEX2_PRIVATE), for a second at most:
+ * a peer that was killed between its message and its wake-up wakes nobody.  Then begin again
+ * with this function, or end the wait with chan_futex_leave().  The word is good until
+ * chan_detach(), which must not come while the ring sleeps on it.
+ *
+ * Errors:
+ *   -EINVAL      role is neither
+ *   -EBADF       the endpoint is not for that
+ *   -EPERM       the endpoint is another thread's exclusive one
+ *   -EOPNOTSUPP  the library was built without futexes
+ *   -EACCES, -EROFS   the endpoint is a reader of the latest value that may not write
+ */
+int chan_futex(chan_t *ch, unsigned role, struct chan_futex *ret);
+
+/* End a wait that slept, whether its call went on at last or not: a wake-up that it may have
+ * taken from another waiter is passed on.  Errors as chan_futex(). */
+int chan_futex_leave(chan_t *ch, unsigned role);
+
 /* A set: many endpoints to wait for.  Opaque. */
 typedef struct chan_set chan_set_t;
 

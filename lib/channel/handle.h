@@ -8,6 +8,7 @@
  *   wait, spin, lag                 sleep, look again and again, stay away for a moment
  *   limit, waiters                  time limits; the calls that wait
  *   pollable, listener, rest, fd    descriptors for event loops
+ *   futex                           sleeping outside, in the program's own io_uring
  *   select, set                     waiting for one of several cases, or of many
  *   watched, cover                  longer sleeps while chand watches over the channel
  *   watch                           looking on from outside
