@@ -73,6 +73,14 @@ static void order_done(struct listener *l, const struct order *o)
 	pthread_mutex_unlock(&l->lock);
 }
 
+static void pass_on(const struct listener *l, struct layout_cond *c)
+{
+	cond_bell bell = cond_pass_on(c);
+
+	if (bell && bell_ring(l->segment))
+		cond_rung(c, bell);
+}
+
 static void *listen(void *arg)
 {
 	struct listener *l = arg;
@@ -87,9 +95,8 @@ static void *listen(void *arg)
 			continue;
 		order_done(l, &o);
 		listener_ring(l->to);
-		if (l->segment->writable && cond_moved(o.cond, o.words[1].key) &&
-			cond_pass_on(o.cond))
-			bell_ring(l->segment);
+		if (l->segment->writable && cond_moved(o.cond, o.words[1].key))
+			pass_on(l, o.cond);
 	}
 }
 

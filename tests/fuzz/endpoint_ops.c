@@ -130,12 +130,51 @@ static void act_look(struct user *u, struct input *in)
 	check(chan_peek(u->ch, buf, sizeof(buf), &at));
 }
 
+/* Wait in the ways of event loops: whatever the hints say, each call ends, and what it says
+ * was executed was. */
+static void act_wait(struct user *u, struct input *in, int64_t timeout)
+{
+	char buf[256], bytes[] = "value";
+	unsigned flags = take_byte(in) % 4, role = take_byte(in) & 1 ? CHAN_SEND : CHAN_RECV;
+	struct chan_case cases[2] = {
+		{.size = sizeof(cases[0]),
+			.op = CHAN_OP_RECV,
+			.ch = u->ch,
+			.data = buf,
+			.len = sizeof(buf)},
+		{.size = sizeof(cases[0]),
+			.op = CHAN_OP_SEND,
+			.ch = u->ch,
+			.data = bytes,
+			.len = sizeof(bytes)},
+	};
+	struct chan_ready ready[2];
+	chan_set_t *set;
+	int n = chan_select(&cases[role == CHAN_SEND], 1 + (role == CHAN_RECV), timeout, flags);
+
+	MUST(n < 2);
+	if (n >= 0)
+		check(cases[n + (role == CHAN_SEND)].result);
+	else
+		check(n);
+	n = chan_fd(u->ch, role);
+	check(n < 0 ? n : 0);
+	if (chan_set_create(&set) < 0) /* the user's instances are used up */
+		return;
+	if (chan_set_add(set, u->ch, role, u) == 0) {
+		n = chan_set_wait(set, ready, 2, timeout);
+		MUST(n <= 1 && (n < 1 || (ready[0].ch == u->ch && ready[0].data == u)));
+		check(n);
+	}
+	chan_set_destroy(set);
+}
+
 void user_act(struct user *u, struct input *in)
 {
 	uint32_t what = take_byte(in), arg = take_byte(in);
 	int64_t timeout = arg & 1 ? BRIEF : 0;
 
-	switch (what % 12) {
+	switch (what % 13) {
 	case 0:
 	case 1:
 		act_send(u, in, timeout);
@@ -162,6 +201,9 @@ void user_act(struct user *u, struct input *in)
 		break;
 	case 9:
 		check(chan_purge(u->ch));
+		break;
+	case 12:
+		act_wait(u, in, timeout);
 		break;
 	case 10:
 		check(chan_set_overflow(u->ch, arg % 5));

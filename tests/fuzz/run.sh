@@ -35,7 +35,7 @@ flags=(-std=gnu11 -D_GNU_SOURCE -g -O1 -Ilib -Itools -Itests/fuzz -pthread -fno-
 
 # For a target of one thread: it waits without sleeping.
 skip_time=("$here/skip_time.c")
-for f in clock_gettime pthread_mutex_clocklock syscall; do
+for f in clock_gettime ppoll pthread_mutex_clocklock syscall; do
 	skip_time+=(-Xlinker "--wrap=$f")
 done
 
