@@ -16,6 +16,7 @@
 #include "channel/receive.h"
 #include "channel/rest.h"
 #include "channel/sender.h"
+#include "channel/wait.h"
 
 #include <limits.h>
 #include <poll.h>
@@ -176,6 +177,19 @@ static void heard_of(chan_set_t *set, struct watch *w, struct bell_heard what)
 	}
 }
 
+static void make_all_hot(chan_set_t *set)
+{
+	for (struct watch *w = set->first; w; w = w->next)
+		heard_of(set, w, (struct bell_heard){.closed = false});
+}
+
+/* Return when to look again at the latest.  The bell and deaths are heard; but in the
+ * reference chan_interrupt() wakes nobody, since it may be in a signal handler. */
+static int64_t longest_sleep(int64_t now)
+{
+	return CONDVAR_KIND == LAYOUT_CONDVAR_FUTEX ? DEADLINE_NEVER : now + WAIT_SLICE;
+}
+
 static void heard(int number, struct bell_heard what, void *arg)
 {
 	chan_set_t *set = arg;
@@ -272,8 +286,10 @@ int chan_set_wait(chan_set_t *set, struct chan_ready *ret, unsigned n, int64_t t
 			return answer(set, -ETIMEDOUT);
 		end = got == -EBUSY ? set->now + MOMENT
 		      : set->hot    ? set->now + DYING
-				    : DEADLINE_NEVER;
+				    : longest_sleep(set->now);
 		sleep_until(set, end < deadline ? end : deadline);
+		if (CONDVAR_KIND != LAYOUT_CONDVAR_FUTEX)
+			make_all_hot(set);
 	}
 }
 
