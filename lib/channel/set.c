@@ -35,17 +35,17 @@ struct member {
 	size_t len; /* to send: ready when so many bytes have room */
 	void *data;
 	int64_t alert; /* hot until then: a peer may be dying */
-	struct watch *watch;
+	struct ear *ear;
 	struct waiter waiter;		     /* idle: what the endpoint table shows */
-	struct member *next;		     /* of the same watch */
+	struct member *next;		     /* of the same ear */
 	struct member *hot_next, **hot_link; /* NULL: idle */
 };
 
-/* The members of one channel. */
-struct watch {
-	int number;
+/* What listens for the members of one channel. */
+struct ear {
+	int number; /* of the bell's watch */
 	struct member *first;
-	struct watch *next, **link; /* all of the set */
+	struct ear *next, **link; /* all of the set */
 };
 
 struct chan_set {
@@ -54,8 +54,8 @@ struct chan_set {
 	_Atomic bool used; /* a call is under way */
 	bool polled;	   /* somebody polls the descriptor */
 	void *members;	   /* a tree, by endpoint and role */
-	struct watch *first;
-	void *watches; /* a tree, by number */
+	struct ear *first;
+	void *ears; /* a tree, by number */
 	struct member *hot, **hot_end;
 	int64_t now; /* when the call last looked at the clock */
 };
@@ -150,7 +150,7 @@ static int settle(chan_set_t *set, struct member *m, struct limit *round)
 
 static int by_number(const void *a, const void *b)
 {
-	int x = ((const struct watch *)a)->number, y = ((const struct watch *)b)->number;
+	int x = ((const struct ear *)a)->number, y = ((const struct ear *)b)->number;
 
 	return (x > y) - (x < y);
 }
@@ -164,9 +164,9 @@ static int by_endpoint(const void *a, const void *b)
 	return (x->role > y->role) - (x->role < y->role);
 }
 
-static void heard_of(chan_set_t *set, struct watch *w, struct bell_heard what)
+static void heard_of(chan_set_t *set, struct ear *e, struct bell_heard what)
 {
-	for (struct member *m = w->first; m; m = m->next) {
+	for (struct member *m = e->first; m; m = m->next) {
 		make_hot(set, m);
 		if (is_orphan(m->ch))
 			continue;
@@ -177,10 +177,10 @@ static void heard_of(chan_set_t *set, struct watch *w, struct bell_heard what)
 	}
 }
 
-static void make_all_hot(chan_set_t *set)
+static void heard_of_all(chan_set_t *set, struct bell_heard what)
 {
-	for (struct watch *w = set->first; w; w = w->next)
-		heard_of(set, w, (struct bell_heard){.closed = false});
+	for (struct ear *e = set->first; e; e = e->next)
+		heard_of(set, e, what);
 }
 
 /* Return when to look again at the latest.  The bell and deaths are heard; but in the
@@ -193,14 +193,13 @@ static int64_t longest_sleep(int64_t now)
 static void heard(int number, struct bell_heard what, void *arg)
 {
 	chan_set_t *set = arg;
-	struct watch key = {.number = number}, **found;
+	struct ear key = {.number = number}, **found;
 
 	if (number < 0) { /* the kernel's queue ran over */
-		for (struct watch *w = set->first; w; w = w->next)
-			heard_of(set, w, (struct bell_heard){.named = true, .closed = true});
+		heard_of_all(set, (struct bell_heard){.named = true, .closed = true});
 		return;
 	}
-	found = tfind(&key, &set->watches, by_number);
+	found = tfind(&key, &set->ears, by_number);
 	if (found) /* else it was removed meanwhile */
 		heard_of(set, *found, what);
 }
@@ -289,7 +288,7 @@ int chan_set_wait(chan_set_t *set, struct chan_ready *ret, unsigned n, int64_t t
 				    : longest_sleep(set->now);
 		sleep_until(set, end < deadline ? end : deadline);
 		if (CONDVAR_KIND != LAYOUT_CONDVAR_FUTEX)
-			make_all_hot(set);
+			heard_of_all(set, (struct bell_heard){.closed = false});
 	}
 }
 
@@ -307,37 +306,37 @@ int chan_set_fd(chan_set_t *set)
 
 /* ---- members ---- */
 
-/* Find the watch of that number, or make it: NULL if there is no memory. */
-static struct watch *watch_of(chan_set_t *set, int number)
+/* Find the ear of that number, or make it: NULL if there is no memory. */
+static struct ear *ear_of(chan_set_t *set, int number)
 {
-	struct watch *w = malloc(sizeof(*w)), **found;
+	struct ear *e = malloc(sizeof(*e)), **found;
 
-	if (!w)
+	if (!e)
 		return NULL;
-	*w = (struct watch){.number = number};
-	found = tsearch(w, &set->watches, by_number);
-	if (!found || *found != w) {
-		free(w);
+	*e = (struct ear){.number = number};
+	found = tsearch(e, &set->ears, by_number);
+	if (!found || *found != e) {
+		free(e);
 		return found ? *found : NULL;
 	}
-	w->next = set->first;
-	w->link = &set->first;
-	if (w->next)
-		w->next->link = &w->next;
-	set->first = w;
-	return w;
+	e->next = set->first;
+	e->link = &set->first;
+	if (e->next)
+		e->next->link = &e->next;
+	set->first = e;
+	return e;
 }
 
-static void release_watch(chan_set_t *set, struct watch *w)
+static void release_ear(chan_set_t *set, struct ear *e)
 {
-	if (w->first)
+	if (e->first)
 		return;
-	tdelete(w, &set->watches, by_number);
-	*w->link = w->next;
-	if (w->next)
-		w->next->link = w->link;
-	bell_ignore(&set->own, w->number);
-	free(w);
+	tdelete(e, &set->ears, by_number);
+	*e->link = e->next;
+	if (e->next)
+		e->next->link = e->link;
+	bell_ignore(&set->own, e->number);
+	free(e);
 }
 
 /* Let the new member, which is in the tree, listen. */
@@ -347,11 +346,11 @@ static int listen_for(chan_set_t *set, struct member *m)
 
 	if (number < 0)
 		return number;
-	m->watch = watch_of(set, number);
-	if (!m->watch)
+	m->ear = ear_of(set, number);
+	if (!m->ear)
 		return -ENOMEM;
-	m->next = m->watch->first;
-	m->watch->first = m;
+	m->next = m->ear->first;
+	m->ear->first = m;
 	make_hot(set, m);
 	return 0;
 }
@@ -412,17 +411,17 @@ int set_add(chan_set_t *set, chan_t *ch, unsigned role, size_t len)
 	return leave(set, err < 0 ? err : 0);
 }
 
-/* Take the member out of its watch, and free it. */
+/* Take the member out of its ear, and free it. */
 static void drop(chan_set_t *set, struct member *m)
 {
-	struct member **at = &m->watch->first;
+	struct member **at = &m->ear->first;
 
 	while (*at != m)
 		at = &(*at)->next;
 	*at = m->next;
 	end_waiting(m);
 	make_idle(set, m);
-	release_watch(set, m->watch);
+	release_ear(set, m->ear);
 	handle_release(m->ch);
 	free(m);
 }

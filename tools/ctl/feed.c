@@ -15,8 +15,8 @@
 #include "common/message.h"
 #include "ctl/chand.h"
 #include "ctl/event.h"
+#include "ctl/monitored.h"
 #include "ctl/output.h"
-#include "ctl/watched.h"
 
 /* How soon to try again where there was no chand, and where one did not answer. */
 #define RETRY INT64_C(1000000000)
@@ -45,12 +45,12 @@ const struct feed *feed_of(const char *name)
 
 static void close_feed(struct feed *feed, int64_t retry)
 {
-	struct watched *w;
+	struct monitored *w;
 
 	ctl_bus_close(&feed->bus);
 	feed->open = false;
 	feed->again = cli_deadline(retry);
-	for (size_t i = 0; (w = watched_at(i)); i++)
+	for (size_t i = 0; (w = monitored_at(i)); i++)
 		if (w->feed == feed)
 			w->feed = NULL;
 }
@@ -61,7 +61,7 @@ static void open_feed(struct feed *feed)
 	struct epoll_event in = {.events = EPOLLIN};
 	char packet[MESSAGE_MAX + 1];
 	struct chand_answer answer = {.lines = NULL};
-	struct watched *w;
+	struct monitored *w;
 	const char *reason;
 	int err = ctl_bus_open(&feed->bus, feed->which, &reason);
 
@@ -83,11 +83,12 @@ static void open_feed(struct feed *feed)
 		close_feed(feed, RETRY_SILENT);
 		return;
 	}
-	for (size_t i = 0; (w = watched_at(i)); i++) {
+	for (size_t i = 0; (w = monitored_at(i)); i++) {
 		if (w->feed || feed_of(w->channel.name) != feed)
 			continue;
 		if (w->channel.ch)
-			watched_read_endpoints(w); /* a last time: from now on chand reports them */
+			monitored_read_endpoints(
+				w); /* a last time: from now on chand reports them */
 		w->feed = feed;
 		w->redelivered_by_chand = w->redelivered;
 	}
@@ -120,7 +121,7 @@ static void drop_end(struct endpoints *ends, struct chan_endpoint *end)
 
 /* Returns the endpoint of an event: as it registered itself, or as chand describes it, if it
  * is gone already. */
-static struct chan_endpoint read_end(const struct watched *w, const json_t *said)
+static struct chan_endpoint read_end(const struct monitored *w, const json_t *said)
 {
 	struct chan_endpoint end = {
 		.id = (uint32_t)ctl_bus_number(said, "id"),
@@ -144,7 +145,7 @@ static struct chan_endpoint read_end(const struct watched *w, const json_t *said
 	return end;
 }
 
-static void handle_endpoint_event(struct watched *w, const char *event, const json_t *said)
+static void handle_endpoint_event(struct monitored *w, const char *event, const json_t *said)
 {
 	struct chan_endpoint end = read_end(w, said);
 	struct chan_endpoint *known = find_end(&w->ends, end.id, end.pid);
@@ -152,17 +153,17 @@ static void handle_endpoint_event(struct watched *w, const char *event, const js
 	if (!strcmp(event, "attached")) {
 		if (known)
 			return; /* it was read when chand saw it come */
-		watched_report_endpoint(w->channel.name, "attached", &end);
+		monitored_report_endpoint(w->channel.name, "attached", &end);
 		add_end(&w->ends, &end);
 		return;
 	}
-	watched_report_endpoint(w->channel.name, event, known ? known : &end);
+	monitored_report_endpoint(w->channel.name, event, known ? known : &end);
 	if (known)
 		drop_end(&w->ends, known);
 }
 
 /* The counter may have been read before chand's event came. */
-static void handle_redelivery_event(struct watched *w, uint64_t messages)
+static void handle_redelivery_event(struct monitored *w, uint64_t messages)
 {
 	w->redelivered_by_chand += messages;
 	ctl_event_count(w->channel.name, "redelivered", w->redelivered, w->redelivered_by_chand);
@@ -170,7 +171,7 @@ static void handle_redelivery_event(struct watched *w, uint64_t messages)
 		w->redelivered = w->redelivered_by_chand;
 }
 
-static void handle_event(struct watched *w, const char *event, const json_t *said)
+static void handle_event(struct monitored *w, const char *event, const json_t *said)
 {
 	const char *origin = ctl_bus_text(said, "origin");
 
@@ -186,12 +187,12 @@ static void handle_event(struct watched *w, const char *event, const json_t *sai
 /* chand could not send all events: read the endpoints instead. */
 static void handle_lost(const struct feed *feed, uint64_t lost)
 {
-	struct watched *w;
+	struct monitored *w;
 
 	cli_warn(NULL, "%" PRIu64 " events of the %s's chand were lost", lost, feed->bus.scope);
-	for (size_t i = 0; (w = watched_at(i)); i++)
+	for (size_t i = 0; (w = monitored_at(i)); i++)
 		if (w->feed == feed && w->channel.ch)
-			watched_read_endpoints(w);
+			monitored_read_endpoints(w);
 }
 
 static void read_event(const struct feed *feed, const char *lines)
@@ -199,11 +200,11 @@ static void read_event(const struct feed *feed, const char *lines)
 	json_t *said = ctl_bus_object(NULL, lines);
 	const char *event = ctl_bus_text(said, "event"), *local = ctl_bus_text(said, "channel");
 	char *name = local ? bus_full_name(feed->bus.owner, local) : NULL;
-	struct watched *w = name ? watched_named(name) : NULL;
+	struct monitored *w = name ? monitored_named(name) : NULL;
 
 	if (name && !w) {
 		look_for_names(); /* chand was quicker than inotify */
-		w = watched_named(name);
+		w = monitored_named(name);
 	}
 	if (w && event)
 		handle_event(w, event, said);

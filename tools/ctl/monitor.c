@@ -2,7 +2,7 @@
 /*
  * chanctl monitor: what happens to channels, an event a line.  Three things report events: the
  * names that appear and disappear (names.c), a chand that keeps channels (feed.c), and what is
- * different between two readings of a channel, 50 ms apart (watched.c).
+ * different between two readings of a channel, 50 ms apart (monitored.c).
  */
 #include <errno.h>
 #include <poll.h>
@@ -17,16 +17,16 @@
 #include "common/signals.h"
 #include "ctl/event.h"
 #include "ctl/feed.h"
+#include "ctl/monitored.h"
 #include "ctl/names.h"
 #include "ctl/output.h"
 #include "ctl/verb.h"
-#include "ctl/watched.h"
 
 enum { READ_EVERY = 50000000 };
 
 static void follow(int poll_fd)
 {
-	struct watched *w;
+	struct monitored *w;
 
 	while (!ctl_event_status()) {
 		int r = cli_wait_fd(poll_fd, POLLIN, cli_deadline(READ_EVERY));
@@ -35,8 +35,8 @@ static void follow(int poll_fd)
 			return;
 		names_read();
 		feeds_read();
-		for (size_t i = 0; (w = watched_at(i)); i++)
-			watched_read(w);
+		for (size_t i = 0; (w = monitored_at(i)); i++)
+			monitored_read(w);
 		if (ctl_reader_gone())
 			raise(SIGPIPE);
 	}
@@ -57,7 +57,7 @@ static int monitor(int n, char **operand)
 	r = names_list();
 	if (r < 0)
 		return cli_fail(NULL, NULL, r);
-	cli_note(NULL, "watching, %zu channels so far", watched_count());
+	cli_note(NULL, "watching, %zu channels so far", monitored_count());
 	follow(poll_fd);
 	return ctl_event_status();
 }

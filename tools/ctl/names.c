@@ -14,7 +14,7 @@
 #include "common/message.h"
 #include "ctl/channel.h"
 #include "ctl/feed.h"
-#include "ctl/watched.h"
+#include "ctl/monitored.h"
 
 /* How often to list the names, without inotify. */
 #define NAMES_EVERY INT64_C(1000000000)
@@ -25,7 +25,7 @@ static int64_t names_again; /* when to list the names, if there is no names_fd *
 
 static void watch(const char *name, const char *event)
 {
-	struct watched *w = watched_start(name, event);
+	struct monitored *w = monitored_start(name, event);
 
 	if (w->channel.ch)
 		w->feed = feed_of(name);
@@ -33,19 +33,19 @@ static void watch(const char *name, const char *event)
 
 static void handle_created(const char *name)
 {
-	struct watched *w = watched_named(name);
+	struct monitored *w = monitored_named(name);
 
 	if (w && w->channel.ch && !ctl_refresh(&w->channel) && !w->channel.stat.removed)
 		return; /* it was found before inotify reported it */
 	if (w)
-		watched_stop(w);
+		monitored_stop(w);
 	watch(name, "created");
 }
 
 static void handle_name(const struct inotify_event *event)
 {
 	char name[NAME_MAX + 64];
-	struct watched *w;
+	struct monitored *w;
 
 	if (!event->len || !ctl_name_of_file(name, sizeof(name), event->name) ||
 		!ctl_matches(wanted, name))
@@ -54,15 +54,15 @@ static void handle_name(const struct inotify_event *event)
 		handle_created(name);
 		return;
 	}
-	w = watched_named(name);
+	w = monitored_named(name);
 	if (w)
-		watched_stop(w);
+		monitored_stop(w);
 }
 
 /* A name of chan_list(), with OWNER as in handle_name(). */
 static int watch_listed(const char *name, void *event)
 {
-	if (ctl_matches(wanted, name) && !watched_named(name))
+	if (ctl_matches(wanted, name) && !monitored_named(name))
 		watch(name, event);
 	return 0;
 }
@@ -70,14 +70,14 @@ static int watch_listed(const char *name, void *event)
 /* inotify lost events: find out which names are there and which are not. */
 static void list_again(void)
 {
-	for (size_t i = watched_count(); i-- > 0;) {
-		struct watched *w = watched_at(i);
+	for (size_t i = monitored_count(); i-- > 0;) {
+		struct monitored *w = monitored_at(i);
 		struct ctl_channel probe;
 		bool gone = ctl_open(&probe, w->channel.name) == -ENOENT;
 
 		ctl_forget(&probe);
 		if (gone || (w->channel.ch && !ctl_refresh(&w->channel) && w->channel.stat.removed))
-			watched_stop(w);
+			monitored_stop(w);
 	}
 	chan_list(watch_listed, (char[]){"created"});
 }

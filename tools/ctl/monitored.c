@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The model is in watched.h. */
-#include "ctl/watched.h"
+/* The model is in monitored.h. */
+#include "ctl/monitored.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -10,28 +10,28 @@
 #include "ctl/event.h"
 #include "ctl/output.h"
 
-static struct watched *watched;
+static struct monitored *monitored;
 static size_t watching;
 
-size_t watched_count(void)
+size_t monitored_count(void)
 {
 	return watching;
 }
 
-struct watched *watched_at(size_t i)
+struct monitored *monitored_at(size_t i)
 {
-	return i < watching ? &watched[i] : NULL;
+	return i < watching ? &monitored[i] : NULL;
 }
 
-struct watched *watched_named(const char *name)
+struct monitored *monitored_named(const char *name)
 {
 	for (size_t i = 0; i < watching; i++)
-		if (!strcmp(watched[i].channel.name, name))
-			return &watched[i];
+		if (!strcmp(monitored[i].channel.name, name))
+			return &monitored[i];
 	return NULL;
 }
 
-void watched_report_endpoint(
+void monitored_report_endpoint(
 	const char *channel, const char *event, const struct chan_endpoint *end)
 {
 	json_t *details = ctl_detail("role", ctl_text(ctl_side(end->roles)));
@@ -45,15 +45,15 @@ void watched_report_endpoint(
 
 static void report_attached(const struct chan_endpoint *end, void *channel)
 {
-	watched_report_endpoint(channel, "attached", end);
+	monitored_report_endpoint(channel, "attached", end);
 }
 
 static void report_detached(const struct chan_endpoint *end, void *channel)
 {
-	watched_report_endpoint(channel, "detached", end);
+	monitored_report_endpoint(channel, "detached", end);
 }
 
-void watched_read_endpoints(struct watched *w)
+void monitored_read_endpoints(struct monitored *w)
 {
 	struct endpoints now;
 
@@ -71,7 +71,7 @@ static void report_change(
 		ctl_event(channel, now ? on : off, NULL);
 }
 
-void watched_read(struct watched *w)
+void monitored_read(struct monitored *w)
 {
 	struct ctl_channel *ch = &w->channel;
 	const struct chan_stat *was = &ch->before, *is = &ch->stat;
@@ -79,7 +79,7 @@ void watched_read(struct watched *w)
 	if (!ch->ch)
 		return;
 	if (!w->feed)
-		watched_read_endpoints(w);
+		monitored_read_endpoints(w);
 	if (ctl_refresh(ch) < 0)
 		return;
 	report_change(ch->name, was->depth, is->depth, "nonempty", "empty");
@@ -94,30 +94,30 @@ void watched_read(struct watched *w)
 	report_change(ch->name, was->damaged, is->damaged, "damaged", NULL);
 }
 
-struct watched *watched_start(const char *name, const char *event)
+struct monitored *monitored_start(const char *name, const char *event)
 {
-	struct watched *w;
+	struct monitored *w;
 	int r;
 
-	watched = ctl_grow(watched, watching + 1, sizeof(*watched));
-	w = &watched[watching++];
-	*w = (struct watched){0};
+	monitored = ctl_grow(monitored, watching + 1, sizeof(*monitored));
+	w = &monitored[watching++];
+	*w = (struct monitored){0};
 	r = ctl_open(&w->channel, name);
 	ctl_event(name, event,
 		r == -ENOENT ? NULL : ctl_detail("state", ctl_text(ctl_state(&w->channel))));
 	if (r)
 		return w;
 	w->redelivered = w->redelivered_by_chand = w->channel.stat.redelivered;
-	watched_read(w);
+	monitored_read(w);
 	return w;
 }
 
-void watched_stop(struct watched *w)
+void monitored_stop(struct monitored *w)
 {
 	w->feed = NULL; /* read what it did not report yet */
-	watched_read(w);
+	monitored_read(w);
 	ctl_event(w->channel.name, "removed", NULL);
 	ctl_forget(&w->channel);
 	free(w->ends.at);
-	*w = watched[--watching];
+	*w = monitored[--watching];
 }
