@@ -86,7 +86,7 @@ static void wait_option(int letter, const char *option, const char *arg)
 }
 
 /* Parse NAME COND pairs. */
-static struct wish *parse_pairs(int n, char **operand)
+static struct wish *wishes_of(int n, char **operand)
 {
 	struct wish *pairs = ctl_grow(NULL, (size_t)n / 2, sizeof(*pairs));
 
@@ -145,7 +145,7 @@ static int report_result(const struct wish *pairs, int n, int r)
 
 static int wait_for(int n, char **operand)
 {
-	struct wish *pairs = parse_pairs(n, operand);
+	struct wish *pairs = wishes_of(n, operand);
 	int r;
 
 	n /= 2;

@@ -29,7 +29,7 @@ struct waiting {
 	struct wish *all;
 	int n;
 	bool any;
-	struct descriptor bell; /* -1: there is no inotify */
+	struct descriptor ear; /* -1: there is no inotify */
 	int names;		/* the number of the watch of NAMES_DIR */
 	const char *why;	/* there is no inotify */
 	int64_t looked;		/* when */
@@ -39,52 +39,52 @@ struct waiting {
 
 static void give_up_inotify(struct waiting *w, const char *why)
 {
-	if (w->bell.fd < 0)
+	if (w->ear.fd < 0)
 		return;
 	cli_warn(NULL, "%s; looking every %d ms instead", why, (int)(LOOK_DEAF / MS));
-	descriptor_close(&w->bell);
+	descriptor_close(&w->ear);
 }
 
 static void start_inotify(struct waiting *w)
 {
 	int err;
 
-	w->bell.fd = -1;
-	err = descriptor_inotify(&w->bell);
+	w->ear.fd = -1;
+	err = descriptor_inotify(&w->ear);
 	if (err < 0) {
 		cli_warn(NULL, "%s; looking every %d ms instead", cli_inotify_error(err, false),
 			(int)(LOOK_DEAF / MS));
 		return;
 	}
 	w->names = inotify_add_watch(
-		w->bell.fd, NAMES_DIR, IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO);
+		w->ear.fd, NAMES_DIR, IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO);
 	if (w->names < 0)
 		give_up_inotify(w, cli_inotify_error(errno, true));
 }
 
 /* Listen to the channel, and ask for IN_OPEN, too. */
-static void listen_to(struct waiting *w, struct wish *a)
+static void hear_channel(struct waiting *w, struct wish *a)
 {
 	char path[sizeof("/proc/self/fd/") + 10];
 	int watch;
 
-	if (w->bell.fd < 0)
+	if (w->ear.fd < 0)
 		return;
-	watch = bell_watch(&w->bell, &a->ch.ch->segment);
+	watch = bell_watch(&w->ear, &a->ch.ch->segment);
 	if (watch == -EACCES) { /* chand opened it */
 		a->unheard = true;
 		return;
 	}
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", a->ch.ch->segment.own.fd);
 	if (watch >= 0)
-		watch = inotify_add_watch(w->bell.fd, path, IN_OPEN | IN_MASK_ADD);
+		watch = inotify_add_watch(w->ear.fd, path, IN_OPEN | IN_MASK_ADD);
 	if (watch < 0)
 		give_up_inotify(w, cli_inotify_error(ENOSPC, true));
 	else
 		a->watch = watch;
 }
 
-static void heard(int watch, struct bell_heard what, void *arg)
+static void note_heard(int watch, struct bell_heard what, void *arg)
 {
 	struct waiting *w = arg;
 
@@ -142,7 +142,7 @@ static int open_channel(struct waiting *w, struct wish *a)
 	if (err)
 		ctl_forget(&a->ch);
 	else
-		listen_to(w, a);
+		hear_channel(w, a);
 	return err;
 }
 
@@ -262,7 +262,7 @@ static int64_t next_look(const struct waiting *w)
 		if (a->unheard)
 			at = cli_sooner(at, w->looked + LOOK_UNHEARD);
 	}
-	return w->bell.fd < 0 ? cli_sooner(at, w->looked + LOOK_DEAF) : at;
+	return w->ear.fd < 0 ? cli_sooner(at, w->looked + LOOK_DEAF) : at;
 }
 
 static void look_at_all(struct waiting *w)
@@ -282,7 +282,7 @@ static void look_at_due(struct waiting *w)
 			a->pause && (a->cond.subject == RECEIVERS || a->cond.subject == SENDERS ||
 					    a->cond.subject == GONE);
 
-		if (!is_due(a, w->looked) && !(a->unheard && !a->err) && w->bell.fd >= 0)
+		if (!is_due(a, w->looked) && !(a->unheard && !a->err) && w->ear.fd >= 0)
 			continue;
 		if (a->err)
 			continue;
@@ -313,11 +313,11 @@ static int wait_for_more(struct waiting *w, int64_t deadline)
 
 	if (r == -EINTR)
 		return r;
-	r = cli_wait_fd(w->bell.fd, POLLIN, cli_sooner(deadline, next_look(w)));
+	r = cli_wait_fd(w->ear.fd, POLLIN, cli_sooner(deadline, next_look(w)));
 	if (r == -ETIMEDOUT)
 		return cli_remaining(deadline) ? 0 : r;
 	if (r > 0)
-		bell_hear(&w->bell, heard, w);
+		bell_hear(&w->ear, note_heard, w);
 	return r < 0 ? r : 0;
 }
 
@@ -360,7 +360,7 @@ int waiting_for(struct wish *all, int n, bool any, int64_t deadline)
 	}
 	if (!r)
 		r = wait_until(&w, deadline);
-	descriptor_close(&w.bell);
+	descriptor_close(&w.ear);
 	return r;
 }
 
