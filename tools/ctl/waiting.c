@@ -30,9 +30,9 @@ struct waiting {
 	int n;
 	bool any;
 	struct descriptor ear; /* -1: there is no inotify */
-	int names;		/* the number of the watch of NAMES_DIR */
-	const char *why;	/* there is no inotify */
-	int64_t looked;		/* when */
+	int names;	       /* the number of the watch of NAMES_DIR */
+	const char *why;       /* there is no inotify */
+	int64_t looked;	       /* when */
 };
 
 /* ---- listening ---- */
