@@ -225,6 +225,11 @@ static int wait_for_one(struct selection *s)
 		if (found >= 0 || err < 0)
 			break;
 		now = clock_monotonic();
+		if (now >= limit_deadline(&s->limit)) {
+			/* A word that moves again and again ends each sleep before its time. */
+			err = -ETIMEDOUT;
+			break;
+		}
 		err = wait_sleep(all, s->n, &s->limit, now, s->busy ? MOMENT : WAIT_SLICE);
 		spin_slept(spin, clock_monotonic() - now);
 	} while (err != -EINTR);

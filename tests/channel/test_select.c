@@ -401,6 +401,20 @@ START_TEST(should_meet_another_selection)
 }
 END_TEST
 
+/* Its own offer to send wakes its own receive, round after round. */
+START_TEST(should_time_out_though_it_wakes_itself)
+{
+	struct chan_case both[2] = {
+		{.size = sizeof(both[0]), .op = CHAN_OP_SEND, .ch = all[0], .data = met, .len = 3},
+		{.size = sizeof(both[0]), .op = CHAN_OP_RECV, .ch = all[0], .data = met, .len = 3},
+	};
+	int64_t begin = now();
+
+	ck_assert_int_eq(chan_select(both, 2, 50 * MS, 0), -ETIMEDOUT);
+	ck_assert_int_ge(now() - begin, 50 * MS);
+}
+END_TEST
+
 void add_tests(void)
 {
 	GROUP("select", setup, teardown, should_receive_from_the_one_that_has_a_message,
@@ -416,5 +430,6 @@ void add_tests(void)
 			should_pass_on_the_wake_up_that_it_did_not_use);
 	else
 		not_tried("the reference looks again and again, and needs no passing on");
-	GROUP("select, rendezvous", setup_rendezvous, teardown, should_meet_another_selection);
+	GROUP("select, rendezvous", setup_rendezvous, teardown, should_meet_another_selection,
+		should_time_out_though_it_wakes_itself);
 }
