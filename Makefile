@@ -170,6 +170,8 @@ $(BUILD)/chand: $(call obj,$(chand) $(LIB)) $(BUILD)/tools.a
 -include $(patsubst %.c,$(BUILD)/%.d,$(LIB) $(COMMON) $(chand) $(foreach p,$(PROGRAMS),$($(p))))
 
 include tests/mk/tests.mk tests/mk/loops.mk tests/mk/peers.mk tests/mk/packages.mk lib/mk/install.mk
+# The bindings for other languages.
+include $(wildcard lib/bindings/*/install.mk)
 
 # ---- the rest ----
 
@@ -186,7 +188,7 @@ $(BUILD)/compile_commands.json: Makefile
 	done; printf '\n]\n'; } >$@
 
 help:	## List the targets
-	@sed -n 's/^\([a-z_.-]*\):[^#]*## \(.*\)/\1\t\2/p' Makefile tests/mk/*.mk lib/mk/*.mk | \
+	@sed -n 's/^\([a-z_.-]*\):[^#]*## \(.*\)/\1\t\2/p' Makefile tests/mk/*.mk lib/mk/*.mk lib/bindings/*/*.mk | \
 		while IFS='	' read -r t d; do printf '  %-22s %s\n' "$$t" "$$d"; done
 
 .PHONY: all lib clean help compile_commands.json $(BUILD)/compile_commands.json

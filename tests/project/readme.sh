@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 #
 # The examples of README.md do what it says: every ```c block is compiled,
-# without a warning, and run; every ```python block is run with the library in the
-# path; every ```sh block that follows the line `<!-- run -->` is run with the programs
+# without a warning, and run; every ```python block is run with the library and
+# the module in the path; every ```sh block that follows the line `<!-- run -->` is run with the programs
 # in the PATH.  Where a block is followed by a ```text block, that is its output.  Only
 # the channel is another one than `jobs`, which may be in use.
 
@@ -51,7 +51,7 @@ for block in "$t"/*.c "$t"/*.py "$t"/*.sh; do
 		;;
 	*.py)
 		python || continue
-		run=(env LD_LIBRARY_PATH="$BUILD" python3 "$block")
+		run=(env LD_LIBRARY_PATH="$BUILD" PYTHONPATH="$root/lib/bindings/python" PYTHONDONTWRITEBYTECODE=1 python3 "$block")
 		;;
 	*.sh) run=(bash -e "$block") ;;
 	esac

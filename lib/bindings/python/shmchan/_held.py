@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: MIT
+"""What an endpoint holds of the ring: leases and loans, each with a memoryview of its bytes.
+
+The bytes are mapped memory, so no view of them may be left when they are unmapped, and none
+should be when they are given back: such calls raise BufferError, as closing an mmap does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import weakref
+from typing import TYPE_CHECKING, Any, Optional
+
+from . import _library as c
+from ._library import Error, Full, check, error, lib
+
+if TYPE_CHECKING:
+    from ._channel import BaseChannel
+
+
+class _Memory(ctypes.c_ubyte * (1 << 31)):  # type: ignore[misc]
+    """Bytes of a segment, which keep the endpoint that maps them while a view is left."""
+
+    owner: BaseChannel
+
+
+class Held:
+    """A lease or a loan: a part of the ring, with a memoryview of it."""
+
+    __slots__ = ("_channel", "_generation", "_address", "_len", "_readonly", "_view", "_memory",
+                 "_settled", "__weakref__")
+
+    def __init__(self, channel: BaseChannel, address: int, length: int, readonly: bool) -> None:
+        self._channel = channel
+        self._generation = channel._generation
+        self._address = address
+        self._len = length
+        self._readonly = readonly
+        self._view: Optional[memoryview] = None
+        self._memory: Any = None
+        self._settled = False
+        channel._held.add(self)
+
+    @property
+    def data(self) -> memoryview:
+        """The bytes where they are, in the ring, until this is settled."""
+        if self._view is None:
+            if self._settled or self._generation != self._channel._generation:
+                raise ValueError("this message is not held any more")
+            memory = _Memory.from_address(self._address)
+            memory.owner = self._channel
+            self._memory = weakref.ref(memory)
+            view = memoryview(memory).cast("B")[: self._len]
+            self._view = view.toreadonly() if self._readonly else view
+        return self._view
+
+    def __len__(self) -> int:
+        return self._len
+
+    @property
+    def settled(self) -> bool:
+        return self._settled
+
+    def _drop_view(self) -> None:
+        if self._view is not None:
+            self._view.release()  # raises BufferError if something uses it directly
+            if self._memory() is not None:
+                raise BufferError("a part of this message's memoryview is still in use")
+            self._view = None
+
+    def _begin_to_settle(self, even_if_viewed: bool = False) -> int:
+        channel = self._channel
+        if self._settled:
+            raise ValueError("this message is not held any more")
+        if self._generation != channel._generation or not channel._handle:
+            raise Error(errno.ENOTCONN, "the endpoint that held this message is gone")
+        try:
+            self._drop_view()
+        except BufferError:
+            if not even_if_viewed:
+                raise
+        return channel._handle
+
+
+class Lease(Held):
+    """A message taken under a lease, to be read in place.
+
+    As a context manager it is acknowledged at the end of the block, or given back if the
+    block raised.  If the process dies first, or this is dropped, the message is delivered
+    again.
+    """
+
+    __slots__ = ("_raw",)
+
+    def __init__(self, channel: BaseChannel, raw: Any) -> None:
+        super().__init__(channel, raw.data, raw.len, True)
+        self._raw = raw
+
+    @property
+    def seq(self) -> int:
+        """Its place in the channel's order: 1, 2, ..."""
+        return self._raw.seq
+
+    @property
+    def attempt(self) -> int:
+        """1 on its first delivery."""
+        return self._raw.attempt
+
+    def _settle(self, function: Any, even_if_viewed: bool = False) -> None:
+        channel = self._channel
+        with channel._using():
+            handle = self._begin_to_settle(even_if_viewed)
+            while True:
+                result = channel._wait(handle, function, handle, ctypes.byref(self._raw), 1)
+                if result != -errno.EINTR or not channel._handle:
+                    break
+            check(result)
+            self._settled = True
+
+    def ack(self) -> None:
+        """The message is consumed."""
+        self._settle(lib.chan_ack)
+
+    def release(self) -> None:
+        """Give it back, to be delivered again."""
+        self._settle(lib.chan_release)
+
+    def untake(self) -> None:
+        """Give it back, and do not count this delivery."""
+        self._settle(lib.chan_untake)
+
+    def __enter__(self) -> Lease:
+        return self
+
+    def __exit__(self, kind: Any, *_: Any) -> None:
+        if self._settled:
+            return
+        if kind is None:
+            self.ack()
+        else:
+            self._settle(lib.chan_release, even_if_viewed=True)
+
+    def __del__(self) -> None:
+        channel = self._channel
+        if not self._settled and channel._handle and self._generation == channel._generation:
+            with channel._using(), contextlib.suppress(BufferError):
+                if channel._handle:
+                    lib.chan_release(channel._handle, ctypes.byref(self._raw), 1)
+                self._drop_view()
+
+
+class Loan(Held):
+    """Room in the ring for a message, to be written in place, by the thread that reserved it.
+
+    As a context manager it is sent at the end of the block, or dropped if the block raised.
+    Other senders wait meanwhile.
+    """
+
+    __slots__ = ()
+
+    def commit(self, length: Optional[int] = None) -> bool:
+        """Send its first `length` bytes, or all.  False if a drop policy dropped it."""
+        with self._channel._using():
+            handle = self._begin_to_settle()
+            result = lib.chan_commit(handle, self._len if length is None else length)
+            self._settled = result not in (-errno.EINVAL, -errno.EPERM)
+            if result < 0:
+                raise error(result, Full)
+            return result != c.DROPPED
+
+    def abort(self) -> None:
+        """Send nothing."""
+        with self._channel._using():
+            lib.chan_abort(self._begin_to_settle(even_if_viewed=True))
+            self._settled = True
+
+    def __enter__(self) -> Loan:
+        return self
+
+    def __exit__(self, kind: Any, *_: Any) -> None:
+        if not self._settled:
+            self.commit() if kind is None else self.abort()

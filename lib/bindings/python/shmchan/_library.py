@@ -1,0 +1,288 @@
+# SPDX-License-Identifier: MIT
+"""The C library: loading it, its structures and functions, and its errors as exceptions.
+
+ctypes, not cffi: it comes with Python, so a user needs neither a compiler nor a package, and
+it releases the interpreter's lock around each call just as well.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import queue
+from ctypes import c_char, c_char_p, c_int, c_int32, c_int64, c_size_t, c_ssize_t, c_uint
+from ctypes import c_uint32, c_uint64, c_void_p
+from typing import Any, Optional, Union
+
+SONAME = "libshmchan.so.0"
+
+SEND, RECV, CREATE, EXCLUSIVE = 1, 2, 4, 8
+END_WITH_SENDERS, NEED_RECEIVERS = 1, 2
+DRAIN, DISCARD = 0, 1
+DROPPED = 1
+BIASED = 1
+LEASED_TOO, IS_LEASED = 1, 2
+WAIT = -1
+
+KINDS = {"queue": 0, "rendezvous": 1, "latest": 2}
+OVERFLOWS = {"block": 0, "fail": 1, "drop-new": 2, "drop-old": 3}
+LIFETIMES = {"persist": 0, "ref": 1}
+
+
+def _structure(name: str, *fields: Any) -> Any:
+    return type(name, (ctypes.Structure,), {"_fields_": list(fields), "__slots__": ()})
+
+
+Options = _structure(
+    "Options",
+    ("size", c_uint32),
+    ("flags", c_uint32),
+    ("capacity", c_uint64),
+    ("max_message", c_uint32),
+    ("overflow", c_uint32),
+    ("mode", c_uint32),
+    ("endpoints", c_uint32),
+    ("lifetime", c_uint32),
+    ("kind", c_uint32),
+    ("linger", c_uint64),
+)
+RawLease = _structure(
+    "RawLease",
+    ("data", c_void_p),
+    ("len", c_size_t),
+    ("seq", c_uint64),
+    ("pos", c_uint64),
+    ("attempt", c_uint32),
+    ("reserved", c_uint32),
+)
+Case = _structure(
+    "Case",
+    ("size", c_uint32),
+    ("op", c_uint32),
+    ("ch", c_void_p),
+    ("data", c_void_p),
+    ("len", c_size_t),
+    ("result", c_ssize_t),
+)
+Cursor = _structure(
+    "Cursor", ("pos", c_uint64), ("seq", c_uint64), ("attempt", c_uint32), ("flags", c_uint32)
+)
+RawStat = _structure(
+    "RawStat",
+    ("size", c_uint32),
+    ("flags", c_uint32),
+    *((name, c_uint64) for name in (
+        "capacity", "used", "depth", "sent", "received", "dropped_newest", "dropped_oldest",
+        "redelivered", "recoveries", "bytes", "segment")),
+    ("created", c_int64),
+    ("linger", c_uint64),
+    *((name, c_uint32) for name in (
+        "max_message", "overflow", "mode", "uid", "gid", "lifetime", "kind", "endpoints",
+        "senders", "receivers", "closed", "damaged", "removed", "format", "full", "condvar")),
+    ("idle", c_int64),
+    ("dropped_leased", c_uint64),
+)
+RawEndpoint = _structure(
+    "RawEndpoint",
+    ("id", c_uint32),
+    ("roles", c_uint32),
+    ("pid", c_int32),
+    ("uid", c_uint32),
+    ("attached", c_int64),
+    ("waiting", c_int64),
+    ("command", c_char * 16),
+)
+LIST_FUNCTION = ctypes.CFUNCTYPE(c_int, c_char_p, c_void_p)
+
+_channel, _pointer = c_void_p, c_void_p
+_FUNCTIONS = {
+    "chan_version": (c_char_p,),
+    "chan_strerror": (c_char_p, c_int),
+    "chan_error_detail": (c_char_p, c_int),
+    "chan_error_size": (c_uint64, c_int),
+    "chan_create": (c_int, c_char_p, _pointer),
+    "chan_footprint": (c_int64, _pointer),
+    "chan_open": (c_int, _pointer, c_char_p, c_uint, _pointer),
+    "chan_detach": (None, _channel),
+    "chan_close": (c_int, _channel, c_uint),
+    "chan_remove": (c_int, c_char_p),
+    "chan_unlink": (c_int, c_char_p),
+    "chan_collect": (c_int, c_char_p),
+    "chan_list": (c_int, LIST_FUNCTION, c_void_p),
+    "chan_send": (c_int, _channel, _pointer, c_size_t, c_int64),
+    "chan_recv": (c_ssize_t, _channel, _pointer, c_size_t, c_int64),
+    "chan_send_batch": (c_int, _channel, _pointer, c_uint, c_int64),
+    "chan_recv_batch": (c_int, _channel, _pointer, c_uint, c_int64),
+    "chan_reserve": (c_int, _channel, _pointer, c_size_t, c_int64),
+    "chan_commit": (c_int, _channel, c_size_t),
+    "chan_abort": (None, _channel),
+    "chan_take": (c_int, _channel, _pointer, c_uint, c_int64),
+    "chan_ack": (c_int, _channel, _pointer, c_uint),
+    "chan_release": (c_int, _channel, _pointer, c_uint),
+    "chan_untake": (c_int, _channel, _pointer, c_uint),
+    "chan_select": (c_int, _pointer, c_uint, c_int64, c_uint),
+    "chan_fd": (c_int, _channel, c_uint),
+    "chan_peek": (c_ssize_t, _channel, _pointer, c_size_t, _pointer),
+    "chan_purge": (c_int64, _channel),
+    "chan_set_overflow": (c_int, _channel, c_uint),
+    "chan_interrupt": (None, _channel, c_int),
+    "chan_stat": (c_int, _channel, _pointer),
+    "chan_endpoints": (c_int, _channel, _pointer, c_uint),
+    "chan_recover": (c_int, _channel),
+}
+
+
+def load(soname: str = SONAME) -> Any:
+    """Load the library, or raise ImportError with one line that says what is missing."""
+    try:
+        library = ctypes.CDLL(soname)
+    except OSError as e:
+        raise ImportError(f"shmchan: the C library can't be loaded: {e}") from None
+    for name, (result, *arguments) in _FUNCTIONS.items():
+        try:
+            function = getattr(library, name)
+        except AttributeError:
+            version = "of unknown version"
+            if hasattr(library, "chan_version"):
+                library.chan_version.restype = c_char_p
+                version = library.chan_version().decode()
+            raise ImportError(
+                f"shmchan: {soname} {version} is too old for this module: it has no {name}()"
+            ) from None
+        function.restype = result
+        function.argtypes = arguments
+    return library
+
+
+lib = load()
+
+
+class Error(OSError):
+    """An error of the library: `errno`, and `strerror` in the library's words."""
+
+    #: Of a message that is too long: the length that it has, or that is allowed.
+    size: int = 0
+    #: Of select(): which case has the error.
+    case: Optional[int] = None
+
+
+class Empty(Error, queue.Empty):
+    """There was no message, now or before the timeout passed."""
+
+
+class Full(Error, queue.Full):
+    """There was no room, now or before the timeout passed."""
+
+
+class Closed(Error, BrokenPipeError):
+    """The channel has ended: it is closed, or the last peer that it needs has left."""
+
+
+class Removed(Error):
+    """The channel was removed."""
+
+
+class TooLarge(Error):
+    """The message is too long: `size` is the most that the channel takes."""
+
+
+class NotFound(Error, FileNotFoundError):
+    """There is no such channel."""
+
+
+class Exists(Error, FileExistsError):
+    """There is a channel of that name."""
+
+
+class NotPermitted(Error, PermissionError):
+    """This user, or this thread, may not do that."""
+
+
+class Invalid(Error, ValueError):
+    """An argument is outside what is documented."""
+
+
+_CLASSES = {
+    errno.EPIPE: Closed,
+    errno.EIDRM: Removed,
+    errno.EMSGSIZE: TooLarge,
+    errno.ENOENT: NotFound,
+    errno.EEXIST: Exists,
+    errno.EACCES: NotPermitted,
+    errno.EPERM: NotPermitted,
+    errno.EINVAL: Invalid,
+}
+_NOT_NOW = (errno.EAGAIN, errno.ETIMEDOUT)
+
+
+def error(result: int, not_now: Optional[type[Error]] = None, name: Optional[str] = None) -> Error:
+    """The exception for a negative result that a call has just returned to this thread.
+
+    `not_now` is the class of -EAGAIN and -ETIMEDOUT.
+    """
+    detail = lib.chan_error_detail(result).decode()
+    text = lib.chan_strerror(result).decode()
+    size = lib.chan_error_size(result)
+    cls = _CLASSES.get(-result, Error)
+    if not_now and -result in _NOT_NOW:
+        cls = not_now
+    text = f"{text}: {detail}" if detail else text
+    e = cls(-result, text) if name is None else cls(-result, text, name)
+    if size:
+        e.size = size
+    return e
+
+
+def check(result: int, name: Optional[str] = None) -> int:
+    if result < 0:
+        raise error(result, None, name)
+    return result
+
+
+def encode(name: str) -> bytes:
+    """A name as the library takes it; what can't be one is left for the library to refuse."""
+    if "\0" in name:
+        raise ValueError("a channel's name has no NUL in it")
+    return name.encode(errors="surrogateescape")
+
+
+def _number(of: dict[str, int], what: str, value: Union[str, int]) -> int:
+    if isinstance(value, int):
+        return value
+    try:
+        return of[value]
+    except KeyError:
+        raise ValueError(f"{what}: {value!r} is not {', '.join(of)}") from None
+
+
+def make_options(
+    *,
+    capacity: int = 0,
+    max_message: int = 0,
+    overflow: Union[str, int] = "block",
+    mode: int = 0,
+    endpoints: int = 0,
+    lifetime: Union[str, int] = "persist",
+    kind: Union[str, int] = "queue",
+    linger: float = 0,
+    end_with_senders: bool = False,
+    need_receivers: bool = False,
+) -> Any:
+    for what, value, bits in (
+        ("capacity", capacity, 64), ("max_message", max_message, 32), ("mode", mode, 32),
+        ("endpoints", endpoints, 32), ("linger", linger * 1e9, 64),
+    ):
+        if not 0 <= value < 1 << bits:
+            raise ValueError(f"{what}: {value} is outside what the library takes")
+    return Options(
+        size=ctypes.sizeof(Options),
+        flags=END_WITH_SENDERS * bool(end_with_senders) + NEED_RECEIVERS * bool(need_receivers),
+        capacity=capacity,
+        max_message=max_message,
+        overflow=_number(OVERFLOWS, "overflow", overflow),
+        mode=mode,
+        endpoints=endpoints,
+        lifetime=_number(LIFETIMES, "lifetime", lifetime),
+        kind=_number(KINDS, "kind", kind),
+        linger=round(linger * 1e9),
+    )
