@@ -106,6 +106,8 @@ uring = $(or $(wildcard $(shell $(PKG_CONFIG) --variable=libdir liburing)/liburi
 	$(shell $(PKG_CONFIG) --libs liburing))
 jansson = $(or $(wildcard $(shell $(PKG_CONFIG) --variable=libdir jansson)/libjansson.a),\
 	$(shell $(PKG_CONFIG) --libs jansson))
+curses = $(foreach l,ncursesw tinfo,$(or $(wildcard $(shell $(PKG_CONFIG) \
+	--variable=libdir ncursesw)/lib$(l).a),-l$(l)))
 check = $(shell $(PKG_CONFIG) --libs check)
 
 Q := $(if $(V),,@)
@@ -161,7 +163,7 @@ $(addprefix $(BUILD)/,$(filter-out chanctl,$(PROGRAMS))): $(BUILD)/%: $$(call ob
 # These two see the library's internals.
 $(BUILD)/chanctl: $(call obj,$(chanctl) $(LIB)) $(BUILD)/common.a
 	$(call say,LD)
-	$(Q)$(CC) $(all_ldflags) -o $@ $^ $(jansson) -lm
+	$(Q)$(CC) $(all_ldflags) -o $@ $^ $(jansson) $(curses) -lm
 
 $(BUILD)/chand: $(call obj,$(chand) $(LIB)) $(BUILD)/tools.a
 	$(call say,LD)

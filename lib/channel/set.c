@@ -102,7 +102,6 @@ static void end_waiting(struct member *m)
 /* Make it hot, and the last of those. */
 static void make_hot(chan_set_t *set, struct member *m)
 {
-	end_waiting(m);
 	make_idle(set, m);
 	m->hot_next = NULL;
 	m->hot_link = set->hot_end;
@@ -141,7 +140,8 @@ static int settle(chan_set_t *set, struct member *m, struct limit *round)
 	err = look(m, round);
 	if (err == -EAGAIN && set->now >= m->alert) {
 		make_idle(set, m);
-		waiters_add(&m->ch->waiters, &m->waiter, set->now);
+		if (!m->waiter.since) /* else what was heard was not for it */
+			waiters_add(&m->ch->waiters, &m->waiter, set->now);
 	}
 	return err;
 }
@@ -228,6 +228,7 @@ static int gather(chan_set_t *set, struct chan_ready *ret, unsigned n)
 		if (err < 0)
 			continue;
 		ret[got++] = (struct chan_ready){.ch = m->ch, .data = m->data, .role = m->role};
+		end_waiting(m);
 		make_hot(set, m);
 	}
 	return got ? (int)got : busy ? -EBUSY : -EAGAIN;

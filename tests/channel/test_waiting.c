@@ -140,9 +140,57 @@ START_TEST(should_show_a_wait_for_the_lock)
 }
 END_TEST
 
+static void *wait_in_set(void *set)
+{
+	struct chan_ready ready;
+
+	atomic_store(&tids[0], gettid());
+	ck_assert_int_eq(chan_set_wait(set, &ready, 1, SOON), 1);
+	atomic_store(&tids[0], 0);
+	return NULL;
+}
+
+static bool receiver_waits(void *arg)
+{
+	(void)arg;
+	return waiting(CHAN_RECV) != 0;
+}
+
+/* Whoever opens or closes the channel wakes the set, for whom nothing is there. */
+START_TEST(should_not_begin_anew_when_somebody_looks)
+{
+	chan_set_t *set;
+	chan_t *observer;
+	pthread_t thread;
+	int64_t since;
+
+	a = open_as(CHAN_SEND, OPTIONS(.capacity = 4096));
+	b = open_as(CHAN_RECV, NULL);
+	ck_assert_int_eq(chan_set_create(&set), 0);
+	ck_assert_int_eq(chan_set_add(set, b, CHAN_RECV, NULL), 0);
+	pthread_create(&thread, NULL, wait_in_set, set);
+	wanted = 1;
+	await(so_many_are_left, NULL);
+	await(receiver_waits, NULL);
+	since = waiting(CHAN_RECV);
+	for (int i = 0; i < 10; i++) {
+		observer = open_as(0, NULL);
+		chan_detach(observer);
+		for (int look = 0; look < 20; look++, nap(MS / 4))
+			ck_assert_int_eq(waiting(CHAN_RECV), since);
+	}
+	ck_assert_int_eq(chan_send(a, "x", 1, 0), 0);
+	pthread_join(thread, NULL);
+	ck_assert_int_eq(waiting(CHAN_RECV), 0);
+	chan_set_destroy(set);
+	chan_detach(a);
+	chan_detach(b);
+}
+END_TEST
+
 void add_tests(void)
 {
 	GROUP("waiting", channel_setup, channel_teardown,
 		should_show_the_longest_wait_until_the_last_one_ends,
-		should_show_a_wait_for_the_lock);
+		should_show_a_wait_for_the_lock, should_not_begin_anew_when_somebody_looks);
 }

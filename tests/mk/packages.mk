@@ -2,9 +2,13 @@
 #
 # The packages that are needed, for apt.  Included by the Makefile.
 
-DEPS := gcc libc6-dev pkg-config libjansson-dev liburing-dev
-DEPS_TEST := $(DEPS) g++ clang clang-format libclang-rt-dev check jq mandoc shellcheck bash-completion zsh fish \
-	spin procps strace python3 python3-pip python3-setuptools python3-wheel mypy libuv1-dev libglib2.0-dev libsystemd-dev musl-tools systemd-container mmdebstrap \
+DEPS := gcc libc6-dev pkg-config libjansson-dev libncurses-dev liburing-dev
+DEPS_TEST := $(DEPS) \
+	check clang clang-format libclang-rt-dev g++ shellcheck spin \
+	jq mandoc procps strace tmux bash-completion zsh fish \
+	python3 python3-pip python3-setuptools python3-wheel mypy \
+	libuv1-dev libglib2.0-dev libsystemd-dev musl-tools \
+	systemd-container mmdebstrap \
 	$(if $(filter x86_64,$(shell uname -m)),libc6-dev-i386 lib32gcc-12-dev)
 DEPS_ALL := $(DEPS_TEST) valgrind gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
 

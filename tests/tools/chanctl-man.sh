@@ -64,7 +64,7 @@ mapfile -t events < <(chanctl monitor --help | sed -n '/^Events:/,/^$/p' |
 is 'events' "${#events[@]}" 19
 for event in "${events[@]}"; do
 	grep -qE "^ +([a-z]+, )?$event(, |  |\$)" "$tmp/page" && pass || fail "event $event is not in the manual"
-	grep -qF "\"$event\"" "$root"/tools/ctl/{names,watched,feed}.c "$root"/daemon/*.c "$root"/daemon/*/*.c && pass ||
+	grep -qF "\"$event\"" "$root"/tools/ctl/*.c "$root"/daemon/*.c "$root"/daemon/*/*.c && pass ||
 		fail "event $event is never reported"
 done
 for code in 0 1 2 3 4 6 9 124; do

@@ -104,7 +104,7 @@ for alias in rm ls
 	__shmchan_options "__fish_seen_subcommand_from $alias" chanctl $alias
 end
 complete -c chanctl -n '__fish_seen_subcommand_from remove rm close stat purge' -a '(__shmchan_channels)'
-complete -c chanctl -n '__fish_seen_subcommand_from info list ls monitor metrics test peek dump; and __shmchan_at 1' -a '(__shmchan_channels)'
+complete -c chanctl -n '__fish_seen_subcommand_from info list ls top monitor metrics test peek dump; and __shmchan_at 1' -a '(__shmchan_channels)'
 complete -c chanctl -n '__fish_seen_subcommand_from wait; and __shmchan_in_pair 1' -a '(__shmchan_channels)'
 complete -c chanctl -n '__fish_seen_subcommand_from wait; and __shmchan_in_pair 0' \
 	-a "exists gone empty nonempty full notfull closed 'receivers>=' 'senders>=' 'depth<='"

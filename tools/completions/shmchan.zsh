@@ -94,7 +94,7 @@ _shmchan_verb() {
 	local -a specs operands
 	case $verb in
 	(remove|rm|close|stat|purge) operands=('*:channel:_shmchan_channels') ;;
-	(info|list|ls|monitor|metrics|peek|dump) operands=('1:channel:_shmchan_channels') ;;
+	(info|list|ls|top|monitor|metrics|peek|dump) operands=('1:channel:_shmchan_channels') ;;
 	(test) operands=('1:channel:_shmchan_channels' '2:condition:_shmchan_conditions') ;;
 	(wait) operands=('1:channel:_shmchan_channels' '*:condition or channel:_shmchan_pairs') ;;
 	(help) operands=('1:verb:_shmchan_verbs') ;;

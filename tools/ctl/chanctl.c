@@ -30,6 +30,7 @@ static const struct ctl_verb *const verbs[] = {
 	&ctl_verb_wait,
 	&ctl_verb_test,
 	&ctl_verb_purge,
+	&ctl_verb_top,
 	&ctl_verb_monitor,
 	&ctl_verb_metrics,
 	&ctl_verb_doctor,

@@ -11,7 +11,7 @@ static const char *const levels[] = {"ok", "note", "problem"};
 static json_t *findings;
 static bool problems;
 
-static json_t *all(void)
+static json_t *reported(void)
 {
 	if (!findings)
 		findings = json_array();
@@ -31,7 +31,7 @@ void ctl_report(enum level level, const char *check, const char *remedy, const c
 	ctl_set(finding, "level", ctl_text(levels[level]));
 	ctl_set(finding, "finding", ctl_text(text));
 	ctl_set(finding, "remedy", remedy ? ctl_text(remedy) : json_null());
-	json_array_append_new(all(), finding);
+	json_array_append_new(reported(), finding);
 	problems |= level == PROBLEM;
 }
 
@@ -59,7 +59,7 @@ static int print_text(void)
 
 int ctl_print_findings(void)
 {
-	int status = ctl_output.json ? ctl_write_json(json_incref(all())) : print_text();
+	int status = ctl_output.json ? ctl_write_json(json_incref(reported())) : print_text();
 
 	json_decref(findings);
 	findings = NULL;

@@ -42,7 +42,7 @@ extern const struct ctl_verb ctl_verb_create, ctl_verb_remove, ctl_verb_close, c
 extern const struct ctl_verb ctl_verb_list, ctl_verb_stat, ctl_verb_info;
 extern const struct ctl_verb ctl_verb_wait, ctl_verb_test;
 extern const struct ctl_verb ctl_verb_monitor, ctl_verb_metrics, ctl_verb_doctor;
-extern const struct ctl_verb ctl_verb_peek, ctl_verb_dump, ctl_verb_completion;
+extern const struct ctl_verb ctl_verb_peek, ctl_verb_dump, ctl_verb_completion, ctl_verb_top;
 
 /* Entries of a table for the output options. */
 /* clang-format off */
