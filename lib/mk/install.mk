@@ -15,6 +15,7 @@ INSTALL_FILES = \
 	$(foreach u,$(notdir $(USER_UNITS)),644:$(BUILD)/units/user/$(u):$(userunitdir)/$(u)) \
 	644:systemd/shmchan.sysusers:$(sysusersdir)/shmchan.conf \
 	644:systemd/shmchan.tmpfiles:$(tmpfilesdir)/shmchan.conf \
+	$(foreach f,$(wildcard systemd/monitoring/*),644:$(f):$(datadir)/shmchan/$(notdir $(f))) \
 	$(foreach m,$(wildcard lib/man/*.[1-8] tools/man/*.[1-8] daemon/man/*.[1-8]),\
 		644:$(m):$(mandir)/man$(subst .,,$(suffix $(m)))/$(notdir $(m))) \
 	644:tools/completions/shmchan.bash:$(bashcompdir)/chanctl \
@@ -27,7 +28,7 @@ INSTALL_LINKS = \
 	$(foreach f,$(shell sed -n 's/^\t\(chan_.*\);/\1/p' lib/shmchan.map),\
 		shmchan.3:$(mandir)/man3/$(f).3)
 
-UNITS := $(patsubst %.in,%,$(filter-out %.sysusers %.tmpfiles %/user,$(wildcard systemd/*)))
+UNITS := $(patsubst %.in,%,$(filter-out %.sysusers %.tmpfiles %/user %/monitoring,$(wildcard systemd/*)))
 USER_UNITS := $(patsubst %.in,%,$(wildcard systemd/user/*))
 
 # The units, with the place of the programs filled in.

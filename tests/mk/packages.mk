@@ -10,7 +10,7 @@ DEPS_TEST := $(DEPS) \
 	libuv1-dev libglib2.0-dev libsystemd-dev musl-tools \
 	systemd-container mmdebstrap \
 	$(if $(filter x86_64,$(shell uname -m)),libc6-dev-i386 lib32gcc-12-dev)
-DEPS_ALL := $(DEPS_TEST) valgrind gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
+DEPS_ALL := $(DEPS_TEST) valgrind prometheus gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
 
 # What shmchan is compared with.  One that can't be had leaves the others.
 DEPS_PEERS := g++ libboost-dev libzmq3-dev libnng-dev libqb-dev libiceoryx-posh-dev \
