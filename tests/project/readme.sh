@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: MIT
 #
 # The examples of README.md do what it says: every ```c block is compiled,
-# without a warning, and run; every ```python block is run with the library and
-# the module in the path; every ```sh block that follows the line `<!-- run -->` is run with the programs
-# in the PATH.  Where a block is followed by a ```text block, that is its output.  Only
+# without a warning, and run; a ```python or ```go block is run with the library and the
+# binding where they are found; every ```sh block that follows the line `<!-- run -->` is
+# run with the programs in the PATH.  Where a block is followed by a ```text block, that is its output.  Only
 # the channel is another one than `jobs`, which may be in use.
 
 BUILD_STAYS=1
@@ -21,6 +21,7 @@ awk -v dir="$t" '
 	/^<!-- run -->$/ { run = 1; next }
 	/^```c$/ { n++; file = sprintf("%s/%02d.c", dir, n); inside = 1; last = 1; next }
 	/^```python$/ { n++; file = sprintf("%s/%02d.py", dir, n); inside = 1; last = 1; next }
+	/^```go$/ { n++; file = sprintf("%s/%02d.go", dir, n); inside = 1; last = 1; next }
 	/^```sh$/ && run { n++; file = sprintf("%s/%02d.sh", dir, n); inside = 1; last = 1; run = 0; next }
 	/^```text$/ && last { file = sprintf("%s/%02d.text", dir, n); inside = 1; last = 0; next }
 	/^```/ { inside = 1; file = "/dev/null"; last = 0; next }
@@ -31,16 +32,25 @@ awk -v dir="$t" '
 # Sanitized objects need their runtime.
 sanitize=${SANITIZE:+-fsanitize=$SANITIZE}
 
-# python: can it be run?
-python() {
+# binding WHAT PROGRAM: can it be run?
+binding() {
 	[ -z "${SANITIZE-}" ] || {
-		not_tried 'Python (it is not built with sanitizers)'
+		not_tried "$1 (it is not built with sanitizers)"
 		return 1
 	}
-	has_program python3
+	has_program "$2"
 }
 
-for block in "$t"/*.c "$t"/*.py "$t"/*.sh; do
+# A program in Go, with the package beside it.
+build_go() {
+	mkdir -p "$t/go" && cp "$1" "$t/go/main.go" &&
+		printf 'module program\n\ngo 1.19\n\nrequire shmchan v0.0.0\n\nreplace shmchan => %s\n' \
+			"$root/lib/bindings/go" >"$t/go/go.mod" &&
+		env -C "$t/go" GOFLAGS=-mod=mod GOPROXY=off GOPATH="$t/gopath" GOCACHE="$BUILD/go-cache" \
+			CGO_CFLAGS="-O2 -I$root/lib" CGO_LDFLAGS="-L$BUILD" go build -o "$t/program"
+}
+
+for block in "$t"/*.c "$t"/*.py "$t"/*.go "$t"/*.sh; do
 	[ -e "$block" ] || { fail "README.md has no example to run: ${block##*/}"; continue; }
 	case $block in
 	*.c)
@@ -50,8 +60,13 @@ for block in "$t"/*.c "$t"/*.py "$t"/*.sh; do
 		run=("$t/program")
 		;;
 	*.py)
-		python || continue
+		binding Python python3 || continue
 		run=(env LD_LIBRARY_PATH="$BUILD" PYTHONPATH="$root/lib/bindings/python" PYTHONDONTWRITEBYTECODE=1 python3 "$block")
+		;;
+	*.go)
+		binding Go go || continue
+		build_go "$block" || { fail "README.md, block ${block##*/}: does not compile"; continue; }
+		run=(env LD_LIBRARY_PATH="$BUILD" "$t/program")
 		;;
 	*.sh) run=(bash -e "$block") ;;
 	esac

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT
+
+package shmchan
+
+// #include <shmchan.h>
+import "C"
+
+import (
+	"errors"
+	"syscall"
+)
+
+// What calls fail with, for errors.Is.  The error itself is an *Error, which also is the
+// errno that it has: errors.Is(err, syscall.EACCES), errors.Is(err, fs.ErrNotExist).
+var (
+	// ErrClosed: the channel has ended: it is closed, or the last peer that it needs left.
+	ErrClosed = errors.New("shmchan: the channel has ended")
+	// ErrRemoved: the channel was removed.
+	ErrRemoved = errors.New("shmchan: the channel was removed")
+	// ErrEmpty: there is no message now.
+	ErrEmpty = errors.New("shmchan: there is no message now")
+	// ErrFull: there is no room now; in a rendezvous, no receiver waits.
+	ErrFull = errors.New("shmchan: there is no room now")
+	// ErrTooLarge: the message is longer than the channel, or the buffer, takes.
+	ErrTooLarge = errors.New("shmchan: the message is too long")
+	// ErrDropped: the overflow policy dropped the message.
+	ErrDropped = errors.New("shmchan: the message was dropped")
+	// ErrDetached: this process has detached the endpoint.
+	ErrDetached = errors.New("shmchan: the endpoint is detached")
+)
+
+// Error is an error of the library.
+type Error struct {
+	Op    string // the function, without chan_
+	Name  string // of the channel
+	Errno syscall.Errno
+	Text  string // the library's
+	Size  uint64 // of a message that is too long: its length, or what is allowed
+}
+
+func (e *Error) Error() string {
+	if e.Name == "" {
+		return e.Op + ": " + e.Text
+	}
+	return e.Op + " " + e.Name + ": " + e.Text
+}
+
+// Unwrap returns the errno.
+func (e *Error) Unwrap() error { return e.Errno }
+
+// Is says whether the error is one of the Err variables.
+func (e *Error) Is(target error) bool {
+	switch e.Errno {
+	case syscall.EPIPE:
+		return target == ErrClosed
+	case syscall.EIDRM:
+		return target == ErrRemoved
+	case syscall.EMSGSIZE:
+		return target == ErrTooLarge
+	case syscall.EAGAIN, syscall.ETIMEDOUT:
+		return target == ErrFull && sends[e.Op] || target == ErrEmpty && !sends[e.Op]
+	}
+	return false
+}
+
+var sends = map[string]bool{"send": true, "send_batch": true, "reserve": true, "commit": true}
+
+// failure makes the error for a negative result.  The library keeps the details for each
+// thread, so it has to be called on the thread of the call: see locked().
+func failure(op, name string, result C.int64_t) error {
+	err := C.int(result)
+	text := C.GoString(C.chan_strerror(err))
+	if detail := C.GoString(C.chan_error_detail(err)); detail != "" {
+		text += ": " + detail
+	}
+	return &Error{op, name, syscall.Errno(-err), text, uint64(C.chan_error_size(err))}
+}

@@ -1,0 +1,3 @@
+module shmchan
+
+go 1.19

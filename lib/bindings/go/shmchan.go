@@ -1,0 +1,553 @@
+// SPDX-License-Identifier: MIT
+
+// Package shmchan is message channels between processes, in shared memory.
+//
+//	tx, err := shmchan.Open("jobs", shmchan.Send|shmchan.Create, nil)
+//	...
+//	err = tx.Send(ctx, []byte("sweep"))
+//
+// What the operations mean, and what is promised when a process is killed, is in shmchan(7)
+// and shmchan.h; the names here are the same, without chan_.  Close ends the channel for
+// everybody; Detach leaves it.
+//
+// A call that waits does so in Go's own poller, until its context ends: it holds no thread.
+// (The one exception is a Send to a rendezvous.)  Any number of goroutines may use a Channel.
+package shmchan
+
+/*
+#cgo LDFLAGS: -lshmchan
+#include <stdlib.h>
+#include "glue.h"
+*/
+import "C"
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"runtime"
+	"runtime/cgo"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+	"unsafe"
+)
+
+// Flags of Open.  With neither Send nor Recv it opens an observer.
+type Flags uint
+
+const (
+	Send      Flags = C.CHAN_SEND
+	Recv      Flags = C.CHAN_RECV
+	Create    Flags = C.CHAN_CREATE
+	Exclusive Flags = C.CHAN_EXCLUSIVE // for one thread only: needs runtime.LockOSThread
+)
+
+// Kind is what a channel does with a message.
+type Kind uint32
+
+const (
+	Queue      Kind = C.CHAN_KIND_QUEUE
+	Rendezvous Kind = C.CHAN_KIND_RENDEZVOUS
+	Latest     Kind = C.CHAN_KIND_LATEST
+)
+
+// Overflow is what a send does when the channel is full.
+type Overflow uint32
+
+const (
+	Block      Overflow = C.CHAN_BLOCK
+	Fail       Overflow = C.CHAN_FAIL
+	DropNewest Overflow = C.CHAN_DROP_NEWEST
+	DropOldest Overflow = C.CHAN_DROP_OLDEST
+)
+
+// Lifetime is how long a channel's name lives.
+type Lifetime uint32
+
+const (
+	Persist Lifetime = C.CHAN_PERSIST
+	Ref     Lifetime = C.CHAN_REF
+)
+
+// Options of a channel, fixed when it is made; zero is the default of each.  See struct
+// chan_options in shmchan.h.
+type Options struct {
+	Capacity       uint64
+	MaxMessage     uint32
+	Overflow       Overflow
+	Mode           uint32
+	Endpoints      uint32
+	Lifetime       Lifetime
+	Kind           Kind
+	Linger         time.Duration
+	EndWithSenders bool
+	NeedReceivers  bool
+}
+
+func (o *Options) c() *C.struct_chan_options {
+	if o == nil {
+		return nil
+	}
+	opt := &C.struct_chan_options{
+		capacity:    C.uint64_t(o.Capacity),
+		max_message: C.uint32_t(o.MaxMessage),
+		overflow:    C.uint32_t(o.Overflow),
+		mode:        C.uint32_t(o.Mode),
+		endpoints:   C.uint32_t(o.Endpoints),
+		lifetime:    C.uint32_t(o.Lifetime),
+		kind:        C.uint32_t(o.Kind),
+		linger:      C.uint64_t(o.Linger),
+	}
+	opt.size = C.uint32_t(unsafe.Sizeof(*opt))
+	if o.EndWithSenders {
+		opt.flags |= C.CHAN_END_WITH_SENDERS
+	}
+	if o.NeedReceivers {
+		opt.flags |= C.CHAN_NEED_RECEIVERS
+	}
+	return opt
+}
+
+// named makes a call that takes a name.
+func named(op, name string, f func(*C.char) C.int64_t) (int64, error) {
+	for i := 0; i < len(name); i++ {
+		if name[i] == 0 {
+			return 0, &Error{op, name, syscall.EINVAL, "a channel's name has no NUL in it", 0}
+		}
+	}
+	text := C.CString(name)
+	defer C.free(unsafe.Pointer(text))
+	return locked(op, name, func() C.int64_t { return f(text) })
+}
+
+// locked makes a call, and the error if there is one, on one thread.
+func locked(op, name string, f func() C.int64_t) (int64, error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	r := f()
+	if r < 0 {
+		return 0, failure(op, name, r)
+	}
+	return int64(r), nil
+}
+
+// Make makes a channel.
+func Make(name string, opt *Options) error {
+	o := opt.c()
+	_, err := named("create", name, func(s *C.char) C.int64_t { return C.int64_t(C.chan_create(s, o)) })
+	return err
+}
+
+// Remove removes a channel: its name goes, and it ends for everybody that has it open.
+func Remove(name string) error {
+	_, err := named("remove", name, func(s *C.char) C.int64_t { return C.int64_t(C.chan_remove(s)) })
+	return err
+}
+
+// Unlink removes only its name: those that have the channel open go on.
+func Unlink(name string) error {
+	_, err := named("unlink", name, func(s *C.char) C.int64_t { return C.int64_t(C.chan_unlink(s)) })
+	return err
+}
+
+// Collect removes a channel of lifetime Ref if nobody uses it any more, and says if it did.
+func Collect(name string) (bool, error) {
+	n, err := named("collect", name, func(s *C.char) C.int64_t { return C.int64_t(C.chan_collect(s)) })
+	return n == 1, err
+}
+
+// Footprint returns the bytes of shared memory that a channel with these options takes.
+func Footprint(opt *Options) (int64, error) {
+	o := opt.c()
+	return locked("footprint", "", func() C.int64_t { return C.chan_footprint(o) })
+}
+
+//export shmchanListed
+func shmchanListed(name *C.char, arg unsafe.Pointer) C.int {
+	names := (*(*cgo.Handle)(arg)).Value().(*[]string)
+	*names = append(*names, C.GoString(name))
+	return 0
+}
+
+// List returns the names of all channels: NAME, or OWNER/NAME for those of other users.
+func List() ([]string, error) {
+	var names []string
+	h := cgo.NewHandle(&names)
+	defer h.Delete()
+	_, err := locked("list", "", func() C.int64_t { return C.int64_t(C.shmchan_go_list(unsafe.Pointer(&h))) })
+	return names, err
+}
+
+// Version returns the version of the C library.
+func Version() string { return C.GoString(C.chan_version()) }
+
+// Channel is an endpoint of a channel.
+type Channel struct {
+	name     string
+	mu       sync.RWMutex // held for reading while a call is inside the library
+	ch       *C.chan_t    // nil: detached
+	detached chan struct{}
+	leave    sync.Once
+	// Held while chan_interrupt() is called, and detached closed.
+	interruptMu sync.Mutex
+	fails       atomic.Bool // the policy is Fail
+	rendezvous  bool
+	kind        Kind
+	rooms       sync.Pool
+
+	waitersMu sync.Mutex
+	waiters   [3]*waiter // by role
+}
+
+const firstRoom = 16384
+
+// Open opens an endpoint.  The options (or nil) are used only if Create makes the channel.
+func Open(name string, flags Flags, opt *Options) (*Channel, error) {
+	c := &Channel{name: name, detached: make(chan struct{})}
+	c.rooms.New = func() any { room := make([]byte, firstRoom); return &room }
+	o := opt.c()
+	_, err := named("open", name, func(s *C.char) C.int64_t {
+		return C.int64_t(C.chan_open(&c.ch, s, C.uint(flags), o))
+	})
+	if err != nil {
+		return nil, err
+	}
+	st, err := c.Stat()
+	if err != nil {
+		c.Detach()
+		return nil, err
+	}
+	c.kind = Kind(st.Kind)
+	c.rendezvous = c.kind == Rendezvous
+	c.fails.Store(Overflow(st.Overflow) == Fail)
+	return c, nil
+}
+
+// Name returns the name that the channel was opened by.
+func (c *Channel) Name() string { return c.name }
+
+// Detach leaves the channel; others go on.  What is leased goes back, and the bytes of a
+// lease or a loan must not be used afterwards.  Calls that wait return ErrDetached.
+// Detaching twice is fine.
+func (c *Channel) Detach() {
+	c.leave.Do(func() {
+		c.interruptMu.Lock()
+		close(c.detached)
+		C.chan_interrupt(c.ch, 1) // a rendezvous waits inside the library
+		c.interruptMu.Unlock()
+		c.waitersMu.Lock()
+		for _, w := range c.waiters {
+			if w != nil {
+				w.file.Close()
+			}
+		}
+		c.waitersMu.Unlock()
+		c.mu.Lock()
+		C.chan_detach(c.ch)
+		c.ch = nil
+		c.mu.Unlock()
+	})
+}
+
+// now makes a call that does not wait.
+func (c *Channel) now(op string, f func(*C.chan_t) C.int64_t) (int64, error) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	if c.ch == nil {
+		return 0, ErrDetached
+	}
+	return locked(op, c.name, func() C.int64_t { return f(c.ch) })
+}
+
+// Close ends the channel for everybody.  Receivers get what is left.
+func (c *Channel) Close() error {
+	_, err := c.now("close", func(ch *C.chan_t) C.int64_t { return C.int64_t(C.chan_close(ch, C.CHAN_DRAIN)) })
+	return err
+}
+
+// Discard ends the channel for everybody, and receivers end at once.
+func (c *Channel) Discard() error {
+	_, err := c.now("close", func(ch *C.chan_t) C.int64_t { return C.int64_t(C.chan_close(ch, C.CHAN_DISCARD)) })
+	return err
+}
+
+// SetOverflow sets what this endpoint's sends do when the channel is full.
+func (c *Channel) SetOverflow(o Overflow) error {
+	_, err := c.now("set_overflow", func(ch *C.chan_t) C.int64_t {
+		return C.int64_t(C.chan_set_overflow(ch, C.uint(o)))
+	})
+	if err == nil {
+		c.fails.Store(o == Fail)
+	}
+	return err
+}
+
+// Purge drops every undelivered message and returns how many there were.
+func (c *Channel) Purge() (int64, error) {
+	return c.now("purge", func(ch *C.chan_t) C.int64_t { return C.chan_purge(ch) })
+}
+
+// Recover cleans up after dead peers now, and returns how many messages were given back.
+func (c *Channel) Recover() (int64, error) {
+	return c.now("recover", func(ch *C.chan_t) C.int64_t { return C.int64_t(C.chan_recover(ch)) })
+}
+
+// FD returns a descriptor that is readable while the next call of that role, Send or Recv,
+// may go on.  It belongs to the endpoint.
+func (c *Channel) FD(role Flags) (int, error) {
+	fd, err := c.now("fd", func(ch *C.chan_t) C.int64_t { return C.int64_t(C.chan_fd(ch, C.uint(role))) })
+	return int(fd), err
+}
+
+func bytesOf(b []byte) unsafe.Pointer {
+	if len(b) == 0 {
+		return nil
+	}
+	return unsafe.Pointer(&b[0])
+}
+
+// TrySend sends if there is room now: otherwise ErrFull.
+func (c *Channel) TrySend(msg []byte) error {
+	c.mu.RLock()
+	if c.ch == nil {
+		c.mu.RUnlock()
+		return ErrDetached
+	}
+	runtime.LockOSThread()
+	r := C.chan_send(c.ch, bytesOf(msg), C.size_t(len(msg)), 0)
+	var err error
+	if r < 0 {
+		err = failure("send", c.name, C.int64_t(r))
+	} else if r == C.CHAN_DROPPED {
+		err = ErrDropped
+	}
+	runtime.UnlockOSThread()
+	c.mu.RUnlock()
+	return err
+}
+
+// Send sends one message, and waits while the channel is full.  ErrDropped: the overflow
+// policy dropped it; ErrFull: the policy is Fail.
+func (c *Channel) Send(ctx context.Context, msg []byte) error {
+	if c.rendezvous {
+		return c.offer(ctx, msg)
+	}
+	for {
+		err := c.TrySend(msg)
+		if err == nil || !later(err) || c.fails.Load() && !busy(err) {
+			return err
+		}
+		if err = c.wait(ctx, Send, err); err != nil {
+			return err
+		}
+	}
+}
+
+// offer sends in a rendezvous: only a call that waits can be met, so it holds a thread.
+func (c *Channel) offer(ctx context.Context, msg []byte) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	over := make(chan struct{})
+	var watch sync.WaitGroup
+	if ctx.Done() != nil {
+		watch.Add(1)
+		go func() {
+			defer watch.Done()
+			select {
+			case <-ctx.Done():
+				c.interrupt(over)
+			case <-over:
+			}
+		}()
+	}
+	err := c.offerUntil(ctx, msg)
+	close(over)
+	watch.Wait()
+	return err
+}
+
+// interrupt ends the calls that wait inside the library, until `over`, for those of others
+// call again.
+func (c *Channel) interrupt(over <-chan struct{}) {
+	c.setInterrupt(1)
+	<-over
+	c.setInterrupt(0)
+}
+
+// setInterrupt does nothing to an endpoint that is being detached, whose calls all end.
+func (c *Channel) setInterrupt(on C.int) {
+	c.interruptMu.Lock()
+	defer c.interruptMu.Unlock()
+	select {
+	case <-c.detached:
+	default:
+		C.chan_interrupt(c.ch, on)
+	}
+}
+
+func (c *Channel) offerUntil(ctx context.Context, msg []byte) error {
+	for {
+		select {
+		case <-c.detached:
+			return ErrDetached
+		default:
+		}
+		n, err := c.now("send", func(ch *C.chan_t) C.int64_t {
+			return C.int64_t(C.chan_send(ch, bytesOf(msg), C.size_t(len(msg)), C.CHAN_WAIT))
+		})
+		if n == C.CHAN_DROPPED {
+			return ErrDropped
+		}
+		if e, ok := err.(*Error); !ok || e.Errno != syscall.EINTR {
+			return err
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+	}
+}
+
+// receive makes a receive with timeout 0.
+func (c *Channel) receive(room []byte) (int, error) {
+	c.mu.RLock()
+	if c.ch == nil {
+		c.mu.RUnlock()
+		return 0, ErrDetached
+	}
+	runtime.LockOSThread()
+	r := C.chan_recv(c.ch, bytesOf(room), C.size_t(len(room)), 0)
+	var err error
+	if r < 0 {
+		err = failure("recv", c.name, C.int64_t(r))
+	}
+	runtime.UnlockOSThread()
+	c.mu.RUnlock()
+	return int(r), err
+}
+
+// TryRecv receives a message if there is one now: otherwise ErrEmpty.
+func (c *Channel) TryRecv() ([]byte, error) {
+	p := c.rooms.Get().(*[]byte)
+	defer c.rooms.Put(p)
+	for {
+		n, err := c.receive(*p)
+		if err == nil {
+			return append(make([]byte, 0, n), (*p)[:n]...), nil
+		}
+		e, ok := err.(*Error)
+		if !ok || e.Errno != syscall.EMSGSIZE {
+			return nil, err
+		}
+		*p = make([]byte, e.Size)
+	}
+}
+
+// Recv receives one message, and waits while the channel is empty.
+func (c *Channel) Recv(ctx context.Context) ([]byte, error) {
+	for {
+		msg, err := c.TryRecv()
+		if err == nil || !later(err) {
+			return msg, err
+		}
+		if err = c.wait(ctx, Recv, err); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// RecvInto receives one message into room and returns its length.  ErrTooLarge, and the
+// message stays, if it is longer.
+func (c *Channel) RecvInto(ctx context.Context, room []byte) (int, error) {
+	for {
+		n, err := c.receive(room)
+		if err == nil || !later(err) {
+			return n, err
+		}
+		if err = c.wait(ctx, Recv, err); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// until calls, and waits, until the result is neither that it is full or empty nor that it
+// can't be seen.
+func (c *Channel) until(ctx context.Context, op string, role Flags, f func(*C.chan_t) C.int64_t) (int64, error) {
+	for {
+		n, err := c.now(op, f)
+		if err == nil || !later(err) || role == Send && c.fails.Load() && !busy(err) {
+			return n, err
+		}
+		if err = c.wait(ctx, role, err); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// SendBatch sends as many of the messages as there is room for, the first ones, and returns
+// how many.  It waits for room for the first.  Receivers see them all at once.
+func (c *Channel) SendBatch(ctx context.Context, msgs [][]byte) (int, error) {
+	if len(msgs) == 0 {
+		return 0, nil
+	}
+	if len(msgs) > math.MaxInt32 {
+		msgs = msgs[:math.MaxInt32]
+	}
+	var data []byte
+	lens := make([]C.size_t, len(msgs))
+	for i, m := range msgs {
+		lens[i] = C.size_t(len(m))
+		data = append(data, m...)
+	}
+	n, err := c.until(ctx, "send_batch", Send, func(ch *C.chan_t) C.int64_t {
+		return C.int64_t(C.shmchan_go_batch(ch, (*C.char)(bytesOf(data)), &lens[0], C.uint(len(lens)), 0))
+	})
+	return int(n), err
+}
+
+const (
+	firstSlot = 1024     // of each message of a batch
+	mostRoom  = 64 << 20 // of a whole batch
+)
+
+// RecvBatch receives 1 to most messages.  It waits for the first only.
+func (c *Channel) RecvBatch(ctx context.Context, most int) ([][]byte, error) {
+	if most <= 0 || most > mostRoom/firstSlot {
+		return nil, &Error{"recv_batch", c.name, syscall.EINVAL,
+			fmt.Sprintf("a batch has 1 to %d messages, not %d", mostRoom/firstSlot, most), 0}
+	}
+	p := c.rooms.Get().(*[]byte)
+	defer c.rooms.Put(p)
+	if len(*p) < most*firstSlot {
+		*p = make([]byte, most*firstSlot)
+	}
+	lens := make([]C.size_t, most)
+	slot := len(*p) / most
+	n, err := c.until(ctx, "recv_batch", Recv, func(ch *C.chan_t) C.int64_t {
+		return C.int64_t(C.shmchan_go_batch(ch, (*C.char)(bytesOf(*p)), &lens[0], C.uint(most), C.size_t(slot)))
+	})
+	if e, ok := err.(*Error); ok && e.Errno == syscall.EMSGSIZE {
+		if e.Size*uint64(most) <= mostRoom {
+			*p = make([]byte, e.Size*uint64(most))
+		}
+		msg, err := c.Recv(ctx)
+		return [][]byte{msg}, err
+	}
+	if err != nil {
+		return nil, err
+	}
+	total := 0
+	for _, l := range lens[:n] {
+		total += int(l)
+	}
+	all := make([]byte, 0, total)
+	msgs := make([][]byte, n)
+	for i := range msgs {
+		at := len(all)
+		all = append(all, (*p)[i*slot:i*slot+int(lens[i])]...)
+		msgs[i] = all[at:len(all):len(all)]
+	}
+	return msgs, nil
+}
