@@ -12,7 +12,7 @@
  * A store that is followed by a fence before the process's next load is modelled
  * as visible at once (STORE_NOW): when it becomes visible is when it happens.
  *
- * The includer defines PROCS, and CELLS (up to 5).  `me` is the process.
+ * The includer defines PROCS, and CELLS (up to 7).  `me` is the process.
  *
  * What a dead process (mortal.pml) has stored becomes visible: a processor doesn't forget.
  */
@@ -62,6 +62,12 @@ inline drain(p)
 #if CELLS > 4
 	flush(p, 4);
 #endif
+#if CELLS > 5
+	flush(p, 5);
+#endif
+#if CELLS > 6
+	flush(p, 6);
+#endif
 }
 
 inline fence()
@@ -87,6 +93,12 @@ end:	do
 #endif
 #if CELLS > 4
 	:: d_step { buffer[p].pending[4] -> flush(p, 4) }
+#endif
+#if CELLS > 5
+	:: d_step { buffer[p].pending[5] -> flush(p, 5) }
+#endif
+#if CELLS > 6
+	:: d_step { buffer[p].pending[6] -> flush(p, 6) }
 #endif
 	od
 }
