@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 #
 # The examples of README.md do what it says: every ```c block is compiled,
-# without a warning, and run; a ```python or ```go block is run with the library and the
+# without a warning, and run; a ```python, ```go or ```zig block is run with the library and the
 # binding where they are found; every ```sh block that follows the line `<!-- run -->` is
 # run with the programs in the PATH.  Where a block is followed by a ```text block, that is its output.  Only
 # the channel is another one than `jobs`, which may be in use.
@@ -22,6 +22,7 @@ awk -v dir="$t" '
 	/^```c$/ { n++; file = sprintf("%s/%02d.c", dir, n); inside = 1; last = 1; next }
 	/^```python$/ { n++; file = sprintf("%s/%02d.py", dir, n); inside = 1; last = 1; next }
 	/^```go$/ { n++; file = sprintf("%s/%02d.go", dir, n); inside = 1; last = 1; next }
+	/^```zig$/ { n++; file = sprintf("%s/%02d.zig", dir, n); inside = 1; last = 1; next }
 	/^```sh$/ && run { n++; file = sprintf("%s/%02d.sh", dir, n); inside = 1; last = 1; run = 0; next }
 	/^```text$/ && last { file = sprintf("%s/%02d.text", dir, n); inside = 1; last = 0; next }
 	/^```/ { inside = 1; file = "/dev/null"; last = 0; next }
@@ -50,7 +51,15 @@ build_go() {
 			CGO_CFLAGS="-O2 -I$root/lib" CGO_LDFLAGS="-L$BUILD" go build -o "$t/program"
 }
 
-for block in "$t"/*.c "$t"/*.py "$t"/*.go "$t"/*.sh; do
+# A program in Zig, with the module.
+: "${ZIG:=$(command -v zig || echo "$BUILD/zig/zig")}"
+build_zig() {
+	"$ZIG" build-exe -lc -I "$root/lib" -L "$BUILD" -lshmchan --cache-dir "$BUILD/zig-cache" \
+		--global-cache-dir "$BUILD/zig-cache" -femit-bin="$t/program" --dep shmchan \
+		-Mroot="$1" -lc -I "$root/lib" -Mshmchan="$root/lib/bindings/zig/src/shmchan.zig"
+}
+
+for block in "$t"/*.c "$t"/*.py "$t"/*.go "$t"/*.zig "$t"/*.sh; do
 	[ -e "$block" ] || { fail "README.md has no example to run: ${block##*/}"; continue; }
 	case $block in
 	*.c)
@@ -66,6 +75,11 @@ for block in "$t"/*.c "$t"/*.py "$t"/*.go "$t"/*.sh; do
 	*.go)
 		binding Go go || continue
 		build_go "$block" || { fail "README.md, block ${block##*/}: does not compile"; continue; }
+		run=(env LD_LIBRARY_PATH="$BUILD" "$t/program")
+		;;
+	*.zig)
+		binding Zig "$ZIG" || continue
+		build_zig "$block" || { fail "README.md, block ${block##*/}: does not compile"; continue; }
 		run=(env LD_LIBRARY_PATH="$BUILD" "$t/program")
 		;;
 	*.sh) run=(bash -e "$block") ;;

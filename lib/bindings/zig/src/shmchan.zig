@@ -1,0 +1,457 @@
+// SPDX-License-Identifier: MIT
+//! Channels between processes, in shared memory.
+//!
+//! `Channel(T)` passes values of a plain type, as a channel between threads does, but between
+//! processes; `Bytes` passes messages of any length.  Both are thin over libshmchan, whose
+//! manual (shmchan.7, shmchan.3) says what each call guarantees, also when a process is killed
+//! in the middle of it.
+//!
+//! A channel that was closed is no error: `send` gives false, and `recv` null.  Everything else
+//! that can go wrong is an `Error`; `detail` says more about the last one of this thread.
+//!
+//! Handles may be used by several threads at once.  Times are nanoseconds; null waits as long
+//! as it takes.
+const std = @import("std");
+
+/// The C interface, for what is not wrapped.
+pub const c = @cImport({
+    @cInclude("shmchan.h");
+});
+
+pub const Error = error{
+    /// There is nothing to receive, and the call may not wait.
+    Empty,
+    /// There is no room, and the call may not wait.
+    Full,
+    /// The time is over.
+    Timeout,
+    /// The channel was removed.
+    Removed,
+    /// There is no channel of that name.
+    NotFound,
+    /// There is one already.
+    Exists,
+    /// This user may not do that.
+    AccessDenied,
+    /// The message is longer than the channel takes, or than the buffer.
+    TooLong,
+    /// The channel's messages are not of this type: they have another size.
+    WrongType,
+    /// A stopped process holds the lock, and the call may not wait.
+    Busy,
+    /// `interrupt` was called.
+    Interrupted,
+    /// This thread would wait for itself.
+    Deadlock,
+    /// What is acknowledged or given back is not held (any more).
+    Stale,
+    /// A process wrote into the channel what does not belong there.
+    Damaged,
+    /// The channel is of another version, C library or PID namespace.
+    Incompatible,
+    /// An argument is wrong.
+    Invalid,
+    NoSpace,
+    OutOfMemory,
+    /// `detail` and `text` say what it is.
+    Unexpected,
+};
+
+/// The number of the last error of this thread, for `text` and `detail`.
+pub threadlocal var last_error: c_int = 0;
+
+/// What the last error of this thread means.
+pub fn text() [:0]const u8 {
+    return std.mem.span(c.chan_strerror(last_error));
+}
+
+/// What else is known of the last error of this thread, until its next call; may be empty.
+pub fn detail() [:0]const u8 {
+    return std.mem.span(c.chan_error_detail(last_error));
+}
+
+/// The version of the library at run time.
+pub fn version() [:0]const u8 {
+    return std.mem.span(c.chan_version());
+}
+
+fn errorOf(result: anytype, full: Error) Error {
+    const E = std.os.linux.E;
+    last_error = @intCast(result);
+    return switch (@as(E, @enumFromInt(-last_error))) {
+        .AGAIN => full,
+        .TIMEDOUT => error.Timeout,
+        .IDRM => error.Removed,
+        .NOENT => error.NotFound,
+        .EXIST => error.Exists,
+        .ACCES, .PERM => error.AccessDenied,
+        .MSGSIZE => error.TooLong,
+        .BUSY => error.Busy,
+        .INTR => error.Interrupted,
+        .DEADLK => error.Deadlock,
+        .STALE => error.Stale,
+        .BADMSG => error.Damaged,
+        .PROTONOSUPPORT, .PROTOTYPE, .XDEV => error.Incompatible,
+        .INVAL, .NAMETOOLONG, .BADF => error.Invalid,
+        .NOSPC, .DQUOT => error.NoSpace,
+        .NOMEM => error.OutOfMemory,
+        else => error.Unexpected,
+    };
+}
+
+fn closed(result: anytype) bool {
+    return result == -@as(c_int, @intFromEnum(std.os.linux.E.PIPE));
+}
+
+fn check(result: anytype, full: Error) Error!void {
+    if (result < 0) return errorOf(result, full);
+}
+
+fn timeoutOf(ns: ?u64) i64 {
+    const t = ns orelse return -1;
+    return std.math.cast(i64, t) orelse std.math.maxInt(i64);
+}
+
+/// What an endpoint does.
+pub const Role = enum(c_uint) {
+    sender = c.CHAN_SEND,
+    receiver = c.CHAN_RECV,
+    both = c.CHAN_SEND | c.CHAN_RECV,
+};
+
+pub const How = enum(c_uint) {
+    /// Receivers still get what is in the channel.
+    drain = c.CHAN_DRAIN,
+    /// They end at once.
+    discard = c.CHAN_DISCARD,
+};
+
+/// How to make a channel; see struct chan_options in shmchan.h.
+pub const Options = struct {
+    capacity: u64 = 0,
+    max_message: u32 = 0,
+    kind: u32 = c.CHAN_KIND_QUEUE,
+    overflow: u32 = c.CHAN_BLOCK,
+    flags: u32 = 0,
+    mode: u32 = 0,
+
+    fn toC(o: Options) c.struct_chan_options {
+        var ret = std.mem.zeroes(c.struct_chan_options);
+        ret.size = @sizeOf(c.struct_chan_options);
+        ret.capacity = o.capacity;
+        ret.max_message = o.max_message;
+        ret.kind = o.kind;
+        ret.overflow = o.overflow;
+        ret.flags = o.flags;
+        ret.mode = o.mode;
+        return ret;
+    }
+};
+
+/// Make a channel, without opening it.
+pub fn make(name: [:0]const u8, options: Options) Error!void {
+    const o = options.toC();
+    try check(c.chan_create(name, &o), error.Full);
+}
+
+/// Remove a channel's name: who has it open gets to the end of it.
+pub fn remove(name: [:0]const u8) Error!void {
+    try check(c.chan_remove(name), error.Full);
+}
+
+/// An endpoint of a channel of messages, each some bytes.
+pub const Bytes = struct {
+    handle: *c.chan_t,
+
+    /// Open a channel that is there.
+    pub fn open(name: [:0]const u8, role: Role) Error!Bytes {
+        var handle: ?*c.chan_t = null;
+        try check(c.chan_open(&handle, name, @intFromEnum(role), null), error.Full);
+        return .{ .handle = handle.? };
+    }
+
+    /// Open a channel, and make it first if it is missing.
+    pub fn create(name: [:0]const u8, role: Role, options: Options) Error!Bytes {
+        const o = options.toC();
+        var handle: ?*c.chan_t = null;
+        try check(c.chan_open(&handle, name, @intFromEnum(role) | c.CHAN_CREATE, &o), error.Full);
+        return .{ .handle = handle.? };
+    }
+
+    /// Detach.  The channel and what is in it stay.
+    pub fn deinit(ch: Bytes) void {
+        c.chan_detach(ch.handle);
+    }
+
+    /// Send: false if the channel was closed.  Waits for room.
+    pub fn send(ch: Bytes, message: []const u8) Error!bool {
+        return ch.sendFor(message, null);
+    }
+
+    /// Send, or `error.Full` at once.
+    pub fn trySend(ch: Bytes, message: []const u8) Error!bool {
+        return ch.sendFor(message, 0);
+    }
+
+    /// Send, or `error.Timeout` after so many nanoseconds.
+    pub fn sendFor(ch: Bytes, message: []const u8, ns: ?u64) Error!bool {
+        return sent(c.chan_send(ch.handle, message.ptr, message.len, timeoutOf(ns)));
+    }
+
+    /// Receive into `buffer`: what was received, or null at the end of a closed channel.  Waits.
+    pub fn recv(ch: Bytes, buffer: []u8) Error!?[]u8 {
+        return ch.recvFor(buffer, null);
+    }
+
+    /// Receive, or `error.Empty` at once.
+    pub fn tryRecv(ch: Bytes, buffer: []u8) Error!?[]u8 {
+        return ch.recvFor(buffer, 0);
+    }
+
+    /// Receive, or `error.Timeout` after so many nanoseconds.
+    pub fn recvFor(ch: Bytes, buffer: []u8, ns: ?u64) Error!?[]u8 {
+        const n = c.chan_recv(ch.handle, buffer.ptr, buffer.len, timeoutOf(ns));
+        if (closed(n)) return null;
+        try check(n, error.Empty);
+        return buffer[0..@intCast(n)];
+    }
+
+    /// Take a message under a lease, to read it where it lies: null at the end.  If the process
+    /// dies before it ends the lease, another receiver gets the message.
+    pub fn take(ch: Bytes, ns: ?u64) Error!?Lease {
+        var lease: c.struct_chan_lease = undefined;
+        const n = c.chan_take(ch.handle, &lease, 1, timeoutOf(ns));
+        if (closed(n)) return null;
+        try check(n, error.Empty);
+        return .{ .handle = ch.handle, .lease = lease };
+    }
+
+    /// Reserve room for a message of at most `len` bytes, to write it where it will lie: null if
+    /// the channel was closed.  The thread must commit or abort before it sends another.
+    pub fn reserve(ch: Bytes, len: usize, ns: ?u64) Error!?Loan {
+        var data: ?*anyopaque = null;
+        const r = c.chan_reserve(ch.handle, &data, len, timeoutOf(ns));
+        if (closed(r)) return null;
+        try check(r, error.Full);
+        return .{ .handle = ch.handle, .data = @as([*]u8, @ptrCast(data.?))[0..len] };
+    }
+
+    /// Nothing can be sent any more.
+    pub fn close(ch: Bytes, how: How) Error!void {
+        try check(c.chan_close(ch.handle, @intFromEnum(how)), error.Full);
+    }
+
+    /// End what waits on this endpoint, in any thread, with `error.Interrupted`, and so its next
+    /// waits until it is called with false.
+    pub fn interrupt(ch: Bytes, on: bool) void {
+        c.chan_interrupt(ch.handle, @intFromBool(on));
+    }
+
+    /// A descriptor for poll(2), epoll(7) or io_uring that is readable while a call of this role
+    /// may go on.  Use it with calls that do not wait.  It belongs to the endpoint.
+    pub fn fd(ch: Bytes, role: Role) Error!std.posix.fd_t {
+        const n = c.chan_fd(ch.handle, @intFromEnum(role));
+        try check(n, error.Full);
+        return n;
+    }
+
+    /// The channel's state.
+    pub fn stat(ch: Bytes) Error!c.struct_chan_stat {
+        var ret = std.mem.zeroes(c.struct_chan_stat);
+        ret.size = @sizeOf(c.struct_chan_stat);
+        try check(c.chan_stat(ch.handle, &ret), error.Full);
+        return ret;
+    }
+};
+
+/// Whether a send was done: by its result.  A message that the channel's overflow policy dropped
+/// was sent as far as the sender is concerned.
+fn sent(result: c_int) Error!bool {
+    if (closed(result)) return false;
+    try check(result, error.Full);
+    return true;
+}
+
+/// A message that was taken and is not acknowledged.  End it once: `ack`, `release` or `untake`.
+pub const Lease = struct {
+    handle: *c.chan_t,
+    lease: c.struct_chan_lease,
+
+    pub fn bytes(l: Lease) []const u8 {
+        return @as([*]const u8, @ptrCast(l.lease.data.?))[0..l.lease.len];
+    }
+
+    /// 1 on first delivery.
+    pub fn attempt(l: Lease) u32 {
+        return l.lease.attempt;
+    }
+
+    /// The message is done.
+    pub fn ack(l: Lease) Error!void {
+        try check(c.chan_ack(l.handle, &l.lease, 1), error.Empty);
+    }
+
+    /// Give it back: somebody gets it again, as the next attempt.
+    pub fn release(l: Lease) Error!void {
+        try check(c.chan_release(l.handle, &l.lease, 1), error.Empty);
+    }
+
+    /// Give it back as if it had not been taken.
+    pub fn untake(l: Lease) Error!void {
+        try check(c.chan_untake(l.handle, &l.lease, 1), error.Empty);
+    }
+};
+
+/// Room that was reserved.  End it once: `commit` or `abort`, in the same thread.
+pub const Loan = struct {
+    handle: *c.chan_t,
+    data: []u8,
+
+    /// Send the first `len` bytes of `data`: false if the channel was closed.
+    pub fn commit(l: Loan, len: usize) Error!bool {
+        return sent(c.chan_commit(l.handle, len));
+    }
+
+    pub fn abort(l: Loan) void {
+        c.chan_abort(l.handle);
+    }
+};
+
+/// A channel of values of type T, each a message of @sizeOf(T) bytes.  T must have the same
+/// bytes in every program: integers, floats, bool, and arrays, extern or packed structs, unions
+/// and enums of these; no pointers and no slices, whose addresses mean nothing elsewhere.
+pub fn Channel(comptime T: type) type {
+    comptime plain(T);
+    if (@sizeOf(T) > 1 << 31) @compileError("a message has at most 2 GiB");
+    return struct {
+        const Self = @This();
+
+        bytes: Bytes,
+
+        /// Make the channel if it is missing, with room for at least `bound` values, and open it
+        /// for both sides.  A bound of 0 is a rendezvous: a send waits for its receiver.
+        pub fn create(name: [:0]const u8, bound: u32) Error!Self {
+            return createAs(name, bound, .both);
+        }
+
+        /// The same, for one side.
+        pub fn createAs(name: [:0]const u8, bound: u32, role: Role) Error!Self {
+            const size: u64 = @max(@sizeOf(T), 1);
+            return typed(try Bytes.create(name, role, if (bound == 0) .{
+                .kind = c.CHAN_KIND_RENDEZVOUS,
+                .max_message = size,
+            } else .{
+                // A record has a header of 16 bytes, and begins at a multiple of 16.
+                .capacity = (std.mem.alignForward(u64, size, 16) + 16) * bound + 16,
+                .max_message = size,
+            }));
+        }
+
+        /// Open a channel that is there, for both sides.
+        pub fn open(name: [:0]const u8) Error!Self {
+            return openAs(name, .both);
+        }
+
+        pub fn openAs(name: [:0]const u8, role: Role) Error!Self {
+            return typed(try Bytes.open(name, role));
+        }
+
+        fn typed(ch: Bytes) Error!Self {
+            errdefer ch.deinit();
+            if ((try ch.stat()).max_message != @max(@sizeOf(T), 1)) return error.WrongType;
+            return .{ .bytes = ch };
+        }
+
+        /// Detach.  The channel and what is in it stay.
+        pub fn deinit(ch: Self) void {
+            ch.bytes.deinit();
+        }
+
+        /// Send: false if the channel was closed.  Waits for room.
+        pub fn send(ch: Self, value: T) Error!bool {
+            return ch.bytes.send(std.mem.asBytes(&value));
+        }
+
+        /// Send, or `error.Full` at once.
+        pub fn trySend(ch: Self, value: T) Error!bool {
+            return ch.bytes.trySend(std.mem.asBytes(&value));
+        }
+
+        /// Send, or `error.Timeout` after so many nanoseconds.
+        pub fn sendFor(ch: Self, value: T, ns: ?u64) Error!bool {
+            return ch.bytes.sendFor(std.mem.asBytes(&value), ns);
+        }
+
+        /// Receive: null at the end of a closed channel.  Waits.
+        pub fn recv(ch: Self) Error!?T {
+            return ch.recvFor(null);
+        }
+
+        /// Receive, or `error.Empty` at once.
+        pub fn tryRecv(ch: Self) Error!?T {
+            return ch.recvFor(0);
+        }
+
+        /// Receive, or `error.Timeout` after so many nanoseconds.
+        pub fn recvFor(ch: Self, ns: ?u64) Error!?T {
+            var value: T = undefined;
+            const got = try ch.bytes.recvFor(std.mem.asBytes(&value), ns) orelse return null;
+            if (got.len != @sizeOf(T)) return error.WrongType;
+            return value;
+        }
+
+        /// Take a value under a lease: null at the end.  See `Bytes.take`.
+        pub fn take(ch: Self, ns: ?u64) Error!?Taken {
+            const lease = try ch.bytes.take(ns) orelse return null;
+            if (lease.bytes().len != @sizeOf(T)) {
+                lease.untake() catch {};
+                return error.WrongType;
+            }
+            return .{ .lease = lease };
+        }
+
+        pub const Taken = struct {
+            lease: Lease,
+
+            /// A copy of the value.
+            pub fn value(t: Taken) T {
+                return std.mem.bytesToValue(T, t.lease.bytes()[0..@sizeOf(T)]);
+            }
+            pub fn ack(t: Taken) Error!void {
+                return t.lease.ack();
+            }
+            pub fn release(t: Taken) Error!void {
+                return t.lease.release();
+            }
+        };
+
+        /// Nothing can be sent any more; receivers still get what is in the channel.
+        pub fn close(ch: Self) Error!void {
+            return ch.bytes.close(.drain);
+        }
+    };
+}
+
+fn plain(comptime T: type) void {
+    switch (@typeInfo(T)) {
+        .int, .float, .bool, .void => {},
+        .array => |a| plain(a.child),
+        .vector => |v| plain(v.child),
+        .@"enum" => |e| plain(e.tag_type),
+        .@"struct" => |s| {
+            if (s.layout == .auto)
+                @compileError(@typeName(T) ++ " has a layout of this program's: make it an extern or packed struct");
+            for (s.fields) |f| plain(f.type);
+        },
+        .@"union" => |u| {
+            if (u.layout == .auto)
+                @compileError(@typeName(T) ++ " has a layout of this program's: make it an extern or packed union");
+            for (u.fields) |f| plain(f.type);
+        },
+        else => @compileError(@typeName(T) ++ " can't be sent: its bytes mean nothing in another process"),
+    }
+}
+
+test {
+    _ = @import("test.zig");
+}
