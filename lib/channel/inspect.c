@@ -167,14 +167,15 @@ static int show(
 	return err;
 }
 
-ssize_t chan_peek(chan_t *ch, void *buf, size_t size, struct chan_cursor *at)
+/* Do as chan_peek() in a channel of messages. */
+static ssize_t peek_message(struct chan *ch, void *buf, size_t size, struct chan_cursor *at)
+	__attribute__((noinline));
+static ssize_t peek_message(struct chan *ch, void *buf, size_t size, struct chan_cursor *at)
 {
 	struct ring_item it;
 	uint64_t first = 0, head;
 	int err;
 
-	if (ch->kind->read)
-		return value_peek(ch, buf, size, at);
 	if (!ch->segment.writable)
 		return ch->segment.unwritable;
 	err = receivers_visit(ch, NULL);
@@ -207,4 +208,10 @@ ssize_t chan_peek(chan_t *ch, void *buf, size_t size, struct chan_cursor *at)
 	if (err == -EBADMSG && at->pos > first) /* the cursor may be wrong, not the ring */
 		return error_because(-EINVAL, "at: the cursor leads to no message");
 	return err < 0 ? channel_checked(ch, err) : (ssize_t)it.length;
+}
+
+/* Nothing of peek_message() delays a look at a value. */
+ssize_t chan_peek(chan_t *ch, void *buf, size_t size, struct chan_cursor *at)
+{
+	return ch->kind->read ? value_peek(ch, buf, size, at) : peek_message(ch, buf, size, at);
 }

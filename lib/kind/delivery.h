@@ -182,8 +182,21 @@ ALWAYS_INLINE bool kind_consume(
 ALWAYS_INLINE int kind_read(const struct kind *kind, const struct ring *r, uint64_t pos, void *buf,
 	size_t size, struct kind_value *ret)
 {
-	return likely(kind == &kind_latest) ? latest_copy_out(r, pos, buf, size, ret)
-					    : kind->read(r, pos, buf, size, ret);
+	struct kind_value copy = {.length = 0}; /* `ret` may stay in registers */
+	int err;
+
+	if (likely(kind == &kind_latest))
+		return latest_copy_out(r, pos, buf, size, ret);
+	err = kind->read(r, pos, buf, size, &copy);
+	*ret = copy;
+	return err;
+}
+
+/* Do as kind.read, if the value is short and can be had at once; false: call kind_read(). */
+ALWAYS_INLINE bool kind_read_short(const struct kind *kind, const struct ring *r, uint64_t pos,
+	void *buf, size_t size, struct kind_value *ret)
+{
+	return likely(kind == &kind_latest) && latest_copy_out_short(r, pos, buf, size, ret);
 }
 
 /* Do as kind.lease. */
