@@ -796,7 +796,8 @@ struct chan_stat {
 	uint64_t capacity;	 /* usable bytes of the ring, 0 for the other kinds */
 	uint64_t used;		 /* bytes of it in use, headers included; of a latest the
 				  * length of the value */
-	uint64_t depth;		 /* messages not yet consumed, leased ones included; in a
+	uint64_t depth;		 /* messages not yet consumed, with leased ones and
+				  * those that are done behind a leased one; in a
 				  * rendezvous those that were taken back count until a
 				  * receiver looks; in a latest 1 if there is a value */
 	uint64_t sent;		 /* messages ever committed; in a rendezvous those that

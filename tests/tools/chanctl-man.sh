@@ -56,7 +56,7 @@ while IFS=$'\037' read -r _ long arg _; do
 	done
 done < <(tr '\t' '\037' <"$tmp/options")
 
-for condition in exists gone empty nonempty full notfull closed receivers senders depth; do
+for condition in exists gone empty idle nonempty full notfull closed receivers senders depth; do
 	grep -qE "^ +([a-z]+, )?$condition(, |  |[<>]=N|\$)" "$tmp/page" && pass || fail "condition $condition"
 done
 mapfile -t events < <(chanctl monitor --help | sed -n '/^Events:/,/^$/p' |

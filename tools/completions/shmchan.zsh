@@ -46,13 +46,13 @@ _shmchan_spec() {
 # Behind a condition there is a channel, and behind a channel a condition.
 _shmchan_pairs() {
 	case $words[CURRENT-1] in
-	(exists|gone|empty|nonempty|full|notfull|closed|*=*) _shmchan_channels ;;
+	(exists|gone|empty|idle|nonempty|full|notfull|closed|*=*) _shmchan_channels ;;
 	(*) _shmchan_conditions ;;
 	esac
 }
 
 _shmchan_conditions() {
-	local -a plain=(exists gone empty nonempty full notfull closed)
+	local -a plain=(exists gone empty idle nonempty full notfull closed)
 	local -a numbered=('receivers>=' 'senders>=' 'depth<=')
 	_wanted conditions expl condition compadd -a plain
 	_wanted conditions expl condition compadd -S '' -a numbered
@@ -93,7 +93,7 @@ _shmchan_verb() {
 	local verb=$words[1]
 	local -a specs operands
 	case $verb in
-	(remove|rm|close|stat|purge) operands=('*:channel:_shmchan_channels') ;;
+	(remove|rm|close|drain|stat|purge) operands=('*:channel:_shmchan_channels') ;;
 	(info|list|ls|top|monitor|metrics|peek|dump) operands=('1:channel:_shmchan_channels') ;;
 	(test) operands=('1:channel:_shmchan_channels' '2:condition:_shmchan_conditions') ;;
 	(wait) operands=('1:channel:_shmchan_channels' '*:condition or channel:_shmchan_pairs') ;;

@@ -12,6 +12,7 @@ static const struct condition words[] = {
 	{"exists", EXISTS, false, 0, 0},
 	{"gone", GONE, false, 0, 0},
 	{"empty", EMPTY, false, 0, 0},
+	{"idle", EMPTY, false, 0, 0}, /* a leased message is still in it */
 	{"nonempty", EMPTY, true, 0, 0},
 	{"full", FULL, false, 0, 0},
 	{"notfull", FULL, true, 0, 0},
@@ -54,8 +55,9 @@ struct condition condition_parse(const char *text)
 		cond.text = text;
 		return cond;
 	}
-	cli_usage("no condition '%s'; there are exists, gone, empty, nonempty, full, notfull, "
-		  "closed, receivers>=N, senders>=N, depth<=N",
+	cli_usage(
+		"no condition '%s'; there are exists, gone, empty, idle, nonempty, full, notfull, "
+		"closed, receivers>=N, senders>=N, depth<=N",
 		text);
 }
 

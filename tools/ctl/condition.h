@@ -20,8 +20,8 @@ struct condition {
 
 /* For the help of a verb that takes one. */
 #define CONDITION_NOTES                                                                            \
-	"COND is one of exists, gone, empty, nonempty, full, notfull, closed, or one of\n"         \
-	"receivers, senders, depth with >=N, <=N or =N. Quote it: > and < are the shell's."
+	"COND is one of exists, gone, empty, idle, nonempty, full, notfull, closed, or\n"          \
+	"one of receivers, senders, depth with >=N, <=N or =N. Quote it: > and < are the shell's."
 
 /* A word that is none is a usage error. */
 struct condition condition_parse(const char *text);
