@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 #
 # The examples of README.md do what it says: every ```c block is compiled,
-# without a warning, and run; a ```python, ```go or ```zig block is run with the library and the
+# without a warning, and run; a ```python, ```go, ```js or ```zig block is run with the library and the
 # binding where they are found; every ```sh block that follows the line `<!-- run -->` is
 # run with the programs in the PATH.  Where a block is followed by a ```text block, that is its output.  Only
 # the channel is another one than `jobs`, which may be in use.
@@ -21,6 +21,7 @@ awk -v dir="$t" '
 	/^<!-- run -->$/ { run = 1; next }
 	/^```c$/ { n++; file = sprintf("%s/%02d.c", dir, n); inside = 1; last = 1; next }
 	/^```python$/ { n++; file = sprintf("%s/%02d.py", dir, n); inside = 1; last = 1; next }
+	/^```js$/ { n++; file = sprintf("%s/%02d.js", dir, n); inside = 1; last = 1; next }
 	/^```go$/ { n++; file = sprintf("%s/%02d.go", dir, n); inside = 1; last = 1; next }
 	/^```zig$/ { n++; file = sprintf("%s/%02d.zig", dir, n); inside = 1; last = 1; next }
 	/^```sh$/ && run { n++; file = sprintf("%s/%02d.sh", dir, n); inside = 1; last = 1; run = 0; next }
@@ -59,7 +60,7 @@ build_zig() {
 		-Mroot="$1" -lc -I "$root/lib" -Mshmchan="$root/lib/bindings/zig/src/shmchan.zig"
 }
 
-for block in "$t"/*.c "$t"/*.py "$t"/*.go "$t"/*.zig "$t"/*.sh; do
+for block in "$t"/*.c "$t"/*.py "$t"/*.go "$t"/*.js "$t"/*.zig "$t"/*.sh; do
 	[ -e "$block" ] || { fail "README.md has no example to run: ${block##*/}"; continue; }
 	case $block in
 	*.c)
@@ -81,6 +82,12 @@ for block in "$t"/*.c "$t"/*.py "$t"/*.go "$t"/*.zig "$t"/*.sh; do
 		binding Zig "$ZIG" || continue
 		build_zig "$block" || { fail "README.md, block ${block##*/}: does not compile"; continue; }
 		run=(env LD_LIBRARY_PATH="$BUILD" "$t/program")
+		;;
+	*.js)
+		binding Node node || continue
+		mkdir -p "$t/node_modules" && ln -sfn "$root/lib/bindings/node" "$t/node_modules/shmchan" &&
+			make --no-print-directory -s node-addon BUILD="$BUILD" >&2
+		run=(env LD_LIBRARY_PATH="$BUILD" SHMCHAN_ADDON="$BUILD/shmchan.node" node --preserve-symlinks "$block")
 		;;
 	*.sh) run=(bash -e "$block") ;;
 	esac

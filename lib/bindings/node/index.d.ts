@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: MIT
+/// <reference types="node" />
+
+/**
+ * Message channels between processes, in shared memory.
+ *
+ *     const tx = await shmchan.open('jobs', 'w', { create: true });
+ *     await tx.send('sweep');
+ *
+ * What the operations mean, and what is promised when a process is killed, is in shmchan(7)
+ * and shmchan.h; the names here are the same, without `chan_`.  close() ends the channel for
+ * everybody; detach() leaves it.
+ *
+ * No call waits on the loop.  What has to wait is a promise, which a signal can reject; an
+ * operation that was rejected so has neither sent nor received.  (In a rendezvous a receiver
+ * may just have got the message; and a send to one keeps a thread of libuv's pool while it
+ * waits.)  Calls of one endpoint keep their order.  An endpoint with nothing that waits does
+ * not keep the program alive.
+ *
+ * An error has the library's text; `code` is 'EPIPE' when the channel has ended, 'EIDRM' when
+ * it was removed, 'EMSGSIZE' with the length allowed as `size`, 'ENOENT', 'EEXIST', 'EACCES',
+ * and so on, as in shmchan.h.
+ */
+import { Readable, ReadableOptions, Writable, WritableOptions } from 'stream';
+
+/** "r": receive, "w": send, "rw": both, "": only look. */
+export type Mode = 'r' | 'w' | 'rw' | '';
+export type Kind = 'queue' | 'rendezvous' | 'latest' | number;
+export type Overflow = 'block' | 'fail' | 'drop-new' | 'drop-old' | number;
+export type Lifetime = 'persist' | 'ref' | number;
+export type Message = string | NodeJS.ArrayBufferView;
+
+/** Options of a channel, fixed when it is made: see struct chan_options in shmchan.h. */
+export interface Options {
+	capacity?: number;
+	maxMessage?: number;
+	overflow?: Overflow;
+	mode?: number;
+	endpoints?: number;
+	lifetime?: Lifetime;
+	kind?: Kind;
+	/** Milliseconds. */
+	linger?: number;
+	endWithSenders?: boolean;
+	needReceivers?: boolean;
+}
+
+export interface OpenOptions extends Options {
+	/** Make the channel first, with the other options, if it is missing. */
+	create?: boolean;
+	/** Be the only endpoint of its side or sides. */
+	exclusive?: boolean;
+}
+
+export interface Waiting {
+	signal?: AbortSignal;
+}
+
+export interface ChannelError extends Error {
+	code: string;
+	/** Negative, as Node's. */
+	errno: number;
+	syscall: string;
+	/** Of a message that is too long: what is allowed. */
+	size?: number;
+	/** Of select(): which case has the error. */
+	case?: number;
+}
+
+export interface Stat {
+	flags: number;
+	capacity: number;
+	used: number;
+	depth: number;
+	sent: number;
+	received: number;
+	droppedNewest: number;
+	droppedOldest: number;
+	droppedLeased: number;
+	redelivered: number;
+	recoveries: number;
+	bytes: number;
+	segment: number;
+	/** Milliseconds, as a Date's. */
+	created: number;
+	linger: number;
+	maxMessage: number;
+	overflow: number;
+	mode: number;
+	uid: number;
+	gid: number;
+	lifetime: number;
+	kind: number;
+	endpoints: number;
+	senders: number;
+	receivers: number;
+	closed: number;
+	damaged: number;
+	removed: number;
+	full: number;
+}
+
+export interface Endpoint {
+	id: number;
+	roles: number;
+	pid: number;
+	uid: number;
+	attached: number;
+	waiting: number;
+	command: string;
+}
+
+export interface Peeked {
+	data: Buffer;
+	seq: number;
+	attempt: number;
+	leased: boolean;
+}
+
+/**
+ * A message taken under a lease.  It stays the endpoint's until one of the methods is called;
+ * if the endpoint is detached or the process dies first, it is delivered again.
+ */
+export class Lease {
+	private constructor();
+	/** The message where it is, in shared memory: not to be written.  Empty once settled. */
+	readonly data: Buffer;
+	/** Its place in the channel's order: 1, 2, ... */
+	readonly seq: number;
+	/** 1 on its first delivery. */
+	readonly attempt: number;
+	readonly settled: boolean;
+	/** The message is consumed. */
+	ack(): void;
+	/** Give it back, to be delivered again. */
+	release(): void;
+	/** Give it back, and do not count this delivery. */
+	untake(): void;
+}
+
+/** An endpoint of a channel. */
+export class Channel implements AsyncIterable<Buffer> {
+	private constructor();
+	readonly name: string;
+	readonly mode: Mode;
+	readonly detached: boolean;
+
+	/** Send one message.  False: the overflow policy dropped it. */
+	send(message: Message, options?: Waiting): Promise<boolean>;
+	/** The same at once; undefined: there is no room. */
+	trySend(message: Message): boolean | undefined;
+	/** Send as many of the messages as there is room for, the first ones; how many. */
+	sendBatch(messages: Iterable<Message>, options?: Waiting): Promise<number>;
+	/**
+	 * Reserve room for a message in the channel, and send what `write` writes there before
+	 * it returns: the number of bytes that it returns, or all.
+	 */
+	sendInPlace(length: number, write: (room: Buffer) => number | void, options?: Waiting): Promise<boolean>;
+
+	/** Receive one message. */
+	recv(options?: Waiting): Promise<Buffer>;
+	/** The same at once; undefined: there is none. */
+	tryRecv(): Buffer | undefined;
+	/** Receive 1 to `most` messages. */
+	recvBatch(most: number, options?: Waiting): Promise<Buffer[]>;
+	/** Take one message under a lease. */
+	take(options?: Waiting): Promise<Lease>;
+	tryTake(): Lease | undefined;
+	/** Each message, until the channel has ended. */
+	[Symbol.asyncIterator](): AsyncIterableIterator<Buffer>;
+
+	/** A stream of the messages, each as an object, that ends with the channel. */
+	createReadStream(options?: ReadableOptions): Readable;
+	/** A stream whose chunks are messages, full when the channel is; `close` the channel at its end. */
+	createWriteStream(options?: WritableOptions & { close?: boolean }): Writable;
+
+	/** End the channel for everybody.  Receivers get what is left, unless `discard`. */
+	close(options?: { discard?: boolean }): void;
+	/** Leave the channel.  Operations that wait are rejected with ENOTCONN. */
+	detach(): void;
+	setOverflow(overflow: Overflow): void;
+	stat(): Stat;
+	endpoints(): Endpoint[];
+	/** The messages in the channel, which stay there; `leased`: those that are leased, too. */
+	peek(options?: { leased?: boolean }): IterableIterator<Peeked>;
+	/** Drop every undelivered message; how many there were. */
+	purge(): Promise<number>;
+	/** Clean up after dead peers now; how many messages were given back. */
+	recover(): Promise<number>;
+}
+
+export type SelectCase =
+	| { op: 'recv' | 'take'; channel: Channel }
+	| { op: 'send'; channel: Channel; message: Message };
+
+/** Wait until one of the cases can go on, execute that one and no other. */
+export function select(
+	cases: SelectCase[],
+	options?: Waiting,
+): Promise<{ index: number; value: Buffer | Lease | boolean }>;
+
+export function open(name: string, mode: Mode, options?: OpenOptions): Promise<Channel>;
+/** The same on the loop's thread, which waits a second at most; an exclusive endpoint needs it. */
+export function openSync(name: string, mode: Mode, options?: OpenOptions): Channel;
+/** Make a channel. */
+export function create(name: string, options?: Options): Promise<void>;
+/** Remove a channel: its name goes, and it ends for everybody that has it open. */
+export function remove(name: string): Promise<void>;
+/** Remove only its name: those that have the channel open go on. */
+export function unlink(name: string): Promise<void>;
+/** Remove a channel of lifetime "ref" if nobody uses it any more.  Was it removed? */
+export function collect(name: string): Promise<boolean>;
+/** The names of all channels: NAME, or OWNER/NAME for those of other users. */
+export function channels(): string[];
+/** The bytes of shared memory that a channel with these options takes. */
+export function footprint(options?: Options): number;
+/** The version of the C library. */
+export function version(): string;

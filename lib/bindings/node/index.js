@@ -1,0 +1,541 @@
+// SPDX-License-Identifier: MIT
+//
+// Message channels between processes, in shared memory: index.d.ts is the reference.
+//
+// No call waits on the loop.  Each operation is tried at once; if it would have to wait, it
+// joins the queue of its role, and the loop watches the channel's descriptor (chan_fd())
+// until the queue is empty.
+'use strict';
+
+const { Readable, Writable } = require('stream');
+
+const SEND = 1, RECV = 2, CREATE = 4, EXCLUSIVE = 8;
+const OPEN = 0, MAKE = 1, REMOVE = 2, UNLINK = 3, COLLECT = 4, PURGE = 5, RECOVER = 6, OFFER = 7;
+const ACK = 0, RELEASE = 1, UNTAKE = 2;
+const DROPPED = 1, FAIL = 1, RENDEZVOUS = 1;
+const { EAGAIN, EBUSY, ENOTCONN, ESTALE } = require('os').constants.errno;
+const MODES = { r: RECV, w: SEND, rw: SEND | RECV, '': 0 };
+const KINDS = { queue: 0, rendezvous: 1, latest: 2 };
+const OVERFLOWS = { block: 0, fail: 1, 'drop-new': 2, 'drop-old': 3 };
+const LIFETIMES = { persist: 0, ref: 1 };
+// After so many operations in a row that did not have to wait, the loop has a turn.
+const TURN = 64;
+// Of a stopped process that holds a lock: the descriptor stays readable meanwhile.
+const BUSY_PAUSE = 1;
+
+const addon = load(process.env.SHMCHAN_ADDON || './shmchan.node');
+
+function load(file) {
+	try {
+		return require(file);
+	} catch (e) {
+		let why = `shmchan: the C part can't be loaded: ${e.message}`;
+		if (e.code === 'MODULE_NOT_FOUND')
+			why = `shmchan: ${file} is missing: 'npm run install' in ${__dirname} compiles it`;
+		else if (/undefined symbol|version .* not found/.test(e.message))
+			why = `shmchan: libshmchan is too old for this module: ${e.message}`;
+		const error = new Error(why);
+		error.code = e.code;
+		throw error;
+	}
+}
+
+function numberOf(what, words, value) {
+	if (typeof value === 'number')
+		return value;
+	if (!Object.hasOwn(words, value))
+		throw new RangeError(`${what}: '${value}' is not ${Object.keys(words).join(', ')}`);
+	return words[value];
+}
+
+function makeOptions({ capacity = 0, maxMessage = 0, overflow = 'block', mode = 0, endpoints = 0,
+	lifetime = 'persist', kind = 'queue', linger = 0, endWithSenders = false, needReceivers = false,
+	...others }) {
+	for (const name in others)
+		throw new TypeError(`there is no option ${name}`);
+	const sizes = { capacity: [capacity, 2 ** 53], maxMessage: [maxMessage, 2 ** 32],
+		mode: [mode, 2 ** 32], endpoints: [endpoints, 2 ** 32], linger: [linger * 1e6, 2 ** 53] };
+	for (const [name, [value, limit]] of Object.entries(sizes))
+		if (!(value >= 0 && value < limit))
+			throw new RangeError(`${name}: ${value} is outside what the library takes`);
+	return {
+		flags: (endWithSenders ? 1 : 0) | (needReceivers ? 2 : 0),
+		capacity, maxMessage, mode, endpoints, linger: linger * 1e6,
+		overflow: numberOf('overflow', OVERFLOWS, overflow),
+		lifetime: numberOf('lifetime', LIFETIMES, lifetime),
+		kind: numberOf('kind', KINDS, kind),
+	};
+}
+
+const isLater = (result) => result === -EAGAIN || result === -EBUSY;
+
+function bytesOf(message) {
+	if (Buffer.isBuffer(message))
+		return message;
+	if (typeof message === 'string')
+		return Buffer.from(message);
+	if (ArrayBuffer.isView(message))
+		return Buffer.from(message.buffer, message.byteOffset, message.byteLength);
+	throw new TypeError('a message is a string, a Buffer, or another view of bytes');
+}
+
+// An error of ours that looks like one of the library's.
+function failure(code, number, message, call) {
+	return Object.assign(new Error(message), { code, errno: -number, syscall: call });
+}
+
+const gone = () => failure('ENOTCONN', ENOTCONN, 'the endpoint is detached', 'shmchan');
+const noRoom = () => failure('EAGAIN', EAGAIN, 'there is no room now', 'chan_send');
+
+// What waits for one role of an endpoint, in the order of the calls.
+class Waiters {
+	constructor(channel, role) {
+		this.channel = channel;
+		this.role = role;
+		this.queue = [];
+		this.watching = false;
+		this.pause = null;
+		this.readable = () => this.pump();
+	}
+
+	// Begin an operation: `attempt` returns a negative number if it would have to wait.
+	run(attempt, signal) {
+		if (signal?.aborted)
+			return Promise.reject(signal.reason);
+		if (this.queue.length === 0) {
+			try {
+				const result = attempt();
+				if (!isLater(result)) {
+					if (++this.channel.turn < TURN)
+						return Promise.resolve(result);
+					this.channel.turn = 0;
+					return new Promise((resolve) => setImmediate(resolve, result));
+				}
+				this.wait(result);
+			} catch (e) {
+				return Promise.reject(e);
+			}
+		}
+		return new Promise((resolve, reject) => {
+			const waiter = { attempt, resolve, reject, abort: null, signal };
+			if (signal) {
+				waiter.abort = () => this.remove(waiter, signal.reason);
+				signal.addEventListener('abort', waiter.abort, { once: true });
+			}
+			this.queue.push(waiter);
+		});
+	}
+
+	remove(waiter, reason) {
+		const at = this.queue.indexOf(waiter);
+		if (at === -1)
+			return;
+		this.queue.splice(at, 1);
+		if (this.queue.length === 0)
+			this.rest();
+		waiter.reject(reason);
+	}
+
+	wait(result) {
+		if (result === -EBUSY) {
+			this.rest();
+			this.pause = setTimeout(this.readable, BUSY_PAUSE);
+		} else if (!this.watching) {
+			addon.watch(this.channel.handle, this.role, this.readable);
+			this.watching = true;
+		}
+	}
+
+	rest() {
+		clearTimeout(this.pause);
+		if (this.watching && !this.channel.detached)
+			addon.unwatch(this.channel.handle, this.role);
+		this.watching = false;
+	}
+
+	pump() {
+		for (let n = 0; n < TURN && this.queue.length > 0; n++) {
+			const waiter = this.queue[0];
+			let result, error = null;
+			try {
+				result = waiter.attempt();
+				if (isLater(result)) {
+					this.wait(result);
+					return;
+				}
+			} catch (e) {
+				error = e;
+			}
+			this.queue.shift();
+			waiter.signal?.removeEventListener('abort', waiter.abort);
+			if (error)
+				waiter.reject(error);
+			else
+				waiter.resolve(result);
+		}
+		if (this.queue.length === 0)
+			this.rest();
+		else
+			this.wait(-EAGAIN); // it is still readable: the loop calls again
+	}
+
+	end(error) {
+		clearTimeout(this.pause);
+		for (const waiter of this.queue.splice(0)) {
+			waiter.signal?.removeEventListener('abort', waiter.abort);
+			waiter.reject(error);
+		}
+	}
+}
+
+// While the bytes of a lease can be reached, its endpoint keeps them mapped.
+const mappedBy = new WeakMap();
+
+class Lease {
+	constructor(channel, { id, data, seq, attempt }) {
+		mappedBy.set(data, channel);
+		this.channel = channel;
+		this.id = id;
+		this.data = Buffer.from(data);
+		this.seq = seq;
+		this.attempt = attempt;
+		this.settled = false;
+	}
+
+	ack() { this.settle(ACK); }
+	release() { this.settle(RELEASE); }
+	untake() { this.settle(UNTAKE); }
+
+	settle(how) {
+		if (this.settled)
+			throw failure('ESTALE', ESTALE, 'this message is not held any more', 'chan_ack');
+		const result = addon.settle(this.channel.handle, this.id, how);
+		if (isLater(result))
+			throw failure('EBUSY', EBUSY, 'a stopped process holds the lock', 'chan_ack');
+		this.settled = true;
+	}
+}
+
+class Channel {
+	constructor(handle, name, mode) {
+		this.handle = handle;
+		this.name = name;
+		this.mode = mode;
+		this.detached = false;
+		this.turn = 0;
+		this.receivers = new Waiters(this, RECV);
+		this.senders = new Waiters(this, SEND);
+		const { kind, overflow } = addon.stat(handle);
+		this.isRendezvous = kind === RENDEZVOUS;
+		this.fails = overflow === FAIL;
+		this.offers = Promise.resolve();
+	}
+
+	detach() {
+		if (this.detached)
+			return;
+		this.detached = true;
+		const error = gone();
+		this.receivers.end(error);
+		this.senders.end(error);
+		addon.detach(this.handle);
+	}
+
+	close({ discard = false } = {}) { addon.close(this.handle, discard ? 1 : 0); }
+
+	setOverflow(overflow) {
+		const number = numberOf('overflow', OVERFLOWS, overflow);
+		addon.setOverflow(this.handle, number);
+		this.fails = number === FAIL;
+	}
+
+	stat() { return addon.stat(this.handle); }
+	endpoints() { return addon.endpoints(this.handle); }
+	async purge() { return addon.job(this.handle, PURGE); }
+	async recover() { return addon.job(this.handle, RECOVER); }
+
+	*peek({ leased = false } = {}) {
+		const cursor = Buffer.alloc(24);
+		new Uint32Array(cursor.buffer, cursor.byteOffset + 20, 1)[0] = leased ? 1 : 0;
+		for (;;) {
+			const message = addon.peek(this.handle, cursor);
+			if (message === -EBUSY)
+				throw failure('EBUSY', EBUSY, 'the receivers\' side is in use', 'chan_peek');
+			if (message === -EAGAIN)
+				return;
+			yield message;
+		}
+	}
+
+	// ---- to send ----
+
+	attemptSend(bytes) {
+		const result = addon.send(this.handle, bytes);
+		if (result === -EAGAIN && this.fails)
+			throw noRoom();
+		return isLater(result) ? result : result !== DROPPED;
+	}
+
+	send(message, { signal } = {}) {
+		try {
+			const bytes = bytesOf(message);
+			if (this.isRendezvous)
+				return this.offer(bytes, signal);
+			return this.senders.run(() => this.attemptSend(bytes), signal);
+		} catch (e) {
+			return Promise.reject(e);
+		}
+	}
+
+	trySend(message) {
+		if (this.senders.queue.length > 0)
+			return undefined; // others are before it
+		const result = addon.send(this.handle, bytesOf(message));
+		return isLater(result) ? undefined : result !== DROPPED;
+	}
+
+	// In a rendezvous only a call that waits can be met.  It does so in a thread of the pool,
+	// one of each endpoint at a time.
+	offer(bytes, signal) {
+		const result = this.offers.then(() => this.offerNow(bytes, signal));
+		this.offers = result.catch(() => {});
+		return result;
+	}
+
+	async offerNow(bytes, signal) {
+		signal?.throwIfAborted();
+		const abort = () => this.detached || addon.interrupt(this.handle);
+		signal?.addEventListener('abort', abort, { once: true });
+		try {
+			for (;;) {
+				try {
+					return await addon.job(this.handle, OFFER, bytes) !== DROPPED;
+				} catch (e) {
+					if (e.code !== 'EINTR')
+						throw e;
+					signal?.throwIfAborted();
+					if (this.detached)
+						throw gone();
+				}
+			}
+		} finally {
+			signal?.removeEventListener('abort', abort);
+		}
+	}
+
+	async sendBatch(messages, { signal } = {}) {
+		const all = Array.from(messages, bytesOf);
+		if (all.length === 0)
+			return 0;
+		return this.senders.run(() => {
+			const result = addon.sendBatch(this.handle, all);
+			if (result === -EAGAIN && this.fails)
+				throw noRoom();
+			return result;
+		}, signal);
+	}
+
+	async sendInPlace(length, write, { signal } = {}) {
+		if (!(length >= 0 && length < 2 ** 32))
+			throw new RangeError('a message\'s length is not negative');
+		return this.senders.run(() => {
+			const room = addon.reserve(this.handle, length);
+			if (typeof room === 'number') {
+				if (room === -EAGAIN && this.fails)
+					throw noRoom();
+				return room;
+			}
+			let used;
+			try {
+				used = write(Buffer.from(room)) ?? length;
+				if (!(used >= 0 && used <= length))
+					throw new RangeError(`${used} is not a length of 0 to ${length}`);
+			} catch (e) {
+				if (!this.detached)
+					addon.commit(this.handle, -1);
+				throw e;
+			}
+			const result = addon.commit(this.handle, used);
+			if (result === -EAGAIN)
+				throw noRoom();
+			return result !== DROPPED;
+		}, signal);
+	}
+
+	// ---- to receive ----
+
+	recv({ signal } = {}) {
+		return this.receivers.run(() => addon.recv(this.handle), signal);
+	}
+
+	tryRecv() {
+		const result = addon.recv(this.handle);
+		return isLater(result) ? undefined : result;
+	}
+
+	recvBatch(most, { signal } = {}) {
+		return this.receivers.run(() => {
+			if (!(most >= 1))
+				throw new RangeError('a batch has 1 or more messages');
+			try {
+				return addon.recvBatch(this.handle, most);
+			} catch (e) {
+				if (e.code !== 'EMSGSIZE')
+					throw e;
+				const message = addon.recv(this.handle); // it is too long for a batch
+				return isLater(message) ? message : [message];
+			}
+		}, signal);
+	}
+
+	take({ signal } = {}) {
+		return this.receivers.run(() => {
+			const taken = addon.take(this.handle);
+			return isLater(taken) ? taken : new Lease(this, taken);
+		}, signal);
+	}
+
+	tryTake() {
+		const taken = addon.take(this.handle);
+		return isLater(taken) ? undefined : new Lease(this, taken);
+	}
+
+	async *[Symbol.asyncIterator]() {
+		try {
+			for (;;)
+				yield await this.recv();
+		} catch (e) {
+			if (e.code !== 'EPIPE')
+				throw e;
+		}
+	}
+
+	// ---- streams ----
+
+	createReadStream(options = {}) {
+		const stop = new AbortController();
+		const channel = this;
+		return new Readable({
+			...options,
+			objectMode: true,
+			read() {
+				channel.recv({ signal: stop.signal }).then((message) => this.push(message), (e) => {
+					if (e.code === 'EPIPE')
+						this.push(null);
+					else if (!stop.signal.aborted)
+						this.destroy(e);
+				});
+			},
+			destroy(e, done) {
+				stop.abort();
+				done(e);
+			},
+		});
+	}
+
+	createWriteStream({ close = false, ...options } = {}) {
+		const stop = new AbortController();
+		const channel = this;
+		return new Writable({
+			...options,
+			write(message, encoding, done) {
+				channel.send(message, { signal: stop.signal }).then(() => done(), done);
+			},
+			final(done) {
+				try {
+					if (close)
+						channel.close();
+					done();
+				} catch (e) {
+					done(e);
+				}
+			},
+			destroy(e, done) {
+				stop.abort();
+				done(e);
+			},
+		});
+	}
+}
+
+// Wait until one of the cases can go on, execute that one and no other.
+async function select(cases, { signal } = {}) {
+	if (cases.length === 0)
+		throw new TypeError('there is no case to select');
+	const attempts = cases.map(({ op, channel, message }) => {
+		if (op === 'send') {
+			const bytes = bytesOf(message);
+			return () => channel.attemptSend(bytes);
+		}
+		if (op === 'take')
+			return () => channel.tryTake() ?? -EAGAIN;
+		if (op === 'recv')
+			return () => channel.tryRecv() ?? -EAGAIN;
+		throw new TypeError(`a case is to send, recv or take, not to '${op}'`);
+	});
+	for (;;) {
+		signal?.throwIfAborted();
+		const first = Math.floor(Math.random() * cases.length);
+		for (let n = 0; n < cases.length; n++) {
+			const index = (first + n) % cases.length;
+			try {
+				const value = attempts[index]();
+				if (!isLater(value))
+					return { index, value };
+			} catch (e) {
+				e.case = index;
+				throw e;
+			}
+		}
+		await anyReady(cases, signal);
+	}
+}
+
+// Wait until a case may go on: each joins the queue of its role, and executes nothing.
+async function anyReady(cases, signal) {
+	const over = new AbortController();
+	const stop = () => over.abort(signal.reason);
+	signal?.addEventListener('abort', stop, { once: true });
+	try {
+		await Promise.race(cases.map(({ op, channel }) => {
+			let called = false;
+			const waiters = op === 'send' ? channel.senders : channel.receivers;
+			return waiters.run(() => called || ((called = true), -EAGAIN), over.signal);
+		}));
+	} finally {
+		signal?.removeEventListener('abort', stop);
+		over.abort();
+	}
+}
+
+function openFlags(mode, { create = false, exclusive = false, ...options }) {
+	if (!Object.hasOwn(MODES, mode))
+		throw new RangeError(`mode: '${mode}' is not 'r', 'w', 'rw' or ''`);
+	if (!create && Object.keys(options).length > 0)
+		throw new TypeError('options are for a channel that is made: create: true is missing');
+	return [MODES[mode] | (create ? CREATE : 0) | (exclusive ? EXCLUSIVE : 0),
+		create ? makeOptions(options) : null];
+}
+
+async function open(name, mode, options = {}) {
+	if (options.exclusive)
+		return openSync(name, mode, options); // it belongs to the thread that opens it
+	return new Channel(await addon.named(OPEN, name, ...openFlags(mode, options), 0), name, mode);
+}
+
+function openSync(name, mode, options = {}) {
+	return new Channel(addon.named(OPEN, name, ...openFlags(mode, options), 1), name, mode);
+}
+
+const create = async (name, options = {}) => void await addon.named(MAKE, name, 0, makeOptions(options), 0);
+const remove = async (name) => void await addon.named(REMOVE, name, 0, null, 0);
+const unlink = async (name) => void await addon.named(UNLINK, name, 0, null, 0);
+const collect = async (name) => await addon.named(COLLECT, name, 0, null, 0) === 1;
+const channels = () => addon.list();
+const footprint = (options = {}) => addon.footprint(makeOptions(options));
+const version = () => addon.version();
+
+module.exports = {
+	Channel, Lease, open, openSync, create, remove, unlink, collect, channels, footprint, select,
+	version,
+};
