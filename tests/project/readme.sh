@@ -13,7 +13,6 @@ BUILD_STAYS=1
 : "${CC:=cc}"
 channel_name
 channel=$ch
-ran=0
 
 # Blocks as files: 01.c 02.sh 02.text ..., an output named after its block.
 awk -v dir="$t" '
@@ -93,13 +92,14 @@ for block in "$t"/*.c "$t"/*.py "$t"/*.go "$t"/*.js "$t"/*.zig "$t"/*.sh; do
 	esac
 	(cd "$t" && timeout 60 "${run[@]}" >out 2>&1 </dev/null)
 	status=$?
-	ran=$((ran + 1))
 	if [ $status != 0 ]; then
 		fail "README.md, block ${block##*/}: status $status"
 		cat "$block" "$t/out"
 	elif [ -e "${block%.*}.text" ] && ! diff -u "${block%.*}.text" "$t/out"; then
 		fail "README.md, block ${block##*/}: prints something else"
+	else
+		pass "README.md, block ${block##*/}"
 	fi
 done
 
-finish "$ran examples of README.md run as printed"
+finish 'examples of README.md run as printed'
