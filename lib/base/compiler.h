@@ -12,4 +12,8 @@
 /* For a function that few calls reach: it stays out of its caller's way. */
 #define OUT_OF_LINE __attribute__((cold, noinline))
 
+/* For the long way of a function that also has a short one: apart from it, the short one
+ * saves no registers. */
+#define LONG_WAY __attribute__((noinline))
+
 #endif

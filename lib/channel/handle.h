@@ -40,6 +40,14 @@
 #include "segment/segment.h"
 #include "shmchan.h"
 
+/* What an exclusive receiver took last, if it ends where `held` does.  The next message is
+ * taken, and this one acknowledged, without another look at what is known of it. */
+struct taken {
+	uint64_t thread; /* the receiver's, or 0: nothing is known */
+	uint64_t pos, end, seq;
+	uint32_t attempt;
+};
+
 struct chan {
 	struct ring ring;
 	const struct kind *kind;
@@ -54,10 +62,12 @@ struct chan {
 	_Atomic bool interrupted; /* chan_interrupt() */
 	_Atomic bool leases;	  /* false: no lease is this endpoint's */
 	_Atomic uint64_t ack_lap; /* as ring_end.lap, where no lock is held */
+	struct taken taken;
 	struct spin send_spin, recv_spin;
 	struct backoff send_backoff, recv_backoff;
 	uint64_t thread; /* an exclusive endpoint's: see thread.h */
 	bool light;	 /* exclusive, and its peers make its fences */
+	uint64_t sender; /* `thread`, if it may reserve and commit the short way; or 0 */
 
 	/* The reservation.  The senders' lock guards it, except for the question whose
 	 * it is: a thread that ended has left the lock, and its number is nobody's. */

@@ -38,6 +38,61 @@ static unsigned take_more(struct chan *ch, uint64_t pos, struct chan_lease *ret,
 	return got;
 }
 
+/* ---- what an exclusive receiver knows: struct taken ---- */
+
+ALWAYS_INLINE void note_taken(
+	struct chan *ch, uint64_t thread, const struct ring_item *it, uint32_t attempt)
+{
+	ch->taken.thread = thread;
+	ch->taken.pos = it->pos;
+	ch->taken.end = it->end;
+	ch->taken.seq = it->seq;
+	ch->taken.attempt = attempt;
+}
+
+static void forget_taken(struct chan *ch)
+{
+	ch->taken.thread = 0;
+}
+
+/* Take the message behind the one that was last taken.  Returns false, and nothing is
+ * changed, if the long way has to be gone. */
+ALWAYS_INLINE bool take_next(struct chan *ch, struct chan_lease *ret)
+{
+	struct ring *r = &ch->ring;
+	uint64_t pos = ch->taken.end;
+	struct ring_item it;
+
+	if (!thread_is(ch->taken.thread) || unlikely(is_orphan(ch)))
+		return false;
+	/* Received plainly, or dropped, if the position is behind it. */
+	if (unlikely(channel_state(ch) & LAYOUT_DISCARD || ring_head(r) > pos))
+		return false;
+	if (unlikely(ring_read(r, pos, &it) < 0 || record_kind(it.state) != RECORD_READY))
+		return false;
+	queue_hold_next(r, &it);
+	it.state = record_leased(it.state, 0);
+	lease_of(&it, ret);
+	note_taken(ch, ch->taken.thread, &it, ret->attempt);
+	return true;
+}
+
+/* Acknowledge the message that was last taken.  Returns false, and nothing is changed, if it
+ * is not that, or not the front. */
+ALWAYS_INLINE bool ack_taken(struct chan *ch, const struct chan_lease *lease)
+{
+	const struct taken *t = &ch->taken;
+
+	if (!thread_is(t->thread) || unlikely(is_orphan(ch)))
+		return false;
+	if (unlikely(lease->pos != t->pos || lease->seq != t->seq || lease->attempt != t->attempt))
+		return false;
+	if (unlikely(!queue_end_held(&ch->ring, t->pos, t->end, true)))
+		return false;
+	receivers_leave(ch);
+	return true;
+}
+
 ALWAYS_INLINE int take(struct chan *ch, struct chan_lease *ret, unsigned n, struct limit *limit)
 {
 	struct ring_item it;
@@ -52,6 +107,11 @@ ALWAYS_INLINE int take(struct chan *ch, struct chan_lease *ret, unsigned n, stru
 		got = take_one(ch, &it, ret);
 		if (got < n)
 			got += take_more(ch, it.end, ret + got, n - got);
+		if (exclusive(ch, CHAN_RECV)) {
+			forget_taken(ch);
+			if (ch->light && ring_held(&ch->ring, it.pos) == it.end)
+				note_taken(ch, ch->thread, &it, ret->attempt);
+		}
 		/* The sender that hands over may go. */
 		receiver_done(ch, limit, unlikely(ch->indirect) && ch->kind->hands_over);
 	} while (unlikely(got == 0));
@@ -63,7 +123,7 @@ int channel_take(struct chan *ch, struct chan_lease *ret, unsigned n, struct lim
 	return take(ch, ret, n, limit);
 }
 
-int chan_take(chan_t *ch, struct chan_lease *ret, unsigned n, int64_t timeout)
+static LONG_WAY int take_any(struct chan *ch, struct chan_lease *ret, unsigned n, int64_t timeout)
 {
 	struct limit limit = limit_of(timeout);
 	int err = receiver_check(ch, timeout);
@@ -72,6 +132,13 @@ int chan_take(chan_t *ch, struct chan_lease *ret, unsigned n, int64_t timeout)
 		return err < 0 ? value_checked(ch, CHAN_RECV, err)
 			       : error_because(-EINVAL, "n: is 0 or above INT_MAX");
 	return take(ch, ret, n, &limit);
+}
+
+int chan_take(chan_t *ch, struct chan_lease *ret, unsigned n, int64_t timeout)
+{
+	if (n == 1 && timeout >= CHAN_WAIT && take_next(ch, ret))
+		return 1;
+	return take_any(ch, ret, n, timeout);
 }
 
 static struct ring_claim claim_of(const struct chan *ch, const struct chan_lease *lease)
@@ -98,6 +165,8 @@ static int end_leases(struct chan *ch, const struct chan_lease *lease, unsigned 
 	err = receivers_enter(ch, &limit);
 	if (err < 0)
 		return err;
+	if (exclusive(ch, CHAN_RECV))
+		forget_taken(ch);
 	head = ring_head(&ch->ring);
 	for (done = 0; done < n; done++) {
 		struct ring_claim claim = claim_of(ch, &lease[done]);
@@ -157,7 +226,7 @@ static void after_front(struct chan *ch)
 	channel_freed(ch);
 }
 
-int chan_ack(chan_t *ch, const struct chan_lease *lease, unsigned n)
+static LONG_WAY int ack_any(struct chan *ch, const struct chan_lease *lease, unsigned n)
 {
 	if (unlikely(!(ch->roles & CHAN_RECV) || ch->indirect || n == 0 || n > INT_MAX ||
 		     !ack_front(ch, lease, n)))
@@ -165,6 +234,15 @@ int chan_ack(chan_t *ch, const struct chan_lease *lease, unsigned n)
 	if (unlikely(queue_may_free(&ch->ring) || channel_room_waited(ch)))
 		after_front(ch);
 	return (int)n;
+}
+
+int chan_ack(chan_t *ch, const struct chan_lease *lease, unsigned n)
+{
+	if (n != 1 || !ack_taken(ch, lease))
+		return ack_any(ch, lease, n);
+	if (unlikely(queue_may_free(&ch->ring) || channel_room_waited(ch)))
+		after_front(ch);
+	return 1;
 }
 
 int chan_release(chan_t *ch, const struct chan_lease *lease, unsigned n)

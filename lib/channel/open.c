@@ -133,6 +133,9 @@ static int attach(struct chan *ch)
 		ch->light = true;
 	}
 	err = sides_keep(ch);
+	if (ch->light && !ch->indirect && exclusive(ch, CHAN_SEND) &&
+		!(s->header.options & CHAN_NEED_RECEIVERS))
+		ch->sender = ch->thread;
 	if (err < 0 || !(ch->ring_roles & CHAN_RECV))
 		return err;
 	/* Give back a dead receiver's leases: those of the endpoint that had this slot

@@ -21,7 +21,58 @@ ALWAYS_INLINE void remember(struct chan *ch, struct layout_record *rec,
 		ch->reserve_limit.slept = false; /* all that sender_commit() asks for */
 }
 
-int chan_reserve(chan_t *ch, void **ret, size_t len, int64_t timeout)
+/* ---- the short way, of an exclusive sender ---- */
+
+/* Reserve, if there is room and nothing else to do.  Returns false, and nothing is changed,
+ * if the long way has to be gone. */
+ALWAYS_INLINE bool reserve_alone(struct chan *ch, void **ret, size_t len)
+{
+	struct layout_record *rec;
+	struct ring_cursor at;
+
+	if (!thread_is(ch->sender) || unlikely(is_orphan(ch)))
+		return false;
+	if (unlikely(atomic_load_explicit(&ch->reserver, memory_order_relaxed) ||
+		     len > ch->ring.max_message ||
+		     channel_state(ch) & (LAYOUT_ENDED | LAYOUT_DAMAGED)))
+		return false;
+	if (unlikely(ring_begin(&ch->ring, &at) || !ring_room_known(&ch->ring, &at, len)))
+		return false;
+	rec = ring_place(&ch->ring, &at, len);
+	*ret = ring_payload(rec);
+	ch->reserve_record = rec;
+	ch->reserve_at.pos = at.pos;
+	ch->reserve_at.seq = at.seq;
+	ch->reserve_length = len;
+	ch->reserve_limit.slept = false;
+	atomic_store_explicit(&ch->reserver, ch->sender, memory_order_relaxed);
+	thread_reservations++;
+	return true;
+}
+
+/* Commit.  Returns false, and nothing is changed, if the long way has to be gone. */
+ALWAYS_INLINE bool commit_alone(struct chan *ch, size_t len)
+{
+	struct ring_cursor at;
+
+	if (!thread_is(ch->sender) || unlikely(is_orphan(ch)))
+		return false;
+	if (unlikely(!atomic_load_explicit(&ch->reserver, memory_order_relaxed) ||
+		     len > ch->reserve_length || ch->reserve_limit.slept ||
+		     channel_state(ch) & (LAYOUT_ENDED | LAYOUT_DAMAGED | LAYOUT_HEAVY_MISSING)))
+		return false;
+	at.pos = ch->reserve_at.pos;
+	at.seq = ch->reserve_at.seq;
+	ring_finish(&ch->ring, ch->reserve_record, &at, (uint32_t)len);
+	ring_publish(&ch->ring, &at);
+	ch->reserve_at.pos = at.pos;
+	atomic_store_explicit(&ch->reserver, 0, memory_order_relaxed);
+	thread_reservations--;
+	atomic_signal_fence(memory_order_seq_cst); /* its peers make the fence */
+	return true;
+}
+
+static LONG_WAY int reserve_any(struct chan *ch, void **ret, size_t len, int64_t timeout)
 {
 	struct limit limit = limit_of(timeout);
 	struct layout_record *rec;
@@ -46,6 +97,20 @@ int chan_reserve(chan_t *ch, void **ret, size_t len, int64_t timeout)
 	return 0;
 }
 
+int chan_reserve(chan_t *ch, void **ret, size_t len, int64_t timeout)
+{
+	if (timeout >= CHAN_WAIT && reserve_alone(ch, ret, len))
+		return 0;
+	return reserve_any(ch, ret, len, timeout);
+}
+
+/* After commit_alone(): wake a receiver, or find that the channel has ended. */
+static int published(struct chan *ch) OUT_OF_LINE;
+static int published(struct chan *ch)
+{
+	return sender_published(ch, ch->reserve_at.pos);
+}
+
 /*
  * Check that this thread has the reservation.  Returns 0, or
  *
@@ -62,7 +127,7 @@ ALWAYS_INLINE int reservation_check(const struct chan *ch)
 	return atomic_load_explicit(&ch->reserver, memory_order_relaxed) ? -EPERM : -EINVAL;
 }
 
-int chan_commit(chan_t *ch, size_t len)
+static LONG_WAY int commit_any(struct chan *ch, size_t len)
 {
 	struct ring_cursor at;
 	uint64_t old;
@@ -85,6 +150,15 @@ int chan_commit(chan_t *ch, size_t len)
 	}
 	ring_finish(&ch->ring, ch->reserve_record, &at, (uint32_t)len);
 	return sender_commit(ch, old, &at, &ch->reserve_limit, len);
+}
+
+int chan_commit(chan_t *ch, size_t len)
+{
+	if (!commit_alone(ch, len))
+		return commit_any(ch, len);
+	if (likely(!(channel_state(ch) & LAYOUT_ENDED) && !cond_hinted(&ch->control->not_empty)))
+		return 0;
+	return published(ch);
 }
 
 void chan_abort(chan_t *ch)

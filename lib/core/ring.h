@@ -143,6 +143,16 @@ static inline void ring_pause(struct ring *r, uint64_t pos, uint64_t after)
 /* Look at the receivers' position, when `pos` is beyond the horizon: as ring_room(). */
 int ring_room_beyond(struct ring *r, uint64_t pos, uint64_t need);
 
+/* Returns true if a record of `length` (at most max_message) fits at `at`, and no pause is
+ * due, as far as is known without a look. */
+static inline bool ring_room_known(
+	const struct ring *r, const struct ring_cursor *at, uint64_t length)
+{
+	uint64_t need = ring_size(length) + RING_ALIGN; /* the next one's seq must fit too */
+
+	return at->pos - r->horizon <= r->capacity - need;
+}
+
 /*
  * Check that a record of `length` (at most max_message) fits at `at`.  Returns 0,
  * RING_PAUSED (it fits, and a pause is due), or
@@ -152,11 +162,9 @@ int ring_room_beyond(struct ring *r, uint64_t pos, uint64_t need);
  */
 static inline int ring_room(struct ring *r, const struct ring_cursor *at, uint64_t length)
 {
-	uint64_t need = ring_size(length) + RING_ALIGN; /* the next one's seq must fit too */
-
-	if (likely(at->pos - r->horizon <= r->capacity - need))
+	if (likely(ring_room_known(r, at, length)))
 		return 0;
-	return ring_room_beyond(r, at->pos, need);
+	return ring_room_beyond(r, at->pos, ring_size(length) + RING_ALIGN);
 }
 
 /* Return where the record at `at` goes, of `length` bytes.  There must be room. */

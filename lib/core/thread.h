@@ -6,6 +6,7 @@
 #ifndef CHAN_THREAD_H
 #define CHAN_THREAD_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Hidden and initial-exec: a load, not a call. */
@@ -34,6 +35,12 @@ extern _Thread_local unsigned thread_reservations
 static inline uint64_t thread_self(void)
 {
 	return __builtin_expect(thread_number != 0, 1) ? thread_number : thread_count();
+}
+
+/* Returns true if `number`, which may be 0, is this thread's. */
+static inline bool thread_is(uint64_t number)
+{
+	return number && number == thread_number;
 }
 
 #endif

@@ -42,6 +42,16 @@ ALWAYS_INLINE bool queue_consume_front(struct ring *r, uint64_t from, uint64_t e
 	return true;
 }
 
+/* Hold the item, which begins where what its receiver holds ends, or last ended. */
+ALWAYS_INLINE void queue_hold_next(struct ring *r, const struct ring_item *it)
+{
+	struct layout_receivers *rx = &r->control->receivers;
+
+	atomic_store_explicit(&rx->deliver, it->end, memory_order_relaxed);
+	/* The commit.  Release: a death between the two leaves `deliver` stored. */
+	atomic_store_explicit(&rx->held, it->end, memory_order_release);
+}
+
 /* The hot path of kind.lease: false if the lease has to be written to the header. */
 ALWAYS_INLINE bool queue_hold(struct ring *r, struct ring_item *it, uint32_t holder)
 {
@@ -54,9 +64,7 @@ ALWAYS_INLINE bool queue_hold(struct ring *r, struct ring_item *it, uint32_t hol
 	if (unlikely(!ours)) /* nobody's: it has no meaning yet */
 		atomic_store_explicit(&rx->held_by, holder, memory_order_relaxed);
 	it->state = record_leased(it->state, holder);
-	atomic_store_explicit(&rx->deliver, it->end, memory_order_relaxed);
-	/* The commit.  Release: a death between the two leaves `deliver` stored. */
-	atomic_store_explicit(&rx->held, it->end, memory_order_release);
+	queue_hold_next(r, it);
 	return true;
 }
 

@@ -141,8 +141,182 @@ START_TEST(should_consume_each_message_once_by_threads_that_share_endpoints)
 }
 END_TEST
 
+/* ---- what an exclusive receiver remembers ---- */
+
+static chan_t *tx, *rx;
+
+static void exclusive_pair(void)
+{
+	channel_setup();
+	tx = open_as(CHAN_SEND, SMALL);
+	rx = open_as(CHAN_RECV | CHAN_EXCLUSIVE, NULL);
+	for (uint32_t i = 1; i <= 8; i++)
+		ck_assert_int_eq(chan_send(tx, &i, sizeof(i), 0), 0);
+}
+
+static void exclusive_end(void)
+{
+	ck_assert_int_eq(rx->kind->valid(&rx->ring), 0);
+	chan_detach(rx);
+	chan_detach(tx);
+	channel_teardown();
+}
+
+/* Take one message, which has to be this one at this attempt. */
+static struct chan_lease take_one(uint32_t message, uint32_t attempt)
+{
+	struct chan_lease lease;
+	uint32_t got;
+
+	ck_assert_int_eq(chan_take(rx, &lease, 1, 0), 1);
+	memcpy(&got, lease.data, sizeof(got));
+	ck_assert_uint_eq(got, message);
+	ck_assert_uint_eq(lease.seq, message);
+	ck_assert_uint_eq(lease.attempt, attempt);
+	return lease;
+}
+
+static void receive_one(uint32_t message)
+{
+	uint32_t got;
+
+	ck_assert_int_eq(chan_recv(rx, &got, sizeof(got), 0), sizeof(got));
+	ck_assert_uint_eq(got, message);
+}
+
+#define ACK(lease, result) ck_assert_int_eq(chan_ack(rx, &(lease), 1), result)
+#define RELEASE(lease) ck_assert_int_eq(chan_release(rx, &(lease), 1), 1)
+
+START_TEST(should_acknowledge_a_message_once)
+{
+	for (uint32_t i = 1; i <= 8; i++) {
+		struct chan_lease lease = take_one(i, 1);
+
+		ACK(lease, 1);
+		ACK(lease, -ESTALE);
+	}
+	ck_assert_uint_eq(stat_of(tx).used, 0);
+}
+END_TEST
+
+START_TEST(should_acknowledge_in_any_order)
+{
+	struct chan_lease a = take_one(1, 1), b = take_one(2, 1), c = take_one(3, 1), d;
+
+	ACK(b, 1);
+	ACK(b, -ESTALE);
+	ACK(c, 1);
+	d = take_one(4, 1);
+	ACK(a, 1); /* frees the others, too */
+	ACK(c, -ESTALE);
+	ACK(d, 1);
+	a = take_one(5, 1);
+	b = take_one(6, 1);
+	ACK(a, 1);
+	c = take_one(7, 1);
+	ACK(b, 1);
+	ACK(c, 1);
+	ck_assert_uint_eq(stat_of(tx).depth, 1);
+}
+END_TEST
+
+START_TEST(should_not_acknowledge_an_earlier_attempt)
+{
+	struct chan_lease a = take_one(1, 1), b = take_one(2, 1), again, first;
+
+	RELEASE(b);
+	ACK(b, -ESTALE);
+	again = take_one(2, 2);
+	ACK(b, -ESTALE);
+	RELEASE(a);
+	ACK(a, -ESTALE);
+	first = take_one(1, 2);
+	ACK(a, -ESTALE);
+	ACK(first, 1);
+	ACK(b, -ESTALE);
+	ACK(again, 1);
+	take_one(3, 1);
+}
+END_TEST
+
+START_TEST(should_take_what_comes_after_other_calls)
+{
+	struct chan_lease a = take_one(1, 1), more[2];
+
+	receive_one(2);
+	ACK(a, 1);
+	a = take_one(3, 1);
+	ACK(a, 1);
+	receive_one(4);
+	a = take_one(5, 1);
+	ck_assert_int_eq(chan_take(rx, more, 2, 0), 2);
+	ck_assert_int_eq(chan_ack(rx, more, 2), 2);
+	ACK(a, 1);
+	ck_assert_int_eq(chan_take(rx, more, 2, 0), 1);
+	ACK(more[0], 1);
+	ck_assert_int_eq(chan_take(rx, more, 1, 0), -EAGAIN);
+}
+END_TEST
+
+START_TEST(should_not_take_what_was_purged_or_discarded)
+{
+	struct chan_lease a = take_one(1, 1), none;
+	uint32_t more = 9;
+
+	ck_assert_int_eq(chan_purge(rx), 7);
+	ck_assert_int_eq(chan_take(rx, &none, 1, 0), -EAGAIN);
+	ACK(a, 1);
+	ck_assert_uint_eq(stat_of(tx).used, 0);
+	for (; more <= 11; more++)
+		ck_assert_int_eq(chan_send(tx, &more, sizeof(more), 0), 0);
+	a = take_one(9, 1);
+	ck_assert_int_eq(chan_close(tx, CHAN_DISCARD), 0);
+	ck_assert_int_eq(chan_take(rx, &none, 1, 0), -EPIPE);
+	ACK(a, 1);
+}
+END_TEST
+
+START_TEST(should_refuse_what_makes_no_sense)
+{
+	struct chan_lease a = take_one(1, 1);
+
+	ck_assert_int_eq(chan_take(rx, &a, 1, -2), -EINVAL);
+	ck_assert_int_eq(chan_take(rx, &a, 0, 0), -EINVAL);
+	a.seq++;
+	ACK(a, -ESTALE);
+	a.seq--;
+	ACK(a, 1);
+}
+END_TEST
+
+static void *use_elsewhere(void *lease)
+{
+	struct chan_lease other;
+
+	must(chan_ack(rx, lease, 1) == -EPERM);
+	must(chan_take(rx, &other, 1, 0) == -EPERM);
+	return NULL;
+}
+
+START_TEST(should_stay_with_its_thread)
+{
+	struct chan_lease a = take_one(1, 1);
+	pthread_t thread;
+
+	ck_assert_int_eq(pthread_create(&thread, NULL, use_elsewhere, &a), 0);
+	pthread_join(thread, NULL);
+	ck_assert_uint_eq(atomic_load(&failures), 0);
+	ACK(a, 1);
+}
+END_TEST
+
 void add_tests(void)
 {
+	GROUP("remembered", exclusive_pair, exclusive_end, should_acknowledge_a_message_once,
+		should_acknowledge_in_any_order, should_not_acknowledge_an_earlier_attempt,
+		should_take_what_comes_after_other_calls,
+		should_not_take_what_was_purged_or_discarded, should_refuse_what_makes_no_sense,
+		should_stay_with_its_thread);
 	GROUP("front", channel_setup, channel_teardown,
 		should_consume_each_message_once_by_threads_that_share_endpoints);
 }

@@ -280,6 +280,10 @@ static int op_take(void)
 {
 	return chan_take(ch, lease, 2, TIME);
 }
+static int op_take_next(void)
+{
+	return chan_take(ch, lease + 1, 1, TIME);
+}
 static int op_ack(void)
 {
 	return chan_ack(ch, lease, 3);
@@ -465,6 +469,9 @@ const struct scenario scenarios[] = {
 		.states = 1 },
 	{ "commit", ALL | CHAIN, true, .opt = OPT(), .roles = CHAN_SEND, .setup = reserve,
 		.operation = op_commit, .states = 2, .sends = 1 },
+	{ "commit, exclusive", CHAIN, true, .opt = OPT(), .fill = 2,
+		.roles = CHAN_SEND | CHAN_EXCLUSIVE, .setup = reserve, .operation = op_commit,
+		.states = 2, .sends = 1 },
 	{ "abort", ALL, true, .opt = OPT(), .roles = CHAN_SEND, .setup = reserve,
 		.operation = op_abort, .states = 1 },
 
@@ -497,11 +504,17 @@ const struct scenario scenarios[] = {
 	{ "take, exclusive", CHAIN, true, .opt = OPT(), .fill = FULL,
 		.roles = CHAN_RECV | CHAN_EXCLUSIVE, .operation = op_take, .result = 2,
 		.states = 3 },
+	{ "take, exclusive, the next", CHAIN, true, .opt = OPT(), .fill = FULL,
+		.roles = CHAN_RECV | CHAN_EXCLUSIVE, .setup = take1, .operation = op_take_next,
+		.result = 1, .states = 2 },
 	{ "acknowledge", ALL | CHAIN, true, .opt = OPT(), .fill = FULL, .roles = CHAN_RECV,
 		.setup = take3, .operation = op_ack, .result = 3, .states = 2, .eats = 3 },
 	{ "acknowledge, exclusive", CHAIN, true, .opt = OPT(), .fill = FULL,
 		.roles = CHAN_RECV | CHAN_EXCLUSIVE, .setup = take3, .operation = op_ack,
 		.result = 3, .states = 2, .eats = 3 },
+	{ "acknowledge, exclusive, the last taken", CHAIN, true, .opt = OPT(), .fill = FULL,
+		.roles = CHAN_RECV | CHAN_EXCLUSIVE, .setup = take1, .operation = op_ack_first,
+		.result = 1, .states = 2, .eats = 1 },
 	{ "acknowledge, the first after the others", ALL | CHAIN, .opt = OPT(), .fill = FULL,
 		.roles = CHAN_RECV, .setup = take3_and_ack_2, .operation = op_ack_first,
 		.result = 1, .states = 2, .eats = 3 },
