@@ -136,9 +136,14 @@ refused() {
 	is 'nothing on stdout' "$(cat "$tmp/out")" ''
 }
 refused 'what is to be measured'
-refused "'fly' is none of lat, thr, fan, wake, select and compare" fly
+refused "'fly' is none of lat, thr, fan, wake, select, latest and compare" fly
 refused "'x': lat takes no operand" lat x
 refused "'fan': compare takes" compare fan
+refused "--via: latest does not wait" latest --via fd
+refused "--wait: latest copies" latest -w spin
+refused "--in-place: latest copies" latest --in-place
+refused "--hdr: latest measures no latency" latest --hdr "$tmp/hdr"
+refused "--senders: latest has one" latest -P 2
 refused "'7' is less than the 8 bytes" lat -s 7
 refused "'2G' is more than 1G" lat -s 2G
 refused "a value is missing or too long at ',8'" lat -s 64,,8

@@ -133,6 +133,14 @@ is 'select has two ways' "$labels" 'shmchan-select/8 shmchan-set/8'
 labels select -n 50 -C 300 --via=set
 is 'select of many' "$labels" shmchan-set/300
 
+# Looks at the latest value, each no older than the one before; the lock is its floor.
+labels latest -n 5000 -C 3 -s 8,64,1000
+is 'latest and its floor' "$labels" 'latest seqlock latest seqlock latest seqlock'
+is 'each has its ratio' "$(jq -c '[.results[] | .of_floor != null]' "$tmp/out")" \
+	'[true,false,true,false,true,false]'
+labels latest -n 2000 -r 50000/s
+is 'latest, written at times' "$labels" 'latest seqlock'
+
 status 0 chanbench lat -n 300 -R 1 --cpus 0 --json
 is 'CPUs used' "$(jq -r .cpus "$tmp/out")" 0
 

@@ -78,7 +78,7 @@ static double get_faster(const struct bench_row *row, double p)
 {
 	if (!row->shmchan)
 		return NAN;
-	if (row->job.kind == BENCH_STREAM)
+	if (bench_job_rated(&row->job))
 		return get_rate(row->shmchan, p) / get_rate(row, p);
 	return bench_row_percentile(row, 50) / bench_row_percentile(row->shmchan, 50);
 }
@@ -88,7 +88,7 @@ static double get_floor(const struct bench_row *row, double p)
 {
 	if (!row->floor)
 		return NAN;
-	if (row->job.kind == BENCH_STREAM)
+	if (bench_job_rated(&row->job))
 		return get_rate(row, p) / get_rate(row->floor, p);
 	return bench_row_percentile(row, 50) / bench_row_percentile(row->floor, 50);
 }
@@ -96,7 +96,7 @@ static double get_floor(const struct bench_row *row, double p)
 static double get_floor_p99(const struct bench_row *row, double p)
 {
 	(void)p;
-	if (!row->floor || row->job.kind == BENCH_STREAM)
+	if (!row->floor || bench_job_rated(&row->job))
 		return NAN;
 	return bench_row_percentile(row, 99) / bench_row_percentile(row->floor, 99);
 }

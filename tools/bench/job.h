@@ -11,6 +11,8 @@
  *   wake        one message at a time to receivers that are all asleep (as the
  *               kernel says in /proc/PID/stat); latency is from just before the
  *               send to just after the receive
+ *   look        receivers look at the latest value, as fast as they can, while the
+ *               sender replaces it; `messages` and `warmup` are looks of each receiver
  */
 #ifndef SHMCHAN_BENCH_JOB_H
 #define SHMCHAN_BENCH_JOB_H
@@ -24,7 +26,7 @@
 #define BENCH_WORKERS_MAX 512
 #define BENCH_WHY 200
 
-enum bench_kind { BENCH_STREAM, BENCH_ROUND_TRIP, BENCH_WAKE };
+enum bench_kind { BENCH_STREAM, BENCH_ROUND_TRIP, BENCH_WAKE, BENCH_LOOK };
 
 struct bench_job {
 	enum bench_kind kind;
@@ -38,5 +40,17 @@ struct bench_job {
 	int64_t stall;	 /* ns without a message after which a run hangs; CHAN_WAIT: never */
 	int futex_event; /* of bench_count_event(), or negative: don't count */
 };
+
+/* Returns how many workers have `messages` of their own to count. */
+static inline unsigned bench_job_counting(const struct bench_job *job)
+{
+	return job->kind == BENCH_LOOK ? job->receivers : job->senders;
+}
+
+/* Returns true if what counts is the rate: there are no latencies in a closed loop. */
+static inline bool bench_job_rated(const struct bench_job *job)
+{
+	return job->kind == BENCH_STREAM || job->kind == BENCH_LOOK;
+}
 
 #endif

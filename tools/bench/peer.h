@@ -59,7 +59,8 @@ struct bench_link {
 /*
  * Functions return 0 or a count, or a negative errno.  send() takes 1 to
  * send_batch stamps and returns how many messages it sent, a prefix; recv()
- * returns 1 to recv_batch, or -EPIPE when all senders ended.  end() is called by
+ * returns 1 to recv_batch, or -EPIPE when all senders ended; a peer that keeps a value
+ * looks at it n times.  end() is called by
  * the last sender when it sent everything.
  */
 struct bench_peer {
@@ -80,6 +81,7 @@ struct bench_peer {
 extern const struct bench_peer bench_shmchan, bench_many;
 extern const struct bench_peer bench_pipe, bench_socketpair, bench_seqpacket, bench_mqueue;
 extern const struct bench_peer bench_eventfd;
+extern const struct bench_peer bench_latest, bench_seqlock;
 extern const struct bench_peer bench_ring, bench_cacheline, bench_futex;
 
 /* Make an epoll instance that watches a descriptor: it, or an error. */

@@ -34,10 +34,10 @@ static int row_once(struct bench_row *row, struct bench_result *ret, struct hist
 /* Set the number of messages for the wanted time, by runs of growing length. */
 static int row_calibrate(struct bench_row *row)
 {
-	double trial = row->seconds / TRIAL_PART * 1e9, senders = row->job.senders;
+	double trial = row->seconds / TRIAL_PART * 1e9, counting = bench_job_counting(&row->job);
 	struct bench_result res = {0};
 
-	if (row->job.rate > 0) {
+	if (row->job.rate > 0 && row->job.kind != BENCH_LOOK) {
 		row->job.messages = (uint64_t)(row->job.rate * row->seconds) + 1;
 		return 0;
 	}
@@ -53,7 +53,7 @@ static int row_calibrate(struct bench_row *row)
 		growth = trial / (double)(res.elapsed + 1) * 1.1;
 		n *= growth < GROWTH_MAX ? growth : GROWTH_MAX;
 	}
-	row->job.messages = (uint64_t)((double)res.messages / senders / (double)res.elapsed *
+	row->job.messages = (uint64_t)((double)res.messages / counting / (double)res.elapsed *
 				       row->seconds * 1e9) +
 			    1;
 	return 0;

@@ -18,6 +18,7 @@ static const enum bench_kind mode_kind[] = {
 	[MODE_FAN] = BENCH_STREAM,
 	[MODE_WAKE] = BENCH_WAKE,
 	[MODE_SELECT] = BENCH_ROUND_TRIP,
+	[MODE_LATEST] = BENCH_LOOK,
 };
 
 /* Of several channels, so many carry messages, one after the other.  Among channels there is
@@ -117,6 +118,20 @@ static void plain_rows(struct bench_rows *rows, const struct bench_setup *s)
 	}
 }
 
+/* Add the reads of each size, and those of a sequence lock as their floor. */
+static void latest_rows(struct bench_rows *rows, const struct bench_setup *s)
+{
+	static const struct bench_way latest = {"recv", "latest", &bench_latest, BENCH_RECV};
+	static const struct bench_way seqlock = {"recv", "seqlock", &bench_seqlock, BENCH_RECV};
+
+	for (unsigned i = 0; i < s->sizes; i++) {
+		struct bench_row *row = add_way(rows, s, s->size[i], &latest);
+
+		row->label = latest.label;
+		row->floor = add_way(rows, s, s->size[i], &seqlock);
+	}
+}
+
 static struct bench_row *add_variant(struct bench_rows *rows, const struct bench_setup *s,
 	enum bench_mode mode, size_t size, const char *label, unsigned send_batch,
 	unsigned recv_batch)
@@ -192,7 +207,7 @@ static void compare_rows(
 void bench_rows_make(struct bench_rows *rows, const struct bench_setup *s)
 {
 	if (s->mode != MODE_COMPARE) {
-		plain_rows(rows, s);
+		(s->mode == MODE_LATEST ? latest_rows : plain_rows)(rows, s);
 		return;
 	}
 	for (enum bench_mode mode = 0; mode < MODE_SELECT; mode++)

@@ -305,8 +305,8 @@ static int crew_check(struct crew *c)
 	wanted = c->job->messages + c->job->warmup;
 	for (unsigned s = 0; s < c->job->senders; s++)
 		wanted_sum += bench_stamp(s, 0) * wanted + sum_below(wanted);
-	wanted *= c->job->senders;
-	if (count == wanted && sum == wanted_sum)
+	wanted *= bench_job_counting(c->job);
+	if (count == wanted && (sum == wanted_sum || c->job->kind == BENCH_LOOK))
 		return 0;
 	snprintf(c->why, BENCH_WHY, "%s: sent %" PRIu64 " messages, received %" PRIu64 "%s",
 		c->job->peer->name, wanted, count, count == wanted ? ", but other ones" : "");
@@ -334,7 +334,7 @@ static void share(const struct crew *c, bool senders, double *least, double *mos
 
 static struct bench_result crew_result(const struct crew *c, struct hist *latency)
 {
-	struct bench_result res = {.messages = c->job->messages * c->job->senders};
+	struct bench_result res = {.messages = c->job->messages * bench_job_counting(c->job)};
 	int64_t start = atomic_load(&c->board->start);
 
 	for (unsigned i = 0; i < c->n; i++) {

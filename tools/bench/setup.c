@@ -17,7 +17,8 @@
 #define CHANNELS_MAX 4096
 #define STALL INT64_C(10000000000)
 
-const char *const bench_mode_name[MODES] = {"lat", "thr", "fan", "wake", "select", "compare"};
+const char *const bench_mode_name[MODES] = {
+	"lat", "thr", "fan", "wake", "select", "latest", "compare"};
 
 enum {
 	OPT_CPUS = CLI_LONG,
@@ -41,13 +42,13 @@ static const struct cli_option options[] = {
 	{ 'R', "runs", "N", "runs; rates are their medians, and if there are several,\n"
 		"their spread is shown (3; compare: 5)" },
 	{ 'P', "senders", "N", "senders (fan: 4)" },
-	{ 'C', "receivers", "N", "receivers (fan: 4); select: channels (8)" },
+	{ 'C', "receivers", "N", "receivers (fan: 4; latest: readers); select: channels (8)" },
 	{ 'b', "batch", "N[:M]", "messages a send, and a receive (thr, fan; compare: the\n"
 		"batch that is compared, 64)" },
 	{ 'c', "capacity", "SIZE", "bytes of the channel (1M, or 4 messages if that is more)" },
 	{ 'w', "wait", "spin|adaptive|block", "how to wait (adaptive)" },
 	{ 'r', "rate", "N/s", "open loop: each sender sends at planned times, and latency\n"
-		"runs from those (lat, thr, fan)" },
+		"runs from those (lat, thr, fan); latest: values written" },
 	{ OPT_EXCLUSIVE, "exclusive", NULL, "exclusive endpoints" },
 	{ OPT_IN_PLACE, "in-place", NULL, "reserve and commit, take and acknowledge; only the\n"
 		"first 8 bytes are touched" },
@@ -80,6 +81,7 @@ static const struct cli_tool chanbench = {
 		 "  fan              many senders, many receivers\n"
 		 "  wake             from a sleeping receiver's message to its wake-up\n"
 		 "  select           round trips, each end waiting for many channels\n"
+		 "  latest           looks at the latest value, beside a sequence lock\n"
 		 "  compare [MODE..] lat, thr and wake over shmchan, other means and floors",
 };
 
@@ -364,10 +366,11 @@ static void read_modes(struct bench_setup *s, int n, char **word)
 	int found;
 
 	if (n == 0)
-		cli_usage("what is to be measured: lat, thr, fan, wake, select or compare");
+		cli_usage("what is to be measured: lat, thr, fan, wake, select, latest or compare");
 	found = mode_find(word[0]);
 	if (found < 0)
-		cli_usage("'%s' is none of lat, thr, fan, wake, select and compare", word[0]);
+		cli_usage(
+			"'%s' is none of lat, thr, fan, wake, select, latest and compare", word[0]);
 	s->mode = (enum bench_mode)found;
 	if (n > 1 && s->mode != MODE_COMPARE)
 		cli_usage("'%s': %s takes no operand", word[1], word[0]);
@@ -391,6 +394,8 @@ static void check_way(const struct bench_setup *s, const struct bench_way *way)
 		cli_usage("--via: select waits by select or set, not by %s", way->name);
 	if (way->via == BENCH_RECV)
 		return;
+	if (s->mode == MODE_LATEST)
+		cli_usage("--via: latest does not wait");
 	if (s->mode == MODE_COMPARE)
 		cli_usage("--via is not for compare, which has --versus");
 	if (s->wait == BENCH_SPIN)
@@ -415,11 +420,11 @@ static void check_setup(const struct bench_setup *s)
 		cli_usage("--messages or --duration, not both");
 	if (!stream && s->senders > 1)
 		cli_usage("--senders: %s has one", bench_mode_name[s->mode]);
-	if (!stream && s->mode != MODE_WAKE && s->receivers > 1)
+	if (!stream && s->mode != MODE_WAKE && s->mode != MODE_LATEST && s->receivers > 1)
 		cli_usage("--receivers: %s has one", bench_mode_name[s->mode]);
 	if (!stream && s->mode != MODE_COMPARE && (s->send_batch > 1 || s->recv_batch > 1))
 		cli_usage("--batch: %s sends one message at a time", bench_mode_name[s->mode]);
-	if (s->rate > 0 && !stream && s->mode != MODE_LAT)
+	if (s->rate > 0 && !stream && s->mode != MODE_LAT && s->mode != MODE_LATEST)
 		cli_usage("--rate: %s has none", bench_mode_name[s->mode]);
 	if (s->rate > 0 && s->send_batch > 1)
 		cli_usage("--rate: each message has its time, so --batch is 1 for sending (1:%u)",
@@ -427,6 +432,9 @@ static void check_setup(const struct bench_setup *s)
 	if (s->wait == BENCH_SPIN &&
 		(s->mode == MODE_WAKE || (s->mode == MODE_COMPARE && s->compared[MODE_WAKE])))
 		cli_usage("--wait=spin: no receiver would sleep and be woken");
+	if (s->mode == MODE_LATEST && (s->in_place || s->wait != BENCH_ADAPTIVE))
+		cli_usage("--%s: latest copies, and does not wait",
+			s->in_place ? "in-place" : "wait");
 	if (s->mode == MODE_COMPARE && (s->exclusive || s->in_place))
 		cli_usage("compare has rows for --exclusive and --in-place by itself");
 	if (s->mode == MODE_COMPARE && (s->hdr || s->assertions > 0))
@@ -435,6 +443,8 @@ static void check_setup(const struct bench_setup *s)
 		cli_usage("--versus is for compare");
 	if (s->hdr && s->sizes > 1)
 		cli_usage("--hdr: one size at a time");
+	if (s->hdr && s->mode == MODE_LATEST)
+		cli_usage("--hdr: latest measures no latency");
 	if (s->hdr && stream && s->rate <= 0)
 		cli_usage("--hdr: %s measures latency only with --rate", bench_mode_name[s->mode]);
 	if (s->receivers > BENCH_WORKERS_MAX / 2)

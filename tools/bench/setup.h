@@ -13,7 +13,16 @@
 #define BENCH_PEERS_MAX 8
 #define BENCH_WAYS_MAX 8
 
-enum bench_mode { MODE_LAT, MODE_THR, MODE_FAN, MODE_WAKE, MODE_SELECT, MODE_COMPARE, MODES };
+enum bench_mode {
+	MODE_LAT,
+	MODE_THR,
+	MODE_FAN,
+	MODE_WAKE,
+	MODE_SELECT,
+	MODE_LATEST,
+	MODE_COMPARE,
+	MODES
+};
 
 extern const char *const bench_mode_name[MODES];
 

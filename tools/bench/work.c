@@ -425,6 +425,61 @@ static void work_sleep(struct work *k)
 	intake_close(&in);
 }
 
+/* Looks at a value. */
+
+/* Look so often, and check that no value is older than the one before. */
+static void look(struct work *k, uint64_t looks, uint64_t *newest)
+{
+	uint64_t stamp[BENCH_BATCH_MAX], end = k->me->count + looks;
+
+	while (k->me->count < end) {
+		uint64_t left = end - k->me->count;
+		int r = k->link[0]->peer->recv(k->link[0], stamp,
+			left < BENCH_BATCH_MAX ? (unsigned)left : BENCH_BATCH_MAX);
+
+		if (r < 0)
+			bench_worker_fail(k->me, "looking", r);
+		for (int i = 0; i < r; i++) {
+			if (stamp[i] < *newest)
+				bench_worker_fail(k->me, "a value is older than the one before", 0);
+			*newest = stamp[i];
+		}
+		k->me->count += (unsigned)r;
+		work_progress(k, k->me->count);
+	}
+}
+
+static void work_look(struct work *k)
+{
+	uint64_t newest = 0;
+	int64_t none = 0;
+
+	look(k, k->job->warmup, &newest);
+	atomic_compare_exchange_strong(&k->board->start, &none, cli_now());
+	work_begin(k);
+	look(k, k->job->messages, &newest);
+	work_end(k);
+	atomic_fetch_add(&k->board->got, 1);
+}
+
+/* Replace the value until all have looked often enough. */
+static void work_replace(struct work *k)
+{
+	int64_t begin = cli_now();
+
+	work_begin(k);
+	for (uint64_t i = 0; atomic_load(&k->board->got) < k->job->receivers; i++) {
+		int r = k->link[0]->peer->send(k->link[0], &i, 1);
+
+		if (r < 0)
+			bench_worker_fail(k->me, "replacing", r);
+		work_progress(k, i);
+		if (k->job->rate > 0)
+			wait_until(k, begin + (int64_t)((double)(i + 1) * 1e9 / k->job->rate));
+	}
+	sender_done(k);
+}
+
 /* Choose one of these. */
 
 void bench_worker_attach(
@@ -455,10 +510,11 @@ int bench_worker_count(const struct bench_job *job, struct bench_worker *w)
 void bench_work(const struct bench_job *job, struct bench_board *board, struct bench_worker *w,
 	struct bench_link *const link[2], int counter)
 {
-	static void (*const part[3][2])(struct work *) = {
+	static void (*const part[][2])(struct work *) = {
 		[BENCH_STREAM] = {work_recv, work_send},
 		[BENCH_ROUND_TRIP] = {work_echo, work_trips},
 		[BENCH_WAKE] = {work_sleep, work_wake},
+		[BENCH_LOOK] = {work_look, work_replace},
 	};
 	struct work k = {
 		.job = job,

@@ -82,7 +82,7 @@ exists gone empty idle nonempty full notfull closed receivers\>= senders\>= dept
 END
 		;;
 	completion:0) _shmchan_reply "$cur" <<<'bash zsh fish' ;;
-	chanbench:0) _shmchan_reply "$cur" <<<'lat thr fan wake select compare' ;;
+	chanbench:0) _shmchan_reply "$cur" <<<'lat thr fan wake select latest compare' ;;
 	esac
 }
 
