@@ -98,6 +98,9 @@ check-aarch64:	## Cross-compile for AArch64 and run a smoke test under qemu
 	$(MAKE) CROSS_COMPILE=aarch64-linux-gnu- BUILD=build-aarch64 lib
 	CC=aarch64-linux-gnu-gcc BUILD='$(abspath build-aarch64)' tests/run --quick tests/aarch64.sh $(LAST)
 
+test-bindings: all test-programs	## The bindings: their own tests, and the table of cases in each language, ten times
+	@$(run_tests) --full $(wildcard tests/bindings/*.sh) $(LAST)
+
 lint:	## Check the layers, the scripts and the man pages
 	@tests/project/lint.sh
 
@@ -108,5 +111,5 @@ demo: deps	## Install what the build needs, build, and show what shmchan does
 bench: all test-programs	## Measure what shmchan is good at, on this machine (root counts futex calls)
 	@BUILD='$(abspath $(BUILD))' tests/bench/measure
 
-.PHONY: test check test-programs proof check-all check-full check-threads check-valgrind \
+.PHONY: test check test-programs test-bindings proof check-all check-full check-threads check-valgrind \
 	check-aarch64 lint demo bench
