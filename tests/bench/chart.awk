@@ -68,6 +68,9 @@ function size_text(n) {
 function title(mode, size) {
 	if (mode == "thr" || mode == "fan")
 		return size_text(size) ": messages a second (more is better)"
+	if (mode ~ /^publish/)
+		return size_text(size) ": messages a second to each of " substr(mode, 9) \
+			" (more is better)"
 	if (mode == "lat")
 		return size_text(size) ": round trip, median (less is better)"
 	return size_text(size) ": sleep to wake, median (less is better)"
@@ -127,7 +130,7 @@ NR == 1 {
 {
 	split_csv($0, f)
 	mode = f[column["mode"]]
-	streams = mode == "thr" || mode == "fan"
+	streams = mode == "thr" || mode == "fan" || mode ~ /^publish/
 	v = f[column[streams ? "msgs_per_s" : "p50_ns"]]
 	if (v == "" || v <= 0)
 		next

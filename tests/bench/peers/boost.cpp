@@ -145,8 +145,8 @@ void close_end(peer_end *end)
 
 const struct peer peers[] = {
 	{"Boost message_queue", "Interprocess, send(), receive(); room for 1 MiB", "sleeps", false,
-		open_queue, send_one, receive_one, close_end},
+		false, open_queue, nullptr, send_one, receive_one, close_end},
 	{"Boost spsc_queue", "Lockfree, in shared memory, push(), pop(); room for 1 MiB", "polls",
-		false, open_spsc, send_one, receive_one, close_end},
-	{nullptr, nullptr, nullptr, false, nullptr, nullptr, nullptr, nullptr},
+		false, false, open_spsc, nullptr, send_one, receive_one, close_end},
+	{nullptr, nullptr, nullptr, false, false, nullptr, nullptr, nullptr, nullptr, nullptr},
 };

@@ -6,6 +6,9 @@
  *	                                      there, how it waits, what it uses
  *	PROGRAM WAY stream SIZE MS [CPU CPU]  prints messages a second
  *	PROGRAM WAY echo SIZE MS [CPU CPU]    prints ns of a round trip: p50 p99
+ *	PROGRAM WAY publish-N SIZE MS [CPU CPU]
+ *	                                      prints messages a second that each of N
+ *	                                      subscribers got, which share the second CPU
  *
  * Every message carries its number in its first eight bytes and the complement of it in
  * its last eight, and both are checked: none may be missing, repeated, out of order or
@@ -13,7 +16,7 @@
  * all through, and all of them are checked.  Status 0, or 1 with the reason on stderr.
  *
  * A stream is counted where it is received, from the time when the sender starts, with
- * nothing under way, until the last message is received.
+ * nothing under way, until the last message is received, by the last subscriber.
  */
 #include <errno.h>
 #include <sched.h>
@@ -35,14 +38,16 @@
 #define LAST (UINT64_C(1) << 63)
 /* Round trips that are kept: the least takes 100 ns. */
 #define SAMPLES_A_MS 10000
+#define SUBSCRIBERS_MAX 200
 /* What is not over by then hangs. */
 #define PATIENCE_S 10
 
 /* What the two processes share. */
 struct board {
 	atomic_uint arrived; /* at barriers, ever */
-	atomic_bool warm;    /* the warm-up has been received */
-	int64_t start, end;
+	atomic_uint warm;    /* receivers that have the warm-up */
+	int64_t start;
+	atomic_llong end; /* of the last receiver */
 	uint64_t messages;
 	uint32_t sample[]; /* ns of each round trip */
 };
@@ -50,6 +55,7 @@ struct board {
 struct job {
 	const struct peer *peer;
 	bool echo;
+	unsigned receivers;
 	size_t size;
 	int64_t duration; /* ns */
 	size_t samples;
@@ -57,6 +63,8 @@ struct job {
 	char channel[2][32];
 	struct board *board;
 };
+
+unsigned peer_subscribers;
 
 void peer_fail(const char *format, ...)
 {
@@ -82,11 +90,11 @@ static void nap(void)
 	nanosleep(&(struct timespec){.tv_nsec = 50000}, NULL);
 }
 
-/* Wait until both processes are at the nth of the barriers. */
-static void barrier(struct board *board, unsigned nth)
+/* Wait until all processes are at the nth of the barriers. */
+static void barrier(const struct job *job, unsigned nth)
 {
-	atomic_fetch_add(&board->arrived, 1);
-	while (atomic_load(&board->arrived) < 2 * nth)
+	atomic_fetch_add(&job->board->arrived, 1);
+	while (atomic_load(&job->board->arrived) < (1 + job->receivers) * nth)
 		nap();
 }
 
@@ -149,7 +157,7 @@ static void stream_send(const struct job *job, struct peer_end *end, char *msg)
 		fill(msg, job->size, n);
 		peer->send(end, msg);
 	}
-	while (!atomic_load(&job->board->warm))
+	while (atomic_load(&job->board->warm) < job->receivers)
 		nap();
 	job->board->start = now();
 	until = job->board->start + job->duration;
@@ -165,6 +173,7 @@ static void stream_send(const struct job *job, struct peer_end *end, char *msg)
 static void stream_receive(const struct job *job, struct peer_end *end, char *msg)
 {
 	const struct peer *peer = job->peer;
+	long long done, before;
 	uint64_t n;
 	bool last = false;
 
@@ -172,12 +181,15 @@ static void stream_receive(const struct job *job, struct peer_end *end, char *ms
 		peer->receive(end, msg);
 		check_all(job, msg, n);
 	}
-	atomic_store(&job->board->warm, true);
+	atomic_fetch_add(&job->board->warm, 1);
 	for (; !last; n++) {
 		peer->receive(end, msg);
 		last = check(job, msg, n);
 	}
-	job->board->end = now();
+	done = now();
+	before = atomic_load(&job->board->end);
+	while (before < done && !atomic_compare_exchange_weak(&job->board->end, &before, done))
+		;
 	job->board->messages = n - WARM_UP;
 }
 
@@ -227,7 +239,7 @@ static void echo_answer(
 	}
 }
 
-/* Be process 0, which sends or asks, or process 1. */
+/* Be process 0, which sends or asks, or one of the others. */
 static _Noreturn void be(const struct job *job, int me)
 {
 	const struct peer *peer = job->peer;
@@ -237,43 +249,45 @@ static _Noreturn void be(const struct job *job, int me)
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	CPU_ZERO(&cpu);
-	CPU_SET(job->cpu[me], &cpu);
+	CPU_SET(job->cpu[me > 0], &cpu);
 	if (sched_setaffinity(0, sizeof(cpu), &cpu) < 0)
-		peer_fail("CPU %d: %s", job->cpu[me], strerror(errno));
+		peer_fail("CPU %d: %s", job->cpu[me > 0], strerror(errno));
 	if (!msg)
 		peer_fail("no memory");
 	memset(msg, 0, job->size);
-	if (job->echo || me == 1)
-		from = peer->open(peer, job->channel[1 - me], job->size, false);
-	barrier(job->board, 1);
+	if (job->echo || me > 0)
+		from = peer->open(peer, job->channel[me == 0], job->size, false);
+	barrier(job, 1);
 	if (job->echo || me == 0)
 		to = peer->open(peer, job->channel[me], job->size, true);
-	barrier(job->board, 2);
+	if (from && peer->join)
+		peer->join(from);
+	barrier(job, 2);
 	if (!job->echo)
 		me == 0 ? stream_send(job, to, msg) : stream_receive(job, from, msg);
 	else
 		me == 0 ? echo_ask(job, to, from, msg) : echo_answer(job, to, from, msg);
-	barrier(job->board, 3);
+	barrier(job, 3);
 	if (to)
 		peer->close(to);
-	barrier(job->board, 4);
+	barrier(job, 4);
 	if (from)
 		peer->close(from);
 	free(msg);
 	exit(0);
 }
 
-/* Run the job in two children.  Returns 0 if both ended well. */
+/* Run the job in its children.  Returns 0 if all ended well. */
 static int run(const struct job *job)
 {
-	pid_t child[2];
-	int status, r = 0, left = 2;
+	pid_t child[1 + SUBSCRIBERS_MAX];
+	int status, r = 0, all = 1 + (int)job->receivers, left = all;
 	sigset_t wanted;
 
 	sigemptyset(&wanted);
 	sigaddset(&wanted, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &wanted, NULL);
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < all; i++) {
 		child[i] = fork();
 		if (child[i] < 0)
 			peer_fail("fork: %s", strerror(errno));
@@ -287,7 +301,8 @@ static int run(const struct job *job)
 
 		if (pid > 0) {
 			left--;
-			child[pid == child[0] ? 0 : 1] = 0;
+			for (int i = 0; i < all; i++)
+				child[i] = child[i] == pid ? 0 : child[i];
 			if (WIFSIGNALED(status) && r == 0)
 				fprintf(stderr, "ended by signal %d\n", WTERMSIG(status));
 			if (status != 0)
@@ -298,7 +313,7 @@ static int run(const struct job *job)
 			r = 1;
 		}
 		if (r != 0)
-			for (int i = 0; i < 2; i++)
+			for (int i = 0; i < all; i++)
 				if (child[i] > 0)
 					kill(child[i], SIGKILL);
 		if (pid == 0)
@@ -319,8 +334,8 @@ static void print_result(const struct job *job)
 	struct board *board = job->board;
 
 	if (!job->echo) {
-		printf("%.0f\n",
-			(double)board->messages * 1e9 / (double)(board->end - board->start));
+		printf("%.0f\n", (double)board->messages * 1e9 /
+					 (double)(atomic_load(&board->end) - board->start));
 		return;
 	}
 	qsort(board->sample, board->messages, sizeof(*board->sample), by_value);
@@ -364,12 +379,17 @@ int main(int argc, char **argv)
 
 	if (argc == 2 && strcmp(argv[1], "list") == 0) {
 		for (const struct peer *p = peers; p->name; p++)
-			printf("%s\t%s\t%s\t%s\n", p->name, p->in_place ? "in place" : "copies",
+			printf("%s\t%s\t%s\t%s\n", p->name,
+				p->publishes  ? "publishes"
+				: p->in_place ? "in place"
+					      : "copies",
 				p->waits, p->uses);
 		return 0;
 	}
 	if (argc != 5 && argc != 7) {
-		fprintf(stderr, "usage: %s list | %s WAY stream|echo SIZE MILLISECONDS [CPU CPU]\n",
+		fprintf(stderr,
+			"usage: %s list | %s WAY stream|echo|publish-N SIZE MILLISECONDS [CPU "
+			"CPU]\n",
 			argv[0], argv[0]);
 		return 2;
 	}
@@ -379,8 +399,14 @@ int main(int argc, char **argv)
 	if (!job.peer)
 		peer_fail("%s: no such way", argv[1]);
 	job.echo = strcmp(argv[2], "echo") == 0;
-	if (!job.echo && strcmp(argv[2], "stream") != 0)
-		peer_fail("%s: neither stream nor echo", argv[2]);
+	job.receivers = 1;
+	if (strncmp(argv[2], "publish-", 8) == 0)
+		job.receivers = (unsigned)number(argv[2] + 8, 1, SUBSCRIBERS_MAX);
+	else if (!job.echo && strcmp(argv[2], "stream") != 0)
+		peer_fail("%s: none of stream, echo and publish-N", argv[2]);
+	if (job.peer->publishes != (strncmp(argv[2], "publish-", 8) == 0))
+		peer_fail("%s: not a job for %s", argv[2], job.peer->name);
+	peer_subscribers = job.receivers;
 	job.size = number(argv[3], PEER_LEAST, PEER_ROOM / 4);
 	ms = number(argv[4], 1, 5000);
 	job.duration = (int64_t)ms * 1000000;

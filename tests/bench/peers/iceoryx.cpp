@@ -112,6 +112,13 @@ void receive_waiting(peer_end *end, void *buf)
 		end->waitset->wait();
 }
 
+/* Once the daemon has told the publisher of this subscriber. */
+void join_published(peer_end *end)
+{
+	while (end->subscriber->getSubscriptionState() != iox::SubscribeState::SUBSCRIBED)
+		std::this_thread::sleep_for(std::chrono::milliseconds(1));
+}
+
 void close_end(peer_end *end)
 {
 	delete end;
@@ -121,15 +128,21 @@ void close_end(peer_end *end)
 
 #define ROOM "; queue for 256 messages (the most), 16 of 64 KiB"
 
+#define PUBLISHED "publisher that waits for its subscribers; queues as above"
+
 const struct peer peers[] = {
 	{"iceoryx", "loan(), publish(), take(), release()" ROOM,
-		"receiver polls; sender polls, then sleeps", false, open_polling, send_one,
-		receive_polling, close_end},
+		"receiver polls; sender polls, then sleeps", false, false, open_polling, nullptr,
+		send_one, receive_polling, close_end},
 	{"iceoryx WaitSet", "the same; a WaitSet when there is nothing to take",
-		"receiver sleeps; sender polls, then sleeps", false, open_waiting, send_one,
-		receive_waiting, close_end},
+		"receiver sleeps; sender polls, then sleeps", false, false, open_waiting, nullptr,
+		send_one, receive_waiting, close_end},
 	{"iceoryx in place", "loan(), publish(), take(), release()" ROOM,
-		"receiver polls; sender polls, then sleeps", true, open_polling, send_one,
-		receive_polling, close_end},
-	{nullptr, nullptr, nullptr, false, nullptr, nullptr, nullptr, nullptr},
+		"receiver polls; sender polls, then sleeps", true, false, open_polling, nullptr,
+		send_one, receive_polling, close_end},
+	{"iceoryx publisher", PUBLISHED, "receivers poll; sender polls, then sleeps", false, true,
+		open_polling, join_published, send_one, receive_polling, close_end},
+	{"iceoryx publisher, WaitSet", PUBLISHED, "receivers sleep; sender polls, then sleeps",
+		false, true, open_waiting, join_published, send_one, receive_waiting, close_end},
+	{nullptr, nullptr, nullptr, false, false, nullptr, nullptr, nullptr, nullptr, nullptr},
 };

@@ -3,7 +3,8 @@
  * What is compared, behind one interface.  Each peer is one file, linked with the
  * harness to a program of its own; it says in a table in which ways it is used.
  *
- * A channel has one sending and one receiving end, in two processes.  The harness
+ * A channel has one sending and one receiving end, in two processes, or many receiving
+ * ends in a process each, if the way publishes.  The harness
  * opens the receiving end first.  A peer takes all bytes of a message from the
  * caller's buffer, and gives all of them to the caller's buffer.  The exception is a
  * way that is marked `in_place`: there the message is written where the receiver will
@@ -37,11 +38,15 @@ struct peer {
 	const char *uses;  /* which calls, and what room there is */
 	const char *waits; /* how a receiver waits for a message, and a sender for room */
 	bool in_place;
+	bool publishes; /* each of `peer_subscribers` receiving ends gets every message */
 
 	/* Opens the sending or receiving end of the channel of that name, for messages of
 	 * `size` bytes.  Does not return if that is not possible (peer_fail()). */
 	struct peer_end *(*open)(
 		const struct peer *peer, const char *channel, size_t size, bool sending);
+	/* Waits until the receiving end gets what is sent from now on; NULL: it does once both
+	 * are open. */
+	void (*join)(struct peer_end *end);
 	/* Sends one message, and waits while there is no room. */
 	void (*send)(struct peer_end *end, const void *msg);
 	/* Receives one message, and waits while there is none. */
@@ -52,6 +57,9 @@ struct peer {
 
 /* The ways of the peer that this program is linked with; the last has no name. */
 extern const struct peer peers[];
+
+/* How many receiving ends a way that publishes has. */
+extern unsigned peer_subscribers;
 
 /* Prints why this peer can't go on, as printf() does, and ends the process. */
 #ifdef __cplusplus

@@ -70,7 +70,7 @@ function compare_column(k, job, size, which,    i, w, o, better) {
 		if (kind[w] != k || !spread(w, job, size, which))
 			continue
 		o = is_ours(w)
-		better = best[o] == "" || (job == "stream" ? median > mid[o] : median < mid[o])
+		better = best[o] == "" || (job != "echo" ? median > mid[o] : median < mid[o])
 		if (better) {
 			best[o] = w
 			mid[o] = median
@@ -85,7 +85,7 @@ function cell(w, job, size,    text, first) {
 	if (!count[w, job, size])
 		return reason[w, job, size] == "" ? "-" : "failed"
 	spread(w, job, size, 1)
-	text = with_spread(job == "stream" ? 1e6 : 1e3)
+	text = with_spread(job == "stream" ? 1e6 : 1e3) # or thousands published
 	if (job == "echo") {
 		spread(w, job, size, 2)
 		text = text " / " with_spread(1e3)
@@ -183,7 +183,7 @@ function not_first(k, job, which, what,    j, size, scale, ratio, near) {
 			continue
 		compared++
 		near = low[0] <= high[1] && low[1] <= high[0]
-		ratio = job == "stream" ? mid[0] / mid[1] : mid[1] / mid[0]
+		ratio = job != "echo" ? mid[0] / mid[1] : mid[1] / mid[0]
 		if (ratio <= 1) {
 			close_by += near
 			continue
@@ -193,6 +193,25 @@ function not_first(k, job, which, what,    j, size, scale, ratio, near) {
 			short(mid[0] / scale), best[1], short(mid[1] / scale), ratio,
 			near ? "; the spreads overlap" : ""))
 	}
+}
+
+# One row for each way, with all numbers of subscribers and sizes.
+function published(    i, j, n) {
+	row()
+	put("")
+	for (n = 1; n <= 100; n *= 10)
+		for (j = 1; j <= 3; j++)
+			put(n " x " unit[sizes[j]])
+	for (i = 1; i <= ways; i++) {
+		if (kind[way[i]] != "publishes")
+			continue
+		row()
+		put(way[i])
+		for (n = 1; n <= 100; n *= 10)
+			for (j = 1; j <= 3; j++)
+				put(cell(way[i], "publish-" n, sizes[j]))
+	}
+	print_table()
 }
 
 function kind_words(k) {
@@ -207,7 +226,8 @@ function tables(    i, j, k, kinds, n) {
 		print "\nWritten by `make bench-peers` (`tests/bench/peers`).\n"
 	print cpu ", " kernel ", scheduling " policy ", load average " load " at the start."
 	print "shmchan " version "; Debian's " debian "."
-	print "Two processes, one pinned to each of two CPUs, with all of their threads.  " runs \
+	print "Two processes, one pinned to each of two CPUs, with all of their threads (all"
+	print "subscribers to one).  " runs \
 		" runs of " ms " ms each,"
 	print "shuffled; medians (least..most).  Every message was checked: its number at both ends,"
 	print "and in the first 256 of each run all bytes, where they were copied."
@@ -222,12 +242,16 @@ function tables(    i, j, k, kinds, n) {
 		head("Round trip, us, p50 / p99; " kind_words(kinds[k]))
 		results(kinds[k], "echo")
 	}
+	head("Published to 1, 10 and 100 subscribers on one CPU, thousand messages/s to each")
+	published()
 	head("Where shmchan, the better of shared and exclusive, is not first")
 	for (k = 1; k <= n; k++) {
 		not_first(kinds[k], "stream", 1, "M messages/s")
 		not_first(kinds[k], "echo", 1, "round trip, p50, us")
 		not_first(kinds[k], "echo", 2, "round trip, p99, us")
 	}
+	for (i = 1; i <= 100; i *= 10)
+		not_first("publishes", "publish-" i, 1, "thousand messages/s to each of " i)
 	if (behind)
 		print ""
 	print "It is first in " compared - behind " of " compared " cells; in " close_by + 0 \
@@ -252,6 +276,10 @@ function tables(    i, j, k, kinds, n) {
 			if (reason[way[i], "echo", sizes[j]] != "")
 				missing[++lacks] = way[i] ", " unit[sizes[j]] ", round trip: " \
 					reason[way[i], "echo", sizes[j]]
+			for (n = 1; n <= 100; n *= 10)
+				if (reason[way[i], "publish-" n, sizes[j]] != "")
+					missing[++lacks] = way[i] ", " unit[sizes[j]] ", " n " subscribers: " \
+						reason[way[i], "publish-" n, sizes[j]]
 		}
 	if (lacks)
 		head("What could not be measured, or failed in a run")
@@ -260,7 +288,7 @@ function tables(    i, j, k, kinds, n) {
 }
 
 # In the columns of chanbench's CSV that the chart needs, and the spreads.
-function csv(    i, j, w, size) {
+function csv(    i, j, n, w, size) {
 	print "mode,what,size,in_place,send_batch,recv_batch,runs,msgs_per_s,least,most,p50_ns,p50_least," \
 		"p50_most,p99_ns,p99_least,p99_most,version,kernel,cpu"
 	for (j = 1; j <= 3; j++)
@@ -273,6 +301,17 @@ function csv(    i, j, w, size) {
 				kind[w] != "copies", count[w, "stream", size], median, least, most, version,
 				kernel, cpu
 		}
+	for (n = 1; n <= 100; n *= 10)
+		for (j = 1; j <= 3; j++)
+			for (i = 1; i <= ways; i++) {
+				w = way[i]
+				size = sizes[j]
+				if (!spread(w, "publish-" n, size, 1))
+					continue
+				printf "publish-%d,%s,%d,0,1,1,%d,%.0f,%.0f,%.0f,,,,,,,\"%s\",\"%s\",\"%s\"\n", n, \
+					w, size, count[w, "publish-" n, size], median, least, most, version, \
+					kernel, cpu
+			}
 	for (j = 1; j <= 3; j++)
 		for (i = 1; i <= ways; i++) {
 			w = way[i]
