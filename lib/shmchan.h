@@ -771,6 +771,23 @@ ssize_t chan_peek(chan_t *ch, void *buf, size_t size, struct chan_cursor *at);
 int64_t chan_purge(chan_t *ch);
 
 /*
+ * Pause the channel, if `on`, or let it go on: while it is paused, receivers find nothing, as
+ * if it were empty, and wait or get -EAGAIN.  Senders go on until it is full; leases stay, and
+ * can be acknowledged and given back; chan_peek() and chan_purge() see all messages.  It stays
+ * paused when this process ends, also in a channel that is closed; one that is removed is not
+ * paused any more.  Never waits.  If the process is killed during this call, the channel is
+ * paused or it is not; a receiver that it did not wake goes on within a second (with chand,
+ * at once).
+ *
+ * Errors:
+ *   -ENOTCONN  the endpoint is the parent's
+ *   -EINVAL    the channel is a latest
+ *   -EACCES    the endpoint is an observer that may not write the segment
+ *   -EROFS     the endpoint is an observer, because /dev/shm is mounted read-only
+ */
+int chan_pause(chan_t *ch, int on);
+
+/*
  * Set this endpoint's overflow policy, for the sends from now on, in place of the
  * channel's.  Other endpoints keep theirs.  Never waits.
  *
@@ -835,6 +852,8 @@ struct chan_stat {
 	/* Newest messages that CHAN_DROP_OLDEST dropped, because a living receiver had leased
 	 * the oldest.  They count in neither of the other two. */
 	uint64_t dropped_leased;
+	uint32_t paused; /* 1: chan_pause() */
+	uint32_t reserved;
 };
 
 /*

@@ -129,6 +129,13 @@ static inline void channel_mark(struct chan *ch, uint32_t bits)
 	atomic_fetch_or_explicit(&ch->control->state, bits, memory_order_seq_cst);
 }
 
+/* Returns true if receivers find nothing because the channel is paused.  One that was removed
+ * is not: nobody would find it to let it go on. */
+static inline bool channel_paused(uint32_t state)
+{
+	return (state & (LAYOUT_PAUSED | LAYOUT_REMOVED)) == LAYOUT_PAUSED;
+}
+
 /* Return `err`, and mark the channel if it says that the segment is damaged. */
 static inline int channel_checked(struct chan *ch, int err)
 {

@@ -113,6 +113,7 @@ int chan_stat(const chan_t *ch, struct chan_stat *ret)
 	st.receivers = (uint32_t)receivers + (ch->slot >= 0 && ch->roles & CHAN_RECV);
 	st.closed = !(state & LAYOUT_CLOSED) ? 0 : state & LAYOUT_DISCARD ? 2 : 1;
 	st.damaged = !!(state & LAYOUT_DAMAGED);
+	st.paused = channel_paused(state);
 	if (file.st_nlink == 0 || state & LAYOUT_REMOVED)
 		st.removed = state & LAYOUT_UNLINKED && !(state & LAYOUT_REMOVED) ? 2 : 1;
 	st.format = h->format;

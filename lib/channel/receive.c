@@ -19,6 +19,21 @@ static bool message_or_end(struct chan *ch, uint64_t end)
 	       channel_state(ch) & (LAYOUT_ENDED | LAYOUT_DAMAGED);
 }
 
+/* Returns true if the channel is not paused any more, or there is no need to wait for that. */
+static bool goes_on(struct chan *ch, uint64_t unused)
+{
+	uint32_t state = channel_state(ch);
+
+	(void)unused;
+	return !channel_paused(state) || state & (LAYOUT_DISCARD | LAYOUT_DAMAGED);
+}
+
+static bool never(struct chan *ch)
+{
+	(void)ch;
+	return false;
+}
+
 /* Decide what a receiver does next that found nothing ready; the lock is held.  Returns 0
  * and sets *sleep: to wait, or to look again at once.  An error says why to give up. */
 static int when_empty(struct chan *ch, bool *sleep)
@@ -73,19 +88,27 @@ int receiver_wait(struct chan *ch, struct limit *limit, struct ring_item *it, in
 		.lags = true,
 		.abandoned = receiver_abandoned,
 		.pollable = &ch->to_receive};
-	bool sleep = false, freed;
+	bool sleep = false, freed, paused;
 
 	for (;;) {
 		/* The lock is held, and err says why there is no message. */
-		if (err == -EAGAIN)
+		paused = err == RECEIVER_PAUSED;
+		message.changed = paused ? goes_on : message_or_end;
+		message.abandoned = paused ? never : receiver_abandoned;
+		if (paused) {
+			err = 0;
+			sleep = true;
+		} else if (err == -EAGAIN) {
 			err = when_empty(ch, &sleep);
+		}
 		if (err < 0) {
 			receivers_leave(ch);
 			channel_checked(ch, err);
 			break;
 		}
 		if (sleep) {
-			freed = ch->kind->note_end(&ch->ring);
+			/* Paused, it does not know that there is nothing. */
+			freed = !paused && ch->kind->note_end(&ch->ring);
 			message.seen = ch->ring.rx.seen;
 			message.next = ring_at(&ch->ring, &ch->ring.rx, message.seen);
 			receivers_leave(ch);

@@ -27,17 +27,26 @@ ALWAYS_INLINE int receiver_check(const struct chan *ch, int64_t timeout)
 	return unlikely(timeout < CHAN_WAIT) ? error_of_timeout(timeout) : 0;
 }
 
+#define RECEIVER_PAUSED (-EINPROGRESS)
+
 /*
  * Find the first ready record, the lock held.  Returns 0, or
  *
  *   -EAGAIN   there is none
+ *   RECEIVER_PAUSED   it was not looked, because the channel is paused
  *   -EPIPE    the channel was closed, and what was in it discarded
  *   -EBADMSG  the channel is damaged
  */
 ALWAYS_INLINE int receiver_try(struct chan *ch, struct ring_item *it)
 {
-	if (unlikely(channel_state(ch) & LAYOUT_DISCARD))
-		return -EPIPE;
+	uint32_t state = channel_state(ch);
+
+	if (unlikely(state & (LAYOUT_DISCARD | LAYOUT_PAUSED))) {
+		if (state & LAYOUT_DISCARD)
+			return -EPIPE;
+		if (channel_paused(state))
+			return RECEIVER_PAUSED;
+	}
 	return ring_next(&ch->ring, ring_first(&ch->ring), it);
 }
 

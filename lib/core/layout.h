@@ -61,7 +61,7 @@ struct layout_header {
 
 /* ---- control ---- */
 
-/* Bits of layout_control.state; set, never cleared. */
+/* Bits of layout_control.state; set, never cleared, but for LAYOUT_PAUSED. */
 enum {
 	LAYOUT_CLOSED = 1u << 0,
 	LAYOUT_DISCARD = 1u << 1, /* only with LAYOUT_CLOSED */
@@ -72,6 +72,7 @@ enum {
 	LAYOUT_HEAVY_MISSING = 1u << 6, /* an endpoint can't do that: see fence.h */
 	LAYOUT_REMOVED = 1u << 7,	/* the name was removed: an end, as a close */
 	LAYOUT_UNLINKED = 1u << 8,	/* the name may go and the channel goes on */
+	LAYOUT_PAUSED = 1u << 9,	/* receivers find nothing (pause.c) */
 };
 
 /* Nothing can be sent any more, and receivers get what is left. */

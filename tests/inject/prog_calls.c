@@ -70,6 +70,8 @@ static void messages(unsigned flags, const struct chan_options *opt)
 	wait_for_anything(ch);
 	chan_interrupt(ch, 1);
 	chan_recover(ch);
+	chan_pause(ch, 1);
+	chan_pause(ch, 0);
 	chan_purge(ch);
 	chan_close(ch, CHAN_DRAIN);
 	chan_detach(ch);

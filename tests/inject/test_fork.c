@@ -72,6 +72,7 @@ static bool every_call_is_refused(chan_t *ch)
 	EXPECT(chan_endpoints(ch, e, 2), -ENOTCONN);
 	EXPECT(chan_peek(ch, buf, sizeof(buf), &at), -ENOTCONN);
 	EXPECT(chan_purge(ch), -ENOTCONN);
+	EXPECT(chan_pause(ch, 1), -ENOTCONN);
 	EXPECT(chan_recover(ch), -ENOTCONN);
 	EXPECT(chan_close(ch, CHAN_DRAIN), -ENOTCONN);
 	chan_abort(ch);

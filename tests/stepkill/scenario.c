@@ -329,6 +329,18 @@ static int op_uncover(void)
 	channel_uncover(ch, 1);
 	return 0;
 }
+static int op_pause(void)
+{
+	return chan_pause(ch, 1);
+}
+static int op_resume(void)
+{
+	return chan_pause(ch, 0);
+}
+static void paused(void)
+{
+	expect(chan_pause(ch, 1), 0);
+}
 static int op_recover(void)
 {
 	return chan_recover(ch);
@@ -533,6 +545,10 @@ const struct scenario scenarios[] = {
 		.operation = op_purge, .result = FULL, .states = 2, .eats = NUMBERS },
 	{ "purge, beside a lease", ALL | CHAIN, .opt = OPT(), .fill = 4, .roles = CHAN_RECV,
 		.setup = take1, .operation = op_purge, .result = 3, .states = 4, .eats = NUMBERS },
+	{ "pause", ALL, .opt = OPT(), .fill = 3, .roles = CHAN_RECV, .operation = op_pause,
+		.states = 2 },
+	{ "let a paused channel go on", ALL, .opt = OPT(), .fill = 3, .roles = CHAN_RECV,
+		.setup = paused, .operation = op_resume, .states = 2 },
 	{ "peek", ALL, .opt = OPT(), .fill = 3, .roles = CHAN_RECV, .operation = op_peek,
 		.result = USUAL, .states = 1 },
 	{ "held, receive", CHAIN, true, .opt = OPT(), .fill = FULL, .held = true,

@@ -281,6 +281,8 @@ static bool can_go_on(const struct scenario *s, unsigned role)
 		return true;
 	if (role == CHAN_SEND && s->opt.flags & CHAN_NEED_RECEIVERS && s->peers == CHAN_SEND)
 		return true;
+	if (role == CHAN_RECV && atomic_load(&c->state) & LAYOUT_PAUSED)
+		return false;
 	if (keeps_a_value(s))
 		return role == CHAN_SEND || atomic_load(&c->senders.position);
 	if (s->opt.flags & CHAN_RENDEZVOUS)
@@ -315,6 +317,8 @@ static void with_help(const struct scenario *s)
 	doing("a newcomer helps the blocked ones");
 	ch = newcomer(CHAN_SEND | CHAN_RECV);
 	result->survivors++;
+	if (!keeps_a_value(s))
+		chan_pause(ch, 0);
 	while (unfinished(CHAN_RECV) || unfinished(CHAN_SEND)) {
 		if (unfinished(CHAN_RECV) && !can_go_on(s, CHAN_RECV) && sent < NUMBERS / 2)
 			sent += note_send(ch, NEWCOMER, sent + 1, USUAL, 0) == 0;
@@ -512,11 +516,14 @@ void snapshot(char *ret, int64_t since, unsigned receivers)
 		fail("marked as damaged");
 	if (st.senders || st.receivers != receivers)
 		fail("%u senders and %u receivers are left", st.senders, st.receivers);
-	say(&text, "used %llu depth %llu sent %llu dropped %llu+%llu+%llu closed %u removed %u:",
+	say(&text,
+		"used %llu depth %llu sent %llu dropped %llu+%llu+%llu closed %u removed %u paused "
+		"%u:",
 		(unsigned long long)st.used, (unsigned long long)st.depth,
 		(unsigned long long)st.sent, (unsigned long long)st.dropped_newest,
 		(unsigned long long)st.dropped_oldest, (unsigned long long)st.dropped_leased,
-		st.closed, st.removed);
+		st.closed, st.removed, st.paused);
+	chan_pause(ch, 0);
 	say_messages(&text, ch);
 	newcomer_leaves(ch);
 }

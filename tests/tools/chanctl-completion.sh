@@ -20,7 +20,7 @@ chanctl create "$ch.alpha"
 chanctl create "$ch.beta"
 tools='chansend chanrecv chanctl chanbench'
 mapfile -t verbs < <(chanctl --help | sed -n '/^Verbs:/,/^$/s/^  \([a-z]*\) .*/\1/p')
-is 'verbs there are' "${#verbs[@]}" 18
+is 'verbs there are' "${#verbs[@]}" 20
 
 # long TOOL [VERB]: its long options, sorted
 long() { "$@" --help-options | cut -f2 | sed '/./!d; s/^/--/' | sort; }
@@ -61,7 +61,7 @@ bash_gives "$ch.beta" chansend -n 3 "$ch.b"
 bash_gives "$ch.alpha $ch.beta" chansend -- "$ch"
 bash_gives 'chanbench' chanrecv "$ch.alpha" -- chanb
 bash_gives '' chanctl create "$ch"
-for verb in remove rm close drain stat purge info wait test list ls top monitor metrics peek dump; do
+for verb in remove rm close drain pause resume stat purge info wait test list ls top monitor metrics peek dump; do
 	bash_gives "$ch.alpha $ch.beta" chanctl $verb "$ch"
 done
 bash_gives "$ch.alpha" "$BUILD/chanctl" stat "$ch.beta" "$ch.a"

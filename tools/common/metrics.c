@@ -59,6 +59,8 @@ static const struct family families[] = {
 	{"shmchan_full", NULL, "1 if a message of the longest size has no room.", GAUGE,
 		ONE(full, U32)},
 	{"shmchan_closed", NULL, "0 open, 1 draining, 2 discarding.", GAUGE, ONE(closed, U32)},
+	{"shmchan_paused", NULL, "1 if receivers find nothing because it is paused.", GAUGE,
+		ONE(paused, U32)},
 	{"shmchan_damaged", NULL, "1 if damage was found.", GAUGE, ONE(damaged, U32)},
 	{"shmchan_created_seconds", "seconds", "When it was made, since the epoch.", GAUGE,
 		ONE(created, NS)},

@@ -72,7 +72,7 @@ _shmchan_operand() {
 	chanrecv:*:?*) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
 	esac
 	case $1:$2 in
-	chansend:0 | chanrecv:* | remove:* | rm:* | close:* | drain:* | stat:* | purge:* | info:0 | wait:0 | test:0 | \
+	chansend:0 | chanrecv:* | remove:* | rm:* | close:* | drain:* | pause:* | resume:* | stat:* | purge:* | info:0 | wait:0 | test:0 | \
 		list:0 | ls:0 | top:0 | monitor:0 | metrics:0 | peek:0 | dump:0)
 		_shmchan_reply "$cur" < <(_shmchan_channels "$chanctl") ;;
 	chanctl:0 | help:0) _shmchan_reply "$cur" < <(_shmchan_section "$chanctl" Verbs 's/^ *\([a-z]*\).*/\1/') ;;

@@ -103,7 +103,7 @@ end
 for alias in rm ls
 	__shmchan_options "__fish_seen_subcommand_from $alias" chanctl $alias
 end
-complete -c chanctl -n '__fish_seen_subcommand_from remove rm close drain stat purge' -a '(__shmchan_channels)'
+complete -c chanctl -n '__fish_seen_subcommand_from remove rm close drain pause resume stat purge' -a '(__shmchan_channels)'
 complete -c chanctl -n '__fish_seen_subcommand_from info list ls top monitor metrics test peek dump; and __shmchan_at 1' -a '(__shmchan_channels)'
 complete -c chanctl -n '__fish_seen_subcommand_from wait; and __shmchan_in_pair 1' -a '(__shmchan_channels)'
 complete -c chanctl -n '__fish_seen_subcommand_from wait; and __shmchan_in_pair 0' \

@@ -93,7 +93,7 @@ _shmchan_verb() {
 	local verb=$words[1]
 	local -a specs operands
 	case $verb in
-	(remove|rm|close|drain|stat|purge) operands=('*:channel:_shmchan_channels') ;;
+	(remove|rm|close|drain|pause|resume|stat|purge) operands=('*:channel:_shmchan_channels') ;;
 	(info|list|ls|top|monitor|metrics|peek|dump) operands=('1:channel:_shmchan_channels') ;;
 	(test) operands=('1:channel:_shmchan_channels' '2:condition:_shmchan_conditions') ;;
 	(wait) operands=('1:channel:_shmchan_channels' '*:condition or channel:_shmchan_pairs') ;;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * chanctl remove, close and purge: one thing done to each of the channels named.  A
+ * chanctl remove, close, pause, resume and purge: one thing done to each of the channels named.  A
  * failure for one does not keep it from the others; the exit status is that of the first
  * failure.
  */
@@ -167,6 +167,66 @@ const struct ctl_verb ctl_verb_close = {
 	CTL_CHANNELS,
 	.option = close_option,
 	.change = close_one,
+};
+
+/* pause, resume */
+
+static int64_t pause_open(chan_t *ch)
+{
+	return chan_pause(ch, 1);
+}
+
+static int64_t resume_open(chan_t *ch)
+{
+	return chan_pause(ch, 0);
+}
+
+static int pause_one(const char *name)
+{
+	int64_t r = with_open(name, pause_open);
+
+	if (r < 0)
+		return cli_fail(name, NULL, (int)r);
+	cli_note(name, "paused");
+	return CLI_OK;
+}
+
+static int resume_one(const char *name)
+{
+	int64_t r = with_open(name, resume_open);
+
+	if (r < 0)
+		return cli_fail(name, NULL, (int)r);
+	cli_note(name, "goes on");
+	return CLI_OK;
+}
+
+static const struct cli_option pause_options[] = {CLI_BUS, CLI_COMMON, CLI_END};
+
+const struct ctl_verb ctl_verb_pause = {
+	.tool =
+		{
+			.name = "chanctl pause",
+			.usage = "[OPTIONS] NAME...",
+			.summary = "Let receivers find nothing, until 'chanctl resume'.",
+			.options = pause_options,
+		},
+	.has = CTL_BUS,
+	CTL_CHANNELS,
+	.change = pause_one,
+};
+
+const struct ctl_verb ctl_verb_resume = {
+	.tool =
+		{
+			.name = "chanctl resume",
+			.usage = "[OPTIONS] NAME...",
+			.summary = "Let paused channels go on.",
+			.options = pause_options,
+		},
+	.has = CTL_BUS,
+	CTL_CHANNELS,
+	.change = resume_one,
 };
 
 /* purge */

@@ -211,6 +211,8 @@ const char *ctl_state(const struct ctl_channel *ch)
 		return "damaged";
 	if (ch->stat.removed)
 		return "removed";
+	if (ch->stat.paused)
+		return "paused";
 	if (ch->stat.closed && ctl_depth(&ch->stat))
 		return "draining";
 	return ch->stat.closed ? "closed" : "open";

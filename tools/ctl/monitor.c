@@ -78,7 +78,8 @@ const struct ctl_verb ctl_verb_monitor = {
 				   "interrupted.",
 			.notes =
 				"Events: present created removed attached detached nonempty empty\n"
-				"full notfull dropped redelivered recovered closed damaged; of a "
+				"full notfull paused resumed dropped redelivered recovered closed "
+				"damaged; of a "
 				"bus\n"
 				"also died adopted changed ready served.",
 			.options = options,

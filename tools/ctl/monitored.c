@@ -91,6 +91,7 @@ void monitored_read(struct monitored *w)
 	if (is->closed != was->closed)
 		ctl_event(ch->name, "closed",
 			ctl_detail("how", ctl_text(is->closed == 1 ? "drain" : "discard")));
+	report_change(ch->name, was->paused, is->paused, "paused", "resumed");
 	report_change(ch->name, was->damaged, is->damaged, "damaged", NULL);
 }
 

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Pausing: receivers find nothing, as if the channel were empty, until it goes on.
+ *
+ * LAYOUT_PAUSED is the only bit of `state` that is ever cleared.  One operation on `state` is
+ * the commit of either; a process that is killed before it wakes the receivers leaves that to
+ * their next look.  A sender that publishes meanwhile wakes a receiver for nothing.
+ */
+#include "channel/receive.h"
+#include "channel/value.h"
+
+int chan_pause(chan_t *ch, int on)
+{
+	if (!ch->kind->purge)
+		return value_refused();
+	if (is_orphan(ch))
+		return -ENOTCONN;
+	if (!ch->segment.writable)
+		return ch->segment.unwritable;
+	if (on) {
+		channel_mark(ch, LAYOUT_PAUSED);
+		return 0;
+	}
+	/* Pairs with the fence in cond_arm(): who arms after this sees the bit cleared. */
+	atomic_fetch_and_explicit(
+		&ch->control->state, ~(uint32_t)LAYOUT_PAUSED, memory_order_seq_cst);
+	channel_broadcast(ch, &ch->control->not_empty);
+	return 0;
+}
