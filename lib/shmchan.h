@@ -189,6 +189,10 @@ struct chan_options {
 	uint32_t lifetime;    /* enum chan_lifetime */
 	uint32_t kind;	      /* enum chan_kind */
 	uint64_t linger;      /* with CHAN_REF only: ns that an unused channel stays */
+	uint64_t type;	      /* a number for what the messages are, from which programs with
+			       * typed messages see that they mean the same; 0: it is not
+			       * said.  The library only keeps it; chand makes channels
+			       * without one */
 };
 
 /* Returned by chan_send() and chan_commit() if the overflow policy dropped the message. */
@@ -854,6 +858,7 @@ struct chan_stat {
 	uint64_t dropped_leased;
 	uint32_t paused; /* 1: chan_pause() */
 	uint32_t reserved;
+	uint64_t type; /* as in struct chan_options */
 };
 
 /*

@@ -101,6 +101,7 @@ int chan_stat(const chan_t *ch, struct chan_stat *ret)
 	st.segment = ch->segment.geometry.size;
 	st.created = h->created;
 	st.linger = h->linger;
+	st.type = h->type;
 	st.max_message = h->max_message;
 	st.overflow = h->overflow;
 	st.mode = file.st_mode & 07777;

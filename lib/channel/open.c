@@ -200,6 +200,7 @@ static void note_difference(const struct chan *ch, const struct chan_options *op
 				     .endpoints = h->endpoints,
 				     .lifetime = h->lifetime,
 				     .linger = h->linger,
+				     .type = h->type,
 			     });
 }
 

@@ -57,6 +57,7 @@ struct layout_header {
 	uint32_t lifetime;
 	uint64_t linger;
 	int64_t created;
+	uint64_t type;
 };
 
 /* ---- control ---- */

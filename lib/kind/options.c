@@ -143,7 +143,8 @@ void options_compare(const struct chan_options *opt, const struct chan_options *
 		differs("overflow", is->overflow, given.overflow) ||
 		differs("endpoints", is->endpoints, given.endpoints) ||
 		differs("lifetime", is->lifetime, given.lifetime) ||
-		differs("linger", is->linger, given.linger))
+		differs("linger", is->linger, given.linger) ||
+		differs("type", is->type, given.type))
 		return;
 	if (full.flags & ~is->flags)
 		error_because(

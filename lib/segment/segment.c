@@ -430,6 +430,7 @@ int segment_fill(struct segment *s, const struct chan_options *full, const struc
 	h->options = full->flags;
 	h->lifetime = full->lifetime;
 	h->linger = full->linger;
+	h->type = full->type;
 	h->created = clock_real();
 	s->geometry = *g;
 	err = take_memory(s, g->size);

@@ -120,11 +120,12 @@ START_TEST(should_open_an_existing_channel_and_say_what_differs)
 		{{.flags = CHAN_RENDEZVOUS}, "kind: the channel has 0, not 1"},
 		{{.flags = CHAN_NEED_RECEIVERS}, "flags: the channel lacks 0x2"},
 		{{.mode = 0660}, "mode: the channel has 0600, not 0660"},
+		{{.type = 7}, "type: the channel has 5, not 7"},
 	};
 	chan_t *ch;
 
-	ck_assert_int_eq(
-		chan_create(name, OPTIONS(.capacity = 8192, .max_message = 500, .endpoints = 8)),
+	ck_assert_int_eq(chan_create(name, OPTIONS(.capacity = 8192, .max_message = 500,
+						   .endpoints = 8, .type = 5)),
 		0);
 	for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
 		struct chan_options o = asked[i].opt;

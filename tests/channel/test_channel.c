@@ -120,7 +120,7 @@ START_TEST(should_make_what_was_asked_for)
 
 	ck_assert_int_eq(
 		chan_create(name, OPTIONS(.capacity = 10000, .max_message = 77, .mode = 0640,
-					  .endpoints = 9, .overflow = CHAN_FAIL)),
+					  .endpoints = 9, .overflow = CHAN_FAIL, .type = 7)),
 		0);
 	umask(before);
 	ck_assert_int_eq(chan_create(name, NULL), -EEXIST);
@@ -131,6 +131,7 @@ START_TEST(should_make_what_was_asked_for)
 	ck_assert_uint_eq(st.mode, 0640);
 	ck_assert_uint_eq(st.endpoints, 9);
 	ck_assert_uint_eq(st.overflow, CHAN_FAIL);
+	ck_assert_uint_eq(st.type, 7);
 	ck_assert_uint_eq(st.uid, geteuid());
 	ck_assert_uint_eq(st.senders + st.receivers, 0);
 	ck_assert_int_eq(

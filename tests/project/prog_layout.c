@@ -34,6 +34,7 @@ int main(void)
 	HEADER(lifetime);
 	HEADER(linger);
 	HEADER(created);
+	HEADER(type);
 	CONTROL(state, "state");
 	CONTROL(seal, "seal");
 	CONTROL(idle_since, "idle_since");
