@@ -66,7 +66,7 @@ ALWAYS_INLINE bool take_next(struct chan *ch, struct chan_lease *ret)
 	if (!thread_is(ch->taken.thread) || unlikely(is_orphan(ch)))
 		return false;
 	/* Received plainly, or dropped, if the position is behind it. */
-	if (unlikely(channel_state(ch) & LAYOUT_DISCARD || ring_head(r) > pos))
+	if (unlikely(channel_state(ch) & (LAYOUT_DISCARD | LAYOUT_PAUSED) || ring_head(r) > pos))
 		return false;
 	if (unlikely(ring_read(r, pos, &it) < 0 || record_kind(it.state) != RECORD_READY))
 		return false;

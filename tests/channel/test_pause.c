@@ -151,6 +151,28 @@ START_TEST(should_end_at_once_if_what_is_there_is_discarded)
 }
 END_TEST
 
+/* Its short ways know of no lock to take. */
+START_TEST(should_stop_an_exclusive_receiver)
+{
+	struct chan_lease lease;
+
+	chan_detach(rx);
+	rx = open_as(CHAN_RECV | CHAN_EXCLUSIVE, NULL);
+	for (int i = 0; i < 4; i++)
+		send_text(tx, "x");
+	for (int i = 0; i < 2; i++) {
+		ck_assert_int_eq(chan_take(rx, &lease, 1, 0), 1);
+		ck_assert_int_eq(chan_ack(rx, &lease, 1), 1);
+	}
+	ck_assert_int_eq(chan_pause(tx, 1), 0);
+	ck_assert_int_eq(chan_take(rx, &lease, 1, 0), -EAGAIN);
+	ck_assert_int_eq(chan_recv(rx, buf, sizeof(buf), 0), -EAGAIN);
+	ck_assert_int_eq(chan_pause(tx, 0), 0);
+	ck_assert_int_eq(chan_take(rx, &lease, 1, 0), 1);
+	expect_text(rx, "x");
+}
+END_TEST
+
 static void setup_ends(void)
 {
 	setup_kind(CHAN_KIND_QUEUE, CHAN_END_WITH_SENDERS);
@@ -244,7 +266,7 @@ void add_tests(void)
 		should_leave_leases_and_purges_alone, should_wake_who_waits_when_it_goes_on,
 		should_rest_descriptors_and_selections,
 		should_stay_paused_when_closed_and_go_on_when_removed,
-		should_end_at_once_if_what_is_there_is_discarded,
+		should_end_at_once_if_what_is_there_is_discarded, should_stop_an_exclusive_receiver,
 		should_lose_nothing_beside_pauses);
 	GROUP("pause, ends with senders", setup_ends, teardown, should_hide_the_end_of_the_senders);
 	GROUP("pause, rendezvous", setup_rendezvous, teardown, should_keep_a_rendezvous_waiting);
