@@ -198,6 +198,13 @@ for f in Makefile tests/mk/*.mk lib/mk/*.mk .ci/run tests/run tests/*.sh tests/*
 		fail "$f: does not start with its SPDX line"
 done
 
+# Nothing else lies at the top.
+if git rev-parse --git-dir >/dev/null 2>&1; then
+	others=$(git ls-files | cut -d/ -f1 | sort -u |
+		grep -vxE 'lib|daemon|tools|tests|systemd|Makefile|README\.md|LICENSE|NEWS\.md|CONTRIBUTING\.md|\..*')
+	[ -z "$others" ] || fail "does not belong at the top: $others"
+fi
+
 # Spelled so that this file does not match itself.
 left=$(grep -rnIE '\b(TO''DO|FIX''ME|XX''X)\b' lib daemon tools tests systemd ./*.md Makefile 2>/dev/null)
 [ -z "$left" ] || fail "left to do:"$'\n'"$left"
