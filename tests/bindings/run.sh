@@ -12,7 +12,7 @@ BUILD_STAYS=1
 [ -z "${SANITIZE-}" ] || skip 'the bindings are not built with sanitizers'
 "${PYTHON:=python3}" -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null ||
 	skip 'needs Python 3.10'
-export BUILD CC=${CC:-cc}
+export BUILD CC=${CC:-cc} ZIG=${ZIG:-$(command -v zig || echo "$BUILD/zig/zig")}
 times=1
 [ "${1-}" != --full ] || times=10
 

@@ -45,6 +45,12 @@ pub const Error = error{
     Deadlock,
     /// What is acknowledged or given back is not held (any more).
     Stale,
+    /// The endpoint is not for that: it was opened for something else.
+    WrongRole,
+    /// A rendezvous: the message was purged before a receiver had it.
+    Canceled,
+    /// The endpoint is another process's: a child of fork() has to open its own.
+    Detached,
     /// A process wrote into the channel what does not belong there.
     Damaged,
     /// The channel is of another version, C library or PID namespace.
@@ -70,6 +76,12 @@ pub fn detail() [:0]const u8 {
     return std.mem.span(c.chan_error_detail(last_error));
 }
 
+/// The size that the last error of this thread was about, as `error.TooLong`: of the message
+/// that is there, or that the channel takes at most.
+pub fn errorSize() u64 {
+    return c.chan_error_size(last_error);
+}
+
 /// The version of the library at run time.
 pub fn version() [:0]const u8 {
     return std.mem.span(c.chan_version());
@@ -92,7 +104,10 @@ fn errorOf(result: anytype, full: Error) Error {
         .STALE => error.Stale,
         .BADMSG => error.Damaged,
         .PROTONOSUPPORT, .PROTOTYPE, .XDEV => error.Incompatible,
-        .INVAL, .NAMETOOLONG, .BADF => error.Invalid,
+        .BADF => error.WrongRole,
+        .CANCELED => error.Canceled,
+        .NOTCONN => error.Detached,
+        .INVAL, .NAMETOOLONG => error.Invalid,
         .NOSPC, .DQUOT => error.NoSpace,
         .NOMEM => error.OutOfMemory,
         else => error.Unexpected,
@@ -117,6 +132,21 @@ pub const Role = enum(c_uint) {
     sender = c.CHAN_SEND,
     receiver = c.CHAN_RECV,
     both = c.CHAN_SEND | c.CHAN_RECV,
+    /// It looks, and is not counted.
+    observer = 0,
+    /// The only endpoint of its side, or of both, and so faster; for one thread.
+    exclusive_sender = c.CHAN_SEND | c.CHAN_EXCLUSIVE,
+    exclusive_receiver = c.CHAN_RECV | c.CHAN_EXCLUSIVE,
+    exclusive = c.CHAN_SEND | c.CHAN_RECV | c.CHAN_EXCLUSIVE,
+};
+
+/// What became of a message that was sent.
+pub const Sent = enum {
+    sent,
+    /// The channel's overflow policy dropped this one.
+    dropped,
+    /// The channel was closed.
+    closed,
 };
 
 pub const How = enum(c_uint) {
@@ -134,6 +164,9 @@ pub const Options = struct {
     overflow: u32 = c.CHAN_BLOCK,
     flags: u32 = 0,
     mode: u32 = 0,
+    endpoints: u32 = 0,
+    lifetime: u32 = c.CHAN_PERSIST,
+    linger: u64 = 0,
 
     fn toC(o: Options) c.struct_chan_options {
         var ret = std.mem.zeroes(c.struct_chan_options);
@@ -144,6 +177,9 @@ pub const Options = struct {
         ret.overflow = o.overflow;
         ret.flags = o.flags;
         ret.mode = o.mode;
+        ret.endpoints = o.endpoints;
+        ret.lifetime = o.lifetime;
+        ret.linger = o.linger;
         return ret;
     }
 };
@@ -157,6 +193,72 @@ pub fn make(name: [:0]const u8, options: Options) Error!void {
 /// Remove a channel's name: who has it open gets to the end of it.
 pub fn remove(name: [:0]const u8) Error!void {
     try check(c.chan_remove(name), error.Full);
+}
+
+/// Remove a channel's name only: who has it open goes on with it.
+pub fn unlink(name: [:0]const u8) Error!void {
+    try check(c.chan_unlink(name), error.Full);
+}
+
+/// What `select` waits for, and its outcome.
+pub const Case = struct {
+    ch: Bytes,
+    op: union(enum) {
+        /// Receive into this buffer.
+        recv: []u8,
+        /// Send this message.
+        send: []const u8,
+        /// Take a message under a lease.
+        take,
+    },
+    outcome: union(enum) {
+        none,
+        /// null at the end of a closed channel, and so below
+        received: Error!?[]u8,
+        sent: Error!Sent,
+        taken: Error!?Lease,
+    } = .none,
+};
+
+/// Execute the first of the cases that can go on, and return its number; its outcome is set.
+/// `error.Empty` if none can and the call may not wait.
+pub fn select(cases: []Case, ns: ?u64) Error!usize {
+    var all: [64]c.struct_chan_case = undefined;
+    var leases: [64]c.struct_chan_lease = undefined;
+    if (cases.len > all.len) return error.Invalid;
+    for (cases, 0..) |*case, i| {
+        all[i] = std.mem.zeroes(c.struct_chan_case);
+        all[i].size = @sizeOf(c.struct_chan_case);
+        all[i].ch = case.ch.handle;
+        switch (case.op) {
+            .recv => |buffer| {
+                all[i].op = c.CHAN_OP_RECV;
+                all[i].data = buffer.ptr;
+                all[i].len = buffer.len;
+            },
+            .send => |message| {
+                all[i].op = c.CHAN_OP_SEND;
+                all[i].data = @constCast(message.ptr);
+                all[i].len = message.len;
+            },
+            .take => {
+                all[i].op = c.CHAN_OP_TAKE;
+                all[i].data = &leases[i];
+                all[i].len = 1;
+            },
+        }
+    }
+    const r = c.chan_select(&all, @intCast(cases.len), timeoutOf(ns), c.CHAN_BIASED);
+    try check(r, error.Empty);
+    const at: usize = @intCast(r);
+    const result = all[at].result;
+    const case = &cases[at];
+    case.outcome = switch (case.op) {
+        .recv => |buffer| .{ .received = received(result, buffer) },
+        .send => .{ .sent = sentAs(result) },
+        .take => .{ .taken = taken(case.ch.handle, leases[at], result) },
+    };
+    return at;
 }
 
 /// An endpoint of a channel of messages, each some bytes.
@@ -195,7 +297,36 @@ pub const Bytes = struct {
 
     /// Send, or `error.Timeout` after so many nanoseconds.
     pub fn sendFor(ch: Bytes, message: []const u8, ns: ?u64) Error!bool {
-        return sent(c.chan_send(ch.handle, message.ptr, message.len, timeoutOf(ns)));
+        return try ch.offer(message, ns) != .closed;
+    }
+
+    /// Send, and say what became of it.
+    pub fn offer(ch: Bytes, message: []const u8, ns: ?u64) Error!Sent {
+        return sentAs(c.chan_send(ch.handle, message.ptr, message.len, timeoutOf(ns)));
+    }
+
+    /// Send up to 64 messages in one call: how many, or null if the channel was closed.
+    pub fn sendMany(ch: Bytes, messages: []const []const u8, ns: ?u64) Error!?usize {
+        var batch: [64]c.struct_iovec = undefined;
+        const some = messages[0..@min(messages.len, batch.len)];
+        for (some, 0..) |m, i| batch[i] = .{ .iov_base = @constCast(m.ptr), .iov_len = m.len };
+        const n = c.chan_send_batch(ch.handle, &batch, @intCast(some.len), timeoutOf(ns));
+        if (closed(n)) return null;
+        try check(n, error.Full);
+        return @intCast(n);
+    }
+
+    /// Receive up to 64 messages in one call, each into its buffer, which becomes as long as the
+    /// message: how many, or null at the end.
+    pub fn recvMany(ch: Bytes, buffers: [][]u8, ns: ?u64) Error!?usize {
+        var batch: [64]c.struct_iovec = undefined;
+        const some = buffers[0..@min(buffers.len, batch.len)];
+        for (some, 0..) |b, i| batch[i] = .{ .iov_base = b.ptr, .iov_len = b.len };
+        const n = c.chan_recv_batch(ch.handle, &batch, @intCast(some.len), timeoutOf(ns));
+        if (closed(n)) return null;
+        try check(n, error.Empty);
+        for (some[0..@intCast(n)], 0..) |*b, i| b.len = batch[i].iov_len;
+        return @intCast(n);
     }
 
     /// Receive into `buffer`: what was received, or null at the end of a closed channel.  Waits.
@@ -210,10 +341,13 @@ pub const Bytes = struct {
 
     /// Receive, or `error.Timeout` after so many nanoseconds.
     pub fn recvFor(ch: Bytes, buffer: []u8, ns: ?u64) Error!?[]u8 {
-        const n = c.chan_recv(ch.handle, buffer.ptr, buffer.len, timeoutOf(ns));
-        if (closed(n)) return null;
-        try check(n, error.Empty);
-        return buffer[0..@intCast(n)];
+        return received(c.chan_recv(ch.handle, buffer.ptr, buffer.len, timeoutOf(ns)), buffer);
+    }
+
+    /// Look at the first message that nobody has taken, or at the latest value, and leave it there.
+    pub fn peek(ch: Bytes, buffer: []u8) Error!?[]u8 {
+        var at = std.mem.zeroes(c.struct_chan_cursor);
+        return received(c.chan_peek(ch.handle, buffer.ptr, buffer.len, &at), buffer);
     }
 
     /// Take a message under a lease, to read it where it lies: null at the end.  If the process
@@ -221,9 +355,7 @@ pub const Bytes = struct {
     pub fn take(ch: Bytes, ns: ?u64) Error!?Lease {
         var lease: c.struct_chan_lease = undefined;
         const n = c.chan_take(ch.handle, &lease, 1, timeoutOf(ns));
-        if (closed(n)) return null;
-        try check(n, error.Empty);
-        return .{ .handle = ch.handle, .lease = lease };
+        return taken(ch.handle, lease, n);
     }
 
     /// Reserve room for a message of at most `len` bytes, to write it where it will lie: null if
@@ -239,6 +371,30 @@ pub const Bytes = struct {
     /// Nothing can be sent any more.
     pub fn close(ch: Bytes, how: How) Error!void {
         try check(c.chan_close(ch.handle, @intFromEnum(how)), error.Full);
+    }
+
+    /// Drop all messages that nobody has taken: how many.
+    pub fn purge(ch: Bytes) Error!u64 {
+        const n = c.chan_purge(ch.handle);
+        try check(n, error.Full);
+        return @intCast(n);
+    }
+
+    /// Put the channel in order after deaths, now: how many messages were given back.
+    pub fn recover(ch: Bytes) Error!u64 {
+        const n = c.chan_recover(ch.handle);
+        try check(n, error.Full);
+        return @intCast(n);
+    }
+
+    /// Let receivers find nothing, until it is called with false.
+    pub fn pause(ch: Bytes, on: bool) Error!void {
+        try check(c.chan_pause(ch.handle, @intFromBool(on)), error.Full);
+    }
+
+    /// Set this endpoint's overflow policy, as c.CHAN_FAIL.
+    pub fn setOverflow(ch: Bytes, policy: u32) Error!void {
+        try check(c.chan_set_overflow(ch.handle, policy), error.Full);
     }
 
     /// End what waits on this endpoint, in any thread, with `error.Interrupted`, and so its next
@@ -264,12 +420,22 @@ pub const Bytes = struct {
     }
 };
 
-/// Whether a send was done: by its result.  A message that the channel's overflow policy dropped
-/// was sent as far as the sender is concerned.
-fn sent(result: c_int) Error!bool {
-    if (closed(result)) return false;
+fn sentAs(result: anytype) Error!Sent {
+    if (closed(result)) return .closed;
     try check(result, error.Full);
-    return true;
+    return if (result == c.CHAN_DROPPED) .dropped else .sent;
+}
+
+fn received(result: isize, buffer: []u8) Error!?[]u8 {
+    if (closed(result)) return null;
+    try check(result, error.Empty);
+    return buffer[0..@intCast(result)];
+}
+
+fn taken(handle: *c.chan_t, lease: c.struct_chan_lease, result: anytype) Error!?Lease {
+    if (closed(result)) return null;
+    try check(result, error.Empty);
+    return .{ .handle = handle, .lease = lease };
 }
 
 /// A message that was taken and is not acknowledged.  End it once: `ack`, `release` or `untake`.
@@ -307,9 +473,9 @@ pub const Loan = struct {
     handle: *c.chan_t,
     data: []u8,
 
-    /// Send the first `len` bytes of `data`: false if the channel was closed.
-    pub fn commit(l: Loan, len: usize) Error!bool {
-        return sent(c.chan_commit(l.handle, len));
+    /// Send the first `len` bytes of `data`, and say what became of it.
+    pub fn commit(l: Loan, len: usize) Error!Sent {
+        return sentAs(c.chan_commit(l.handle, len));
     }
 
     pub fn abort(l: Loan) void {

@@ -115,7 +115,7 @@ test "bytes: any length, too long, in place" {
     const loan = (try ch.reserve(10, null)).?;
     @memcpy(loan.data[0..3], "abc");
     try expectError(error.Deadlock, ch.send("x"));
-    try expect(try loan.commit(3));
+    try expectEqual(.sent, try loan.commit(3));
     const lease = (try ch.take(null)).?;
     try std.testing.expectEqualStrings("abc", lease.bytes());
     try lease.ack();
@@ -198,4 +198,57 @@ test "a peer that is killed while it holds a value: it comes again" {
     try expectEqual(99, again.value());
     try expect(again.lease.attempt() >= 2);
     try again.ack();
+}
+
+test "select takes the first case that can go on" {
+    const one = fresh();
+    var kept: [64]u8 = undefined;
+    const name = std.fmt.bufPrintZ(&kept, "{s}", .{one}) catch unreachable;
+    defer gone(name);
+    const other = fresh();
+    defer gone(other);
+    const a = try shmchan.Bytes.create(name, .both, .{ .capacity = 4096 });
+    defer a.deinit();
+    const b = try shmchan.Bytes.create(other, .both, .{ .capacity = 4096 });
+    defer b.deinit();
+    var room: [16]u8 = undefined;
+    var cases = [_]shmchan.Case{
+        .{ .ch = a, .op = .{ .recv = &room } },
+        .{ .ch = b, .op = .take },
+        .{ .ch = a, .op = .{ .send = "x" } },
+    };
+    try expectError(error.Empty, shmchan.select(cases[0..2], 0));
+    try expectEqual(2, try shmchan.select(&cases, null));
+    try expectEqual(.sent, try cases[2].outcome.sent);
+    try expectEqual(0, try shmchan.select(&cases, null));
+    try std.testing.expectEqualStrings("x", (try cases[0].outcome.received).?);
+    _ = try b.send("y");
+    try expectEqual(1, try shmchan.select(&cases, null));
+    const lease = (try cases[1].outcome.taken).?;
+    try std.testing.expectEqualStrings("y", lease.bytes());
+    try lease.ack();
+    try a.close(.drain);
+    try expectEqual(0, try shmchan.select(&cases, null));
+    try expectEqual(null, try cases[0].outcome.received);
+}
+
+test "batches, peek, purge, pause" {
+    const name = fresh();
+    defer gone(name);
+    const ch = try shmchan.Bytes.create(name, .both, .{ .capacity = 4096, .overflow = shmchan.c.CHAN_DROP_NEWEST });
+    defer ch.deinit();
+    var one: [8]u8 = undefined;
+    var two: [8]u8 = undefined;
+    var three: [8]u8 = undefined;
+    var buffers = [_][]u8{ &one, &two, &three };
+    try expectEqual(2, (try ch.sendMany(&.{ "a", "bc" }, null)).?);
+    try std.testing.expectEqualStrings("a", (try ch.peek(&one)).?);
+    try ch.pause(true);
+    try expectError(error.Empty, ch.recvMany(&buffers, 0));
+    try ch.pause(false);
+    try expectEqual(2, (try ch.recvMany(&buffers, null)).?);
+    try std.testing.expectEqualStrings("bc", buffers[1]);
+    while (try ch.offer("x" ** 1000, 0) == .sent) {}
+    try expect(try ch.purge() > 1);
+    try expectEqual(0, try ch.recover());
 }
