@@ -144,7 +144,7 @@ rule 'pthread synchronization and futex: lock, condvar and guard only (descripto
 	'lib/core/(lock|guard|futex_words|condvar[a-z_]*)\.[ch]:|lib/base/descriptor\.c:|lib/channel/(waiters|pollable|listener|watched)\.c:|tools/|daemon/' 'pthread_mutex_lock(&m);'
 rule 'mapping and naming of shared memory: segment only' \
 	'\b(shm_open|shm_unlink|mmap|mremap|munmap|madvise|memfd_create) *\(' \
-	"lib/segment/(segment|guard_file)\.c:|daemon/cutoff\.c:|$bench" 'p = mmap(NULL, n, 0, 0, fd, 0);'
+	"lib/segment/(segment|guard_file)\.c:|tools/recv/(capture|input|job)\.c:|daemon/cutoff\.c:|$bench" 'p = mmap(NULL, n, 0, 0, fd, 0);'
 rule 'locks on the segment file: endpoint and segment only' \
 	'\bF_OFD_' 'lib/segment/(endpoint|segment)\.c:' 'fcntl(fd, F_OFD_SETLK, &l);'
 rule 'offsets in a segment: layout.h only' '\boffsetof *\(struct layout' 'lib/core/layout\.h:' \

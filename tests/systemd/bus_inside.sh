@@ -107,7 +107,7 @@ await "repaired, it works them off" mails
 
 # As many starts as there are orders: it ends as soon as there is none.
 mkdir -p /etc/systemd/system/orders.service.d
-printf '[Service]\nExecStart=\nExecStart=chanrecv --idle-exit=10ms chand/orders -- bill\n' \
+printf '[Service]\nExecStart=\nExecStart=chanrecv --idle-exit=10ms --max-deliver=0 chand/orders -- bill\n' \
 	>/etc/systemd/system/orders.service.d/short.conf
 systemctl daemon-reload
 systemctl restart orders.service

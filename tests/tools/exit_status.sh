@@ -194,10 +194,16 @@ chansend -f "$tmp/2000" -f "$tmp/2000" "$ch"
 status 8 chansend -K -N -f "$tmp/2000" -f "$tmp/2000" "$ch"
 says "2 of 2 messages failed"
 
+# 123: a message failed for good
+channel
+chansend "$ch" x
+status 123 chanrecv -e --dead-letter=drop --max-deliver=1 "$ch" -- false
+says "1 message failed for good"
+
 # 125, 126, 127: the command did not do it
 chanctl purge -q "$ch"
 chansend "$ch" kept
-status 125 chanrecv "$ch" -- false
+status 125 chanrecv --strict "$ch" -- false
 says "chanrecv: $ch: false ended with status 1; message "
 status 126 chanrecv "$ch" -- /dev/null
 says "/dev/null can't be run (status 126); message "

@@ -44,7 +44,7 @@ START_TEST(should_count_signals_that_do_not_kill)
 {
 	int before = cli_signal_count();
 
-	cli_count_signals();
+	cli_count_signals(0);
 	for (int i = 1; i <= 3; i++) {
 		raise(SIGINT);
 		ck_assert_int_eq(cli_signal_count(), before + i);

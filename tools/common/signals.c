@@ -27,6 +27,7 @@
 static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
 static atomic_int signalled, signal_count;
 static bool counting; /* they don't kill */
+static int spared;    /* how many interrupt no endpoint */
 static _Atomic(chan_t *) watched[CLI_WATCH_MAX];
 static atomic_int watched_end; /* all beyond are NULL */
 static int event = -1;
@@ -34,6 +35,11 @@ static int event = -1;
 static void on_alarm(int sig)
 {
 	(void)sig; /* it ends a call that blocks */
+}
+
+static bool interrupting(void)
+{
+	return atomic_load(&signal_count) > spared;
 }
 
 static void on_signal(int sig)
@@ -48,7 +54,7 @@ static void on_signal(int sig)
 		signal(sig, SIG_DFL);
 		raise(sig); /* delivered when this handler returns */
 	}
-	for (int i = 0; i < atomic_load(&watched_end); i++) {
+	for (int i = 0; interrupting() && i < atomic_load(&watched_end); i++) {
 		chan_t *ch = atomic_load(&watched[i]);
 
 		if (ch)
@@ -72,15 +78,21 @@ void cli_signals(void)
 			sigaction(signals[i], &act, NULL);
 }
 
-void cli_count_signals(void)
+void cli_count_signals(int spare)
 {
 	counting = true;
+	spared = spare;
 	cli_signals();
 }
 
 int cli_signal_count(void)
 {
 	return atomic_load(&signal_count);
+}
+
+int cli_signal_fd(void)
+{
+	return event;
 }
 
 int cli_signalled(void)
@@ -110,7 +122,7 @@ int cli_watch(chan_t *ch)
 		atomic_store(&watched[i], ch);
 		if (i >= atomic_load(&watched_end))
 			atomic_store(&watched_end, i + 1);
-		if (cli_signalled())
+		if (interrupting())
 			chan_interrupt(ch, 1);
 		return 0;
 	}

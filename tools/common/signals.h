@@ -19,9 +19,11 @@ int cli_signalled(void);
 void cli_die(void);
 
 /* The same as cli_signals(), but later signals don't kill: the caller counts them, and ends
- * sooner with each. */
-void cli_count_signals(void);
+ * sooner with each.  The first `spared` interrupt no endpoint, since there is work to finish. */
+void cli_count_signals(int spared);
 int cli_signal_count(void);
+/* Returns an eventfd(2) that is readable after each signal. */
+int cli_signal_fd(void);
 
 /* Watch an endpoint: main thread only; at most CLI_WATCH_MAX, else -EMFILE. */
 #define CLI_WATCH_MAX 1024

@@ -15,14 +15,19 @@ enum cli_status {
 	CLI_TOO_LARGE = 7,
 	CLI_PARTIAL = 8,
 	CLI_CONDITION = 9,
+	CLI_SOME_DEAD = 123, /* messages of a bounded run failed for good */
 	CLI_TIMEOUT = 124,
-	CLI_CHILD_FAILED = 125, /* a child failed, or could not be started */
+	CLI_CHILD_FAILED = 125, /* children fail, or can't be started */
 };
 
 /* The exit status of a child that is given a message: 0, or one of these; with any other the
  * child failed.  The last two are the tool's own status, too. */
 enum cli_child {
-	CLI_CHILD_LAST = 99, /* the message is done, and the child wants no other */
+	CLI_CHILD_REJECT = 65, /* the message is dead */
+	CLI_CHILD_RETRY = 75,  /* it is to be tried again */
+	CLI_CHILD_LAST = 99,   /* the message is done, and the child wants no other */
+	CLI_CHILD_REJECT_TOO = 100,
+	CLI_CHILD_RETRY_TOO = 111,
 	CLI_CHILD_NO_EXEC = 126,
 	CLI_CHILD_NOT_FOUND = 127,
 };

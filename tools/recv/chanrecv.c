@@ -13,6 +13,7 @@
 #include "common/message.h"
 #include "common/signals.h"
 #include "recv/conclude.h"
+#include "recv/hold.h"
 #include "recv/options.h"
 #include "recv/peek.h"
 #include "recv/rounds.h"
@@ -42,13 +43,14 @@ static int open_all(void)
 
 static int receive_all(void)
 {
-	if (!options.command && !options.peek)
+	if (options.exec.hold)
+		return hold_run(receivers);
+	if (options.command)
+		return worker_run(&run, receivers, options.count);
+	if (!options.peek)
 		return rounds_receive(&run, receivers, options.count);
 	for (int i = 0; i < options.count; i++)
-		if (options.peek)
-			peek_run(&receivers[i]);
-		else
-			worker_run(&receivers[i]); /* it is the only one */
+		peek_run(&receivers[i]);
 	return CLI_OK;
 }
 
@@ -74,7 +76,7 @@ int main(int argc, char **argv)
 
 	recv_options_parse(&options, argc, argv);
 	if (options.command)
-		cli_count_signals();
+		cli_count_signals(options.exec.hold ? 0 : 2);
 	else
 		cli_signals();
 	if (options.count > 1)

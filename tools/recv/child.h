@@ -1,36 +1,57 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * chanrecv CHANNEL -- COMMAND: one child for one message.
+ * The children that run now, each with its stdout and the time that it has.
  *
- * The child has the message on its stdin, a process group of its own, and of this process's
- * descriptors only stdout and stderr.  When this process dies, the kernel kills the child
- * (PR_SET_PDEATHSIG), and its message goes to another receiver.
+ * A child leads a process group.  At its time limit (--ttr) the group gets SIGTERM, and SIGKILL
+ * after --kill-after, also if it is stopped, or the child has changed its group.
  */
 #ifndef SHMCHAN_CHILD_H
 #define SHMCHAN_CHILD_H
 
-#include <stddef.h>
+#include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
+#include "recv/capture.h"
+#include "recv/exec_options.h"
+#include "recv/reactor.h"
+
+/* Part of its owner's structure. */
 struct child {
-	char *const *command; /* and its arguments, to a NULL */
-	const char *channel;
-	const void *data; /* the message */
-	size_t len;
-	uint64_t seq;
-	uint32_t attempt;
+	/* It has ended with this wait status.  `err` is why its output could not be printed, or
+	 * 0.  This may free it. */
+	void (*ended)(struct child *c, int status, int err);
+
+	bool told;	     /* child_signal_all() reached it */
+	bool overran;	     /* its time was over */
+	int64_t start, took; /* CLOCK_REALTIME; its run time once it ended, ns */
+
+	/* private */
+	const struct exec_options *x;
+	pid_t pid;
+	struct child *next;
+	struct capture capture;
+	struct reactor_timer limit;
+	int64_t started;
 };
 
-/* Call once, before the first child. */
-void child_init(void);
+/* Start argv with more environment.  It reads from `in`; `extra` is another descriptor for it, or
+ * -1, which it has as number `extra_as`.  Both stay the caller's.  Returns 0, or a negative
+ * errno, with nothing left of it. */
+int child_start(struct child *c, const struct exec_options *x, char *const *argv, char *const *env,
+	int in, int extra, int extra_as);
 
-/*
- * Run the command to its end and set *ret to its wait status (waitpid(2)).  The
- * first signal of cli_count_signals() changes nothing; the second is passed on to
- * the child's group as SIGTERM, each later one as SIGKILL.
- *
- * Returns 0, or a negative errno if no child could be made.
- */
-int child_run(const struct child *c, int *ret);
+/* Limit its time from now on, as --ttr says, or end the limit. */
+void child_limit(struct child *c);
+void child_unlimit(struct child *c);
+
+/* Returns how many there are. */
+unsigned child_count(void);
+
+/* Wait for those that have ended, without blocking. */
+void child_reap(void);
+
+/* Signal all. */
+void child_signal_all(int sig);
 
 #endif

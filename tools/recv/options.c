@@ -38,6 +38,7 @@ static const struct cli_option options[] = {
 	{OPT_LATEST, "latest", NULL, "of kind latest: the current value, then end"},
 	{OPT_FOLLOW, "follow", NULL, "with --latest: and each new one"},
 	{'D', "dir", "DIR", "a file in DIR for each message"},
+	EXEC_OPTIONS,
 	{OPT_RAW, "raw", NULL, "don't escape control bytes on a terminal"},
 	CLI_BUS,
 	CLI_COMMON,
@@ -46,7 +47,7 @@ static const struct cli_option options[] = {
 
 static const struct cli_tool tool = {
 	.name = "chanrecv",
-	.usage = "[OPTIONS] CHANNEL... | [OPTIONS] CHANNEL -- COMMAND [ARG...]",
+	.usage = "[OPTIONS] CHANNEL... [-- COMMAND [ARG...]]",
 	.summary =
 		"Receive messages from channels, until they end, and print them, or run COMMAND\n"
 		"for each, with the message on its stdin: status 0 consumes it.",
@@ -54,19 +55,19 @@ static const struct cli_tool tool = {
 	.command_follows = true,
 };
 
-/* A COMMAND works on one channel, and options about output are not for it. */
-static void check_command(const struct recv_options *o, bool output)
+/* Options about output are not for a COMMAND, and options about children not without one. */
+static void check_command(struct recv_options *o, bool output)
 {
+	if (!o->command && o->exec.given)
+		cli_usage(
+			"there is an option for a COMMAND, and no '-- COMMAND' behind the CHANNEL");
 	if (!o->command)
 		return;
-	if (!*o->command)
-		cli_usage("there is no COMMAND behind '--'");
-	if (o->count > 1)
-		cli_usage(
-			"a COMMAND works on one channel, and '%s' is a second one", o->channels[1]);
+	exec_options_finish(&o->exec, o->channels, o->command);
 	if (output)
-		cli_usage("a COMMAND gets each message as it is: no framing, format, --dir, "
-			  "--peek, --latest or --raw");
+		cli_usage(
+			"a COMMAND gets each message as it is: no format, --dir, --peek, --latest "
+			"or --raw");
 }
 
 /* Returns true if it is an option that says how messages lie in the output. */
@@ -118,11 +119,14 @@ void recv_options_parse(struct recv_options *o, int argc, char **argv)
 		.idle = CHAN_WAIT,
 		.idle_exit = CHAN_WAIT,
 	};
+	exec_options_init(&o->exec);
 	while ((c = cli_next(&tool, argc, argv)) != -1) {
 		if (parse_framing(o, c, optarg)) {
 			framed = true;
 			continue;
 		}
+		if (exec_options_parse(&o->exec, c, optarg))
+			continue;
 		switch (c) {
 		case 'n':
 			o->limit = cli_count_arg("--count", optarg);
@@ -177,7 +181,9 @@ void recv_options_parse(struct recv_options *o, int argc, char **argv)
 	if (o->latest && !follow && o->limit == UINT64_MAX)
 		o->limit = 1;
 	take_operands(o, argv + optind);
-	check_command(o, framed || raw || o->dir || o->peek || o->latest);
+	o->exec.framed = framed;
+	o->exec.framing = o->framing;
+	check_command(o, o->format || raw || o->dir || o->peek || o->latest);
 	if (o->dir && !framed)
 		framing_parse("raw", &o->framing);
 	o->escape = !raw && !o->dir && isatty(STDOUT_FILENO);

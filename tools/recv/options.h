@@ -7,12 +7,14 @@
 #include <stdint.h>
 
 #include "common/framing.h"
+#include "recv/exec_options.h"
 #include "shmchan.h"
 
 struct recv_options {
 	char **channels; /* their names */
 	int count;
 	char **command; /* and its arguments, to a NULL; or NULL */
+	struct exec_options exec;
 
 	/* What becomes of a message, without a command. */
 	struct framing framing;

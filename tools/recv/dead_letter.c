@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/* See dead_letter.h. */
+#include "recv/dead_letter.h"
+
+#include <errno.h>
+
+#include "common/failure.h"
+#include "common/message.h"
+
+static const char *target;
+static chan_t *letters;
+static int reported; /* the last error */
+
+/* Open the channel: 0 or a negative errno.  A full one makes us wait, whatever its policy. */
+static int open_letters(void)
+{
+	int err = chan_open(&letters, target, CHAN_SEND, NULL);
+
+	if (!err)
+		chan_set_overflow(letters, CHAN_BLOCK);
+	return err;
+}
+
+int dead_letter_open(const char *name)
+{
+	int err;
+
+	target = name;
+	err = open_letters();
+	return err ? cli_fail(name, NULL, err) : CLI_OK;
+}
+
+bool dead_letter_is(const chan_t *ch)
+{
+	struct chan_stat a = {.size = sizeof(a)}, b = {.size = sizeof(b)};
+
+	/* No two channels of a user are made in the same nanosecond. */
+	return letters && !chan_stat(ch, &a) && !chan_stat(letters, &b) && a.created == b.created &&
+	       a.uid == b.uid;
+}
+
+void dead_letter_close(void)
+{
+	chan_detach(letters);
+	letters = NULL;
+}
+
+int dead_letter_send(const struct chan_lease *lease)
+{
+	int err = letters ? 0 : open_letters();
+
+	if (!err)
+		err = chan_send(letters, lease->data, lease->len, 0);
+	if (err != reported && err < 0)
+		cli_error(target, "dead messages wait: %s", chan_strerror(err));
+	reported = err;
+	/* It may have been removed, and created again. */
+	if (err && err != -EAGAIN && err != -EBUSY && err != -EMSGSIZE)
+		dead_letter_close();
+	return err;
+}

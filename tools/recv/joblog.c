@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/* See joblog.h. */
+#include "recv/joblog.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/message.h"
+
+static int log_fd = -1;
+static const char *log_path;
+
+static void append(const char *text, size_t len)
+{
+	static bool reported;
+	ssize_t n;
+
+	do
+		n = write(log_fd, text, len);
+	while (n < 0 && errno == EINTR);
+	if (n == (ssize_t)len || reported)
+		return;
+	cli_error(NULL, "%s: %s; the log of jobs is not complete", log_path,
+		strerror(n < 0 ? errno : ENOSPC));
+	reported = true;
+}
+
+int joblog_open(const char *path)
+{
+	static const char head[] = "seq\tid\tattempt\tstart\truntime\texit\tsignal\tbytes\n";
+	const int flags = O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY;
+
+	log_path = path;
+	/* Whoever makes the file writes the headings. */
+	log_fd = open(path, flags | O_CREAT | O_EXCL, 0666);
+	if (log_fd >= 0)
+		append(head, sizeof(head) - 1);
+	else if (errno == EEXIST)
+		log_fd = open(path, flags);
+	return log_fd < 0 ? -errno : 0;
+}
+
+void joblog_put(const struct chan_lease *lease, int64_t start, int64_t took, int status)
+{
+	char line[192];
+	int n;
+
+	if (log_fd < 0)
+		return;
+	n = snprintf(line, sizeof(line),
+		"%" PRIu64 "\t-\t%" PRIu32 "\t%" PRId64 ".%06" PRId64 "\t%" PRId64 ".%06" PRId64
+		"\t%d\t%d\t%zu\n",
+		lease->seq, lease->attempt, start / 1000000000, start / 1000 % 1000000,
+		took / 1000000000, took / 1000 % 1000000,
+		WIFEXITED(status) ? WEXITSTATUS(status) : 0,
+		WIFSIGNALED(status) ? WTERMSIG(status) : 0, lease->len);
+	append(line, (size_t)n);
+}
