@@ -7,7 +7,8 @@
  * receive, or both.  Messages are opaque bytes, 0 to `max_message` long; their boundaries
  * are kept, and their order is kept for each sender.  A full channel makes senders wait, an
  * empty one makes receivers wait, and a closed one is drained and then ends.  A channel of
- * kind *latest* keeps one message, its value: each send replaces it.
+ * kind *latest* keeps one message, its value: each send replaces it.  In a channel of kind
+ * *broadcast* each receiver, there a *subscriber*, gets every message.
  *
  * The promise.  Any participant may be killed (SIGKILL) at any instruction: no other
  * participant hangs, no committed message is lost, none is torn, none is delivered twice
@@ -143,6 +144,8 @@ enum {
 	CHAN_NEED_RECEIVERS = 1u << 1,
 	/* Older name for kind = CHAN_KIND_RENDEZVOUS. */
 	CHAN_RENDEZVOUS = 1u << 2,
+	/* In a broadcast no subscriber may hold the ring for ever: see enum chan_on_lag. */
+	CHAN_FORBID_BLOCK = 1u << 3,
 };
 
 /* What a channel does with a message. */
@@ -158,6 +161,25 @@ enum chan_kind {
 	 * nothing.  There is nothing to reserve, take, give back or purge: those calls are
 	 * -EINVAL.  Its capacity is 0, and its overflow policy can't be one that drops. */
 	CHAN_KIND_LATEST = 2,
+	/* Each message goes to each subscriber, in one order over all senders.  The ring keeps
+	 * as many messages as it has room for, received or not, and senders overwrite the
+	 * oldest ones; what they do where a subscriber has not received those yet is in
+	 * enum chan_on_lag.  Receivers take no lock.  There is nothing to purge, its overflow
+	 * policy can't be CHAN_DROP_OLDEST, and a receiver can't be exclusive. */
+	CHAN_KIND_BROADCAST = 3,
+};
+
+/* What becomes of a subscriber of a broadcast that lags so far behind that senders need the
+ * room of a message that it has not received yet. */
+enum chan_on_lag {
+	CHAN_LAG_DEFAULT = 0, /* as the channel says; of the channel itself: the next one, or
+			       * lose with CHAN_FORBID_BLOCK */
+	CHAN_LAG_BLOCK = 1,   /* it holds the ring: the channel is full for senders */
+	CHAN_LAG_LOSE = 2,    /* it loses the message, and is told how many it lost */
+	/* It holds the ring until it has kept a sender waiting for the `patience`, and from
+	 * then on it loses.  A channel with CHAN_FORBID_BLOCK allows no more patience than its
+	 * own. */
+	CHAN_LAG_EVICT = 3,
 };
 
 /* How long a channel's name lives. */
@@ -177,14 +199,16 @@ struct chan_options {
 	uint64_t capacity;    /* bytes of the ring, rounded up to whole pages, at most 2^46;
 			       * 0: 1 MiB, or room for two messages of max_message bytes
 			       * if that is more.  A message takes its length + 16 bytes,
-			       * rounded up to 16.  Only a queue has one */
+			       * rounded up to 16.  Only a queue and a broadcast have
+			       * one */
 	uint32_t max_message; /* bytes of the longest message, at most 2^31; 0: a quarter of
 			       * the ring, or 64 KiB in a rendezvous and in a latest.  A
 			       * latest has memory for four of them */
 	uint32_t overflow;    /* enum chan_overflow */
 	uint32_t mode;	      /* permission bits of 0666, with 0600 among them; 0: 0600.
 			       * To send and to receive both need the right to write;
-			       * to receive from a latest, that to read is enough */
+			       * to receive from a latest, or from a broadcast by
+			       * CHAN_LAG_LOSE, that to read is enough */
 	uint32_t endpoints;   /* most endpoints at once, at most 4096; 0: 256 */
 	uint32_t lifetime;    /* enum chan_lifetime */
 	uint32_t kind;	      /* enum chan_kind */
@@ -193,6 +217,9 @@ struct chan_options {
 			       * typed messages see that they mean the same; 0: it is not
 			       * said.  The library only keeps it; chand makes channels
 			       * without one */
+	uint32_t on_lag;      /* of a broadcast: enum chan_on_lag of subscribers that don't say */
+	uint32_t groups;      /* of a broadcast: most groups at once, at most 4096; 0: 16 */
+	uint64_t patience;    /* with CHAN_LAG_EVICT only: ns */
 };
 
 /* Returned by chan_send() and chan_commit() if the overflow policy dropped the message. */
@@ -285,6 +312,83 @@ int64_t chan_footprint(const struct chan_options *opt);
  * With CHAN_CREATE also those of chan_create(), except -EEXIST.
  */
 int chan_open(chan_t **ret, const char *name, unsigned flags, const struct chan_options *opt);
+
+/* Where a subscription to a broadcast begins. */
+enum chan_from {
+	CHAN_FROM_NEXT = 0,   /* with the next message that is sent */
+	CHAN_FROM_OLDEST = 1, /* with the oldest one that is kept */
+	CHAN_FROM_LAST = 2,   /* with the last `start` messages, or what is kept of them */
+	CHAN_FROM_SEQ = 3,    /* with the message whose number is `start`: 1, 2, ... */
+	/* With the first message sent at or after `start`, CLOCK_REALTIME, ns.  Times are kept
+	 * to 17 ms, for 52 days: it may begin with one that was sent so little earlier. */
+	CHAN_FROM_TIME = 4,
+};
+
+enum {
+	/* If what CHAN_FROM_SEQ or CHAN_FROM_TIME asks for is not kept any more, begin with
+	 * the oldest message in place of the error -ESTALE. */
+	CHAN_OR_OLDEST = 1u << 0,
+	/* If the group has expired, make it anew. */
+	CHAN_RENEW_GROUP = 1u << 1,
+};
+
+/* Longest name of a group, in bytes. */
+#define CHAN_GROUP_MAX 47
+
+/* How to subscribe.  Zero is the default of every member but `size`, which must be
+ * sizeof(struct chan_subscription); the structure can grow as struct chan_options can. */
+struct chan_subscription {
+	uint32_t size;
+	uint32_t flags;	   /* CHAN_OR_OLDEST | CHAN_RENEW_GROUP */
+	uint32_t from;	   /* enum chan_from */
+	uint32_t on_lag;   /* enum chan_on_lag */
+	uint64_t start;	   /* as `from` says; else 0 */
+	uint64_t patience; /* with CHAN_LAG_EVICT only: ns; 0: the channel's */
+	/* The group whose place this is, or NULL: 1 to CHAN_GROUP_MAX of [A-Za-z0-9._-], no
+	 * dot in front. */
+	const char *group;
+	uint64_t group_age; /* ns that the group may be unused before it expires; 0: any */
+};
+
+/*
+ * Open an endpoint of the broadcast `name` to receive, as `how` says (NULL: every default),
+ * and set *ret, as chan_open() does.  chan_open() with CHAN_RECV subscribes with every
+ * default.
+ *
+ * From then on the endpoint receives each message that was sent after the one where it begins,
+ * in the order of sending.  Threads that share it share what comes.  If it is lapped, which
+ * happens to a subscriber that loses, the next call returns -EOVERFLOW once, chan_lost() says
+ * how many messages are gone, and it goes on with the oldest that is kept.
+ *
+ * A subscriber that is killed holds nothing any more.  One that is stopped goes on holding
+ * the ring, if its policy is CHAN_LAG_BLOCK.
+ *
+ * A *group* is a place in the channel with a name, which stays when its user leaves or is
+ * killed: the next user goes on where the last one was, and `from` counts only when there is
+ * no such group yet.  What the last user took and did not acknowledge comes again.  A group
+ * has one user at a time, and does as its policy says also while it has none.  If it was unused for
+ * longer than its age, it expires: it holds nothing, and can't be used until it is removed
+ * or made anew.
+ *
+ * A subscriber whose policy is CHAN_LAG_LOSE, and which may read the segment and not write
+ * it, is a *reader*, as of a latest: see chan_open().  It can't use a group.
+ *
+ * Errors: those of chan_open(), and
+ *   -EINVAL   `how` is not valid: chan_error_detail() says in what; or the channel is no
+ *             broadcast; or no message has that number yet
+ *   -EPERM    the channel forbids this policy (CHAN_FORBID_BLOCK)
+ *   -ESTALE   what it would begin with is not kept any more: chan_error_detail() says how
+ *             many messages are gone
+ *   -ESTALE   the group has expired
+ *   -EBUSY    another endpoint uses the group
+ *   -EUSERS   there are as many groups as the channel may have
+ */
+int chan_subscribe(chan_t **ret, const char *name, const struct chan_subscription *how);
+
+/* Return how many messages are gone, which the last -EOVERFLOW on this endpoint was about, or
+ * 0 if there was none.  Where threads share the endpoint, chan_error_size(-EOVERFLOW) is
+ * the number of the calling thread's own. */
+uint64_t chan_lost(const chan_t *ch);
 
 /*
  * Leave the channel: give back what is leased, end an open reservation (nothing of it is
@@ -403,7 +507,8 @@ int chan_send(chan_t *ch, const void *msg, size_t len, int64_t timeout);
  * consumed.  From a latest, each endpoint receives each value that it finds, once, and the
  * value stays; a new endpoint has received none.  A value that a close finds unreceived is
  * still received before the end.  No lock is needed; a call with timeout 0 returns -EBUSY
- * if senders replaced the value a thousand times while it copied.
+ * if senders replaced the value a thousand times while it copied.  From a broadcast the
+ * endpoint receives its next message, and no lock is needed either.
  *
  * Errors:
  *   -EAGAIN     the timeout is 0, and the channel was seen empty
@@ -413,6 +518,8 @@ int chan_send(chan_t *ch, const void *msg, size_t len, int64_t timeout);
  *   -EBUSY      the timeout is 0, and a stopped process holds the receivers' lock
  *   -EMSGSIZE   the message is longer than `size`, and stays: chan_error_size() returns its
  *               length
+ *   -EOVERFLOW  a subscriber was lapped: messages are lost, and chan_lost() says how many.
+ *               The next call goes on with the oldest message that is kept
  *   -EBADF      the endpoint is not for receiving
  *   -EPERM      the endpoint is another thread's exclusive one
  *   -EDEADLK    the call would have to wait, and this thread has a reservation open in the
@@ -770,7 +877,7 @@ ssize_t chan_peek(chan_t *ch, void *buf, size_t size, struct chan_cursor *at);
  * rendezvous sender whose message is dropped gets -ECANCELED.  If the process is killed
  * during this call, each message is dropped and counted, or is still there.  Rules and
  * errors as chan_peek(), without -EAGAIN and -EMSGSIZE, and
- *   -EINVAL    the channel is a latest
+ *   -EINVAL    the channel is a latest or a broadcast
  */
 int64_t chan_purge(chan_t *ch);
 
@@ -785,7 +892,7 @@ int64_t chan_purge(chan_t *ch);
  *
  * Errors:
  *   -ENOTCONN  the endpoint is the parent's
- *   -EINVAL    the channel is a latest
+ *   -EINVAL    the channel is a latest or a broadcast
  *   -EACCES    the endpoint is an observer that may not write the segment
  *   -EROFS     the endpoint is an observer, because /dev/shm is mounted read-only
  */
@@ -859,6 +966,14 @@ struct chan_stat {
 	uint32_t paused; /* 1: chan_pause() */
 	uint32_t reserved;
 	uint64_t type; /* as in struct chan_options */
+	/* Of a broadcast; else 0.  `used` and `depth` there are what the slowest subscriber
+	 * that holds the ring has not received yet, and `received` is 0. */
+	uint64_t kept;	     /* messages that are kept, received or not */
+	uint64_t lost;	     /* messages that subscribers lost, each of them counted */
+	uint64_t evicted;    /* subscribers that were evicted so far */
+	uint64_t patience;   /* as in struct chan_options */
+	uint32_t on_lag;     /* enum chan_on_lag of subscribers that don't say */
+	uint32_t max_groups; /* most groups at once */
 };
 
 /*
@@ -890,6 +1005,50 @@ struct chan_endpoint {
  * than n.  Takes no lock and never waits, but makes a system call for each endpoint.
  */
 int chan_endpoints(const chan_t *ch, struct chan_endpoint *ret, unsigned n);
+
+/* What a subscriber is, besides its policy. */
+enum chan_subscriber_state {
+	CHAN_SUBSCRIBER_ACTIVE = 0,
+	CHAN_SUBSCRIBER_EVICTED = 1, /* it made a sender wait for too long, and now it loses */
+	CHAN_SUBSCRIBER_EXPIRED = 2, /* a group that was unused for too long */
+};
+
+/* A subscriber of a broadcast, or a group.  Readers are not known. */
+struct chan_subscriber {
+	uint32_t size;	/* set by the call */
+	uint32_t state; /* enum chan_subscriber_state */
+	uint32_t on_lag;
+	uint32_t id; /* as in struct chan_endpoint; UINT32_MAX: a group without a user */
+	int32_t pid; /* 0: a group without a user */
+	uint32_t reserved;
+	uint64_t seq;	    /* the number of the next message for it */
+	uint64_t lag;	    /* messages that it has not received, or not acknowledged, yet */
+	uint64_t lag_bytes; /* the same in bytes of the ring */
+	uint64_t lost;	    /* messages that it lost so far */
+	uint64_t patience;
+	uint64_t group_age;
+	char group[CHAN_GROUP_MAX + 1]; /* "": it is none */
+};
+
+/*
+ * Set ret[0..n-1] to the live subscribers and the groups of a broadcast, and return how many
+ * there are, which may be more than n; 0 for another kind.  Takes no lock and never waits, but
+ * makes a system call for each.  An observer needs no right to write.
+ */
+int chan_subscribers(const chan_t *ch, struct chan_subscriber *ret, unsigned n);
+
+/*
+ * Remove a group: what it has not received is nobody's.  Any endpoint may, and any observer
+ * that may write the segment.  Waits for the receivers' lock only, a second at most.  If the
+ * process is killed during this call, the group is there or it is not.
+ *
+ * Errors:
+ *   -ENOENT   there is no such group
+ *   -EBUSY    an endpoint uses it, or a stopped process holds the lock
+ *   -EINVAL   the channel is no broadcast
+ *   -EACCES, -EROFS   the endpoint is an observer that may not write the segment
+ */
+int chan_remove_group(chan_t *ch, const char *group);
 
 /*
  * Do now what the next user of the channel would do later: recover the locks of dead
@@ -947,6 +1106,7 @@ const char *chan_error_detail(int err);
  *   -EMSGSIZE of a send              the channel's max_message
  *   -ENOSPC, -EFBIG                  the bytes that the segment needs
  *   -EINVAL of a max_message         the capacity that it needs
+ *   -EOVERFLOW of a receive          the number of messages that are lost
  * A buffer of chan_stat.max_message bytes takes every message, and chan_take() needs none.
  */
 uint64_t chan_error_size(int err);

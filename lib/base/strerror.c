@@ -50,6 +50,8 @@ const char *chan_strerror(int err)
 		return "too many open files in this process";
 	case EMSGSIZE:
 		return "message too large for the channel or the buffer";
+	case EOVERFLOW:
+		return "messages were lost: the subscriber was too slow";
 	case ENFILE:
 		return "too many open files in the system";
 	case ENOENT:

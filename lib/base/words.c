@@ -16,9 +16,11 @@ WORDS(role, [0] = "observe", [CHAN_SEND] = "send", [CHAN_RECV] = "receive",
 WORDS(side, [0] = "none", [CHAN_SEND] = "sender", [CHAN_RECV] = "receiver",
 	[CHAN_SEND | CHAN_RECV] = "sender+receiver");
 WORDS(kind, [CHAN_KIND_QUEUE] = "queue", [CHAN_KIND_RENDEZVOUS] = "rendezvous",
-	[CHAN_KIND_LATEST] = "latest");
+	[CHAN_KIND_LATEST] = "latest", [CHAN_KIND_BROADCAST] = "broadcast");
 WORDS(overflow, [CHAN_BLOCK] = "block", [CHAN_FAIL] = "fail", [CHAN_DROP_NEWEST] = "drop-new",
 	[CHAN_DROP_OLDEST] = "drop-old");
+WORDS(on_lag, [CHAN_LAG_DEFAULT] = "default", [CHAN_LAG_BLOCK] = "block", [CHAN_LAG_LOSE] = "lose",
+	[CHAN_LAG_EVICT] = "evict");
 WORDS(lifetime, [CHAN_PERSIST] = "persist", [CHAN_REF] = "ref");
 
 const char *word(const struct words *of, uint32_t value)

@@ -31,6 +31,9 @@ struct ring ring_in(const struct segment *s)
 		.capacity = s->geometry.capacity,
 		.max_message = s->geometry.max_message,
 		.control = &s->layout->control,
+		.fresh = record_state(RECORD_READY, 0, 0),
+		.subscribers = s->geometry.subscribers,
+		.subscriber = (void *)((char *)s->layout + geometry_subscribers(&s->geometry)),
 	};
 }
 

@@ -4,6 +4,7 @@
 
 #include "channel/collect.h"
 #include "channel/side.h"
+#include "channel/subscriber.h"
 #include "channel/wake.h"
 #include "segment/endpoint.h"
 
@@ -23,6 +24,7 @@ void handle_release(struct chan *ch)
 		return;
 	waiters_destroy(&ch->waiters);
 	watched_destroy(&ch->watched, !is_orphan(ch));
+	subscription_free(ch->subscription);
 	free(ch);
 }
 

@@ -16,8 +16,9 @@
  *   wake                            which sleepers are woken
  *   sender, overflow                finding room;  send, reserve: the calls
  *   receive, lease                  finding a message, and the calls
- *   value                           the same for a kind that keeps a value;  receiver: what
- *                                   both have
+ *   value, subscriber               the same for a kind that keeps a value, or that has
+ *                                   subscribers;  receiver: what all have
+ *   subscribe                       joining, groups, the list of subscribers
  *   inspect, recover                stat and peek; purge and recover
  *   settings                        policy, interruption
  *
@@ -51,11 +52,13 @@ struct taken {
 struct chan {
 	struct ring ring;
 	const struct kind *kind;
+	const struct receiving *receiving; /* NULL: by the ring (receiver.h) */
 	bool indirect; /* not the queue, whose hot path is compiled in: kind_consume() */
 	struct segment segment;
 	struct layout_control *control;
 	unsigned roles;	     /* CHAN_SEND | CHAN_RECV | CHAN_EXCLUSIVE */
-	unsigned ring_roles; /* those of them in which it works on records: see value.h */
+	unsigned ring_roles; /* those of them in which it works on records: see value.h, receiver.h
+			      */
 	int slot;	     /* in the endpoint table, -1 for an observer and a reader */
 	_Atomic uint32_t overflow;
 	_Atomic bool orphan;	  /* the parent's, in a forked child */
@@ -101,6 +104,11 @@ struct chan {
 	_Atomic int64_t end_seen;
 	_Atomic uint32_t nameless;
 	int64_t known_at;
+
+	/* Of a kind with subscribers: how it was asked to subscribe, while it opens; and what
+	 * it is then, or NULL. */
+	const struct chan_subscription *how;
+	struct subscription *subscription;
 
 	struct waiters waiters;
 	_Atomic unsigned holders; /* the endpoint itself, until it is detached, and sets */

@@ -2,6 +2,7 @@
 /* Looking at a channel from outside. */
 #include "base/bytes.h"
 #include "channel/close.h"
+#include "channel/receiver.h"
 #include "channel/side.h"
 #include "channel/value.h"
 #include "segment/endpoint.h"
@@ -108,6 +109,9 @@ int chan_stat(const chan_t *ch, struct chan_stat *ret)
 	st.uid = file.st_uid;
 	st.gid = file.st_gid;
 	st.lifetime = h->lifetime;
+	st.on_lag = h->on_lag;
+	st.patience = (uint64_t)h->patience;
+	st.max_groups = h->groups;
 	st.kind = h->kind;
 	st.endpoints = h->endpoints;
 	st.senders = (uint32_t)senders + (ch->slot >= 0 && ch->roles & CHAN_SEND);
@@ -169,7 +173,7 @@ static int show(
 	return err;
 }
 
-/* Do as chan_peek() in a channel of messages. */
+/* Do as chan_peek() in a channel that keeps no value. */
 static ssize_t peek_message(struct chan *ch, void *buf, size_t size, struct chan_cursor *at)
 	__attribute__((noinline));
 static ssize_t peek_message(struct chan *ch, void *buf, size_t size, struct chan_cursor *at)
@@ -178,6 +182,8 @@ static ssize_t peek_message(struct chan *ch, void *buf, size_t size, struct chan
 	uint64_t first = 0, head;
 	int err;
 
+	if (ch->receiving)
+		return ch->receiving->peek(ch, buf, size, at);
 	if (!ch->segment.writable)
 		return ch->segment.unwritable;
 	err = receivers_visit(ch, NULL);

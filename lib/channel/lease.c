@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Leases: messages taken, read in place, acknowledged or given back. */
 #include "channel/receive.h"
-#include "channel/value.h"
+#include "channel/receiver.h"
 
 #include <limits.h>
 
@@ -120,7 +120,9 @@ ALWAYS_INLINE int take(struct chan *ch, struct chan_lease *ret, unsigned n, stru
 
 int channel_take(struct chan *ch, struct chan_lease *ret, unsigned n, struct limit *limit)
 {
-	return take(ch, ret, n, limit);
+	if (!receives_otherwise(ch))
+		return take(ch, ret, n, limit);
+	return ch->receiving->take ? ch->receiving->take(ch, ret, n, limit) : receiving_refused(ch);
 }
 
 static LONG_WAY int take_any(struct chan *ch, struct chan_lease *ret, unsigned n, int64_t timeout)
@@ -128,9 +130,12 @@ static LONG_WAY int take_any(struct chan *ch, struct chan_lease *ret, unsigned n
 	struct limit limit = limit_of(timeout);
 	int err = receiver_check(ch, timeout);
 
+	if (unlikely(err < 0) && receives_otherwise(ch))
+		err = receiving_check(ch, timeout);
 	if (unlikely(err < 0 || n == 0 || n > INT_MAX))
-		return err < 0 ? value_checked(ch, CHAN_RECV, err)
-			       : error_because(-EINVAL, "n: is 0 or above INT_MAX");
+		return err < 0 ? err : error_because(-EINVAL, "n: is 0 or above INT_MAX");
+	if (unlikely(receives_otherwise(ch)))
+		return channel_take(ch, ret, n, &limit);
 	return take(ch, ret, n, &limit);
 }
 
@@ -139,6 +144,21 @@ int chan_take(chan_t *ch, struct chan_lease *ret, unsigned n, int64_t timeout)
 	if (n == 1 && timeout >= CHAN_WAIT && take_next(ch, ret))
 		return 1;
 	return take_any(ch, ret, n, timeout);
+}
+
+/* End leases by the table. */
+static int end_otherwise(struct chan *ch, const struct chan_lease *lease, unsigned n,
+	int (*end)(struct chan *, const struct chan_lease *, unsigned))
+{
+	int err = receiving_check(ch, CHAN_WAIT);
+
+	if (err < 0)
+		return err;
+	if (!end)
+		return receiving_refused(ch);
+	if (n > INT_MAX)
+		return error_because(-EINVAL, "n: is above INT_MAX");
+	return n ? end(ch, lease, n) : 0;
 }
 
 static struct ring_claim claim_of(const struct chan *ch, const struct chan_lease *lease)
@@ -160,8 +180,7 @@ static int end_leases(struct chan *ch, const struct chan_lease *lease, unsigned 
 	bool freed;
 
 	if (err < 0 || n > INT_MAX)
-		return err < 0 ? value_checked(ch, CHAN_RECV, err)
-			       : error_because(-EINVAL, "n: is above INT_MAX");
+		return err < 0 ? err : error_because(-EINVAL, "n: is above INT_MAX");
 	err = receivers_enter(ch, &limit);
 	if (err < 0)
 		return err;
@@ -230,7 +249,8 @@ static LONG_WAY int ack_any(struct chan *ch, const struct chan_lease *lease, uns
 {
 	if (unlikely(!(ch->roles & CHAN_RECV) || ch->indirect || n == 0 || n > INT_MAX ||
 		     !ack_front(ch, lease, n)))
-		return end_leases(ch, lease, n, ch->kind->ack);
+		return receives_otherwise(ch) ? end_otherwise(ch, lease, n, ch->receiving->ack)
+					      : end_leases(ch, lease, n, ch->kind->ack);
 	if (unlikely(queue_may_free(&ch->ring) || channel_room_waited(ch)))
 		after_front(ch);
 	return (int)n;
@@ -247,10 +267,12 @@ int chan_ack(chan_t *ch, const struct chan_lease *lease, unsigned n)
 
 int chan_release(chan_t *ch, const struct chan_lease *lease, unsigned n)
 {
-	return end_leases(ch, lease, n, ch->kind->release);
+	return receives_otherwise(ch) ? end_otherwise(ch, lease, n, ch->receiving->give_back)
+				      : end_leases(ch, lease, n, ch->kind->release);
 }
 
 int chan_untake(chan_t *ch, const struct chan_lease *lease, unsigned n)
 {
-	return end_leases(ch, lease, n, ch->kind->untake);
+	return receives_otherwise(ch) ? end_otherwise(ch, lease, n, ch->receiving->give_back)
+				      : end_leases(ch, lease, n, ch->kind->untake);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Opening a channel, and creating it if that is asked for. */
+#include "base/words.h"
 #include "bus/client.h"
 #include "bus/reply.h"
 #include "channel/collect.h"
@@ -8,6 +9,7 @@
 #include "channel/reclaim.h"
 #include "channel/remove.h"
 #include "channel/side.h"
+#include "channel/subscriber.h"
 #include "channel/wake.h"
 #include "kind/options.h"
 #include "segment/endpoint.h"
@@ -48,10 +50,14 @@ static int open_through_chand(struct chan *ch, int err)
  * a kind whose receivers store nothing.  (In the reference a sleeper takes a lock.) */
 static bool reads_only(const struct chan *ch)
 {
+	const struct kind *kind = kind_of(ch->segment.header.kind);
+
 	if (ch->roles & (CHAN_SEND | CHAN_EXCLUSIVE))
 		return false;
-	return !(ch->roles & CHAN_RECV) ||
-	       (kind_of(ch->segment.header.kind)->read && CONDVAR_KIND == LAYOUT_CONDVAR_FUTEX);
+	if (!(ch->roles & CHAN_RECV))
+		return true;
+	return CONDVAR_KIND == LAYOUT_CONDVAR_FUTEX &&
+	       (kind->read || (kind->subscribed && subscription_reads_only(ch)));
 }
 
 /* Open the segment read-only after `err`, if that is enough for the endpoint. */
@@ -104,7 +110,19 @@ static int attach(struct chan *ch)
 		(ch->kind->least_capacity &&
 			ch->kind->least_capacity(s->header.max_message) > s->header.capacity))
 		return -EBADMSG;
-	ch->ring_roles = ch->kind->read ? 0 : ch->roles;
+	ch->ring_roles = ch->kind->read		? 0
+			 : ch->kind->subscribed ? ch->roles & ~(unsigned)CHAN_RECV
+						: ch->roles;
+	ch->receiving = ch->kind->read	       ? &receiving_values
+			: ch->kind->subscribed ? &receiving_subscribed
+					       : NULL;
+	if (ch->kind->subscribed && (ch->roles & CHAN_EXCLUSIVE) && (ch->roles & CHAN_RECV))
+		return error_because(-EINVAL,
+			"flags: a receiver of a broadcast can't be exclusive, since each has its "
+			"own place");
+	if (ch->how && !ch->kind->subscribed)
+		return error_because(-EINVAL, "the channel is no broadcast: its kind is %s",
+			word(&words_kind, ch->kind->value));
 	ch->control = &s->layout->control;
 	ring_pause(&ch->ring, 0, 0); /* the first send pauses: see sender_paced() */
 	atomic_store_explicit(&ch->overflow, s->header.overflow, memory_order_relaxed);
@@ -201,6 +219,9 @@ static void note_difference(const struct chan *ch, const struct chan_options *op
 				     .lifetime = h->lifetime,
 				     .linger = h->linger,
 				     .type = h->type,
+				     .on_lag = h->on_lag,
+				     .groups = h->groups,
+				     .patience = (uint64_t)h->patience,
 			     });
 }
 
@@ -256,7 +277,10 @@ static struct chan *new_handle(const struct segment_path *path, unsigned roles)
 	return ch;
 }
 
-int chan_open(chan_t **ret, const char *name, unsigned flags, const struct chan_options *opt)
+/* Open the channel, and subscribe to it, as `how` says, if it is not NULL or if it has
+ * subscribers. */
+static int open_endpoint(chan_t **ret, const char *name, unsigned flags,
+	const struct chan_options *opt, const struct chan_subscription *how)
 {
 	uint32_t had = (flags & CHAN_SEND ? LAYOUT_HAD_SENDER : 0) |
 		       (flags & CHAN_RECV ? LAYOUT_HAD_RECEIVER : 0);
@@ -265,11 +289,6 @@ int chan_open(chan_t **ret, const char *name, unsigned flags, const struct chan_
 	bool made = false;
 	int err;
 
-	error_forget();
-	if (flags & ~(unsigned)(CHAN_SEND | CHAN_RECV | CHAN_CREATE | CHAN_EXCLUSIVE))
-		return error_because(-EINVAL, "flags: 0x%x has bits that are no flags", flags);
-	if (flags & CHAN_EXCLUSIVE && !(flags & (CHAN_SEND | CHAN_RECV)))
-		return error_because(-EINVAL, "flags: CHAN_EXCLUSIVE needs CHAN_SEND or CHAN_RECV");
 	err = channels_prepare();
 	if (err == 0)
 		err = segment_resolve(name, &path);
@@ -278,15 +297,44 @@ int chan_open(chan_t **ret, const char *name, unsigned flags, const struct chan_
 	ch = new_handle(&path, flags & (CHAN_SEND | CHAN_RECV | CHAN_EXCLUSIVE));
 	if (!ch)
 		return -ENOMEM;
+	ch->how = how;
 	err = open_or_create(ch, flags, opt, &made);
 	if (err < 0) {
 		handle_release(ch);
 		return err;
 	}
+	if (receives_otherwise(ch) && ch->receiving->begin) {
+		err = ch->receiving->begin(ch);
+		if (err < 0) {
+			chan_detach(ch);
+			return err;
+		}
+	}
+	ch->how = NULL;
 	if (had && ch->segment.writable)
 		channel_mark(ch, had);
 	if (flags & CHAN_CREATE && !made)
 		note_difference(ch, opt);
 	*ret = ch;
 	return 0;
+}
+
+int chan_open(chan_t **ret, const char *name, unsigned flags, const struct chan_options *opt)
+{
+	error_forget();
+	if (flags & ~(unsigned)(CHAN_SEND | CHAN_RECV | CHAN_CREATE | CHAN_EXCLUSIVE))
+		return error_because(-EINVAL, "flags: 0x%x has bits that are no flags", flags);
+	if (flags & CHAN_EXCLUSIVE && !(flags & (CHAN_SEND | CHAN_RECV)))
+		return error_because(-EINVAL, "flags: CHAN_EXCLUSIVE needs CHAN_SEND or CHAN_RECV");
+	return open_endpoint(ret, name, flags, opt, NULL);
+}
+
+int chan_subscribe(chan_t **ret, const char *name, const struct chan_subscription *how)
+{
+	struct chan_subscription full;
+	int err;
+
+	error_forget();
+	err = subscription_resolve(how, &full);
+	return err < 0 ? err : open_endpoint(ret, name, CHAN_RECV, NULL, &full);
 }

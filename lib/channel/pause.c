@@ -7,12 +7,12 @@
  * their next look.  A sender that publishes meanwhile wakes a receiver for nothing.
  */
 #include "channel/receive.h"
-#include "channel/value.h"
+#include "channel/receiver.h"
 
 int chan_pause(chan_t *ch, int on)
 {
 	if (!ch->kind->purge)
-		return value_refused();
+		return receiving_refused(ch);
 	if (is_orphan(ch))
 		return -ENOTCONN;
 	if (!ch->segment.writable)

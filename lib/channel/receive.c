@@ -6,7 +6,6 @@
 #include "channel/close.h"
 #include "channel/receiver.h"
 #include "channel/reclaim.h"
-#include "channel/value.h"
 #include "channel/wait.h"
 
 #include <limits.h>
@@ -66,9 +65,7 @@ static int when_empty(struct chan *ch, bool *sleep)
 	return 0;
 }
 
-/* Returns true if this thread has a reservation in the channel: nobody could send what it
- * is about to wait for. */
-static bool waits_for_itself(struct chan *ch, const struct limit *limit)
+bool receiver_waits_for_itself(struct chan *ch, const struct limit *limit)
 {
 	int err;
 
@@ -114,7 +111,7 @@ int receiver_wait(struct chan *ch, struct limit *limit, struct ring_item *it, in
 			receivers_leave(ch);
 			if (freed)
 				channel_freed(ch);
-			if (unlikely(waits_for_itself(ch, limit))) {
+			if (unlikely(receiver_waits_for_itself(ch, limit))) {
 				err = -EDEADLK;
 				break;
 			}
@@ -139,8 +136,8 @@ int receiver_ready(struct chan *ch, struct limit *limit)
 	struct ring_item it;
 	int err;
 
-	if (value_role(ch, CHAN_RECV))
-		return value_ready(ch, limit);
+	if (receives_otherwise(ch))
+		return ch->receiving->ready(ch, limit);
 	err = receiver_find(ch, limit, &it);
 	if (err == 0)
 		receivers_leave(ch);
@@ -170,20 +167,31 @@ ALWAYS_INLINE ssize_t receive_one(struct chan *ch, void *buf, size_t size, struc
 	return (ssize_t)it.length;
 }
 
+/* Receive by the table, after receiver_check() gave `err`. */
+static ssize_t recv_otherwise(struct chan *ch, void *buf, size_t size, int64_t timeout, int err)
+{
+	struct limit limit = limit_of(timeout);
+
+	if (!receives_otherwise(ch))
+		return err;
+	err = receiving_check(ch, timeout);
+	return unlikely(err < 0) ? err : ch->receiving->recv(ch, buf, size, &limit);
+}
+
 ssize_t chan_recv(chan_t *ch, void *buf, size_t size, int64_t timeout)
 {
 	struct limit limit = limit_of(timeout);
 	int err = receiver_check(ch, timeout);
 
 	if (unlikely(err < 0))
-		return value_role(ch, CHAN_RECV) ? value_recv(ch, buf, size, timeout) : err;
+		return recv_otherwise(ch, buf, size, timeout, err);
 	return receive_one(ch, buf, size, &limit);
 }
 
 ssize_t channel_receive(struct chan *ch, void *buf, size_t size, struct limit *limit)
 {
-	return value_role(ch, CHAN_RECV) ? value_receive(ch, buf, size, limit)
-					 : receive_one(ch, buf, size, limit);
+	return receives_otherwise(ch) ? ch->receiving->recv(ch, buf, size, limit)
+				      : receive_one(ch, buf, size, limit);
 }
 
 /* A large batch is consumed in parts of this share of the ring, so that a sender refills
@@ -198,14 +206,15 @@ int chan_recv_batch(chan_t *ch, struct iovec *buf, unsigned n, int64_t timeout)
 	size_t room = n ? buf[0].iov_len : 0;
 	unsigned got;
 	bool consumed;
-	int err = receiver_check(ch, timeout);
+	int err =
+		receives_otherwise(ch) ? receiving_check(ch, timeout) : receiver_check(ch, timeout);
 
-	if (n == 0 || n > INT_MAX)
-		return err < 0 && !value_role(ch, CHAN_RECV)
-			       ? err
-			       : error_because(-EINVAL, "n: is 0 or above INT_MAX");
 	if (err < 0)
-		return value_role(ch, CHAN_RECV) ? value_recv_batch(ch, buf, timeout) : err;
+		return err;
+	if (n == 0 || n > INT_MAX)
+		return error_because(-EINVAL, "n: is 0 or above INT_MAX");
+	if (receives_otherwise(ch))
+		return ch->receiving->recv_batch(ch, buf, n, &limit);
 	if (n > ch->kind->receive_most)
 		n = ch->kind->receive_most;
 	do {

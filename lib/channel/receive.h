@@ -95,6 +95,10 @@ ALWAYS_INLINE void receiver_done(struct chan *ch, const struct limit *limit, boo
 ssize_t channel_receive(struct chan *ch, void *buf, size_t size, struct limit *limit);
 int channel_take(struct chan *ch, struct chan_lease *ret, unsigned n, struct limit *limit);
 
+/* Returns true if this thread has a reservation in the channel: nobody could send what it
+ * is about to wait for. */
+bool receiver_waits_for_itself(struct chan *ch, const struct limit *limit);
+
 /* Find out whether a receive could go on: 0, or its error. */
 int receiver_ready(struct chan *ch, struct limit *limit);
 

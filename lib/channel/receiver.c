@@ -5,6 +5,30 @@
 
 #include <inttypes.h>
 
+/* How long a reader leaves it to others to seal a closed channel, ns. */
+#define UNDECIDED INT64_C(10000000)
+
+int receiving_refused(const struct chan *ch)
+{
+	return error_because(-EINVAL, "%s", ch->receiving->lacks);
+}
+
+bool receiver_undecided(struct chan *ch)
+{
+	int64_t since = atomic_load_explicit(&ch->end_seen, memory_order_relaxed), now;
+
+	if (likely(atomic_load_explicit(&ch->control->seal, memory_order_acquire)))
+		return false;
+	if (ch->segment.writable) {
+		channel_seal(ch);
+		return false;
+	}
+	now = clock_monotonic();
+	if (!since)
+		atomic_store_explicit(&ch->end_seen, since = now, memory_order_relaxed);
+	return now - since < UNDECIDED;
+}
+
 int receiver_senders_gone(struct chan *ch, bool *ret)
 {
 	bool any = true;

@@ -4,24 +4,23 @@
 
 #include "segment/endpoint.h"
 
-/* Returns true if a lease's holder is gone. */
-static bool gone(uint32_t holder, void *arg)
+bool slot_abandoned(uint32_t slot, void *arg)
 {
 	struct chan *ch = arg;
 	bool alive;
 
 	/* Before the first take, a lease of our slot is a dead predecessor's. */
-	if ((int)holder == ch->slot && atomic_load_explicit(&ch->leases, memory_order_relaxed))
+	if ((int)slot == ch->slot && atomic_load_explicit(&ch->leases, memory_order_relaxed))
 		return false;
 	/* If the kernel can't be asked, the holder counts as alive. */
-	return endpoint_receives(&ch->segment.own, holder, &alive) == 0 && !alive;
+	return endpoint_receives(&ch->segment.own, slot, &alive) == 0 && !alive;
 }
 
 int reclaim_leases(struct chan *ch)
 {
 	if (!descriptor_ours(&ch->segment.own))
 		return -EBADFD;
-	return channel_checked(ch, ch->kind->reclaim(&ch->ring, gone, ch));
+	return channel_checked(ch, ch->kind->reclaim(&ch->ring, slot_abandoned, ch));
 }
 
 int reclaim_front(struct chan *ch)
@@ -41,5 +40,5 @@ int reclaim_front(struct chan *ch)
 		holder = record_holder(it.state);
 	else
 		return 0;
-	return gone(holder, ch) ? reclaim_leases(ch) : 0;
+	return slot_abandoned(holder, ch) ? reclaim_leases(ch) : 0;
 }

@@ -5,6 +5,10 @@
 
 #include "channel/handle.h"
 
+/* Returns true if no live endpoint receives in that slot: what it held is given back.  `arg`
+ * is the caller's struct chan. */
+bool slot_abandoned(uint32_t slot, void *arg);
+
 /* Make all leases of endpoints that are gone ready again: how many, or
  *
  *   -EBADFD   the program closed the endpoint's descriptor: the kernel can't be asked

@@ -2,9 +2,9 @@
 /* Putting a channel in order from outside. */
 #include "channel/close.h"
 #include "channel/name.h"
+#include "channel/receiver.h"
 #include "channel/reclaim.h"
 #include "channel/side.h"
-#include "channel/value.h"
 #include "channel/wake.h"
 
 int64_t chan_purge(chan_t *ch)
@@ -12,7 +12,7 @@ int64_t chan_purge(chan_t *ch)
 	int64_t n;
 
 	if (!ch->kind->purge)
-		return value_refused();
+		return receiving_refused(ch);
 	if (!ch->segment.writable)
 		return ch->segment.unwritable;
 	n = receivers_visit(ch, NULL);

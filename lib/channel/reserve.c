@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Sending in place: a reservation keeps the senders' lock until it is committed or
  * aborted. */
+#include "channel/receiver.h"
 #include "channel/sender.h"
 #include "channel/value.h"
 
@@ -80,7 +81,7 @@ static LONG_WAY int reserve_any(struct chan *ch, void **ret, size_t len, int64_t
 	int err = sender_check(ch, timeout);
 
 	if (unlikely(err < 0))
-		return value_checked(ch, CHAN_SEND, err);
+		return sends_values(ch) && err == -EBADF ? receiving_refused(ch) : err;
 	if (unlikely(len > ch->ring.max_message))
 		return send_too_long(ch, len);
 	if (unlikely(thread_locks >= THREAD_LOCKS_MAX) && !exclusive(ch, CHAN_SEND))
@@ -148,6 +149,7 @@ static LONG_WAY int commit_any(struct chan *ch, size_t len)
 		sender_done(ch, &ch->reserve_limit, len);
 		return err;
 	}
+	sender_stamp(ch);
 	ring_finish(&ch->ring, ch->reserve_record, &at, (uint32_t)len);
 	return sender_commit(ch, old, &at, &ch->reserve_limit, len);
 }

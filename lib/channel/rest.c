@@ -17,7 +17,7 @@
 
 bool depends_on_life(const struct chan *ch)
 {
-	return ring_leased(&ch->ring) ||
+	return ring_leased(&ch->ring) || ch->kind->subscribed ||
 	       ch->segment.header.options & (CHAN_END_WITH_SENDERS | CHAN_NEED_RECEIVERS);
 }
 

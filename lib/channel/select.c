@@ -10,10 +10,10 @@
  * a case it did not execute owes is in wait.c.
  */
 #include "channel/receive.h"
+#include "channel/receiver.h"
 #include "channel/rest.h"
 #include "channel/sender.h"
 #include "channel/set.h"
-#include "channel/value.h"
 #include "channel/wait.h"
 #include "core/cpu.h"
 
@@ -62,8 +62,8 @@ static int check(const struct chan_case *c, unsigned i)
 	if (c->op == CHAN_OP_TAKE && (c->len == 0 || c->len > INT_MAX))
 		return error_because(-EINVAL, "cases[%u]: len is 0 or above INT_MAX", i);
 	err = c->op == CHAN_OP_SEND ? sender_check(c->ch, 0) : receiver_check(c->ch, 0);
-	if (err == -EBADF && value_role(c->ch, role_of(c)))
-		err = c->op == CHAN_OP_TAKE ? -EINVAL : 0;
+	if (err == -EBADF && c->ch->roles & ~c->ch->ring_roles & role_of(c))
+		err = c->op == CHAN_OP_TAKE && !c->ch->receiving->take ? -EINVAL : 0;
 	if (err == 0 && exclusive(c->ch, role_of(c)))
 		err = exclusive_check(c->ch);
 	return err < 0 ? error_because(err, "cases[%u]: %s", i, chan_strerror(err)) : 0;

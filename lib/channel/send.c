@@ -22,6 +22,7 @@ ALWAYS_INLINE int send_one(struct chan *ch, const void *msg, size_t len, struct 
 		senders_leave(ch);
 		return err;
 	}
+	sender_stamp(ch);
 	old = at.pos;
 	to = ring_append(&ch->ring, &at, (uint32_t)len);
 	ring_fetch_room(to, len);
@@ -35,14 +36,14 @@ int chan_send(chan_t *ch, const void *msg, size_t len, int64_t timeout)
 	int err = sender_check(ch, timeout);
 
 	if (unlikely(err < 0))
-		return value_role(ch, CHAN_SEND) ? value_send(ch, msg, len, timeout) : err;
+		return sends_values(ch) ? value_send(ch, msg, len, timeout) : err;
 	return send_one(ch, msg, len, &limit);
 }
 
 int channel_send(struct chan *ch, const void *msg, size_t len, struct limit *limit)
 {
-	return value_role(ch, CHAN_SEND) ? value_replace(ch, msg, len, limit)
-					 : send_one(ch, msg, len, limit);
+	return sends_values(ch) ? value_replace(ch, msg, len, limit)
+				: send_one(ch, msg, len, limit);
 }
 
 /* Send one message after the other, since each needs its own receiver: how many, or an
@@ -74,11 +75,11 @@ int chan_send_batch(chan_t *ch, const struct iovec *msg, unsigned n, int64_t tim
 	int err = sender_check(ch, timeout);
 
 	if (n == 0 || n > INT_MAX)
-		return err < 0 && !value_role(ch, CHAN_SEND)
+		return err < 0 && !sends_values(ch)
 			       ? err
 			       : error_because(-EINVAL, "n: is 0 or above INT_MAX");
 	if (err < 0)
-		return value_role(ch, CHAN_SEND) ? value_send_batch(ch, msg, n, timeout) : err;
+		return sends_values(ch) ? value_send_batch(ch, msg, n, timeout) : err;
 	if (ch->kind->hands_over)
 		return send_each(ch, msg, n, timeout);
 	if (msg[0].iov_len > ch->ring.max_message)
@@ -90,6 +91,7 @@ int chan_send_batch(chan_t *ch, const struct iovec *msg, unsigned n, int64_t tim
 		senders_leave(ch);
 		return 1;
 	}
+	sender_stamp(ch);
 	old = at.pos;
 	do {
 		void *to = ring_append(&ch->ring, &at, (uint32_t)msg[sent].iov_len);
@@ -98,7 +100,8 @@ int chan_send_batch(chan_t *ch, const struct iovec *msg, unsigned n, int64_t tim
 		copy_bytes(to, msg[sent].iov_base, msg[sent].iov_len);
 		sent++;
 	} while (sent < n && msg[sent].iov_len <= ch->ring.max_message &&
-		 ring_room(&ch->ring, &at, msg[sent].iov_len) >= 0);
+		 (ring_room(&ch->ring, &at, msg[sent].iov_len) >= 0 ||
+			 sender_makes_room(ch, &at, msg[sent].iov_len)));
 	err = sender_commit(ch, old, &at, &limit, msg[0].iov_len);
 	return err < 0 ? err : (int)sent;
 }

@@ -4,11 +4,13 @@
 
 #include "channel/name.h"
 #include "channel/overflow.h"
+#include "channel/reclaim.h"
 #include "channel/rest.h"
 #include "channel/wait.h"
 #include "segment/endpoint.h"
 
 #include <inttypes.h>
+#include <limits.h>
 
 /* Pauses of a sender that never waits: from when on one is long, and how many bytes lie
  * between two at most. */
@@ -65,6 +67,76 @@ int sender_paced(struct chan *ch, uint64_t pos, uint64_t length)
 	return channel_look_for_name(ch, now) ? -EIDRM : 0;
 }
 
+/* Find out whether a receiver that may not write can be asleep. */
+static bool readers_there(struct chan *ch)
+{
+	int64_t now = clock_coarse();
+	bool any = true;
+
+	if (now - atomic_load_explicit(&ch->readers_seen, memory_order_relaxed) < LOOK_EVERY)
+		return atomic_load_explicit(&ch->readers, memory_order_relaxed);
+	endpoint_any_reader(&ch->segment.own, &any);
+	atomic_store_explicit(&ch->readers, any, memory_order_relaxed);
+	atomic_store_explicit(&ch->readers_seen, now, memory_order_relaxed);
+	return any;
+}
+
+int sender_published_to_all(struct chan *ch, uint64_t pos)
+{
+	struct layout_cond *c = &ch->control->not_empty;
+
+	if (unlikely(channel_state(ch) & LAYOUT_ENDED) && !ring_inside_end(&ch->ring, pos))
+		return channel_over(channel_state(ch));
+	if (unlikely(readers_there(ch))) {
+		channel_wake(ch, c, INT_MAX);
+		bell_ring(&ch->segment);
+	} else if (cond_hinted(c)) {
+		channel_wake(ch, c, INT_MAX);
+	}
+	return 0;
+}
+
+/* ---- among subscribers ---- */
+
+/* Move the start of what is kept on, if the subscribers allow it: 0; or -EAGAIN, and the one
+ * to wait for; or an error of receivers_enter().  The senders' lock is held. */
+static int pass_subscribers(struct chan *ch, uint64_t pos, uint64_t length, struct limit *limit,
+	struct broadcast_holder *ret)
+{
+	int err = receivers_enter(ch, limit);
+
+	if (err < 0)
+		return err;
+	err = broadcast_make_room(&ch->ring, pos, length, slot_abandoned, ch, ret);
+	receivers_leave(ch);
+	/* Those that wait for the one that was freed are waked by nobody else, and this sender
+	 * may use all the room. */
+	if (ret->released)
+		channel_broadcast(ch, &ch->control->not_full);
+	return err;
+}
+
+bool sender_makes_room(struct chan *ch, const struct ring_cursor *at, uint64_t length)
+{
+	struct limit at_once = limit_of(0);
+	struct broadcast_holder unused;
+
+	return ch->kind->subscribed &&
+	       pass_subscribers(ch, at->pos, length, &at_once, &unused) == 0 &&
+	       ring_room(&ch->ring, at, length) >= 0;
+}
+
+/* Returns true if the subscriber that a sender waits for moved or holds nothing any more, or
+ * the channel ended. */
+static bool holder_moved(struct chan *ch, uint64_t seen)
+{
+	const struct broadcast_holder *h = (const void *)(uintptr_t)seen;
+
+	return atomic_load_explicit(&h->entry->position, memory_order_relaxed) != h->position ||
+	       atomic_load_explicit(&h->entry->state, memory_order_relaxed) != SUBSCRIBER_HOLDS ||
+	       channel_state(ch) & (LAYOUT_ENDED | LAYOUT_DAMAGED);
+}
+
 /* ---- waiting for room ---- */
 
 /* Returns true if space was freed since the receivers' position was `seen`, or the channel
@@ -106,10 +178,20 @@ int sender_wait(struct chan *ch, struct limit *limit, uint64_t length, bool in_p
 		.pollable = &ch->to_send};
 	uint32_t policy = atomic_load_explicit(&ch->overflow, memory_order_relaxed);
 	struct limit at_once = limit_of(0);
+	struct broadcast_holder holder;
 	bool turned;
 
+	if (ch->kind->subscribed) {
+		room.changed = holder_moved;
+		room.lags = false;
+	}
 	for (;;) {
 		/* The lock is held, and err says why there is no room. */
+		if (err == -EAGAIN && ch->kind->subscribed) {
+			err = ring_begin(&ch->ring, at);
+			if (err == 0)
+				err = pass_subscribers(ch, at->pos, length, limit, &holder);
+		}
 		if (err == -EAGAIN && policy != CHAN_BLOCK)
 			err = channel_look_for_name(ch, clock_coarse())
 				      ? -EIDRM
@@ -123,6 +205,10 @@ int sender_wait(struct chan *ch, struct limit *limit, uint64_t length, bool in_p
 			continue;
 		}
 		room.seen = ch->ring.tx.seen;
+		if (ch->kind->subscribed) {
+			room.seen = (uintptr_t)&holder;
+			room.at_most = holder.left;
+		}
 		turned = err == -EAGAIN && note_need(ch, length);
 		senders_leave(ch);
 		if (turned)

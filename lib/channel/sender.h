@@ -13,6 +13,7 @@
 
 #include "channel/side.h"
 #include "channel/wake.h"
+#include "kind/broadcast.h"
 
 /*
  * Check that this endpoint may send, with this timeout.  Returns 0, or
@@ -122,6 +123,14 @@ ALWAYS_INLINE void sender_done(struct chan *ch, const struct limit *limit, uint6
 		channel_pass_on(ch, &ch->control->not_full);
 }
 
+/* Set what the records say that are appended from now on.  Where times are kept, this asks
+ * the clock each time: what a sender that rested has not sent yet is not old. */
+ALWAYS_INLINE void sender_stamp(struct chan *ch)
+{
+	if (unlikely(ch->indirect) && ch->kind->subscribed)
+		ch->ring.fresh = broadcast_fresh();
+}
+
 /*
  * Records up to `pos` were published, and a full fence followed: wake a receiver and
  * return 0, or -EPIPE or -EIDRM if the channel had ended before.  The fence pairs with the
@@ -134,6 +143,10 @@ ALWAYS_INLINE int sender_published(struct chan *ch, uint64_t pos)
 	channel_signal_fenced(ch, &ch->control->not_empty);
 	return 0;
 }
+
+/* Do the same where every receiver wants it: wake all, and those that may not write
+ * (value.h). */
+int sender_published_to_all(struct chan *ch, uint64_t pos);
 
 /* Do as sender_commit() does where kind.hands_over, and wait until the message is taken. */
 int sender_hand_over(
@@ -148,11 +161,16 @@ ALWAYS_INLINE int sender_commit(struct chan *ch, uint64_t old, const struct ring
 		return sender_hand_over(ch, old, at, limit);
 	ring_publish(&ch->ring, at);
 	sender_done(ch, limit, length); /* a full fence */
-	return sender_published(ch, at->pos);
+	return unlikely(ch->indirect) ? sender_published_to_all(ch, at->pos)
+				      : sender_published(ch, at->pos);
 }
 
 /* Do as chan_send() after sender_check(), within a limit that other calls share. */
 int channel_send(struct chan *ch, const void *msg, size_t len, struct limit *limit);
+
+/* Of a batch that is being appended, where ring_room() found none for a message of `length`
+ * at `at`: returns true if subscribers leave some. */
+bool sender_makes_room(struct chan *ch, const struct ring_cursor *at, uint64_t length) OUT_OF_LINE;
 
 /* Find out whether a message of `len` bytes could be sent: 0, or the error. */
 int sender_ready(struct chan *ch, size_t len, struct limit *limit);

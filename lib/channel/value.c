@@ -7,56 +7,14 @@
 #include "channel/receiver.h"
 #include "channel/sender.h"
 #include "channel/wait.h"
-#include "segment/endpoint.h"
-
-#include <limits.h>
 
 /* How often in a row a value may be replaced under a receiver before that is no success. */
 #define LAPS 1000
-/* How long a reader leaves it to others to seal a closed channel, ns. */
-#define UNDECIDED INT64_C(10000000)
 
 #define load(p) atomic_load_explicit((p), memory_order_relaxed)
 #define store(p, v) atomic_store_explicit((p), (v), memory_order_relaxed)
 
-int value_refused(void)
-{
-	return error_because(-EINVAL, "the channel keeps the latest value and no messages: there "
-				      "is nothing to reserve, take, give back or purge");
-}
-
 /* ---- sending ---- */
-
-/* Find out whether a receiver that may not write can be asleep. */
-static bool readers_there(struct chan *ch)
-{
-	int64_t now = clock_coarse();
-	bool any = true;
-
-	if (now - load(&ch->readers_seen) < LOOK_EVERY)
-		return load(&ch->readers);
-	endpoint_any_reader(&ch->segment.own, &any);
-	store(&ch->readers, any);
-	store(&ch->readers_seen, now);
-	return any;
-}
-
-/* A value was committed at `pos`, and a full fence followed: as sender_published(), but all
- * receivers are woken. */
-static int published(struct chan *ch, uint64_t pos)
-{
-	struct layout_cond *c = &ch->control->not_empty;
-
-	if (unlikely(channel_state(ch) & LAYOUT_ENDED) && !ring_inside_end(&ch->ring, pos))
-		return channel_over(channel_state(ch));
-	if (unlikely(readers_there(ch))) {
-		channel_wake(ch, c, INT_MAX);
-		bell_ring(&ch->segment);
-	} else if (load(&c->waiting)) {
-		channel_wake(ch, c, INT_MAX);
-	}
-	return 0;
-}
 
 /* Replace the value by the last of `count` that are sent at once. */
 static int replace(
@@ -74,12 +32,12 @@ static int replace(
 	if (err == 0)
 		err = ch->kind->write(&ch->ring, value, (uint32_t)len, count, &pos);
 	senders_leave(ch); /* a full fence */
-	return err < 0 ? channel_checked(ch, err) : published(ch, pos);
+	return err < 0 ? channel_checked(ch, err) : sender_published_to_all(ch, pos);
 }
 
 static int check_sender(const struct chan *ch, int64_t timeout)
 {
-	if (!value_role(ch, CHAN_SEND))
+	if (!sends_values(ch))
 		return -EBADF;
 	return unlikely(timeout < CHAN_WAIT) ? error_of_timeout(timeout) : 0;
 }
@@ -119,46 +77,6 @@ int value_send_batch(struct chan *ch, const struct iovec *value, unsigned n, int
 
 /* ---- receiving ---- */
 
-static bool reader(const struct chan *ch)
-{
-	return !ch->segment.writable;
-}
-
-/* Returns true if the channel ended, and it is not decided where. */
-static bool undecided(struct chan *ch) OUT_OF_LINE;
-static bool undecided(struct chan *ch)
-{
-	int64_t since = load(&ch->end_seen), now;
-
-	if (likely(atomic_load_explicit(&ch->control->seal, memory_order_acquire)))
-		return false;
-	if (!reader(ch)) {
-		channel_seal(ch);
-		return false;
-	}
-	now = clock_monotonic();
-	if (!since)
-		store(&ch->end_seen, since = now);
-	return now - since < UNDECIDED;
-}
-
-/* Return the position of the newest value, and set *state to the channel's.  The order of
- * the loads matters: see ring_seal(). */
-ALWAYS_INLINE uint64_t newest(struct chan *ch, uint32_t *state)
-{
-	/* Acquire: pairs with the commit in kind.write. */
-	uint64_t pos = atomic_load_explicit(&ch->control->senders.position, memory_order_acquire);
-
-	*state = channel_state(ch) | load(&ch->nameless);
-	if (unlikely(*state & LAYOUT_ENDED)) {
-		if (undecided(ch))
-			*state &= ~(uint32_t)LAYOUT_ENDED;
-		else
-			pos = ring_limit(&ch->ring);
-	}
-	return pos;
-}
-
 /*
  * Copy the newest value, if its position is above `after`; no lock is held.  Returns 0 and
  * *pos, or an error of kind.read, or
@@ -176,7 +94,7 @@ ALWAYS_INLINE int copy_newer(struct chan *ch, uint64_t after, void *buf, size_t 
 	int err;
 
 	for (int i = 0; i < LAPS; i++) {
-		*pos = newest(ch, &state);
+		*pos = receiver_newest(ch, &state);
 		if (*pos <= after) {
 			if (unlikely(state & (LAYOUT_ENDED | LAYOUT_DAMAGED)))
 				return state & LAYOUT_DAMAGED ? -EBADMSG : channel_over(state);
@@ -218,16 +136,7 @@ static int await_newer(struct chan *ch, uint64_t seen, struct limit *limit)
 	return channel_wait(ch, &newer, limit);
 }
 
-static int check_receiver(const struct chan *ch, int64_t timeout)
-{
-	if (!value_role(ch, CHAN_RECV))
-		return -EBADF;
-	if (unlikely(is_orphan(ch)))
-		return -ENOTCONN;
-	return unlikely(timeout < CHAN_WAIT) ? error_of_timeout(timeout) : 0;
-}
-
-ssize_t value_receive(struct chan *ch, void *buf, size_t size, struct limit *limit)
+static ssize_t value_recv(struct chan *ch, void *buf, size_t size, struct limit *limit)
 {
 	struct kind_value value = {.length = 0};
 	uint64_t seen, pos;
@@ -251,15 +160,7 @@ ssize_t value_receive(struct chan *ch, void *buf, size_t size, struct limit *lim
 	}
 }
 
-ssize_t value_recv(struct chan *ch, void *buf, size_t size, int64_t timeout)
-{
-	struct limit limit = limit_of(timeout);
-	int err = check_receiver(ch, timeout);
-
-	return unlikely(err < 0) ? err : value_receive(ch, buf, size, &limit);
-}
-
-int value_ready(struct chan *ch, struct limit *limit)
+static int value_ready(struct chan *ch, struct limit *limit)
 {
 	struct kind_value value;
 	uint64_t seen = load(&ch->value_seen), pos;
@@ -279,10 +180,11 @@ int value_ready(struct chan *ch, struct limit *limit)
 }
 
 /* There is never more than one. */
-int value_recv_batch(struct chan *ch, struct iovec *buf, int64_t timeout)
+static int value_recv_batch(struct chan *ch, struct iovec *buf, unsigned n, struct limit *limit)
 {
-	ssize_t len = value_recv(ch, buf[0].iov_base, buf[0].iov_len, timeout);
+	ssize_t len = value_recv(ch, buf[0].iov_base, buf[0].iov_len, limit);
 
+	(void)n;
 	if (len < 0)
 		return (int)len;
 	buf[0].iov_len = (size_t)len;
@@ -329,7 +231,7 @@ ALWAYS_INLINE uint64_t plainly_newer(const struct chan *ch, uint64_t after)
 
 	if (unlikely(is_orphan(ch))) /* it has no mapping */
 		return 0;
-	/* Acquire: as in newest(). */
+	/* Acquire: as in receiver_newest(). */
 	pos = atomic_load_explicit(&ch->control->senders.position, memory_order_acquire);
 	if (unlikely((channel_state(ch) | load(&ch->nameless)) & LAYOUT_ENDED))
 		return 0;
@@ -359,3 +261,12 @@ ssize_t value_peek(struct chan *ch, void *buf, size_t size, struct chan_cursor *
 		return peek_long(ch, buf, size, at, pos);
 	return shown(at, pos, &value);
 }
+
+const struct receiving receiving_values = {
+	.recv = value_recv,
+	.recv_batch = value_recv_batch,
+	.ready = value_ready,
+	.peek = value_peek,
+	.lacks = "the channel keeps the latest value and no messages: there is nothing to reserve, "
+		 "take, give back or purge",
+};

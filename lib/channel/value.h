@@ -22,33 +22,17 @@
 
 #include "channel/handle.h"
 
-/* Returns true if the endpoint has the role, in a channel of this kind: the calls on
- * messages leave it alone (see chan.ring_roles). */
-static inline bool value_role(const struct chan *ch, unsigned role)
+/* Returns true if the endpoint sends values: the calls on messages leave it alone (see
+ * chan.ring_roles). */
+static inline bool sends_values(const struct chan *ch)
 {
-	return ch->roles & role && !(ch->ring_roles & role);
+	return ch->roles & ~ch->ring_roles & CHAN_SEND;
 }
 
-/* Do as chan_send(), chan_send_batch(), chan_recv(), chan_recv_batch() and chan_peek(); as
- * channel_send(), channel_receive() and receiver_ready(). */
+/* Do as chan_send() and chan_send_batch(), as channel_send(), and as chan_peek(). */
 int value_send(struct chan *ch, const void *value, size_t len, int64_t timeout);
 int value_send_batch(struct chan *ch, const struct iovec *value, unsigned n, int64_t timeout);
-ssize_t value_recv(struct chan *ch, void *buf, size_t size, int64_t timeout);
-int value_recv_batch(struct chan *ch, struct iovec *buf, int64_t timeout);
 int value_replace(struct chan *ch, const void *value, size_t len, struct limit *limit);
-ssize_t value_receive(struct chan *ch, void *buf, size_t size, struct limit *limit);
-int value_ready(struct chan *ch, struct limit *limit);
 ssize_t value_peek(struct chan *ch, void *buf, size_t size, struct chan_cursor *at);
-
-/* Return -EINVAL, and set the detail: the call is about messages, and the channel keeps
- * none. */
-int value_refused(void) OUT_OF_LINE;
-
-/* Return that in place of the -EBADF of sender_check() or receiver_check(), if the endpoint
- * has the role; else `err`. */
-static inline int value_checked(const struct chan *ch, unsigned role, int err)
-{
-	return unlikely(err == -EBADF) && value_role(ch, role) ? value_refused() : err;
-}
 
 #endif

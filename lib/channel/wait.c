@@ -196,7 +196,7 @@ static void leave_served(struct awaited *s)
 void wait_leave(struct awaited *all, unsigned n, unsigned served)
 {
 	for (unsigned i = 0; i < n; i++)
-		if (all[i].ch->kind->read) /* its senders wake all: it has nobody's wake-up */
+		if (all[i].ch->receiving) /* all are woken: it has nobody's wake-up */
 			continue;
 		else if (i == served)
 			leave_served(&all[i]);
@@ -225,7 +225,8 @@ int channel_wait(struct chan *ch, const struct condition *what, struct limit *li
 	if (channel_look_for_name(ch, now))
 		return 0;
 	if (now < deadline) {
-		err = wait_sleep(&me, 1, limit, now, WAIT_SLICE);
+		err = wait_sleep(&me, 1, limit, now,
+			what->at_most && what->at_most < WAIT_SLICE ? what->at_most : WAIT_SLICE);
 		if (what->spin)
 			spin_slept(what->spin, clock_monotonic() - now);
 	} else if (interrupted(ch)) {

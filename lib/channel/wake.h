@@ -97,8 +97,8 @@ static inline bool channel_room_waited(const struct chan *ch)
  * Space was freed, and a full fence followed: wake a sender that waits for room.  All of
  * them are woken if one might not be able to use it: where they need different amounts,
  * and where the sender that waits for its receiver (kind.hands_over) is not the one that
- * waits for room.  (`uneven` is stored before the waiter's fence in cond_arm(): either
- * we see it, or that waiter sees the room.)
+ * waits for room; and where they wait for a subscriber.  (`uneven` is stored before the waiter's
+ * fence in cond_arm(): either we see it, or that waiter sees the room.)
  */
 static inline void channel_freed(struct chan *ch)
 {
@@ -106,7 +106,7 @@ static inline void channel_freed(struct chan *ch)
 
 	if (likely(!channel_room_waited(ch)))
 		return;
-	if (ch->kind->hands_over || channel_uneven(ch))
+	if (ch->kind->hands_over || ch->kind->subscribed || channel_uneven(ch))
 		channel_broadcast(ch, c);
 	else
 		channel_wake(ch, c, 1);

@@ -6,12 +6,14 @@
  *   0       struct layout_header    written once, before the segment has a name
  *   512     struct layout_control   closing, wake-up words, the two sides
  *   4096    struct layout_endpoint  [endpoints], informative only
+ *           struct layout_subscriber  [endpoints + groups], of kind broadcast only
  *   ring    capacity bytes          page-aligned, mapped twice back to back; or slots
  *
  * These bytes are authoritative: the header; `state` and `seal`; a side's `position` (of a
  * channel with slots the senders', and the slot that it names);
  * the header of each record between the two positions; `held` and `held_by`; `seq` of
- * the record at the senders' position; the drop counters.  Everything else is either derived, and
+ * the record at the senders' position; the drop counters; of a subscriber `position`,
+ * `state`, its policy, and what makes it a group.  Everything else is either derived, and
  * the repair of its side (kind/) recomputes it, or a hint: if that is stale, it costs
  * time only.
  *
@@ -58,6 +60,10 @@ struct layout_header {
 	uint64_t linger;
 	int64_t created;
 	uint64_t type;
+	/* Of kind broadcast; else 0. */
+	uint32_t groups;
+	uint32_t on_lag;
+	int64_t patience;
 };
 
 /* ---- control ---- */
@@ -106,6 +112,9 @@ struct layout_senders {
 	 * needs differ. */
 	_Atomic uint32_t need, uneven;
 	_Atomic uint64_t dropped_leased; /* by drop-oldest, behind a leased record */
+	/* A hint for waking: 1 more than the smallest position of a subscriber, for which a
+	 * sender waits. */
+	_Atomic uint64_t wanted;
 	/* The commit of a send is the store to this. */
 	alignas(LAYOUT_PAIR) _Atomic uint64_t position;
 };
@@ -128,8 +137,14 @@ struct layout_receivers {
 	_Atomic uint64_t drop_position;
 	_Atomic uint64_t drop_count;
 	_Atomic uint64_t redelivered;
-	/* The commit of a plain receive, and the release of space. */
+	/* The commit of a plain receive, and the release of space.  Of kind broadcast the start
+	 * of what is kept, which senders move on. */
 	alignas(LAYOUT_PAIR) _Atomic uint64_t position;
+	/* Of kind broadcast: how many entries of the table were ever used; and for people, how
+	 * many messages subscribers lost, and how often one was evicted. */
+	_Atomic uint32_t subscribers;
+	_Atomic uint32_t evicted;
+	_Atomic uint64_t lost;
 };
 
 struct layout_control {
@@ -160,6 +175,40 @@ struct layout_endpoint {
 	_Atomic uint64_t command[2];
 };
 
+/* State of a subscriber; the store to it commits what it says.  Zero is a free entry. */
+enum {
+	SUBSCRIBER_HOLDS = 1,	/* senders don't pass it */
+	SUBSCRIBER_LOSES = 2,	/* they do, since that is its policy */
+	SUBSCRIBER_EVICTED = 3, /* they do, since it made one wait for too long */
+	SUBSCRIBER_EXPIRED = 4, /* a group that nobody used for too long */
+};
+
+#define LAYOUT_GROUP_NAME 48u /* bytes, a NUL among them */
+
+/* A subscriber: what one entry of the table says of the endpoint in the slot of the same
+ * number, or, behind those, of a group. */
+struct layout_subscriber {
+	/* The start of the next message that it has not received, or not acknowledged.  The
+	 * store to it commits that. */
+	alignas(LAYOUT_PAIR) _Atomic uint64_t position;
+	_Atomic uint32_t state;
+	_Atomic uint32_t user; /* of a group: the slot of its user + 1, or 0 */
+	_Atomic uint64_t lost; /* for people */
+	/* Of a group: the number of the message at `position`, beside the one before or the
+	 * one after. */
+	struct {
+		_Atomic uint64_t position, seq;
+	} mark[2];
+	/* Changed under the receivers' lock only. */
+	alignas(LAYOUT_PAIR) _Atomic uint32_t on_lag; /* enum chan_on_lag */
+	_Atomic uint32_t blocked_clock, unused_clock; /* time namespaces (clock.h) */
+	_Atomic int64_t patience;
+	_Atomic int64_t blocked_since; /* a sender waits for it; 0 no, or not known */
+	_Atomic int64_t unused_since;  /* of a group; 0 in use, or not known */
+	_Atomic int64_t age;	       /* of a group: how long it may be unused; 0 for ever */
+	_Atomic uint64_t name[LAYOUT_GROUP_NAME / 8];
+};
+
 struct layout {
 	struct layout_header header;
 	alignas(512) struct layout_control control;
@@ -180,7 +229,8 @@ struct layout_record {
 	_Atomic uint64_t seq;
 };
 
-/* state: kind << 28 | holder << 16 | attempts.  Zero is no state. */
+/* state: kind << 28 | holder << 16 | attempts.  Zero is no state.  Of kind broadcast, where
+ * every record stays ready, a stamp takes the place of the last two (kind/broadcast.h). */
 enum { RECORD_READY = 1, RECORD_LEASED = 2, RECORD_DONE = 3 };
 /* A done record's holder, if it was removed unread: by a purge. */
 #define RECORD_PURGED 1u
@@ -246,6 +296,7 @@ static_assert(sizeof(struct layout_header) <= 512, "header");
 static_assert(offsetof(struct layout, control) == 512, "control");
 static_assert(sizeof(struct layout) == LAYOUT_TABLE_OFFSET, "table");
 static_assert(sizeof(struct layout_endpoint) == 64, "endpoint");
+static_assert(sizeof(struct layout_subscriber) == 2 * LAYOUT_PAIR, "subscriber");
 static_assert(sizeof(struct layout_record) == RING_ALIGN, "record");
 static_assert(sizeof(struct layout_slot) == RING_ALIGN, "slot");
 static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2,

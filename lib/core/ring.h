@@ -48,6 +48,11 @@ struct ring {
 	uint64_t max_message; /* ring_size() of it + RING_ALIGN <= capacity */
 	bool pausing;
 	struct layout_control *control;
+	uint32_t fresh; /* the state of a record that is sent */
+
+	/* Of kind broadcast: the table of subscribers, and its size. */
+	uint32_t subscribers;
+	struct layout_subscriber *subscriber;
 
 	/* Where a sender counts room from: tx.seen; or, if `pausing`, as much earlier
 	 * as makes the check for room also the check whether a record ends behind
@@ -184,7 +189,7 @@ static inline void ring_finish(
 	struct ring *r, struct layout_record *rec, struct ring_cursor *at, uint32_t length)
 {
 	atomic_store_explicit(&rec->length, length, memory_order_relaxed);
-	atomic_store_explicit(&rec->state, record_state(RECORD_READY, 0, 0), memory_order_relaxed);
+	atomic_store_explicit(&rec->state, r->fresh, memory_order_relaxed);
 	at->pos += ring_size(length);
 	at->seq++;
 	atomic_store_explicit(&ring_at(r, &r->tx, at->pos)->seq, at->seq, memory_order_relaxed);

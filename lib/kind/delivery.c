@@ -7,6 +7,7 @@ static const struct kind *const kinds[] = {
 	[CHAN_KIND_QUEUE] = &kind_queue,
 	[CHAN_KIND_RENDEZVOUS] = &kind_rendezvous,
 	[CHAN_KIND_LATEST] = &kind_latest,
+	[CHAN_KIND_BROADCAST] = &kind_broadcast,
 };
 
 const struct kind *kind_of(uint32_t value)

@@ -5,7 +5,9 @@
  * What differs by kind is a table of operations.  Everything above, channel/ and what
  * uses it, is blind to kinds; ring.h has what they share: records, positions, room,
  * publication.  A kind that keeps a value in place of messages has `write` and `read` in
- * place of what works on records (channel/value.h), and of a ring only the positions.  The
+ * place of what works on records (channel/value.h), and of a ring only the positions.  One
+ * with subscribers shares the senders' side, and has a table in place of what is consumed and
+ * leased (kind/broadcast.h, channel/subscriber.h).  The
  * operations see the ring only.  They never wait and wake nobody: the channel does, from what they
  * return.  The hot paths of the queue and of the
  * latest are compiled in (kind_consume(), kind_read()).
@@ -17,16 +19,7 @@
  * lock was held, which must be repeatable at any point (see lib/RECOVERY.md).
  *
  * A new kind is a file here, a word in base/words.c and an entry in delivery.c; its
- * options' rules, its bytes and its repair are in its own file.  What the next one would
- * bring:
- *
- *   broadcast  Each subscriber has a cursor, a line of its own in the segment, tied to
- *              the endpoint's slot.  consume and note_end move the caller's cursor, lease
- *              is absent.  `position` is the smallest cursor, which free recomputes only
- *              when ring_room() ran out; a subscriber whose endpoint is gone is skipped
- *              there (the channel gives gone(), as to reclaim).  New operations: attach
- *              and detach a subscriber, and first(): where the caller's delivery starts,
- *              which for the queue is ring_first().
+ * options' rules, its bytes and its repair are in its own file.
  */
 #ifndef CHAN_DELIVERY_H
 #define CHAN_DELIVERY_H
@@ -47,6 +40,11 @@ struct kind {
 	 * four operations below are there.  All waiting senders are woken when space is
 	 * freed, and a batch is sent one by one. */
 	bool hands_over;
+
+	/* Each receiver gets each message: what a sender needs to make room, and receivers to
+	 * find theirs, is in kind/broadcast.h.  consume, note_end, the leases' operations, drop
+	 * and purge are absent; reclaim ends subscriptions. */
+	bool subscribed;
 
 	/* How many messages one receive takes at most. */
 	unsigned receive_most;
@@ -159,7 +157,7 @@ struct kind {
 	int (*valid)(struct ring *r);
 };
 
-extern const struct kind kind_queue, kind_rendezvous, kind_latest;
+extern const struct kind kind_queue, kind_rendezvous, kind_latest, kind_broadcast;
 
 /* Return the kind of that value, or NULL if there is none: a newer version made it. */
 const struct kind *kind_of(uint32_t value);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define DEFAULT_ENDPOINTS 256u
+#define DEFAULT_GROUPS 16u
 
 /* Copy the options that the caller's structure has; the others are 0.  Returns 0 or
  * -EINVAL. */
@@ -59,7 +60,36 @@ static int resolve_sizes(struct chan_options *o)
 		o->max_message, ring_least_capacity(o->max_message), o->capacity);
 }
 
-#define FLAGS (uint32_t)(CHAN_END_WITH_SENDERS | CHAN_NEED_RECEIVERS)
+#define FLAGS (uint32_t)(CHAN_END_WITH_SENDERS | CHAN_NEED_RECEIVERS | CHAN_FORBID_BLOCK)
+
+/* Check what is said of subscribers: 0 or -EINVAL. */
+static int check_subscribers(const struct chan_options *o)
+{
+	bool forbids = o->flags & CHAN_FORBID_BLOCK;
+
+	if (o->kind != CHAN_KIND_BROADCAST) {
+		if (forbids || o->on_lag || o->patience || o->groups)
+			return error_because(-EINVAL, "%s: is for a channel of kind broadcast only",
+				forbids	      ? "flags: CHAN_FORBID_BLOCK"
+				: o->on_lag   ? "on_lag"
+				: o->patience ? "patience"
+					      : "groups");
+		return 0;
+	}
+	if (o->on_lag > CHAN_LAG_EVICT)
+		return error_because(-EINVAL, "on_lag: there is no policy %" PRIu32, o->on_lag);
+	if (forbids && o->on_lag == CHAN_LAG_BLOCK)
+		return error_because(-EINVAL, "on_lag: block is what CHAN_FORBID_BLOCK forbids");
+	if (o->patience > INT64_MAX)
+		return error_because(-EINVAL, "patience: is above INT64_MAX");
+	if ((o->on_lag == CHAN_LAG_EVICT) != (o->patience > 0))
+		return error_because(-EINVAL, o->patience ? "patience: is for CHAN_LAG_EVICT only"
+							  : "patience: CHAN_LAG_EVICT needs one");
+	if (o->groups > LAYOUT_ENDPOINTS_MAX)
+		return error_because(-EINVAL, "groups: %" PRIu32 " are more than %u", o->groups,
+			(unsigned)LAYOUT_ENDPOINTS_MAX);
+	return 0;
+}
 
 /* Check all options but the sizes: 0 or -EINVAL. */
 static int check_words(const struct chan_options *o)
@@ -92,7 +122,7 @@ static int check_words(const struct chan_options *o)
 	if (o->endpoints > LAYOUT_ENDPOINTS_MAX)
 		return error_because(-EINVAL, "endpoints: %" PRIu32 " are more than %u",
 			o->endpoints, (unsigned)LAYOUT_ENDPOINTS_MAX);
-	return 0;
+	return check_subscribers(o);
 }
 
 int options_resolve(const struct chan_options *opt, struct chan_options *full, struct geometry *ret)
@@ -115,8 +145,15 @@ int options_resolve(const struct chan_options *opt, struct chan_options *full, s
 		o.mode = 0600;
 	if (!o.endpoints)
 		o.endpoints = DEFAULT_ENDPOINTS;
+	if (o.kind == CHAN_KIND_BROADCAST) {
+		if (!o.groups)
+			o.groups = DEFAULT_GROUPS;
+		if (!o.on_lag)
+			o.on_lag = o.flags & CHAN_FORBID_BLOCK ? CHAN_LAG_LOSE : CHAN_LAG_BLOCK;
+	}
 	*full = o;
-	*ret = geometry_of(o.capacity, o.max_message, o.endpoints);
+	*ret = geometry_of(o.capacity, o.max_message, o.endpoints,
+		o.kind == CHAN_KIND_BROADCAST ? o.endpoints + o.groups : 0);
 	return 0;
 }
 
@@ -144,7 +181,10 @@ void options_compare(const struct chan_options *opt, const struct chan_options *
 		differs("endpoints", is->endpoints, given.endpoints) ||
 		differs("lifetime", is->lifetime, given.lifetime) ||
 		differs("linger", is->linger, given.linger) ||
-		differs("type", is->type, given.type))
+		differs("type", is->type, given.type) ||
+		differs("on_lag", is->on_lag, given.on_lag) ||
+		differs("patience", is->patience, given.patience) ||
+		differs("groups", is->groups, given.groups))
 		return;
 	if (full.flags & ~is->flags)
 		error_because(

@@ -18,18 +18,34 @@ uint64_t geometry_pages(uint64_t bytes)
 	return (bytes + page - 1) / page * page;
 }
 
-struct geometry geometry_of(uint64_t capacity, uint32_t max_message, uint32_t endpoints)
+uint64_t geometry_subscribers(const struct geometry *g)
 {
-	uint64_t table = (uint64_t)endpoints * sizeof(struct layout_endpoint);
-	uint64_t ring_offset = geometry_pages(LAYOUT_TABLE_OFFSET + table);
+	uint64_t end =
+		LAYOUT_TABLE_OFFSET + (uint64_t)g->endpoints * sizeof(struct layout_endpoint);
 
-	return (struct geometry){
+	return (end + LAYOUT_PAIR - 1) & ~(uint64_t)(LAYOUT_PAIR - 1);
+}
+
+/* Return where both tables end. */
+static uint64_t tables_end(const struct geometry *g)
+{
+	return geometry_subscribers(g) +
+	       (uint64_t)g->subscribers * sizeof(struct layout_subscriber);
+}
+
+struct geometry geometry_of(
+	uint64_t capacity, uint32_t max_message, uint32_t endpoints, uint32_t subscribers)
+{
+	struct geometry g = {
 		.capacity = capacity,
-		.ring_offset = ring_offset,
-		.size = ring_offset + capacity,
 		.max_message = max_message,
 		.endpoints = endpoints,
+		.subscribers = subscribers,
 	};
+
+	g.ring_offset = geometry_pages(tables_end(&g));
+	g.size = g.ring_offset + capacity;
+	return g;
 }
 
 int geometry_check(const struct geometry *g)
@@ -39,9 +55,8 @@ int geometry_check(const struct geometry *g)
 	return g->capacity && g->capacity <= GEOMETRY_CAPACITY_MAX + page &&
 			       g->capacity % page == 0 && g->ring_offset % page == 0 &&
 			       g->endpoints && g->endpoints <= LAYOUT_ENDPOINTS_MAX &&
-			       g->ring_offset >= LAYOUT_TABLE_OFFSET +
-							 (uint64_t)g->endpoints *
-								 sizeof(struct layout_endpoint) &&
+			       g->subscribers <= 2 * LAYOUT_ENDPOINTS_MAX &&
+			       g->ring_offset >= tables_end(g) &&
 			       g->ring_offset <= UINT64_C(1) << 30 &&
 			       g->size == g->ring_offset + g->capacity &&
 			       g->max_message <= GEOMETRY_MESSAGE_MAX &&

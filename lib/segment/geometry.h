@@ -14,13 +14,19 @@ struct geometry {
 	uint64_t size;	      /* of the segment */
 	uint32_t max_message;
 	uint32_t endpoints;
+	uint32_t subscribers; /* entries of that table; 0: there is none */
 };
 
 /* Round up to whole pages. */
 uint64_t geometry_pages(uint64_t bytes);
 
-/* Lay out a ring of `capacity`, which is whole pages, behind a table of `endpoints`. */
-struct geometry geometry_of(uint64_t capacity, uint32_t max_message, uint32_t endpoints);
+/* Lay out a ring of `capacity`, which is whole pages, behind tables of `endpoints` and of
+ * `subscribers`. */
+struct geometry geometry_of(
+	uint64_t capacity, uint32_t max_message, uint32_t endpoints, uint32_t subscribers);
+
+/* Return where the table of subscribers is. */
+uint64_t geometry_subscribers(const struct geometry *g);
 
 /* Check a geometry that was read from a segment: 0, or -EBADMSG if it makes no sense. */
 int geometry_check(const struct geometry *g);

@@ -432,6 +432,9 @@ int segment_fill(struct segment *s, const struct chan_options *full, const struc
 	h->linger = full->linger;
 	h->type = full->type;
 	h->created = clock_real();
+	h->groups = full->groups;
+	h->on_lag = full->on_lag;
+	h->patience = (int64_t)full->patience;
 	s->geometry = *g;
 	err = take_memory(s, g->size);
 	if (err == 0)
@@ -479,7 +482,8 @@ static int check_header(struct segment *s, uint64_t size)
 		return -EPROTONOSUPPORT;
 	/* A newer version may have more kinds and options. */
 	if (h->kind >= words_kind.n ||
-		h->options & ~(uint32_t)(CHAN_END_WITH_SENDERS | CHAN_NEED_RECEIVERS))
+		h->options & ~(uint32_t)(CHAN_END_WITH_SENDERS | CHAN_NEED_RECEIVERS |
+					 CHAN_FORBID_BLOCK))
 		return -EPROTONOSUPPORT;
 	if (h->abi != LAYOUT_ABI || h->libc != THIS_LIBC || h->condvar != CONDVAR_KIND)
 		return -EPROTOTYPE;
@@ -494,7 +498,13 @@ static int check_header(struct segment *s, uint64_t size)
 		.size = h->segment_size,
 		.max_message = h->max_message,
 		.endpoints = h->endpoints,
+		.subscribers = h->kind == CHAN_KIND_BROADCAST ? h->endpoints + h->groups : 0,
 	};
+	if (h->kind == CHAN_KIND_BROADCAST &&
+		(h->groups > LAYOUT_ENDPOINTS_MAX || h->on_lag < CHAN_LAG_BLOCK ||
+			h->on_lag > CHAN_LAG_EVICT || h->patience < 0 ||
+			(h->on_lag == CHAN_LAG_EVICT && h->patience == 0)))
+		return -EBADMSG;
 	if (h->segment_size != size || h->overflow > CHAN_DROP_OLDEST || h->lifetime > CHAN_REF ||
 		h->linger > INT64_MAX)
 		return -EBADMSG;

@@ -82,7 +82,7 @@ START_TEST(should_refuse_bad_options)
 		OPTIONS(.flags = 1u << 31),
 		OPTIONS(.overflow = 4),
 		OPTIONS(.lifetime = 2),
-		OPTIONS(.kind = CHAN_KIND_LATEST + 1),
+		OPTIONS(.kind = CHAN_KIND_BROADCAST + 1),
 		OPTIONS(.mode = 01600),
 		OPTIONS(.mode = 0700),
 		OPTIONS(.endpoints = 4097),

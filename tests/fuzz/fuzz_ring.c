@@ -160,7 +160,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct input in = {data, size};
 	struct ring_claim claim[4] = {{0, 0, 0, 0}};
 	static struct layout_control control;
-	struct ring r = {.capacity = CAPACITY, .max_message = MAX_MESSAGE, .control = &control};
+	struct ring r = {.capacity = CAPACITY,
+		.max_message = MAX_MESSAGE,
+		.control = &control,
+		.fresh = record_state(RECORD_READY, 0, 0)};
 
 	bounded();
 	memset(&control, 0, sizeof(control));

@@ -30,7 +30,10 @@ static void setup(void)
 					 MAP_SHARED | MAP_FIXED, fd, 0),
 			base + i * CAPACITY);
 	close(fd);
-	r = (struct ring){.data = base, .capacity = CAPACITY, .max_message = MAX};
+	r = (struct ring){.data = base,
+		.capacity = CAPACITY,
+		.max_message = MAX,
+		.fresh = record_state(RECORD_READY, 0, 0)};
 	r.control = aligned_alloc(LAYOUT_PAIR, sizeof(*r.control));
 	memset(r.control, 0, sizeof(*r.control));
 	ring_init(&r);

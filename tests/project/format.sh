@@ -24,4 +24,4 @@ done <<END
 $rows
 END
 echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ] && [ "$passed" -ge 48 ]
+[ "$failed" -eq 0 ] && [ "$passed" -ge 79 ]

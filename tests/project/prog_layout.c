@@ -11,6 +11,7 @@
 #define HEADER(field) ROW(0, struct layout_header, field, #field)
 #define CONTROL(field, label) ROW(512, struct layout_control, field, label)
 #define ENDPOINT(field) ROW(0, struct layout_endpoint, field, #field)
+#define SUBSCRIBER(field) ROW(0, struct layout_subscriber, field, #field)
 #define RECORD(field) ROW(0, struct layout_record, field, #field)
 #define SLOT(field) ROW(0, struct layout_slot, field, #field)
 
@@ -35,6 +36,9 @@ int main(void)
 	HEADER(linger);
 	HEADER(created);
 	HEADER(type);
+	HEADER(groups);
+	HEADER(on_lag);
+	HEADER(patience);
 	CONTROL(state, "state");
 	CONTROL(seal, "seal");
 	CONTROL(idle_since, "idle_since");
@@ -50,6 +54,7 @@ int main(void)
 	CONTROL(senders.need, "senders.need");
 	CONTROL(senders.uneven, "senders.uneven");
 	CONTROL(senders.dropped_leased, "senders.dropped_leased");
+	CONTROL(senders.wanted, "senders.wanted");
 	CONTROL(senders.position, "senders.position");
 	CONTROL(receivers.lock.mutex, "receivers.lock.mutex");
 	CONTROL(receivers.lock.recoveries, "receivers.lock.recoveries");
@@ -62,6 +67,22 @@ int main(void)
 	CONTROL(receivers.drop_count, "receivers.drop_count");
 	CONTROL(receivers.redelivered, "receivers.redelivered");
 	CONTROL(receivers.position, "receivers.position");
+	CONTROL(receivers.subscribers, "receivers.subscribers");
+	CONTROL(receivers.evicted, "receivers.evicted");
+	CONTROL(receivers.lost, "receivers.lost");
+	SUBSCRIBER(position);
+	SUBSCRIBER(state);
+	SUBSCRIBER(user);
+	SUBSCRIBER(lost);
+	SUBSCRIBER(mark);
+	SUBSCRIBER(on_lag);
+	SUBSCRIBER(blocked_clock);
+	SUBSCRIBER(unused_clock);
+	SUBSCRIBER(patience);
+	SUBSCRIBER(blocked_since);
+	SUBSCRIBER(unused_since);
+	SUBSCRIBER(age);
+	SUBSCRIBER(name);
 	ENDPOINT(pid);
 	ENDPOINT(roles);
 	ENDPOINT(uid);

@@ -1,0 +1,553 @@
+/* SPDX-License-Identifier: MIT */
+/* The model is in subscriber.h. */
+#include "channel/subscriber.h"
+
+#include "base/bytes.h"
+#include "channel/receive.h"
+#include "channel/reclaim.h"
+#include "channel/wait.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+/* A batch moves the position after this share of the ring. */
+#define PARTS 8
+/* How often in a row a look may be lapped before that is damage. */
+#define LOOKS 10000
+
+#define load(p) atomic_load_explicit((p), memory_order_relaxed)
+#define store(p, v) atomic_store_explicit((p), (v), memory_order_relaxed)
+
+static uint32_t state_of(const struct subscription *s)
+{
+	return s->entry ? load(&s->entry->state) : SUBSCRIBER_LOSES;
+}
+
+/* Copy a message that a sender may be about to overwrite; broadcast_kept() says afterwards
+ * whether the copy is good. */
+#ifdef LATEST_TSAN
+/* That sanitizer knows no sequence lock: it does not see these reads. */
+__attribute__((noinline, no_sanitize("thread"))) static void copy_out(
+	void *to, const struct ring_item *it)
+{
+	const char *from = ring_payload(it->record);
+
+	for (size_t i = 0; i < it->length; i++) {
+		((char *)to)[i] = from[i];
+		__asm__("" : "+r"(i)); /* or it becomes a memcpy(), which is seen */
+	}
+}
+#else
+static inline void copy_out(void *to, const struct ring_item *it)
+{
+	copy_bytes(to, ring_payload(it->record), it->length);
+}
+#endif
+
+/* ---- finding ---- */
+
+/* Find the message at `at`, and copy it to `buf` if it fits and `buf` is not NULL: 0; or
+ * -EAGAIN; -EOVERFLOW: it was overwritten; -EBADMSG. */
+ALWAYS_INLINE int read_at(struct ring *r, const struct broadcast_place *at, void *buf, size_t size,
+	struct ring_item *it)
+{
+	int err = ring_read(r, at->pos, it);
+
+	if (err == -EAGAIN)
+		return err;
+	if (likely(err == 0) && buf && it->length <= size) {
+		ring_fetch(r, it);
+		copy_out(buf, it);
+	}
+	/* What makes no sense is damage only if it is still kept. */
+	if (unlikely(!broadcast_kept(r, at->pos)))
+		return -EOVERFLOW;
+	return unlikely(err < 0 || it->seq != at->seq) ? -EBADMSG : 0;
+}
+
+/* Nothing is there: 0 if there is now, -EAGAIN, or why there will be nothing more. */
+static int when_empty(struct chan *ch, struct subscription *s)
+{
+	uint32_t state;
+	uint64_t end = receiver_newest(ch, &state);
+
+	if (state & LAYOUT_DAMAGED)
+		return -EBADMSG;
+	if (end > s->at.pos && end - s->at.pos <= s->ring.capacity) {
+		s->ring.rx.seen = end;
+		return 0;
+	}
+	return state & LAYOUT_ENDED ? channel_over(state) : -EAGAIN;
+}
+
+/* Find the next message, and copy it, the lock held: as read_at(), or an error of
+ * chan_recv(). */
+ALWAYS_INLINE int find(
+	struct chan *ch, struct subscription *s, void *buf, size_t size, struct ring_item *it)
+{
+	int err;
+
+	if (unlikely(channel_state(ch) & LAYOUT_DISCARD))
+		return -EPIPE;
+	err = read_at(&s->ring, &s->at, buf, size, it);
+	if (unlikely(err == -EAGAIN)) {
+		err = when_empty(ch, s);
+		if (err == 0)
+			err = read_at(&s->ring, &s->at, buf, size, it);
+	}
+	return err;
+}
+
+/* ---- moving on ---- */
+
+/* Store that everything before `to` is received or acknowledged.  Returns true if a sender
+ * may wait for that. */
+ALWAYS_INLINE bool finish(struct chan *ch, struct subscription *s, const struct broadcast_place *to)
+{
+	uint64_t was = s->done.pos;
+
+	s->done = *to;
+	if (unlikely(!s->entry))
+		return false;
+	broadcast_advance(s->entry, s->group, to);
+	if (state_of(s) != SUBSCRIBER_HOLDS)
+		return false;
+	/* Pairs with the fence in cond_arm(): either we see that a sender waits, and for whom,
+	 * or it sees the position. */
+	atomic_thread_fence(memory_order_seq_cst);
+	return unlikely(cond_hinted(&ch->control->not_full)) &&
+	       was < load(&ch->control->senders.wanted);
+}
+
+/* The message was received: move on. */
+ALWAYS_INLINE bool received(struct chan *ch, struct subscription *s, uint64_t end, uint64_t seq)
+{
+	s->at = (struct broadcast_place){.pos = end, .seq = seq};
+	if (likely(s->taken <= s->done.pos))
+		return finish(ch, s, &s->at);
+	s->received = end; /* what was taken before it is still read */
+	return false;
+}
+
+static void unlock(struct chan *ch, struct subscription *s, bool wake)
+{
+	pthread_mutex_unlock(&s->lock);
+	if (unlikely(wake))
+		channel_broadcast(ch, &ch->control->not_full);
+}
+
+/* The subscriber was lapped: go on at the tail.  Returns -EOVERFLOW, which the caller is told
+ * once, or -EBADMSG. */
+static int go_on_at_tail(struct chan *ch, struct subscription *s) OUT_OF_LINE;
+static int go_on_at_tail(struct chan *ch, struct subscription *s)
+{
+	struct broadcast_place tail;
+	int err = broadcast_oldest(&s->ring, &tail);
+	uint64_t n;
+
+	if (err < 0 || tail.seq <= s->at.seq || tail.pos <= s->at.pos)
+		return -EBADMSG;
+	n = tail.seq - s->at.seq;
+	store(&s->told, n);
+	s->at = tail;
+	s->taken = s->received = 0;
+	if (s->entry) {
+		store(&s->entry->lost, load(&s->entry->lost) + n);
+		atomic_fetch_add_explicit(&ch->control->receivers.lost, n, memory_order_relaxed);
+	}
+	finish(ch, s, &tail);
+	return error_of_size(
+		-EOVERFLOW, n, "%" PRIu64 " messages are lost: the subscriber was too slow", n);
+}
+
+/* ---- waiting ---- */
+
+static bool message_or_end(struct chan *ch, uint64_t seen)
+{
+	return load(&ch->control->senders.position) > seen ||
+	       channel_state(ch) & (LAYOUT_ENDED | LAYOUT_DAMAGED);
+}
+
+/* Wait for a message behind `pos`, no lock held: 0 (look again), or an error of chan_recv(). */
+static int await_message(struct chan *ch, uint64_t pos, struct limit *limit)
+{
+	struct condition message = {.cond = &ch->control->not_empty,
+		.spin = &ch->recv_spin,
+		.changed = message_or_end,
+		.seen = pos,
+		.lags = true,
+		.abandoned = receiver_abandoned,
+		.pollable = &ch->to_receive};
+	bool gone;
+	int err = receiver_senders_gone(ch, &gone);
+
+	if (err < 0)
+		return err;
+	if (gone) /* unless the last one sent something before it left */
+		return message_or_end(ch, pos) ? 0 : -EPIPE;
+	if (ch->segment.writable && receiver_waits_for_itself(ch, limit))
+		return -EDEADLK;
+	return channel_wait(ch, &message, limit);
+}
+
+/*
+ * A look gave `err`, the lock held.  Returns 0 to look again, the lock held, after waiting if
+ * need be; or the error that the call returns, the lock released.
+ */
+static int wait_or_fail(
+	struct chan *ch, struct subscription *s, struct limit *limit, int err) OUT_OF_LINE;
+static int wait_or_fail(struct chan *ch, struct subscription *s, struct limit *limit, int err)
+{
+	uint64_t pos = s->at.pos;
+
+	if (err == -EOVERFLOW)
+		err = go_on_at_tail(ch, s);
+	pthread_mutex_unlock(&s->lock);
+	if (err == -EAGAIN)
+		err = await_message(ch, pos, limit);
+	if (err < 0)
+		return channel_checked(ch, err);
+	pthread_mutex_lock(&s->lock);
+	return 0;
+}
+
+/* ---- the calls ---- */
+
+static ssize_t subscriber_recv(struct chan *ch, void *buf, size_t size, struct limit *limit)
+{
+	struct subscription *s = ch->subscription;
+	struct ring_item it = {.pos = 0}; /* the compiler warns otherwise */
+	bool wake;
+	int err;
+
+	pthread_mutex_lock(&s->lock);
+	while (unlikely((err = find(ch, s, buf, size, &it)) < 0)) {
+		err = wait_or_fail(ch, s, limit, err);
+		if (err < 0)
+			return err;
+	}
+	if (unlikely(it.length > size)) {
+		pthread_mutex_unlock(&s->lock);
+		return receive_too_long(it.length, size);
+	}
+	wake = received(ch, s, it.end, it.seq + 1);
+	unlock(ch, s, wake);
+	return (ssize_t)it.length;
+}
+
+static int subscriber_recv_batch(
+	struct chan *ch, struct iovec *buf, unsigned n, struct limit *limit)
+{
+	struct subscription *s = ch->subscription;
+	struct broadcast_place at;
+	struct ring_item it = {.pos = 0}; /* the compiler warns otherwise */
+	unsigned got = 0;
+	bool wake = false;
+	int err;
+
+	pthread_mutex_lock(&s->lock);
+	while ((err = find(ch, s, buf[0].iov_base, buf[0].iov_len, &it)) < 0) {
+		err = wait_or_fail(ch, s, limit, err);
+		if (err < 0)
+			return err;
+	}
+	if (it.length > buf[0].iov_len) {
+		pthread_mutex_unlock(&s->lock);
+		return receive_too_long(it.length, buf[0].iov_len);
+	}
+	/* Each message was still kept when it had been copied. */
+	do {
+		buf[got++].iov_len = it.length;
+		at = (struct broadcast_place){.pos = it.end, .seq = it.seq + 1};
+		if (at.pos - s->at.pos > s->ring.capacity / PARTS)
+			wake |= received(ch, s, at.pos, at.seq);
+	} while (got < n && read_at(&s->ring, &at, buf[got].iov_base, buf[got].iov_len, &it) == 0 &&
+		 it.length <= buf[got].iov_len);
+	if (at.pos != s->at.pos)
+		wake |= received(ch, s, at.pos, at.seq);
+	unlock(ch, s, wake);
+	return (int)got;
+}
+
+static int subscriber_ready(struct chan *ch, struct limit *limit)
+{
+	struct subscription *s = ch->subscription;
+	struct ring_item it = {.pos = 0}; /* the compiler warns otherwise */
+	int err;
+
+	pthread_mutex_lock(&s->lock);
+	while ((err = find(ch, s, NULL, 0, &it)) == -EAGAIN) {
+		err = wait_or_fail(ch, s, limit, err);
+		if (err < 0)
+			return err;
+	}
+	pthread_mutex_unlock(&s->lock);
+	return err == -EOVERFLOW ? 0 : channel_checked(ch, err);
+}
+
+/* ---- in place ---- */
+
+/* Say why the subscriber can't read in place, or return 0. */
+static int check_holds(const struct subscription *s)
+{
+	switch (state_of(s)) {
+	case SUBSCRIBER_HOLDS:
+		return 0;
+	case SUBSCRIBER_EVICTED:
+		return error_because(-ESTALE,
+			"the subscriber was evicted: what it reads in place may be overwritten; "
+			"receive copies, or subscribe anew");
+	default:
+		return error_because(-EINVAL,
+			"the subscriber does not hold the ring, so what it would read in place may "
+			"be overwritten; chan_recv() copies");
+	}
+}
+
+static int subscriber_take(struct chan *ch, struct chan_lease *ret, unsigned n, struct limit *limit)
+{
+	struct subscription *s = ch->subscription;
+	struct ring_item it = {.pos = 0}; /* the compiler warns otherwise */
+	unsigned got = 0;
+	int err;
+
+	pthread_mutex_lock(&s->lock);
+	while ((err = find(ch, s, NULL, 0, &it)) < 0) {
+		err = wait_or_fail(ch, s, limit, err);
+		if (err < 0)
+			return err;
+	}
+	err = check_holds(s);
+	while (err == 0) {
+		ret[got++] = (struct chan_lease){.data = ring_payload(it.record),
+			.len = it.length,
+			.seq = it.seq,
+			.pos = it.pos,
+			.attempt = 1};
+		s->at = (struct broadcast_place){.pos = it.end, .seq = it.seq + 1};
+		s->taken = it.end;
+		if (got == n || read_at(&s->ring, &s->at, NULL, 0, &it) < 0)
+			break;
+	}
+	pthread_mutex_unlock(&s->lock);
+	return err < 0 ? err : (int)got;
+}
+
+/* Find the record of a lease, which is taken, and lies behind `after`: 0, or -ESTALE. */
+static int find_taken(struct subscription *s, const struct chan_lease *lease, uint64_t after,
+	uint64_t end, struct ring_item *it)
+{
+	struct broadcast_place at = {.pos = lease->pos, .seq = lease->seq};
+
+	if (lease->pos < after || lease->pos >= end || lease->pos % RING_ALIGN ||
+		read_at(&s->ring, &at, NULL, 0, it) < 0)
+		return error_because(-ESTALE,
+			lease->pos < after ? "the message was acknowledged already, with one "
+					     "behind it"
+					   : "the message is not, or not any more, taken");
+	return 0;
+}
+
+static int subscriber_ack(struct chan *ch, const struct chan_lease *lease, unsigned n)
+{
+	struct subscription *s = ch->subscription;
+	struct broadcast_place to;
+	struct ring_item it = {.pos = 0}; /* the compiler warns otherwise */
+	unsigned done = 0;
+	bool wake = false;
+	int err = 0;
+
+	pthread_mutex_lock(&s->lock);
+	to = s->done;
+	for (; done < n && err == 0; done += err == 0) {
+		err = find_taken(s, &lease[done], to.pos, s->taken, &it);
+		if (err == 0)
+			to = (struct broadcast_place){.pos = it.end, .seq = it.seq + 1};
+	}
+	if (to.pos >= s->taken) /* nor is anything taken before what was received behind it */
+		to = s->at;
+	if (done)
+		wake = finish(ch, s, &to);
+	unlock(ch, s, wake);
+	return done ? (int)done : err;
+}
+
+static int subscriber_give_back(struct chan *ch, const struct chan_lease *lease, unsigned n)
+{
+	struct subscription *s = ch->subscription;
+	uint64_t end;
+	struct ring_item it = {.pos = 0}; /* the compiler warns otherwise */
+	unsigned done = 0;
+	int err = 0;
+
+	pthread_mutex_lock(&s->lock);
+	end = s->taken;
+	for (; done < n && err == 0; done += err == 0) {
+		err = find_taken(s, &lease[done], s->done.pos, end, &it);
+		if (err == 0 && it.pos < s->received)
+			err = error_because(-EINVAL,
+				"a message behind it was received by chan_recv(): it can only be "
+				"acknowledged");
+		if (err == 0 && it.pos < s->at.pos) {
+			s->at = (struct broadcast_place){.pos = it.pos, .seq = it.seq};
+			s->taken = it.pos;
+		}
+	}
+	pthread_mutex_unlock(&s->lock);
+	return done ? (int)done : err;
+}
+
+/* ---- looking ---- */
+
+/* Return where this endpoint's messages begin, or what is kept. */
+static uint64_t first_shown(struct chan *ch, uint32_t flags)
+{
+	struct subscription *s = ch->subscription;
+	uint64_t pos;
+
+	if (!s)
+		return 0;
+	pthread_mutex_lock(&s->lock);
+	pos = flags & CHAN_LEASED_TOO ? s->done.pos : s->at.pos;
+	pthread_mutex_unlock(&s->lock);
+	return pos;
+}
+
+static ssize_t subscriber_peek(struct chan *ch, void *buf, size_t size, struct chan_cursor *at)
+{
+	struct ring view = ch->ring;
+	struct ring_item it = {.pos = 0};
+	struct broadcast_place oldest;
+	uint64_t first, pos;
+	bool kept = false;
+	int err = 0;
+
+	if (is_orphan(ch))
+		return -ENOTCONN;
+	first = first_shown(ch, at->flags);
+	view.rx = (struct ring_end){0, 0};
+	if (at->pos % RING_ALIGN || at->pos > ring_limit(&view))
+		return error_because(-EINVAL, "at: the cursor leads to no message");
+	for (int i = 0; i < LOOKS && !kept; i++) {
+		err = broadcast_oldest(&view, &oldest);
+		if (err < 0)
+			break;
+		pos = first > oldest.pos ? first : oldest.pos;
+		pos = at->pos > pos ? at->pos : pos;
+		err = ring_read(&view, pos, &it);
+		if (err == -EAGAIN && ch->segment.writable && channel_sealed_anew(ch))
+			continue;
+		if (err == 0 && it.length <= size)
+			copy_out(buf, &it);
+		kept = broadcast_kept(&view, pos);
+	}
+	if (err == -EBADMSG && at->pos > oldest.pos)
+		return error_because(-EINVAL, "at: the cursor leads to no message");
+	if (err < 0)
+		return channel_checked(ch, err);
+	if (!kept)
+		return -EBUSY;
+	if (it.length > size)
+		return receive_too_long(it.length, size);
+	at->pos = it.end;
+	at->seq = it.seq;
+	at->attempt = 0;
+	at->flags &= ~(uint32_t)CHAN_IS_LEASED;
+	return (ssize_t)it.length;
+}
+
+/* ---- joining ---- */
+
+/* Join as a reader, which has no entry: what it begins with may be overwritten meanwhile. */
+static int begin_reading(struct subscription *s, const struct chan_subscription *how)
+{
+	for (int i = 0; i < LOOKS; i++) {
+		int err = broadcast_find_start(&s->ring, how, &s->at);
+
+		if (broadcast_kept(&s->ring, s->at.pos))
+			return err;
+	}
+	return -EBUSY;
+}
+
+/* Join, the receivers' lock held. */
+static int join(
+	struct chan *ch, struct subscription *s, const struct chan_subscription *how, bool *wake)
+{
+	uint32_t endpoints = ch->segment.geometry.endpoints, entry = (uint32_t)ch->slot;
+	int err;
+
+	/* Otherwise what a dead endpoint in this slot left would look like ours. */
+	*wake = broadcast_clear_slot(&ch->ring, entry);
+	if (how->group) {
+		err = broadcast_use_group(
+			&ch->ring, endpoints, entry, how, slot_abandoned, ch, &entry, &s->at);
+	} else {
+		err = broadcast_find_start(&ch->ring, how, &s->at);
+		if (err == 0)
+			broadcast_join(&ch->ring, entry, how, &s->at);
+	}
+	if (err < 0)
+		return err;
+	s->entry = &ch->ring.subscriber[entry];
+	s->group = how->group != NULL;
+	atomic_store_explicit(&ch->leases, true, memory_order_relaxed);
+	return 0;
+}
+
+static int subscriber_begin(struct chan *ch)
+{
+	static const struct chan_subscription none;
+	struct chan_subscription how = ch->how ? *ch->how : none;
+	struct subscription *s;
+	bool wake = false;
+	int err = subscription_settle(ch, &how);
+
+	if (err < 0)
+		return err;
+	s = calloc(1, sizeof(*s));
+	if (!s)
+		return -ENOMEM;
+	pthread_mutex_init(&s->lock, NULL);
+	s->ring = ch->ring;
+	s->ring.rx = (struct ring_end){0, 0};
+	if (ch->slot < 0) {
+		err = begin_reading(s, &how);
+	} else {
+		err = receivers_visit(ch, NULL);
+		if (err == 0) {
+			err = join(ch, s, &how, &wake);
+			receivers_leave(ch);
+		}
+	}
+	if (wake)
+		channel_broadcast(ch, &ch->control->not_full);
+	if (err < 0) {
+		subscription_free(s);
+		return channel_checked(ch, err);
+	}
+	s->done = s->at;
+	s->ring.rx.lap = 0;
+	ch->subscription = s;
+	return 0;
+}
+
+void subscription_free(struct subscription *s)
+{
+	if (s)
+		pthread_mutex_destroy(&s->lock);
+	free(s);
+}
+
+const struct receiving receiving_subscribed = {
+	.begin = subscriber_begin,
+	.recv = subscriber_recv,
+	.recv_batch = subscriber_recv_batch,
+	.ready = subscriber_ready,
+	.peek = subscriber_peek,
+	.take = subscriber_take,
+	.ack = subscriber_ack,
+	.give_back = subscriber_give_back,
+	.lacks = "a broadcast keeps its messages for all subscribers: there is nothing to purge or "
+		 "pause",
+};
