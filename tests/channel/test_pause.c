@@ -8,7 +8,6 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <string.h>
 
 static chan_t *tx, *rx;
 static char buf[16];
@@ -69,11 +68,10 @@ START_TEST(should_leave_leases_and_purges_alone)
 }
 END_TEST
 
-static void *receive(void *text)
+static void *receive_x(void *unused)
 {
-	ssize_t n = chan_recv(rx, buf, sizeof(buf), SOON);
-
-	ck_assert_int_eq(n, (ssize_t)strlen(text));
+	(void)unused;
+	ck_assert_int_eq(chan_recv(rx, buf, sizeof(buf), SOON), 1);
 	return NULL;
 }
 
@@ -99,7 +97,7 @@ START_TEST(should_wake_who_waits_when_it_goes_on)
 		ck_assert_int_eq(chan_pause(tx, 1), 0);
 		if (round % 2)
 			send_text(tx, "x");
-		ck_assert_int_eq(pthread_create(&t, NULL, receive, (char[]){"x"}), 0);
+		ck_assert_int_eq(pthread_create(&t, NULL, receive_x, NULL), 0);
 		await(receiver_waits, NULL);
 		if (!(round % 2))
 			send_text(tx, "x");
@@ -202,7 +200,7 @@ START_TEST(should_keep_a_rendezvous_waiting)
 	pthread_t t;
 
 	ck_assert_int_eq(chan_pause(tx, 1), 0);
-	ck_assert_int_eq(pthread_create(&t, NULL, receive, (char[]){"x"}), 0);
+	ck_assert_int_eq(pthread_create(&t, NULL, receive_x, NULL), 0);
 	await(receiver_waits, NULL);
 	ck_assert_int_eq(chan_send(tx, "x", 1, 5 * MS), -ETIMEDOUT);
 	ck_assert_int_eq(chan_pause(tx, 0), 0);
