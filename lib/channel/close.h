@@ -12,7 +12,7 @@ void channel_end(const struct segment *s, uint32_t bits);
 /* Decide where a channel that has ended ends, if that is not decided yet. */
 static inline void channel_seal(struct chan *ch)
 {
-	channel_announced(ch);
+	channel_announced(ch, &ch->control->not_empty);
 	ring_seal(&ch->ring);
 }
 

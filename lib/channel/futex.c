@@ -31,7 +31,7 @@ int chan_futex(chan_t *ch, unsigned role, struct chan_futex *ret)
 	ret->word = (const uint32_t *)(uintptr_t)&cond_of(ch, role)->sequence;
 	ret->value = cond_arm(cond_of(ch, role));
 	ret->reserved = 0;
-	channel_announced(ch);
+	channel_announced(ch, cond_of(ch, role));
 	channel_receiver_came(ch, cond_of(ch, role));
 	return 0;
 }

@@ -41,12 +41,13 @@
 #include "segment/segment.h"
 #include "shmchan.h"
 
-/* What an exclusive receiver took last, if it ends where `held` does.  The next message is
- * taken, and this one acknowledged, without another look at what is known of it. */
+/* What a receiver took last, if it ends where `held` does.  This message is acknowledged,
+ * and by an exclusive receiver the next one taken, without another look at what is known of
+ * it.  It is written under the receivers' lock, `thread` last, and 0 first. */
 struct taken {
-	uint64_t thread; /* the receiver's, or 0: nothing is known */
-	uint64_t pos, end, seq;
-	uint32_t attempt;
+	_Atomic uint64_t thread; /* whose it is, or 0: nothing is known */
+	_Atomic uint64_t pos, end, seq;
+	_Atomic uint32_t attempt;
 };
 
 struct chan {
@@ -68,9 +69,10 @@ struct chan {
 	struct taken taken;
 	struct spin send_spin, recv_spin;
 	struct backoff send_backoff, recv_backoff;
-	uint64_t thread; /* an exclusive endpoint's: see thread.h */
-	bool light;	 /* exclusive, and its peers make its fences */
-	uint64_t sender; /* `thread`, if it may reserve and commit the short way; or 0 */
+	uint64_t thread;	   /* an exclusive endpoint's: see thread.h */
+	bool light;		   /* exclusive, and its peers make its fences */
+	_Atomic bool acks_lightly; /* they make those of its acknowledgements */
+	uint64_t sender;	   /* `thread`, if it may reserve and commit the short way; or 0 */
 
 	/* The reservation.  The senders' lock guards it, except for the question whose
 	 * it is: a thread that ended has left the lock, and its number is nobody's. */

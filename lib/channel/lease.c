@@ -16,13 +16,26 @@ static inline void lease_of(const struct ring_item *it, struct chan_lease *ret)
 	};
 }
 
-/* Lease the item, which was found under the lock: how many, 1 or 0. */
-ALWAYS_INLINE unsigned take_one(struct chan *ch, struct ring_item *it, struct chan_lease *ret)
+/* Lease the item, which was found under the lock, by its header: how many, 1 or 0. */
+static unsigned take_by_header(
+	struct chan *ch, const struct ring_item *it, struct chan_lease *ret) OUT_OF_LINE;
+static unsigned take_by_header(struct chan *ch, const struct ring_item *it, struct chan_lease *ret)
 {
-	if (unlikely(!kind_lease(&ch->kind, ch->indirect, &ch->ring, it, (uint32_t)ch->slot)))
+	struct ring_item item = *it;
+
+	if (!ch->kind->lease(&ch->ring, &item, (uint32_t)ch->slot))
 		return 0;
-	lease_of(it, ret);
+	lease_of(&item, ret);
 	return 1;
+}
+
+/* Lease the item, by `held` alone: false, and nothing is changed, if that can't be. */
+ALWAYS_INLINE bool take_held(struct chan *ch, struct ring_item *it, struct chan_lease *ret)
+{
+	if (unlikely(ch->indirect || !queue_hold(&ch->ring, it, (uint32_t)ch->slot)))
+		return false;
+	lease_of(it, ret);
+	return true;
 }
 
 /* Lease up to n of the ready records from `pos` on: how many. */
@@ -34,25 +47,33 @@ static unsigned take_more(struct chan *ch, uint64_t pos, struct chan_lease *ret,
 	unsigned got = 0;
 
 	for (; got < n && ring_next(&ch->ring, pos, &it) == 0; pos = it.end)
-		got += take_one(ch, &it, &ret[got]);
+		got += take_held(ch, &it, &ret[got]) || take_by_header(ch, &it, &ret[got]);
 	return got;
 }
 
-/* ---- what an exclusive receiver knows: struct taken ---- */
+/* ---- what is known of the message that was last taken ---- */
 
+#define load(p) atomic_load_explicit((p), memory_order_relaxed)
+#define store(p, v) atomic_store_explicit((p), (v), memory_order_relaxed)
+
+/* Another thread may be about to acknowledge what it took: see ack_taken(). */
+ALWAYS_INLINE void forget_taken(struct chan *ch)
+{
+	store(&ch->taken.thread, 0);
+	/* Before what note_taken() stores. */
+	atomic_thread_fence(memory_order_release);
+}
+
+/* Call after forget_taken(), unless it is this thread's again. */
 ALWAYS_INLINE void note_taken(
 	struct chan *ch, uint64_t thread, const struct ring_item *it, uint32_t attempt)
 {
-	ch->taken.thread = thread;
-	ch->taken.pos = it->pos;
-	ch->taken.end = it->end;
-	ch->taken.seq = it->seq;
-	ch->taken.attempt = attempt;
-}
-
-static void forget_taken(struct chan *ch)
-{
-	ch->taken.thread = 0;
+	store(&ch->taken.pos, it->pos);
+	store(&ch->taken.end, it->end);
+	store(&ch->taken.seq, it->seq);
+	store(&ch->taken.attempt, attempt);
+	/* Release: pairs with the acquire in ack_taken(). */
+	atomic_store_explicit(&ch->taken.thread, thread, memory_order_release);
 }
 
 /* Take the message behind the one that was last taken.  Returns false, and nothing is
@@ -60,10 +81,10 @@ static void forget_taken(struct chan *ch)
 ALWAYS_INLINE bool take_next(struct chan *ch, struct chan_lease *ret)
 {
 	struct ring *r = &ch->ring;
-	uint64_t pos = ch->taken.end;
+	uint64_t pos = load(&ch->taken.end);
 	struct ring_item it;
 
-	if (!thread_is(ch->taken.thread) || unlikely(is_orphan(ch)))
+	if (!thread_is(load(&ch->taken.thread)) || unlikely(is_orphan(ch)))
 		return false;
 	/* Received plainly, or dropped, if the position is behind it. */
 	if (unlikely(channel_state(ch) & (LAYOUT_DISCARD | LAYOUT_PAUSED) || ring_head(r) > pos))
@@ -73,8 +94,17 @@ ALWAYS_INLINE bool take_next(struct chan *ch, struct chan_lease *ret)
 	queue_hold_next(r, &it);
 	it.state = record_leased(it.state, 0);
 	lease_of(&it, ret);
-	note_taken(ch, ch->taken.thread, &it, ret->attempt);
+	note_taken(ch, load(&ch->taken.thread), &it, ret->attempt);
 	return true;
+}
+
+/* After a store to the position, as a light endpoint: a full fence, or the light side of
+ * one. */
+ALWAYS_INLINE void ack_fence(struct chan *ch, uint64_t from)
+{
+	atomic_signal_fence(memory_order_seq_cst);
+	if (unlikely(queue_fenced(&ch->ring, from) || channel_state(ch) & LAYOUT_HEAVY_MISSING))
+		atomic_thread_fence(memory_order_seq_cst);
 }
 
 /* Acknowledge the message that was last taken.  Returns false, and nothing is changed, if it
@@ -82,20 +112,41 @@ ALWAYS_INLINE bool take_next(struct chan *ch, struct chan_lease *ret)
 ALWAYS_INLINE bool ack_taken(struct chan *ch, const struct chan_lease *lease)
 {
 	const struct taken *t = &ch->taken;
+	uint64_t pos, end;
 
-	if (!thread_is(t->thread) || unlikely(is_orphan(ch)))
+	/* Acquire, and once more behind: if another thread takes something meanwhile, what is
+	 * read here may be of two messages. */
+	if (!thread_is(atomic_load_explicit(&t->thread, memory_order_acquire)) ||
+		unlikely(is_orphan(ch)))
 		return false;
-	if (unlikely(lease->pos != t->pos || lease->seq != t->seq || lease->attempt != t->attempt))
+	pos = load(&t->pos);
+	end = load(&t->end);
+	if (unlikely(lease->pos != pos || lease->seq != load(&t->seq) ||
+		     lease->attempt != load(&t->attempt)))
 		return false;
-	if (unlikely(!queue_end_held(&ch->ring, t->pos, t->end, true)))
+	atomic_thread_fence(memory_order_acquire);
+	if (unlikely(!thread_is(load(&t->thread)) || !queue_end_held(&ch->ring, pos, end, true)))
 		return false;
-	receivers_leave(ch);
+	ack_fence(ch, pos);
 	return true;
+}
+
+/* The lock is held, and for the first time something is about to be leased. */
+static void first_lease(struct chan *ch) OUT_OF_LINE;
+static void first_lease(struct chan *ch)
+{
+	store(&ch->leases, true);
+	if (!ch->indirect && !exclusive(ch, CHAN_RECV) && fence_register()) {
+		channel_mark(ch, LAYOUT_LIGHT_ACK);
+		store(&ch->acks_lightly, true);
+	}
+	if (!ch->indirect && ch->light)
+		store(&ch->acks_lightly, true);
 }
 
 ALWAYS_INLINE int take(struct chan *ch, struct chan_lease *ret, unsigned n, struct limit *limit)
 {
-	struct ring_item it;
+	struct ring_item it, found;
 	unsigned got;
 	int err;
 
@@ -103,14 +154,20 @@ ALWAYS_INLINE int take(struct chan *ch, struct chan_lease *ret, unsigned n, stru
 		err = receiver_find(ch, limit, &it);
 		if (unlikely(err < 0))
 			return err;
-		atomic_store_explicit(&ch->leases, true, memory_order_relaxed);
-		got = take_one(ch, &it, ret);
-		if (got < n)
-			got += take_more(ch, it.end, ret + got, n - got);
-		if (exclusive(ch, CHAN_RECV)) {
+		if (unlikely(!load(&ch->leases)))
+			first_lease(ch);
+		forget_taken(ch);
+		if (likely(take_held(ch, &it, ret))) {
+			got = 1;
+			if (likely(load(&ch->acks_lightly)))
+				note_taken(ch, thread_self(), &it, ret->attempt);
+		} else {
+			found = it; /* `it` may stay in registers */
+			got = take_by_header(ch, &found, ret);
+		}
+		if (unlikely(n > 1)) {
 			forget_taken(ch);
-			if (ch->light && ring_held(&ch->ring, it.pos) == it.end)
-				note_taken(ch, ch->thread, &it, ret->attempt);
+			got += take_more(ch, it.end, ret + got, n - got);
 		}
 		/* The sender that hands over may go. */
 		receiver_done(ch, limit, unlikely(ch->indirect) && ch->kind->hands_over);
@@ -141,7 +198,7 @@ static LONG_WAY int take_any(struct chan *ch, struct chan_lease *ret, unsigned n
 
 int chan_take(chan_t *ch, struct chan_lease *ret, unsigned n, int64_t timeout)
 {
-	if (n == 1 && timeout >= CHAN_WAIT && take_next(ch, ret))
+	if (exclusive(ch, CHAN_RECV) && n == 1 && timeout >= CHAN_WAIT && take_next(ch, ret))
 		return 1;
 	return take_any(ch, ret, n, timeout);
 }
@@ -184,8 +241,7 @@ static int end_leases(struct chan *ch, const struct chan_lease *lease, unsigned 
 	err = receivers_enter(ch, &limit);
 	if (err < 0)
 		return err;
-	if (exclusive(ch, CHAN_RECV))
-		forget_taken(ch);
+	forget_taken(ch);
 	head = ring_head(&ch->ring);
 	for (done = 0; done < n; done++) {
 		struct ring_claim claim = claim_of(ch, &lease[done]);
@@ -209,7 +265,7 @@ static int end_leases(struct chan *ch, const struct chan_lease *lease, unsigned 
  * not. */
 ALWAYS_INLINE bool ack_front(struct chan *ch, const struct chan_lease *lease, unsigned n)
 {
-	bool alone = exclusive(ch, CHAN_RECV);
+	bool alone = exclusive(ch, CHAN_RECV), light = load(&ch->acks_lightly);
 	uint64_t from = lease->pos, end = from;
 
 	if (unlikely(is_orphan(ch) || (alone && exclusive_check(ch) < 0)))
@@ -223,12 +279,12 @@ ALWAYS_INLINE bool ack_front(struct chan *ch, const struct chan_lease *lease, un
 		if (unlikely(end == 0))
 			return false;
 	}
-	if (unlikely(!queue_end_held(&ch->ring, from, end, alone)))
+	if (unlikely(!queue_end_held(&ch->ring, from, end, alone || light)))
 		return false;
-	if (alone)
-		receivers_leave(ch);
+	if (light)
+		ack_fence(ch, from);
 	else
-		fence_after_exchange();
+		atomic_thread_fence(memory_order_seq_cst);
 	return true;
 }
 

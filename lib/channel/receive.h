@@ -84,7 +84,7 @@ ALWAYS_INLINE void receiver_done(struct chan *ch, const struct limit *limit, boo
 		/* Beside an exclusive receiver no other one sleeps here, so the message does not
 		 * wait for the heavy fence. */
 		if (!exclusive(ch, CHAN_RECV))
-			channel_announced(ch);
+			channel_announced(ch, &ch->control->not_empty);
 		if (ring_any(&ch->ring))
 			channel_signal(ch, &ch->control->not_empty);
 	}

@@ -83,7 +83,7 @@ bool pollable_rest(struct chan *ch, const struct condition *what)
 		key = channel_arm(ch, what->cond);
 	else
 		channel_arm_bell(ch, what->cond);
-	channel_announced(ch);
+	channel_announced(ch, what->cond);
 	channel_receiver_came(ch, what->cond);
 	if (over || what->changed(ch, what->seen) || what->abandoned(ch)) {
 		ring(ch, p); /* there may be more than the call takes */

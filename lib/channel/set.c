@@ -135,7 +135,7 @@ static int settle(chan_set_t *set, struct member *m, struct limit *round)
 	int err;
 
 	channel_arm_bell(m->ch, cond_of(m));
-	channel_announced(m->ch);
+	channel_announced(m->ch, cond_of(m));
 	channel_receiver_came(m->ch, cond_of(m));
 	err = look(m, round);
 	if (err == -EAGAIN && set->now >= m->alert) {

@@ -117,15 +117,14 @@ static int sleep_on(const struct awaited *all, unsigned n, int64_t end)
 
 void wait_arm(struct awaited *all, unsigned n)
 {
-	const struct chan *light = NULL;
+	bool light = false;
 
 	for (unsigned i = 0; i < n; i++) {
 		all[i].key = channel_arm(all[i].ch, all[i].cond);
-		if (channel_state(all[i].ch) & LAYOUT_LIGHT)
-			light = all[i].ch;
+		light |= channel_light(all[i].ch, all[i].cond);
 	}
 	if (light) /* one heavy fence does for all */
-		channel_announced(light);
+		fence_heavy();
 	for (unsigned i = 0; i < n; i++)
 		channel_receiver_came(all[i].ch, all[i].cond);
 }
@@ -188,7 +187,7 @@ static void leave_served(struct awaited *s)
 	}
 	cond_rearm(s->cond);
 	if (!exclusive(s->ch, CHAN_RECV))
-		channel_announced(s->ch);
+		channel_announced(s->ch, s->cond);
 	if (ring_any(&s->ch->ring))
 		channel_signal(s->ch, s->cond);
 }

@@ -9,11 +9,18 @@
 #include "core/fence.h"
 #include "segment/bell.h"
 
-/* Call after announcing something that light endpoints must not miss: it makes their
- * fence. */
-static inline void channel_announced(const struct chan *ch)
+/* Returns true if there may be light endpoints that make what is waited for at `c`.
+ * Acknowledgements make only room. */
+static inline bool channel_light(const struct chan *ch, const struct layout_cond *c)
 {
-	if (channel_state(ch) & LAYOUT_LIGHT)
+	return channel_state(ch) &
+	       (c == &ch->control->not_empty ? LAYOUT_LIGHT : LAYOUT_LIGHT | LAYOUT_LIGHT_ACK);
+}
+
+/* Call after announcing at `c` what light endpoints must not miss: it makes their fence. */
+static inline void channel_announced(const struct chan *ch, const struct layout_cond *c)
+{
+	if (channel_light(ch, c))
 		fence_heavy();
 }
 

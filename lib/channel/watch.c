@@ -14,6 +14,6 @@ int channel_watch(struct chan *ch, unsigned what)
 		cond_arm_bell(&ch->control->not_empty);
 	if (what & WATCH_LESS)
 		cond_arm_bell(&ch->control->not_full);
-	channel_announced(ch);
+	channel_announced(ch, what & WATCH_LESS ? &ch->control->not_full : &ch->control->not_empty);
 	return 0;
 }

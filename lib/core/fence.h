@@ -13,6 +13,10 @@
  * microseconds).  The kernel's documentation says that a compiler barrier on the
  * one side and the call on the other order like two full fences.
  *
+ * A shared receiver is light, too, when it acknowledges what it holds at the front: that
+ * takes no lock.  Its peers are the senders that go to sleep for room, and receivers that
+ * begin to work behind the front (LAYOUT_LIGHT_ACK, kind/queue.h).
+ *
  * A light endpoint registers before it sets LAYOUT_LIGHT (full fence): a peer that does
  * not find the bit after its own announcement made that before, so it is seen.  An
  * endpoint that cannot call membarrier (an old kernel, a sandbox) sets

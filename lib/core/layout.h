@@ -80,6 +80,7 @@ enum {
 	LAYOUT_REMOVED = 1u << 7,	/* the name was removed: an end, as a close */
 	LAYOUT_UNLINKED = 1u << 8,	/* the name may go and the channel goes on */
 	LAYOUT_PAUSED = 1u << 9,	/* receivers find nothing (pause.c) */
+	LAYOUT_LIGHT_ACK = 1u << 10,	/* as LAYOUT_LIGHT, of a shared receiver with leases */
 };
 
 /* Nothing can be sent any more, and receivers get what is left. */
@@ -137,6 +138,9 @@ struct layout_receivers {
 	_Atomic uint64_t drop_position;
 	_Atomic uint64_t drop_count;
 	_Atomic uint64_t redelivered;
+	/* If `frontier` is behind `position`, this is not before it: whoever acknowledges what
+	 * lies before it makes a full fence; derived. */
+	_Atomic uint64_t fenced;
 	/* The commit of a plain receive, and the release of space.  Of kind broadcast the start
 	 * of what is kept, which senders move on. */
 	alignas(LAYOUT_PAIR) _Atomic uint64_t position;

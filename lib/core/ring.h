@@ -295,8 +295,10 @@ ALWAYS_INLINE int ring_read(struct ring *r, uint64_t pos, struct ring_item *it)
 	if (there > ring_ahead(size) + RING_FETCH_FIRST) /* not what is being written */
 		for (uint64_t i = 0; i < RING_FETCH_FIRST; i += CPU_LINE)
 			cpu_prefetch((char *)it->record + ring_ahead(size) + i);
-	if (unlikely(it->length > r->max_message || it->end - pos > there ||
-		     record_kind(it->state) - RECORD_READY > RECORD_DONE - RECORD_READY))
+	if (unlikely(it->length > r->max_message || it->end - pos > there))
+		return -EBADMSG;
+	if (unlikely(record_kind(it->state) != RECORD_READY) &&
+		record_kind(it->state) - RECORD_READY > RECORD_DONE - RECORD_READY)
 		return -EBADMSG;
 	return 0;
 }

@@ -197,19 +197,4 @@ ALWAYS_INLINE bool kind_read_short(const struct kind *kind, const struct ring *r
 	return likely(kind == &kind_latest) && latest_copy_out_short(r, pos, buf, size, ret);
 }
 
-/* Do as kind.lease. */
-ALWAYS_INLINE bool kind_lease(const struct kind *const *kind, bool indirect, struct ring *r,
-	struct ring_item *it, uint32_t holder)
-{
-	struct ring_item copy;
-	bool leased;
-
-	if (likely(!indirect && queue_hold(r, it, holder)))
-		return true;
-	copy = *it; /* whose address may be known: the original stays in registers */
-	leased = (*kind)->lease(r, &copy, holder);
-	*it = copy;
-	return leased;
-}
-
 #endif

@@ -2,9 +2,14 @@
 /* The model is in queue.h. */
 #include "kind/queue.h"
 
+#include "core/fence.h"
 #include "kind/delivery.h"
 
 #include <limits.h>
+
+/* For how long begin_fencing() is good. */
+#define FENCED_LAPS 4
+#define FENCED_LEAST (UINT64_C(64) << 10)
 
 #define load(p) atomic_load_explicit((p), memory_order_relaxed)
 #define store(p, v) atomic_store_explicit((p), (v), memory_order_relaxed)
@@ -25,7 +30,8 @@ bool queue_free_up_to(struct ring *r, uint64_t bound)
 		return false;
 	/* Whoever holds the front may just be ending that, without the lock.  Either we see
 	 * the position that the holder stored, or the holder sees the frontier that we did,
-	 * after its own fence, and comes here (queue_may_free()). */
+	 * after its own fence, and comes here (queue_may_free()).  It makes that fence, since
+	 * it has seen `fenced`; or it ended the front before begin_fencing() was through. */
 	atomic_thread_fence(memory_order_seq_cst);
 	head = pos = ring_head(r);
 	while (pos < bound && ring_read(r, pos, &it) == 0 && record_kind(it.state) == RECORD_DONE)
@@ -46,10 +52,26 @@ static bool queue_free(struct ring *r)
 	return queue_free_up_to(r, load(&rx(r)->frontier));
 }
 
+/* Receivers begin to work behind the front, as far as `pos`: from now on its holder makes a
+ * full fence when it ends that, and what it did before is visible.  This costs microseconds,
+ * so it is good for some laps. */
+static void begin_fencing(struct ring *r, uint64_t pos) OUT_OF_LINE;
+static void begin_fencing(struct ring *r, uint64_t pos)
+{
+	uint64_t lap = r->capacity > FENCED_LEAST ? r->capacity : FENCED_LEAST;
+
+	store(&rx(r)->fenced, pos + FENCED_LAPS * lap);
+	if (load(&r->control->state) & (LAYOUT_LIGHT | LAYOUT_LIGHT_ACK))
+		fence_heavy();
+}
+
 static void raise_frontier(struct ring *r, uint64_t pos)
 {
-	if (load(&rx(r)->frontier) < pos)
-		store(&rx(r)->frontier, pos);
+	if (load(&rx(r)->frontier) >= pos)
+		return;
+	if (unlikely(load(&rx(r)->fenced) < pos))
+		begin_fencing(r, pos);
+	store(&rx(r)->frontier, pos);
 }
 
 uint64_t queue_mark_done(struct ring *r, uint64_t from, uint64_t end)
@@ -372,6 +394,7 @@ int queue_rebuild(struct ring *r)
 	}
 	r->rx.seen = head;
 	store(&rx(r)->deliver, first);
+	begin_fencing(r, frontier); /* the dead one may not have come as far */
 	store(&rx(r)->frontier, frontier);
 	if (err < 0)
 		return err;
@@ -412,6 +435,8 @@ int queue_check(struct ring *r, bool derived)
 			return -EBADMSG;
 	}
 	if (derived && held != head && (deliver < held || pos < held))
+		return -EBADMSG;
+	if (derived && frontier > head && load(&rx(r)->fenced) < frontier)
 		return -EBADMSG;
 	if (err == -EAGAIN && seq && load(&ring_at(r, &r->rx, pos)->seq) != seq + 1)
 		return -EBADMSG;

@@ -9,13 +9,19 @@
  *   deliver   nothing before it is to be delivered     derived, rebuilt after a death
  *   frontier  the headers from it on say ready, and    derived, rebuilt after a death
  *             always did
+ *   fenced    acknowledging what is before it takes    derived, rebuilt after a death
+ *             a full fence
  *
  * A lease that begins where the front is leased to the same endpoint, or at the position,
  * is written to no header.  [position, held) is what such leases are of: `held_by` has
  * those of its records whose headers say ready, for one attempt more than they say.  The
  * store to `held` commits the lease, and that to `position` its end.  The holder makes the
  * latter without the lock: nobody else moves the position meanwhile, or reads what is
- * held.  To give one of them back, its header and those behind it are written first, by
+ * held.  What is done behind the front has to be freed by the last one that did something
+ * about it, so there are two stores and two looks, with a full fence in between.  The holder
+ * is spared its fence as long as nobody works behind the front: whoever begins to, moves
+ * `fenced` far ahead and makes the heavy fence (fence.h).
+ * To give one of them back, its header and those behind it are written first, by
  * the holder or, if it is gone, by whoever has the lock (spread() in queue.c).
  *
  * A drop is a change of two facts, see queue.c.  All functions need the receivers' lock,
@@ -97,9 +103,16 @@ ALWAYS_INLINE uint64_t queue_claim_end(
 	return claim->pos + size;
 }
 
+/* Returns true if whoever ended what was held at `from` makes a full fence before it calls
+ * queue_may_free().  Call it after that end. */
+ALWAYS_INLINE bool queue_fenced(const struct ring *r, uint64_t from)
+{
+	return atomic_load_explicit(&r->control->receivers.fenced, memory_order_relaxed) > from;
+}
+
 /* End what is held in [from, end), all of it the caller's; `alone`: no other thread may
  * try to.  Returns false if it is not at the front (any more).  A full fence has to follow,
- * or fence.h's, and then queue_may_free(). */
+ * or queue_fenced() and fence.h's, and then queue_may_free(). */
 ALWAYS_INLINE bool queue_end_held(struct ring *r, uint64_t from, uint64_t end, bool alone)
 {
 	struct layout_receivers *rx = &r->control->receivers;

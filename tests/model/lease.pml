@@ -5,7 +5,9 @@
  * RECEIVERS processes receive plainly, take (HOLDS leases at a time), acknowledge, and
  * give back up to RELEASES times, as they like, while a sender publishes RECORDS
  * records.  All stores are under the receivers' lock, but for the one that acknowledges
- * the front for its holder; up to CRASHES processes are killed between any two of them,
+ * the front for its holder.  That one waits in the store buffer of the holder's processor as
+ * long as it likes, up to the holder's next full fence, or another process's heavy one; all
+ * others are visible at once.  Up to CRASHES processes are killed between any two of them,
  * in a repair too; the next owner repairs.  In the end a newcomer takes what is left.
  *
  * Proved: no record is consumed twice, or under another's lease; none is lost; no
@@ -40,7 +42,28 @@
 #define DONE 1
 #define LEASED(p) (2 + (p))
 
-byte head, deliver, frontier, tail, held, held_by;
+byte head, deliver, frontier, fenced, tail, held, held_by;
+
+/* The store to `head` that is not yet visible, and whose it is. */
+#define NOBODY 255
+byte late, late_by = NOBODY;
+
+#define FLUSH \
+	if \
+	:: late_by != NOBODY -> \
+		assert(head == late - 1); \
+		head = late; \
+		late = 0; \
+		late_by = NOBODY \
+	:: else \
+	fi
+
+/* A full fence of this process: a locked instruction, too. */
+#define FENCE \
+	if \
+	:: late_by == me -> FLUSH \
+	:: else \
+	fi
 byte state[RECORDS];
 byte attempts[RECORDS];
 
@@ -116,12 +139,26 @@ inline ring_next()
 	}
 }
 
+inline begin_fencing(to)
+{
+	fenced = to;
+#ifndef M_NO_HEAVY_FENCE
+	d_step { FLUSH }
+#endif
+}
+
 inline raise_frontier(to)
 {
 #ifndef M_FRONTIER_STAYS
-	d_step {
-		frontier = MAX(frontier, to)
-	}
+	if
+	:: frontier < to ->
+		if
+		:: fenced < to -> begin_fencing(to)
+		:: else
+		fi;
+		frontier = to
+	:: else
+	fi
 #else
 	skip
 #endif
@@ -296,12 +333,12 @@ inline repair()
 	deliver = HELD;
 #endif
 	d_step {
-		frontier = HELD;
-		i = frontier;
+		position = HELD;
+		i = position;
 		do
 		:: i < tail ->
 			if
-			:: state[i] != READY -> frontier = i + 1
+			:: state[i] != READY -> position = i + 1
 			:: else
 			fi;
 			i++
@@ -309,13 +346,21 @@ inline repair()
 		od;
 		i = 0
 	}
+	begin_fencing(position);
+	frontier = position;
+	position = 0;
 	queue_free();
 	reclaim()
 }
 
 inline enter()
 {
-	d_step { owner >= ABANDONED -> recover = (owner == ABANDONED); owner = me }
+	d_step {
+		owner >= ABANDONED ->
+		recover = (owner == ABANDONED);
+		owner = me;
+		FENCE
+	}
 #if CRASHES
 	if
 #ifndef M_SKIP_REPAIR
@@ -329,18 +374,30 @@ inline enter()
 /* The front is this process's, and no header says so: acknowledge it, without the lock. */
 inline end_front()
 {
+#ifdef M_FENCED_SEEN_BEFORE
+	seen = fenced;
+#endif
 	d_step {
 		/* Nobody else has moved the position or ended the lease meanwhile. */
 		assert(head == i && held > i && held_by == me && !consumed[i]);
 		consumed[i] = 1;
 		mine = mine & ~(1 << i);
 		holds--;
-		head++;
+		late = i + 1;
+		late_by = me;
+		position = i + 1;
 		i = 0
 	}
+#ifndef M_FENCED_SEEN_BEFORE
+	seen = fenced;
+#endif
+	if
+	:: seen >= position -> d_step { FENCE }
+	:: else
+	fi;
 #ifndef M_LOOK_NOT_BEHIND
 	if
-	:: frontier > head ->
+	:: frontier > position ->
 		enter();
 		queue_free();
 		owner = FREE
@@ -359,7 +416,8 @@ proctype receiver(byte me)
 		do
 		:: true ->
 			if
-			:: mine & (1 << head) && held > head && held_by == me && state[head] == READY ->
+			:: late_by == NOBODY && mine & (1 << head) && held > head && held_by == me &&
+				state[head] == READY ->
 				i = head;
 				end_front()
 			/* End any lease.  It has to be there. */
@@ -448,6 +506,14 @@ next:
 	} UNLESS_KILLED
 }
 
+proctype buffer()
+{
+end:
+	do
+	:: d_step { late_by != NOBODY -> FLUSH }
+	od
+}
+
 proctype sender()
 {
 	do
@@ -460,6 +526,10 @@ proctype sender()
 	!dead[p] && !ended[p] && crashes < CRASHES -> \
 	dead[p] = 1; \
 	crashes++; \
+	if \
+	:: late_by == p -> FLUSH \
+	:: else \
+	fi; \
 	if \
 	:: owner == p -> owner = ABANDONED \
 	:: else \
@@ -511,6 +581,7 @@ init
 		}
 		i = 0;
 		run sender();
+		run buffer();
 #if CRASHES
 		run killer();
 #endif

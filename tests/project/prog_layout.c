@@ -66,6 +66,7 @@ int main(void)
 	CONTROL(receivers.drop_position, "receivers.drop_position");
 	CONTROL(receivers.drop_count, "receivers.drop_count");
 	CONTROL(receivers.redelivered, "receivers.redelivered");
+	CONTROL(receivers.fenced, "receivers.fenced");
 	CONTROL(receivers.position, "receivers.position");
 	CONTROL(receivers.subscribers, "receivers.subscribers");
 	CONTROL(receivers.evicted, "receivers.evicted");
