@@ -75,3 +75,12 @@ func failure(op, name string, result C.int64_t) error {
 	}
 	return &Error{op, name, syscall.Errno(-err), text, uint64(C.chan_error_size(err))}
 }
+
+// ended is the error of a call whose context ended while it waited: it is that of the
+// context, and says, and is, what the call waited for.
+type ended struct{ ctx, call error }
+
+func (e *ended) Error() string        { return e.call.Error() + ": " + e.ctx.Error() }
+func (e *ended) Unwrap() error        { return e.ctx }
+func (e *ended) Is(target error) bool { return errors.Is(e.call, target) }
+func (e *ended) As(target any) bool   { return errors.As(e.call, target) }

@@ -11,7 +11,8 @@
 // everybody; Detach leaves it.
 //
 // A call that waits does so in Go's own poller, until its context ends: it holds no thread.
-// (The one exception is a Send to a rendezvous.)  Any number of goroutines may use a Channel.
+// (The one exception is a Send to a rendezvous.)  It is tried at least once, and if it can't
+// go on, its error is both the context's and ErrFull or ErrEmpty.  Any number of goroutines may use a Channel.
 package shmchan
 
 /*

@@ -301,7 +301,10 @@ func TestContextEndsWhatWaits(t *testing.T) {
 		waits(t, ch, Send)
 		cancel()
 		want(t, <-over, context.Canceled)
-		want(t, call(ctx), context.Canceled)
+		err := call(ctx)
+		want(t, err, context.Canceled)
+		want(t, err, ErrFull)
+		want(t, err, syscall.EAGAIN)
 	}
 	// As usable as before.
 	_, err = ch.Recv(bounded(t))
@@ -471,6 +474,14 @@ func TestSelect(t *testing.T) {
 	want(t, err, ErrClosed)
 	if i != 1 {
 		t.Fatal(i)
+	}
+	must(t, b.Send(ctx, nil))
+	for n := 0; n < 20; n++ {
+		i, err = SelectFirst(ctx, &Case{Channel: a, Op: OpRecv}, &Case{Channel: b, Op: OpRecv})
+		want(t, err, ErrClosed)
+		if i != 0 {
+			t.Fatal(i)
+		}
 	}
 	_, err = Select(ctx)
 	want(t, err, syscall.EINVAL)

@@ -98,8 +98,8 @@ func readable(fd uintptr) bool {
 
 // wait waits until a call of that role, which just failed with err, may go on.
 func (c *Channel) wait(ctx context.Context, role Flags, err error) error {
-	if err := ctx.Err(); err != nil {
-		return err
+	if ctx.Err() != nil {
+		return &ended{ctx.Err(), err}
 	}
 	if busy(err) {
 		pause := time.NewTimer(busyPause)
@@ -108,20 +108,20 @@ func (c *Channel) wait(ctx context.Context, role Flags, err error) error {
 		case <-pause.C:
 			return nil
 		case <-ctx.Done():
-			return ctx.Err()
+			return &ended{ctx.Err(), err}
 		case <-c.detached:
 			return ErrDetached
 		}
 	}
-	w, err := c.waiter(role)
-	if err != nil {
-		return err
+	w, no := c.waiter(role)
+	if no != nil {
+		return no
 	}
 	select {
 	case <-w.wake:
 		return nil
 	case <-ctx.Done():
-		return ctx.Err()
+		return &ended{ctx.Err(), err}
 	case <-c.detached:
 		return ErrDetached
 	}
@@ -170,8 +170,17 @@ func (k *Case) try() (err error) {
 // A Select that sends to a rendezvous is met only by a receiver that waits inside the
 // library, as one in C, or a Recv of another language, does.
 func Select(ctx context.Context, cases ...*Case) (int, error) {
+	return selectBy(ctx, 0, cases)
+}
+
+// SelectFirst is Select, but of several cases that can go on it takes the first.
+func SelectFirst(ctx context.Context, cases ...*Case) (int, error) {
+	return selectBy(ctx, C.CHAN_BIASED, cases)
+}
+
+func selectBy(ctx context.Context, order C.uint, cases []*Case) (int, error) {
 	for {
-		i, err := ready(cases)
+		i, err := ready(order, cases)
 		if err == nil {
 			if err = cases[i].try(); err == nil || !later(err) {
 				return i, err
@@ -181,14 +190,14 @@ func Select(ctx context.Context, cases ...*Case) (int, error) {
 		if !later(err) {
 			return -1, err
 		}
-		if err = waitAny(ctx, cases, busy(err)); err != nil {
+		if err = waitAny(ctx, cases, err); err != nil {
 			return -1, err
 		}
 	}
 }
 
 // ready asks the library which case can go on.
-func ready(cases []*Case) (int, error) {
+func ready(order C.uint, cases []*Case) (int, error) {
 	if len(cases) == 0 {
 		return 0, &Error{"select", "", syscall.EINVAL, "there is no case", 0}
 	}
@@ -221,19 +230,19 @@ func ready(cases []*Case) (int, error) {
 	}
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	i := C.chan_select(&raw[0], C.uint(len(raw)), 0, C.CHAN_ONLY_READY)
+	i := C.chan_select(&raw[0], C.uint(len(raw)), 0, order|C.CHAN_ONLY_READY)
 	if i < 0 {
 		return 0, failure("select", "", C.int64_t(i))
 	}
 	return int(i), nil
 }
 
-func waitAny(ctx context.Context, cases []*Case, busy bool) error {
-	if err := ctx.Err(); err != nil {
-		return err
+func waitAny(ctx context.Context, cases []*Case, err error) error {
+	if ctx.Err() != nil {
+		return &ended{ctx.Err(), err}
 	}
 	on := []reflect.SelectCase{{Dir: reflect.SelectRecv, Chan: reflect.ValueOf(ctx.Done())}}
-	if busy {
+	if busy(err) {
 		pause := time.NewTimer(busyPause)
 		defer pause.Stop()
 		on = append(on, reflect.SelectCase{Dir: reflect.SelectRecv, Chan: reflect.ValueOf(pause.C)})
@@ -248,7 +257,7 @@ func waitAny(ctx context.Context, cases []*Case, busy bool) error {
 		}
 	}
 	if i, _, _ := reflect.Select(on); i == 0 {
-		return ctx.Err()
+		return &ended{ctx.Err(), err}
 	}
 	return nil
 }

@@ -138,6 +138,17 @@ export class Lease {
 	untake(): void;
 }
 
+/** Room in the ring for a message. */
+export class Loan {
+	private constructor();
+	/** Empty once this is over. */
+	readonly data: Buffer;
+	/** Send its first `length` bytes, or all.  False: the overflow policy dropped it. */
+	commit(length?: number): boolean;
+	/** Send nothing.  After commit() it does nothing. */
+	abort(): void;
+}
+
 /** An endpoint of a channel. */
 export class Channel implements AsyncIterable<Buffer> {
 	private constructor();
@@ -147,19 +158,18 @@ export class Channel implements AsyncIterable<Buffer> {
 
 	/** Send one message.  False: the overflow policy dropped it. */
 	send(message: Message, options?: Waiting): Promise<boolean>;
-	/** The same at once; undefined: there is no room. */
+	/** The same at once; undefined: there is no room.  EBUSY: that can't be seen. */
 	trySend(message: Message): boolean | undefined;
 	/** Send as many of the messages as there is room for, the first ones; how many. */
 	sendBatch(messages: Iterable<Message>, options?: Waiting): Promise<number>;
-	/**
-	 * Reserve room for a message in the channel, and send what `write` writes there before
-	 * it returns: the number of bytes that it returns, or all.
-	 */
+	/** Reserve room for a message in the channel, to write it there.  Other senders wait. */
+	reserve(length: number, options?: Waiting): Promise<Loan>;
+	/** The same, and send what `write` writes: as many bytes as it returns, or all. */
 	sendInPlace(length: number, write: (room: Buffer) => number | void, options?: Waiting): Promise<boolean>;
 
 	/** Receive one message. */
 	recv(options?: Waiting): Promise<Buffer>;
-	/** The same at once; undefined: there is none. */
+	/** The same at once; undefined: there is none.  EBUSY: that can't be seen. */
 	tryRecv(): Buffer | undefined;
 	/** Receive 1 to `most` messages. */
 	recvBatch(most: number, options?: Waiting): Promise<Buffer[]>;
@@ -196,7 +206,8 @@ export type SelectCase =
 /** Wait until one of the cases can go on, execute that one and no other. */
 export function select(
 	cases: SelectCase[],
-	options?: Waiting,
+	/** `biased`: of several that can go on take the first, and not one by chance. */
+	options?: Waiting & { biased?: boolean },
 ): Promise<{ index: number; value: Buffer | Lease | boolean }>;
 
 export function open(name: string, mode: Mode, options?: OpenOptions): Promise<Channel>;

@@ -13,15 +13,16 @@ const SEND = 1, RECV = 2, CREATE = 4, EXCLUSIVE = 8;
 const OPEN = 0, MAKE = 1, REMOVE = 2, UNLINK = 3, COLLECT = 4, PURGE = 5, RECOVER = 6, OFFER = 7;
 const ACK = 0, RELEASE = 1, UNTAKE = 2;
 const DROPPED = 1, FAIL = 1, RENDEZVOUS = 1;
-const { EAGAIN, EBUSY, ENOTCONN, ESTALE } = require('os').constants.errno;
+const { EAGAIN, EBADF, EBUSY, EINVAL, ENOTCONN, ESTALE } = require('os').constants.errno;
 const MODES = { r: RECV, w: SEND, rw: SEND | RECV, '': 0 };
 const KINDS = { queue: 0, rendezvous: 1, latest: 2 };
 const OVERFLOWS = { block: 0, fail: 1, 'drop-new': 2, 'drop-old': 3 };
 const LIFETIMES = { persist: 0, ref: 1 };
 // After so many operations in a row that did not have to wait, the loop has a turn.
 const TURN = 64;
-// Of a stopped process that holds a lock: the descriptor stays readable meanwhile.
-const BUSY_PAUSE = 1;
+// If another process holds a lock, the descriptor stays readable, and a call costs the loop a
+// tenth of a second: so it is made ever more rarely, in milliseconds.
+const BUSY_PAUSE = 1, BUSY_PAUSE_MOST = 256;
 
 const addon = load(process.env.SHMCHAN_ADDON || './shmchan.node');
 
@@ -84,6 +85,13 @@ function failure(code, number, message, call) {
 	return Object.assign(new Error(message), { code, errno: -number, syscall: call });
 }
 
+// Of a call at once: undefined if it would have to wait.
+function unlessLater(result, value) {
+	if (result === -EBUSY)
+		throw failure('EBUSY', EBUSY, 'another process holds a lock of the channel', 'shmchan');
+	return result === -EAGAIN ? undefined : value(result);
+}
+
 const gone = () => failure('ENOTCONN', ENOTCONN, 'the endpoint is detached', 'shmchan');
 const noRoom = () => failure('EAGAIN', EAGAIN, 'there is no room now', 'chan_send');
 
@@ -95,6 +103,7 @@ class Waiters {
 		this.queue = [];
 		this.watching = false;
 		this.pause = null;
+		this.busyPause = BUSY_PAUSE;
 		this.readable = () => this.pump();
 	}
 
@@ -139,7 +148,8 @@ class Waiters {
 	wait(result) {
 		if (result === -EBUSY) {
 			this.rest();
-			this.pause = setTimeout(this.readable, BUSY_PAUSE);
+			this.pause = setTimeout(this.readable, this.busyPause);
+			this.busyPause = Math.min(2 * this.busyPause, BUSY_PAUSE_MOST);
 		} else if (!this.watching) {
 			addon.watch(this.channel.handle, this.role, this.readable);
 			this.watching = true;
@@ -167,6 +177,7 @@ class Waiters {
 				error = e;
 			}
 			this.queue.shift();
+			this.busyPause = BUSY_PAUSE;
 			waiter.signal?.removeEventListener('abort', waiter.abort);
 			if (error)
 				waiter.reject(error);
@@ -213,6 +224,34 @@ class Lease {
 		if (isLater(result))
 			throw failure('EBUSY', EBUSY, 'a stopped process holds the lock', 'chan_ack');
 		this.settled = true;
+	}
+}
+
+class Loan {
+	constructor(channel, room) {
+		mappedBy.set(room, channel);
+		this.channel = channel;
+		this.length = room.byteLength;
+		this.data = Buffer.from(room);
+		this.over = false;
+	}
+
+	commit(length = this.length) {
+		if (this.over)
+			throw failure('EINVAL', EINVAL, 'no reservation is open', 'chan_commit');
+		if (!(length >= 0 && length <= this.length))
+			throw new RangeError(`${length} is not a length of 0 to ${this.length}`);
+		this.over = true;
+		const result = addon.commit(this.channel.handle, length);
+		if (result === -EAGAIN)
+			throw noRoom();
+		return result !== DROPPED;
+	}
+
+	abort() {
+		if (!this.over && !this.channel.detached)
+			addon.commit(this.channel.handle, -1);
+		this.over = true;
 	}
 }
 
@@ -288,10 +327,10 @@ class Channel {
 	}
 
 	trySend(message) {
+		const bytes = bytesOf(message);
 		if (this.senders.queue.length > 0)
 			return undefined; // others are before it
-		const result = addon.send(this.handle, bytesOf(message));
-		return isLater(result) ? undefined : result !== DROPPED;
+		return unlessLater(addon.send(this.handle, bytes), (result) => result !== DROPPED);
 	}
 
 	// In a rendezvous only a call that waits can be met.  It does so in a thread of the pool,
@@ -335,31 +374,24 @@ class Channel {
 		}, signal);
 	}
 
-	async sendInPlace(length, write, { signal } = {}) {
+	async reserve(length, { signal } = {}) {
 		if (!(length >= 0 && length < 2 ** 32))
 			throw new RangeError('a message\'s length is not negative');
 		return this.senders.run(() => {
 			const room = addon.reserve(this.handle, length);
-			if (typeof room === 'number') {
-				if (room === -EAGAIN && this.fails)
-					throw noRoom();
-				return room;
-			}
-			let used;
-			try {
-				used = write(Buffer.from(room)) ?? length;
-				if (!(used >= 0 && used <= length))
-					throw new RangeError(`${used} is not a length of 0 to ${length}`);
-			} catch (e) {
-				if (!this.detached)
-					addon.commit(this.handle, -1);
-				throw e;
-			}
-			const result = addon.commit(this.handle, used);
-			if (result === -EAGAIN)
+			if (room === -EAGAIN && this.fails)
 				throw noRoom();
-			return result !== DROPPED;
+			return isLater(room) ? room : new Loan(this, room);
 		}, signal);
+	}
+
+	async sendInPlace(length, write, options) {
+		const loan = await this.reserve(length, options);
+		try {
+			return loan.commit(write(loan.data) ?? length);
+		} finally {
+			loan.abort();
+		}
 	}
 
 	// ---- to receive ----
@@ -369,8 +401,7 @@ class Channel {
 	}
 
 	tryRecv() {
-		const result = addon.recv(this.handle);
-		return isLater(result) ? undefined : result;
+		return unlessLater(addon.recv(this.handle), (message) => message);
 	}
 
 	recvBatch(most, { signal } = {}) {
@@ -389,15 +420,16 @@ class Channel {
 	}
 
 	take({ signal } = {}) {
-		return this.receivers.run(() => {
-			const taken = addon.take(this.handle);
-			return isLater(taken) ? taken : new Lease(this, taken);
-		}, signal);
+		return this.receivers.run(() => this.attemptTake(), signal);
+	}
+
+	attemptTake() {
+		const taken = addon.take(this.handle);
+		return isLater(taken) ? taken : new Lease(this, taken);
 	}
 
 	tryTake() {
-		const taken = addon.take(this.handle);
-		return isLater(taken) ? undefined : new Lease(this, taken);
+		return unlessLater(addon.take(this.handle), (taken) => new Lease(this, taken));
 	}
 
 	async *[Symbol.asyncIterator]() {
@@ -459,23 +491,25 @@ class Channel {
 }
 
 // Wait until one of the cases can go on, execute that one and no other.
-async function select(cases, { signal } = {}) {
+async function select(cases, { signal, biased = false } = {}) {
 	if (cases.length === 0)
 		throw new TypeError('there is no case to select');
 	const attempts = cases.map(({ op, channel, message }) => {
+		if (!channel.mode.includes(op === 'send' ? 'w' : 'r'))
+			throw failure('EBADF', EBADF, `a case is to ${op}, and its endpoint is not for that`, 'chan_select');
 		if (op === 'send') {
 			const bytes = bytesOf(message);
 			return () => channel.attemptSend(bytes);
 		}
 		if (op === 'take')
-			return () => channel.tryTake() ?? -EAGAIN;
+			return () => channel.attemptTake();
 		if (op === 'recv')
-			return () => channel.tryRecv() ?? -EAGAIN;
+			return () => addon.recv(channel.handle);
 		throw new TypeError(`a case is to send, recv or take, not to '${op}'`);
 	});
 	for (;;) {
 		signal?.throwIfAborted();
-		const first = Math.floor(Math.random() * cases.length);
+		const first = biased ? 0 : Math.floor(Math.random() * cases.length);
 		for (let n = 0; n < cases.length; n++) {
 			const index = (first + n) % cases.length;
 			try {
@@ -536,6 +570,6 @@ const footprint = (options = {}) => addon.footprint(makeOptions(options));
 const version = () => addon.version();
 
 module.exports = {
-	Channel, Lease, open, openSync, create, remove, unlink, collect, channels, footprint, select,
+	Channel, Lease, Loan, open, openSync, create, remove, unlink, collect, channels, footprint, select,
 	version,
 };

@@ -177,13 +177,22 @@ channelTest('a lease shows the message where it is, until it is settled', small,
 	assert.throws(() => last.ack(), { code: 'ENOTCONN' });
 });
 
-channelTest('a message is written where it is', small, async (ch) => {
+channelTest('a message is written where it is', small, async (ch, another) => {
 	let kept;
 	assert.equal(await ch.sendInPlace(10, (room) => { kept = room; return room.write('hello'); }), true);
 	assert.equal(kept.length, 0);
 	await ch.sendInPlace(3, (room) => { room.fill('x'); });
 	await assert.rejects(ch.sendInPlace(3, () => { throw new Error('mine'); }), /mine/);
 	await assert.rejects(ch.sendInPlace(3, () => 4), RangeError);
+	const loan = await ch.reserve(3);
+	loan.abort();
+	assert.equal(loan.data.length, 0);
+	assert.throws(() => loan.commit(), { code: 'EINVAL' });
+	const { data } = await ch.reserve(3);
+	await assert.rejects(ch.reserve(3), { code: 'EDEADLK' });
+	ch.detach();
+	assert.equal(data.length, 0);
+	ch = await another('rw');
 	await assert.rejects(ch.sendInPlace(3, (room) => { ch.close(); return room.write('no'); }), { code: 'EPIPE' });
 	assert.deepEqual((await ch.recvBatch(9)).map(String), ['hello', 'xxx']);
 });
@@ -310,6 +319,10 @@ channelTest('select', small, async (ch, another, name) => {
 		{ code: 'EPIPE', case: 1 });
 	ch.close();
 	await last;
+	await other.send('m');
+	for (let i = 0; i < 20; i++)
+		await assert.rejects(shmchan.select([{ op: 'recv', channel: ch }, { op: 'recv', channel: other }], { biased: true }),
+			{ code: 'EPIPE', case: 0 });
 	await assert.rejects(shmchan.select([]), TypeError);
 	other.detach();
 });

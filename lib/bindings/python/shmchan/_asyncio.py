@@ -18,8 +18,9 @@ from ._library import Closed, Empty, Full, error, lib
 
 # After so many calls in a row that did not have to wait, others of the loop have a turn.
 _TURN = 64
-# Of a stopped process that holds a lock: the descriptor stays readable meanwhile.
-_BUSY_PAUSE = 0.001
+# If another process holds a lock, the descriptor stays readable, and a call costs the loop a
+# tenth of a second: so it is made ever more rarely, in seconds.
+_BUSY_PAUSE, _BUSY_PAUSE_MOST = 0.001, 0.256
 
 
 class _Waiters:
@@ -66,6 +67,7 @@ class AsyncChannel(BaseChannel):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._waiters: dict[int, _Waiters] = {}
         self._turn = 0
+        self._busy_pause = _BUSY_PAUSE
         super().__init__(*args, **kwargs)
         stat = self.stat()
         self._rendezvous = stat.kind == c.KINDS["rendezvous"]
@@ -159,8 +161,10 @@ class AsyncChannel(BaseChannel):
     async def _later(self, role: int, result: int) -> None:
         self._turn = 0
         if result == -errno.EBUSY:
-            await asyncio.sleep(_BUSY_PAUSE)
+            await asyncio.sleep(self._busy_pause)
+            self._busy_pause = min(2 * self._busy_pause, _BUSY_PAUSE_MOST)
         else:
+            self._busy_pause = _BUSY_PAUSE
             await self._ready(role)
 
     async def _offer(self, data: Any, size: int) -> bool:

@@ -1,0 +1,420 @@
+// SPDX-License-Identifier: MIT
+
+// The driver for Go: it executes the operations that tests/bindings/README.md lists, a line
+// each, and prints the outcome of each.
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"shmchan"
+)
+
+var (
+	endpoints = map[string]*shmchan.Channel{}
+	leases    = map[string]*shmchan.Lease{}
+	loans     = map[string]*shmchan.Loan{}
+	allBytes  = func() (all []byte) {
+		for i := 0; i < 256; i++ {
+			all = append(all, byte(i))
+		}
+		return
+	}()
+)
+
+func giveUp(format string, args ...any) {
+	fmt.Fprintf(os.Stderr, format+"\n", args...)
+	os.Exit(2)
+}
+
+func number(word string) int {
+	n, err := strconv.Atoi(word)
+	if err != nil {
+		giveUp("'%s' is not a number", word)
+	}
+	return n
+}
+
+func get[T any](from map[string]T, name string) T {
+	v, ok := from[name]
+	if !ok {
+		giveUp("there is no '%s'", name)
+	}
+	return v
+}
+
+func message(word string) []byte {
+	switch {
+	case word == "-":
+		return nil
+	case word == "0..255":
+		return allBytes
+	case len(word) > 2 && word[1] == '*':
+		return bytes.Repeat([]byte{word[0]}, number(word[2:]))
+	}
+	return []byte(word)
+}
+
+func word(data []byte) string {
+	same, plain := true, true
+	for _, b := range data {
+		same = same && b == data[0]
+		plain = plain && b > ' ' && b <= '~'
+	}
+	switch {
+	case len(data) == 0:
+		return "-"
+	case bytes.Equal(data, allBytes):
+		return "0..255"
+	case !plain || len(data) > 16 && !same:
+		return fmt.Sprintf("?%d", len(data))
+	case len(data) > 16:
+		return fmt.Sprintf("%c*%d", data[0], len(data))
+	}
+	return string(data)
+}
+
+func words(messages [][]byte) string {
+	said := ""
+	for _, m := range messages {
+		said += " " + word(m)
+	}
+	return said
+}
+
+// until is the context for a timeout: with 0 it has ended, so a call is tried once.
+func until(word string) (context.Context, context.CancelFunc) {
+	if word == "wait" {
+		return context.Background(), func() {}
+	}
+	if n := number(word); n > 0 {
+		return context.WithTimeout(context.Background(), time.Duration(n)*time.Millisecond)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx, cancel
+}
+
+var outcomes = map[syscall.Errno]string{
+	syscall.ETIMEDOUT: "timeout", syscall.EPIPE: "closed", syscall.EIDRM: "removed",
+	syscall.EBUSY: "busy", syscall.EEXIST: "exists", syscall.ENOENT: "absent",
+	syscall.EINVAL: "invalid", syscall.EBADF: "role", syscall.ESTALE: "stale",
+	syscall.ECANCELED: "canceled", syscall.EDEADLK: "deadlock", syscall.EBADMSG: "damaged",
+	syscall.EACCES: "denied", syscall.EPERM: "denied", syscall.ENOTCONN: "detached",
+	syscall.EINTR: "interrupted",
+}
+
+// outcome gives the words for an error; again is the one for EAGAIN.
+func outcome(err error, again string) string {
+	var e *shmchan.Error
+	switch {
+	case err == nil:
+		return "ok"
+	case errors.Is(err, context.DeadlineExceeded):
+		return "timeout"
+	case errors.Is(err, shmchan.ErrDropped):
+		return "dropped"
+	case errors.Is(err, shmchan.ErrDetached):
+		return "detached"
+	case !errors.As(err, &e):
+		giveUp("%v", err)
+	case e.Errno == syscall.EAGAIN:
+		return again
+	case e.Errno == syscall.EMSGSIZE:
+		return fmt.Sprintf("toolarge %d", e.Size)
+	case outcomes[e.Errno] != "":
+		return outcomes[e.Errno]
+	}
+	return fmt.Sprintf("error %d", e.Errno)
+}
+
+func options(words []string) *shmchan.Options {
+	kinds := map[string]shmchan.Kind{"queue": shmchan.Queue, "rendezvous": shmchan.Rendezvous,
+		"latest": shmchan.Latest}
+	lifetimes := map[string]shmchan.Lifetime{"persist": shmchan.Persist, "ref": shmchan.Ref}
+	opt := &shmchan.Options{}
+	for _, w := range words {
+		name, value, _ := strings.Cut(w, "=")
+		switch name {
+		case "capacity":
+			opt.Capacity = uint64(number(value))
+		case "max-message":
+			opt.MaxMessage = uint32(number(value))
+		case "endpoints":
+			opt.Endpoints = uint32(number(value))
+		case "kind":
+			opt.Kind = get(kinds, value)
+		case "overflow":
+			opt.Overflow = get(policies, value)
+		case "lifetime":
+			opt.Lifetime = get(lifetimes, value)
+		case "end-with-senders":
+			opt.EndWithSenders = true
+		case "need-receivers":
+			opt.NeedReceivers = true
+		default:
+			giveUp("what is '%s'?", w)
+		}
+	}
+	return opt
+}
+
+var policies = map[string]shmchan.Overflow{"block": shmchan.Block, "fail": shmchan.Fail,
+	"drop-new": shmchan.DropNewest, "drop-old": shmchan.DropOldest}
+
+func open(name, channel, roles string, words []string) string {
+	var flags shmchan.Flags
+	letters := map[rune]shmchan.Flags{'s': shmchan.Send, 'r': shmchan.Recv, 'c': shmchan.Create,
+		'x': shmchan.Exclusive, '-': 0}
+	for _, letter := range roles {
+		flags |= letters[letter]
+	}
+	ch, err := shmchan.Open(channel, flags, options(words))
+	if err == nil {
+		endpoints[name] = ch
+	}
+	return outcome(err, "empty")
+}
+
+func taken(l *shmchan.Lease, name string) string {
+	leases[name] = l
+	return fmt.Sprintf("data %s %d", word(l.Data), l.Attempt)
+}
+
+func selectCase(limit string, w []string) string {
+	var cases []*shmchan.Case
+	var names []string
+	for len(w) >= 2 {
+		k := &shmchan.Case{Channel: get(endpoints, w[1])}
+		name, used := "", 3
+		switch w[0] {
+		case "recv":
+			k.Op, used = shmchan.OpRecv, 2
+		case "take":
+			k.Op, name = shmchan.OpTake, w[2]
+		case "send":
+			k.Op, k.Msg = shmchan.OpSend, message(w[2])
+		default:
+			giveUp("what is '%s'?", w[0])
+		}
+		cases, names, w = append(cases, k), append(names, name), w[used:]
+	}
+	ctx, cancel := until(limit)
+	defer cancel()
+	i, err := shmchan.SelectFirst(ctx, cases...)
+	if i < 0 {
+		return outcome(err, "none")
+	}
+	said := ""
+	switch k := cases[i]; {
+	case k.Op == shmchan.OpSend:
+		said = outcome(err, "full")
+	case err != nil:
+		said = outcome(err, "empty")
+	case k.Op == shmchan.OpTake:
+		said = taken(k.Lease, names[i])
+	default:
+		said = "data " + word(k.Msg)
+	}
+	return fmt.Sprintf("%d %s", i, said)
+}
+
+func flow(ch *shmchan.Channel, receive bool, n, size, batch int) string {
+	ctx, msg := context.Background(), make([]byte, size)
+	many := make([][]byte, batch)
+	for i := range many {
+		many[i] = msg
+	}
+	start := time.Now()
+	for n > 0 {
+		some, got := batch, 1
+		if some > n {
+			some = n
+		}
+		var err error
+		switch {
+		case batch == 1 && receive:
+			_, err = ch.RecvInto(ctx, msg)
+		case batch == 1:
+			err = ch.Send(ctx, msg)
+		case receive:
+			var all [][]byte
+			all, err = ch.RecvBatch(ctx, some)
+			got = len(all)
+		default:
+			got, err = ch.SendBatch(ctx, many[:some])
+		}
+		if err != nil {
+			return outcome(err, "empty")
+		}
+		n -= got
+	}
+	return fmt.Sprintf("took %d", time.Since(start).Nanoseconds())
+}
+
+func stat(ch *shmchan.Channel, field string) string {
+	st, err := ch.Stat()
+	if err != nil {
+		return outcome(err, "empty")
+	}
+	return fmt.Sprintf("count %d", get(map[string]uint64{
+		"depth": st.Depth, "sent": st.Sent, "received": st.Received,
+		"dropped_newest": st.DroppedNewest, "dropped_oldest": st.DroppedOldest,
+		"redelivered": st.Redelivered, "max_message": uint64(st.MaxMessage),
+		"senders": uint64(st.Senders), "receivers": uint64(st.Receivers)}, field))
+}
+
+func all(ch *shmchan.Channel) string {
+	said := "all"
+	out := shmchan.NewReceiver(context.Background(), ch, shmchan.Bytes)
+	for msg := range out.C() {
+		said += " " + word(msg)
+	}
+	if err := out.Err(); err != nil {
+		return said + " " + outcome(err, "empty")
+	}
+	return said + " closed"
+}
+
+func count(n int64, err error, again string) string {
+	if err != nil {
+		return outcome(err, again)
+	}
+	return fmt.Sprintf("count %d", n)
+}
+
+func settled(name string, how func(*shmchan.Lease) error) string {
+	l := get(leases, name)
+	delete(leases, name)
+	return outcome(how(l), "empty")
+}
+
+func execute(w []string) string {
+	switch w[0] {
+	case "create":
+		return outcome(shmchan.Make(w[1], options(w[2:])), "empty")
+	case "remove":
+		return outcome(shmchan.Remove(w[1]), "empty")
+	case "unlink":
+		return outcome(shmchan.Unlink(w[1]), "empty")
+	case "open":
+		return open(w[1], w[2], w[3], w[4:])
+	case "select":
+		return selectCase(w[1], w[2:])
+	case "ack":
+		return settled(w[1], (*shmchan.Lease).Ack)
+	case "release":
+		return settled(w[1], (*shmchan.Lease).Release)
+	case "untake":
+		return settled(w[1], (*shmchan.Lease).Untake)
+	}
+	return onEndpoint(get(endpoints, w[1]), w)
+}
+
+func onEndpoint(ch *shmchan.Channel, w []string) string {
+	limit := "wait"
+	if place := map[string]int{"send": 3, "recv": 2, "sendmany": 2, "recvmany": 2, "take": 3,
+		"reserve": 3}[w[0]]; place > 0 {
+		limit = w[place]
+	}
+	ctx, cancel := until(limit)
+	defer cancel()
+	switch w[0] {
+	case "detach":
+		if loan := loans[w[1]]; loan != nil {
+			loan.Abort()
+		}
+		ch.Detach()
+		delete(endpoints, w[1])
+		delete(loans, w[1])
+		return "ok"
+	case "close":
+		return outcome(ch.Close(), "empty")
+	case "discard":
+		return outcome(ch.Discard(), "empty")
+	case "send":
+		if limit == "0" {
+			return outcome(ch.TrySend(message(w[2])), "full")
+		}
+		return outcome(ch.Send(ctx, message(w[2])), "full")
+	case "recv":
+		msg, err := ch.Recv(ctx)
+		if err != nil {
+			return outcome(err, "empty")
+		}
+		return "data " + word(msg)
+	case "sendmany":
+		var msgs [][]byte
+		for _, m := range w[3:] {
+			msgs = append(msgs, message(m))
+		}
+		n, err := ch.SendBatch(ctx, msgs)
+		return count(int64(n), err, "full")
+	case "recvmany":
+		msgs, err := ch.RecvBatch(ctx, number(w[3]))
+		if err != nil {
+			return outcome(err, "empty")
+		}
+		return "data" + words(msgs)
+	case "all":
+		return all(ch)
+	case "take":
+		l, err := ch.Take(ctx)
+		if err != nil {
+			return outcome(err, "empty")
+		}
+		return taken(l, w[2])
+	case "reserve":
+		loan, err := ch.Reserve(ctx, number(w[2]))
+		if err == nil {
+			loans[w[1]] = loan
+		}
+		return outcome(err, "full")
+	case "commit":
+		loan := get(loans, w[1])
+		delete(loans, w[1])
+		return outcome(loan.Commit(copy(loan.Data, message(w[2]))), "full")
+	case "abort":
+		get(loans, w[1]).Abort()
+		delete(loans, w[1])
+		return "ok"
+	case "peek":
+		p, err := ch.Peek(&shmchan.Cursor{})
+		if err != nil {
+			return outcome(err, "empty")
+		}
+		return "data " + word(p.Data)
+	case "purge":
+		n, err := ch.Purge()
+		return count(n, err, "empty")
+	case "recover":
+		n, err := ch.Recover()
+		return count(n, err, "empty")
+	case "overflow":
+		return outcome(ch.SetOverflow(get(policies, w[2])), "empty")
+	case "stat":
+		return stat(ch, w[2])
+	case "flood", "drain":
+		return flow(ch, w[0] == "drain", number(w[2]), number(w[3]), number(w[4]))
+	}
+	giveUp("what is '%s'?", w[0])
+	return ""
+}
+
+func main() {
+	runtime.LockOSThread() // exclusive endpoints are this thread's
+	in := bufio.NewScanner(os.Stdin)
+	for in.Scan() {
+		fmt.Println(execute(strings.Fields(in.Text())))
+	}
+}

@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: MIT
+"""The driver for Python: it executes the operations that tests/bindings/README.md lists, a
+line each, and prints the outcome of each."""
+
+import errno
+import sys
+import time
+
+import shmchan
+
+OUTCOMES = {
+    errno.ETIMEDOUT: "timeout", errno.EPIPE: "closed", errno.EIDRM: "removed",
+    errno.EBUSY: "busy", errno.EEXIST: "exists", errno.ENOENT: "absent", errno.EINVAL: "invalid",
+    errno.EBADF: "role", errno.ESTALE: "stale", errno.ECANCELED: "canceled",
+    errno.EDEADLK: "deadlock", errno.EBADMSG: "damaged", errno.EACCES: "denied",
+    errno.EPERM: "denied", errno.ENOTCONN: "detached", errno.EINTR: "interrupted",
+}
+ALL_BYTES = bytes(range(256))
+
+endpoints, leases, loans = {}, {}, {}
+
+
+def message(word):
+    if word == "-":
+        return b""
+    if word == "0..255":
+        return ALL_BYTES
+    if word[1:2] == "*" and len(word) > 2:
+        return word[0].encode() * int(word[2:])
+    return word.encode()
+
+
+def word(data):
+    data = bytes(data)
+    if not data:
+        return "-"
+    if data == ALL_BYTES:
+        return "0..255"
+    if not all(32 < byte < 127 for byte in data) or len(data) > 16 and len(set(data)) > 1:
+        return f"?{len(data)}"
+    return f"{chr(data[0])}*{len(data)}" if len(data) > 16 else data.decode()
+
+
+def timeout(word):
+    return None if word == "wait" else int(word) / 1000
+
+
+def options(words):
+    made = {}
+    for each in words:
+        name, _, value = each.partition("=")
+        name = name.replace("-", "_")
+        made[name] = int(value) if value.isdigit() else value or True
+    return made
+
+
+def outcome(e, again):
+    """The words for an error; `again` is the one for EAGAIN."""
+    if e.errno == errno.EAGAIN:
+        return again
+    if e.errno == errno.EMSGSIZE:
+        return f"toolarge {e.size}"
+    return OUTCOMES.get(e.errno, f"error {e.errno}")
+
+
+def sent(was_sent):
+    return "ok" if was_sent else "dropped"
+
+
+def data(*messages):
+    return " ".join(["data", *map(word, messages)])
+
+
+def taken(lease, name):
+    leases[name] = lease
+    return f"{data(lease.data)} {lease.attempt}"
+
+
+def do_open(name, channel, roles, *words):
+    mode = "".join(mode for role, mode in (("r", "r"), ("s", "w")) if role in roles)
+    endpoints[name] = shmchan.Channel(channel, mode, create="c" in roles, exclusive="x" in roles,
+                                      **options(words) if "c" in roles else {})
+
+
+def do_detach(name):
+    endpoints.pop(name).detach()
+    loans.pop(name, None)
+
+
+def do_sendmany(name, limit, *words):
+    return f"count {endpoints[name].send_batch(map(message, words), timeout(limit))}"
+
+
+def do_all(name):
+    said = ["all"]
+    try:
+        for each in endpoints[name]:
+            said.append(word(each))
+        said.append("closed")
+    except shmchan.Error as e:
+        said.append(outcome(e, "empty"))
+    return " ".join(said)
+
+
+def settle(name, how):
+    how(leases.pop(name))
+
+
+def do_reserve(name, length, limit):
+    loans[name] = endpoints[name].reserve(int(length), timeout(limit))
+
+
+def do_commit(name, what):
+    loan, what = loans.pop(name), message(what)
+    loan.data[:len(what)] = what
+    return sent(loan.commit(len(what)))
+
+
+def do_select(limit, *words):
+    cases, names, at = [], [], iter(words)
+    for op in at:
+        cases.append([op, endpoints[next(at)]])
+        names.append(next(at) if op == "take" else None)
+        if op == "send":
+            cases[-1].append(message(next(at)))
+    try:
+        i, result = shmchan.select(cases, timeout(limit), biased=True)
+    except shmchan.Error as e:
+        said = outcome(e, "none" if e.case is None else
+                       "full" if isinstance(e, shmchan.Full) else "empty")
+        # A case that is not for its endpoint is an error of the whole.
+        return said if e.case is None else f"{e.case} {said}"
+    op = cases[i][0]
+    return f"{i} " + (sent(result) if op == "send" else
+                      taken(result, names[i]) if op == "take" else data(result))
+
+
+def do_peek(name):
+    for each in endpoints[name].peek():
+        return data(each.data)
+    return "empty"
+
+
+def do_flood(name, n, size, batch):
+    ch, n, batch, what = endpoints[name], int(n), int(batch), bytes(int(size))
+    start = time.monotonic_ns()
+    if batch == 1:
+        for _ in range(n):
+            ch.send(what)
+    else:
+        many = [what] * batch
+        while n > 0:
+            n -= ch.send_batch(many if n >= batch else many[:n])
+    return f"took {time.monotonic_ns() - start}"
+
+
+def do_drain(name, n, size, batch):
+    ch, n, batch = endpoints[name], int(n), int(batch)
+    start = time.monotonic_ns()
+    if batch == 1:
+        for _ in range(n):
+            ch.recv()
+    else:
+        while n > 0:
+            n -= len(ch.recv_batch(min(n, batch)))
+    return f"took {time.monotonic_ns() - start}"
+
+
+# Each returns its outcome, or None for "ok".
+OPERATIONS = {
+    "create": lambda channel, *words: shmchan.create(channel, **options(words)),
+    "remove": shmchan.remove,
+    "unlink": shmchan.unlink,
+    "open": do_open,
+    "detach": do_detach,
+    "close": lambda name: endpoints[name].close(),
+    "discard": lambda name: endpoints[name].close(discard=True),
+    "send": lambda name, what, limit: sent(endpoints[name].send(message(what), timeout(limit))),
+    "recv": lambda name, limit: data(endpoints[name].recv(timeout(limit))),
+    "sendmany": do_sendmany,
+    "recvmany": lambda name, limit, n: data(*endpoints[name].recv_batch(int(n), timeout(limit))),
+    "all": do_all,
+    "take": lambda name, lease, limit: taken(endpoints[name].take(timeout(limit)), lease),
+    "ack": lambda lease: settle(lease, shmchan.Lease.ack),
+    "release": lambda lease: settle(lease, shmchan.Lease.release),
+    "untake": lambda lease: settle(lease, shmchan.Lease.untake),
+    "reserve": do_reserve,
+    "commit": do_commit,
+    "abort": lambda name: loans.pop(name).abort(),
+    "select": do_select,
+    "peek": do_peek,
+    "purge": lambda name: f"count {endpoints[name].purge()}",
+    "recover": lambda name: f"count {endpoints[name].recover()}",
+    "overflow": lambda name, policy: endpoints[name].set_overflow(policy),
+    "stat": lambda name, field: f"count {getattr(endpoints[name].stat(), field)}",
+    "flood": do_flood,
+    "drain": do_drain,
+}
+SENDS = ("send", "sendmany", "reserve", "commit")
+
+for line in sys.stdin:
+    operation, *words = line.split()
+    try:
+        said = OPERATIONS[operation](*words) or "ok"
+    except shmchan.Error as e:
+        said = outcome(e, "full" if operation in SENDS else "empty")
+    print(said, flush=True)
