@@ -290,6 +290,17 @@ func (c *Channel) Purge() (int64, error) {
 	return c.now("purge", func(ch *C.chan_t) C.int64_t { return C.chan_purge(ch) })
 }
 
+// Pause pauses the channel, so that receivers find nothing, or lets it go on.
+func (c *Channel) Pause(on bool) error {
+	_, err := c.now("pause", func(ch *C.chan_t) C.int64_t {
+		if on {
+			return C.int64_t(C.chan_pause(ch, 1))
+		}
+		return C.int64_t(C.chan_pause(ch, 0))
+	})
+	return err
+}
+
 // Recover cleans up after dead peers now, and returns how many messages were given back.
 func (c *Channel) Recover() (int64, error) {
 	return c.now("recover", func(ch *C.chan_t) C.int64_t { return C.int64_t(C.chan_recover(ch)) })

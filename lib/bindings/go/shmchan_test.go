@@ -236,6 +236,13 @@ func TestStatePeekAndNames(t *testing.T) {
 	_, err = ch.Peek(at)
 	want(t, err, ErrEmpty)
 	must(t, lease.Ack())
+	must(t, ch.Pause(true))
+	_, err = ch.TryRecv()
+	want(t, err, ErrEmpty)
+	if st, err := ch.Stat(); !st.Paused || err != nil {
+		t.Fatal(st, err)
+	}
+	must(t, ch.Pause(false))
 	if n, err := ch.Purge(); n != 1 || err != nil {
 		t.Fatal(n, err)
 	}

@@ -29,6 +29,7 @@ type Stat struct {
 	Removed, Format                     uint32
 	Full                                bool
 	Idle                                time.Duration
+	Paused                              bool
 }
 
 // Stat returns the channel's state.
@@ -56,6 +57,7 @@ func (c *Channel) Stat() (Stat, error) {
 		uint32(raw.removed), uint32(raw.format),
 		raw.full != 0,
 		time.Duration(raw.idle),
+		raw.paused != 0,
 	}, nil
 }
 

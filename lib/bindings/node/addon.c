@@ -873,6 +873,19 @@ static napi_value set_overflow(napi_env env, napi_callback_info info)
 		"chan_set_overflow");
 }
 
+/* pause(endpoint, on) */
+static napi_value pause_channel(napi_env env, napi_callback_info info)
+{
+	struct endpoint *e;
+	napi_value arg[2];
+
+	arguments(env, info, arg, 2);
+	e = endpoint_of(env, arg[0]);
+	if (!e)
+		return NULL;
+	return result_of(env, chan_pause(e->ch, number_of(env, arg[1]) != 0), "chan_pause");
+}
+
 static napi_value get_stat(napi_env env, napi_callback_info info)
 {
 	struct chan_stat s = {.size = sizeof(s)};
@@ -918,6 +931,7 @@ static napi_value get_stat(napi_env env, napi_callback_info info)
 	FIGURE("damaged", damaged);
 	FIGURE("removed", removed);
 	FIGURE("full", full);
+	FIGURE("paused", paused);
 	return object;
 }
 
@@ -1034,6 +1048,7 @@ napi_value napi_register_module_v1(napi_env env, napi_value exports)
 		{"peek", peek},
 		{"close", close_channel},
 		{"setOverflow", set_overflow},
+		{"pause", pause_channel},
 		{"stat", get_stat},
 		{"endpoints", get_endpoints},
 		{"list", list},

@@ -98,6 +98,7 @@ export interface Stat {
 	damaged: number;
 	removed: number;
 	full: number;
+	paused: number;
 }
 
 export interface Endpoint {
@@ -193,6 +194,8 @@ export class Channel implements AsyncIterable<Buffer> {
 	endpoints(): Endpoint[];
 	/** The messages in the channel, which stay there; `leased`: those that are leased, too. */
 	peek(options?: { leased?: boolean }): IterableIterator<Peeked>;
+	/** Pause the channel: receivers find nothing until pause(false). */
+	pause(on?: boolean): void;
 	/** Drop every undelivered message; how many there were. */
 	purge(): Promise<number>;
 	/** Clean up after dead peers now; how many messages were given back. */

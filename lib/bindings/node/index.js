@@ -288,6 +288,7 @@ class Channel {
 		this.fails = number === FAIL;
 	}
 
+	pause(on = true) { addon.pause(this.handle, on ? 1 : 0); }
 	stat() { return addon.stat(this.handle); }
 	endpoints() { return addon.endpoints(this.handle); }
 	async purge() { return addon.job(this.handle, PURGE); }

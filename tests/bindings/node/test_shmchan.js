@@ -138,6 +138,9 @@ channelTest('looking', small, async (ch, another, name) => {
 	assert.equal(looker.stat().sent, 2);
 	assert.deepEqual(looker.endpoints().map((e) => e.pid), [process.pid]);
 	assert.ok(shmchan.channels().includes(name));
+	ch.pause();
+	assert.deepEqual([ch.tryRecv(), ch.stat().paused], [undefined, 1]);
+	ch.pause(false);
 	assert.equal(await ch.purge(), 1);
 	assert.equal(await ch.recover(), 0);
 	assert.equal(await shmchan.collect(name), false);

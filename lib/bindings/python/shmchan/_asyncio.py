@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import collections
+import contextlib
 import ctypes
 import errno
 import threading
@@ -198,7 +199,11 @@ class AsyncChannel(BaseChannel):
                 cancelled = True
                 if not ended and self._handle == handle:
                     lib.chan_interrupt(handle, 1)
-            future.add_done_callback(lambda f: f.cancelled() or f.exception())
+            # It is withdrawn at once; until it is, a receiver could get it.
+            while not future.done():
+                with contextlib.suppress(asyncio.CancelledError):
+                    await asyncio.wait([future])
+            future.exception()
             raise
 
     async def __aiter__(self) -> AsyncIterator[bytes]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import threading
 import time
 import weakref
 from array import array
@@ -65,6 +66,7 @@ class Stat(NamedTuple):
     condvar: int
     idle: int
     dropped_leased: int
+    paused: int
 
 
 class Endpoint(NamedTuple):
@@ -154,6 +156,7 @@ class BaseChannel:
     ) -> None:
         self._handle: Optional[int] = None
         self._leaving: list[int] = []  # the handle, while a call still uses it
+        self._lock = threading.RLock()  # of detach(), which a signal's handler may call, too
         if mode not in _ROLES:
             raise ValueError(f"mode: {mode!r} is not 'r', 'w', 'rw' or ''")
         if options and not create:
@@ -196,6 +199,7 @@ class BaseChannel:
             self._forked = True
             self._generation += 1
         self._leaving = []
+        self._lock = threading.RLock()
         self._inside = []
         self._held = weakref.WeakSet()
 
@@ -221,18 +225,18 @@ class BaseChannel:
 
         A call that another thread has on it ends, with ValueError.  Detaching twice is fine.
         """
-        handle = self._handle
-        if not handle:
+        # Using it meanwhile: no call that this ends frees it before this is done with it.
+        with self._using(), self._lock:
+            handle = self._handle
             self._forked = False
-            return
-        for held in list(self._held):
-            held._drop_view()
-        self._handle = None
-        self._generation += 1
-        self._leaving.append(handle)
-        if inside := self._inside:
+            if not handle:
+                return
+            for held in list(self._held):
+                held._drop_view()
+            self._handle = None
+            self._generation += 1
+            self._leaving.append(handle)
             lib.chan_interrupt(handle, 1)
-        self._free(inside)
 
     def __del__(self) -> None:
         if self._handle:
@@ -273,6 +277,10 @@ class BaseChannel:
     def purge(self) -> int:
         """Drop every undelivered message; how many there were."""
         return self._now(lib.chan_purge)
+
+    def pause(self, on: bool = True) -> None:
+        """Pause the channel: receivers find nothing until pause(False)."""
+        self._now(lib.chan_pause, on)
 
     def recover(self) -> int:
         """Clean up after dead peers now; how many messages were given back."""

@@ -81,6 +81,8 @@ RawStat = _structure(
         "senders", "receivers", "closed", "damaged", "removed", "format", "full", "condvar")),
     ("idle", c_int64),
     ("dropped_leased", c_uint64),
+    ("paused", c_uint32),
+    ("reserved", c_uint32),
 )
 RawEndpoint = _structure(
     "RawEndpoint",
@@ -124,6 +126,7 @@ _FUNCTIONS = {
     "chan_fd": (c_int, _channel, c_uint),
     "chan_peek": (c_ssize_t, _channel, _pointer, c_size_t, _pointer),
     "chan_purge": (c_int64, _channel),
+    "chan_pause": (c_int, _channel, c_int),
     "chan_set_overflow": (c_int, _channel, c_uint),
     "chan_interrupt": (None, _channel, c_int),
     "chan_stat": (c_int, _channel, _pointer),
