@@ -105,6 +105,22 @@ control 'a value written over the current one' kind/latest.c \
 	's/(latest_slot(was) + 1) % LAYOUT_SLOTS/latest_slot(was)/' \
 	'latest, send/alone' 'not valid|torn|damaged'
 
+control 'a tail that passes a holder' kind/broadcast.c \
+	's/if (load(&e->state) != SUBSCRIBER_HOLDS)$/if (load(\&e->state))/' \
+	'broadcast, send, full/alone' 'the operation returned|after message'
+
+control 'a dead subscriber that holds' kind/broadcast.c \
+	's/!gone((uint32_t)user, arg);/true;/' \
+	'broadcast, send, past a dead one/alone' 'the operation returned|sleeps beside|hangs'
+
+control 'a group that is there before its place' kind/broadcast.c \
+	's/^\t\tstore(&e->user, 0);$/&\n\t\tstore(\&e->state, SUBSCRIBER_HOLDS);/' \
+	'broadcast, group, make/alone' 'neither before nor after|changed less|not valid'
+
+control 'a group that goes with its user' kind/broadcast.c \
+	'/^static void let_free/,/^}/s/is_group(e)/0/' \
+	'broadcast, group, receive/alone' 'neither before nor after|changed less|returned'
+
 control 'no pthread_mutex_consistent' core/lock.c \
 	's/^\tpthread_mutex_consistent.*//' \
 	send/alone 'recover|damaged|open'

@@ -141,7 +141,7 @@ static void prepare(unsigned endpoints)
 		must("close", chan_close(ch, CHAN_DRAIN));
 	chan_detach(ch);
 	if (scenario->held)
-		holder_take();
+		holder_take(scenario);
 }
 
 /* The channel's state, and that a holder of leases goes on. */
@@ -149,7 +149,7 @@ static void look(char *state, int64_t since)
 {
 	snapshot(state, since, scenario->held);
 	if (scenario->held)
-		holder_ack();
+		holder_ack(scenario);
 }
 
 /* ---- what the job does while the victim is stopped ---- */
@@ -160,6 +160,10 @@ static void rouse(void)
 
 	if (scenario->rouse == BY_NOBODY)
 		return;
+	if (scenario->rouse == BY_RECEIVING && scenario->held) {
+		holder_receive(scenario);
+		return;
+	}
 	ch = survivor_open(scenario->rouse == BY_SENDING ? CHAN_SEND : CHAN_RECV);
 	if (scenario->rouse == BY_SENDING)
 		must("rouse", note_send(ch, ROUSER, 1, USUAL, 0));
@@ -208,6 +212,9 @@ static unsigned sleepers(void)
 	case BY_RECEIVING:
 		return CHAN_SEND;
 	default:
+		/* Of a broadcast nobody has what is there, and old messages make room. */
+		if (scenario->opt.kind == CHAN_KIND_BROADCAST && scenario->roles == CHAN_SEND)
+			return CHAN_RECV;
 		return scenario->fill == FULL ? CHAN_SEND : CHAN_RECV;
 	}
 }
@@ -226,6 +233,8 @@ static void all_come(void)
 	doing("contenders come to the sleeping victim");
 	go(sleepers(), 1);
 	go_all();
+	if (scenario->held) /* whom the others don't help */
+		rouse();
 }
 
 /* Start the processes that are there before the operation, and say what happens on its
@@ -499,6 +508,8 @@ static void busy(enum flow flow, bool every, unsigned point)
 	contenders_go_on(scenario, since);
 	token_take();
 	chan_detach(barger);
+	if (scenario->held)
+		holder_ack(scenario);
 	take_stock(scenario);
 	survivor_close();
 	if (flow == ASLEEP)

@@ -139,6 +139,79 @@ static void watch_and_cover(void)
 	channel_cover(ch, 1);
 }
 
+/* Subscribe to a broadcast. */
+static int subscribe_as(unsigned from, unsigned on_lag, const char *group, uint64_t age)
+{
+	struct chan_subscription how = {.size = sizeof(how),
+		.from = from,
+		.on_lag = on_lag,
+		.group = group,
+		.group_age = age};
+
+	return chan_subscribe(&ch, channel, &how);
+}
+static int subscribe(unsigned from, unsigned on_lag, const char *group)
+{
+	return subscribe_as(from, on_lag, group, 0);
+}
+static void hold(void)
+{
+	expect(subscribe(CHAN_FROM_OLDEST, CHAN_LAG_BLOCK, NULL), 0);
+}
+static void hold_and_take3(void)
+{
+	hold();
+	take3();
+}
+static void be_lapped(void)
+{
+	chan_t *sender = must_open(CHAN_SEND);
+
+	expect(subscribe(CHAN_FROM_OLDEST, CHAN_LAG_LOSE, NULL), 0);
+	for (unsigned i = 1; i <= 3; i++)
+		expect(note_send(sender, PREPARER, FULL + i, USUAL, 0), 0);
+	chan_detach(sender);
+}
+/* Let a process subscribe and die, after so many messages. */
+static void die_subscribed(const char *group, uint64_t age, unsigned messages)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		subscribe_as(CHAN_FROM_OLDEST, CHAN_LAG_BLOCK, group, age);
+		for (; messages; messages--)
+			chan_recv(ch, in[0], sizeof(in[0]), 0);
+		_exit(0);
+	}
+	expect(waitpid(pid, NULL, 0) == pid, 1);
+}
+static void leave_a_dead_holder(void)
+{
+	die_subscribed(NULL, 0, 0);
+}
+static void leave_a_group(void)
+{
+	die_subscribed("group", 0, 1);
+}
+static void leave_an_old_group(void)
+{
+	die_subscribed("group", 1, 0);
+}
+static void watch_a_group(void)
+{
+	leave_a_group();
+	watch();
+}
+static void use_group(void)
+{
+	expect(subscribe(CHAN_FROM_OLDEST, CHAN_LAG_BLOCK, "group"), 0);
+}
+static void use_group_and_take3(void)
+{
+	use_group();
+	take3();
+}
+
 /* ---- the operations ---- */
 
 static int op_create(void)
@@ -160,6 +233,26 @@ static int op_open_create(void)
 static int op_open_exclusive(void)
 {
 	return chan_open(&ch, channel, CHAN_SEND | CHAN_RECV | CHAN_EXCLUSIVE, NULL);
+}
+static int op_subscribe(void)
+{
+	return subscribe(CHAN_FROM_NEXT, CHAN_LAG_BLOCK, NULL);
+}
+static int op_subscribe_to_old(void)
+{
+	return subscribe(CHAN_FROM_OLDEST, CHAN_LAG_BLOCK, NULL);
+}
+static int op_subscribe_in_group(void)
+{
+	return subscribe(CHAN_FROM_OLDEST, CHAN_LAG_BLOCK, "group");
+}
+static int op_make_group(void)
+{
+	return subscribe(CHAN_FROM_NEXT, CHAN_LAG_BLOCK, "group");
+}
+static int op_remove_group(void)
+{
+	return chan_remove_group(ch, "group");
 }
 static int op_remove(void)
 {
@@ -418,6 +511,7 @@ static bool close_behind(void)
 	{                                                                                          \
 		.size = sizeof(struct chan_options), .kind = CHAN_KIND_LATEST, .max_message = 1000 \
 	}
+#define BROADCAST(...) OPT(.kind = CHAN_KIND_BROADCAST, __VA_ARGS__)
 #define BUSY (IN(ASLEEP) | IN(LATE) | IN(EARLY))
 #define ALL (IN(ALONE) | BUSY)
 #define CHAIN (IN(ALONE) | IN(CHAINED))
@@ -637,6 +731,84 @@ const struct scenario scenarios[] = {
 		.states = 1 },
 	{ "latest, create", IN(ALONE), .fresh = true, .opt = LATEST, .operation = op_create,
 		.states = 2 },
+
+	{ "broadcast, create", IN(ALONE), .fresh = true, .opt = BROADCAST(), .operation = op_create,
+		.states = 2 },
+	{ "broadcast, send", ALL, true, .opt = BROADCAST(), .fill = 3, .roles = CHAN_SEND,
+		.operation = op_send, .states = 2, .sends = 1 },
+	{ "broadcast, send, over old ones", ALL | CHAIN, .opt = BROADCAST(), .fill = FULL,
+		.roles = CHAN_SEND, .operation = op_send, .states = 3, .sends = 1,
+		.eats = NUMBERS },
+	{ "broadcast, send, over old ones, exclusive", IN(ALONE), .opt = BROADCAST(),
+		.fill = FULL, .roles = CHAN_SEND | CHAN_EXCLUSIVE, .operation = op_send,
+		.states = 3, .sends = 1, .eats = NUMBERS },
+	{ "broadcast, send, past a dead one", CHAIN | IN(EARLY), .opt = BROADCAST(),
+		.fill = FULL, .setup = leave_a_dead_holder, .roles = CHAN_SEND,
+		.operation = op_send, .states = 3, .sends = 1, .eats = NUMBERS },
+	{ "broadcast, send, full", IN(ALONE), .opt = BROADCAST(.overflow = CHAN_FAIL),
+		.fill = FULL, .held = true, .roles = CHAN_SEND, .operation = op_send,
+		.result = -EAGAIN, .states = 1, .sends = 1 },
+	{ "broadcast, send, wait", ALL, .opt = BROADCAST(), .fill = FULL, .held = true,
+		.roles = CHAN_SEND, .operation = op_send, .rouse = BY_RECEIVING, .states = 4,
+		.sends = 1, .eats = NUMBERS },
+	{ "broadcast, send, evict", ALL,
+		.opt = BROADCAST(.on_lag = CHAN_LAG_EVICT, .patience = 1000000), .fill = FULL,
+		.held = true, .roles = CHAN_SEND, .operation = op_send, .states = 4, .sends = 1,
+		.eats = NUMBERS },
+	{ "broadcast, send, time out", IN(EARLY), .opt = BROADCAST(), .fill = FULL, .held = true,
+		.roles = CHAN_SEND, .operation = op_send_short, .result = -ETIMEDOUT, .sends = 1,
+		.eats = NUMBERS },
+	{ "broadcast, batch", IN(ALONE), .opt = BROADCAST(), .fill = FULL - 2,
+		.roles = CHAN_SEND, .operation = op_batch, .result = 4, .states = 3, .sends = 4,
+		.eats = NUMBERS },
+	{ "broadcast, join", CHAIN | IN(LATE), .opt = BROADCAST(), .fill = 2,
+		.operation = op_subscribe, .states = 1 },
+	{ "broadcast, join, full", IN(EARLY), .opt = BROADCAST(), .fill = FULL,
+		.operation = op_subscribe_to_old, .eats = NUMBERS },
+	{ "broadcast, receive", IN(ALONE), true, .opt = BROADCAST(), .fill = 3, .setup = hold,
+		.operation = op_recv, .result = USUAL, .states = 1 },
+	{ "broadcast, receive, full", BUSY, .opt = BROADCAST(), .fill = FULL, .setup = hold,
+		.operation = op_recv, .result = USUAL, .eats = NUMBERS },
+	{ "broadcast, receive, lapped", IN(ALONE), .opt = BROADCAST(), .fill = FULL,
+		.setup = be_lapped, .operation = op_recv, .result = -EOVERFLOW, .states = 1,
+		.eats = NUMBERS },
+	{ "broadcast, receive, wait", ALL, .opt = BROADCAST(), .roles = CHAN_RECV,
+		.operation = op_recv, .result = USUAL, .rouse = BY_SENDING, .states = 2 },
+	{ "broadcast, receive, end", IN(ALONE), .opt = BROADCAST(), .closed = true,
+		.roles = CHAN_RECV, .operation = op_recv, .result = -EPIPE, .states = 1,
+		.ends = true },
+	{ "broadcast, receive batch", IN(ASLEEP), .opt = BROADCAST(), .fill = FULL, .setup = hold,
+		.operation = op_recv_batch, .result = 2, .eats = NUMBERS },
+	{ "broadcast, take", IN(ASLEEP), .opt = BROADCAST(), .fill = FULL, .setup = hold,
+		.operation = op_take, .result = 2, .eats = NUMBERS },
+	{ "broadcast, acknowledge", BUSY, .opt = BROADCAST(), .fill = FULL,
+		.setup = hold_and_take3, .operation = op_ack, .result = 3, .eats = NUMBERS },
+	{ "broadcast, release", IN(ASLEEP), .opt = BROADCAST(), .fill = FULL,
+		.setup = hold_and_take3, .operation = op_release, .result = 3, .eats = NUMBERS },
+	{ "broadcast, peek", IN(ALONE), .opt = BROADCAST(), .fill = 1, .setup = hold,
+		.operation = op_peek, .result = USUAL, .states = 1 },
+	{ "broadcast, detach", ALL, .opt = BROADCAST(), .fill = FULL, .setup = hold,
+		.operation = op_detach, .states = 1, .eats = NUMBERS },
+	{ "broadcast, close", ALL, .opt = BROADCAST(), .fill = 1, .roles = CHAN_SEND,
+		.operation = op_close, .states = 2, .ends = true },
+	{ "broadcast, remove", ALL, .opt = BROADCAST(), .fill = 2, .operation = op_remove,
+		.states = 2, .eats = 2, .ends = true, .nameless = true },
+	{ "broadcast, send, bell", IN(LATE), .opt = BROADCAST(), .loop = CHAN_RECV,
+		.roles = CHAN_SEND, .operation = op_send, .sends = 1 },
+	{ "broadcast, group, make", CHAIN, .opt = BROADCAST(), .fill = 2,
+		.operation = op_make_group, .states = 2 },
+	{ "broadcast, group, take over", CHAIN, .opt = BROADCAST(), .fill = 2,
+		.setup = leave_a_group, .operation = op_subscribe_in_group, .states = 1 },
+	{ "broadcast, group, receive", CHAIN, true, .opt = BROADCAST(), .fill = 2,
+		.setup = use_group, .operation = op_recv, .result = USUAL, .states = 2 },
+	{ "broadcast, group, acknowledge", CHAIN, .opt = BROADCAST(), .fill = 3,
+		.setup = use_group_and_take3, .operation = op_ack, .result = 3, .states = 2 },
+	{ "broadcast, group, remove", ALL, .opt = BROADCAST(), .fill = FULL,
+		.setup = watch_a_group, .operation = op_remove_group, .states = 2,
+		.eats = NUMBERS },
+	{ "broadcast, group, expire", CHAIN, .opt = BROADCAST(), .fill = FULL,
+		.roles = CHAN_SEND, .setup = leave_an_old_group, .operation = op_send,
+		.states = 4, .sends = 1, .eats = NUMBERS },
 
 	{ "close, drain", ALL, .opt = OPT(), .fill = FULL, .roles = CHAN_SEND,
 		.operation = op_close, .states = 2, .ends = true },

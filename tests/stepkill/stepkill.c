@@ -379,7 +379,8 @@ static bool wanted(const struct scenario *s, enum flow flow, char **names, int n
 static bool applies(const struct scenario *s, enum flow flow)
 {
 	return s->flows & IN(flow) &&
-	       (flow != ASLEEP || s->rouse || (!s->with && (s->fill == 0 || s->fill == FULL)));
+	       (flow != ASLEEP || s->rouse || s->opt.kind == CHAN_KIND_BROADCAST ||
+		       (!s->with && (s->fill == 0 || s->fill == FULL)));
 }
 
 static void add(const struct scenario *s, enum flow flow, bool every)

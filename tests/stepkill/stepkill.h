@@ -142,7 +142,7 @@ struct scenario {
 	unsigned fill;	  /* usual messages in it */
 	unsigned advance; /* usual messages that have passed through it */
 	bool closed;
-	bool held;     /* a living process has leased the first two */
+	bool held;     /* a living process has leased the first two; it holds a broadcast */
 	unsigned loop; /* in LATE, an event loop rests there, to receive or to send */
 	bool second;   /* there is a second channel, which has a message when it is to wake */
 
@@ -262,9 +262,13 @@ bool contender_finished(unsigned role);
  * receivers are still there. */
 void snapshot(char *ret, int64_t since, unsigned receivers);
 
-/* Lease two messages, and after the death acknowledge them. */
-void holder_take(void);
-void holder_ack(void);
+/* Lease two messages, and after the death acknowledge them; of a broadcast, as a subscriber
+ * that then receives all the others. */
+void holder_take(const struct scenario *s);
+void holder_ack(const struct scenario *s);
+
+/* Let it acknowledge them before that, and then receive, as a subscriber that makes room. */
+void holder_receive(const struct scenario *s);
 
 /* Take what is in the channel, and check each message's fate. */
 void take_stock(const struct scenario *s);

@@ -77,7 +77,8 @@ ssize_t note_recv(chan_t *ch, int64_t timeout)
 	if (n < 0)
 		return n;
 	tag = message_check(buf, (size_t)n);
-	if (atomic_fetch_add(&board->got[tag.who][tag.number], 1) && !ch->kind->read)
+	if (atomic_fetch_add(&board->got[tag.who][tag.number], 1) && !ch->kind->read &&
+		ch->ring_roles & CHAN_RECV)
 		fail("message %u.%u was received twice", tag.who, tag.number);
 	return n;
 }
@@ -136,6 +137,13 @@ static void newcomer_leaves(chan_t *ch)
 static bool keeps_a_value(const struct scenario *s)
 {
 	return s->opt.kind == CHAN_KIND_LATEST;
+}
+
+/* Returns true if each survivor that receives gets all that is sent from then on, and what
+ * was sent before stays as long as there is room. */
+static bool each_gets_all(const struct scenario *s)
+{
+	return s->opt.kind == CHAN_KIND_BROADCAST;
 }
 
 /* ---- contenders ---- */
@@ -266,6 +274,56 @@ static bool anybody_runnable(void)
 	return false;
 }
 
+/* The subscriber in endpoint slot `i`, or, behind these, a group. */
+static const struct layout_subscriber *subscriber(uint32_t i)
+{
+	struct layout *l = trace_segment();
+	struct geometry g = {.endpoints = l->header.endpoints};
+
+	return (const struct layout_subscriber *)((const char *)l + geometry_subscribers(&g)) + i;
+}
+
+static bool attached(pid_t pid, uint32_t slot)
+{
+	return atomic_load(&trace_segment()->endpoint[slot].pid) == pid;
+}
+
+/* Returns true if a contender that waits for a message has one that it has not received. */
+static bool any_is_behind(void)
+{
+	const struct layout *l = trace_segment();
+
+	for (unsigned i = 0; i < 4; i++)
+		for (uint32_t slot = 0; slot < l->header.endpoints; slot++)
+			if (board->contender[i].role == CHAN_RECV &&
+				!atomic_load(&board->contender[i].finished) &&
+				attached(board->contender[i].pid, slot) &&
+				atomic_load(&subscriber(slot)->state) &&
+				atomic_load(&subscriber(slot)->position) <
+					atomic_load(&l->control.senders.position))
+				return true;
+	return false;
+}
+
+/* Returns true if a process that lives, or a group, holds what a sender needs. */
+static bool any_is_in_the_way(void)
+{
+	const struct layout *l = trace_segment();
+	uint64_t head = atomic_load(&l->control.senders.position);
+
+	for (uint32_t i = 0; i < l->header.endpoints + l->header.groups; i++) {
+		const struct layout_subscriber *s = subscriber(i);
+
+		if (atomic_load(&s->state) == SUBSCRIBER_HOLDS &&
+			head - atomic_load(&s->position) + ring_size(USUAL) + RING_ALIGN >
+				CAPACITY &&
+			(i >= l->header.endpoints ||
+				kill(atomic_load(&l->endpoint[i].pid), 0) == 0))
+			return true;
+	}
+	return false;
+}
+
 /* Returns true if those of the role can go on without help, as seen from outside. */
 static bool can_go_on(const struct scenario *s, unsigned role)
 {
@@ -285,6 +343,8 @@ static bool can_go_on(const struct scenario *s, unsigned role)
 		return false;
 	if (keeps_a_value(s))
 		return role == CHAN_SEND || atomic_load(&c->senders.position);
+	if (each_gets_all(s))
+		return role == CHAN_RECV ? any_is_behind() : !any_is_in_the_way();
 	if (s->opt.flags & CHAN_RENDEZVOUS)
 		return unfinished(CHAN_SEND) && unfinished(CHAN_RECV);
 	return role == CHAN_RECV ? used > 0 : used + ring_size(USUAL) + RING_ALIGN <= CAPACITY;
@@ -315,15 +375,22 @@ static void with_help(const struct scenario *s)
 	chan_t *ch;
 
 	doing("a newcomer helps the blocked ones");
-	ch = newcomer(CHAN_SEND | CHAN_RECV);
+	/* A subscriber that does not receive would be one more in the way. */
+	ch = newcomer(each_gets_all(s) ? CHAN_SEND : CHAN_SEND | CHAN_RECV);
 	result->survivors++;
 	if (!keeps_a_value(s))
 		chan_pause(ch, 0);
 	while (unfinished(CHAN_RECV) || unfinished(CHAN_SEND)) {
 		if (unfinished(CHAN_RECV) && !can_go_on(s, CHAN_RECV) && sent < NUMBERS / 2)
 			sent += note_send(ch, NEWCOMER, sent + 1, USUAL, 0) == 0;
-		if (unfinished(CHAN_SEND) && !can_go_on(s, CHAN_SEND))
-			note_recv(ch, 0);
+		if (unfinished(CHAN_SEND) && !can_go_on(s, CHAN_SEND)) {
+			if (!each_gets_all(s))
+				note_recv(ch, 0);
+			else if (s->held)
+				holder_receive(s);
+			else
+				chan_remove_group(ch, "group");
+		}
 		if (overdue(&watch, BOUND, anybody_runnable()))
 			fail("a blocked %s does not go on after a newcomer's work",
 				unfinished(CHAN_RECV) ? "receiver" : "sender");
@@ -362,27 +429,88 @@ void contenders_go_on(const struct scenario *s, int64_t since)
 
 static chan_t *holder;
 static struct chan_lease lease[2];
+static bool leases_ended;
+static uint64_t holder_got; /* so many messages it has got, or was told that it lost */
 
-void holder_take(void)
+void holder_take(const struct scenario *s)
 {
-	holder = survivor_open(CHAN_RECV);
+	struct chan_subscription all = {.size = sizeof(all), .from = CHAN_FROM_OLDEST};
+
+	if (!each_gets_all(s))
+		holder = survivor_open(CHAN_RECV);
+	else if (chan_subscribe(&holder, channel, &all) < 0)
+		fail("preparing: can't subscribe");
 	if (chan_take(holder, lease, 2, 0) != 2)
 		fail("preparing: can't take two");
+	leases_ended = false;
+	holder_got = 2;
 }
 
-void holder_ack(void)
+static void end_leases(const struct scenario *s)
 {
+	unsigned char copy[2][1024];
 	int n;
 
-	doing("a holder of leases goes on");
-	for (unsigned i = 0; i < 2; i++) {
-		struct tag tag = message_check(lease[i].data, lease[i].len);
+	if (leases_ended)
+		return;
+	for (unsigned i = 0; i < 2; i++)
+		memcpy(copy[i], lease[i].data, lease[i].len);
+	n = chan_ack(holder, lease, 2);
+	leases_ended = true;
+	/* One that was evicted finds that they may have been overwritten. */
+	if (n != 2 && s->opt.on_lag != CHAN_LAG_EVICT)
+		fail("its leases are lost: %s (%d)", chan_strerror(n), n);
+	for (int i = 0; i < n; i++) {
+		struct tag tag = message_check(copy[i], lease[i].len);
 
 		atomic_fetch_add(&board->got[tag.who][tag.number], 1);
 	}
-	n = chan_ack(holder, lease, 2);
-	if (n != 2)
-		fail("its leases are lost: %s (%d)", chan_strerror(n), n);
+}
+
+/* Receive one message as a subscriber: false if there is none. */
+static bool receive_next(const struct scenario *s)
+{
+	unsigned char buf[1024];
+	ssize_t n = chan_recv(holder, buf, sizeof(buf), 0);
+
+	if (n >= 0) {
+		message_check(buf, (size_t)n);
+		holder_got++;
+	} else if (n == -EOVERFLOW && s->opt.on_lag == CHAN_LAG_EVICT) {
+		holder_got += chan_lost(holder);
+	} else if (n == -EAGAIN || n == -EPIPE || n == -EIDRM) {
+		return false;
+	} else {
+		fail("the one that holds: %s (%zd)", chan_strerror((int)n), n);
+	}
+	return true;
+}
+
+/* What it got, and was told that it lost, is all that was sent. */
+static void receive_the_rest(const struct scenario *s)
+{
+	struct chan_stat st = {.size = sizeof(st)};
+
+	while (receive_next(s))
+		;
+	if (chan_stat(holder, &st) < 0 || holder_got != st.sent)
+		fail("the one that holds got or lost %llu messages of %llu",
+			(unsigned long long)holder_got, (unsigned long long)st.sent);
+}
+
+void holder_receive(const struct scenario *s)
+{
+	if (leases_ended)
+		receive_next(s);
+	end_leases(s);
+}
+
+void holder_ack(const struct scenario *s)
+{
+	doing("a holder of leases goes on");
+	end_leases(s);
+	if (each_gets_all(s))
+		receive_the_rest(s);
 	chan_detach(holder);
 	result->survivors++;
 }
@@ -468,6 +596,17 @@ static void say_messages(struct text *t, chan_t *ch)
 		fail("peek: %s (%zd)", chan_strerror((int)n), n);
 }
 
+/* Of a channel without groups: nothing. */
+static void say_groups(struct text *t)
+{
+	const struct layout_header *h = &trace_segment()->header;
+
+	for (uint32_t i = h->endpoints; i < h->endpoints + h->groups; i++)
+		if (atomic_load(&subscriber(i)->state))
+			say(t, " group: state %u at %llu", atomic_load(&subscriber(i)->state),
+				(unsigned long long)atomic_load(&subscriber(i)->position));
+}
+
 /* Wait until the dead are gone.  A program that reads /proc/PID/cmdline or the like (ps)
  * keeps the memory of a dead process, and so its endpoint, a moment longer. */
 static void await_deserted(const chan_t *ch, unsigned receivers)
@@ -525,6 +664,7 @@ void snapshot(char *ret, int64_t since, unsigned receivers)
 		st.closed, st.removed, st.paused);
 	chan_pause(ch, 0);
 	say_messages(&text, ch);
+	say_groups(&text);
 	newcomer_leaves(ch);
 }
 
@@ -567,12 +707,28 @@ static void check_accounts(const struct scenario *s)
 		fail("%u of a batch of %u", victims, s->sends);
 }
 
+static chan_t *newcomer_from_oldest(void)
+{
+	struct chan_subscription all = {.size = sizeof(all), .from = CHAN_FROM_OLDEST};
+	struct watch watch = {0, 0};
+	chan_t *ch;
+	int err;
+
+	do
+		err = chan_subscribe(&ch, channel, &all);
+	while (err < 0 && !overdue(&watch, BOUND, false));
+	if (err < 0)
+		fail("a newcomer can't subscribe: %s (%d)", chan_strerror(err), err);
+	return ch;
+}
+
 void take_stock(const struct scenario *s)
 {
 	chan_t *ch;
 
 	doing("a newcomer drains it");
-	ch = newcomer(CHAN_SEND | CHAN_RECV);
+	ch = each_gets_all(s) && !name_is_gone() ? newcomer_from_oldest()
+						 : newcomer(CHAN_SEND | CHAN_RECV);
 	result->survivors++;
 	drain(ch);
 	check_accounts(s);
@@ -653,6 +809,12 @@ void all_is_back(const struct scenario *s)
 	err = chan_stat(ch[0], &st);
 	if (err < 0)
 		fail("stat: %s (%d)", chan_strerror(err), err);
+	/* A group holds what its user left. */
+	do
+		err = st.kind == CHAN_KIND_BROADCAST ? chan_remove_group(ch[0], "group") : 0;
+	while (err == -EBUSY && !overdue(&watch, BOUND, false));
+	if (err < 0 && err != -ENOENT)
+		fail("remove a group: %s (%d)", chan_strerror(err), err);
 	if (!st.closed && !(st.flags & CHAN_RENDEZVOUS) && st.capacity == CAPACITY - RING_ALIGN)
 		space_is_back(ch[0]);
 	for (n = 1; n < st.endpoints && n < 8; n++) {
@@ -664,7 +826,10 @@ void all_is_back(const struct scenario *s)
 	while (n > 0)
 		chan_detach(ch[--n]);
 	do /* -EBUSY: as in await_deserted() */
-		err = chan_open(&ch[0], channel, CHAN_SEND | CHAN_RECV | CHAN_EXCLUSIVE, NULL);
+		err = chan_open(&ch[0], channel,
+			each_gets_all(s) ? CHAN_SEND | CHAN_EXCLUSIVE
+					 : CHAN_SEND | CHAN_RECV | CHAN_EXCLUSIVE,
+			NULL);
 	while (err == -EBUSY && !overdue(&watch, BOUND, false));
 	if (err < 0 && !(err == -ENOENT && s->opt.lifetime == CHAN_REF))
 		fail("an exclusive endpoint: %s (%d)", chan_strerror(err), err);
