@@ -3,20 +3,22 @@
 #
 # Usage: BUILD=DIR tests/storm/run.sh --quick|--full
 #
-# Storms of SIGKILL, SIGSTOP, detaching and attaching, in every scenario of
-# prog_storm: 2,000 kills, or 30,000; ten passes of the proof are 300,000.
+# Storms of SIGKILL, SIGSTOP, detaching and attaching: over a broadcast (prog_broadcast), for
+# 5 s, or an hour; and in every scenario of prog_storm: 2,000 kills, or 30,000; ten passes of
+# the proof are 300,000.
 
 set -u
 cd "$(dirname "$0")/../.." || exit
 : "${BUILD:?is not set: use make test}"
 
 case ${1-} in
---quick) kills=2000 ;;
---full) kills=30000 ;;
+--quick) kills=2000 seconds=5 ;;
+--full) kills=30000 seconds=3600 ;;
 *) echo 'usage: run.sh --quick|--full' >&2; exit 2 ;;
 esac
 if [ "${CONDVAR-}" = pthread ]; then
 	echo 'pthread_cond_t is not expected to survive this'
 	exit 77
 fi
+"$BUILD/tests/storm/prog_broadcast" -t "$seconds" || exit
 exec "$BUILD/tests/storm/prog_storm" -k "$kills"
