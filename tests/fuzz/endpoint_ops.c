@@ -39,6 +39,7 @@ static void check(int64_t r)
 	case -EIDRM:
 	case -EINVAL:
 	case -EMSGSIZE:
+	case -EOVERFLOW: /* it was lapped */
 	case -EPIPE:
 	case -ESTALE:
 	case -ETIMEDOUT:
@@ -169,11 +170,44 @@ static void act_wait(struct user *u, struct input *in, int64_t timeout)
 	chan_set_destroy(set);
 }
 
+/* Subscribe anew: as an endpoint of its own, or in a group. */
+static void act_subscribe(struct user *u, struct input *in)
+{
+	struct chan_subscription sub = {.size = sizeof(sub),
+		.flags = take_byte(in) % 4,
+		.from = take_byte(in) % 5,
+		.on_lag = take_byte(in) % 4,
+		.group_age = take_byte(in) * BRIEF};
+	uint32_t which = take_byte(in);
+	char group[] = "a";
+	chan_t *other;
+	int err;
+
+	sub.start = sub.from >= CHAN_FROM_LAST ? take_bytes(in, which & 1 ? 1 : 8) : 0;
+	sub.patience = sub.on_lag == CHAN_LAG_EVICT ? BRIEF : 0;
+	group[0] += (char)(which / 2 % 3);
+	sub.group = which & 8 ? group : NULL;
+	if (!sub.group)
+		sub.group_age = 0;
+	err = chan_subscribe(&other, fuzz_channel(), &sub);
+	if (err < 0) {
+		MUST(refused_soundly(err) || err == -EINVAL || err == -ESTALE);
+		return;
+	}
+	user_leave(u);
+	u->ch = other;
+}
+
 void user_act(struct user *u, struct input *in)
 {
 	uint32_t what = take_byte(in), arg = take_byte(in);
 	int64_t timeout = arg & 1 ? BRIEF : 0;
 
+	if (u->ch->ring.subscriber && arg % 8 == 7) {
+		act_subscribe(u, in);
+		check((int64_t)(chan_lost(u->ch) & INT64_MAX));
+		return;
+	}
 	switch (what % 13) {
 	case 0:
 	case 1:
@@ -223,7 +257,7 @@ void user_leave(struct user *u)
 
 /* The channels, one for each way to make it: they are made once, and set right
  * again before each execution. */
-enum { WAYS = 12, OF_RINGS = 8, LATEST_FROM = 240 };
+enum { WAYS = 16, OF_RINGS = 8, OF_LATEST = 12, BROADCAST_FROM = 224, LATEST_FROM = 240 };
 static struct channel {
 	char name[128];
 	struct spoiler spoiler;
@@ -253,7 +287,13 @@ static void make(struct channel *c, uint32_t how)
 	struct stat st;
 	char path[256];
 
-	if (how >= OF_RINGS) {
+	if (how >= OF_LATEST) {
+		opt.kind = CHAN_KIND_BROADCAST;
+		opt.groups = FUZZ_GROUPS;
+		how <<= 1;
+		opt.on_lag = how & 4 ? CHAN_LAG_EVICT : CHAN_LAG_DEFAULT;
+		opt.patience = how & 4 ? BRIEF / 2 : 0;
+	} else if (how >= OF_RINGS) {
 		opt.kind = CHAN_KIND_LATEST;
 		opt.capacity = 0;
 		how <<= 1;
@@ -273,6 +313,12 @@ static void make(struct channel *c, uint32_t how)
 	s->layout = mmap(NULL, s->size, PROT_READ | PROT_WRITE, MAP_SHARED, s->fd, 0);
 	MUST(s->layout != MAP_FAILED);
 	s->ring = (unsigned char *)s->layout + s->layout->header.ring_offset;
+	s->subscriber = NULL;
+	if (opt.kind == CHAN_KIND_BROADCAST)
+		s->subscriber =
+			(struct layout_subscriber *)((char *)s->layout +
+						     geometry_subscribers(&(struct geometry){
+							     .endpoints = FUZZ_ENDPOINTS}));
 	c->image = malloc(s->size);
 	MUST(c->image);
 	memcpy(c->image, s->layout, s->size);
@@ -286,6 +332,13 @@ static void close_channel(struct channel *c)
 	c->image = NULL;
 }
 
+struct layout_subscriber *spoiler_entry(const struct spoiler *s, struct input *in)
+{
+	uint32_t n = take_byte(in);
+
+	return &s->subscriber[n & 4 ? FUZZ_ENDPOINTS + n % FUZZ_GROUPS : n % 4];
+}
+
 struct spoiler *spoiler_ready(uint32_t how)
 {
 	static bool reported;
@@ -295,7 +348,10 @@ struct spoiler *spoiler_ready(uint32_t how)
 	if (!reported)
 		MUST(atexit(remove_all) == 0);
 	reported = true;
-	how = how % 256 >= LATEST_FROM ? OF_RINGS + how % (WAYS - OF_RINGS) : how % OF_RINGS;
+	how %= 256;
+	how = how >= LATEST_FROM      ? OF_RINGS + how % (OF_LATEST - OF_RINGS)
+	      : how >= BROADCAST_FROM ? OF_LATEST + how % (WAYS - OF_LATEST)
+				      : how % OF_RINGS;
 	current = &channels[how];
 	s = &current->spoiler;
 	/* It may have been removed, as one of short life. */

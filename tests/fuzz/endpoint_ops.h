@@ -33,12 +33,17 @@ const char *fuzz_channel(void);
 struct spoiler {
 	struct layout *layout;
 	unsigned char *ring;
+	struct layout_subscriber *subscriber; /* of a broadcast, else NULL */
 	size_t size;
 	int fd;
 };
 
 #define FUZZ_CAPACITY 4096u
 #define FUZZ_ENDPOINTS 64u
+#define FUZZ_GROUPS 2u /* of a broadcast: fewer than are asked for */
+
+/* An entry of its subscribers' table: one that may be in use. */
+struct layout_subscriber *spoiler_entry(const struct spoiler *s, struct input *in);
 
 /* As new, of one of several kinds; nobody has it open. */
 struct spoiler *spoiler_ready(uint32_t how);

@@ -51,6 +51,9 @@ void bounded(void);
  * little, or to where another one stands. */
 void spoil_control(struct layout_control *c, struct input *in);
 
+/* Spoil one word of the entry, as that. */
+void spoil_subscriber(struct layout_control *c, struct layout_subscriber *entry, struct input *in);
+
 /* Spoil a record's header, or a byte, in ring[0..capacity-1]. */
 void spoil_ring(unsigned char *ring, uint64_t capacity, struct input *in);
 

@@ -87,7 +87,9 @@ static void spoil(struct spoiler *s, const uint8_t *data, size_t size)
 			in = (struct input){data, size};
 		for (uint32_t pause = take_byte(&in); pause; pause--)
 			cpu_relax();
-		if (take_byte(&in) % 4)
+		if (s->subscriber && take_byte(&in) & 1)
+			spoil_subscriber(&s->layout->control, spoiler_entry(s, &in), &in);
+		else if (take_byte(&in) % 4)
 			spoil_control(&s->layout->control, &in);
 		else
 			spoil_ring(s->ring, FUZZ_CAPACITY, &in);

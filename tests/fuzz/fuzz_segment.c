@@ -6,6 +6,7 @@
  */
 #include "endpoint_ops.h"
 
+#include <errno.h>
 #include <unistd.h>
 
 enum { USERS = 3 };
@@ -58,7 +59,9 @@ static void open_one(struct user *u, struct input *in)
 	if (flags == CHAN_EXCLUSIVE)
 		flags = 0;
 	err = chan_open(&u->ch, fuzz_channel(), flags, NULL);
-	MUST(err == 0 || refused_soundly(err));
+	/* A subscriber can't be exclusive. */
+	MUST(err == 0 || refused_soundly(err) ||
+		(err == -EINVAL && flags & CHAN_RECV && flags & CHAN_EXCLUSIVE));
 	if (err < 0)
 		u->ch = NULL;
 }
@@ -74,6 +77,11 @@ static void spoil_somewhere(struct spoiler *s, struct input *in)
 		spoil_table(s, in);
 		break;
 	case 2:
+		if (s->subscriber) {
+			spoil_subscriber(&s->layout->control, spoiler_entry(s, in), in);
+			break;
+		}
+		/* fallthrough */
 	case 3:
 	case 4:
 		spoil_ring(s->ring, FUZZ_CAPACITY, in);
@@ -106,6 +114,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 		if (what % 4 == 0 && nobody(user))
 			spoil_somewhere(s, &in);
+		else if (what % 8 == 0 && s->subscriber)
+			spoil_subscriber(&s->layout->control, spoiler_entry(s, &in), &in);
 		else if (what % 4 == 0)
 			spoil_control(&s->layout->control, &in);
 		else if (what % 4 == 1 && !nobody(user))

@@ -42,6 +42,10 @@ static struct word control_word(struct layout_control *c, uint32_t n)
 		{.w64 = &c->watched},
 		{.w64 = &c->receivers.held},
 		{.w32 = &c->receivers.held_by},
+		{.w64 = &c->senders.wanted},
+		{.w32 = &c->receivers.subscribers},
+		{.w32 = &c->receivers.evicted},
+		{.w64 = &c->receivers.lost},
 	};
 
 	return words[n % (sizeof words / sizeof *words)];
@@ -77,15 +81,53 @@ static uint64_t value_of(struct word w)
 	return w.w64 ? get(w.w64) : get(w.w32);
 }
 
-void spoil_control(struct layout_control *c, struct input *in)
+static struct word subscriber_word(struct layout_subscriber *e, uint32_t n)
 {
-	struct word w = control_word(c, take_byte(in)), other = control_word(c, take_byte(in) % 4);
+	const struct word words[] = {
+		{.w64 = &e->position},
+		{.w32 = &e->state},
+		{.w32 = &e->user},
+		{.w64 = &e->mark[0].position},
+		{.w64 = &e->mark[0].seq},
+		{.w64 = &e->mark[1].position},
+		{.w64 = &e->mark[1].seq},
+		{.w32 = &e->on_lag},
+		{.w64 = (_Atomic uint64_t *)&e->patience},
+		{.w64 = (_Atomic uint64_t *)&e->blocked_since},
+		{.w32 = &e->blocked_clock},
+		{.w64 = (_Atomic uint64_t *)&e->unused_since},
+		{.w32 = &e->unused_clock},
+		{.w64 = (_Atomic uint64_t *)&e->age},
+		{.w64 = &e->name[0]},
+		{.w64 = &e->lost},
+	};
+
+	return words[n % (sizeof words / sizeof *words)];
+}
+
+/* Set a word, or move it by a little, or to where another one stands. */
+static void spoil_word(struct word w, struct word other, struct input *in)
+{
 	uint64_t value = new_value(value_of(w), value_of(other), in);
 
 	if (w.w64)
 		set(w.w64, value);
 	else
 		set(w.w32, (uint32_t)value);
+}
+
+void spoil_control(struct layout_control *c, struct input *in)
+{
+	struct word w = control_word(c, take_byte(in));
+
+	spoil_word(w, control_word(c, take_byte(in) % 4), in);
+}
+
+void spoil_subscriber(struct layout_control *c, struct layout_subscriber *entry, struct input *in)
+{
+	struct word w = subscriber_word(entry, take_byte(in));
+
+	spoil_word(w, control_word(c, take_byte(in) % 4), in);
 }
 
 void spoil_ring(unsigned char *ring, uint64_t capacity, struct input *in)
