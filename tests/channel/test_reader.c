@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Readers: receivers of kind latest that may not write.  They receive and are woken as
- * others are, and a hostile one finds that the kernel lets it do next to nothing.
+ * Readers: receivers of kind latest, and subscribers of a broadcast that lose, which may not
+ * write.  They receive and are woken as others are, and a hostile one finds that the kernel
+ * lets it do next to nothing.
  */
 #include "support/await.h"
 #include "support/channel.h"
@@ -36,14 +37,29 @@ static struct board {
 	_Atomic int64_t when;
 } * board;
 
+static uint32_t kind;
+
 static void setup(void)
 {
 	channel_setup();
 	sender = open_as(
-		CHAN_SEND, OPTIONS(.kind = CHAN_KIND_LATEST, .max_message = 100, .mode = 0644));
+		CHAN_SEND, OPTIONS(.kind = kind, .max_message = 100, .mode = 0644,
+				   .on_lag = kind == CHAN_KIND_BROADCAST ? CHAN_LAG_LOSE : 0));
 	receiver = open_as(CHAN_RECV, NULL);
 	board = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	ck_assert_ptr_ne(board, MAP_FAILED);
+}
+
+static void setup_latest(void)
+{
+	kind = CHAN_KIND_LATEST;
+	setup();
+}
+
+static void setup_broadcast(void)
+{
+	kind = CHAN_KIND_BROADCAST;
+	setup();
 }
 
 static void teardown(void)
@@ -121,7 +137,10 @@ static int receives(void *arg)
 	reach(1);
 	EXPECT(child_gets(ch, "one", SOON));
 	EXPECT(chan_recv(ch, buf, 1, 0) == -EAGAIN);
-	EXPECT(chan_peek(ch, buf, sizeof(buf), &at) == 3 && at.seq == 1);
+	if (kind == CHAN_KIND_LATEST)
+		EXPECT(chan_peek(ch, buf, sizeof(buf), &at) == 3 && at.seq == 1);
+	else
+		EXPECT(chan_peek(ch, buf, sizeof(buf), &at) == -EAGAIN);
 	EXPECT(chan_stat(ch, &st) == 0 && st.receivers == 1 && st.senders == 1);
 	/* What needs the right to write. */
 	EXPECT(chan_close(ch, CHAN_DRAIN) == -EACCES);
@@ -358,6 +377,8 @@ START_TEST(should_go_on_beside_a_reader_that_locks_all_bytes)
 	ck_assert_int_eq(chan_open(&late, name, CHAN_RECV, NULL), -EUSERS);
 	kill_child(pid);
 	late = open_as(CHAN_RECV, NULL);
+	if (kind == CHAN_KIND_BROADCAST)
+		send_text(sender, "value");
 	expect_text(late, "value");
 	chan_detach(late);
 }
@@ -451,14 +472,27 @@ void add_tests(void)
 		not_tried("with pthread_cond_t a sleeper takes a lock: there are no readers");
 		return;
 	}
-	GROUP("reading", setup, teardown, should_receive_without_the_right_to_write,
+	GROUP("reading the latest", setup_latest, teardown,
+		should_receive_without_the_right_to_write,
 		should_notice_alone_that_the_name_is_gone,
 		should_end_alone_where_nothing_was_decided,
 		should_not_receive_messages_without_the_right_to_write);
-	if (place_has(NEED_SYSCALLS))
-		GROUP("waking", setup, teardown, should_be_woken_without_announcing_its_sleep,
+	GROUP("reading a broadcast", setup_broadcast, teardown,
+		should_receive_without_the_right_to_write,
+		should_notice_alone_that_the_name_is_gone,
+		should_end_alone_where_nothing_was_decided);
+	if (place_has(NEED_SYSCALLS)) {
+		GROUP("waking of the latest", setup_latest, teardown,
+			should_be_woken_without_announcing_its_sleep,
 			should_hear_the_bell_without_asking_for_it);
-	GROUP("hostile", setup, teardown, should_not_let_a_reader_write,
+		GROUP("waking of a broadcast", setup_broadcast, teardown,
+			should_be_woken_without_announcing_its_sleep,
+			should_hear_the_bell_without_asking_for_it);
+	}
+	GROUP("hostile to the latest", setup_latest, teardown, should_not_let_a_reader_write,
+		should_go_on_beside_a_reader_that_locks_all_bytes,
+		should_go_on_beside_a_reader_that_moves_sleepers);
+	GROUP("hostile to a broadcast", setup_broadcast, teardown, should_not_let_a_reader_write,
 		should_go_on_beside_a_reader_that_locks_all_bytes,
 		should_go_on_beside_a_reader_that_moves_sleepers);
 }
