@@ -157,8 +157,11 @@ int sender_hand_over(
 ALWAYS_INLINE int sender_commit(struct chan *ch, uint64_t old, const struct ring_cursor *at,
 	struct limit *limit, uint64_t length)
 {
-	if (unlikely(ch->indirect) && ch->kind->hands_over)
-		return sender_hand_over(ch, old, at, limit);
+	if (unlikely(ch->indirect) && ch->kind->hands_over) {
+		struct ring_cursor end = *at; /* `at` may stay in registers */
+
+		return sender_hand_over(ch, old, &end, limit);
+	}
 	ring_publish(&ch->ring, at);
 	sender_done(ch, limit, length); /* a full fence */
 	return unlikely(ch->indirect) ? sender_published_to_all(ch, at->pos)
