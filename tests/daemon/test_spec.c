@@ -92,7 +92,7 @@ static const struct {
 	{"max-message", "0", "max-message: '0'"},
 	{"max-message", "5G", "max-message: '5G'"},
 	{"overflow", "never", "overflow: 'never'"},
-	{"kind", "broadcast", "kind: 'broadcast'"},
+	{"kind", "multicast", "kind: 'multicast'"},
 	{"endpoints", "0", "endpoints: '0'"},
 	{"endpoints", "4097", "endpoints: '4097'"},
 	{"lifetime", "long", "lifetime: 'long' is not persist, ref or daemon"},

@@ -63,7 +63,7 @@ usage chanctl create -c 0 -k queue "$ch.x"
 usage chanctl create -c 0 -o drop-old "$ch.x"
 for arg in --capacity=x --capacity=-1 --capacity=1.5M --capacity=99999999999999999999 \
 	--max-message=0 --max-message=5G --overflow=never --mode=999 --mode=rw --endpoints=0 \
-	--endpoints=5000 --lifetime=x --linger=soon --kind=broadcast; do
+	--endpoints=5000 --lifetime=x --linger=soon --kind=multicast; do
 	usage chanctl create "$arg" "$ch.x"
 	[[ $err == *"${arg%%=*}: '${arg#*=}'"* ]] || fail "'$arg': $err"
 done
