@@ -11,19 +11,28 @@ import contextlib
 import ctypes
 import errno
 import weakref
-from typing import TYPE_CHECKING, Any, Optional
+from typing import Any, Optional, Protocol
 
 from . import _library as c
 from ._library import Error, Full, check, error, lib
 
-if TYPE_CHECKING:
-    from ._channel import BaseChannel
+
+class Owner(Protocol):
+    """What a lease or a loan needs of the endpoint that it is of."""
+
+    _handle: Optional[int]
+    _generation: int
+    _held: weakref.WeakSet[Held]
+
+    def _using(self) -> contextlib.AbstractContextManager[None]: ...
+
+    def _wait(self, handle: int, function: Any, *args: Any) -> int: ...
 
 
 class _Memory(ctypes.c_ubyte * (1 << 31)):  # type: ignore[misc]
     """Bytes of a segment, which keep the endpoint that maps them while a view is left."""
 
-    owner: BaseChannel
+    owner: Owner
 
 
 class Held:
@@ -32,7 +41,7 @@ class Held:
     __slots__ = ("_channel", "_generation", "_address", "_len", "_readonly", "_view", "_memory",
                  "_settled", "__weakref__")
 
-    def __init__(self, channel: BaseChannel, address: int, length: int, readonly: bool) -> None:
+    def __init__(self, channel: Owner, address: int, length: int, readonly: bool) -> None:
         self._channel = channel
         self._generation = channel._generation
         self._address = address
@@ -94,7 +103,7 @@ class Lease(Held):
 
     __slots__ = ("_raw",)
 
-    def __init__(self, channel: BaseChannel, raw: Any) -> None:
+    def __init__(self, channel: Owner, raw: Any) -> None:
         super().__init__(channel, raw.data, raw.len, True)
         self._raw = raw
 
