@@ -220,7 +220,16 @@ struct chan_options {
 	uint32_t on_lag;      /* of a broadcast: enum chan_on_lag of subscribers that don't say */
 	uint32_t groups;      /* of a broadcast: most groups at once, at most 4096; 0: 16 */
 	uint64_t patience;    /* with CHAN_LAG_EVICT only: ns */
+	/* Only for a queue: it starts with `capacity` and grows when it is full, up to this
+	 * many bytes in all, rounded up to whole pages; the overflow policy then applies at
+	 * that maximum.  0: it never grows.  CHAN_UNBOUNDED: half of /dev/shm.  max_message
+	 * may then be larger than `capacity`.  The memory is taken when it is needed and given
+	 * back after a quiet while of a few seconds. */
+	uint64_t max_capacity;
 };
+
+/* chan_options.max_capacity: as much as is reasonable. */
+#define CHAN_UNBOUNDED UINT64_MAX
 
 /* Returned by chan_send() and chan_commit() if the overflow policy dropped the message. */
 #define CHAN_DROPPED 1
@@ -974,6 +983,24 @@ struct chan_stat {
 	uint64_t patience;   /* as in struct chan_options */
 	uint32_t on_lag;     /* enum chan_on_lag of subscribers that don't say */
 	uint32_t max_groups; /* most groups at once */
+	/* Of a channel that may grow, else 0.  `capacity` is then what it has now, and
+	 * `segment` what it has taken from /dev/shm, header and all. */
+	uint64_t start_capacity; /* what it was made with */
+	uint64_t max_capacity;	 /* what it may have */
+	uint64_t peak_capacity;	 /* the most that it had */
+	uint64_t grown;		 /* how often it grew; +-1 for each crash */
+	int64_t grown_at;	 /* when it last grew, CLOCK_REALTIME, ns */
+	int32_t grown_by;	 /* the process that sent then */
+	uint32_t grown_why;	 /* enum chan_grown */
+	uint32_t grow_error;	 /* errno of the last try to grow, if that failed: as ENOSPC */
+	uint32_t unused;
+};
+
+/* Why a channel grew. */
+enum chan_grown {
+	CHAN_GROWN_NEVER = 0,
+	CHAN_GROWN_FULL = 1,  /* it was full */
+	CHAN_GROWN_LARGE = 2, /* a message was larger than the whole ring */
 };
 
 /*

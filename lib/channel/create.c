@@ -26,10 +26,19 @@ int channels_prepare(void)
 
 struct ring ring_in(const struct segment *s)
 {
+	struct ring_end end = {.data = s->ring, .capacity = s->geometry.capacity};
+	uint64_t fits = s->geometry.max_capacity ? ladder_smallest(&s->ladder) - RING_ALIGN -
+							   sizeof(struct layout_record)
+						 : UINT64_MAX;
+
 	return (struct ring){
 		.data = s->ring,
 		.capacity = s->geometry.capacity,
+		.tx = end,
+		.rx = end,
+		.ladder = s->geometry.max_capacity ? &s->ladder : NULL,
 		.max_message = s->geometry.max_message,
+		.fits_always = fits < s->geometry.max_message ? fits : s->geometry.max_message,
 		.control = &s->layout->control,
 		.fresh = record_state(RECORD_READY, 0, 0),
 		.subscribers = s->geometry.subscribers,
@@ -74,7 +83,7 @@ static int make(struct segment *s, const struct chan_options *full, const struct
 static int make_or_await(
 	struct segment *s, const struct chan_options *full, const struct geometry *geometry)
 {
-	int64_t deadline = clock_monotonic() + claim_patience(geometry->size);
+	int64_t deadline = clock_monotonic() + claim_patience(geometry_memory(geometry));
 	struct descriptor claim = {.fd = -1};
 	int err;
 

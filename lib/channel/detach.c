@@ -3,6 +3,7 @@
 #include "channel/detach.h"
 
 #include "channel/collect.h"
+#include "channel/grow.h"
 #include "channel/side.h"
 #include "channel/subscriber.h"
 #include "channel/wake.h"
@@ -68,6 +69,18 @@ static void notify_last_leave(struct chan *ch)
 		channel_broadcast(ch, &ch->control->not_full);
 }
 
+/* Give back what a channel has grown by: at once if nobody is left that would do it later. */
+static void leave_small(struct chan *ch)
+{
+	bool sends = true, receives = true;
+
+	if (!channel_has_grown(ch))
+		return;
+	endpoint_any(&ch->segment.own, CHAN_SEND, &sends);
+	endpoint_any(&ch->segment.own, CHAN_RECV, &receives);
+	channel_give_back(ch, !sends && !receives);
+}
+
 /* Returns true if another thread owns a lock of this endpoint: that thread's list of
  * robust mutexes then leads into the mapping. */
 static bool lock_elsewhere(const struct chan *ch)
@@ -93,6 +106,7 @@ void chan_detach(chan_t *ch)
 		chan_abort(ch);
 		if (ch->roles & CHAN_RECV)
 			give_back_leases(ch);
+		leave_small(ch);
 		sides_release(ch);
 		endpoint_detach(&ch->segment.own, ch->segment.layout, (uint32_t)ch->slot);
 		notify_last_leave(ch);

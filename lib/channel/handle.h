@@ -15,6 +15,7 @@
  *   side, reclaim                   the two locks, what a dead owner or holder left
  *   wake                            which sleepers are woken
  *   sender, overflow                finding room;  send, reserve: the calls
+ *   grow                            rings that grow and give their memory back
  *   receive, lease                  finding a message, and the calls
  *   value, subscriber               the same for a kind that keeps a value, or that has
  *                                   subscribers;  receiver: what all have

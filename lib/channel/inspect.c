@@ -2,6 +2,7 @@
 /* Looking at a channel from outside. */
 #include "base/bytes.h"
 #include "channel/close.h"
+#include "channel/grow.h"
 #include "channel/receiver.h"
 #include "channel/side.h"
 #include "channel/value.h"
@@ -9,6 +10,7 @@
 
 #include <inttypes.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define LOOKS 100 /* at positions that move while they are read */
 
@@ -17,11 +19,24 @@ static uint64_t load_acquire(const _Atomic uint64_t *p)
 	return atomic_load_explicit(p, memory_order_acquire);
 }
 
-static uint64_t seq_at(const struct ring *r, uint64_t pos)
+/* Read the sequence number of the record at `pos`.  In a ring that may grow, its memory may
+ * just be given back: to touch it would take it again, and to read the file does not. */
+static uint64_t seq_at(const struct chan *ch, uint64_t pos)
 {
-	struct ring_end end = {0, 0};
+	const struct ring *r = &ch->ring;
+	struct ring_end end = {0};
+	const struct layout_record *rec = ring_at(r, &end, pos - pos % RING_ALIGN);
+	struct layout_record copy = {0};
+	off_t at;
 
-	return load_acquire(&ring_at(r, &end, pos - pos % RING_ALIGN)->seq);
+	if (!r->ladder)
+		return load_acquire(&rec->seq);
+	at = (off_t)(ch->segment.geometry.ring_offset + r->ladder->rung[end.rung].offset) +
+	     ((const unsigned char *)rec - end.data);
+	if (descriptor_ours(&ch->segment.own) &&
+		pread(ch->segment.own.fd, &copy, sizeof(copy), at) != sizeof(copy))
+		return 0;
+	return load_acquire(&copy.seq);
 }
 
 /* Read the positions and the sequence numbers there, all of one instant if the channel is
@@ -29,19 +44,22 @@ static uint64_t seq_at(const struct ring *r, uint64_t pos)
 static void read_positions(const struct chan *ch, struct chan_stat *st)
 {
 	const struct layout_control *c = ch->control;
+	const struct ring *r = &ch->ring;
 	uint64_t head, tail, first = 0, next = 0;
 
 	for (int i = 0; i < LOOKS; i++) {
 		head = load_acquire(&c->receivers.position);
 		tail = ring_limit(&ch->ring);
-		first = seq_at(&ch->ring, head);
-		next = seq_at(&ch->ring, tail);
+		first = seq_at(ch, head);
+		next = seq_at(ch, tail);
 		if (head == load_acquire(&c->receivers.position) && tail == ring_limit(&ch->ring))
 			break;
 	}
-	st->used = tail - head <= ch->ring.capacity ? tail - head : 0;
-	st->bytes = tail;
-	st->depth = next - first <= ch->ring.capacity / RING_ALIGN ? next - first : 0;
+	st->used = r->ladder			? ladder_used(r->ladder, &c->ladder, head, tail)
+		   : tail - head <= r->capacity ? tail - head
+						: 0;
+	st->bytes = r->ladder ? ladder_sent(r->ladder, &c->ladder, tail) : tail;
+	st->depth = next - first <= ring_most(r) / RING_ALIGN ? next - first : 0;
 	st->sent = next - 1;
 	st->dropped_oldest = load_acquire(&c->receivers.dropped);
 	st->received = first - 1 >= st->dropped_oldest ? first - 1 - st->dropped_oldest : 0;
@@ -123,6 +141,7 @@ int chan_stat(const chan_t *ch, struct chan_stat *ret)
 		st.removed = state & LAYOUT_UNLINKED && !(state & LAYOUT_REMOVED) ? 2 : 1;
 	st.format = h->format;
 	st.condvar = h->condvar;
+	channel_growth(ch, &st);
 	st.idle = st.senders || st.receivers ? 0 : idle_time(ch, state);
 	memcpy(ret, &st, ret->size);
 	return 0;

@@ -222,6 +222,7 @@ static void note_difference(const struct chan *ch, const struct chan_options *op
 				     .on_lag = h->on_lag,
 				     .groups = h->groups,
 				     .patience = (uint64_t)h->patience,
+				     .max_capacity = h->max_capacity,
 			     });
 }
 

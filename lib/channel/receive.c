@@ -4,6 +4,7 @@
 
 #include "base/bytes.h"
 #include "channel/close.h"
+#include "channel/grow.h"
 #include "channel/receiver.h"
 #include "channel/reclaim.h"
 #include "channel/wait.h"
@@ -77,6 +78,25 @@ bool receiver_waits_for_itself(struct chan *ch, const struct limit *limit)
 	return err == -EDEADLK || reserving(ch);
 }
 
+/* Wait in a channel that has grown, and give its memory back after a quiet while. */
+static int wait_and_give_back(struct chan *ch, const struct condition *message, struct limit *limit)
+{
+	int64_t deadline = limit_deadline(limit), soon = clock_monotonic() + GROW_QUIET;
+	struct limit part = *limit;
+	int err;
+
+	if (deadline <= soon)
+		return channel_wait(ch, message, limit);
+	part.deadline = soon;
+	part.timeout = GROW_QUIET;
+	err = channel_wait(ch, message, &part);
+	part.deadline = limit->deadline;
+	part.timeout = limit->timeout;
+	*limit = part;
+	channel_give_back(ch, false);
+	return err == -ETIMEDOUT ? 0 : err;
+}
+
 int receiver_wait(struct chan *ch, struct limit *limit, struct ring_item *it, int err)
 {
 	struct condition message = {.cond = &ch->control->not_empty,
@@ -115,7 +135,9 @@ int receiver_wait(struct chan *ch, struct limit *limit, struct ring_item *it, in
 				err = -EDEADLK;
 				break;
 			}
-			err = channel_wait(ch, &message, limit);
+			err = unlikely(channel_has_grown(ch))
+				      ? wait_and_give_back(ch, &message, limit)
+				      : channel_wait(ch, &message, limit);
 			if (err == 0)
 				err = receivers_enter(ch, limit);
 			if (err < 0)
@@ -232,7 +254,7 @@ int chan_recv_batch(chan_t *ch, struct iovec *buf, unsigned n, int64_t timeout)
 			copy_bytes(buf[got].iov_base, ring_payload(it.record), it.length);
 			buf[got++].iov_len = it.length;
 			end = it.end;
-			if (end - first > ch->ring.capacity / BATCH_PARTS) {
+			if (end - first > ch->ring.rx.capacity / BATCH_PARTS) {
 				consumed = kind_consume(
 					&ch->kind, ch->indirect, &ch->ring, first, end);
 				first = end;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Putting a channel in order from outside. */
 #include "channel/close.h"
+#include "channel/grow.h"
 #include "channel/name.h"
 #include "channel/receiver.h"
 #include "channel/reclaim.h"
@@ -55,5 +56,6 @@ int chan_recover(chan_t *ch)
 	receivers_leave(ch);
 	if (n || freed)
 		channel_wake_all(&ch->segment);
+	channel_give_back(ch, false);
 	return n;
 }

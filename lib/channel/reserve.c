@@ -34,7 +34,7 @@ ALWAYS_INLINE bool reserve_alone(struct chan *ch, void **ret, size_t len)
 	if (!thread_is(ch->sender) || unlikely(is_orphan(ch)))
 		return false;
 	if (unlikely(atomic_load_explicit(&ch->reserver, memory_order_relaxed) ||
-		     len > ch->ring.max_message ||
+		     len > ch->ring.fits_always ||
 		     channel_state(ch) & (LAYOUT_ENDED | LAYOUT_DAMAGED)))
 		return false;
 	if (unlikely(ring_begin(&ch->ring, &at) || !ring_room_known(&ch->ring, &at, len)))
@@ -82,11 +82,17 @@ static LONG_WAY int reserve_any(struct chan *ch, void **ret, size_t len, int64_t
 
 	if (unlikely(err < 0))
 		return sends_values(ch) && err == -EBADF ? receiving_refused(ch) : err;
-	if (unlikely(len > ch->ring.max_message))
-		return send_too_long(ch, len);
 	if (unlikely(thread_locks >= THREAD_LOCKS_MAX) && !exclusive(ch, CHAN_SEND))
 		return sides_too_many();
-	err = sender_find(ch, &limit, len, true, &at);
+	if (likely(len <= ch->ring.fits_always)) {
+		err = sender_find(ch, &limit, len, true, &at);
+	} else {
+		struct ring_cursor found = {.pos = 0}; /* `at` may stay in registers */
+
+		err = len > ch->ring.max_message ? send_too_long(ch, len)
+						 : sender_find_any(ch, &limit, len, true, &found);
+		at = found;
+	}
 	if (unlikely(err < 0))
 		return err;
 	thread_locks += !exclusive(ch, CHAN_SEND);

@@ -6,6 +6,29 @@
 
 #include <limits.h>
 
+/* Send a message that is too long for send_one(): it needs a larger ring, or is longer than all
+ * of them. */
+static int send_long(struct chan *ch, const void *msg, size_t len, struct limit *limit) OUT_OF_LINE;
+static int send_long(struct chan *ch, const void *msg, size_t len, struct limit *limit)
+{
+	struct ring_cursor at;
+	uint64_t old;
+	int err;
+
+	if (len > ch->ring.max_message)
+		return send_too_long(ch, len);
+	err = sender_find_any(ch, limit, len, false, &at);
+	if (err < 0)
+		return err;
+	if (err == CHAN_DROPPED) {
+		senders_leave(ch);
+		return err;
+	}
+	old = at.pos;
+	copy_bytes(ring_append(&ch->ring, &at, (uint32_t)len), msg, len);
+	return sender_commit(ch, old, &at, limit, len);
+}
+
 ALWAYS_INLINE int send_one(struct chan *ch, const void *msg, size_t len, struct limit *limit)
 {
 	struct ring_cursor at;
@@ -13,8 +36,8 @@ ALWAYS_INLINE int send_one(struct chan *ch, const void *msg, size_t len, struct 
 	void *to;
 	int err;
 
-	if (unlikely(len > ch->ring.max_message))
-		return send_too_long(ch, len);
+	if (unlikely(len > ch->ring.fits_always))
+		return send_long(ch, msg, len, limit);
 	err = sender_find(ch, limit, len, false, &at);
 	if (unlikely(err < 0))
 		return err;
@@ -82,8 +105,10 @@ int chan_send_batch(chan_t *ch, const struct iovec *msg, unsigned n, int64_t tim
 		return sends_values(ch) ? value_send_batch(ch, msg, n, timeout) : err;
 	if (ch->kind->hands_over)
 		return send_each(ch, msg, n, timeout);
-	if (msg[0].iov_len > ch->ring.max_message)
-		return send_too_long(ch, msg[0].iov_len);
+	if (msg[0].iov_len > ch->ring.fits_always) {
+		err = send_long(ch, msg[0].iov_base, msg[0].iov_len, &limit);
+		return err < 0 ? err : 1;
+	}
 	err = sender_find(ch, &limit, msg[0].iov_len, false, &at);
 	if (err < 0)
 		return err;
@@ -99,7 +124,7 @@ int chan_send_batch(chan_t *ch, const struct iovec *msg, unsigned n, int64_t tim
 		ring_fetch_room(to, msg[sent].iov_len);
 		copy_bytes(to, msg[sent].iov_base, msg[sent].iov_len);
 		sent++;
-	} while (sent < n && msg[sent].iov_len <= ch->ring.max_message &&
+	} while (sent < n && msg[sent].iov_len <= ch->ring.fits_always &&
 		 (ring_room(&ch->ring, &at, msg[sent].iov_len) >= 0 ||
 			 sender_makes_room(ch, &at, msg[sent].iov_len)));
 	err = sender_commit(ch, old, &at, &limit, msg[0].iov_len);

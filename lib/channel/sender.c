@@ -2,6 +2,7 @@
 /* The parts of sending that few messages reach; the model is in sender.h. */
 #include "channel/sender.h"
 
+#include "channel/grow.h"
 #include "channel/name.h"
 #include "channel/overflow.h"
 #include "channel/reclaim.h"
@@ -64,7 +65,9 @@ int sender_paced(struct chan *ch, uint64_t pos, uint64_t length)
 	ch->paused = now;
 	after = ch->pace * ring_size(length);
 	ring_pause(&ch->ring, pos, after < PAUSE_MOST ? after : PAUSE_MOST);
-	return channel_look_for_name(ch, now) ? -EIDRM : 0;
+	if (channel_look_for_name(ch, now))
+		return -EIDRM;
+	return unlikely(ch->ring.ladder) && channel_settle(ch) ? SENDER_MOVED : 0;
 }
 
 /* Find out whether a receiver that may not write can be asleep. */
@@ -167,6 +170,35 @@ static bool note_need(struct chan *ch, uint64_t length)
 	return true;
 }
 
+/* Do as sender_try(), for any length. */
+static int try_any(struct chan *ch, uint64_t length, bool look, struct ring_cursor *at)
+{
+	int err;
+
+	if (likely(length <= ch->ring.fits_always))
+		return sender_try(ch, length, look, at);
+	err = sendable(ch, look);
+	if (err == 0)
+		err = ring_begin(&ch->ring, at);
+	if (err < 0)
+		return err;
+	if (ring_least_capacity(length) <= ch->ring.tx.capacity)
+		return sender_try(ch, length, look, at);
+	ch->ring.freed = ring_head(&ch->ring);
+	return -EAGAIN;
+}
+
+int sender_find_any(struct chan *ch, struct limit *limit, uint64_t length, bool in_place,
+	struct ring_cursor *at)
+{
+	int err = senders_enter(ch, limit);
+
+	if (err < 0)
+		return err;
+	err = try_any(ch, length, false, at);
+	return err < 0 ? sender_wait(ch, limit, length, in_place, at, err) : 0;
+}
+
 int sender_wait(struct chan *ch, struct limit *limit, uint64_t length, bool in_place,
 	struct ring_cursor *at, int err)
 {
@@ -187,6 +219,8 @@ int sender_wait(struct chan *ch, struct limit *limit, uint64_t length, bool in_p
 	}
 	for (;;) {
 		/* The lock is held, and err says why there is no room. */
+		if (err == -EAGAIN && ch->ring.ladder)
+			err = channel_grow(ch, length, policy != CHAN_FAIL);
 		if (err == -EAGAIN && ch->kind->subscribed) {
 			err = ring_begin(&ch->ring, at);
 			if (err == 0)
@@ -199,12 +233,12 @@ int sender_wait(struct chan *ch, struct limit *limit, uint64_t length, bool in_p
 		if (err == CHAN_DROPPED)
 			return err;
 		if (err == 0) {
-			err = sender_try(ch, length, true, at);
+			err = try_any(ch, length, true, at);
 			if (err == 0)
 				return 0;
 			continue;
 		}
-		room.seen = ch->ring.tx.seen;
+		room.seen = ch->ring.freed;
 		if (ch->kind->subscribed) {
 			room.seen = (uintptr_t)&holder;
 			room.at_most = holder.left;
@@ -220,7 +254,7 @@ int sender_wait(struct chan *ch, struct limit *limit, uint64_t length, bool in_p
 			err = senders_enter(ch, limit);
 		if (err < 0)
 			break;
-		err = sender_try(ch, length, true, at);
+		err = try_any(ch, length, true, at);
 		if (err == 0)
 			return 0;
 	}
@@ -313,7 +347,7 @@ int sender_ready(struct chan *ch, size_t len, struct limit *limit)
 		senders_leave(ch);
 		return channel_checked(ch, err);
 	}
-	err = sender_find(ch, limit, len, true, &at);
+	err = sender_find_any(ch, limit, len, true, &at);
 	if (err < 0)
 		return err;
 	if (ch->kind->hands_over && !cond_waited(&ch->control->not_empty))

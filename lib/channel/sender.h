@@ -60,12 +60,15 @@ ALWAYS_INLINE int sendable(struct chan *ch, bool look)
 	return 0;
 }
 
-/* Look for the name, since ring_room() returned RING_PAUSED, and set the next pause: 0, or
- * -EIDRM if the name is gone. */
+#define SENDER_MOVED 2
+
+/* Look for the name, since ring_room() returned RING_PAUSED, and set the next pause: 0; or
+ * SENDER_MOVED if that was a time to go back to a smaller ring, so that the cursor is none any
+ * more; or -EIDRM if the name is gone. */
 int sender_paced(struct chan *ch, uint64_t pos, uint64_t length) OUT_OF_LINE;
 
-/* Find room for a record of `length`, the lock held: 0 and the cursor; -EAGAIN if there
- * is none; or an error of sendable().  `look`: as there. */
+/* Find room for a record of `length`, at most fits_always, the lock held: 0 and the cursor; -EAGAIN
+ * if there is none; or an error of sendable().  `look`: as there. */
 ALWAYS_INLINE int sender_try(struct chan *ch, uint64_t length, bool look, struct ring_cursor *at)
 {
 	int err = sendable(ch, look);
@@ -76,7 +79,16 @@ ALWAYS_INLINE int sender_try(struct chan *ch, uint64_t length, bool look, struct
 		err = ring_room(&ch->ring, at, length);
 	if (likely(err == 0))
 		return 0;
-	return err == RING_PAUSED ? sender_paced(ch, at->pos, length) : err;
+	if (err == RING_PAUSED)
+		err = sender_paced(ch, at->pos, length);
+	if (unlikely(err == SENDER_MOVED)) {
+		if (length > ch->ring.fits_always)
+			return -EAGAIN; /* a ring that takes it has to be found first */
+		err = ring_begin(&ch->ring, at);
+		if (err == 0)
+			err = ring_room(&ch->ring, at, length);
+	}
+	return err == RING_PAUSED ? 0 : err;
 }
 
 /* Wait, or do as the policy says, after sender_try() gave `err`: as sender_find(). */
@@ -84,7 +96,7 @@ int sender_wait(struct chan *ch, struct limit *limit, uint64_t length, bool in_p
 	struct ring_cursor *at, int err);
 
 /*
- * Take the senders' lock and find room for a record of `length`: 0 and the
+ * Take the senders' lock and find room for a record of `length`, at most fits_always: 0 and the
  * cursor, or CHAN_DROPPED (not if in_place), the lock held; or an error, without
  * it.
  */
@@ -105,6 +117,10 @@ ALWAYS_INLINE int sender_find(struct chan *ch, struct limit *limit, uint64_t len
 	}
 	return err;
 }
+
+/* Do the same for any length up to max_message. */
+int sender_find_any(struct chan *ch, struct limit *limit, uint64_t length, bool in_place,
+	struct ring_cursor *at) OUT_OF_LINE;
 
 /* Leave after a success.  A sender that slept for room passes the wake-up on if there is
  * room left for another message: of the same length, or of any if lengths differ. */

@@ -110,7 +110,7 @@ uint64_t chan_lost(const chan_t *ch)
  * it; 0 if the tail does not stand still. */
 static uint64_t next_seq(const struct ring *r, uint64_t pos, struct broadcast_place *oldest)
 {
-	struct ring_end end = {0, 0};
+	struct ring_end end = {0};
 	uint64_t seq;
 
 	for (int i = 0; i < 100; i++) {
@@ -132,7 +132,7 @@ static void show(const struct chan *ch, uint32_t i, uint32_t state, struct chan_
 	uint32_t endpoints = ch->segment.geometry.endpoints;
 	uint64_t pos = load(&e->position), head = ring_limit(&ch->ring), name[6];
 	int64_t slot = i < endpoints ? (int64_t)i : (int64_t)load(&e->user) - 1;
-	struct ring_end end = {0, 0};
+	struct ring_end end = {0};
 	struct broadcast_place oldest = {.pos = pos};
 	uint64_t next = next_seq(&ch->ring, pos, &oldest), last;
 	bool alive = false;

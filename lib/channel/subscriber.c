@@ -425,7 +425,7 @@ static ssize_t subscriber_peek(struct chan *ch, void *buf, size_t size, struct c
 	if (is_orphan(ch))
 		return -ENOTCONN;
 	first = first_shown(ch, at->flags);
-	view.rx = (struct ring_end){0, 0};
+	view.rx = (struct ring_end){0};
 	if (at->pos % RING_ALIGN || at->pos > ring_limit(&view))
 		return error_because(-EINVAL, "at: the cursor leads to no message");
 	for (int i = 0; i < LOOKS && !kept; i++) {
@@ -510,7 +510,7 @@ static int subscriber_begin(struct chan *ch)
 		return -ENOMEM;
 	pthread_mutex_init(&s->lock, NULL);
 	s->ring = ch->ring;
-	s->ring.rx = (struct ring_end){0, 0};
+	s->ring.rx = (struct ring_end){0};
 	if (ch->slot < 0) {
 		err = begin_reading(s, &how);
 	} else {

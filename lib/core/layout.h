@@ -64,7 +64,12 @@ struct layout_header {
 	uint32_t groups;
 	uint32_t on_lag;
 	int64_t patience;
+	uint64_t max_capacity; /* with LAYOUT_GROWS, else 0 */
 };
+
+/* A bit of layout_header.options that the header alone has: the ring may grow (ladder.h).  A
+ * version that doesn't know it refuses the segment. */
+#define LAYOUT_GROWS (1u << 8)
 
 /* ---- control ---- */
 
@@ -151,6 +156,38 @@ struct layout_receivers {
 	_Atomic uint64_t lost;
 };
 
+/* A rung of a ring that may grow: which positions lie in it, see ladder.h. */
+struct layout_rung {
+	_Atomic uint64_t start;
+	/* Behind its last position: the one where it ends | 1; LADDER_OPEN if senders are in it,
+	 * 0 if it is not used. */
+	_Atomic uint64_t limit;
+	_Atomic uint64_t skipped; /* positions before its start that are no bytes */
+	_Atomic uint64_t memory;  /* RUNG_NONE, ... */
+};
+
+#define LADDER_RUNGS 36
+#define LADDER_OPEN UINT64_MAX
+
+/* Whether a rung has its memory.  If a process is killed while it takes or gives it back, it
+ * is not known, and counts as neither. */
+enum { RUNG_NONE = 0, RUNG_UNKNOWN = 1, RUNG_WHOLE = 2 };
+
+struct layout_ladder {
+	/* Hints: when more than the smaller rungs hold was last needed, coarse monotonic
+	 * clock. */
+	alignas(LAYOUT_PAIR) _Atomic int64_t needed;
+	/* For people: the most bytes that were taken at once, how often the channel grew, when
+	 * (CLOCK_REALTIME), which process made it grow and why (enum chan_grown), and the error
+	 * of the last try if that failed. */
+	_Atomic uint64_t peak, grown;
+	_Atomic int64_t grown_at;
+	_Atomic int32_t grown_by;
+	_Atomic uint32_t why;
+	_Atomic int32_t refused;
+	struct layout_rung rung[LADDER_RUNGS];
+};
+
 struct layout_control {
 	/* Read by both sides, written when something happens. */
 	alignas(LAYOUT_PAIR) _Atomic uint32_t state;
@@ -167,6 +204,7 @@ struct layout_control {
 	alignas(LAYOUT_PAIR) struct layout_cond not_full;
 	struct layout_senders senders;
 	struct layout_receivers receivers;
+	struct layout_ladder ladder; /* all zero if the ring may not grow */
 };
 
 struct layout_endpoint {

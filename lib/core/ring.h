@@ -30,22 +30,31 @@
 
 #include "base/compiler.h"
 #include "core/cpu.h"
+#include "core/ladder.h"
 #include "core/layout.h"
 
 #include <errno.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* What one process knows of one side.  That side's lock guards it. */
+/* What one process knows of one side.  That side's lock guards it.  All zero is good: the
+ * first look fills it in. */
 struct ring_end {
-	uint64_t lap;  /* position of data[0] in the current lap */
-	uint64_t seen; /* the other side's position when last looked at */
+	uint64_t lap;	     /* position of data[0] in the current lap */
+	uint64_t seen;	     /* the other side's position when last looked at */
+	unsigned char *data; /* where the side works: a rung of the ladder, or the ring */
+	uint64_t capacity;   /* bytes there, and the same again behind them */
+	uint64_t start;	     /* the position with which that rung began */
+	unsigned rung;
 };
 
 struct ring {
 	unsigned char *data; /* capacity bytes, and the same again behind them */
 	uint64_t capacity;
-	uint64_t max_message; /* ring_size() of it + RING_ALIGN <= capacity */
+	uint64_t max_message; /* ring_size() of it + RING_ALIGN <= capacity, or a rung's */
+	/* The longest message that every rung takes, or max_message if that is less. */
+	uint64_t fits_always;
+	const struct ladder *ladder; /* of a ring that may grow, or NULL: see ladder.h */
 	bool pausing;
 	struct layout_control *control;
 	uint32_t fresh; /* the state of a record that is sent */
@@ -60,6 +69,7 @@ struct ring {
 	uint64_t horizon;
 	struct ring_end tx, rx;
 	uint64_t pause_at;
+	uint64_t freed; /* the receivers' position, as a sender without room last saw it */
 };
 
 static inline uint64_t ring_size(uint64_t length)
@@ -74,17 +84,24 @@ static inline uint64_t ring_least_capacity(uint64_t length)
 	return ring_size(length) + RING_ALIGN;
 }
 
+/* Return where a rung is mapped: its bytes, and the same again. */
+static inline unsigned char *ring_rung(const struct ring *r, unsigned rung)
+{
+	return r->data + 2 * r->ladder->rung[rung].offset;
+}
+
+/* Let `end` begin the lap, and the rung, in which `pos` is.  Returns its offset there. */
+uint64_t ring_turn(const struct ring *r, struct ring_end *end, uint64_t pos) OUT_OF_LINE;
+
 /* The record at `pos`; `end` remembers the lap, which saves a division. */
 static inline struct layout_record *ring_at(
 	const struct ring *r, struct ring_end *end, uint64_t pos)
 {
 	uint64_t offset = pos - end->lap;
 
-	if (unlikely(offset >= r->capacity)) {
-		offset = pos % r->capacity;
-		end->lap = pos - offset;
-	}
-	return (struct layout_record *)(void *)(r->data + offset);
+	if (unlikely(offset >= end->capacity))
+		offset = ring_turn(r, end, pos);
+	return (struct layout_record *)(void *)(end->data + offset);
 }
 
 /* How far ahead to fetch, two records of this size or more: a locked instruction a
@@ -130,7 +147,7 @@ static inline int ring_begin(struct ring *r, struct ring_cursor *at)
 
 static inline void ring_set_horizon(struct ring *r)
 {
-	uint64_t for_pause = r->pause_at - r->capacity;
+	uint64_t for_pause = r->pause_at - r->tx.capacity;
 
 	r->horizon = r->pausing && (int64_t)(for_pause - r->tx.seen) < 0 ? for_pause : r->tx.seen;
 }
@@ -148,19 +165,19 @@ static inline void ring_pause(struct ring *r, uint64_t pos, uint64_t after)
 /* Look at the receivers' position, when `pos` is beyond the horizon: as ring_room(). */
 int ring_room_beyond(struct ring *r, uint64_t pos, uint64_t need);
 
-/* Returns true if a record of `length` (at most max_message) fits at `at`, and no pause is
+/* Returns true if a record of `length` (at most fits_always) fits at `at`, and no pause is
  * due, as far as is known without a look. */
 static inline bool ring_room_known(
 	const struct ring *r, const struct ring_cursor *at, uint64_t length)
 {
 	uint64_t need = ring_size(length) + RING_ALIGN; /* the next one's seq must fit too */
 
-	return at->pos - r->horizon <= r->capacity - need;
+	return at->pos - r->horizon <= r->tx.capacity - need;
 }
 
 /*
- * Check that a record of `length` (at most max_message) fits at `at`.  Returns 0,
- * RING_PAUSED (it fits, and a pause is due), or
+ * Check that a record of `length` (at most fits_always, or what tx.capacity takes) fits at `at`.
+ * Returns 0, RING_PAUSED (it fits, and a pause is due), or
  *
  *   -EAGAIN   there is no room
  *   -EBADMSG  the positions make no sense
@@ -221,6 +238,9 @@ static inline void ring_publish(struct ring *r, const struct ring_cursor *at)
 	atomic_store_explicit(&r->control->senders.position, at->pos, memory_order_release);
 }
 
+/* Move to another rung, which is free and has its memory; tx is where the senders are. */
+void ring_step(struct ring *r, unsigned to);
+
 /* Returns true if records up to `pos`, which were published before the channel was found
  * to have ended, are inside its end.  Decides the end if nobody has, see ring_seal().
  * Needs no lock. */
@@ -267,24 +287,39 @@ static inline int ring_reload(struct ring *r)
 	return 0;
 }
 
-/* Check and read the record at `pos`, wherever it stands: 0, -EAGAIN at the
- * end, -EBADMSG.  Any state. */
+/* What ring_cross() returns in place of a position. */
+#define RING_NOTHING 1
+#define RING_BROKEN 3
+
+/* The senders are further from `pos` than its ring is large: find the next rung, or the end of
+ * this one.  Returns where the record is, and sets rx.seen to the end of what may be read
+ * there. */
+uint64_t ring_cross(struct ring *r, uint64_t pos) OUT_OF_LINE;
+
+/* Check and read the record at `pos`, or where the next rung begins if it ends there, and
+ * wherever it stands: 0, -EAGAIN at the end, -EBADMSG.  Any state. */
 ALWAYS_INLINE int ring_read(struct ring *r, uint64_t pos, struct ring_item *it)
 {
-	uint64_t there = r->rx.seen - pos, size;
+	uint64_t there, size;
 
-	if (unlikely(there - 1 >= r->capacity)) {
+	if (unlikely(pos % RING_ALIGN))
+		return -EBADMSG;
+	it->record = ring_at(r, &r->rx, pos); /* first: another rung has another `seen` */
+	there = r->rx.seen - pos;
+	if (unlikely(there - 1 >= r->rx.capacity)) {
 		int err = ring_reload(r);
 
 		there = r->rx.seen - pos;
 		if (err < 0 || there == 0)
 			return -EAGAIN;
-		if (there > r->capacity)
-			return -EBADMSG;
+		if (unlikely(there > r->rx.capacity)) {
+			pos = ring_cross(r, pos);
+			if (pos % 2)
+				return pos == RING_NOTHING ? -EAGAIN : -EBADMSG;
+			it->record = ring_at(r, &r->rx, pos);
+			there = r->rx.seen - pos;
+		}
 	}
-	if (unlikely(pos % RING_ALIGN))
-		return -EBADMSG;
-	it->record = ring_at(r, &r->rx, pos);
 
 	it->pos = pos;
 	it->length = atomic_load_explicit(&it->record->length, memory_order_relaxed);
@@ -411,7 +446,14 @@ static inline bool ring_change(struct layout_record *rec, uint32_t from, uint32_
  * that is done, ring_next() may return -EAGAIN too early.  Needs no lock. */
 void ring_seal(const struct ring *r);
 
+/* If receivers are at the end of a rung and senders in another one, move receivers on to the
+ * start of the next one, so that the first becomes free. */
+void ring_follow(struct ring *r);
+
 /* ---- anybody ---- */
+
+/* Return how far the senders can be ahead of the receivers' position. */
+uint64_t ring_most(const struct ring *r);
 
 /* Make a new ring, all zero, empty. */
 void ring_init(struct ring *r);

@@ -33,7 +33,7 @@ static uint32_t in_use(const struct ring *r)
 
 static uint64_t seq_at(const struct ring *r, uint64_t pos)
 {
-	struct ring_end end = {0, 0};
+	struct ring_end end = {0};
 
 	return load(&ring_at(r, &end, pos - pos % RING_ALIGN)->seq);
 }

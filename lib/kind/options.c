@@ -2,8 +2,10 @@
 #include "kind/options.h"
 
 #include "base/errors.h"
+#include "base/words.h"
 #include "core/ring.h"
 #include "kind/delivery.h"
+#include "segment/segment.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -11,6 +13,8 @@
 
 #define DEFAULT_ENDPOINTS 256u
 #define DEFAULT_GROUPS 16u
+/* The maximum of an unbounded channel where /dev/shm has no limit. */
+#define UNBOUNDED_WITHOUT_LIMIT (UINT64_C(1) << 36)
 
 /* Copy the options that the caller's structure has; the others are 0.  Returns 0 or
  * -EINVAL. */
@@ -52,12 +56,53 @@ static int resolve_sizes(struct chan_options *o)
 		o->max_message = o->capacity / 4 < GEOMETRY_MESSAGE_MAX
 					 ? (uint32_t)(o->capacity / 4)
 					 : GEOMETRY_MESSAGE_MAX;
-	if (ring_least_capacity(o->max_message) <= o->capacity)
+	return 0;
+}
+
+/* Fill in how far the ring may grow, and check it: 0 or -EINVAL. */
+static int resolve_growth(struct chan_options *o)
+{
+	uint64_t memory = segment_room_at_all();
+
+	if (o->kind != CHAN_KIND_QUEUE)
+		return error_because(-EINVAL, "max_capacity: a %s does not grow, only a queue does",
+			word(&words_kind, o->kind));
+	if (o->max_capacity == CHAN_UNBOUNDED)
+		o->max_capacity = memory ? memory / 2 : UNBOUNDED_WITHOUT_LIMIT;
+	if (o->max_capacity > GEOMETRY_CAPACITY_MAX)
+		return error_because(-EINVAL, "max_capacity: %" PRIu64 " is above %" PRIu64,
+			o->max_capacity, GEOMETRY_CAPACITY_MAX);
+	o->max_capacity = geometry_pages(o->max_capacity);
+	if (o->max_capacity < o->capacity)
+		return error_because(-EINVAL,
+			"max_capacity: %" PRIu64 " is below the capacity, which is %" PRIu64,
+			o->max_capacity, o->capacity);
+	if (memory && o->max_capacity > memory)
+		return error_because(-EINVAL,
+			"max_capacity: %" PRIu64 " is more than /dev/shm has, which is %" PRIu64
+			" bytes",
+			o->max_capacity, memory);
+	if (o->max_capacity == o->capacity)
+		o->max_capacity = 0;
+	return 0;
+}
+
+/* Check that the longest message fits into the ring of this geometry: 0 or -EINVAL. */
+static int check_longest(const struct geometry *g)
+{
+	uint64_t least = ring_least_capacity(g->max_message), most = geometry_largest(g);
+
+	if (least <= most)
 		return 0;
-	return error_of_size(-EINVAL, ring_least_capacity(o->max_message),
+	if (g->max_capacity)
+		return error_of_size(-EINVAL, least,
+			"max_message: a message of %" PRIu32 " bytes needs a ring of %" PRIu64
+			", and the largest that this channel grows to has %" PRIu64,
+			g->max_message, least, most);
+	return error_of_size(-EINVAL, least,
 		"max_message: a message of %" PRIu32 " bytes needs a capacity of %" PRIu64
 		", and that is %" PRIu64,
-		o->max_message, ring_least_capacity(o->max_message), o->capacity);
+		g->max_message, least, most);
 }
 
 #define FLAGS (uint32_t)(CHAN_END_WITH_SENDERS | CHAN_NEED_RECEIVERS | CHAN_FORBID_BLOCK)
@@ -128,6 +173,7 @@ static int check_words(const struct chan_options *o)
 int options_resolve(const struct chan_options *opt, struct chan_options *full, struct geometry *ret)
 {
 	struct chan_options o;
+	struct geometry g;
 	int err = copy(opt, &o);
 
 	if (err < 0)
@@ -139,6 +185,8 @@ int options_resolve(const struct chan_options *opt, struct chan_options *full, s
 	err = check_words(&o);
 	if (err == 0)
 		err = resolve_sizes(&o);
+	if (err == 0 && o.max_capacity)
+		err = resolve_growth(&o);
 	if (err < 0)
 		return err;
 	if (!o.mode)
@@ -151,9 +199,15 @@ int options_resolve(const struct chan_options *opt, struct chan_options *full, s
 		if (!o.on_lag)
 			o.on_lag = o.flags & CHAN_FORBID_BLOCK ? CHAN_LAG_LOSE : CHAN_LAG_BLOCK;
 	}
-	*full = o;
-	*ret = geometry_of(o.capacity, o.max_message, o.endpoints,
+	g = geometry_of(o.capacity, o.max_message, o.endpoints,
 		o.kind == CHAN_KIND_BROADCAST ? o.endpoints + o.groups : 0);
+	if (o.max_capacity)
+		geometry_grow(&g, o.max_capacity);
+	err = check_longest(&g);
+	if (err < 0)
+		return err;
+	*full = o;
+	*ret = g;
 	return 0;
 }
 
@@ -176,6 +230,10 @@ void options_compare(const struct chan_options *opt, const struct chan_options *
 		return;
 	if (differs("kind", is->kind, full.kind) ||
 		differs("capacity", is->capacity, given.capacity ? full.capacity : 0) ||
+		differs("max_capacity", is->max_capacity,
+			given.max_capacity && given.max_capacity != CHAN_UNBOUNDED
+				? full.max_capacity
+				: 0) ||
 		differs("max_message", is->max_message, given.max_message) ||
 		differs("overflow", is->overflow, given.overflow) ||
 		differs("endpoints", is->endpoints, given.endpoints) ||
@@ -202,5 +260,5 @@ int64_t chan_footprint(const struct chan_options *opt)
 
 	error_forget();
 	err = options_resolve(opt, &full, &g);
-	return err < 0 ? err : (int64_t)g.size;
+	return err < 0 ? err : (int64_t)geometry_memory(&g);
 }

@@ -160,12 +160,22 @@ static int spread(struct ring *r, uint64_t from)
 	return 0;
 }
 
+const struct layout_record *queue_claimed(const struct ring *r, uint64_t pos, _Atomic uint64_t *lap)
+{
+	struct ring_end end = {0};
+	const struct layout_record *rec = ring_at(r, &end, pos);
+
+	if (!r->ladder)
+		atomic_store_explicit(lap, end.lap, memory_order_relaxed);
+	return rec;
+}
+
 /* Find the record of a claim, and check that the claimant holds it. */
 static int find_claimed(struct ring *r, const struct ring_claim *claim, struct ring_item *it)
 {
 	uint64_t head = ring_head(r);
 
-	if (claim->pos - head >= r->capacity || ring_read(r, claim->pos, it) < 0)
+	if (claim->pos - head >= ring_most(r) || ring_read(r, claim->pos, it) < 0)
 		return -ESTALE;
 	if (it->seq != claim->seq ||
 		ring_state(r, it) != record_state(RECORD_LEASED, claim->holder, claim->attempt))
@@ -375,9 +385,24 @@ static int64_t queue_purge(struct ring *r)
 
 /* ---- after a death ---- */
 
+/* Do as ring_read(), and decide the end of a channel that has ended, if nobody has: in
+ * another rung ring_read() looks for it anew. */
+static int read_inside(struct ring *r, uint64_t pos, struct ring_item *it)
+{
+	int err = ring_read(r, pos, it);
+
+	if (err == -EAGAIN && r->ladder &&
+		atomic_load_explicit(&r->control->state, memory_order_acquire) & LAYOUT_ENDED &&
+		!atomic_load_explicit(&r->control->seal, memory_order_acquire)) {
+		ring_seal(r);
+		err = ring_read(r, pos, it);
+	}
+	return err;
+}
+
 int queue_rebuild(struct ring *r)
 {
-	uint64_t head = ring_head(r), first = ring_held(r, head), pos = first;
+	uint64_t head = ring_head(r), first = ring_held(r, head), pos = first, end;
 	uint64_t frontier = first; /* some of what is held may be done */
 	struct ring_item it;
 	int err = 0;
@@ -385,13 +410,16 @@ int queue_rebuild(struct ring *r)
 	/* Up to the end as it is, closed or not, so that no lease is overlooked.  Whoever
 	 * delivers looks anew. */
 	r->rx.seen = ring_limit(r);
-	if (r->rx.seen - head > r->capacity || first - head > r->rx.seen - head)
+	end = r->rx.seen;
+	if (end - head > ring_most(r) || first - head > end - head)
 		return -EBADMSG;
-	while (pos != r->rx.seen && (err = ring_read(r, pos, &it)) == 0) {
+	while (pos != end && (err = read_inside(r, pos, &it)) == 0) {
 		pos = it.end;
 		if (record_kind(it.state) != RECORD_READY)
 			frontier = pos;
 	}
+	if (err == -EAGAIN && r->ladder) /* the end is a rung's start, where nothing is yet */
+		err = 0;
 	r->rx.seen = head;
 	store(&rx(r)->deliver, first);
 	begin_fencing(r, frontier); /* the dead one may not have come as far */
@@ -420,7 +448,7 @@ int queue_check(struct ring *r, bool derived)
 	struct ring_item it;
 	int err;
 
-	if (load(&r->control->senders.position) - head > r->capacity - RING_ALIGN)
+	if (load(&r->control->senders.position) - head > ring_most(r) - RING_ALIGN)
 		return -EBADMSG;
 	r->rx.seen = head;
 	for (; (err = ring_read(r, pos, &it)) == 0; pos = it.end) {
@@ -456,7 +484,9 @@ static int queue_resolve_sizes(struct chan_options *o)
 {
 	uint64_t least = 2 * ring_least_capacity(o->max_message);
 
-	if (!o->capacity)
+	if (!o->capacity && o->max_capacity) /* a larger message makes it grow */
+		o->capacity = DEFAULT_CAPACITY;
+	else if (!o->capacity)
 		o->capacity = DEFAULT_CAPACITY > least ? DEFAULT_CAPACITY : least;
 	return 0;
 }

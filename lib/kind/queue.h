@@ -74,6 +74,11 @@ ALWAYS_INLINE bool queue_hold(struct ring *r, struct ring_item *it, uint32_t hol
 	return true;
 }
 
+/* Find the record of a claim that is not in the lap `lap`: and set that, unless the ring may
+ * grow.  Then `lap` stays that of the first rung's first lap, whose memory stays. */
+const struct layout_record *queue_claimed(
+	const struct ring *r, uint64_t pos, _Atomic uint64_t *lap) OUT_OF_LINE;
+
 /*
  * The hot path of kind.ack, for the holder of the front, without the lock: find the end of
  * the claim's record, which is held and begins where the last one ended, or is the first.
@@ -84,15 +89,14 @@ ALWAYS_INLINE uint64_t queue_claim_end(
 {
 	const struct layout_receivers *rx = &r->control->receivers;
 	uint64_t held = atomic_load_explicit(&rx->held, memory_order_relaxed), size;
-	struct ring_end end = {.lap = atomic_load_explicit(lap, memory_order_relaxed)};
-	const struct layout_record *rec;
+	uint64_t offset = claim->pos - atomic_load_explicit(lap, memory_order_relaxed);
+	const struct layout_record *rec = (const void *)(r->data + offset);
 	uint32_t state;
 
 	if (unlikely(claim->pos >= held || ring_holder(r) != claim->holder))
 		return 0;
-	rec = ring_at(r, &end, claim->pos);
-	if (unlikely(end.lap != atomic_load_explicit(lap, memory_order_relaxed)))
-		atomic_store_explicit(lap, end.lap, memory_order_relaxed);
+	if (unlikely(offset >= r->capacity))
+		rec = queue_claimed(r, claim->pos, lap);
 	state = atomic_load_explicit(&rec->state, memory_order_relaxed);
 	size = ring_size(atomic_load_explicit(&rec->length, memory_order_relaxed));
 	if (unlikely(record_kind(state) != RECORD_READY ||

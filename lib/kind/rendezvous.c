@@ -40,7 +40,7 @@ static bool rendezvous_purged(struct ring *r, uint64_t pos)
 
 static bool rendezvous_offered(const struct ring *r)
 {
-	struct ring_end end = {0, 0};
+	struct ring_end end = {0};
 	uint64_t pos = atomic_load_explicit(&r->control->receivers.position, memory_order_acquire);
 	uint64_t tail = atomic_load_explicit(&r->control->senders.position, memory_order_acquire);
 

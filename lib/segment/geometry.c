@@ -48,19 +48,47 @@ struct geometry geometry_of(
 	return g;
 }
 
+void geometry_grow(struct geometry *g, uint64_t max_capacity)
+{
+	g->max_capacity = max_capacity;
+	g->size = g->ring_offset + max_capacity;
+}
+
+uint64_t geometry_memory(const struct geometry *g)
+{
+	return g->ring_offset + g->capacity;
+}
+
+uint64_t geometry_largest(const struct geometry *g)
+{
+	struct ladder rungs;
+
+	if (!g->max_capacity)
+		return g->capacity;
+	ladder_make(&rungs, g->capacity, g->max_capacity);
+	return ladder_largest(&rungs);
+}
+
+static bool good_capacity(const struct geometry *g)
+{
+	uint64_t page = page_size(), most = GEOMETRY_CAPACITY_MAX + page;
+
+	return g->capacity && g->capacity <= most && g->capacity % page == 0 &&
+	       (!g->max_capacity || (g->max_capacity > g->capacity && g->max_capacity <= most &&
+					    g->max_capacity % page == 0));
+}
+
 int geometry_check(const struct geometry *g)
 {
-	uint64_t page = page_size();
-
-	return g->capacity && g->capacity <= GEOMETRY_CAPACITY_MAX + page &&
-			       g->capacity % page == 0 && g->ring_offset % page == 0 &&
-			       g->endpoints && g->endpoints <= LAYOUT_ENDPOINTS_MAX &&
+	return good_capacity(g) && g->ring_offset % page_size() == 0 && g->endpoints &&
+			       g->endpoints <= LAYOUT_ENDPOINTS_MAX &&
 			       g->subscribers <= 2 * LAYOUT_ENDPOINTS_MAX &&
 			       g->ring_offset >= tables_end(g) &&
 			       g->ring_offset <= UINT64_C(1) << 30 &&
-			       g->size == g->ring_offset + g->capacity &&
+			       g->size == g->ring_offset + (g->max_capacity ? g->max_capacity
+									    : g->capacity) &&
 			       g->max_message <= GEOMETRY_MESSAGE_MAX &&
-			       ring_least_capacity(g->max_message) <= g->capacity
+			       ring_least_capacity(g->max_message) <= geometry_largest(g)
 		       ? 0
 		       : -EBADMSG;
 }

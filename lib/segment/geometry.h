@@ -11,10 +11,11 @@
 struct geometry {
 	uint64_t capacity;    /* of the ring, whole pages */
 	uint64_t ring_offset; /* whole pages */
-	uint64_t size;	      /* of the segment */
+	uint64_t size;	      /* of the segment's file */
 	uint32_t max_message;
 	uint32_t endpoints;
-	uint32_t subscribers; /* entries of that table; 0: there is none */
+	uint32_t subscribers;  /* entries of that table; 0: there is none */
+	uint64_t max_capacity; /* of a ring that may grow, whole pages; else 0 */
 };
 
 /* Round up to whole pages. */
@@ -27,6 +28,15 @@ struct geometry geometry_of(
 
 /* Return where the table of subscribers is. */
 uint64_t geometry_subscribers(const struct geometry *g);
+
+/* Let the ring grow up to `max_capacity`, which is whole pages and more than its capacity. */
+void geometry_grow(struct geometry *g, uint64_t max_capacity);
+
+/* Return the bytes of memory that the segment has from the start. */
+uint64_t geometry_memory(const struct geometry *g);
+
+/* Return the bytes of the largest ring there can be. */
+uint64_t geometry_largest(const struct geometry *g);
 
 /* Check a geometry that was read from a segment: 0, or -EBADMSG if it makes no sense. */
 int geometry_check(const struct geometry *g);

@@ -209,6 +209,29 @@ int segment_list(int (*fn)(const char *name, void *arg), void *arg)
 
 /* ---- mapping ---- */
 
+/* Map a part of the file that has no memory yet: a process that locks what it maps
+ * (mlockall(2)) must not take that by this. */
+static bool map_sparse(unsigned char *at, size_t size, int prot, int fd, off_t offset)
+{
+	return mmap(at, size, PROT_NONE, MAP_SHARED | MAP_FIXED, fd, offset) != MAP_FAILED &&
+	       munlock(at, size) == 0 && mprotect(at, size, prot) == 0;
+}
+
+/* Map the rungs but for the first, each twice in a row, behind the first. */
+static bool map_rungs(const struct segment *s, unsigned char *ring, int prot)
+{
+	for (unsigned i = 1; i < s->ladder.n; i++) {
+		size_t size = s->ladder.rung[i].capacity;
+		unsigned char *at = ring + 2 * s->ladder.rung[i].offset;
+		off_t offset = (off_t)(s->geometry.ring_offset + s->ladder.rung[i].offset);
+
+		if (!map_sparse(at, size, prot, s->own.fd, offset) ||
+			!map_sparse(at + size, size, prot, s->own.fd, offset))
+			return false;
+	}
+	return true;
+}
+
 /* Map the segment over addresses that are reserved, and the ring again behind it, or undo
  * the reservation.  A child that is forked meanwhile must see none of it: see
  * descriptor.h. */
@@ -222,7 +245,7 @@ static int map_over(struct segment *s, unsigned char *base, size_t total)
 	if (mmap(base, offset + capacity, prot, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED ||
 		mmap(base + offset + capacity, capacity, prot, MAP_SHARED | MAP_FIXED, fd,
 			(off_t)offset) == MAP_FAILED ||
-		madvise(base, total, MADV_DONTFORK) < 0) {
+		!map_rungs(s, base + offset, prot) || madvise(base, total, MADV_DONTFORK) < 0) {
 		err = -errno;
 		munmap(base, total);
 	}
@@ -233,11 +256,13 @@ static int map_over(struct segment *s, unsigned char *base, size_t total)
 /* Map the segment, whose geometry was checked: 0, or an error. */
 static int map(struct segment *s)
 {
-	size_t offset = s->geometry.ring_offset, total = offset + 2 * s->geometry.capacity;
+	uint64_t capacity = s->geometry.capacity, most = s->geometry.max_capacity;
+	size_t offset = s->geometry.ring_offset, total = offset + 2 * (most ? most : capacity);
 	unsigned char *base =
 		mmap(NULL, total, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	int err;
 
+	ladder_make(&s->ladder, capacity, most ? most : capacity);
 	if (base == MAP_FAILED)
 		return error_from(TRIED_MAP, errno);
 	err = map_over(s, base, total);
@@ -321,9 +346,10 @@ static int fallocate_blocked(int fd, uint64_t size)
 	return err;
 }
 
-/* Take all the memory now: 0, or an error.  Signals are blocked meanwhile: an interrupted
- * allocation starts over, and under an interval timer it would never end. */
-static int allocate(int fd, uint64_t size)
+/* Take all the memory now, of a file that may grow to `largest`: 0, or an error.  Signals are
+ * blocked meanwhile: an interrupted allocation starts over, and under an interval timer it would
+ * never end. */
+static int allocate(int fd, uint64_t size, uint64_t largest)
 {
 	struct statvfs vfs = {0};
 	struct rlimit limit = {.rlim_cur = RLIM_INFINITY};
@@ -334,11 +360,13 @@ static int allocate(int fd, uint64_t size)
 	if (fstatvfs(fd, &vfs) == 0 && vfs.f_blocks && vfs.f_bavail < size / vfs.f_frsize)
 		return no_room(size, &vfs);
 	if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
-		limit.rlim_cur < size)
-		return file_too_large(size, &limit);
+		limit.rlim_cur < largest)
+		return file_too_large(largest, &limit);
 	signals_block(&before);
 	err = fallocate_blocked(fd, size);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (err == 0 && largest > size && retry(ftruncate(fd, (off_t)largest)) < 0)
+		err = errno;
 	if (err == ENOSPC && fstatvfs(fd, &vfs) == 0)
 		return no_room(size, &vfs);
 	return err ? error_from(TRIED_ALLOCATE, err) : 0;
@@ -384,13 +412,14 @@ static int await_room(const struct segment *s, uint64_t size, int64_t deadline)
  * for up to four times as long as the taking lasted, and each creator for another time, so
  * that one of them comes first.
  */
-static int take_memory(const struct segment *s, uint64_t size)
+static int take_memory(const struct segment *s)
 {
+	uint64_t size = geometry_memory(&s->geometry);
 	int64_t began = clock_monotonic(), deadline = began + claim_patience(size), lasted;
 	int err;
 
 	for (;; began = clock_monotonic()) {
-		err = allocate(s->own.fd, size);
+		err = allocate(s->own.fd, size, s->geometry.size);
 		if (err != -ENOSPC)
 			return err;
 		lasted = clock_monotonic() - began;
@@ -427,7 +456,8 @@ int segment_fill(struct segment *s, const struct chan_options *full, const struc
 	h->endpoints = g->endpoints;
 	h->kind = full->kind;
 	h->overflow = full->overflow;
-	h->options = full->flags;
+	h->options = full->flags | (g->max_capacity ? LAYOUT_GROWS : 0);
+	h->max_capacity = g->max_capacity;
 	h->lifetime = full->lifetime;
 	h->linger = full->linger;
 	h->type = full->type;
@@ -436,7 +466,7 @@ int segment_fill(struct segment *s, const struct chan_options *full, const struc
 	h->on_lag = full->on_lag;
 	h->patience = (int64_t)full->patience;
 	s->geometry = *g;
-	err = take_memory(s, g->size);
+	err = take_memory(s);
 	if (err == 0)
 		err = map(s);
 	if (err == 0)
@@ -458,6 +488,74 @@ int segment_publish(struct segment *s, mode_t mode)
 	if (linkat(AT_FDCWD, self, AT_FDCWD, s->path.file, AT_SYMLINK_FOLLOW) < 0)
 		return error_from(TRIED_LINK, errno);
 	return 0;
+}
+
+/* ---- growing ---- */
+
+uint64_t segment_room_at_all(void)
+{
+	struct statvfs vfs;
+
+	return statvfs(NAMES_DIR, &vfs) < 0 ? 0 : (uint64_t)vfs.f_blocks * vfs.f_frsize;
+}
+
+uint64_t segment_memory(const struct segment *s)
+{
+	struct stat st;
+
+	return fstat(s->own.fd, &st) < 0 ? 0 : (uint64_t)st.st_blocks * 512;
+}
+
+/* Return -ENOSPC or -EDQUOT, with the detail: there is no memory for another rung. */
+static int cannot_grow(int err, uint64_t size, uint64_t left)
+{
+	if (err == EDQUOT)
+		return error_of_size(-EDQUOT, size,
+			"growing needs %" PRIu64 " bytes, which a quota of /dev/shm does not allow",
+			size);
+	if (err == ENOSPC)
+		return error_of_size(-ENOSPC, size,
+			"growing needs %" PRIu64 " bytes, and /dev/shm has %" PRIu64 " left", size,
+			left);
+	return error_from(TRIED_ALLOCATE, err);
+}
+
+int segment_take_rung(const struct segment *s, unsigned rung)
+{
+	uint64_t size = s->ladder.rung[rung].capacity;
+	off_t at = (off_t)(s->geometry.ring_offset + s->ladder.rung[rung].offset);
+	sigset_t before;
+	int err;
+
+	if (!descriptor_ours(&s->own))
+		return -EBADFD;
+	if (room_left(s->own.fd) < size)
+		return cannot_grow(ENOSPC, size, room_left(s->own.fd));
+	/* An interrupted allocation starts over, see allocate().  The file does not get longer,
+	 * so no limit sends a signal. */
+	signals_block(&before);
+	do
+		err = fallocate(s->own.fd, FALLOC_FL_KEEP_SIZE, at, (off_t)size) < 0 ? errno : 0;
+	while (err == EINTR);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (err) {
+		segment_give_rung(s, rung);
+		return cannot_grow(err, size, room_left(s->own.fd));
+	}
+#ifdef MADV_POPULATE_WRITE
+	/* Only for speed: a fault for each page costs more than the copy. */
+	madvise(s->ring + 2 * s->ladder.rung[rung].offset, size, MADV_POPULATE_WRITE);
+#endif
+	return 0;
+}
+
+void segment_give_rung(const struct segment *s, unsigned rung)
+{
+	off_t at = (off_t)(s->geometry.ring_offset + s->ladder.rung[rung].offset);
+
+	if (descriptor_ours(&s->own))
+		retry(fallocate(s->own.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, at,
+			(off_t)s->ladder.rung[rung].capacity));
 }
 
 /* ---- opening ---- */
@@ -483,7 +581,7 @@ static int check_header(struct segment *s, uint64_t size)
 	/* A newer version may have more kinds and options. */
 	if (h->kind >= words_kind.n ||
 		h->options & ~(uint32_t)(CHAN_END_WITH_SENDERS | CHAN_NEED_RECEIVERS |
-					 CHAN_FORBID_BLOCK))
+					 CHAN_FORBID_BLOCK | LAYOUT_GROWS))
 		return -EPROTONOSUPPORT;
 	if (h->abi != LAYOUT_ABI || h->libc != THIS_LIBC || h->condvar != CONDVAR_KIND)
 		return -EPROTOTYPE;
@@ -499,12 +597,16 @@ static int check_header(struct segment *s, uint64_t size)
 		.max_message = h->max_message,
 		.endpoints = h->endpoints,
 		.subscribers = h->kind == CHAN_KIND_BROADCAST ? h->endpoints + h->groups : 0,
+		.max_capacity = h->options & LAYOUT_GROWS ? h->max_capacity : 0,
 	};
 	if (h->kind == CHAN_KIND_BROADCAST &&
 		(h->groups > LAYOUT_ENDPOINTS_MAX || h->on_lag < CHAN_LAG_BLOCK ||
 			h->on_lag > CHAN_LAG_EVICT || h->patience < 0 ||
 			(h->on_lag == CHAN_LAG_EVICT && h->patience == 0)))
 		return -EBADMSG;
+	if (h->options & LAYOUT_GROWS && (!h->max_capacity || h->kind != CHAN_KIND_QUEUE))
+		return -EBADMSG;
+	h->options &= ~LAYOUT_GROWS; /* max_capacity says it */
 	if (h->segment_size != size || h->overflow > CHAN_DROP_OLDEST || h->lifetime > CHAN_REF ||
 		h->linger > INT64_MAX)
 		return -EBADMSG;

@@ -16,7 +16,7 @@
 
 #include "base/descriptor.h"
 #include "base/names.h"
-#include "core/layout.h"
+#include "core/ladder.h"
 #include "segment/geometry.h"
 
 #include "shmchan.h"
@@ -41,7 +41,8 @@ struct segment {
 	struct layout_header header; /* the checked copy */
 	struct geometry geometry;
 	struct layout *layout;
-	unsigned char *ring; /* capacity bytes, mapped twice in a row */
+	unsigned char *ring;  /* capacity bytes, mapped twice in a row; then the other rungs */
+	struct ladder ladder; /* of a ring that may grow; else it has one rung */
 	size_t mapped;
 };
 
@@ -94,6 +95,22 @@ int segment_adopt(struct segment *s);
 /* Open a descriptor for the segment, to hand it to another process: its number, or an
  * error.  The caller closes it. */
 int segment_descriptor(const char *name, bool write);
+
+/* Take the memory of a rung, other than the first, and map it into this process: 0 or an error,
+ * and then it has none.
+ *
+ *   -ENOSPC, -EDQUOT, -EFBIG
+ */
+int segment_take_rung(const struct segment *s, unsigned rung);
+
+/* Give it back to the system. */
+void segment_give_rung(const struct segment *s, unsigned rung);
+
+/* Return the bytes of memory that the segment has now, 0 if that is not known. */
+uint64_t segment_memory(const struct segment *s);
+
+/* Return the size of the file system of segments, 0 if it has no limit. */
+uint64_t segment_room_at_all(void);
 
 /* Unmap and close it, even if it was never published. */
 void segment_close(struct segment *s);

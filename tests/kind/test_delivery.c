@@ -291,7 +291,7 @@ static bool is(uint32_t holder, void *arg)
 
 static struct layout_record *record_at(uint64_t pos)
 {
-	struct ring_end end = {0, 0};
+	struct ring_end end = {0};
 
 	return ring_at(&r, &end, pos);
 }
@@ -528,7 +528,7 @@ START_TEST(should_keep_the_drop_count_exact_over_a_death)
 	atomic_store(&rx->drop_position, 64);
 	atomic_store(&rx->drop_count, 2);
 	{
-		struct ring_end end = {0, 0};
+		struct ring_end end = {0};
 
 		atomic_store(
 			&ring_at(&r, &end, 64)->state, record_state(RECORD_DONE, RECORD_PURGED, 0));
@@ -674,7 +674,7 @@ END_TEST
 START_TEST(should_find_damage_in_every_field)
 {
 	const uint32_t states[] = {0, record_state(4, 0, 0), UINT32_MAX};
-	struct ring_end end = {0, 0};
+	struct ring_end end = {0};
 	struct layout_record *rec;
 	struct ring_item it;
 	struct ring_cursor at;

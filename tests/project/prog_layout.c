@@ -13,6 +13,7 @@
 #define ENDPOINT(field) ROW(0, struct layout_endpoint, field, #field)
 #define SUBSCRIBER(field) ROW(0, struct layout_subscriber, field, #field)
 #define RECORD(field) ROW(0, struct layout_record, field, #field)
+#define RUNG(field) ROW(0, struct layout_rung, field, #field)
 #define SLOT(field) ROW(0, struct layout_slot, field, #field)
 
 int main(void)
@@ -39,6 +40,7 @@ int main(void)
 	HEADER(groups);
 	HEADER(on_lag);
 	HEADER(patience);
+	HEADER(max_capacity);
 	CONTROL(state, "state");
 	CONTROL(seal, "seal");
 	CONTROL(idle_since, "idle_since");
@@ -84,6 +86,17 @@ int main(void)
 	SUBSCRIBER(unused_since);
 	SUBSCRIBER(age);
 	SUBSCRIBER(name);
+	CONTROL(ladder.needed, "ladder.needed");
+	CONTROL(ladder.peak, "ladder.peak");
+	CONTROL(ladder.grown, "ladder.grown");
+	CONTROL(ladder.grown_at, "ladder.grown_at");
+	CONTROL(ladder.grown_by, "ladder.grown_by");
+	CONTROL(ladder.why, "ladder.why");
+	CONTROL(ladder.refused, "ladder.refused");
+	RUNG(start);
+	RUNG(limit);
+	RUNG(skipped);
+	RUNG(memory);
 	ENDPOINT(pid);
 	ENDPOINT(roles);
 	ENDPOINT(uid);

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: MIT */
+/* The model is in grow.h. */
+#include "channel/grow.h"
+
+#include "channel/side.h"
+#define load(p) atomic_load_explicit((p), memory_order_relaxed)
+#define store(p, v) atomic_store_explicit((p), (v), memory_order_relaxed)
+
+static struct layout_ladder *ladder(const struct chan *ch)
+{
+	return &ch->control->ladder;
+}
+
+static uint64_t capacity_of(const struct chan *ch, unsigned rung)
+{
+	return ch->ring.ladder->rung[rung].capacity;
+}
+
+static struct layout_rung *rung_of(const struct chan *ch, unsigned rung)
+{
+	return &ladder(ch)->rung[rung];
+}
+
+static uint64_t taken(const struct chan *ch)
+{
+	return ladder_taken(ch->ring.ladder, ladder(ch));
+}
+
+/* ---- memory ---- */
+
+/* Take the rung's memory, unless it has it: 0, or an error. */
+static int take(struct chan *ch, unsigned rung)
+{
+	_Atomic uint64_t *memory = &rung_of(ch, rung)->memory;
+	int err;
+
+	if (rung == 0 || load(memory) == RUNG_WHOLE)
+		return 0;
+	store(memory, RUNG_UNKNOWN);
+	err = segment_take_rung(&ch->segment, rung);
+	store(memory, err < 0 ? RUNG_NONE : RUNG_WHOLE);
+	if (taken(ch) > load(&ladder(ch)->peak))
+		store(&ladder(ch)->peak, taken(ch));
+	return err;
+}
+
+/* Give back the memory of a rung that is free. */
+static void give(struct chan *ch, unsigned rung)
+{
+	struct layout_rung *g = rung_of(ch, rung);
+
+	if (rung == 0 || load(&g->memory) == RUNG_NONE || !descriptor_ours(&ch->segment.own))
+		return;
+	/* First nothing leads there any more. */
+	atomic_store_explicit(&g->limit, 0, memory_order_release);
+	store(&g->memory, RUNG_UNKNOWN);
+	segment_give_rung(&ch->segment, rung);
+	store(&g->memory, RUNG_NONE);
+}
+
+static void give_free(struct chan *ch)
+{
+	uint64_t head = ring_head(&ch->ring);
+
+	for (unsigned i = 1; i < ch->ring.ladder->n; i++)
+		if (ladder_is_free(rung_of(ch, i), head))
+			give(ch, i);
+}
+
+/* ---- growing ---- */
+
+/* Find the rung to grow into, for a record that needs `need`, none of those in `tried`: the
+ * smallest that is larger than this one, else the largest.  Returns -1 if there is none. */
+static int choose(const struct chan *ch, uint64_t need, uint64_t tried)
+{
+	uint64_t now = ch->ring.tx.capacity, head = ring_head(&ch->ring);
+	int best = -1;
+
+	for (unsigned i = 0; i < ch->ring.ladder->n; i++) {
+		uint64_t size = capacity_of(ch, i),
+			 chosen = best < 0 ? 0 : capacity_of(ch, (unsigned)best);
+
+		if (tried >> i & 1 || size < need || i == ch->ring.tx.rung ||
+			!ladder_is_free(rung_of(ch, i), head))
+			continue;
+		if (best < 0 || (size > now ? chosen <= now || size < chosen
+					    : chosen <= now && size > chosen))
+			best = (int)i;
+	}
+	return best;
+}
+
+int channel_grow(struct chan *ch, uint64_t length, bool waits)
+{
+	struct layout_ladder *l = ladder(ch);
+	uint64_t need = ring_least_capacity(length), tried = 0;
+	bool large = need > ch->ring.tx.capacity;
+	int rung, err = 0, why = -EAGAIN;
+
+	while ((rung = choose(ch, need, tried)) >= 0) {
+		err = take(ch, (unsigned)rung);
+		if (err == 0)
+			break;
+		why = err;
+		tried |= UINT64_C(1) << rung;
+	}
+	store(&l->needed, clock_coarse());
+	if (rung < 0) {
+		if (why != -EAGAIN)
+			store(&l->refused, -why);
+		return waits && !large ? -EAGAIN : why;
+	}
+	ring_step(&ch->ring, (unsigned)rung);
+	store(&l->refused, 0);
+	store(&l->grown, load(&l->grown) + 1);
+	store(&l->grown_at, clock_real());
+	store(&l->grown_by, getpid());
+	store(&l->why, large ? CHAN_GROWN_LARGE : CHAN_GROWN_FULL);
+	return 0;
+}
+
+/* ---- giving back ---- */
+
+bool channel_has_grown(const struct chan *ch)
+{
+	const struct ring *r = &ch->ring;
+
+	return r->ladder &&
+	       (load(&rung_of(ch, 0)->limit) != LADDER_OPEN || taken(ch) > r->capacity);
+}
+
+/* Find the smallest rung, smaller than this one, that holds twice what is in it.  Returns -1
+ * if there is none. */
+static int choose_smaller(const struct chan *ch, uint64_t used)
+{
+	uint64_t head = ring_head(&ch->ring), least = ch->ring.tx.capacity;
+	int best = -1;
+
+	for (unsigned i = 0; i < ch->ring.ladder->n; i++)
+		if (capacity_of(ch, i) < least && capacity_of(ch, i) >= 2 * used &&
+			ladder_is_free(rung_of(ch, i), head)) {
+			best = (int)i;
+			least = capacity_of(ch, i);
+		}
+	return best;
+}
+
+/* Returns true if more than a smaller ring holds was not needed for a while. */
+static bool quiet(const struct chan *ch)
+{
+	int64_t now = clock_coarse(), needed = load(&ladder(ch)->needed);
+
+	if (needed > now) /* of another time namespace */
+		store(&ladder(ch)->needed, now);
+	return needed <= now && now - needed >= GROW_QUIET;
+}
+
+/* Go back to a smaller ring and give memory back, the senders' lock held.  Returns true if the
+ * senders' position moved. */
+static bool shrink(struct chan *ch, bool at_once)
+{
+	struct ring *r = &ch->ring;
+	uint64_t pos = load(&r->control->senders.position), used;
+	bool moves;
+	int rung;
+
+	ring_at(r, &r->tx, pos);
+	used = pos - ring_head(r);
+	/* A busy ring, or receivers that are still behind it, need it. */
+	rung = used <= r->tx.capacity ? choose_smaller(ch, used) : -1;
+	if (!at_once && !quiet(ch)) {
+		if (rung < 0 && r->tx.rung != 0)
+			store(&ladder(ch)->needed, clock_coarse());
+		return false;
+	}
+	moves = rung >= 0 && take(ch, (unsigned)rung) == 0;
+	if (moves)
+		ring_step(r, (unsigned)rung);
+	give_free(ch);
+	return moves;
+}
+
+bool channel_settle(struct chan *ch)
+{
+	return channel_has_grown(ch) && shrink(ch, false);
+}
+
+void channel_give_back(struct chan *ch, bool at_once)
+{
+	struct limit limit = {.timeout = 0, .ignores_end = true, .only_tries = true};
+	struct layout_receivers *rx = &ch->control->receivers;
+	uint64_t pos, head;
+
+	if (!channel_has_grown(ch) || !(at_once || quiet(ch)) || !ch->segment.writable ||
+		senders_visit(ch) < 0)
+		return;
+	if (receivers_enter(ch, &limit) == 0) {
+		pos = load(&ch->control->senders.position);
+		head = ring_head(&ch->ring);
+		shrink(ch, at_once && ladder_used(ch->ring.ladder, ladder(ch), head, pos) == 0);
+		if (load(&ch->control->senders.position) != pos && load(&rx->deliver) == pos)
+			store(&rx->deliver, load(&ch->control->senders.position));
+		ring_follow(&ch->ring);
+		if (ring_head(&ch->ring) != head)
+			shrink(ch, at_once);
+		receivers_leave(ch);
+	}
+	senders_leave(ch);
+}
+
+/* ---- looking ---- */
+
+/* Returns true if there is no room for a record of `need` bytes, and no ring to grow into. */
+static bool full_up(const struct chan *ch, uint64_t head, uint64_t tail, uint64_t need)
+{
+	const struct ring *r = &ch->ring;
+	struct ring_end end = {0};
+
+	ring_at(r, &end, tail);
+	if (tail - (head > end.start ? head : end.start) + need <= end.capacity)
+		return false;
+	for (unsigned i = 0; i < r->ladder->n; i++)
+		if (capacity_of(ch, i) >= need && ladder_is_free(rung_of(ch, i), head))
+			return false;
+	return true;
+}
+
+void channel_growth(const struct chan *ch, struct chan_stat *st)
+{
+	const struct ring *r = &ch->ring;
+	const struct layout_ladder *l = ladder(ch);
+	uint64_t head = ring_head(r);
+
+	if (!r->ladder)
+		return;
+	st->capacity = taken(ch) - RING_ALIGN;
+	st->start_capacity = r->capacity;
+	st->max_capacity = r->ladder->total;
+	st->peak_capacity = load(&l->peak) > r->capacity ? load(&l->peak) : r->capacity;
+	st->grown = load(&l->grown);
+	st->grown_at = load(&l->grown_at);
+	st->grown_by = load(&l->grown_by);
+	st->grown_why = load(&l->why);
+	st->grow_error = (uint32_t)load(&l->refused);
+	st->segment = segment_memory(&ch->segment);
+	st->full = full_up(ch, head, ring_limit(r), ring_least_capacity(r->max_message));
+}
