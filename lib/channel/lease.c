@@ -89,7 +89,7 @@ ALWAYS_INLINE bool take_next(struct chan *ch, struct chan_lease *ret)
 	/* Received plainly, or dropped, if the position is behind it. */
 	if (unlikely(channel_state(ch) & (LAYOUT_DISCARD | LAYOUT_PAUSED) || ring_head(r) > pos))
 		return false;
-	if (unlikely(ring_read(r, pos, &it) < 0 || record_kind(it.state) != RECORD_READY))
+	if (unlikely(ring_read_near(r, pos, &it) < 0 || record_kind(it.state) != RECORD_READY))
 		return false;
 	queue_hold_next(r, &it);
 	it.state = record_leased(it.state, 0);

@@ -37,7 +37,7 @@ ALWAYS_INLINE bool reserve_alone(struct chan *ch, void **ret, size_t len)
 		     len > ch->ring.fits_always ||
 		     channel_state(ch) & (LAYOUT_ENDED | LAYOUT_DAMAGED)))
 		return false;
-	if (unlikely(ring_begin(&ch->ring, &at) || !ring_room_known(&ch->ring, &at, len)))
+	if (unlikely(ring_begin_near(&ch->ring, &at) || !ring_room_known(&ch->ring, &at, len)))
 		return false;
 	rec = ring_place(&ch->ring, &at, len);
 	*ret = ring_payload(rec);

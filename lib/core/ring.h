@@ -145,6 +145,20 @@ static inline int ring_begin(struct ring *r, struct ring_cursor *at)
 	return 0;
 }
 
+/* Do the same, but return -EAGAIN where a lap or a rung begins: this calls nothing. */
+static inline int ring_begin_near(const struct ring *r, struct ring_cursor *at)
+{
+	uint64_t pos = atomic_load_explicit(&r->control->senders.position, memory_order_relaxed);
+	const struct layout_record *rec;
+
+	if (unlikely(pos - r->tx.lap >= r->tx.capacity || pos % RING_ALIGN))
+		return -EAGAIN;
+	rec = (const void *)(r->tx.data + (pos - r->tx.lap));
+	at->pos = pos;
+	at->seq = atomic_load_explicit(&rec->seq, memory_order_relaxed);
+	return 0;
+}
+
 static inline void ring_set_horizon(struct ring *r)
 {
 	uint64_t for_pause = r->pause_at - r->tx.capacity;
@@ -193,7 +207,9 @@ static inline int ring_room(struct ring *r, const struct ring_cursor *at, uint64
 static inline struct layout_record *ring_place(
 	struct ring *r, const struct ring_cursor *at, uint64_t length)
 {
-	struct layout_record *rec = ring_at(r, &r->tx, at->pos);
+	/* ring_begin() found the lap; a batch may be in the next one, which is there twice. */
+	struct layout_record *rec =
+		(struct layout_record *)(void *)(r->tx.data + (at->pos - r->tx.lap));
 	char *next = (char *)rec + ring_ahead(ring_size(length));
 
 	for (uint64_t i = 0; i < RING_FETCH_FIRST; i += CPU_LINE)
@@ -203,13 +219,15 @@ static inline struct layout_record *ring_place(
 
 /* Write the header of that record, which nobody sees yet, and move the cursor behind it. */
 static inline void ring_finish(
-	struct ring *r, struct layout_record *rec, struct ring_cursor *at, uint32_t length)
+	const struct ring *r, struct layout_record *rec, struct ring_cursor *at, uint32_t length)
 {
 	atomic_store_explicit(&rec->length, length, memory_order_relaxed);
 	atomic_store_explicit(&rec->state, r->fresh, memory_order_relaxed);
 	at->pos += ring_size(length);
 	at->seq++;
-	atomic_store_explicit(&ring_at(r, &r->tx, at->pos)->seq, at->seq, memory_order_relaxed);
+	/* Behind the record it is there twice, so no lap matters. */
+	rec = (struct layout_record *)(void *)((char *)rec + ring_size(length));
+	atomic_store_explicit(&rec->seq, at->seq, memory_order_relaxed);
 }
 
 /* Do both.  Returns where the `length` bytes go. */
@@ -296,11 +314,35 @@ static inline int ring_reload(struct ring *r)
  * there. */
 uint64_t ring_cross(struct ring *r, uint64_t pos) OUT_OF_LINE;
 
+/* Check and read the record at `pos`, which is it->record: 0 or -EBADMSG.  The senders are
+ * `there` bytes further. */
+ALWAYS_INLINE int ring_read_here(
+	const struct ring *r, uint64_t pos, uint64_t there, struct ring_item *it)
+{
+	uint64_t size;
+
+	it->pos = pos;
+	it->length = atomic_load_explicit(&it->record->length, memory_order_relaxed);
+	it->state = atomic_load_explicit(&it->record->state, memory_order_relaxed);
+	it->seq = atomic_load_explicit(&it->record->seq, memory_order_relaxed);
+	size = ring_size(it->length);
+	it->end = pos + size;
+	if (there > ring_ahead(size) + RING_FETCH_FIRST) /* not what is being written */
+		for (uint64_t i = 0; i < RING_FETCH_FIRST; i += CPU_LINE)
+			cpu_prefetch((char *)it->record + ring_ahead(size) + i);
+	if (unlikely(it->length > r->max_message || it->end - pos > there))
+		return -EBADMSG;
+	if (unlikely(record_kind(it->state) != RECORD_READY) &&
+		record_kind(it->state) - RECORD_READY > RECORD_DONE - RECORD_READY)
+		return -EBADMSG;
+	return 0;
+}
+
 /* Check and read the record at `pos`, or where the next rung begins if it ends there, and
  * wherever it stands: 0, -EAGAIN at the end, -EBADMSG.  Any state. */
 ALWAYS_INLINE int ring_read(struct ring *r, uint64_t pos, struct ring_item *it)
 {
-	uint64_t there, size;
+	uint64_t there;
 
 	if (unlikely(pos % RING_ALIGN))
 		return -EBADMSG;
@@ -320,22 +362,25 @@ ALWAYS_INLINE int ring_read(struct ring *r, uint64_t pos, struct ring_item *it)
 			there = r->rx.seen - pos;
 		}
 	}
+	return ring_read_here(r, pos, there, it);
+}
 
-	it->pos = pos;
-	it->length = atomic_load_explicit(&it->record->length, memory_order_relaxed);
-	it->state = atomic_load_explicit(&it->record->state, memory_order_relaxed);
-	it->seq = atomic_load_explicit(&it->record->seq, memory_order_relaxed);
-	size = ring_size(it->length);
-	it->end = pos + size;
-	if (there > ring_ahead(size) + RING_FETCH_FIRST) /* not what is being written */
-		for (uint64_t i = 0; i < RING_FETCH_FIRST; i += CPU_LINE)
-			cpu_prefetch((char *)it->record + ring_ahead(size) + i);
-	if (unlikely(it->length > r->max_message || it->end - pos > there))
-		return -EBADMSG;
-	if (unlikely(record_kind(it->state) != RECORD_READY) &&
-		record_kind(it->state) - RECORD_READY > RECORD_DONE - RECORD_READY)
-		return -EBADMSG;
-	return 0;
+/* Do the same, but return -EAGAIN where a lap or a rung begins: this calls nothing. */
+ALWAYS_INLINE int ring_read_near(struct ring *r, uint64_t pos, struct ring_item *it)
+{
+	uint64_t there = r->rx.seen - pos;
+
+	if (unlikely(pos - r->rx.lap >= r->rx.capacity || pos % RING_ALIGN))
+		return -EAGAIN;
+	it->record = (struct layout_record *)(void *)(r->rx.data + (pos - r->rx.lap));
+	if (unlikely(there - 1 >= r->rx.capacity)) {
+		int err = ring_reload(r);
+
+		there = r->rx.seen - pos;
+		if (err < 0 || there - 1 >= r->rx.capacity)
+			return -EAGAIN;
+	}
+	return ring_read_here(r, pos, there, it);
 }
 
 /* As many bytes as the item's are about to be read two records on, if they are
