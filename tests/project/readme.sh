@@ -49,7 +49,7 @@ build_go() {
 		printf 'module program\n\ngo 1.19\n\nrequire shmchan v0.0.0\n\nreplace shmchan => %s\n' \
 			"$root/lib/bindings/go" >"$t/go/go.mod" &&
 		env -C "$t/go" GOFLAGS=-mod=mod GOPROXY=off GOPATH="$t/gopath" GOCACHE="$BUILD/go-cache" \
-			CGO_CFLAGS="-O2 -I$root/lib" CGO_LDFLAGS="-L$BUILD" go build -o "$t/program"
+			CGO_CFLAGS="-O2 -I$root/lib -DHEADER=$(cksum <lib/shmchan.h | cut -d" " -f1)" CGO_LDFLAGS="-L$BUILD" go build -o "$t/program"
 }
 
 # A program in Zig, with the module.

@@ -23,6 +23,8 @@ var (
 	ErrFull = errors.New("shmchan: there is no room now")
 	// ErrTooLarge: the message is longer than the channel, or the buffer, takes.
 	ErrTooLarge = errors.New("shmchan: the message is too long")
+	// ErrLost: a subscriber was lapped: the Size of the Error is how many messages are lost.
+	ErrLost = errors.New("shmchan: messages are lost")
 	// ErrDropped: the overflow policy dropped the message.
 	ErrDropped = errors.New("shmchan: the message was dropped")
 	// ErrDetached: this process has detached the endpoint.
@@ -35,7 +37,7 @@ type Error struct {
 	Name  string // of the channel
 	Errno syscall.Errno
 	Text  string // the library's
-	Size  uint64 // of a message that is too long: its length, or what is allowed
+	Size  uint64 // of a message that is too long: its length, or what is allowed; of ErrLost
 }
 
 func (e *Error) Error() string {
@@ -57,6 +59,8 @@ func (e *Error) Is(target error) bool {
 		return target == ErrRemoved
 	case syscall.EMSGSIZE:
 		return target == ErrTooLarge
+	case syscall.EOVERFLOW:
+		return target == ErrLost
 	case syscall.EAGAIN, syscall.ETIMEDOUT:
 		return target == ErrFull && sends[e.Op] || target == ErrEmpty && !sends[e.Op]
 	}

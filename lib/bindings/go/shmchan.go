@@ -52,6 +52,28 @@ const (
 	Queue      Kind = C.CHAN_KIND_QUEUE
 	Rendezvous Kind = C.CHAN_KIND_RENDEZVOUS
 	Latest     Kind = C.CHAN_KIND_LATEST
+	Broadcast  Kind = C.CHAN_KIND_BROADCAST
+)
+
+// Lag is what becomes of a subscriber of a broadcast that lags too far behind.
+type Lag uint32
+
+const (
+	LagDefault Lag = C.CHAN_LAG_DEFAULT
+	LagBlock   Lag = C.CHAN_LAG_BLOCK
+	LagLose    Lag = C.CHAN_LAG_LOSE
+	LagEvict   Lag = C.CHAN_LAG_EVICT
+)
+
+// From is where a subscription begins.
+type From uint32
+
+const (
+	FromNext   From = C.CHAN_FROM_NEXT
+	FromOldest From = C.CHAN_FROM_OLDEST
+	FromLast   From = C.CHAN_FROM_LAST
+	FromSeq    From = C.CHAN_FROM_SEQ
+	FromTime   From = C.CHAN_FROM_TIME
 )
 
 // Overflow is what a send does when the channel is full.
@@ -85,6 +107,11 @@ type Options struct {
 	Linger         time.Duration
 	EndWithSenders bool
 	NeedReceivers  bool
+	ForbidBlock    bool
+	Type           uint64
+	OnLag          Lag
+	Groups         uint32
+	Patience       time.Duration
 }
 
 func (o *Options) c() *C.struct_chan_options {
@@ -100,13 +127,21 @@ func (o *Options) c() *C.struct_chan_options {
 		lifetime:    C.uint32_t(o.Lifetime),
 		kind:        C.uint32_t(o.Kind),
 		linger:      C.uint64_t(o.Linger),
+		on_lag:      C.uint32_t(o.OnLag),
+		groups:      C.uint32_t(o.Groups),
+		patience:    C.uint64_t(o.Patience),
 	}
+	// "type" is a word of Go's, and cgo has another name for the member.
+	opt._type = C.uint64_t(o.Type)
 	opt.size = C.uint32_t(unsafe.Sizeof(*opt))
 	if o.EndWithSenders {
 		opt.flags |= C.CHAN_END_WITH_SENDERS
 	}
 	if o.NeedReceivers {
 		opt.flags |= C.CHAN_NEED_RECEIVERS
+	}
+	if o.ForbidBlock {
+		opt.flags |= C.CHAN_FORBID_BLOCK
 	}
 	return opt
 }
@@ -206,15 +241,64 @@ const firstRoom = 16384
 
 // Open opens an endpoint.  The options (or nil) are used only if Create makes the channel.
 func Open(name string, flags Flags, opt *Options) (*Channel, error) {
+	o := opt.c()
+	return opened("open", name, func(ret **C.chan_t, s *C.char) C.int {
+		return C.chan_open(ret, s, C.uint(flags), o)
+	})
+}
+
+// Subscription is how to subscribe to a broadcast; zero is the default of each.  See struct
+// chan_subscription in shmchan.h.
+type Subscription struct {
+	From       From
+	Start      uint64 // of FromLast, FromSeq and FromTime (Unix ns)
+	OnLag      Lag
+	Patience   time.Duration
+	Group      string
+	GroupAge   time.Duration
+	OrOldest   bool
+	RenewGroup bool
+}
+
+// Subscribe opens an endpoint of a broadcast to receive, as `how` says, or nil.  A call that
+// finds that messages are lost returns ErrLost, and the next one goes on.
+func Subscribe(name string, how *Subscription) (*Channel, error) {
+	var raw *C.struct_chan_subscription
+	if how != nil {
+		// In C's memory, since it has a pointer.
+		raw = (*C.struct_chan_subscription)(C.calloc(1, C.sizeof_struct_chan_subscription))
+		defer C.free(unsafe.Pointer(raw))
+		raw.size = C.sizeof_struct_chan_subscription
+		raw.from = C.uint32_t(how.From)
+		raw.on_lag = C.uint32_t(how.OnLag)
+		raw.start = C.uint64_t(how.Start)
+		raw.patience = C.uint64_t(how.Patience)
+		raw.group_age = C.uint64_t(how.GroupAge)
+		if how.OrOldest {
+			raw.flags |= C.CHAN_OR_OLDEST
+		}
+		if how.RenewGroup {
+			raw.flags |= C.CHAN_RENEW_GROUP
+		}
+		if how.Group != "" {
+			raw.group = C.CString(how.Group)
+			defer C.free(unsafe.Pointer(raw.group))
+		}
+	}
+	return opened("subscribe", name, func(ret **C.chan_t, s *C.char) C.int {
+		return C.chan_subscribe(ret, s, raw)
+	})
+}
+
+func opened(op, name string, open func(**C.chan_t, *C.char) C.int) (*Channel, error) {
 	c := &Channel{name: name, detached: make(chan struct{})}
 	c.rooms.New = func() any { room := make([]byte, firstRoom); return &room }
-	o := opt.c()
-	_, err := named("open", name, func(s *C.char) C.int64_t {
-		return C.int64_t(C.chan_open(&c.ch, s, C.uint(flags), o))
-	})
+	var ch *C.chan_t
+	_, err := named(op, name, func(s *C.char) C.int64_t { return C.int64_t(open(&ch, s)) })
 	if err != nil {
 		return nil, err
 	}
+	c.ch = ch
 	st, err := c.Stat()
 	if err != nil {
 		c.Detach()
@@ -297,6 +381,16 @@ func (c *Channel) Pause(on bool) error {
 			return C.int64_t(C.chan_pause(ch, 1))
 		}
 		return C.int64_t(C.chan_pause(ch, 0))
+	})
+	return err
+}
+
+// RemoveGroup removes a group of a broadcast.
+func (c *Channel) RemoveGroup(group string) error {
+	text := C.CString(group)
+	defer C.free(unsafe.Pointer(text))
+	_, err := c.now("remove_group", func(ch *C.chan_t) C.int64_t {
+		return C.int64_t(C.chan_remove_group(ch, text))
 	})
 	return err
 }

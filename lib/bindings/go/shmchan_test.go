@@ -291,6 +291,52 @@ func TestPolicies(t *testing.T) {
 	}
 }
 
+func TestBroadcast(t *testing.T) {
+	ctx, tx := bounded(t), open(t, &Options{Kind: Broadcast, Capacity: 4096, OnLag: LagLose})
+	subscribe := func(how *Subscription) *Channel {
+		ch, err := Subscribe(tx.Name(), how)
+		must(t, err)
+		t.Cleanup(ch.Detach)
+		return ch
+	}
+	must(t, tx.Send(ctx, []byte("1")))
+	must(t, tx.Send(ctx, []byte("2")))
+	late, old := subscribe(nil), subscribe(&Subscription{From: FromOldest})
+	group := subscribe(&Subscription{From: FromLast, Start: 1, Group: "ledger", OnLag: LagEvict, Patience: time.Second})
+	must(t, tx.Send(ctx, []byte("3")))
+	for ch, wanted := range map[*Channel]string{late: "3", old: "123", group: "23"} {
+		got := ""
+		for range wanted {
+			msg, err := ch.Recv(ctx)
+			must(t, err)
+			got += string(msg)
+		}
+		if got != wanted {
+			t.Fatal(got, wanted)
+		}
+	}
+	_, err := Subscribe(tx.Name(), &Subscription{Group: "ledger"})
+	want(t, err, syscall.EBUSY)
+	all, err := tx.Subscribers()
+	must(t, err)
+	if len(all) != 4 {
+		t.Fatal(all)
+	}
+	group.Detach()
+	must(t, tx.RemoveGroup("ledger"))
+	want(t, tx.RemoveGroup("ledger"), fs.ErrNotExist)
+	for i := 0; i < 20; i++ {
+		must(t, tx.Send(ctx, append([]byte{byte(i)}, make([]byte, 500)...)))
+	}
+	_, err = late.Recv(ctx)
+	want(t, err, ErrLost)
+	var e *Error
+	errors.As(err, &e)
+	if msg, err := late.Recv(ctx); err != nil || uint64(msg[0]) != e.Size {
+		t.Fatal(err, e.Size)
+	}
+}
+
 func TestContextEndsWhatWaits(t *testing.T) {
 	ch := open(t, small)
 	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)

@@ -30,6 +30,11 @@ type Stat struct {
 	Full                                bool
 	Idle                                time.Duration
 	Paused                              bool
+	Type                                uint64
+	Kept, Lost, Evicted                 uint64
+	Patience                            time.Duration
+	OnLag                               Lag
+	MaxGroups                           uint32
 }
 
 // Stat returns the channel's state.
@@ -58,6 +63,11 @@ func (c *Channel) Stat() (Stat, error) {
 		raw.full != 0,
 		time.Duration(raw.idle),
 		raw.paused != 0,
+		uint64(raw._type),
+		uint64(raw.kept), uint64(raw.lost), uint64(raw.evicted),
+		time.Duration(raw.patience),
+		Lag(raw.on_lag),
+		uint32(raw.max_groups),
 	}, nil
 }
 
@@ -91,6 +101,44 @@ func (c *Channel) Endpoints() ([]Endpoint, error) {
 			e := &raw[i]
 			all[i] = Endpoint{uint32(e.id), Flags(e.roles), int(e.pid), uint32(e.uid),
 				time.Unix(0, int64(e.attached)), int64(e.waiting), C.GoString(&e.command[0])}
+		}
+		return all, nil
+	}
+}
+
+// Subscriber is a subscriber of a broadcast, or a group: see struct chan_subscriber in
+// shmchan.h.
+type Subscriber struct {
+	State              uint32 // 0 active, 1 evicted, 2 expired
+	OnLag              Lag
+	ID                 uint32
+	PID                int // 0: a group without a user
+	Seq, Lag, LagBytes uint64
+	Lost               uint64
+	Patience, GroupAge time.Duration
+	Group              string
+}
+
+// Subscribers returns the live subscribers and the groups of a broadcast.
+func (c *Channel) Subscribers() ([]Subscriber, error) {
+	raw := make([]C.struct_chan_subscriber, 16)
+	for {
+		n, err := c.now("subscribers", func(ch *C.chan_t) C.int64_t {
+			return C.int64_t(C.chan_subscribers(ch, &raw[0], C.uint(len(raw))))
+		})
+		if err != nil {
+			return nil, err
+		}
+		if int(n) > len(raw) {
+			raw = make([]C.struct_chan_subscriber, n+16)
+			continue
+		}
+		all := make([]Subscriber, n)
+		for i := range all {
+			s := &raw[i]
+			all[i] = Subscriber{uint32(s.state), Lag(s.on_lag), uint32(s.id), int(s.pid),
+				uint64(s.seq), uint64(s.lag), uint64(s.lag_bytes), uint64(s.lost),
+				time.Duration(s.patience), time.Duration(s.group_age), C.GoString(&s.group[0])}
 		}
 		return all, nil
 	}

@@ -120,11 +120,11 @@ static void note_failure(struct failure *f, int64_t err)
 
 #define NAME(e) [e] = #e
 static const char *const error_names[] = {NAME(EAGAIN), NAME(ETIMEDOUT), NAME(EPIPE), NAME(EIDRM),
-	NAME(EMSGSIZE), NAME(ENOENT), NAME(EEXIST), NAME(EACCES), NAME(EPERM), NAME(EINVAL),
-	NAME(EBUSY), NAME(EBADF), NAME(EBADFD), NAME(EBADMSG), NAME(ENOTCONN), NAME(EINTR),
-	NAME(EDEADLK), NAME(ECANCELED), NAME(ENOLCK), NAME(ESTALE), NAME(EUSERS), NAME(ENOSPC),
-	NAME(EFBIG), NAME(EDQUOT), NAME(EROFS), NAME(EOPNOTSUPP), NAME(EMFILE), NAME(ENFILE),
-	NAME(ENOMEM), NAME(EIO), NAME(ESRCH), NAME(ECONNREFUSED), NAME(EINPROGRESS),
+	NAME(EMSGSIZE), NAME(EOVERFLOW), NAME(ENOENT), NAME(EEXIST), NAME(EACCES), NAME(EPERM),
+	NAME(EINVAL), NAME(EBUSY), NAME(EBADF), NAME(EBADFD), NAME(EBADMSG), NAME(ENOTCONN),
+	NAME(EINTR), NAME(EDEADLK), NAME(ECANCELED), NAME(ENOLCK), NAME(ESTALE), NAME(EUSERS),
+	NAME(ENOSPC), NAME(EFBIG), NAME(EDQUOT), NAME(EROFS), NAME(EOPNOTSUPP), NAME(EMFILE),
+	NAME(ENFILE), NAME(ENOMEM), NAME(EIO), NAME(ESRCH), NAME(ECONNREFUSED), NAME(EINPROGRESS),
 	NAME(EPROTONOSUPPORT), NAME(EPROTOTYPE), NAME(EXDEV)};
 
 static napi_value error_of(napi_env env, const struct failure *f, const char *call)
@@ -283,10 +283,10 @@ static napi_value detach(napi_env env, napi_callback_info info)
 
 /* ---- jobs: calls that may wait, in a thread of the pool ---- */
 
-enum call { OPEN, CREATE, REMOVE, UNLINK, COLLECT, PURGE, RECOVER, OFFER };
+enum call { OPEN, CREATE, REMOVE, UNLINK, COLLECT, PURGE, RECOVER, OFFER, SUBSCRIBE };
 
 static const char *const call_names[] = {"chan_open", "chan_create", "chan_remove", "chan_unlink",
-	"chan_collect", "chan_purge", "chan_recover", "chan_send"};
+	"chan_collect", "chan_purge", "chan_recover", "chan_send", "chan_subscribe"};
 
 struct job {
 	enum call call;
@@ -294,6 +294,8 @@ struct job {
 	unsigned flags;
 	struct chan_options opt;
 	bool has_opt;
+	struct chan_subscription how;
+	char group[64];
 	struct endpoint *e; /* of PURGE, RECOVER, OFFER */
 	chan_t *opened;
 	void *message;
@@ -311,6 +313,8 @@ static int64_t make_call(struct job *j)
 	switch (j->call) {
 	case OPEN:
 		return chan_open(&j->opened, j->name, j->flags, opt);
+	case SUBSCRIBE:
+		return chan_subscribe(&j->opened, j->name, &j->how);
 	case CREATE:
 		return chan_create(j->name, opt);
 	case REMOVE:
@@ -345,7 +349,7 @@ static napi_value job_value(napi_env env, struct job *j)
 	struct endpoint *e;
 	napi_value value;
 
-	if (j->call != OPEN)
+	if (j->call != OPEN && j->call != SUBSCRIBE)
 		return number(env, (double)j->result);
 	e = calloc(1, sizeof(*e));
 	if (!e) {
@@ -415,10 +419,34 @@ static void options_of(napi_env env, napi_value object, struct job *j)
 		.lifetime = (uint32_t)member(env, object, "lifetime"),
 		.kind = (uint32_t)member(env, object, "kind"),
 		.linger = (uint64_t)member(env, object, "linger"),
+		.type = (uint64_t)member(env, object, "type"),
+		.on_lag = (uint32_t)member(env, object, "onLag"),
+		.groups = (uint32_t)member(env, object, "groups"),
+		.patience = (uint64_t)member(env, object, "patience"),
 	};
 }
 
-/* named(call, name, flags, options, now): a promise; with `now` the result itself. */
+static void subscription_of(napi_env env, napi_value object, struct job *j)
+{
+	napi_value group;
+	size_t len;
+
+	j->how = (struct chan_subscription){
+		.size = sizeof(j->how),
+		.flags = (uint32_t)member(env, object, "flags"),
+		.from = (uint32_t)member(env, object, "from"),
+		.on_lag = (uint32_t)member(env, object, "onLag"),
+		.start = (uint64_t)member(env, object, "start"),
+		.patience = (uint64_t)member(env, object, "patience"),
+		.group_age = (uint64_t)member(env, object, "groupAge"),
+	};
+	napi_get_named_property(env, object, "group", &group);
+	if (napi_get_value_string_utf8(env, group, j->group, sizeof(j->group), &len) == 0)
+		j->how.group = j->group;
+}
+
+/* named(call, name, flags, options or subscription, now): a promise; with `now` the result
+ * itself. */
 static napi_value named(napi_env env, napi_callback_info info)
 {
 	struct job *j = calloc(1, sizeof(*j));
@@ -431,7 +459,10 @@ static napi_value named(napi_env env, napi_callback_info info)
 	j->call = (enum call)number_of(env, arg[0]);
 	napi_get_value_string_utf8(env, arg[1], j->name, sizeof(j->name), &len);
 	j->flags = (unsigned)number_of(env, arg[2]);
-	options_of(env, arg[3], j);
+	if (j->call == SUBSCRIBE)
+		subscription_of(env, arg[3], j);
+	else
+		options_of(env, arg[3], j);
 	if (strlen(j->name) != len) {
 		value = throw_text(
 			env, -EINVAL, "a channel's name has no NUL in it", call_names[j->call]);
@@ -932,6 +963,13 @@ static napi_value get_stat(napi_env env, napi_callback_info info)
 	FIGURE("removed", removed);
 	FIGURE("full", full);
 	FIGURE("paused", paused);
+	FIGURE("type", type);
+	FIGURE("kept", kept);
+	FIGURE("lost", lost);
+	FIGURE("evicted", evicted);
+	FIGURE("patience", patience);
+	FIGURE("onLag", on_lag);
+	FIGURE("maxGroups", max_groups);
 	return object;
 }
 
@@ -972,6 +1010,65 @@ static napi_value get_endpoints(napi_env env, napi_callback_info info)
 	if (at != all)
 		free(at);
 	return array;
+}
+
+static napi_value get_subscribers(napi_env env, napi_callback_info info)
+{
+	struct chan_subscriber few[64], *at = few;
+	napi_value arg[1], array, object;
+	struct endpoint *e;
+	int n;
+
+	arguments(env, info, arg, 1);
+	e = endpoint_of(env, arg[0]);
+	if (!e)
+		return NULL;
+	n = chan_subscribers(e->ch, few, 64);
+	if (n > 64) {
+		at = calloc((size_t)n, sizeof(*at));
+		if (!at)
+			return throw_text(env, -ENOMEM, "memory has run out", "chan_subscribers");
+		int more = chan_subscribers(e->ch, at, (unsigned)n);
+
+		n = more < n ? more : n;
+	}
+	if (n < 0)
+		return result_of(env, n, "chan_subscribers");
+	napi_create_array(env, &array);
+	for (int i = 0; i < n; i++) {
+		napi_create_object(env, &object);
+		set_number(env, object, "state", at[i].state);
+		set_number(env, object, "onLag", at[i].on_lag);
+		set_number(env, object, "id", at[i].id);
+		set_number(env, object, "pid", at[i].pid);
+		set_number(env, object, "seq", (double)at[i].seq);
+		set_number(env, object, "lag", (double)at[i].lag);
+		set_number(env, object, "lagBytes", (double)at[i].lag_bytes);
+		set_number(env, object, "lost", (double)at[i].lost);
+		set_number(env, object, "patience", (double)at[i].patience);
+		set_number(env, object, "groupAge", (double)at[i].group_age);
+		napi_set_named_property(env, object, "group", string(env, at[i].group));
+		napi_set_element(env, array, (uint32_t)i, object);
+	}
+	if (at != few)
+		free(at);
+	return array;
+}
+
+/* removeGroup(endpoint, group) */
+static napi_value remove_group(napi_env env, napi_callback_info info)
+{
+	struct endpoint *e;
+	napi_value arg[2];
+	char group[64] = "";
+	size_t len;
+
+	arguments(env, info, arg, 2);
+	e = endpoint_of(env, arg[0]);
+	if (!e)
+		return NULL;
+	napi_get_value_string_utf8(env, arg[1], group, sizeof(group), &len);
+	return result_of(env, chan_remove_group(e->ch, group), "chan_remove_group");
 }
 
 struct names {
@@ -1051,6 +1148,8 @@ napi_value napi_register_module_v1(napi_env env, napi_value exports)
 		{"pause", pause_channel},
 		{"stat", get_stat},
 		{"endpoints", get_endpoints},
+		{"subscribers", get_subscribers},
+		{"removeGroup", remove_group},
 		{"list", list},
 		{"footprint", footprint},
 		{"version", version},

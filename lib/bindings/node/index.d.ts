@@ -25,7 +25,8 @@ import { Readable, ReadableOptions, Writable, WritableOptions } from 'stream';
 
 /** "r": receive, "w": send, "rw": both, "": only look. */
 export type Mode = 'r' | 'w' | 'rw' | '';
-export type Kind = 'queue' | 'rendezvous' | 'latest' | number;
+export type Kind = 'queue' | 'rendezvous' | 'latest' | 'broadcast' | number;
+export type Lag = 'default' | 'block' | 'lose' | 'evict' | number;
 export type Overflow = 'block' | 'fail' | 'drop-new' | 'drop-old' | number;
 export type Lifetime = 'persist' | 'ref' | number;
 export type Message = string | NodeJS.ArrayBufferView;
@@ -43,6 +44,45 @@ export interface Options {
 	linger?: number;
 	endWithSenders?: boolean;
 	needReceivers?: boolean;
+	/** A number for what the messages are. */
+	type?: number;
+	/** Of a broadcast: */
+	forbidBlock?: boolean;
+	onLag?: Lag;
+	/** Milliseconds. */
+	patience?: number;
+	groups?: number;
+}
+
+/** How to subscribe to a broadcast: see struct chan_subscription in shmchan.h. */
+export interface Subscription {
+	start?: 'next' | 'oldest' | 'last' | 'seq' | 'time';
+	/** Of 'last' how many messages, of 'seq' the number, of 'time' as a Date's. */
+	at?: number;
+	onLag?: Lag;
+	/** Milliseconds. */
+	patience?: number;
+	group?: string;
+	/** Milliseconds. */
+	groupAge?: number;
+	orOldest?: boolean;
+	renewGroup?: boolean;
+}
+
+export interface Subscriber {
+	/** 0 active, 1 evicted, 2 expired. */
+	state: number;
+	onLag: number;
+	id: number;
+	/** 0: a group without a user. */
+	pid: number;
+	seq: number;
+	lag: number;
+	lagBytes: number;
+	lost: number;
+	patience: number;
+	groupAge: number;
+	group: string;
 }
 
 export interface OpenOptions extends Options {
@@ -61,7 +101,7 @@ export interface ChannelError extends Error {
 	/** Negative, as Node's. */
 	errno: number;
 	syscall: string;
-	/** Of a message that is too long: what is allowed. */
+	/** Of a message that is too long: what is allowed.  Of 'EOVERFLOW': how many are lost. */
 	size?: number;
 	/** Of select(): which case has the error. */
 	case?: number;
@@ -99,6 +139,13 @@ export interface Stat {
 	removed: number;
 	full: number;
 	paused: number;
+	type: number;
+	kept: number;
+	lost: number;
+	evicted: number;
+	patience: number;
+	onLag: number;
+	maxGroups: number;
 }
 
 export interface Endpoint {
@@ -192,6 +239,9 @@ export class Channel implements AsyncIterable<Buffer> {
 	setOverflow(overflow: Overflow): void;
 	stat(): Stat;
 	endpoints(): Endpoint[];
+	/** The live subscribers and the groups of a broadcast. */
+	subscribers(): Subscriber[];
+	removeGroup(group: string): void;
 	/** The messages in the channel, which stay there; `leased`: those that are leased, too. */
 	peek(options?: { leased?: boolean }): IterableIterator<Peeked>;
 	/** Pause the channel: receivers find nothing until pause(false). */
@@ -216,6 +266,8 @@ export function select(
 export function open(name: string, mode: Mode, options?: OpenOptions): Promise<Channel>;
 /** The same on the loop's thread, which waits a second at most; an exclusive endpoint needs it. */
 export function openSync(name: string, mode: Mode, options?: OpenOptions): Channel;
+/** Open an endpoint of a broadcast to receive.  EOVERFLOW: it lost messages; the next call goes on. */
+export function subscribe(name: string, how?: Subscription): Promise<Channel>;
 /** Make a channel. */
 export function create(name: string, options?: Options): Promise<void>;
 /** Remove a channel: its name goes, and it ends for everybody that has it open. */

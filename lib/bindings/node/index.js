@@ -10,12 +10,15 @@
 const { Readable, Writable } = require('stream');
 
 const SEND = 1, RECV = 2, CREATE = 4, EXCLUSIVE = 8;
-const OPEN = 0, MAKE = 1, REMOVE = 2, UNLINK = 3, COLLECT = 4, PURGE = 5, RECOVER = 6, OFFER = 7;
+const OPEN = 0, MAKE = 1, REMOVE = 2, UNLINK = 3, COLLECT = 4, PURGE = 5, RECOVER = 6, OFFER = 7,
+	SUBSCRIBE = 8;
 const ACK = 0, RELEASE = 1, UNTAKE = 2;
 const DROPPED = 1, FAIL = 1, RENDEZVOUS = 1;
 const { EAGAIN, EBADF, EBUSY, EINVAL, ENOTCONN, ESTALE } = require('os').constants.errno;
 const MODES = { r: RECV, w: SEND, rw: SEND | RECV, '': 0 };
-const KINDS = { queue: 0, rendezvous: 1, latest: 2 };
+const KINDS = { queue: 0, rendezvous: 1, latest: 2, broadcast: 3 };
+const LAGS = { default: 0, block: 1, lose: 2, evict: 3 };
+const STARTS = { next: 0, oldest: 1, last: 2, seq: 3, time: 4 };
 const OVERFLOWS = { block: 0, fail: 1, 'drop-new': 2, 'drop-old': 3 };
 const LIFETIMES = { persist: 0, ref: 1 };
 // After so many operations in a row that did not have to wait, the loop has a turn.
@@ -51,20 +54,39 @@ function numberOf(what, words, value) {
 
 function makeOptions({ capacity = 0, maxMessage = 0, overflow = 'block', mode = 0, endpoints = 0,
 	lifetime = 'persist', kind = 'queue', linger = 0, endWithSenders = false, needReceivers = false,
-	...others }) {
+	forbidBlock = false, onLag = 'default', patience = 0, groups = 0, type = 0, ...others }) {
 	for (const name in others)
 		throw new TypeError(`there is no option ${name}`);
 	const sizes = { capacity: [capacity, 2 ** 53], maxMessage: [maxMessage, 2 ** 32],
-		mode: [mode, 2 ** 32], endpoints: [endpoints, 2 ** 32], linger: [linger * 1e6, 2 ** 53] };
+		mode: [mode, 2 ** 32], endpoints: [endpoints, 2 ** 32], linger: [linger * 1e6, 2 ** 53],
+		patience: [patience * 1e6, 2 ** 53], groups: [groups, 2 ** 32], type: [type, 2 ** 53] };
 	for (const [name, [value, limit]] of Object.entries(sizes))
 		if (!(value >= 0 && value < limit))
 			throw new RangeError(`${name}: ${value} is outside what the library takes`);
 	return {
-		flags: (endWithSenders ? 1 : 0) | (needReceivers ? 2 : 0),
+		flags: (endWithSenders ? 1 : 0) | (needReceivers ? 2 : 0) | (forbidBlock ? 8 : 0),
 		capacity, maxMessage, mode, endpoints, linger: linger * 1e6,
+		patience: patience * 1e6, groups, type,
+		onLag: numberOf('onLag', LAGS, onLag),
 		overflow: numberOf('overflow', OVERFLOWS, overflow),
 		lifetime: numberOf('lifetime', LIFETIMES, lifetime),
 		kind: numberOf('kind', KINDS, kind),
+	};
+}
+
+function makeSubscription({ start = 'next', at = 0, onLag = 'default', patience = 0, group, groupAge = 0,
+	orOldest = false, renewGroup = false, ...others }) {
+	for (const name in others)
+		throw new TypeError(`there is no option ${name}`);
+	for (const [name, value] of Object.entries({ at, patience, groupAge }))
+		if (!(value >= 0 && value < 2 ** 53))
+			throw new RangeError(`${name}: ${value} is outside what the library takes`);
+	return {
+		flags: (orOldest ? 1 : 0) | (renewGroup ? 2 : 0),
+		from: numberOf('start', STARTS, start),
+		start: start === 'time' ? at * 1e6 : at,
+		onLag: numberOf('onLag', LAGS, onLag),
+		patience: patience * 1e6, groupAge: groupAge * 1e6, group,
 	};
 }
 
@@ -289,6 +311,8 @@ class Channel {
 	}
 
 	pause(on = true) { addon.pause(this.handle, on ? 1 : 0); }
+	subscribers() { return addon.subscribers(this.handle); }
+	removeGroup(group) { addon.removeGroup(this.handle, group); }
 	stat() { return addon.stat(this.handle); }
 	endpoints() { return addon.endpoints(this.handle); }
 	async purge() { return addon.job(this.handle, PURGE); }
@@ -558,6 +582,10 @@ async function open(name, mode, options = {}) {
 	return new Channel(await addon.named(OPEN, name, ...openFlags(mode, options), 0), name, mode);
 }
 
+async function subscribe(name, how = {}) {
+	return new Channel(await addon.named(SUBSCRIBE, name, 0, makeSubscription(how), 0), name, 'r');
+}
+
 function openSync(name, mode, options = {}) {
 	return new Channel(addon.named(OPEN, name, ...openFlags(mode, options), 1), name, mode);
 }
@@ -571,6 +599,6 @@ const footprint = (options = {}) => addon.footprint(makeOptions(options));
 const version = () => addon.version();
 
 module.exports = {
-	Channel, Lease, Loan, open, openSync, create, remove, unlink, collect, channels, footprint, select,
+	Channel, Lease, Loan, open, openSync, subscribe, create, remove, unlink, collect, channels, footprint, select,
 	version,
 };

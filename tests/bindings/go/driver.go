@@ -140,7 +140,7 @@ func outcome(err error, again string) string {
 
 func options(words []string) *shmchan.Options {
 	kinds := map[string]shmchan.Kind{"queue": shmchan.Queue, "rendezvous": shmchan.Rendezvous,
-		"latest": shmchan.Latest}
+		"latest": shmchan.Latest, "broadcast": shmchan.Broadcast}
 	lifetimes := map[string]shmchan.Lifetime{"persist": shmchan.Persist, "ref": shmchan.Ref}
 	opt := &shmchan.Options{}
 	for _, w := range words {

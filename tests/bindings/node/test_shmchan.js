@@ -162,6 +162,28 @@ channelTest('the latest value', { kind: 'latest' }, async (ch) => {
 	assert.equal(ch.tryRecv(), undefined);
 });
 
+channelTest('a broadcast', { kind: 'broadcast', capacity: 4096, onLag: 'lose' }, async (tx, another, name) => {
+	await tx.sendBatch(['1', '2']);
+	const all = [await shmchan.subscribe(name), await shmchan.subscribe(name, { start: 'oldest' }),
+		await shmchan.subscribe(name, { start: 'last', at: 1, group: 'ledger', onLag: 'evict', patience: 1000 })];
+	await tx.send('3');
+	for (const [i, wanted] of [['3'], ['1', '2', '3'], ['2', '3']].entries())
+		for (const each of wanted)
+			assert.equal(String(await all[i].recv()), each);
+	await assert.rejects(shmchan.subscribe(name, { group: 'ledger' }), { code: 'EBUSY' });
+	assert.deepEqual(tx.subscribers().map((s) => s.group).filter(Boolean), ['ledger']);
+	all[2].detach();
+	await until(() => tx.subscribers().some((s) => s.group && s.pid === 0), 'the group is free');
+	tx.removeGroup('ledger');
+	assert.throws(() => tx.removeGroup('ledger'), { code: 'ENOENT' });
+	for (let i = 0; i < 20; i++)
+		await tx.send(Buffer.alloc(500, i));
+	const lost = await all[0].recv().catch((e) => e);
+	assert.equal(lost.code, 'EOVERFLOW');
+	assert.equal((await all[0].recv())[0], lost.size);
+	all.forEach((ch) => ch.detach());
+});
+
 channelTest('a lease shows the message where it is, until it is settled', small, async (ch) => {
 	await ch.send('hello');
 	const lease = await ch.take();

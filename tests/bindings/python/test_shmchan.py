@@ -274,6 +274,75 @@ class Messages(ChannelTest):
                 q.put(1)
 
 
+class Broadcast(ChannelTest):
+    options = {"kind": "broadcast", "capacity": 4096, "on_lag": "lose"}
+
+    def subscribe(self, cls=shmchan.Channel, **how):
+        ch = cls.subscribe(self.name, **how)
+        self.addCleanup(ch.detach)
+        return ch
+
+    def test_each_subscriber_gets_each_message(self):
+        tx = self.open("w")
+        tx.send_batch([b"1", b"2", b"3"])
+        late, last, old = self.subscribe(), self.subscribe(start=("last", 1)), self.subscribe(start="oldest")
+        second = self.subscribe(start=("seq", 2), on_lag="evict", patience=5)
+        tx.send(b"4")
+        tx.close()
+        for ch, wanted in ((late, b"4"), (last, b"34"), (old, b"1234"), (second, b"234")):
+            self.assertEqual(b"".join(ch), wanted)
+        self.assertEqual(tx.stat().kept, 4)
+
+    def test_what_is_lost_is_counted(self):
+        rx = self.subscribe()
+        self.assertEqual([s.pid for s in rx.subscribers() if s.on_lag == 2], [os.getpid()] * 2)
+        for i in range(20):
+            self.ch.send(b"%d" % i + b"x" * 500)
+        with self.assertRaises(shmchan.Lost) as caught:
+            rx.recv()
+        lost = caught.exception.size
+        self.assertGreater(lost, 5)
+        self.assertTrue(rx.recv().startswith(b"%dx" % lost))
+
+    def test_a_group_keeps_its_place(self):
+        rx = self.subscribe(group="ledger", on_lag="block")
+        self.ch.send_batch([b"1", b"2"])
+        with rx.take() as lease:
+            self.assertEqual(bytes(lease.data), b"1")
+        with self.assertRaises(shmchan.Error) as caught:
+            self.subscribe(group="ledger")
+        self.assertEqual(caught.exception.errno, errno.EBUSY)
+        rx.detach()
+        self.assertEqual([s.group for s in self.ch.subscribers() if s.group], ["ledger"])
+        rx = self.subscribe(group="ledger")
+        self.assertEqual(rx.recv(), b"2")
+        rx.detach()
+        self.ch.remove_group("ledger")
+        with self.assertRaises(shmchan.NotFound):
+            self.ch.remove_group("ledger")
+
+    def test_a_forked_child_subscribes_as_its_parent_did(self):
+        self.ch.send(b"kept")
+        rx = self.subscribe(start="oldest")
+        pid = os.fork()
+        if pid == 0:
+            with contextlib.suppress(BaseException):
+                os._exit(rx.recv(timeout=BOUND) != b"kept")
+            os._exit(2)
+        self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), 0)
+        self.assertEqual(pickle.loads(pickle.dumps(rx)).recv(timeout=0), b"kept")
+
+    def test_tasks_subscribe(self):
+        async def main():
+            async with self.subscribe(cls=shmchan.AsyncChannel) as rx:
+                async with asyncio.timeout(BOUND):
+                    got = asyncio.create_task(rx.recv())
+                    await asyncio.sleep(0)
+                    self.ch.send(b"there")
+                    self.assertEqual(await got, b"there")
+        asyncio.run(main())
+
+
 class InPlace(ChannelTest):
     def test_a_lease_is_acknowledged_at_the_end_of_its_block(self):
         self.ch.send(b"hello")

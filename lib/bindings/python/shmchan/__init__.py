@@ -20,18 +20,19 @@ from typing import Any as _Any
 
 from . import _library
 from ._asyncio import AsyncChannel
-from ._channel import BaseChannel, Channel, Endpoint, Peeked, Stat
+from ._channel import BaseChannel, Channel, Endpoint, Peeked, Stat, Subscriber
 from ._held import Lease, Loan
 from ._library import (
-    Closed, Empty, Error, Exists, Full, Invalid, NotFound, NotPermitted, Removed, TooLarge,
+    Closed, Empty, Error, Exists, Full, Invalid, Lost, NotFound, NotPermitted, Removed,
+    TooLarge,
 )
 from ._queue import Queue
 from ._select import select
 
 __all__ = [
     "AsyncChannel", "BaseChannel", "Channel", "Closed", "Empty", "Endpoint", "Error", "Exists",
-    "Full", "Invalid", "Lease", "Loan", "NotFound", "NotPermitted", "Peeked", "Queue", "Removed",
-    "Stat", "TooLarge", "channels", "collect", "create", "footprint", "remove", "select",
+    "Full", "Invalid", "Lease", "Loan", "Lost", "NotFound", "NotPermitted", "Peeked", "Queue", "Removed",
+    "Stat", "Subscriber", "TooLarge", "channels", "collect", "create", "footprint", "remove", "select",
     "unlink", "version",
 ]
 

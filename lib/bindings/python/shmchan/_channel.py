@@ -67,6 +67,13 @@ class Stat(NamedTuple):
     idle: int
     dropped_leased: int
     paused: int
+    type: int
+    kept: int
+    lost: int
+    evicted: int
+    patience: int
+    on_lag: int
+    max_groups: int
 
 
 class Endpoint(NamedTuple):
@@ -79,6 +86,22 @@ class Endpoint(NamedTuple):
     attached: int
     waiting: int
     command: str
+
+
+class Subscriber(NamedTuple):
+    """A subscriber of a broadcast, or a group: see struct chan_subscriber in shmchan.h."""
+
+    state: str
+    on_lag: int
+    id: int
+    pid: int
+    seq: int
+    lag: int
+    lag_bytes: int
+    lost: int
+    patience: int
+    group_age: int
+    group: str
 
 
 class Peeked(NamedTuple):
@@ -152,7 +175,7 @@ class BaseChannel:
 
     def __init__(
         self, name: str, mode: Mode, *, create: bool = False, exclusive: bool = False,
-        **options: Any,
+        _how: Optional[dict[str, Any]] = None, **options: Any,
     ) -> None:
         self._handle: Optional[int] = None
         self._leaving: list[int] = []  # the handle, while a call still uses it
@@ -170,14 +193,31 @@ class BaseChannel:
         self._batch: Optional[_BatchRoom] = None
         self._generation = 0
         self._forked = False
+        self._how = _how
         made = c.make_options(**options) if create else None
         self._open(c.CREATE * bool(create), made)
         _channels.add(self)
 
+    @classmethod
+    def subscribe(cls, name: str, **how: Any) -> Any:
+        """Open an endpoint of the broadcast `name` to receive.
+
+        `start`: "next", "oldest", ("last", N), ("seq", N) or ("time", seconds since the epoch);
+        `on_lag`: "block", "lose", "evict" with a `patience` in seconds; `group`, `group_age`,
+        `renew_group`, `or_oldest`: see chan_subscribe() in shmchan.h.  A call that finds that
+        it lost messages raises Lost.
+        """
+        return cls(name, "r", _how=how)
+
     def _open(self, flags: int = 0, options: Any = None) -> int:
         handle = ctypes.c_void_p()
-        check(lib.chan_open(ctypes.byref(handle), c.encode(self.name), self._flags | flags,
-                            ctypes.byref(options) if options else None), self.name)
+        if self._how is not None:
+            how = c.make_subscription(**self._how)
+            check(lib.chan_subscribe(ctypes.byref(handle), c.encode(self.name),
+                                     ctypes.byref(how)), self.name)
+        else:
+            check(lib.chan_open(ctypes.byref(handle), c.encode(self.name), self._flags | flags,
+                                ctypes.byref(options) if options else None), self.name)
         assert handle.value
         self._generation += 1
         self._handle = handle.value
@@ -207,7 +247,8 @@ class BaseChannel:
         # In another process: an endpoint of its own, of the channel as it is there.
         if self._handle is None and not self._forked:
             raise ValueError("the endpoint is detached")
-        return _reopen, (type(self), self.name, self.mode, bool(self._flags & c.EXCLUSIVE))
+        return _reopen, (type(self), self.name, self.mode, bool(self._flags & c.EXCLUSIVE),
+                         self._how)
 
     def _using(self) -> _Using:
         return _Using(self)
@@ -300,6 +341,20 @@ class BaseChannel:
         return [Endpoint(e.id, e.roles, e.pid, e.uid, e.attached, e.waiting,
                          e.command.decode(errors="replace")) for e in raw[:n]]
 
+    def subscribers(self) -> list[Subscriber]:
+        """The live subscribers and the groups of a broadcast."""
+        n = room = 0
+        while room <= n:
+            room = n + 16
+            raw = (c.RawSubscriber * room)()
+            n = self._now(lib.chan_subscribers, raw, room)
+        return [Subscriber(c.STATES[s.state], s.on_lag, s.id, s.pid, s.seq, s.lag, s.lag_bytes,
+                           s.lost, s.patience, s.group_age, s.group.decode()) for s in raw[:n]]
+
+    def remove_group(self, group: str) -> None:
+        """Remove a group of a broadcast."""
+        self._now(lib.chan_remove_group, c.encode(group))
+
     def peek(self, leased: bool = False) -> Iterator[Peeked]:
         """The messages in the channel, which stay there; `leased`: those that are leased, too."""
         at = c.Cursor(flags=c.LEASED_TOO if leased else 0)
@@ -387,8 +442,10 @@ class BaseChannel:
         return result
 
 
-def _reopen(cls: type[BaseChannel], name: str, mode: Mode, exclusive: bool) -> BaseChannel:
-    return cls(name, mode, exclusive=exclusive)
+def _reopen(
+    cls: type[BaseChannel], name: str, mode: Mode, exclusive: bool, how: Optional[dict[str, Any]]
+) -> BaseChannel:
+    return cls(name, mode, exclusive=exclusive, _how=how)
 
 
 def _after_fork() -> None:
@@ -405,8 +462,9 @@ class Channel(BaseChannel):
 
     `create` makes the channel first if it is missing, with the `options`: capacity,
     max_message, overflow ("block", "fail", "drop-new", "drop-old"), mode, endpoints, lifetime
-    ("persist", "ref"), kind ("queue", "rendezvous", "latest"), linger (seconds),
-    end_with_senders, need_receivers: see struct chan_options in shmchan.h.
+    ("persist", "ref"), kind ("queue", "rendezvous", "latest", "broadcast"), linger (seconds),
+    end_with_senders, need_receivers, type; of a broadcast on_lag, patience (seconds), groups
+    and forbid_block: see struct chan_options in shmchan.h.
 
     Timeouts are in seconds: None waits for ever, 0 does not wait.  Calls that wait leave the
     interpreter to other threads, and signal handlers run, so Ctrl-C ends them.  Any number of
@@ -461,7 +519,7 @@ class Channel(BaseChannel):
                 self._rooms.append(room)
                 return data
             self._rooms.append(room)
-            if n in LATER and timeout == 0:
+            if n != -errno.EMSGSIZE and (n not in LATER or timeout == 0):
                 raise error(n, Empty)
             return self._recv(handle, nanoseconds(timeout))
         finally:

@@ -17,15 +17,19 @@ from typing import Any, Optional, Union
 SONAME = "libshmchan.so.0"
 
 SEND, RECV, CREATE, EXCLUSIVE = 1, 2, 4, 8
-END_WITH_SENDERS, NEED_RECEIVERS = 1, 2
+END_WITH_SENDERS, NEED_RECEIVERS, FORBID_BLOCK = 1, 2, 8
+OR_OLDEST, RENEW_GROUP = 1, 2
 DRAIN, DISCARD = 0, 1
 DROPPED = 1
 BIASED = 1
 LEASED_TOO, IS_LEASED = 1, 2
 WAIT = -1
 
-KINDS = {"queue": 0, "rendezvous": 1, "latest": 2}
+KINDS = {"queue": 0, "rendezvous": 1, "latest": 2, "broadcast": 3}
 OVERFLOWS = {"block": 0, "fail": 1, "drop-new": 2, "drop-old": 3}
+LAGS = {"default": 0, "block": 1, "lose": 2, "evict": 3}
+STARTS = {"next": 0, "oldest": 1, "last": 2, "seq": 3, "time": 4}
+STATES = ("active", "evicted", "expired")
 LIFETIMES = {"persist": 0, "ref": 1}
 
 
@@ -45,6 +49,33 @@ Options = _structure(
     ("lifetime", c_uint32),
     ("kind", c_uint32),
     ("linger", c_uint64),
+    ("type", c_uint64),
+    ("on_lag", c_uint32),
+    ("groups", c_uint32),
+    ("patience", c_uint64),
+)
+Subscription = _structure(
+    "Subscription",
+    ("size", c_uint32),
+    ("flags", c_uint32),
+    ("start_from", c_uint32),
+    ("on_lag", c_uint32),
+    ("start", c_uint64),
+    ("patience", c_uint64),
+    ("group", c_char_p),
+    ("group_age", c_uint64),
+)
+RawSubscriber = _structure(
+    "RawSubscriber",
+    ("size", c_uint32),
+    ("state", c_uint32),
+    ("on_lag", c_uint32),
+    ("id", c_uint32),
+    ("pid", c_int32),
+    ("reserved", c_uint32),
+    *((name, c_uint64) for name in (
+        "seq", "lag", "lag_bytes", "lost", "patience", "group_age")),
+    ("group", c_char * 48),
 )
 RawLease = _structure(
     "RawLease",
@@ -83,6 +114,9 @@ RawStat = _structure(
     ("dropped_leased", c_uint64),
     ("paused", c_uint32),
     ("reserved", c_uint32),
+    *((name, c_uint64) for name in ("type", "kept", "lost", "evicted", "patience")),
+    ("on_lag", c_uint32),
+    ("max_groups", c_uint32),
 )
 RawEndpoint = _structure(
     "RawEndpoint",
@@ -105,6 +139,9 @@ _FUNCTIONS = {
     "chan_create": (c_int, c_char_p, _pointer),
     "chan_footprint": (c_int64, _pointer),
     "chan_open": (c_int, _pointer, c_char_p, c_uint, _pointer),
+    "chan_subscribe": (c_int, _pointer, c_char_p, _pointer),
+    "chan_subscribers": (c_int, _channel, _pointer, c_uint),
+    "chan_remove_group": (c_int, _channel, c_char_p),
     "chan_detach": (None, _channel),
     "chan_close": (c_int, _channel, c_uint),
     "chan_remove": (c_int, c_char_p),
@@ -163,7 +200,8 @@ lib = load()
 class Error(OSError):
     """An error of the library: `errno`, and `strerror` in the library's words."""
 
-    #: Of a message that is too long: the length that it has, or that is allowed.
+    #: Of a message that is too long: the length that it has, or that is allowed.  Of Lost: how
+    #: many messages are lost.
     size: int = 0
     #: Of select(): which case has the error.
     case: Optional[int] = None
@@ -189,6 +227,10 @@ class TooLarge(Error):
     """The message is too long: `size` is the most that the channel takes."""
 
 
+class Lost(Error):
+    """A subscriber was lapped: `size` messages are lost.  The next call goes on behind them."""
+
+
 class NotFound(Error, FileNotFoundError):
     """There is no such channel."""
 
@@ -209,6 +251,7 @@ _CLASSES = {
     errno.EPIPE: Closed,
     errno.EIDRM: Removed,
     errno.EMSGSIZE: TooLarge,
+    errno.EOVERFLOW: Lost,
     errno.ENOENT: NotFound,
     errno.EEXIST: Exists,
     errno.EACCES: NotPermitted,
@@ -270,16 +313,23 @@ def make_options(
     linger: float = 0,
     end_with_senders: bool = False,
     need_receivers: bool = False,
+    forbid_block: bool = False,
+    on_lag: Union[str, int] = "default",
+    groups: int = 0,
+    patience: float = 0,
+    type: int = 0,
 ) -> Any:
     for what, value, bits in (
         ("capacity", capacity, 64), ("max_message", max_message, 32), ("mode", mode, 32),
         ("endpoints", endpoints, 32), ("linger", linger * 1e9, 64),
+        ("groups", groups, 32), ("patience", patience * 1e9, 64), ("type", type, 64),
     ):
         if not 0 <= value < 1 << bits:
             raise ValueError(f"{what}: {value} is outside what the library takes")
     return Options(
         size=ctypes.sizeof(Options),
-        flags=END_WITH_SENDERS * bool(end_with_senders) + NEED_RECEIVERS * bool(need_receivers),
+        flags=END_WITH_SENDERS * bool(end_with_senders) + NEED_RECEIVERS * bool(need_receivers)
+        + FORBID_BLOCK * bool(forbid_block),
         capacity=capacity,
         max_message=max_message,
         overflow=_number(OVERFLOWS, "overflow", overflow),
@@ -288,4 +338,38 @@ def make_options(
         lifetime=_number(LIFETIMES, "lifetime", lifetime),
         kind=_number(KINDS, "kind", kind),
         linger=round(linger * 1e9),
+        type=type,
+        on_lag=_number(LAGS, "on_lag", on_lag),
+        groups=groups,
+        patience=round(patience * 1e9),
+    )
+
+
+def make_subscription(
+    *,
+    start: Union[str, tuple[str, float]] = "next",
+    on_lag: Union[str, int] = "default",
+    patience: float = 0,
+    group: Optional[str] = None,
+    group_age: float = 0,
+    or_oldest: bool = False,
+    renew_group: bool = False,
+) -> Any:
+    where, count = (start, 0) if isinstance(start, str) else start
+    if where == "time":
+        count *= 1e9
+    for what, value in (
+        ("start", count), ("patience", patience * 1e9), ("group_age", group_age * 1e9),
+    ):
+        if not 0 <= value < 1 << 64:
+            raise ValueError(f"{what}: {value} is outside what the library takes")
+    return Subscription(
+        size=ctypes.sizeof(Subscription),
+        flags=OR_OLDEST * bool(or_oldest) + RENEW_GROUP * bool(renew_group),
+        start_from=_number(STARTS, "start", where),
+        on_lag=_number(LAGS, "on_lag", on_lag),
+        start=int(count),
+        patience=round(patience * 1e9),
+        group=encode(group) if group is not None else None,
+        group_age=round(group_age * 1e9),
     )
