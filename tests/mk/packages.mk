@@ -6,7 +6,7 @@ DEPS := gcc libc6-dev pkg-config libjansson-dev libncurses-dev liburing-dev
 DEPS_TEST := $(DEPS) \
 	check clang clang-format libclang-rt-dev g++ shellcheck spin \
 	jq mandoc procps strace tmux bash-completion zsh fish \
-	python3 python3-pip python3-setuptools python3-wheel mypy golang-go nodejs \
+	python3 python3-pip python3-setuptools python3-wheel mypy golang-go rustc cargo nodejs \
 	libuv1-dev libglib2.0-dev libsystemd-dev musl-tools \
 	systemd-container mmdebstrap \
 	$(if $(filter x86_64,$(shell uname -m)),libc6-dev-i386 lib32gcc-12-dev)

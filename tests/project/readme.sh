@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 #
 # The examples of README.md do what it says: every ```c block is compiled,
-# without a warning, and run, and so is a ```cpp block; a ```python, ```go, ```js or ```zig block is run with the library and the
+# without a warning, and run, and so is a ```cpp block; a ```rust, ```python, ```go, ```js or ```zig block is run with the library and the
 # binding where they are found; every ```sh block that follows the line `<!-- run -->` is
 # run with the programs in the PATH.  Where a block is followed by a ```text block, that is its output.  Only
 # the channel is another one than `jobs`, which may be in use.
@@ -20,6 +20,7 @@ awk -v dir="$t" '
 	/^<!-- run -->$/ { run = 1; next }
 	/^```c$/ { n++; file = sprintf("%s/%02d.c", dir, n); inside = 1; last = 1; next }
 	/^```cpp$/ { n++; file = sprintf("%s/%02d.cpp", dir, n); inside = 1; last = 1; next }
+	/^```rust$/ { n++; file = sprintf("%s/%02d.rs", dir, n); inside = 1; last = 1; next }
 	/^```python$/ { n++; file = sprintf("%s/%02d.py", dir, n); inside = 1; last = 1; next }
 	/^```js$/ { n++; file = sprintf("%s/%02d.js", dir, n); inside = 1; last = 1; next }
 	/^```go$/ { n++; file = sprintf("%s/%02d.go", dir, n); inside = 1; last = 1; next }
@@ -60,7 +61,15 @@ build_zig() {
 		-Mroot="$1" -lc -I "$root/lib" -Mshmchan="$root/lib/bindings/zig/src/shmchan.zig"
 }
 
-for block in "$t"/*.c "$t"/*.cpp "$t"/*.py "$t"/*.go "$t"/*.js "$t"/*.zig "$t"/*.sh; do
+# A program in Rust, with the crate beside it.
+build_rust() {
+	rustc --edition 2021 --crate-type rlib --crate-name shmchan -L "$BUILD" --out-dir "$t" \
+		lib/bindings/rust/src/lib.rs &&
+		rustc --edition 2021 -D warnings --crate-name program --extern shmchan="$t/libshmchan.rlib" \
+			-L "$BUILD" -o "$t/program" "$1"
+}
+
+for block in "$t"/*.c "$t"/*.cpp "$t"/*.rs "$t"/*.py "$t"/*.go "$t"/*.js "$t"/*.zig "$t"/*.sh; do
 	[ -e "$block" ] || { fail "README.md has no example to run: ${block##*/}"; continue; }
 	case $block in
 	*.c)
@@ -75,6 +84,11 @@ for block in "$t"/*.c "$t"/*.cpp "$t"/*.py "$t"/*.go "$t"/*.js "$t"/*.zig "$t"/*
 		g++ -std=c++17 -Wall -Wextra -Werror $sanitize -Ilib -Ilib/bindings/cpp -pthread "$block" \
 			-o "$t/program" "$BUILD/libshmchan.a" || { fail "README.md, block ${block##*/}: does not compile"; continue; }
 		run=("$t/program")
+		;;
+	*.rs)
+		binding Rust rustc || continue
+		build_rust "$block" || { fail "README.md, block ${block##*/}: does not compile"; continue; }
+		run=(env LD_LIBRARY_PATH="$BUILD" "$t/program")
 		;;
 	*.py)
 		binding Python python3 || continue

@@ -533,8 +533,8 @@ enum class sent {
 	dropped, /* by the overflow policy */
 };
 
-/* A message taken under a lease.  If it ends without ack(), the message is delivered again.
- * It must not outlive its endpoint. */
+/* A message taken under a lease.  If it ends without ack(), the message is delivered again
+ * (if channel::interrupt() is on, maybe not before the endpoint is left).  It must not outlive its endpoint. */
 class lease
 {
 	friend class channel;
@@ -610,8 +610,8 @@ class lease
       private:
 	void end() noexcept
 	{
-		while (of && chan_release(of, &raw, 1) == -EINTR)
-			;
+		if (of)
+			chan_release(of, &raw, 1);
 		of = nullptr;
 	}
 };

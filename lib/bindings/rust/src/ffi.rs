@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: MIT
+
+//! The C library's interface, as in shmchan.h.
+
+use std::os::raw::{c_char, c_int, c_uint, c_void};
+
+#[repr(C)]
+pub struct Chan {
+    _opaque: [u8; 0],
+}
+
+#[repr(C)]
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    pub size: u32,
+    pub flags: u32,
+    pub capacity: u64,
+    pub max_message: u32,
+    pub overflow: u32,
+    pub mode: u32,
+    pub endpoints: u32,
+    pub lifetime: u32,
+    pub kind: u32,
+    pub linger: u64,
+    pub type_number: u64,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Lease {
+    pub data: *const c_void,
+    pub len: usize,
+    pub seq: u64,
+    pub pos: u64,
+    pub attempt: u32,
+    pub reserved: u32,
+}
+
+impl Lease {
+    pub const NONE: Lease = Lease {
+        data: std::ptr::null(),
+        len: 0,
+        seq: 0,
+        pos: 0,
+        attempt: 0,
+        reserved: 0,
+    };
+}
+
+#[repr(C)]
+pub struct Case {
+    pub size: u32,
+    pub op: u32,
+    pub ch: *mut Chan,
+    pub data: *mut c_void,
+    pub len: usize,
+    pub result: isize,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Cursor {
+    pub pos: u64,
+    pub seq: u64,
+    pub attempt: u32,
+    pub flags: u32,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Stat {
+    pub size: u32,
+    pub flags: u32,
+    pub capacity: u64,
+    pub used: u64,
+    pub depth: u64,
+    pub sent: u64,
+    pub received: u64,
+    pub dropped_newest: u64,
+    pub dropped_oldest: u64,
+    pub redelivered: u64,
+    pub recoveries: u64,
+    pub bytes: u64,
+    pub segment: u64,
+    pub created: i64,
+    pub linger: u64,
+    pub max_message: u32,
+    pub overflow: u32,
+    pub mode: u32,
+    pub uid: u32,
+    pub gid: u32,
+    pub lifetime: u32,
+    pub kind: u32,
+    pub endpoints: u32,
+    pub senders: u32,
+    pub receivers: u32,
+    pub closed: u32,
+    pub damaged: u32,
+    pub removed: u32,
+    pub format: u32,
+    pub full: u32,
+    pub condvar: u32,
+    pub idle: i64,
+    pub dropped_leased: u64,
+    pub paused: u32,
+    pub reserved: u32,
+    pub type_number: u64,
+}
+
+pub const WAIT: i64 = -1;
+pub const DROPPED: c_int = 1;
+
+pub const OP_RECV: u32 = 1;
+pub const OP_TAKE: u32 = 2;
+pub const OP_SEND: u32 = 3;
+
+pub const END_WITH_SENDERS: u32 = 1;
+pub const NEED_RECEIVERS: u32 = 2;
+
+#[link(name = "shmchan")]
+extern "C" {
+    pub fn chan_create(name: *const c_char, opt: *const Options) -> c_int;
+    pub fn chan_footprint(opt: *const Options) -> i64;
+    pub fn chan_open(
+        ret: *mut *mut Chan,
+        name: *const c_char,
+        flags: c_uint,
+        opt: *const Options,
+    ) -> c_int;
+    pub fn chan_detach(ch: *mut Chan);
+    pub fn chan_close(ch: *const Chan, how: c_uint) -> c_int;
+    pub fn chan_remove(name: *const c_char) -> c_int;
+    pub fn chan_unlink(name: *const c_char) -> c_int;
+    pub fn chan_collect(name: *const c_char) -> c_int;
+    pub fn chan_send(ch: *mut Chan, msg: *const c_void, len: usize, timeout: i64) -> c_int;
+    pub fn chan_recv(ch: *mut Chan, buf: *mut c_void, size: usize, timeout: i64) -> isize;
+    pub fn chan_send_batch(ch: *mut Chan, msg: *const c_void, n: c_uint, timeout: i64) -> c_int;
+    pub fn chan_recv_batch(ch: *mut Chan, buf: *mut c_void, n: c_uint, timeout: i64) -> c_int;
+    pub fn chan_reserve(ch: *mut Chan, ret: *mut *mut c_void, len: usize, timeout: i64) -> c_int;
+    pub fn chan_commit(ch: *mut Chan, len: usize) -> c_int;
+    pub fn chan_abort(ch: *mut Chan);
+    pub fn chan_take(ch: *mut Chan, ret: *mut Lease, n: c_uint, timeout: i64) -> c_int;
+    pub fn chan_ack(ch: *mut Chan, lease: *const Lease, n: c_uint) -> c_int;
+    pub fn chan_release(ch: *mut Chan, lease: *const Lease, n: c_uint) -> c_int;
+    pub fn chan_untake(ch: *mut Chan, lease: *const Lease, n: c_uint) -> c_int;
+    pub fn chan_select(cases: *mut Case, n: c_uint, timeout: i64, flags: c_uint) -> c_int;
+    pub fn chan_fd(ch: *mut Chan, role: c_uint) -> c_int;
+    pub fn chan_peek(ch: *mut Chan, buf: *mut c_void, size: usize, at: *mut Cursor) -> isize;
+    pub fn chan_purge(ch: *mut Chan) -> i64;
+    pub fn chan_pause(ch: *mut Chan, on: c_int) -> c_int;
+    pub fn chan_set_overflow(ch: *mut Chan, overflow: c_uint) -> c_int;
+    pub fn chan_interrupt(ch: *mut Chan, on: c_int);
+    pub fn chan_stat(ch: *const Chan, ret: *mut Stat) -> c_int;
+    pub fn chan_recover(ch: *mut Chan) -> c_int;
+    pub fn chan_list(
+        f: extern "C" fn(name: *const c_char, arg: *mut c_void) -> c_int,
+        arg: *mut c_void,
+    ) -> c_int;
+    pub fn chan_strerror(err: c_int) -> *const c_char;
+    pub fn chan_error_detail(err: c_int) -> *const c_char;
+    pub fn chan_error_size(err: c_int) -> u64;
+    pub fn chan_version() -> *const c_char;
+}
