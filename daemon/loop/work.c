@@ -18,7 +18,7 @@
 static struct loop *loop;
 static int ended[2] = {-1, -1};
 static unsigned running;
-static struct work *first, **last = &first; /* those without a thread yet */
+static struct work *first, **end = &first; /* those without a thread yet */
 static struct timer retry;
 
 static void *thread(void *arg)
@@ -54,7 +54,7 @@ static void start_waiting(void)
 	while (first && start_thread(first) == 0) {
 		first = first->next;
 		if (!first)
-			last = &first;
+			end = &first;
 	}
 	if (first)
 		loop_timer(loop, &retry, clock_monotonic() + RETRY);
@@ -69,8 +69,8 @@ static void retry_fired(struct timer *timer)
 void work_start(struct work *work)
 {
 	work->next = NULL;
-	*last = work;
-	last = &work->next;
+	*end = work;
+	end = &work->next;
 	start_waiting();
 }
 

@@ -24,7 +24,7 @@ for loop in $loops; do
 	background "$BUILD/tests/daemon/prog_manager" "$NOTIFY_SOCKET" \
 		"$BUILD/tests/daemon/prog_ask" STATUS >"$reports"
 	manager=$!
-	await "the manager listens" test -S "$NOTIFY_SOCKET"
+	await "the manager listens" socket_bound "$NOTIFY_SOCKET"
 	declare_many 1 $many
 	background "$BUILD/chand" --config-dir="$etc" --runtime-dir="$run" --loop="$loop" >>"$t/log" 2>&1
 	bus_pid=$!

@@ -23,7 +23,7 @@ for loop in $loops; do
 	background "$BUILD/tests/daemon/prog_listen" "$run/control" control "$BUILD/chand" \
 		--config-dir="$etc" --runtime-dir="$run" --loop=$loop >>"$t/log" 2>&1
 	listener=$!
-	await "a listener" test -S "$run/control"
+	await "a listener" socket_listens "$run/control"
 	was=$(file_of "$run/control")
 	fails 1 "chand by hand is refused" by_hand
 	check "with what to do" grep -q "another program listens on $run/control.*systemctl start chand.service.*systemctl stop chand.socket" "$t/said"
@@ -48,8 +48,7 @@ done
 # A program that has bound the socket, and does not listen yet.
 background "$BUILD/tests/daemon/prog_listen" "$run/control" control -
 listener=$!
-bound() { [ "$(stat -c %a "$run/control" 2>/dev/null)" = 666 ]; }
-await "bound" bound
+await "bound" socket_bound "$run/control"
 fails 1 "nor is that one's taken" by_hand
 end_listener
 
@@ -57,7 +56,7 @@ end_listener
 rm -f "$run/control"
 background "$BUILD/tests/daemon/prog_listen" "$run/metrics" metrics "$BUILD/chand"
 listener=$!
-await "a listener for metrics" test -S "$run/metrics"
+await "a listener for metrics" socket_listens "$run/metrics"
 fails 1 "refused for the metrics, too" by_hand
 check "which is said" grep -q "another program listens on $run/metrics" "$t/said"
 check "nothing was made" test ! -e "$run/control"

@@ -228,6 +228,11 @@ happens() {
 	await "it happens" "$@"
 }
 
+# socket_bound PATH, socket_listens PATH: a process has bound a socket there, or listens on it.
+# (The file is there a moment before either.)
+socket_bound() { grep -q " $1\$" /proc/net/unix; }
+socket_listens() { grep -q "^[^ ]* [^ ]* [^ ]* 00010000 .* $1\$" /proc/net/unix; }
+
 # sleeps PID [CHANNEL]: it sleeps inside a call on it ($ch)
 sleeps() {
 	chanctl info -J "${2-$ch}" |

@@ -21,7 +21,7 @@ bus=
 start() {
 	chand --config-dir="$tmp/etc" --runtime-dir="$tmp/run" 2>"$tmp/log" &
 	bus=$!
-	happens chanctl list --system "$ch" -H >/dev/null && happens test -S "$SHMCHAN_CONTROL" &&
+	happens chanctl list --system "$ch" -H >/dev/null && happens socket_listens "$SHMCHAN_CONTROL" &&
 		happens ready
 	chmod 666 "$SHMCHAN_CONTROL"
 }
@@ -74,7 +74,7 @@ perl -MSocket -e '
 	while (accept(my $c, $s)) { sysread($c, my $request, 4096); syswrite($c, "hello\n") }
 ' "$SHMCHAN_CONTROL" &
 other=$!
-happens test -S "$SHMCHAN_CONTROL"
+happens socket_listens "$SHMCHAN_CONTROL"
 lines "what answers at $SHMCHAN_CONTROL is not chand, or one of another version; restart it"
 kill $other
 wait $other 2>/dev/null
@@ -104,7 +104,7 @@ deaf() { # ALIVE: answer STATUS
 			}
 		}' "$SHMCHAN_CONTROL" "$1" >"$tmp/asked" &
 	other=$!
-	happens test -S "$SHMCHAN_CONTROL"
+	happens socket_listens "$SHMCHAN_CONTROL"
 }
 deaf 0
 status 3 chanctl create --user "$ch.asked"
@@ -141,7 +141,7 @@ hanging_up() { # TIMES
 			}
 		}' "$SHMCHAN_CONTROL" "$1" >"$tmp/asked" &
 	other=$!
-	happens test -S "$SHMCHAN_CONTROL"
+	happens socket_listens "$SHMCHAN_CONTROL"
 }
 gone() {
 	kill $other
