@@ -10,7 +10,8 @@ BUILD_STAYS=1
 command -v go >/dev/null || skip 'needs the program go'
 channel_name
 # HEADER: what Go keeps compiled depends on shmchan.h, which Go does not see.
-export CGO_CFLAGS="-O2 -Wall -Werror -I$root/lib -DHEADER=$(cksum <lib/shmchan.h | cut -d" " -f1)" CGO_LDFLAGS="-L$BUILD" LD_LIBRARY_PATH=$BUILD
+header=$(cksum <lib/shmchan.h | cut -d' ' -f1)
+export CGO_CFLAGS="-O2 -Wall -Werror -I$root/lib -DHEADER=$header" CGO_LDFLAGS="-L$BUILD" LD_LIBRARY_PATH=$BUILD
 export GOFLAGS=-mod=mod GOPROXY=off GOCACHE=$BUILD/go-cache GOPATH=$tmp/go
 
 is "what gofmt would change" "$(gofmt -l lib/bindings/go)" ''

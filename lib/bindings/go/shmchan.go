@@ -112,7 +112,11 @@ type Options struct {
 	OnLag          Lag
 	Groups         uint32
 	Patience       time.Duration
+	MaxCapacity    uint64 // Unbounded: as much as is reasonable
 }
+
+// Unbounded is a MaxCapacity.
+const Unbounded uint64 = C.CHAN_UNBOUNDED
 
 func (o *Options) c() *C.struct_chan_options {
 	if o == nil {
@@ -130,6 +134,8 @@ func (o *Options) c() *C.struct_chan_options {
 		on_lag:      C.uint32_t(o.OnLag),
 		groups:      C.uint32_t(o.Groups),
 		patience:    C.uint64_t(o.Patience),
+
+		max_capacity: C.uint64_t(o.MaxCapacity),
 	}
 	// "type" is a word of Go's, and cgo has another name for the member.
 	opt._type = C.uint64_t(o.Type)

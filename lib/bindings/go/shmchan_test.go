@@ -337,6 +337,16 @@ func TestBroadcast(t *testing.T) {
 	}
 }
 
+func TestGrowing(t *testing.T) {
+	ch := open(t, &Options{Capacity: 4096, MaxCapacity: Unbounded, MaxMessage: 1000})
+	for i := 0; i < 100; i++ {
+		must(t, ch.TrySend(make([]byte, 1000)))
+	}
+	if st, err := ch.Stat(); err != nil || st.Grown == 0 || st.GrownBy != os.Getpid() {
+		t.Fatal(st, err)
+	}
+}
+
 func TestContextEndsWhatWaits(t *testing.T) {
 	ch := open(t, small)
 	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)

@@ -35,6 +35,12 @@ type Stat struct {
 	Patience                            time.Duration
 	OnLag                               Lag
 	MaxGroups                           uint32
+	StartCapacity, MaxCapacity          uint64
+	PeakCapacity, Grown                 uint64
+	GrownAt                             time.Time
+	GrownBy                             int
+	GrownWhy                            uint32
+	GrowError                           syscall.Errno
 }
 
 // Stat returns the channel's state.
@@ -68,6 +74,12 @@ func (c *Channel) Stat() (Stat, error) {
 		time.Duration(raw.patience),
 		Lag(raw.on_lag),
 		uint32(raw.max_groups),
+		uint64(raw.start_capacity), uint64(raw.max_capacity),
+		uint64(raw.peak_capacity), uint64(raw.grown),
+		time.Unix(0, int64(raw.grown_at)),
+		int(raw.grown_by),
+		uint32(raw.grown_why),
+		syscall.Errno(raw.grow_error),
 	}, nil
 }
 

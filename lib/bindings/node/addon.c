@@ -403,6 +403,7 @@ static napi_value queue_job(napi_env env, struct job *j)
 static void options_of(napi_env env, napi_value object, struct job *j)
 {
 	int type = NAPI_UNDEFINED;
+	double max;
 
 	napi_typeof(env, object, &type);
 	j->has_opt = type != NAPI_UNDEFINED && type != NAPI_NULL;
@@ -424,6 +425,8 @@ static void options_of(napi_env env, napi_value object, struct job *j)
 		.groups = (uint32_t)member(env, object, "groups"),
 		.patience = (uint64_t)member(env, object, "patience"),
 	};
+	max = member(env, object, "maxCapacity");
+	j->opt.max_capacity = max < 0x1p63 ? (uint64_t)max : CHAN_UNBOUNDED;
 }
 
 static void subscription_of(napi_env env, napi_value object, struct job *j)
@@ -970,6 +973,14 @@ static napi_value get_stat(napi_env env, napi_callback_info info)
 	FIGURE("patience", patience);
 	FIGURE("onLag", on_lag);
 	FIGURE("maxGroups", max_groups);
+	FIGURE("startCapacity", start_capacity);
+	FIGURE("maxCapacity", max_capacity);
+	FIGURE("peakCapacity", peak_capacity);
+	FIGURE("grown", grown);
+	FIGURE("grownAt", grown_at / 1000000);
+	FIGURE("grownBy", grown_by);
+	FIGURE("grownWhy", grown_why);
+	FIGURE("growError", grow_error);
 	return object;
 }
 

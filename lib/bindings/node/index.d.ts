@@ -34,6 +34,8 @@ export type Message = string | NodeJS.ArrayBufferView;
 /** Options of a channel, fixed when it is made: see struct chan_options in shmchan.h. */
 export interface Options {
 	capacity?: number;
+	/** Infinity: as much as is reasonable. */
+	maxCapacity?: number;
 	maxMessage?: number;
 	overflow?: Overflow;
 	mode?: number;
@@ -146,6 +148,14 @@ export interface Stat {
 	patience: number;
 	onLag: number;
 	maxGroups: number;
+	startCapacity: number;
+	maxCapacity: number;
+	peakCapacity: number;
+	grown: number;
+	grownAt: number;
+	grownBy: number;
+	grownWhy: number;
+	growError: number;
 }
 
 export interface Endpoint {

@@ -54,19 +54,21 @@ function numberOf(what, words, value) {
 
 function makeOptions({ capacity = 0, maxMessage = 0, overflow = 'block', mode = 0, endpoints = 0,
 	lifetime = 'persist', kind = 'queue', linger = 0, endWithSenders = false, needReceivers = false,
-	forbidBlock = false, onLag = 'default', patience = 0, groups = 0, type = 0, ...others }) {
+	forbidBlock = false, onLag = 'default', patience = 0, groups = 0, type = 0,
+	maxCapacity = 0, ...others }) {
 	for (const name in others)
 		throw new TypeError(`there is no option ${name}`);
 	const sizes = { capacity: [capacity, 2 ** 53], maxMessage: [maxMessage, 2 ** 32],
 		mode: [mode, 2 ** 32], endpoints: [endpoints, 2 ** 32], linger: [linger * 1e6, 2 ** 53],
-		patience: [patience * 1e6, 2 ** 53], groups: [groups, 2 ** 32], type: [type, 2 ** 53] };
+		patience: [patience * 1e6, 2 ** 53], groups: [groups, 2 ** 32], type: [type, 2 ** 53],
+		maxCapacity: [maxCapacity === Infinity ? 0 : maxCapacity, 2 ** 53] };
 	for (const [name, [value, limit]] of Object.entries(sizes))
 		if (!(value >= 0 && value < limit))
 			throw new RangeError(`${name}: ${value} is outside what the library takes`);
 	return {
 		flags: (endWithSenders ? 1 : 0) | (needReceivers ? 2 : 0) | (forbidBlock ? 8 : 0),
 		capacity, maxMessage, mode, endpoints, linger: linger * 1e6,
-		patience: patience * 1e6, groups, type,
+		patience: patience * 1e6, groups, type, maxCapacity,
 		onLag: numberOf('onLag', LAGS, onLag),
 		overflow: numberOf('overflow', OVERFLOWS, overflow),
 		lifetime: numberOf('lifetime', LIFETIMES, lifetime),

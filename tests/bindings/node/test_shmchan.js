@@ -162,6 +162,13 @@ channelTest('the latest value', { kind: 'latest' }, async (ch) => {
 	assert.equal(ch.tryRecv(), undefined);
 });
 
+channelTest('a channel that grows', { capacity: 4096, maxCapacity: Infinity, maxMessage: 1000 }, async (ch) => {
+	for (let i = 0; i < 100; i++)
+		assert.equal(ch.trySend(thousand), true);
+	assert.ok(ch.stat().grown > 0);
+	assert.equal(ch.stat().grownBy, process.pid);
+});
+
 channelTest('a broadcast', { kind: 'broadcast', capacity: 4096, onLag: 'lose' }, async (tx, another, name) => {
 	await tx.sendBatch(['1', '2']);
 	const all = [await shmchan.subscribe(name), await shmchan.subscribe(name, { start: 'oldest' }),

@@ -246,6 +246,16 @@ class Messages(ChannelTest):
             with self.assertRaises(queue.Empty):
                 ch.recv(timeout=0)
 
+    def test_a_channel_that_grows(self):
+        with shmchan.Channel(self.name + ".x", "rw", create=True, capacity=4096,
+                             max_capacity=1 << 20, max_message=1000) as ch:
+            shmchan.unlink(self.name + ".x")
+            for i in range(100):
+                ch.send(b"%d" % i + b"x" * 900, timeout=0)
+            self.assertGreater(ch.stat().grown, 0)
+            self.assertEqual((ch.stat().start_capacity, ch.stat().grown_by), (4096, os.getpid()))
+            self.assertTrue(ch.recv_batch(100)[99].startswith(b"99x"))
+
     def test_select(self):
         with shmchan.Channel(self.name + ".x", "rw", create=True, capacity=4096) as other:
             shmchan.unlink(self.name + ".x")

@@ -24,7 +24,7 @@ from ._channel import BaseChannel, Channel, Endpoint, Peeked, Stat, Subscriber
 from ._held import Lease, Loan
 from ._library import (
     Closed, Empty, Error, Exists, Full, Invalid, Lost, NotFound, NotPermitted, Removed,
-    TooLarge,
+    TooLarge, UNBOUNDED,
 )
 from ._queue import Queue
 from ._select import select
@@ -32,7 +32,7 @@ from ._select import select
 __all__ = [
     "AsyncChannel", "BaseChannel", "Channel", "Closed", "Empty", "Endpoint", "Error", "Exists",
     "Full", "Invalid", "Lease", "Loan", "Lost", "NotFound", "NotPermitted", "Peeked", "Queue", "Removed",
-    "Stat", "Subscriber", "TooLarge", "channels", "collect", "create", "footprint", "remove", "select",
+    "Stat", "Subscriber", "TooLarge", "UNBOUNDED", "channels", "collect", "create", "footprint", "remove", "select",
     "unlink", "version",
 ]
 

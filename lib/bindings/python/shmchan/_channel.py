@@ -74,6 +74,14 @@ class Stat(NamedTuple):
     patience: int
     on_lag: int
     max_groups: int
+    start_capacity: int
+    max_capacity: int
+    peak_capacity: int
+    grown: int
+    grown_at: int
+    grown_by: int
+    grown_why: int
+    grow_error: int
 
 
 class Endpoint(NamedTuple):
@@ -461,7 +469,7 @@ class Channel(BaseChannel):
     to look ("").
 
     `create` makes the channel first if it is missing, with the `options`: capacity,
-    max_message, overflow ("block", "fail", "drop-new", "drop-old"), mode, endpoints, lifetime
+    max_capacity (UNBOUNDED: as much as is reasonable), max_message, overflow ("block", "fail", "drop-new", "drop-old"), mode, endpoints, lifetime
     ("persist", "ref"), kind ("queue", "rendezvous", "latest", "broadcast"), linger (seconds),
     end_with_senders, need_receivers, type; of a broadcast on_lag, patience (seconds), groups
     and forbid_block: see struct chan_options in shmchan.h.

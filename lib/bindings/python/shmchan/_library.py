@@ -24,6 +24,7 @@ DROPPED = 1
 BIASED = 1
 LEASED_TOO, IS_LEASED = 1, 2
 WAIT = -1
+UNBOUNDED = (1 << 64) - 1
 
 KINDS = {"queue": 0, "rendezvous": 1, "latest": 2, "broadcast": 3}
 OVERFLOWS = {"block": 0, "fail": 1, "drop-new": 2, "drop-old": 3}
@@ -53,6 +54,7 @@ Options = _structure(
     ("on_lag", c_uint32),
     ("groups", c_uint32),
     ("patience", c_uint64),
+    ("max_capacity", c_uint64),
 )
 Subscription = _structure(
     "Subscription",
@@ -117,6 +119,11 @@ RawStat = _structure(
     *((name, c_uint64) for name in ("type", "kept", "lost", "evicted", "patience")),
     ("on_lag", c_uint32),
     ("max_groups", c_uint32),
+    *((name, c_uint64) for name in (
+        "start_capacity", "max_capacity", "peak_capacity", "grown")),
+    ("grown_at", c_int64),
+    ("grown_by", c_int32),
+    *((name, c_uint32) for name in ("grown_why", "grow_error", "unused")),
 )
 RawEndpoint = _structure(
     "RawEndpoint",
@@ -318,11 +325,13 @@ def make_options(
     groups: int = 0,
     patience: float = 0,
     type: int = 0,
+    max_capacity: int = 0,
 ) -> Any:
     for what, value, bits in (
         ("capacity", capacity, 64), ("max_message", max_message, 32), ("mode", mode, 32),
         ("endpoints", endpoints, 32), ("linger", linger * 1e9, 64),
         ("groups", groups, 32), ("patience", patience * 1e9, 64), ("type", type, 64),
+        ("max_capacity", max_capacity, 64),
     ):
         if not 0 <= value < 1 << bits:
             raise ValueError(f"{what}: {value} is outside what the library takes")
@@ -342,6 +351,7 @@ def make_options(
         on_lag=_number(LAGS, "on_lag", on_lag),
         groups=groups,
         patience=round(patience * 1e9),
+        max_capacity=max_capacity,
     )
 
 
