@@ -38,6 +38,8 @@ static void on_end(struct child *c, int status, int err)
 
 	for (unsigned i = 0; i < j->n; i++)
 		joblog_put(&j->tasks[i]->lease, c->start, c->took, status);
+	if (err)
+		settle_unprinted(err);
 	if (err || (c->told && status)) {
 		/* Neither is the message's fault. */
 		for (unsigned i = 0; i < j->n; i++)

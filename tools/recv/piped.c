@@ -148,6 +148,8 @@ static void on_end(struct child *c, int status, int err)
 		;
 	if (last)
 		settle_stop(CLI_OK);
+	if (err)
+		settle_unprinted(err);
 	while (p->n) {
 		struct fed f = p->fed[--p->n];
 		const char *why = c->overran ? "it ran longer than --ttr"

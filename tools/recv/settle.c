@@ -246,6 +246,16 @@ void settle_stop(int status)
 	all.stop(status, false);
 }
 
+void settle_unprinted(int err)
+{
+	static bool reported;
+
+	if (!reported && err != -EINTR) /* a signal, and the reader is slow */
+		cli_error(NULL, "stdout: %s", strerror(-err));
+	reported = true;
+	settle_stop(err == -EINTR ? CLI_OK : CLI_ERROR);
+}
+
 /* Say how a child ended. */
 static void describe(char *buf, size_t size, const struct task *t, int status)
 {

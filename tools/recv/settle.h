@@ -52,6 +52,9 @@ void settle_return(struct task *t);		     /* this delivery does not count */
 /* End the worker, with this exit status, when its children have ended. */
 void settle_stop(int status);
 
+/* The output of a child could not be printed: report it, and end the worker. */
+void settle_unprinted(int err);
+
 /* End n tasks as the wait status of their child says; `why` is in place of that, if the child
  * failed for another reason. */
 void settle_by_status(struct task **tasks, unsigned n, int status, const char *why);
