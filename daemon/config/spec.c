@@ -12,6 +12,7 @@
 
 #include "base/names.h"
 #include "base/words.h"
+#include "common/on_lag.h"
 #include "common/parse.h"
 #include "common/spec.h"
 
@@ -189,7 +190,8 @@ int spec_key(
 		return lifetime_key(spec, value, why, size);
 	if (!strcmp(key, "mode"))
 		return mode_key(spec, value, why, size);
-	if (!strcmp(key, "end-with-senders") || !strcmp(key, "need-receivers"))
+	if (!strcmp(key, "end-with-senders") || !strcmp(key, "need-receivers") ||
+		!strcmp(key, "forbid-block"))
 		return flag_key(spec, key, value, why, size);
 	if (!strcmp(key, "owner")) {
 		if (user_id(value, names, &id))
@@ -219,10 +221,19 @@ int spec_check(const struct spec *spec, char *why, size_t size)
 		wrong = "mode gives rights to a group, and there is no group=";
 	else if (spec->activate && spec->options.kind == CHAN_KIND_LATEST)
 		wrong = "activate is not for kind=latest, which keeps its value";
+	else if (spec->activate && spec->options.kind == CHAN_KIND_BROADCAST)
+		wrong = "activate is not for kind=broadcast, which keeps what was received";
+	else if (spec->options.kind != CHAN_KIND_BROADCAST &&
+		 (spec->options.on_lag || spec->options.groups ||
+			 spec->options.flags & CHAN_FORBID_BLOCK))
+		wrong = "on-lag, groups and forbid-block are for kind=broadcast";
+	else if (spec->options.on_lag == CHAN_LAG_BLOCK && spec->options.flags & CHAN_FORBID_BLOCK)
+		wrong = "on-lag=block is what forbid-block forbids";
 	else if (chan_footprint(&spec->options) < 0)
 		wrong = "no channel can be made so; a message of max-message bytes and its header "
-			"must fit the capacity, a rendezvous has no overflow=drop-old, and latest "
-			"no drop";
+			"must fit the capacity, a rendezvous and a broadcast have no "
+			"overflow=drop-old, "
+			"and latest no drop";
 	if (wrong)
 		snprintf(why, size, "%s", wrong);
 	return wrong ? -EINVAL : 0;
@@ -242,7 +253,7 @@ const char *who_text(char text[WHO_TEXT], const struct who_list *list)
 void spec_write(const struct spec *spec, FILE *out)
 {
 	const struct chan_options *o = &spec->options;
-	char who[WHO_TEXT];
+	char who[WHO_TEXT], on_lag[ON_LAG_TEXT];
 
 	fprintf(out, "kind=%s\n", word(&words_kind, o->kind));
 	if (o->capacity)
@@ -255,6 +266,12 @@ void spec_write(const struct spec *spec, FILE *out)
 	fprintf(out, "lifetime=%s\n", spec->daemon ? "daemon" : word(&words_lifetime, o->lifetime));
 	if (o->linger)
 		fprintf(out, "linger=%" PRIu64 "ns\n", o->linger);
+	if (o->on_lag)
+		fprintf(out, "on-lag=%s\n", on_lag_text(on_lag, o->on_lag, o->patience));
+	if (o->groups)
+		fprintf(out, "groups=%" PRIu32 "\n", o->groups);
+	if (o->flags & CHAN_FORBID_BLOCK)
+		fputs("forbid-block=yes\n", out);
 	fprintf(out, "end-with-senders=%s\n", o->flags & CHAN_END_WITH_SENDERS ? "yes" : "no");
 	fprintf(out, "need-receivers=%s\n", o->flags & CHAN_NEED_RECEIVERS ? "yes" : "no");
 	fprintf(out, "mode=%04" PRIo32 "\nowner=%u\n", o->mode, (unsigned)spec->owner);
@@ -272,7 +289,8 @@ bool spec_equal(const struct spec *a, const struct spec *b)
 	return !strcmp(a->name, b->name) && x->kind == y->kind && x->flags == y->flags &&
 	       x->capacity == y->capacity && x->max_message == y->max_message &&
 	       x->overflow == y->overflow && x->mode == y->mode && x->endpoints == y->endpoints &&
-	       x->lifetime == y->lifetime && x->linger == y->linger && a->daemon == b->daemon &&
+	       x->lifetime == y->lifetime && x->linger == y->linger && x->on_lag == y->on_lag &&
+	       x->patience == y->patience && x->groups == y->groups && a->daemon == b->daemon &&
 	       a->activate == b->activate && a->owner == b->owner && a->has_group == b->has_group &&
 	       a->group == b->group && who_equal(&a->send, &b->send) &&
 	       who_equal(&a->receive, &b->receive);
@@ -287,6 +305,12 @@ const char *spec_differs(const struct spec *spec, const struct chan_stat *is)
 		return "kind";
 	if ((is->flags ^ o->flags) & (CHAN_END_WITH_SENDERS | CHAN_NEED_RECEIVERS))
 		return "end-with-senders or need-receivers";
+	if ((is->flags ^ o->flags) & CHAN_FORBID_BLOCK)
+		return "forbid-block";
+	if (o->on_lag && (is->on_lag != o->on_lag || is->patience != o->patience))
+		return "on-lag";
+	if (o->groups && is->max_groups != o->groups)
+		return "groups";
 	if (o->max_message && is->max_message != o->max_message)
 		return "max-message";
 	if (is->overflow != o->overflow)
@@ -299,6 +323,7 @@ const char *spec_differs(const struct spec *spec, const struct chan_stat *is)
 		return "linger";
 	/* Capacities are rounded up: would it have been rounded to this segment? */
 	same.endpoints = is->endpoints;
+	same.groups = is->max_groups;
 	if (chan_footprint(&same) != (int64_t)is->segment)
 		return "capacity";
 	return NULL;
@@ -321,12 +346,21 @@ static uint32_t mode_bits(const struct spec *spec, const struct peer *peer)
 	return bits;
 }
 
+/* Returns true if no receiver stores anything in the segment. */
+static bool receivers_only_read(const struct chan_options *o)
+{
+	if (o->kind == CHAN_KIND_LATEST)
+		return true;
+	return o->kind == CHAN_KIND_BROADCAST && o->flags & CHAN_FORBID_BLOCK &&
+	       o->on_lag != CHAN_LAG_EVICT;
+}
+
 bool spec_allows(const struct spec *spec, const struct peer *peer, unsigned roles, bool *write)
 {
 	uint32_t bits = mode_bits(spec, peer);
 	bool all = spec_administers(spec, peer) || bits == 06;
 	bool send = all || who_has(&spec->send, peer);
-	bool reader = spec->options.kind == CHAN_KIND_LATEST; /* its receivers store nothing */
+	bool reader = receivers_only_read(&spec->options);
 	bool receive = all || who_has(&spec->receive, peer) || (reader && bits & 04);
 
 	*write = send || (receive && !reader);

@@ -42,6 +42,7 @@ struct bench_worker {
 	int64_t end;
 	struct bench_usage used;
 	uint64_t sum, count; /* of the stamps received */
+	uint64_t lost;	     /* messages, as told */
 	uint64_t had;	     /* progress when the first sender was done */
 	int uncounted;	     /* negative errno: its futex calls could not be counted */
 	int error;

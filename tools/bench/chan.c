@@ -64,6 +64,8 @@ static int chan_link_make(struct bench_link **ret, const struct bench_spec *spec
 		.capacity = spec->capacity,
 		.max_message = (uint32_t)spec->size,
 		.endpoints = 1024,
+		.kind = spec->broadcast ? CHAN_KIND_BROADCAST : CHAN_KIND_QUEUE,
+		.on_lag = spec->loses ? CHAN_LAG_LOSE : CHAN_LAG_DEFAULT,
 	};
 	struct chan_link *l;
 	int r;
@@ -122,9 +124,14 @@ static int chan_link_attach(struct bench_link *link)
 	return spec->in_place ? 0 : bench_buffers_make(&l->buffers, batch, spec->size);
 }
 
-/* Returns true if a call that did not wait is to be made again. */
-static inline bool chan_again(const struct chan_link *l, int64_t r, unsigned *turns)
+/* Returns true if a call that did not wait, or that told of lost messages, is to be made
+ * again. */
+static inline bool chan_again(struct chan_link *l, int64_t r, unsigned *turns)
 {
+	if (__builtin_expect(r == -EOVERFLOW, 0)) {
+		l->link.lost += chan_lost(l->ch);
+		return true;
+	}
 	if ((r != -EAGAIN && r != -EBUSY) || l->timeout != 0)
 		return false;
 	if (l->loop >= 0)

@@ -48,6 +48,20 @@ static double get_involuntary(const struct bench_row *row, double p)
 	return bench_row_median(row, BENCH_INVOLUNTARY);
 }
 
+/* Return what a message costs a sender. */
+static double get_send_cpu(const struct bench_row *row, double p)
+{
+	(void)p;
+	return bench_row_median(row, BENCH_SEND_CPU);
+}
+
+static double get_send_futexes(const struct bench_row *row, double p)
+{
+	(void)p;
+	return row->runs > 0 ? row->send_futexes : NAN;
+}
+
+/* Return what all workers do for a message. */
 static double get_futexes(const struct bench_row *row, double p)
 {
 	(void)p;
@@ -121,6 +135,11 @@ static const struct bench_column after[] = {
 	{"/floor.p99", "of_floor_p99", BENCH_RATIO, get_floor_p99, 0},
 };
 
+static const struct bench_column of_senders[] = {
+	{"send.cpu", "send_cpu_ns", BENCH_NANOSECONDS, get_send_cpu, 0},
+	{"send.futexes", "send_futexes_per_msg", BENCH_RATIO, get_send_futexes, 0},
+};
+
 /* Return percentiles over the runs, where there are several. */
 static double get_rate_over_runs(const struct bench_row *row, double p)
 {
@@ -172,6 +191,12 @@ void bench_columns_make(struct bench_columns *ret, unsigned percentiles, const d
 		ret->column[ret->n++] = after[i];
 }
 
+void bench_columns_add_senders(struct bench_columns *ret)
+{
+	for (unsigned i = 0; i < COUNT(of_senders); i++)
+		ret->column[ret->n++] = of_senders[i];
+}
+
 void bench_columns_of_spread(struct bench_columns *ret)
 {
 	ret->n = 0;
@@ -208,8 +233,8 @@ static int column_percentile(struct bench_column *ret, const char *title, size_t
 
 int bench_column_find(struct bench_column *ret, const char *title, size_t len)
 {
-	const struct bench_column *const table[] = {before, after, spread};
-	const size_t count[] = {COUNT(before), COUNT(after), COUNT(spread)};
+	const struct bench_column *const table[] = {before, after, of_senders, spread};
+	const size_t count[] = {COUNT(before), COUNT(after), COUNT(of_senders), COUNT(spread)};
 
 	for (unsigned t = 0; t < COUNT(table); t++)
 		for (unsigned i = 0; i < count[t]; i++)

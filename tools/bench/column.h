@@ -27,6 +27,9 @@ struct bench_columns {
  * percentiles, and the rest. */
 void bench_columns_make(struct bench_columns *ret, unsigned percentiles, const double percentile[]);
 
+/* Add what a message costs senders. */
+void bench_columns_add_senders(struct bench_columns *ret);
+
 /* Make those of the spread over the runs. */
 void bench_columns_of_spread(struct bench_columns *ret);
 

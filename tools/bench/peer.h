@@ -46,14 +46,16 @@ struct bench_spec {
 	enum bench_via via;
 	unsigned channels, in_turn;	 /* of select and set: how many, and how many are used */
 	unsigned send_batch, recv_batch; /* messages a call, at most */
-	bool exclusive, in_place;	 /* shmchan only */
+	bool exclusive, in_place;	 /* shmchan only, */
+	bool broadcast, loses;		 /* and these: each message to each receiver, or not all */
 };
 
 /* Each peer's own structure begins with this. */
 struct bench_link {
 	const struct bench_peer *peer;
 	const struct bench_spec *spec;
-	bool sending; /* this process's part, once attached */
+	bool sending;  /* this process's part, once attached */
+	uint64_t lost; /* messages that a receiver of a broadcast was told to have lost */
 };
 
 /*

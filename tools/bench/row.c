@@ -67,6 +67,7 @@ static void row_add(
 		[BENCH_RATE] = n * 1e9 / elapsed,
 		[BENCH_P50] = hist_total(latency) > 0 ? (double)hist_percentile(latency, 50) : NAN,
 		[BENCH_CPU] = 100 * (double)res->cpu / elapsed,
+		[BENCH_SEND_CPU] = (double)res->sender_cpu / n,
 		[BENCH_VOLUNTARY] = (double)res->voluntary / n,
 		[BENCH_INVOLUNTARY] = (double)res->involuntary / n,
 		[BENCH_SENDER_LEAST] = res->sender_least,
@@ -102,7 +103,7 @@ int bench_row_run(struct bench_row *row)
 	}
 	row->job.futex_event = -1;
 	if (row->runs == 0) {
-		row->futexes = NAN;
+		row->futexes = row->send_futexes = NAN;
 		if (row->seconds > 0)
 			row->error = row_calibrate(row);
 	}
@@ -122,8 +123,10 @@ int bench_row_count(struct bench_row *row, int event)
 		return row->error;
 	row->job.futex_event = event;
 	row->error = row_once(row, &res, &unused);
-	if (row->error == 0 && res.uncounted == 0)
+	if (row->error == 0 && res.uncounted == 0) {
 		row->futexes = (double)res.futexes / (double)res.messages;
+		row->send_futexes = (double)res.sender_futexes / (double)res.messages;
+	}
 	row->uncounted = row->error == 0 ? res.uncounted : 0;
 	return row->error;
 }

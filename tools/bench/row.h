@@ -18,6 +18,7 @@ enum bench_figure {
 	BENCH_RATE,	   /* messages a second */
 	BENCH_P50,	   /* ns, the median of the latencies; NAN: none was measured */
 	BENCH_CPU,	   /* percent of one CPU, all workers */
+	BENCH_SEND_CPU,	   /* ns of the senders' CPU time a message */
 	BENCH_VOLUNTARY,   /* context switches a message, */
 	BENCH_INVOLUNTARY, /* these by preemption */
 	BENCH_SENDER_LEAST,
@@ -41,8 +42,9 @@ struct bench_row {
 	char why[BENCH_WHY];
 	unsigned runs;
 	double figure[BENCH_FIGURES][BENCH_RUNS_MAX];
-	double futexes; /* a message, from a run of its own; NAN: not counted, */
-	int uncounted;	/* if not 0, because of this negative errno */
+	double send_futexes; /* of the senders a message, as the next one */
+	double futexes;	     /* a message, from a run of its own; NAN: not counted, */
+	int uncounted;	     /* if not 0, because of this negative errno */
 	struct hist latency;
 };
 

@@ -19,6 +19,7 @@ static const enum bench_kind mode_kind[] = {
 	[MODE_WAKE] = BENCH_WAKE,
 	[MODE_SELECT] = BENCH_ROUND_TRIP,
 	[MODE_LATEST] = BENCH_LOOK,
+	[MODE_BCAST] = BENCH_STREAM,
 };
 
 /* Of several channels, so many carry messages, one after the other.  Among channels there is
@@ -46,7 +47,7 @@ static struct bench_row *add_row(struct bench_rows *rows, const struct bench_set
 	row->label = label;
 	row->seconds = s->messages > 0 ? 0 : s->seconds;
 	row->warmup_given = s->warmup_given;
-	row->futexes = NAN;
+	row->futexes = row->send_futexes = NAN;
 	row->job = (struct bench_job){
 		.kind = mode_kind[mode],
 		.peer = peer,
@@ -132,6 +133,43 @@ static void latest_rows(struct bench_rows *rows, const struct bench_setup *s)
 	}
 }
 
+static struct bench_row *add_broadcast(struct bench_rows *rows, const struct bench_setup *s,
+	size_t size, const char *label, unsigned receivers)
+{
+	struct bench_row *row = add_row(rows, s, MODE_BCAST, size, &bench_shmchan, label);
+
+	row->job.receivers = receivers;
+	row->job.spec.broadcast = true;
+	row->job.spec.send_batch = s->send_batch;
+	row->job.spec.recv_batch = s->recv_batch;
+	return row;
+}
+
+/* Add, for each size, a queue, which is the floor of a broadcast to one; a broadcast to all, to
+ * all of which lose what they are too slow for, and to all asleep. */
+static void broadcast_rows(struct bench_rows *rows, const struct bench_setup *s)
+{
+	unsigned n = (unsigned)s->receivers;
+
+	for (unsigned i = 0; i < s->sizes; i++) {
+		struct bench_row *queue = add_broadcast(rows, s, s->size[i], "shmchan", 1), *row;
+
+		queue->job.spec.broadcast = false;
+		add_broadcast(rows, s, s->size[i], "broadcast", 1)->floor = queue;
+		add_broadcast(rows, s, s->size[i], "broadcast-lose", 1)->job.spec.loses = true;
+		if (n > 1) {
+			add_broadcast(rows, s, s->size[i], "broadcast", n);
+			add_broadcast(rows, s, s->size[i], "broadcast-lose", n)->job.spec.loses =
+				true;
+		}
+		if (s->wait == BENCH_SPIN)
+			continue;
+		row = add_broadcast(rows, s, s->size[i], "broadcast-asleep", n);
+		row->job.kind = BENCH_WAKE;
+		row->job.spec.send_batch = row->job.spec.recv_batch = 1;
+	}
+}
+
 static struct bench_row *add_variant(struct bench_rows *rows, const struct bench_setup *s,
 	enum bench_mode mode, size_t size, const char *label, unsigned send_batch,
 	unsigned recv_batch)
@@ -207,7 +245,9 @@ static void compare_rows(
 void bench_rows_make(struct bench_rows *rows, const struct bench_setup *s)
 {
 	if (s->mode != MODE_COMPARE) {
-		(s->mode == MODE_LATEST ? latest_rows : plain_rows)(rows, s);
+		(s->mode == MODE_LATEST		? latest_rows
+			: s->mode == MODE_BCAST ? broadcast_rows
+						: plain_rows)(rows, s);
 		return;
 	}
 	for (enum bench_mode mode = 0; mode < MODE_SELECT; mode++)

@@ -89,7 +89,7 @@ static unsigned crew_cpu(const struct bench_job *job, unsigned i)
 {
 	const struct bench_cpus *cpus = job->cpus;
 
-	if (job->kind == BENCH_WAKE && i > 0 && cpus->n > 1)
+	if ((job->kind == BENCH_WAKE || job->spec.broadcast) && i > 0 && cpus->n > 1)
 		return cpus->cpu[1 + (i - 1) % (cpus->n - 1)];
 	return cpus->cpu[i % cpus->n];
 }
@@ -296,17 +296,22 @@ static uint64_t sum_below(uint64_t n)
 /* Check that all that was sent was received, and nothing else. */
 static int crew_check(struct crew *c)
 {
+	const struct bench_spec *spec = &c->job->spec;
 	uint64_t sum = 0, count = 0, wanted_sum = 0, wanted;
 
 	for (unsigned i = 0; i < c->n; i++) {
 		sum += c->board->worker[i].sum;
-		count += c->board->worker[i].count;
+		count += c->board->worker[i].count + c->board->worker[i].lost;
 	}
 	wanted = c->job->messages + c->job->warmup;
 	for (unsigned s = 0; s < c->job->senders; s++)
 		wanted_sum += bench_stamp(s, 0) * wanted + sum_below(wanted);
 	wanted *= bench_job_counting(c->job);
-	if (count == wanted && (sum == wanted_sum || c->job->kind == BENCH_LOOK))
+	if (spec->broadcast) {
+		wanted *= c->job->receivers;
+		wanted_sum *= c->job->receivers;
+	}
+	if (count == wanted && (sum == wanted_sum || c->job->kind == BENCH_LOOK || spec->loses))
 		return 0;
 	snprintf(c->why, BENCH_WHY, "%s: sent %" PRIu64 " messages, received %" PRIu64 "%s",
 		c->job->peer->name, wanted, count, count == wanted ? ", but other ones" : "");
@@ -346,6 +351,10 @@ static struct bench_result crew_result(const struct crew *c, struct hist *latenc
 		res.voluntary += w->used.voluntary;
 		res.involuntary += w->used.involuntary;
 		res.futexes += w->used.futexes;
+		if (w->sender) {
+			res.sender_cpu += w->used.cpu;
+			res.sender_futexes += w->used.futexes;
+		}
 		if (w->uncounted < 0)
 			res.uncounted = w->uncounted;
 		hist_merge(latency, &w->latency);

@@ -20,7 +20,9 @@ struct bench_result {
 	int64_t cpu;			 /* ns, of all workers */
 	uint64_t voluntary, involuntary; /* context switches of all workers */
 	uint64_t futexes;		 /* if counted */
-	int uncounted;			 /* negative errno: they could not be counted */
+	int64_t sender_cpu;		 /* of these the senders' */
+	uint64_t sender_futexes;
+	int uncounted; /* negative errno: they could not be counted */
 	/* When the first sender was done: what the slowest and the fastest had
 	 * sent and received, where 1 is an equal share. */
 	double sender_least, sender_most, receiver_least, receiver_most;

@@ -18,7 +18,7 @@
 #define STALL INT64_C(10000000000)
 
 const char *const bench_mode_name[MODES] = {
-	"lat", "thr", "fan", "wake", "select", "latest", "compare"};
+	"lat", "thr", "fan", "wake", "select", "latest", "bcast", "compare"};
 
 enum {
 	OPT_CPUS = CLI_LONG,
@@ -42,7 +42,8 @@ static const struct cli_option options[] = {
 	{ 'R', "runs", "N", "runs; rates are their medians, and if there are several,\n"
 		"their spread is shown (3; compare: 5)" },
 	{ 'P', "senders", "N", "senders (fan: 4)" },
-	{ 'C', "receivers", "N", "receivers (fan: 4; latest: readers); select: channels (8)" },
+	{ 'C', "receivers", "N", "receivers (fan, bcast: 4; latest: readers); select:\n"
+		"channels (8)" },
 	{ 'b', "batch", "N[:M]", "messages a send, and a receive (thr, fan; compare: the\n"
 		"batch that is compared, 64)" },
 	{ 'c', "capacity", "SIZE", "bytes of the channel (1M, or 4 messages if that is more)" },
@@ -82,6 +83,7 @@ static const struct cli_tool chanbench = {
 		 "  wake             from a sleeping receiver's message to its wake-up\n"
 		 "  select           round trips, each end waiting for many channels\n"
 		 "  latest           looks at the latest value, beside a sequence lock\n"
+		 "  bcast            one sender to many subscribers, beside a queue\n"
 		 "  compare [MODE..] lat, thr and wake over shmchan, other means and floors",
 };
 
@@ -366,11 +368,12 @@ static void read_modes(struct bench_setup *s, int n, char **word)
 	int found;
 
 	if (n == 0)
-		cli_usage("what is to be measured: lat, thr, fan, wake, select, latest or compare");
+		cli_usage("what is to be measured: lat, thr, fan, wake, select, latest, bcast or "
+			  "compare");
 	found = mode_find(word[0]);
 	if (found < 0)
-		cli_usage(
-			"'%s' is none of lat, thr, fan, wake, select, latest and compare", word[0]);
+		cli_usage("'%s' is none of lat, thr, fan, wake, select, latest, bcast and compare",
+			word[0]);
 	s->mode = (enum bench_mode)found;
 	if (n > 1 && s->mode != MODE_COMPARE)
 		cli_usage("'%s': %s takes no operand", word[1], word[0]);
@@ -396,6 +399,8 @@ static void check_way(const struct bench_setup *s, const struct bench_way *way)
 		return;
 	if (s->mode == MODE_LATEST)
 		cli_usage("--via: latest does not wait");
+	if (s->mode == MODE_BCAST)
+		cli_usage("--via: bcast waits by recv");
 	if (s->mode == MODE_COMPARE)
 		cli_usage("--via is not for compare, which has --versus");
 	if (s->wait == BENCH_SPIN)
@@ -418,11 +423,17 @@ static void check_setup(const struct bench_setup *s)
 
 	if (s->messages > 0 && s->seconds > 0)
 		cli_usage("--messages or --duration, not both");
+	if (s->mode == MODE_BCAST && s->exclusive)
+		cli_usage("--exclusive: a broadcast has many receivers");
+	if (s->mode == MODE_BCAST && s->in_place)
+		cli_usage("--in-place: bcast copies");
 	if (!stream && s->senders > 1)
 		cli_usage("--senders: %s has one", bench_mode_name[s->mode]);
-	if (!stream && s->mode != MODE_WAKE && s->mode != MODE_LATEST && s->receivers > 1)
+	if (!stream && s->mode != MODE_WAKE && s->mode != MODE_LATEST && s->mode != MODE_BCAST &&
+		s->receivers > 1)
 		cli_usage("--receivers: %s has one", bench_mode_name[s->mode]);
-	if (!stream && s->mode != MODE_COMPARE && (s->send_batch > 1 || s->recv_batch > 1))
+	if (!stream && s->mode != MODE_COMPARE && s->mode != MODE_BCAST &&
+		(s->send_batch > 1 || s->recv_batch > 1))
 		cli_usage("--batch: %s sends one message at a time", bench_mode_name[s->mode]);
 	if (s->rate > 0 && !stream && s->mode != MODE_LAT && s->mode != MODE_LATEST)
 		cli_usage("--rate: %s has none", bench_mode_name[s->mode]);
@@ -443,8 +454,8 @@ static void check_setup(const struct bench_setup *s)
 		cli_usage("--versus is for compare");
 	if (s->hdr && s->sizes > 1)
 		cli_usage("--hdr: one size at a time");
-	if (s->hdr && s->mode == MODE_LATEST)
-		cli_usage("--hdr: latest measures no latency");
+	if (s->hdr && (s->mode == MODE_LATEST || s->mode == MODE_BCAST))
+		cli_usage("--hdr: %s is about rates", bench_mode_name[s->mode]);
 	if (s->hdr && stream && s->rate <= 0)
 		cli_usage("--hdr: %s measures latency only with --rate", bench_mode_name[s->mode]);
 	if (s->receivers > BENCH_WORKERS_MAX / 2)
@@ -457,6 +468,7 @@ static void fill_defaults(struct bench_setup *s)
 {
 	bool compare = s->mode == MODE_COMPARE;
 	unsigned fan = s->mode == MODE_FAN && !s->exclusive ? 4 : 1;
+	unsigned receivers = s->mode == MODE_BCAST ? 4 : fan;
 
 	if (s->sizes == 0)
 		sizes_arg(s, compare ? "64,1K,64K" : "64");
@@ -474,7 +486,7 @@ static void fill_defaults(struct bench_setup *s)
 		s->receivers = 1;
 	}
 	if (s->receivers == 0)
-		s->receivers = fan;
+		s->receivers = receivers;
 	if (s->send_batch == 0)
 		s->send_batch = s->recv_batch = compare ? 64 : 1;
 	if (s->ways == 0)

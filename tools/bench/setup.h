@@ -20,6 +20,7 @@ enum bench_mode {
 	MODE_WAKE,
 	MODE_SELECT,
 	MODE_LATEST,
+	MODE_BCAST,
 	MODE_COMPARE,
 	MODES
 };

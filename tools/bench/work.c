@@ -94,10 +94,22 @@ static uint64_t received_so_far(const struct work *k)
 	return sum;
 }
 
+/* Return how many receivers get each message. */
+static unsigned copies_of(const struct bench_job *job)
+{
+	return job->spec.broadcast ? job->receivers : 1;
+}
+
+/* Returns true if each receiver knows how many messages will come. */
+static bool counted_ahead(const struct bench_job *job)
+{
+	return job->receivers == 1 || job->spec.broadcast;
+}
+
 /* Wait until all of the warm-up has arrived; then the first sender starts the clock. */
 static void sender_start(struct work *k)
 {
-	uint64_t wanted = k->job->warmup * k->job->senders;
+	uint64_t wanted = k->job->warmup * k->job->senders * copies_of(k->job);
 	unsigned turns = 0;
 
 	bench_phase_set(k->me, BENCH_WARM);
@@ -186,12 +198,14 @@ static void work_send(struct work *k)
 struct intake {
 	struct work *k;
 	uint64_t *next; /* of each sender: the least number that may come now */
-	bool began;
+	bool began, all;
 };
 
 static void intake_open(struct intake *in, struct work *k)
 {
-	*in = (struct intake){.k = k, .next = calloc(k->job->senders, sizeof(*in->next))};
+	*in = (struct intake){.k = k,
+		.all = counted_ahead(k->job) && !k->job->spec.loses,
+		.next = calloc(k->job->senders, sizeof(*in->next))};
 	if (!in->next)
 		bench_worker_fail(k->me, "receiving", -ENOMEM);
 }
@@ -223,14 +237,15 @@ static _Noreturn void intake_wrong(const struct intake *in, uint64_t sender, uin
 	bench_worker_fail(in->k->me, what, 0);
 }
 
-/* The numbers of a sender only grow; a single receiver gets each of them. */
+/* The numbers of a sender only grow; a single receiver and a subscriber get each of them,
+ * but for what it was told to have lost. */
 static inline void intake_check(struct intake *in, uint64_t stamp)
 {
 	uint64_t sender = stamp >> BENCH_NUMBER_BITS, number = number_of(stamp);
 	const struct bench_job *job = in->k->job;
 
 	if (__builtin_expect(sender >= job->senders || number < in->next[sender] ||
-				     (job->receivers == 1 && number != in->next[sender]),
+				     (in->all && number != in->next[sender]),
 		    0))
 		intake_wrong(in, sender, number);
 	in->next[sender] = number + 1;
@@ -248,7 +263,8 @@ static inline void intake_count(struct intake *in, const uint64_t *stamp, unsign
 	for (unsigned i = 0; i < n; i++)
 		intake_check(in, stamp[i]);
 	k->me->count += n;
-	work_progress(k, k->me->count);
+	k->me->lost = k->link[0]->lost;
+	work_progress(k, k->me->count + k->me->lost);
 }
 
 static void record_since_planned(struct work *k, const uint64_t *stamp, unsigned n)
@@ -264,15 +280,15 @@ static void record_since_planned(struct work *k, const uint64_t *stamp, unsigned
 	}
 }
 
-/* A single receiver knows how many messages will come; several go on to the end. */
+/* One that knows how many messages will come ends then; others go on to the end. */
 static void work_recv(struct work *k)
 {
-	uint64_t wanted = k->job->receivers == 1 ? k->total * k->job->senders : UINT64_MAX;
+	uint64_t wanted = counted_ahead(k->job) ? k->total * k->job->senders : UINT64_MAX;
 	uint64_t stamp[BENCH_BATCH_MAX];
 	struct intake in;
 
 	intake_open(&in, k);
-	while (k->me->count < wanted) {
+	while (k->me->count + k->me->lost < wanted) {
 		int r = k->link[0]->peer->recv(k->link[0], stamp, k->job->spec.recv_batch);
 
 		if (r == -EPIPE && k->job->receivers > 1)
@@ -391,7 +407,8 @@ static void work_wake(struct work *k)
 		r = link->peer->send(link, &i, 1);
 		if (r < 0)
 			bench_worker_fail(k->me, "sending", r);
-		while (atomic_load_explicit(&k->board->got, memory_order_acquire) <= i)
+		while (atomic_load_explicit(&k->board->got, memory_order_acquire) <
+			(i + 1) * copies_of(k->job))
 			bench_spin(&turns);
 		work_progress(k, i + 1);
 	}
@@ -403,7 +420,7 @@ static void work_wake(struct work *k)
 
 static void work_sleep(struct work *k)
 {
-	uint64_t wanted = k->job->receivers == 1 ? k->total : UINT64_MAX, stamp;
+	uint64_t wanted = counted_ahead(k->job) ? k->total : UINT64_MAX, stamp;
 	struct intake in;
 
 	intake_open(&in, k);

@@ -16,6 +16,7 @@ struct envelope {
 	int64_t time;	  /* ns since 1970 */
 	uint32_t attempt; /* deliveries so far */
 	bool leased;
+	uint64_t lost; /* messages that are gone, just before this one */
 };
 
 #endif

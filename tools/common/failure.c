@@ -43,6 +43,7 @@ static const struct {
 		"use the version of shmchan that made it, or remove it and create it again"},
 	{EPROTOTYPE, CLI_CONDITION,
 		"use programs of one libc and word size, or remove it and create it again"},
+	{ESTALE, CLI_CONDITION, NULL}, /* its detail says what is gone */
 	{EXDEV, CLI_CONDITION, "share the PID namespace (containers: --pid together with --ipc)"},
 	{EINPROGRESS, CLI_TIMEOUT, NULL},
 	{ETIMEDOUT, CLI_TIMEOUT, NULL},

@@ -85,6 +85,8 @@ ssize_t json_encode(const struct envelope *m, char *out, size_t room)
 	if (m->time)
 		r |= json_object_set_new_nocheck(
 			json, "ts", json_real((double)(m->time / 1000) / 1e6));
+	if (m->lost)
+		r |= json_object_set_new_nocheck(json, "lost", json_integer((json_int_t)m->lost));
 	if (m->attempt)
 		r |= json_object_set_new_nocheck(json, "attempt", json_integer(m->attempt));
 	if (m->leased)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Opening a channel that has no place just now: all endpoints are taken (-EUSERS), or
- * another endpoint holds the side exclusively (-EBUSY).  Both may end, as a channel may stop
- * being full, so a tool waits for a place as long as it would wait for room.
+ * another endpoint holds the side exclusively or uses the group (-EBUSY).  Both may end, as a
+ * channel may stop being full, so a tool waits for a place as long as it would wait for room.
  */
 #ifndef SHMCHAN_PLACE_H
 #define SHMCHAN_PLACE_H
@@ -13,13 +13,13 @@
 #include "shmchan.h"
 
 /*
- * Call chan_open() until it succeeds or `deadline` comes (CHAN_WAIT: never), or once if
- * `nowait`.  After a second a warning says what it waits for; on failure an error line says
- * why.
+ * Call chan_open(), or chan_subscribe() where `how` is not NULL, until it succeeds or `deadline`
+ * comes (CHAN_WAIT: never), or once if `nowait`.  After a second a warning says what it waits for;
+ * on failure an error line says why.
  *
  * Returns the exit status: 5 with `nowait`, 124 at the deadline.
  */
 int place_open(chan_t **ret, const char *name, unsigned flags, const struct chan_options *opt,
-	int64_t deadline, bool nowait);
+	const struct chan_subscription *how, int64_t deadline, bool nowait);
 
 #endif

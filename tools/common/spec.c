@@ -3,11 +3,13 @@
 #include "common/spec.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/words.h"
 #include "common/message.h"
+#include "common/on_lag.h"
 #include "common/parse.h"
 
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
@@ -15,14 +17,21 @@
 /* The keys of a SPEC.  Each function sets its member and returns NULL; or it returns what it
  * wants in place of a bad value. */
 
+static bool has_capacity(uint32_t kind)
+{
+	return kind == CHAN_KIND_QUEUE || kind == CHAN_KIND_BROADCAST;
+}
+
 static const char *set_capacity(struct chan_options *opt, const char *value)
 {
 	if (cli_parse_size(value, &opt->capacity) || opt->capacity > INT64_MAX)
 		return CLI_A_SIZE;
 	if (!opt->capacity && opt->kind == CHAN_KIND_QUEUE)
 		opt->kind = CHAN_KIND_RENDEZVOUS;
-	else if (opt->capacity && opt->kind != CHAN_KIND_QUEUE)
+	else if (opt->capacity && !has_capacity(opt->kind))
 		return "0, as a channel of that kind has it";
+	else if (!opt->capacity && opt->kind == CHAN_KIND_BROADCAST)
+		return "more than 0, as a broadcast keeps messages";
 	return NULL;
 }
 
@@ -85,9 +94,24 @@ static const char *set_kind(struct chan_options *opt, const char *value)
 
 	if (wanted)
 		return wanted;
-	if (kind != CHAN_KIND_QUEUE && opt->capacity)
-		return "queue, as a channel with a capacity is";
+	if (!has_capacity(kind) && opt->capacity)
+		return "queue or broadcast, as a channel with a capacity is";
 	opt->kind = kind;
+	return NULL;
+}
+
+static const char *set_on_lag(struct chan_options *opt, const char *value)
+{
+	return on_lag_parse(value, &opt->on_lag, &opt->patience) ? ON_LAG_WANTED : NULL;
+}
+
+static const char *set_groups(struct chan_options *opt, const char *value)
+{
+	uint64_t n;
+
+	if (cli_parse_count(value, &n) || n < 1 || n > 4096)
+		return "a number from 1 to 4096";
+	opt->groups = (uint32_t)n;
 	return NULL;
 }
 
@@ -104,6 +128,9 @@ static const struct {
 	{"lifetime", set_lifetime, 0},
 	{"linger", set_linger, 0},
 	{"kind", set_kind, 0},
+	{"on-lag", set_on_lag, 0},
+	{"groups", set_groups, 0},
+	{"forbid-block", NULL, CHAN_FORBID_BLOCK},
 	{"end-with-senders", NULL, CHAN_END_WITH_SENDERS},
 	{"need-receivers", NULL, CHAN_NEED_RECEIVERS},
 };
@@ -136,7 +163,8 @@ int cli_parse_key(
 	}
 	snprintf(why, size,
 		"unknown key '%s'; there are capacity, max-message, overflow, mode, endpoints, "
-		"lifetime, linger, kind, end-with-senders, need-receivers",
+		"lifetime, linger, kind, on-lag, groups, forbid-block, end-with-senders, "
+		"need-receivers",
 		key);
 	return -EINVAL;
 }

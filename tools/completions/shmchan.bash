@@ -73,7 +73,7 @@ _shmchan_operand() {
 	esac
 	case $1:$2 in
 	chansend:0 | chanrecv:* | remove:* | rm:* | close:* | drain:* | pause:* | resume:* | stat:* | purge:* | info:0 | wait:0 | test:0 | \
-		list:0 | ls:0 | top:0 | monitor:0 | metrics:0 | peek:0 | dump:0)
+		group:1 | list:0 | ls:0 | top:0 | monitor:0 | metrics:0 | peek:0 | dump:0)
 		_shmchan_reply "$cur" < <(_shmchan_channels "$chanctl") ;;
 	chanctl:0 | help:0) _shmchan_reply "$cur" < <(_shmchan_section "$chanctl" Verbs 's/^ *\([a-z]*\).*/\1/') ;;
 	wait:1 | test:1)
@@ -81,8 +81,9 @@ _shmchan_operand() {
 exists gone empty idle nonempty full notfull closed receivers\>= senders\>= depth\<=
 END
 		;;
+	group:0) _shmchan_reply "$cur" <<<'list remove' ;;
 	completion:0) _shmchan_reply "$cur" <<<'bash zsh fish' ;;
-	chanbench:0) _shmchan_reply "$cur" <<<'lat thr fan wake select latest compare' ;;
+	chanbench:0) _shmchan_reply "$cur" <<<'lat thr fan wake select latest bcast compare' ;;
 	esac
 }
 

@@ -90,7 +90,7 @@ end
 complete -c chansend -n '__shmchan_at 0' -a '(__shmchan_channels)'
 complete -c chanrecv -n 'not contains -- -- (commandline -opc)' -a '(__shmchan_channels)'
 complete -c chanrecv -n 'contains -- -- (commandline -opc)' -F -a '(__fish_complete_command)'
-complete -c chanbench -n '__shmchan_at 0' -a 'lat thr fan wake select latest compare'
+complete -c chanbench -n '__shmchan_at 0' -a 'lat thr fan wake select latest bcast compare'
 
 complete -c chanctl -f
 __shmchan_options '__shmchan_at 0' chanctl
@@ -110,4 +110,6 @@ complete -c chanctl -n '__fish_seen_subcommand_from wait; and __shmchan_in_pair 
 	-a "exists gone empty idle nonempty full notfull closed 'receivers>=' 'senders>=' 'depth<='"
 complete -c chanctl -n '__fish_seen_subcommand_from test; and __shmchan_at 2' \
 	-a "exists gone empty nonempty full notfull closed 'receivers>=' 'senders>=' 'depth<='"
+complete -c chanctl -n '__fish_seen_subcommand_from group; and __shmchan_at 1' -a 'list remove'
+complete -c chanctl -n '__fish_seen_subcommand_from group; and __shmchan_at 2' -a '(__shmchan_channels)'
 complete -c chanctl -n '__fish_seen_subcommand_from completion; and __shmchan_at 1' -a 'bash zsh fish'

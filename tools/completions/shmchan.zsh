@@ -97,6 +97,7 @@ _shmchan_verb() {
 	(info|list|ls|top|monitor|metrics|peek|dump) operands=('1:channel:_shmchan_channels') ;;
 	(test) operands=('1:channel:_shmchan_channels' '2:condition:_shmchan_conditions') ;;
 	(wait) operands=('1:channel:_shmchan_channels' '*:condition or channel:_shmchan_pairs') ;;
+	(group) operands=('1:what:(list remove)' '2:channel:_shmchan_channels' '3:group:') ;;
 	(help) operands=('1:verb:_shmchan_verbs') ;;
 	(completion) operands=('1:shell:(bash zsh fish)') ;;
 	(create) operands=('1:name:') ;;
@@ -114,7 +115,7 @@ _shmchan() {
 	case $service in
 	(chansend) _arguments -s -S : $specs '1:channel:_shmchan_channels' '*:message:' ;;
 	(chanrecv) _arguments -s -S : $specs '*:channel:_shmchan_channels' ;;
-	(chanbench) _arguments -s -S : $specs '1:mode:(lat thr fan wake select latest compare)' ;;
+	(chanbench) _arguments -s -S : $specs '1:mode:(lat thr fan wake select latest bcast compare)' ;;
 	(chanctl)
 		_arguments -s -S -C : $specs '1:verb:_shmchan_verbs' '*::argument:->verb'
 		[[ $state == verb ]] && _shmchan_verb

@@ -27,6 +27,7 @@ static const struct ctl_verb *const verbs[] = {
 	&ctl_verb_drain,
 	&ctl_verb_pause,
 	&ctl_verb_resume,
+	&ctl_verb_group,
 	&ctl_verb_list,
 	&ctl_verb_stat,
 	&ctl_verb_info,

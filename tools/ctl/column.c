@@ -16,6 +16,7 @@
 
 #include "base/words.h"
 #include "common/message.h"
+#include "common/on_lag.h"
 #include "common/parse.h"
 #include "common/user.h"
 #include "ctl/chand.h"
@@ -27,6 +28,8 @@ enum type {
 	STATE,
 	COUNT, /* uint64_t */
 	COUNT32,
+	BROADCAST_COUNT, /* of that kind only */
+	BROADCAST_COUNT32,
 	SIZE,
 	SIZE32,
 	RATE, /* of a uint64_t that counts up, a second */
@@ -42,6 +45,7 @@ enum type {
 	OVERFLOW_POLICY,
 	LIFETIME,
 	KIND,
+	LAG_POLICY,
 	CONDVAR,
 	/* From here on, chand's. */
 	CHAND_TEXT,
@@ -91,6 +95,12 @@ static const struct ctl_column all[] = {
 	{"GID", COUNT32, .at = AT(gid)},
 	{"MODE", MODE, .at = AT(mode), .chand = "mode"},
 	{"KIND", KIND, .at = AT(kind)},
+	{"ON-LAG", .type = LAG_POLICY},
+	{"FORBID-BLOCK", FLAG, .at = CHAN_FORBID_BLOCK},
+	{"KEPT", BROADCAST_COUNT, .at = AT(kept)},
+	{"LOST", BROADCAST_COUNT, .at = AT(lost)},
+	{"EVICTED", BROADCAST_COUNT, .at = AT(evicted)},
+	{"GROUPS-MAX", BROADCAST_COUNT32, .at = AT(max_groups)},
 	{"OVERFLOW", OVERFLOW_POLICY, .at = AT(overflow)},
 	{"LIFETIME", LIFETIME, .at = AT(lifetime), .chand = "lifetime"},
 	{"LINGER", DURATION, .at = AT(linger)},
@@ -303,10 +313,16 @@ static json_t *chand_value(const struct ctl_column *column, const json_t *bus)
 	}
 }
 
+static json_t *of_broadcast(const struct chan_stat *stat, uint64_t n)
+{
+	return stat->kind == CHAN_KIND_BROADCAST ? ctl_number(n) : json_null();
+}
+
 static json_t *make_value(const struct ctl_column *column, const struct ctl_channel *ch)
 {
 	const struct chan_stat *stat = &ch->stat;
 	json_t *by_chand = chand_value(column, ch->bus);
+	char on_lag[ON_LAG_TEXT];
 
 	if (by_chand)
 		return by_chand;
@@ -330,6 +346,10 @@ static json_t *make_value(const struct ctl_column *column, const struct ctl_chan
 	case COUNT:
 	case SIZE:
 		return ctl_number(get64(stat, column->at));
+	case BROADCAST_COUNT:
+		return of_broadcast(stat, get64(stat, column->at));
+	case BROADCAST_COUNT32:
+		return of_broadcast(stat, get32(stat, column->at));
 	case COUNT32:
 	case SIZE32:
 		return ctl_number(get32(stat, column->at));
@@ -358,6 +378,10 @@ static json_t *make_value(const struct ctl_column *column, const struct ctl_chan
 		return ctl_text(word(&words_lifetime, stat->lifetime));
 	case KIND:
 		return ctl_text(word(&words_kind, stat->kind));
+	case LAG_POLICY:
+		return stat->kind == CHAN_KIND_BROADCAST
+			       ? ctl_text(on_lag_text(on_lag, stat->on_lag, stat->patience))
+			       : json_null();
 	case CONDVAR:
 		return ctl_text(stat->condvar == 1 ? "futex" : "pthread");
 	}
@@ -409,6 +433,8 @@ static bool aligns_right(const struct ctl_column *column)
 	switch (column->type) {
 	case COUNT:
 	case COUNT32:
+	case BROADCAST_COUNT:
+	case BROADCAST_COUNT32:
 	case SIZE:
 	case SIZE32:
 	case RATE:

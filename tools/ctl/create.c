@@ -16,6 +16,7 @@
 #include "common/bus.h"
 #include "common/failure.h"
 #include "common/message.h"
+#include "common/on_lag.h"
 #include "common/parse.h"
 #include "common/spec.h"
 #include "common/user.h"
@@ -28,6 +29,9 @@ enum {
 	ENDPOINTS,
 	LIFETIME,
 	LINGER,
+	ON_LAG,
+	GROUPS,
+	FORBID_BLOCK,
 	END_WITH_SENDERS,
 	NEED_RECEIVERS,
 	/* From here on, options that only a bus has. */
@@ -41,17 +45,26 @@ enum {
 static const struct cli_option options[] = {
 	{'c', "capacity", "SIZE", "bytes of the ring; 0: a rendezvous (default 1M)"},
 	{'m', "max-message", "SIZE", "longest message (default: a quarter of the ring)"},
-	{'k', "kind", "queue|rendezvous|latest", "what becomes of a message (default queue)"},
+	{'k', "kind", "queue|rendezvous|broadcast|latest",
+		"what becomes of a message (default queue)"},
 	{'o', "overflow", "block|fail|drop-new|drop-old",
 		"what a send does when the channel is full (default block)"},
 	{MODE, "mode", "MODE",
 		"permission bits, octal (default 0600); receivers\n"
-		"need to write, too, except of kind latest"},
+		"need to write, too, except of kind latest, and of a\n"
+		"broadcast if they lose"},
 	{ENDPOINTS, "endpoints", "N", "most endpoints at once (default 256)"},
 	{LIFETIME, "lifetime", "persist|ref|daemon",
 		"until it is removed (default), or until its last\n"
 		"endpoint leaves, or while chand runs"},
 	{LINGER, "linger", "DURATION", "with ref: how long it stays after that"},
+	{ON_LAG, "on-lag", "block|lose|evict:D",
+		"broadcast: what becomes of a subscriber that lags\n"
+		"and does not say (default block)"},
+	{FORBID_BLOCK, "forbid-block", NULL,
+		"broadcast: no subscriber may block senders, or for\n"
+		"longer than evict:D says"},
+	{GROUPS, "groups", "N", "broadcast: most groups at once (default 16)"},
 	{END_WITH_SENDERS, "end-with-senders", NULL, "receivers end when the last sender is gone"},
 	{NEED_RECEIVERS, "need-receivers", NULL, "senders fail when the last receiver is gone"},
 	{OWNER, "owner", "USER", "on a bus: the user that it belongs to (root only)"},
@@ -188,6 +201,7 @@ static void compare_capacity(struct differences *d, const struct chan_stat *is)
 	struct chan_options same = want;
 
 	same.endpoints = is->endpoints;
+	same.groups = is->max_groups;
 	if (!want.max_message)
 		same.max_message = is->max_message;
 	if (chan_footprint(&same) != (int64_t)is->segment)
@@ -222,6 +236,16 @@ static void compare_linger(struct differences *d, uint64_t is)
 	differs(d, "linger", a, b);
 }
 
+static void compare_on_lag(struct differences *d, const struct chan_stat *is)
+{
+	char a[ON_LAG_TEXT], b[ON_LAG_TEXT];
+
+	if (is->on_lag == want.on_lag && is->patience == want.patience)
+		return;
+	differs(d, "on-lag", on_lag_text(a, is->on_lag, is->patience),
+		on_lag_text(b, want.on_lag, want.patience));
+}
+
 static void compare(struct differences *d, const struct chan_stat *is)
 {
 	if ((queue_given || want.capacity || want.kind) && is->kind != want.kind)
@@ -242,6 +266,11 @@ static void compare(struct differences *d, const struct chan_stat *is)
 			word(&words_lifetime, want.lifetime));
 	if (linger_given)
 		compare_linger(d, is->linger);
+	if (want.on_lag)
+		compare_on_lag(d, is);
+	if (want.groups)
+		compare_size(d, "groups", is->max_groups, want.groups);
+	compare_flag(d, "forbid-block", CHAN_FORBID_BLOCK, is->flags);
 	compare_flag(d, "end-with-senders", CHAN_END_WITH_SENDERS, is->flags);
 	compare_flag(d, "need-receivers", CHAN_NEED_RECEIVERS, is->flags);
 }
@@ -308,6 +337,24 @@ static int create_on_bus(const char *name)
 	return CLI_OK;
 }
 
+static void check_broadcast(void)
+{
+	bool forbids = want.flags & CHAN_FORBID_BLOCK;
+
+	if (want.kind != CHAN_KIND_BROADCAST) {
+		if (want.on_lag || want.groups || forbids)
+			cli_usage("--%s is for --kind=broadcast", want.on_lag	? "on-lag"
+								  : want.groups ? "groups"
+										: "forbid-block");
+		return;
+	}
+	if (want.overflow == CHAN_DROP_OLDEST)
+		cli_usage("--overflow=drop-old: a broadcast overwrites its oldest messages anyway; "
+			  "--on-lag says when");
+	if (forbids && want.on_lag == CHAN_LAG_BLOCK)
+		cli_usage("--on-lag=block is what --forbid-block forbids");
+}
+
 static int create(int n, char **operand)
 {
 	const char *name = operand[n - 1];
@@ -324,6 +371,7 @@ static int create(int n, char **operand)
 	if (want.kind == CHAN_KIND_LATEST &&
 		(want.overflow == CHAN_DROP_OLDEST || want.overflow == CHAN_DROP_NEWEST))
 		cli_usage("--overflow: a channel of kind latest is never full");
+	check_broadcast();
 	if (cli_bus())
 		return create_on_bus(name);
 	do {

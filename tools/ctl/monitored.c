@@ -85,6 +85,8 @@ void monitored_read(struct monitored *w)
 	report_change(ch->name, was->depth, is->depth, "nonempty", "empty");
 	report_change(ch->name, was->full, is->full, "full", "notfull");
 	ctl_event_count(ch->name, "dropped", ctl_dropped(was), ctl_dropped(is));
+	ctl_event_count(ch->name, "lost", was->lost, is->lost);
+	ctl_event_count(ch->name, "evicted", was->evicted, is->evicted);
 	ctl_event_count(ch->name, "redelivered", w->redelivered, is->redelivered);
 	w->redelivered = is->redelivered;
 	ctl_event_count(ch->name, "recovered", was->recoveries, is->recoveries);

@@ -20,6 +20,7 @@
 #include "ctl/channel.h"
 #include "ctl/column.h"
 #include "ctl/output.h"
+#include "ctl/subscribers.h"
 #include "ctl/verb.h"
 
 static json_t *make_rows(const struct ctl_columns *columns, const struct ctl_channels *channels)
@@ -216,6 +217,17 @@ static const char stat_columns[] =
 static const char watch_columns[] =
 	"NAME,STATE,DEPTH,USED,SENT,SENT/S,RECEIVED,RECEIVED/S,DROPPED,SENDERS,RECEIVERS";
 
+static const char broadcast_columns[] =
+	"NAME,STATE,DEPTH,KEPT,SENT,LOST,EVICTED,DROPPED,RECOVERIES,SENDERS,RECEIVERS";
+
+static const char *default_stat_columns(const struct ctl_channels *channels)
+{
+	for (size_t i = 0; i < channels->n; i++)
+		if (channels->at[i].stat.kind != CHAN_KIND_BROADCAST)
+			return stat_columns;
+	return broadcast_columns;
+}
+
 static int stat_named(int n, char **name)
 {
 	unsigned width[CTL_COLUMN_MAX] = {0};
@@ -228,7 +240,7 @@ static int stat_named(int n, char **name)
 	ctl_columns_choose(&columns,
 		ctl_output.json ? NULL
 		: interval	? watch_columns
-				: stat_columns,
+				: default_stat_columns(&channels),
 		has_bus_channel(&channels));
 	if (channels.n)
 		r = print(&columns, &channels, width, true);
@@ -317,10 +329,19 @@ static void endpoints_table(const struct endpoints *ends, FILE *out)
 		endpoint_line(&ends->at[i], out);
 }
 
+static void put_subscribers(const struct subscribers *list, FILE *out)
+{
+	if (!list->n)
+		return;
+	fputc('\n', out);
+	subscribers_table(list, "  ", out);
+}
+
 static int info(int n, char **name)
 {
 	struct ctl_columns columns;
 	struct endpoints ends = {.n = 0};
+	struct subscribers subscribers;
 	struct ctl_channel ch;
 	int r;
 
@@ -333,10 +354,13 @@ static int info(int n, char **name)
 	ctl_ask_chand(&ch);
 	ctl_columns_choose(&columns, NULL, ch.bus);
 	endpoints_read(ch.ch, ch.stat.senders + ch.stat.receivers, &ends);
+	subscribers_read(ch.ch, false, &subscribers);
 	if (ctl_output.json) {
 		json_t *object = ctl_columns_object(&columns, &ch);
 
 		ctl_set(object, "endpoints", endpoints_array(&ends));
+		if (ch.stat.kind == CHAN_KIND_BROADCAST)
+			ctl_set(object, "subscribers", subscribers_array(&subscribers));
 		r = ctl_write_json(object);
 	} else {
 		char *text;
@@ -344,12 +368,15 @@ static int info(int n, char **name)
 		FILE *out = ctl_memory(&text, &len);
 
 		ctl_columns_lines(&columns, &ch, out);
-		if (!ctl_output.columns)
+		if (!ctl_output.columns) {
 			endpoints_table(&ends, out);
+			put_subscribers(&subscribers, out);
+		}
 		ctl_memory_end(out);
 		r = ctl_write_free(text, len);
 	}
 	free(ends.at);
+	free(subscribers.at);
 	ctl_forget(&ch);
 	return r;
 }

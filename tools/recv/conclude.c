@@ -15,6 +15,8 @@ int conclude(const struct run *run, const struct receiver *receivers, int count)
 	int status = CLI_OK;
 
 	cli_note(name, "received %" PRIu64 " messages, %" PRIu64 " bytes", got, run_bytes(run));
+	if (run_lost(run))
+		cli_note(name, "lost %" PRIu64 " messages", run_lost(run));
 	for (int i = 0; i < count; i++) {
 		const struct receiver *r = &receivers[i];
 

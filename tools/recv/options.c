@@ -37,6 +37,7 @@ static const struct cli_option options[] = {
 	{'p', "peek", NULL, "show what is there without consuming it, then end"},
 	{OPT_LATEST, "latest", NULL, "of kind latest: the current value, then end"},
 	{OPT_FOLLOW, "follow", NULL, "with --latest: and each new one"},
+	SUBSCRIPTION_OPTIONS,
 	{'D', "dir", "DIR", "a file in DIR for each message"},
 	EXEC_OPTIONS,
 	{OPT_RAW, "raw", NULL, "don't escape control bytes on a terminal"},
@@ -125,7 +126,8 @@ void recv_options_parse(struct recv_options *o, int argc, char **argv)
 			framed = true;
 			continue;
 		}
-		if (exec_options_parse(&o->exec, c, optarg))
+		if (exec_options_parse(&o->exec, c, optarg) ||
+			subscription_option(&o->subscription, c, optarg))
 			continue;
 		switch (c) {
 		case 'n':
@@ -181,6 +183,7 @@ void recv_options_parse(struct recv_options *o, int argc, char **argv)
 	if (o->latest && !follow && o->limit == UINT64_MAX)
 		o->limit = 1;
 	take_operands(o, argv + optind);
+	subscription_check(&o->subscription, o->peek, o->latest);
 	o->exec.framed = framed;
 	o->exec.framing = o->framing;
 	check_command(o, o->format || raw || o->dir || o->peek || o->latest);

@@ -8,6 +8,7 @@
 
 #include "common/framing.h"
 #include "recv/exec_options.h"
+#include "recv/subscription.h"
 #include "shmchan.h"
 
 struct recv_options {
@@ -24,6 +25,7 @@ struct recv_options {
 	bool peek;
 	bool biased; /* of several channels, the first that has a message */
 	bool latest; /* the channels keep a value */
+	struct recv_subscription subscription;
 
 	/* When to stop. */
 	uint64_t limit; /* of messages */

@@ -3,6 +3,7 @@
 #include "recv/receiver.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -12,6 +13,7 @@
 #include "common/message.h"
 #include "common/place.h"
 #include "common/signals.h"
+#include "recv/copies.h"
 
 #define TAKE_MAX 256 /* messages at once */
 
@@ -33,7 +35,8 @@ int receiver_open(struct receiver *ret, struct run *run, struct sink *sink, cons
 	ret->run = run;
 	ret->sink = sink;
 	ret->name = name;
-	err = place_open(&ret->ch, name, o->peek ? 0 : CHAN_RECV, NULL, deadline, o->nowait);
+	err = place_open(&ret->ch, name, o->peek ? 0 : CHAN_RECV, NULL,
+		subscription_asked(&o->subscription), deadline, o->nowait);
 	if (err)
 		return err;
 	err = chan_stat(ret->ch, &st);
@@ -46,7 +49,8 @@ int receiver_open(struct receiver *ret, struct run *run, struct sink *sink, cons
 			word(&words_kind, st.kind));
 		return CLI_USAGE;
 	}
-	return st.kind == CHAN_KIND_LATEST ? make_room(ret, st.max_message) : CLI_OK;
+	ret->copies = !o->peek && subscription_copies(&o->subscription, &st);
+	return st.kind == CHAN_KIND_LATEST || ret->copies ? make_room(ret, st.max_message) : CLI_OK;
 }
 
 void receiver_close(struct receiver *r)
@@ -147,6 +151,16 @@ bool receiver_go_on_without(struct receiver *r, int err)
 	return receiver_end(r, run_is_idle(r->run) ? IDLE : TIMED_OUT);
 }
 
+/* The subscriber was lapped: say how many messages are lost. */
+static void note_lost(struct receiver *r)
+{
+	uint64_t n = chan_lost(r->ch);
+
+	r->lost += n;
+	run_note_lost(r->run, n);
+	cli_warn(r->name, "lost %" PRIu64 " message%s: it was too slow", n, n == 1 ? "" : "s");
+}
+
 /* Put those of n messages taken into the batch that are wanted. */
 static bool put_taken(struct receiver *r, const struct chan_lease *lease, unsigned n)
 {
@@ -160,6 +174,7 @@ static bool put_taken(struct receiver *r, const struct chan_lease *lease, unsign
 			.channel = r->name,
 			.seq = lease[i].seq,
 			.time = now,
+			.lost = r->lost,
 		};
 
 		/* Those beyond the limit go back when the endpoint detaches. */
@@ -169,6 +184,7 @@ static bool put_taken(struct receiver *r, const struct chan_lease *lease, unsign
 			return receiver_end(r, DRAINED);
 		if (!receiver_put(r, &m))
 			return false;
+		r->lost = 0;
 	}
 	return true;
 }
@@ -185,7 +201,8 @@ static int take(struct receiver *r, int64_t patience)
 		want = TAKE_MAX;
 	if (want > BATCH_MAX - held)
 		want = BATCH_MAX - held;
-	n = chan_take(r->ch, lease, (unsigned)want, patience);
+	while ((n = chan_take(r->ch, lease, (unsigned)want, patience)) == -EOVERFLOW)
+		note_lost(r);
 	if (n < 0)
 		return n;
 	run_note_activity(r->run);
@@ -216,6 +233,35 @@ static int take_value(struct receiver *r, int64_t patience)
 	return receiver_put(r, &m);
 }
 
+/* Receive a copy of the next message of a broadcast: 1, or as take_more(). */
+static int take_copy(struct receiver *r, int64_t patience)
+{
+	struct envelope m = {.data = r->value, .channel = r->name};
+	ssize_t n;
+
+	do {
+		n = copies_look(r->ch, r->value, r->room, patience, &r->next);
+		if (n < 0)
+			return (int)n;
+		/* What is received is nobody's any more, so it has to be wanted. */
+		if (r->run->options->drain && r->next > r->last)
+			return receiver_end(r, DRAINED);
+		m.seq = r->next;
+		n = copies_receive(r->ch, r->value, r->room, patience, &r->next);
+		if (n == -EOVERFLOW)
+			note_lost(r);
+	} while (n == -EOVERFLOW);
+	if (n < 0)
+		return (int)n;
+	run_note_activity(r->run);
+	run_claim(r->run, 1);
+	m.len = r->sink->lease[r->sink->batch.n].len = (size_t)n;
+	m.time = clock_real();
+	m.lost = r->lost;
+	r->lost = 0;
+	return receiver_put(r, &m);
+}
+
 /* Take messages into the batch: more than 0; 0 if the receiver has an outcome; or an error
  * that says why there are none. */
 static int take_more(struct receiver *r, int64_t patience)
@@ -224,7 +270,9 @@ static int take_more(struct receiver *r, int64_t patience)
 
 	if (!run_wanted(r->run) || run_stopping(r->run))
 		return receiver_end(r, STOPPED);
-	n = r->value ? take_value(r, patience) : take(r, patience);
+	n = r->copies  ? take_copy(r, patience)
+	    : r->value ? take_value(r, patience)
+		       : take(r, patience);
 	if (n > 0)
 		r->busy = 0;
 	return n;

@@ -5,6 +5,9 @@
  * acknowledges them then.  So whatever ends this process, what was not written is delivered
  * to another receiver.
  *
+ * Of a broadcast, a subscriber that loses or may be evicted can't read in place: it copies
+ * messages, which are received then, and says how many it lost (copies.h).
+ *
  * Of a channel that keeps the latest value it copies each new value that it finds, and there
  * is nothing to acknowledge.
  *
@@ -42,10 +45,16 @@ struct receiver {
 	int64_t created; /* the channel, for names of files */
 	unsigned busy;	 /* how often, in a row, the lock was busy */
 
-	/* Of a channel that keeps a value: room for one, and the one that was last put. */
+	/* Where there are no leases: room for a copy; of a channel that keeps a value, the one
+	 * that was last put. */
 	char *value;
 	size_t room;
 	struct chan_cursor at;
+
+	/* Of a broadcast. */
+	bool copies;   /* in place of leases */
+	uint64_t next; /* the number of the next message, 0 if that is not known */
+	uint64_t lost; /* messages, and not yet said with one */
 };
 
 /* Open the channel.  Returns the exit status; receiver_close() is fine in any case. */

@@ -55,6 +55,16 @@ void run_count(struct run *run, unsigned n, uint64_t bytes)
 	run->bytes += bytes;
 }
 
+void run_note_lost(struct run *run, uint64_t n)
+{
+	run->lost += n;
+}
+
+uint64_t run_lost(const struct run *run)
+{
+	return run->lost;
+}
+
 uint64_t run_received(const struct run *run)
 {
 	return run->received;

@@ -17,7 +17,7 @@ struct run {
 	/* private */
 	bool stopped, reader_gone;
 	uint64_t wanted; /* messages until the limit */
-	uint64_t received, bytes;
+	uint64_t received, bytes, lost;
 	int64_t active; /* when the last message came */
 };
 
@@ -37,6 +37,9 @@ unsigned run_claim(struct run *run, unsigned n);
 
 /* Count n messages of so many bytes as received. */
 void run_count(struct run *run, unsigned n, uint64_t bytes);
+/* Count messages that were lost. */
+void run_note_lost(struct run *run, uint64_t n);
+uint64_t run_lost(const struct run *run);
 uint64_t run_received(const struct run *run);
 uint64_t run_bytes(const struct run *run);
 

@@ -44,7 +44,7 @@ static int open_channel(struct sender *s)
 	const struct send_options *o = s->options;
 	struct chan_stat st = {.size = sizeof(st)};
 	int64_t deadline = cli_sooner(o->deadline, cli_deadline(o->send_timeout));
-	int r = place_open(&s->ch, o->channel, o->flags, &o->create, deadline, o->nowait);
+	int r = place_open(&s->ch, o->channel, o->flags, &o->create, NULL, deadline, o->nowait);
 
 	if (r)
 		return r;
