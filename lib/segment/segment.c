@@ -602,7 +602,8 @@ static int check_header(struct segment *s, uint64_t size)
 	if (h->kind == CHAN_KIND_BROADCAST &&
 		(h->groups > LAYOUT_ENDPOINTS_MAX || h->on_lag < CHAN_LAG_BLOCK ||
 			h->on_lag > CHAN_LAG_EVICT || h->patience < 0 ||
-			(h->on_lag == CHAN_LAG_EVICT && h->patience == 0)))
+			(h->on_lag == CHAN_LAG_EVICT && h->patience == 0) ||
+			(h->on_lag == CHAN_LAG_BLOCK && h->options & CHAN_FORBID_BLOCK)))
 		return -EBADMSG;
 	if (h->options & LAYOUT_GROWS && (!h->max_capacity || h->kind != CHAN_KIND_QUEUE))
 		return -EBADMSG;
