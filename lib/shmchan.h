@@ -329,7 +329,9 @@ enum chan_from {
 	CHAN_FROM_LAST = 2,   /* with the last `start` messages, or what is kept of them */
 	CHAN_FROM_SEQ = 3,    /* with the message whose number is `start`: 1, 2, ... */
 	/* With the first message sent at or after `start`, CLOCK_REALTIME, ns.  Times are kept
-	 * to 17 ms, for 52 days: it may begin with one that was sent so little earlier. */
+	 * to 17 ms, for 52 days: it may begin with one that was sent so little earlier.  A
+	 * sender in a stream of more than 100,000 messages a second looks at the clock for
+	 * each 32nd. */
 	CHAN_FROM_TIME = 4,
 };
 

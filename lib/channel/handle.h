@@ -88,6 +88,16 @@ struct chan {
 	_Atomic int64_t name_seen;
 	int64_t paused;
 	uint32_t pace;
+	/* Of a kind with subscribers: what a sender knows of the time (sender_stamp()), and the
+	 * subscriber that one waits for. */
+	struct {
+		uint32_t left; /* messages until the next look at the clock */
+		uint32_t sent; /* since it last moved */
+		bool streams;
+		int64_t at;
+	} stamp;
+	const struct layout_subscriber *_Atomic holder;
+	bool close; /* it had to stop right behind one */
 
 	/* CHAN_NEED_RECEIVERS: when receivers were last looked for. */
 	_Atomic int64_t receivers_seen;

@@ -8,10 +8,10 @@
 #include "channel/reclaim.h"
 #include "channel/rest.h"
 #include "channel/wait.h"
+#include "core/cpu.h"
 #include "segment/endpoint.h"
 
 #include <inttypes.h>
-#include <limits.h>
 
 /* Pauses of a sender that never waits: from when on one is long, and how many bytes lie
  * between two at most. */
@@ -70,8 +70,7 @@ int sender_paced(struct chan *ch, uint64_t pos, uint64_t length)
 	return unlikely(ch->ring.ladder) && channel_settle(ch) ? SENDER_MOVED : 0;
 }
 
-/* Find out whether a receiver that may not write can be asleep. */
-static bool readers_there(struct chan *ch)
+bool sender_readers_there(struct chan *ch)
 {
 	int64_t now = clock_coarse();
 	bool any = true;
@@ -84,34 +83,58 @@ static bool readers_there(struct chan *ch)
 	return any;
 }
 
-int sender_published_to_all(struct chan *ch, uint64_t pos)
-{
-	struct layout_cond *c = &ch->control->not_empty;
+/* In a stream, a tick of the clock ago was less than STREAM_TICK, ns, and STREAM_LEAST messages
+ * were sent since. */
+#define STREAM_TICK INT64_C(11000000)
+#define STREAM_LEAST 1000
+#define STREAM_STAMPED 31 /* messages without a look */
 
-	if (unlikely(channel_state(ch) & LAYOUT_ENDED) && !ring_inside_end(&ch->ring, pos))
-		return channel_over(channel_state(ch));
-	if (unlikely(readers_there(ch))) {
-		channel_wake(ch, c, INT_MAX);
-		bell_ring(&ch->segment);
-	} else if (cond_hinted(c)) {
-		channel_wake(ch, c, INT_MAX);
+void sender_look_around(struct chan *ch)
+{
+	int64_t now = clock_read(CLOCK_REALTIME_COARSE), since = now - ch->stamp.at;
+
+	if (since != 0) {
+		ch->stamp.streams =
+			since > 0 && since < STREAM_TICK && ch->stamp.sent >= STREAM_LEAST;
+		ch->stamp.at = now;
+		ch->stamp.sent = 0;
 	}
-	return 0;
+	ch->stamp.left = ch->stamp.streams ? STREAM_STAMPED : 0;
+	ch->stamp.sent += 1 + ch->stamp.left;
+	ch->ring.fresh = broadcast_fresh(now);
+	sender_readers_there(ch);
 }
 
 /* ---- among subscribers ---- */
+
+/* Stay away for a moment, if that paid lately.  A full ring gives room for one message each time
+ * that the slowest subscriber moves, and to look for it each time slows down both (lag.h). */
+static void lag_behind(struct chan *ch)
+{
+	int64_t now = clock_monotonic(), end;
+
+	end = now + lag_next(&ch->send_spin.lag, now, ch->ring.freed);
+	while (now < end) {
+		cpu_relax();
+		now = clock_monotonic();
+	}
+}
 
 /* Move the start of what is kept on, if the subscribers allow it: 0; or -EAGAIN, and the one
  * to wait for; or an error of receivers_enter().  The senders' lock is held. */
 static int pass_subscribers(struct chan *ch, uint64_t pos, uint64_t length, struct limit *limit,
 	struct broadcast_holder *ret)
 {
-	int err = receivers_enter(ch, limit);
+	int err;
 
+	if (ch->close && limit->timeout != 0 && cpu_several())
+		lag_behind(ch);
+	err = receivers_enter(ch, limit);
 	if (err < 0)
 		return err;
 	err = broadcast_make_room(&ch->ring, pos, length, slot_abandoned, ch, ret);
 	receivers_leave(ch);
+	ch->close = err == 0 && ret->close;
 	/* Those that wait for the one that was freed are waked by nobody else, and this sender
 	 * may use all the room. */
 	if (ret->released)
@@ -129,14 +152,15 @@ bool sender_makes_room(struct chan *ch, const struct ring_cursor *at, uint64_t l
 	       ring_room(&ch->ring, at, length) >= 0;
 }
 
-/* Returns true if the subscriber that a sender waits for moved or holds nothing any more, or
- * the channel ended. */
+/* Returns true if the subscriber that a sender waits for is not at `seen` any more, or holds
+ * nothing, or the channel ended.  Another thread of this endpoint may note another one
+ * meanwhile: if that is there, too, the wait goes on as well. */
 static bool holder_moved(struct chan *ch, uint64_t seen)
 {
-	const struct broadcast_holder *h = (const void *)(uintptr_t)seen;
+	const struct layout_subscriber *e = atomic_load_explicit(&ch->holder, memory_order_relaxed);
 
-	return atomic_load_explicit(&h->entry->position, memory_order_relaxed) != h->position ||
-	       atomic_load_explicit(&h->entry->state, memory_order_relaxed) != SUBSCRIBER_HOLDS ||
+	return atomic_load_explicit(&e->position, memory_order_relaxed) != seen ||
+	       atomic_load_explicit(&e->state, memory_order_relaxed) != SUBSCRIBER_HOLDS ||
 	       channel_state(ch) & (LAYOUT_ENDED | LAYOUT_DAMAGED);
 }
 
@@ -213,10 +237,8 @@ int sender_wait(struct chan *ch, struct limit *limit, uint64_t length, bool in_p
 	struct broadcast_holder holder;
 	bool turned;
 
-	if (ch->kind->subscribed) {
+	if (ch->kind->subscribed)
 		room.changed = holder_moved;
-		room.lags = false;
-	}
 	for (;;) {
 		/* The lock is held, and err says why there is no room. */
 		if (err == -EAGAIN && ch->ring.ladder)
@@ -239,8 +261,9 @@ int sender_wait(struct chan *ch, struct limit *limit, uint64_t length, bool in_p
 			continue;
 		}
 		room.seen = ch->ring.freed;
-		if (ch->kind->subscribed) {
-			room.seen = (uintptr_t)&holder;
+		if (ch->kind->subscribed && err == -EAGAIN) {
+			atomic_store_explicit(&ch->holder, holder.entry, memory_order_relaxed);
+			room.seen = holder.position;
 			room.at_most = holder.left;
 		}
 		turned = err == -EAGAIN && note_need(ch, length);

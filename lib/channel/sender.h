@@ -15,6 +15,8 @@
 #include "channel/wake.h"
 #include "kind/broadcast.h"
 
+#include <limits.h>
+
 /*
  * Check that this endpoint may send, with this timeout.  Returns 0, or
  *
@@ -139,12 +141,24 @@ ALWAYS_INLINE void sender_done(struct chan *ch, const struct limit *limit, uint6
 		channel_pass_on(ch, &ch->control->not_full);
 }
 
-/* Set what the records say that are appended from now on.  Where times are kept, this asks
- * the clock each time: what a sender that rested has not sent yet is not old. */
+/* Set what the records say that are appended from now on, and look for readers. */
+void sender_look_around(struct chan *ch) OUT_OF_LINE;
+
+/*
+ * Call before records are appended, the lock held.  Where the kind keeps their times, that is a
+ * look at the clock; but in a stream (sender.c), whose messages cost as little as the clock
+ * does, only for each 32nd.  So after a stream the times of that many messages may be old,
+ * unless a receiver waits for them.
+ */
 ALWAYS_INLINE void sender_stamp(struct chan *ch)
 {
-	if (unlikely(ch->indirect) && ch->kind->subscribed)
-		ch->ring.fresh = broadcast_fresh();
+	if (likely(!ch->indirect) || !ch->kind->subscribed)
+		return;
+	if (unlikely(ch->stamp.left == 0 || cond_hinted(&ch->control->not_empty) ||
+		     atomic_load_explicit(&ch->readers, memory_order_relaxed)))
+		sender_look_around(ch);
+	else
+		ch->stamp.left--;
 }
 
 /*
@@ -160,9 +174,24 @@ ALWAYS_INLINE int sender_published(struct chan *ch, uint64_t pos)
 	return 0;
 }
 
-/* Do the same where every receiver wants it: wake all, and those that may not write
- * (value.h). */
-int sender_published_to_all(struct chan *ch, uint64_t pos);
+/* Do the same where every receiver wants it: wake all, and also those that may not write
+ * (value.h), if `readers`. */
+ALWAYS_INLINE int sender_published_to_all(struct chan *ch, uint64_t pos, bool readers)
+{
+	struct layout_cond *c = &ch->control->not_empty;
+
+	if (unlikely(channel_state(ch) & LAYOUT_ENDED) && !ring_inside_end(&ch->ring, pos))
+		return channel_over(channel_state(ch));
+	if (unlikely(readers || cond_hinted(c)))
+		channel_wake(ch, c, INT_MAX);
+	if (unlikely(readers))
+		bell_ring(&ch->segment);
+	return 0;
+}
+
+/* Find out whether a receiver that may not write can be asleep; the kernel is asked once in a
+ * while. */
+bool sender_readers_there(struct chan *ch);
 
 /* Do as sender_commit() does where kind.hands_over, and wait until the message is taken. */
 int sender_hand_over(
@@ -180,8 +209,10 @@ ALWAYS_INLINE int sender_commit(struct chan *ch, uint64_t old, const struct ring
 	}
 	ring_publish(&ch->ring, at);
 	sender_done(ch, limit, length); /* a full fence */
-	return unlikely(ch->indirect) ? sender_published_to_all(ch, at->pos)
-				      : sender_published(ch, at->pos);
+	return unlikely(ch->indirect) && ch->kind->subscribed
+		       ? sender_published_to_all(ch, at->pos,
+				 atomic_load_explicit(&ch->readers, memory_order_relaxed))
+		       : sender_published(ch, at->pos);
 }
 
 /* Do as chan_send() after sender_check(), within a limit that other calls share. */

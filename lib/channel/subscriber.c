@@ -6,6 +6,7 @@
 #include "channel/receive.h"
 #include "channel/reclaim.h"
 #include "channel/wait.h"
+#include "core/lock.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -14,6 +15,8 @@
 #define PARTS 8
 /* How often in a row a look may be lapped before that is damage. */
 #define LOOKS 10000
+/* How long a thread sleeps at most that waits for its turn, ns. */
+#define TURN_SLICE INT64_C(50000000)
 
 #define load(p) atomic_load_explicit((p), memory_order_relaxed)
 #define store(p, v) atomic_store_explicit((p), (v), memory_order_relaxed)
@@ -43,6 +46,45 @@ static inline void copy_out(void *to, const struct ring_item *it)
 	copy_bytes(to, ring_payload(it->record), it->length);
 }
 #endif
+
+/* ---- one thread at a time ---- */
+
+static bool try_enter(struct subscription *s)
+{
+	uint32_t free = 0;
+
+	return atomic_compare_exchange_strong_explicit(
+		&s->busy, &free, 1, memory_order_acquire, memory_order_relaxed);
+}
+
+static void await_turn(struct subscription *s) OUT_OF_LINE;
+static void await_turn(struct subscription *s)
+{
+	uint32_t key;
+
+	do {
+		key = cond_arm(&s->left);
+		if (try_enter(s))
+			return;
+		cond_wait(&s->left, key, clock_monotonic() + TURN_SLICE);
+	} while (!try_enter(s));
+}
+
+ALWAYS_INLINE void enter(struct subscription *s)
+{
+	if (unlikely(!try_enter(s)))
+		await_turn(s);
+}
+
+/* This is also a full fence. */
+ALWAYS_INLINE void leave(struct subscription *s)
+{
+	/* Release: pairs with the acquire in try_enter(). */
+	atomic_exchange_explicit(&s->busy, 0, memory_order_seq_cst);
+	fence_after_exchange();
+	if (unlikely(cond_hinted(&s->left)))
+		cond_wake(&s->left, 1);
+}
 
 /* ---- finding ---- */
 
@@ -100,39 +142,35 @@ ALWAYS_INLINE int find(
 
 /* ---- moving on ---- */
 
-/* Store that everything before `to` is received or acknowledged.  Returns true if a sender
- * may wait for that. */
-ALWAYS_INLINE bool finish(struct chan *ch, struct subscription *s, const struct broadcast_place *to)
+/* Store that everything before `to` is received or acknowledged.  Returns true if that is to be
+ * followed by moved(). */
+ALWAYS_INLINE bool finish(struct subscription *s, const struct broadcast_place *to)
 {
-	uint64_t was = s->done.pos;
-
 	s->done = *to;
 	if (unlikely(!s->entry))
 		return false;
 	broadcast_advance(s->entry, s->group, to);
-	if (state_of(s) != SUBSCRIBER_HOLDS)
-		return false;
-	/* Pairs with the fence in cond_arm(): either we see that a sender waits, and for whom,
-	 * or it sees the position. */
-	atomic_thread_fence(memory_order_seq_cst);
-	return unlikely(cond_hinted(&ch->control->not_full)) &&
-	       was < load(&ch->control->senders.wanted);
+	return state_of(s) == SUBSCRIBER_HOLDS;
 }
 
-/* The message was received: move on. */
-ALWAYS_INLINE bool received(struct chan *ch, struct subscription *s, uint64_t end, uint64_t seq)
+/* The message was received: move on.  Returns as finish(). */
+ALWAYS_INLINE bool received(struct subscription *s, uint64_t end, uint64_t seq)
 {
 	s->at = (struct broadcast_place){.pos = end, .seq = seq};
 	if (likely(s->taken <= s->done.pos))
-		return finish(ch, s, &s->at);
+		return finish(s, &s->at);
 	s->received = end; /* what was taken before it is still read */
 	return false;
 }
 
-static void unlock(struct chan *ch, struct subscription *s, bool wake)
+/* Leave after the position moved on from `was`, and wake the senders if they wait for that.
+ * The fence in leave() pairs with the one in cond_arm(): either we see that a sender waits, and
+ * for whom, or it sees the position. */
+ALWAYS_INLINE void leave_moved(struct chan *ch, struct subscription *s, bool held, uint64_t was)
 {
-	pthread_mutex_unlock(&s->lock);
-	if (unlikely(wake))
+	leave(s);
+	if (held && unlikely(cond_hinted(&ch->control->not_full)) &&
+		was < load(&ch->control->senders.wanted))
 		channel_broadcast(ch, &ch->control->not_full);
 }
 
@@ -155,7 +193,7 @@ static int go_on_at_tail(struct chan *ch, struct subscription *s)
 		store(&s->entry->lost, load(&s->entry->lost) + n);
 		atomic_fetch_add_explicit(&ch->control->receivers.lost, n, memory_order_relaxed);
 	}
-	finish(ch, s, &tail);
+	finish(s, &tail); /* senders did not wait for it */
 	return error_of_size(
 		-EOVERFLOW, n, "%" PRIu64 " messages are lost: the subscriber was too slow", n);
 }
@@ -202,12 +240,12 @@ static int wait_or_fail(struct chan *ch, struct subscription *s, struct limit *l
 
 	if (err == -EOVERFLOW)
 		err = go_on_at_tail(ch, s);
-	pthread_mutex_unlock(&s->lock);
+	leave(s);
 	if (err == -EAGAIN)
 		err = await_message(ch, pos, limit);
 	if (err < 0)
 		return channel_checked(ch, err);
-	pthread_mutex_lock(&s->lock);
+	enter(s);
 	return 0;
 }
 
@@ -217,21 +255,23 @@ static ssize_t subscriber_recv(struct chan *ch, void *buf, size_t size, struct l
 {
 	struct subscription *s = ch->subscription;
 	struct ring_item it = {.pos = 0}; /* the compiler warns otherwise */
-	bool wake;
+	uint64_t was;
+	bool held;
 	int err;
 
-	pthread_mutex_lock(&s->lock);
+	enter(s);
 	while (unlikely((err = find(ch, s, buf, size, &it)) < 0)) {
 		err = wait_or_fail(ch, s, limit, err);
 		if (err < 0)
 			return err;
 	}
 	if (unlikely(it.length > size)) {
-		pthread_mutex_unlock(&s->lock);
+		leave(s);
 		return receive_too_long(it.length, size);
 	}
-	wake = received(ch, s, it.end, it.seq + 1);
-	unlock(ch, s, wake);
+	was = s->done.pos;
+	held = received(s, it.end, it.seq + 1);
+	leave_moved(ch, s, held, was);
 	return (ssize_t)it.length;
 }
 
@@ -242,30 +282,32 @@ static int subscriber_recv_batch(
 	struct broadcast_place at;
 	struct ring_item it = {.pos = 0}; /* the compiler warns otherwise */
 	unsigned got = 0;
-	bool wake = false;
+	uint64_t was;
+	bool held = false;
 	int err;
 
-	pthread_mutex_lock(&s->lock);
+	enter(s);
 	while ((err = find(ch, s, buf[0].iov_base, buf[0].iov_len, &it)) < 0) {
 		err = wait_or_fail(ch, s, limit, err);
 		if (err < 0)
 			return err;
 	}
 	if (it.length > buf[0].iov_len) {
-		pthread_mutex_unlock(&s->lock);
+		leave(s);
 		return receive_too_long(it.length, buf[0].iov_len);
 	}
+	was = s->done.pos;
 	/* Each message was still kept when it had been copied. */
 	do {
 		buf[got++].iov_len = it.length;
 		at = (struct broadcast_place){.pos = it.end, .seq = it.seq + 1};
 		if (at.pos - s->at.pos > s->ring.capacity / PARTS)
-			wake |= received(ch, s, at.pos, at.seq);
+			held |= received(s, at.pos, at.seq);
 	} while (got < n && read_at(&s->ring, &at, buf[got].iov_base, buf[got].iov_len, &it) == 0 &&
 		 it.length <= buf[got].iov_len);
 	if (at.pos != s->at.pos)
-		wake |= received(ch, s, at.pos, at.seq);
-	unlock(ch, s, wake);
+		held |= received(s, at.pos, at.seq);
+	leave_moved(ch, s, held, was);
 	return (int)got;
 }
 
@@ -275,13 +317,13 @@ static int subscriber_ready(struct chan *ch, struct limit *limit)
 	struct ring_item it = {.pos = 0}; /* the compiler warns otherwise */
 	int err;
 
-	pthread_mutex_lock(&s->lock);
+	enter(s);
 	while ((err = find(ch, s, NULL, 0, &it)) == -EAGAIN) {
 		err = wait_or_fail(ch, s, limit, err);
 		if (err < 0)
 			return err;
 	}
-	pthread_mutex_unlock(&s->lock);
+	leave(s);
 	return err == -EOVERFLOW ? 0 : channel_checked(ch, err);
 }
 
@@ -311,7 +353,7 @@ static int subscriber_take(struct chan *ch, struct chan_lease *ret, unsigned n, 
 	unsigned got = 0;
 	int err;
 
-	pthread_mutex_lock(&s->lock);
+	enter(s);
 	while ((err = find(ch, s, NULL, 0, &it)) < 0) {
 		err = wait_or_fail(ch, s, limit, err);
 		if (err < 0)
@@ -329,7 +371,7 @@ static int subscriber_take(struct chan *ch, struct chan_lease *ret, unsigned n, 
 		if (got == n || read_at(&s->ring, &s->at, NULL, 0, &it) < 0)
 			break;
 	}
-	pthread_mutex_unlock(&s->lock);
+	leave(s);
 	return err < 0 ? err : (int)got;
 }
 
@@ -354,11 +396,13 @@ static int subscriber_ack(struct chan *ch, const struct chan_lease *lease, unsig
 	struct broadcast_place to;
 	struct ring_item it = {.pos = 0}; /* the compiler warns otherwise */
 	unsigned done = 0;
-	bool wake = false;
+	uint64_t was;
+	bool held = false;
 	int err = 0;
 
-	pthread_mutex_lock(&s->lock);
+	enter(s);
 	to = s->done;
+	was = to.pos;
 	for (; done < n && err == 0; done += err == 0) {
 		err = find_taken(s, &lease[done], to.pos, s->taken, &it);
 		if (err == 0)
@@ -367,8 +411,8 @@ static int subscriber_ack(struct chan *ch, const struct chan_lease *lease, unsig
 	if (to.pos >= s->taken) /* nor is anything taken before what was received behind it */
 		to = s->at;
 	if (done)
-		wake = finish(ch, s, &to);
-	unlock(ch, s, wake);
+		held = finish(s, &to);
+	leave_moved(ch, s, held, was);
 	return done ? (int)done : err;
 }
 
@@ -380,7 +424,7 @@ static int subscriber_give_back(struct chan *ch, const struct chan_lease *lease,
 	unsigned done = 0;
 	int err = 0;
 
-	pthread_mutex_lock(&s->lock);
+	enter(s);
 	end = s->taken;
 	for (; done < n && err == 0; done += err == 0) {
 		err = find_taken(s, &lease[done], s->done.pos, end, &it);
@@ -393,7 +437,7 @@ static int subscriber_give_back(struct chan *ch, const struct chan_lease *lease,
 			s->taken = it.pos;
 		}
 	}
-	pthread_mutex_unlock(&s->lock);
+	leave(s);
 	return done ? (int)done : err;
 }
 
@@ -407,9 +451,9 @@ static uint64_t first_shown(struct chan *ch, uint32_t flags)
 
 	if (!s)
 		return 0;
-	pthread_mutex_lock(&s->lock);
+	enter(s);
 	pos = flags & CHAN_LEASED_TOO ? s->done.pos : s->at.pos;
-	pthread_mutex_unlock(&s->lock);
+	leave(s);
 	return pos;
 }
 
@@ -506,9 +550,10 @@ static int subscriber_begin(struct chan *ch)
 	if (err < 0)
 		return err;
 	s = calloc(1, sizeof(*s));
-	if (!s)
+	if (!s || cond_init(&s->left) < 0) {
+		free(s);
 		return -ENOMEM;
-	pthread_mutex_init(&s->lock, NULL);
+	}
 	s->ring = ch->ring;
 	s->ring.rx = (struct ring_end){0};
 	if (ch->slot < 0) {
@@ -527,15 +572,12 @@ static int subscriber_begin(struct chan *ch)
 		return channel_checked(ch, err);
 	}
 	s->done = s->at;
-	s->ring.rx.lap = 0;
 	ch->subscription = s;
 	return 0;
 }
 
 void subscription_free(struct subscription *s)
 {
-	if (s)
-		pthread_mutex_destroy(&s->lock);
 	free(s);
 }
 

@@ -4,8 +4,8 @@
  * channel.
  *
  * A receive copies the message at its position, looks whether it was still kept then, and
- * moves the position on.  Where a lock is needed, because several threads share the endpoint,
- * it is the handle's.
+ * moves the position on.  For threads that share the endpoint,
+ * the handle has one of its own, in memory of the process.
  *
  * In place.  What is taken moves only the handle's position; the entry's, up to which the
  * subscriber holds the ring, follows when it is acknowledged.  So to acknowledge is
@@ -20,11 +20,11 @@
 #include "channel/receiver.h"
 #include "kind/broadcast.h"
 
-#include <pthread.h>
-
-/* What the handle knows of its subscription.  The lock guards all but `told`. */
+/* What the handle knows of its subscription.  One thread at a time is in it, which guards all
+ * but `told`. */
 struct subscription {
-	pthread_mutex_t lock;
+	_Atomic uint32_t busy;
+	struct layout_cond left;	 /* threads that wait for their turn */
 	struct ring ring;		 /* a view: `rx` is this one's own */
 	struct layout_subscriber *entry; /* NULL: a reader */
 	bool group;

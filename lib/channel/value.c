@@ -32,7 +32,8 @@ static int replace(
 	if (err == 0)
 		err = ch->kind->write(&ch->ring, value, (uint32_t)len, count, &pos);
 	senders_leave(ch); /* a full fence */
-	return err < 0 ? channel_checked(ch, err) : sender_published_to_all(ch, pos);
+	return err < 0 ? channel_checked(ch, err)
+		       : sender_published_to_all(ch, pos, sender_readers_there(ch));
 }
 
 static int check_sender(const struct chan *ch, int64_t timeout)

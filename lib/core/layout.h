@@ -125,6 +125,8 @@ struct layout_senders {
 	alignas(LAYOUT_PAIR) _Atomic uint64_t position;
 };
 
+#define LAYOUT_MARKS 16u
+
 struct layout_receivers {
 	alignas(LAYOUT_PAIR) struct layout_lock lock;
 	/* No record before it is to be delivered; derived. */
@@ -154,6 +156,9 @@ struct layout_receivers {
 	_Atomic uint32_t subscribers;
 	_Atomic uint32_t evicted;
 	_Atomic uint64_t lost;
+	/* Of kind broadcast, a hint: starts of records, one for each part of the ring, so that
+	 * senders need not read their way to one. */
+	alignas(LAYOUT_PAIR) _Atomic uint64_t mark[LAYOUT_MARKS];
 };
 
 /* A rung of a ring that may grow: which positions lie in it, see ladder.h. */

@@ -183,21 +183,46 @@ static uint64_t find_bound(struct ring *r, uint64_t head, uint64_t needed,
 	return bound;
 }
 
+/* Note that a record begins here, unless one is noted for this part of the ring. */
+static void note_mark(struct ring *r, uint64_t pos)
+{
+	uint64_t part = r->capacity / LAYOUT_MARKS;
+	_Atomic uint64_t *mark = &rx(r)->mark[pos / part % LAYOUT_MARKS];
+
+	if (pos - load(mark) >= part)
+		store(mark, pos);
+}
+
+/* Return the last mark in [from, to], or `from`. */
+static uint64_t last_mark(const struct ring *r, uint64_t from, uint64_t to)
+{
+	uint64_t found = from;
+
+	for (unsigned i = 0; i < LAYOUT_MARKS; i++) {
+		uint64_t mark = load(&rx(r)->mark[i]);
+
+		if (mark > found && mark <= to && mark % RING_ALIGN == 0)
+			found = mark;
+	}
+	return found;
+}
+
 /* Move the tail to a record between `needed` and `bound`, and not much behind `enough`. */
 static int move_tail(
 	struct ring *r, uint64_t tail, uint64_t needed, uint64_t enough, uint64_t bound)
 {
+	uint64_t most = enough + r->capacity / LAYOUT_MARKS, pos = bound;
 	struct ring_item it;
-	uint64_t pos = tail;
 
-	while (pos < needed || (pos < enough && pos < bound)) {
-		if (ring_read(r, pos, &it) < 0)
-			return -EBADMSG;
-		if (it.end > bound)
-			break;
-		pos = it.end;
-	}
-	if (pos < needed)
+	if (bound > enough)
+		pos = last_mark(r, tail, most < bound ? most : bound);
+	if (pos < needed || pos == tail) /* read the way there */
+		while (pos < enough) {
+			if (ring_read(r, pos, &it) < 0 || it.end > bound)
+				break;
+			pos = it.end;
+		}
+	if (pos < needed || pos % RING_ALIGN)
 		return -EBADMSG;
 	/* The commit.  Release: the positions of the holders were read before. */
 	atomic_store_explicit(&rx(r)->position, pos, memory_order_release);
@@ -226,8 +251,12 @@ int broadcast_make_room(struct ring *r, uint64_t pos, uint64_t length,
 		store(&r->control->senders.wanted, ret->position + 1);
 		return -EAGAIN;
 	}
+	ret->close = bound - tail < r->capacity / SHARE && bound < head;
 	r->rx.seen = head;
-	return move_tail(r, tail, needed, tail + r->capacity / SHARE, bound);
+	note_mark(r, head);
+	if (needed < tail + r->capacity / SHARE)
+		return move_tail(r, tail, needed, tail + r->capacity / SHARE, bound);
+	return move_tail(r, tail, needed, needed, bound);
 }
 
 /* ---- where a subscriber begins ---- */

@@ -26,7 +26,6 @@
 #ifndef CHAN_BROADCAST_H
 #define CHAN_BROADCAST_H
 
-#include "base/clock.h"
 #include "core/ring.h"
 
 struct chan_subscription;
@@ -43,10 +42,10 @@ static inline uint32_t broadcast_stamp(int64_t real)
 	return (uint32_t)((uint64_t)real >> STAMP_SHIFT) & STAMP_MASK;
 }
 
-/* Return the state of a record that is sent now. */
-static inline uint32_t broadcast_fresh(void)
+/* Return the state of a record that is sent at that time. */
+static inline uint32_t broadcast_fresh(int64_t real)
 {
-	return (uint32_t)RECORD_READY << 28 | broadcast_stamp(clock_read(CLOCK_REALTIME_COARSE));
+	return (uint32_t)RECORD_READY << 28 | broadcast_stamp(real);
 }
 
 /* ---- making room ---- */
@@ -56,6 +55,7 @@ struct broadcast_holder {
 	const struct layout_subscriber *entry; /* NULL: there is none */
 	uint64_t position;
 	int64_t left;  /* of its patience, or another one's, ns; INT64_MAX: no end */
+	bool close;    /* the tail is right behind a holder now */
 	bool released; /* an entry was freed, evicted or expired: all that wait look again */
 };
 

@@ -73,6 +73,7 @@ int main(void)
 	CONTROL(receivers.subscribers, "receivers.subscribers");
 	CONTROL(receivers.evicted, "receivers.evicted");
 	CONTROL(receivers.lost, "receivers.lost");
+	CONTROL(receivers.mark, "receivers.mark");
 	SUBSCRIBER(position);
 	SUBSCRIBER(state);
 	SUBSCRIBER(user);
