@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* shmchan itself, through its public header and its shared library, as a user would. */
+#include <errno.h>
 #include <shmchan.h>
 #include <stdlib.h>
 
@@ -29,8 +30,8 @@ static struct peer_end *open_with(
 	end->peer = peer;
 	end->size = size;
 	strncpy(end->channel, channel, CHAN_NAME_MAX);
-	r = chan_open(
-		&end->ch, channel, flags | (sending ? CHAN_SEND : CHAN_RECV | CHAN_CREATE), &opt);
+	flags |= sending ? CHAN_SEND : CHAN_RECV | (peer->publishes ? 0u : CHAN_CREATE);
+	r = chan_open(&end->ch, channel, flags, &opt);
 	if (r < 0)
 		fail("chan_open", r);
 	return end;
@@ -39,6 +40,19 @@ static struct peer_end *open_with(
 static struct peer_end *open_shared(
 	const struct peer *peer, const char *channel, size_t size, bool sending)
 {
+	return open_with(peer, channel, size, sending, 0);
+}
+
+/* Each subscriber makes the sender wait, as what it is compared with does. */
+static struct peer_end *open_broadcast(
+	const struct peer *peer, const char *channel, size_t size, bool sending)
+{
+	struct chan_options opt = {
+		.size = sizeof(opt), .capacity = PEER_ROOM, .kind = CHAN_KIND_BROADCAST};
+	int r = chan_create(channel, &opt);
+
+	if (r < 0 && r != -EEXIST)
+		fail("chan_create", r);
 	return open_with(peer, channel, size, sending, 0);
 }
 
@@ -129,6 +143,15 @@ const struct peer peers[] = {
 		.open = open_exclusive,
 		.send = send_in_place,
 		.receive = receive_in_place,
+		.close = close_end},
+	{.name = "shmchan broadcast",
+		.uses = "chan_send(), chan_recv(); kind broadcast, subscribers that block, ring of "
+			"1 MiB",
+		.waits = WAITS,
+		.publishes = true,
+		.open = open_broadcast,
+		.send = send_copy,
+		.receive = receive_copy,
 		.close = close_end},
 	{.name = NULL},
 };
