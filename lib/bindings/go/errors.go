@@ -2,6 +2,7 @@
 
 package shmchan
 
+// #include <errno.h>
 // #include <shmchan.h>
 import "C"
 
@@ -69,10 +70,15 @@ func (e *Error) Is(target error) bool {
 
 var sends = map[string]bool{"send": true, "send_batch": true, "reserve": true, "commit": true}
 
+var textOfAgain = C.GoString(C.chan_strerror(-C.EAGAIN))
+
 // failure makes the error for a negative result.  The library keeps the details for each
 // thread, so it has to be called on the thread of the call: see locked().
 func failure(op, name string, result C.int64_t) error {
 	err := C.int(result)
+	if err == -C.EAGAIN {
+		return &Error{op, name, syscall.EAGAIN, textOfAgain, 0} // it has no more to say
+	}
 	text := C.GoString(C.chan_strerror(err))
 	if detail := C.GoString(C.chan_error_detail(err)); detail != "" {
 		text += ": " + detail

@@ -6,6 +6,16 @@
 #include <errno.h>
 #include <stdlib.h>
 
+int shmchan_go_send(uintptr_t ch, const void *msg, size_t len)
+{
+	return chan_send((chan_t *)ch, msg, len, 0);
+}
+
+ssize_t shmchan_go_recv(uintptr_t ch, void *buf, size_t size)
+{
+	return chan_recv((chan_t *)ch, buf, size, 0);
+}
+
 int shmchan_go_batch(chan_t *ch, char *data, size_t *len, unsigned n, size_t slot)
 {
 	struct iovec few[64], *v = n <= 64 ? few : malloc(n * sizeof(*v));

@@ -230,6 +230,7 @@ type Channel struct {
 	name     string
 	mu       sync.RWMutex // held for reading while a call is inside the library
 	ch       *C.chan_t    // nil: detached
+	number   C.uintptr_t  // the same
 	detached chan struct{}
 	leave    sync.Once
 	// Held while chan_interrupt() is called, and detached closed.
@@ -304,7 +305,7 @@ func opened(op, name string, open func(**C.chan_t, *C.char) C.int) (*Channel, er
 	if err != nil {
 		return nil, err
 	}
-	c.ch = ch
+	c.ch, c.number = ch, C.uintptr_t(uintptr(unsafe.Pointer(ch)))
 	st, err := c.Stat()
 	if err != nil {
 		c.Detach()
@@ -428,7 +429,7 @@ func (c *Channel) TrySend(msg []byte) error {
 		return ErrDetached
 	}
 	runtime.LockOSThread()
-	r := C.chan_send(c.ch, bytesOf(msg), C.size_t(len(msg)), 0)
+	r := C.shmchan_go_send(c.number, bytesOf(msg), C.size_t(len(msg)))
 	var err error
 	if r < 0 {
 		err = failure("send", c.name, C.int64_t(r))
@@ -530,7 +531,7 @@ func (c *Channel) receive(room []byte) (int, error) {
 		return 0, ErrDetached
 	}
 	runtime.LockOSThread()
-	r := C.chan_recv(c.ch, bytesOf(room), C.size_t(len(room)), 0)
+	r := C.shmchan_go_recv(c.number, bytesOf(room), C.size_t(len(room)))
 	var err error
 	if r < 0 {
 		err = failure("recv", c.name, C.int64_t(r))
