@@ -70,6 +70,7 @@ enum class errc : int {
 	canceled = ECANCELED,
 	interrupted = EINTR,
 	damaged = EBADMSG,
+	lost = EOVERFLOW, /* a subscriber lost messages; size() is how many */
 	denied = EACCES,
 };
 
@@ -110,7 +111,8 @@ class failure
 	{
 		return err;
 	}
-	/* The size in bytes that it is about, or 0: chan_error_size(). */
+	/* The size in bytes that it is about, or how many messages are lost, or 0:
+	 * chan_error_size(). */
 	std::uint64_t size() const noexcept
 	{
 		return about;
@@ -444,6 +446,15 @@ enum class kind : std::uint32_t {
 	queue = CHAN_KIND_QUEUE,
 	rendezvous = CHAN_KIND_RENDEZVOUS,
 	latest = CHAN_KIND_LATEST,
+	broadcast = CHAN_KIND_BROADCAST,
+};
+
+/* What becomes of a subscriber of a broadcast that lags too far behind. */
+enum class on_lag : std::uint32_t {
+	as_the_channel = CHAN_LAG_DEFAULT,
+	block = CHAN_LAG_BLOCK,
+	lose = CHAN_LAG_LOSE,
+	evict = CHAN_LAG_EVICT,
 };
 
 enum class overflow : std::uint32_t {
@@ -519,9 +530,102 @@ class options
 		opt.type = number;
 		return *this;
 	}
+	/* A queue that grows up to so many bytes; CHAN_UNBOUNDED: half of /dev/shm. */
+	options &max_capacity(std::uint64_t bytes) noexcept
+	{
+		opt.max_capacity = bytes;
+		return *this;
+	}
+	/* Of a broadcast: its subscribers that don't say; the patience is for evict. */
+	options &on_lag(shmchan::on_lag policy, std::chrono::nanoseconds patience = {}) noexcept
+	{
+		opt.on_lag = static_cast<std::uint32_t>(policy);
+		opt.patience = static_cast<std::uint64_t>(patience.count());
+		return *this;
+	}
+	/* Of a broadcast: no subscriber may hold the ring for ever. */
+	options &forbid_block(bool on = true) noexcept
+	{
+		return flag(CHAN_FORBID_BLOCK, on);
+	}
+	options &groups(std::uint32_t most) noexcept
+	{
+		opt.groups = most;
+		return *this;
+	}
 	const chan_options *native() const noexcept
 	{
 		return &opt;
+	}
+};
+
+/* How to subscribe to a broadcast: subscription().oldest().on_lag(shmchan::on_lag::lose).
+ * Without more it begins with the next message. */
+class subscription
+{
+	friend class channel;
+	chan_subscription how{};
+	std::string group_name;
+
+	subscription &from(std::uint32_t where, std::uint64_t start) noexcept
+	{
+		how.from = where;
+		how.start = start;
+		return *this;
+	}
+
+      public:
+	subscription() noexcept
+	{
+		how.size = sizeof(how);
+	}
+	subscription &oldest() noexcept
+	{
+		return from(CHAN_FROM_OLDEST, 0);
+	}
+	/* With the last n messages. */
+	subscription &last(std::uint64_t n) noexcept
+	{
+		return from(CHAN_FROM_LAST, n);
+	}
+	/* With the message of that number. */
+	subscription &seq(std::uint64_t number) noexcept
+	{
+		return from(CHAN_FROM_SEQ, number);
+	}
+	/* With what was sent from then on. */
+	subscription &since(std::chrono::system_clock::time_point t) noexcept
+	{
+		auto ns =
+			std::chrono::duration_cast<std::chrono::nanoseconds>(t.time_since_epoch());
+		return from(CHAN_FROM_TIME, static_cast<std::uint64_t>(ns.count()));
+	}
+	/* If that is not kept any more, with the oldest. */
+	subscription &or_oldest() noexcept
+	{
+		how.flags |= CHAN_OR_OLDEST;
+		return *this;
+	}
+	subscription &on_lag(
+		shmchan::on_lag policy, std::chrono::nanoseconds patience = {}) noexcept
+	{
+		how.on_lag = static_cast<std::uint32_t>(policy);
+		how.patience = static_cast<std::uint64_t>(patience.count());
+		return *this;
+	}
+	/* The group whose place it is, which may be unused for so long before it expires; 0:
+	 * for ever. */
+	subscription &group(std::string name, std::chrono::nanoseconds age = {})
+	{
+		group_name = std::move(name);
+		how.group_age = static_cast<std::uint64_t>(age.count());
+		return *this;
+	}
+	/* If the group has expired, make it anew. */
+	subscription &renew_group() noexcept
+	{
+		how.flags |= CHAN_RENEW_GROUP;
+		return *this;
 	}
 };
 
@@ -534,7 +638,8 @@ enum class sent {
 };
 
 /* A message taken under a lease.  If it ends without ack(), the message is delivered again
- * (if channel::interrupt() is on, maybe not before the endpoint is left).  It must not outlive its endpoint. */
+ * (if channel::interrupt() is on, maybe not before the endpoint is left).  It must not outlive its
+ * endpoint. */
 class lease
 {
 	friend class channel;
@@ -709,6 +814,20 @@ class channel
 	{
 		return open(name.c_str(), flags, opt);
 	}
+	/* Open an endpoint of a broadcast to receive.  A call that finds that messages are lost
+	 * fails with errc::lost, once, and the next one goes on. */
+	static result<channel> subscribe(
+		const char *name, const subscription &s = subscription()) noexcept
+	{
+		chan_subscription how = s.how;
+		chan_t *ch;
+
+		how.group = s.group_name.empty() ? nullptr : s.group_name.c_str();
+		int r = chan_subscribe(&ch, name, &how);
+		if (r < 0)
+			return failure(r);
+		return channel(ch);
+	}
 	explicit operator bool() const noexcept
 	{
 		return ch;
@@ -822,6 +941,11 @@ class channel
 	status set_overflow(overflow policy) noexcept
 	{
 		return detail::status_of(chan_set_overflow(ch, static_cast<unsigned>(policy)));
+	}
+	/* Remove a group of a broadcast, which nobody uses. */
+	status remove_group(const char *group) noexcept
+	{
+		return detail::status_of(chan_remove_group(ch, group));
 	}
 	status pause(bool on = true) noexcept
 	{

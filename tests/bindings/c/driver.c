@@ -168,8 +168,9 @@ static void print_error(ssize_t r, const char *again)
 		fputs(again, stdout);
 		return;
 	}
-	if (r == -EMSGSIZE) {
-		printf("toolarge %llu", (unsigned long long)chan_error_size(-EMSGSIZE));
+	if (r == -EMSGSIZE || r == -EOVERFLOW) {
+		printf("%s %llu", r == -EMSGSIZE ? "toolarge" : "lost",
+			(unsigned long long)chan_error_size((int)r));
 		return;
 	}
 	for (size_t i = 0; i < sizeof(outcomes) / sizeof(*outcomes); i++)
@@ -231,10 +232,17 @@ static unsigned overflow(const char *text)
 	return one_of(text, list, 4);
 }
 
+static unsigned on_lag(const char *text)
+{
+	static const char *const list[] = {"default", "block", "lose", "evict"};
+
+	return one_of(text, list, 4);
+}
+
 /* The options that the words from the i-th on name. */
 static const struct chan_options *options(unsigned i)
 {
-	static const char *const kinds[] = {"queue", "rendezvous", "latest"};
+	static const char *const kinds[] = {"queue", "rendezvous", "latest", "broadcast"};
 	static const char *const lifetimes[] = {"persist", "ref"};
 	static struct chan_options opt;
 
@@ -260,8 +268,12 @@ static const struct chan_options *options(unsigned i)
 			opt.max_message = (uint32_t)number(value);
 		else if (!strcmp(word[i], "endpoints"))
 			opt.endpoints = (uint32_t)number(value);
+		else if (!strcmp(word[i], "max-capacity"))
+			opt.max_capacity = number(value);
+		else if (!strcmp(word[i], "on-lag"))
+			opt.on_lag = on_lag(value);
 		else if (!strcmp(word[i], "kind"))
-			opt.kind = one_of(value, kinds, 3);
+			opt.kind = one_of(value, kinds, 4);
 		else if (!strcmp(word[i], "overflow"))
 			opt.overflow = overflow(value);
 		else if (!strcmp(word[i], "lifetime"))
@@ -295,15 +307,29 @@ static void do_unlink(struct endpoint *e)
 	print_done(chan_unlink(arg(1)));
 }
 
+static struct endpoint *free_endpoint(void)
+{
+	for (struct endpoint *e = endpoints; e < endpoints + ENDPOINTS; e++)
+		if (!e->ch)
+			return e;
+	give_up("too many endpoints");
+}
+
+static void print_opened(int r, struct endpoint *e)
+{
+	if (r < 0)
+		e->ch = NULL;
+	else
+		snprintf(e->name, sizeof(e->name), "%s", arg(1));
+	print_done(r);
+}
+
 static void do_open(struct endpoint *e)
 {
 	static const char letters[] = "srcx-";
 	static const unsigned meaning[] = {CHAN_SEND, CHAN_RECV, CHAN_CREATE, CHAN_EXCLUSIVE, 0};
 	unsigned flags = 0;
 
-	for (e = endpoints; e->ch; e++)
-		if (e == &endpoints[ENDPOINTS - 1])
-			give_up("too many endpoints");
 	for (const char *c = arg(3); *c; c++) {
 		const char *letter = strchr(letters, *c);
 
@@ -311,12 +337,34 @@ static void do_open(struct endpoint *e)
 			give_up("what is the role '%c'?", *c);
 		flags |= meaning[letter - letters];
 	}
-	int r = chan_open(&e->ch, arg(2), flags, flags & CHAN_CREATE ? options(4) : NULL);
-	if (r < 0)
-		e->ch = NULL;
-	else
-		snprintf(e->name, sizeof(e->name), "%s", arg(1));
-	print_done(r);
+	e = free_endpoint();
+	print_opened(chan_open(&e->ch, arg(2), flags, flags & CHAN_CREATE ? options(4) : NULL), e);
+}
+
+static void do_subscribe(struct endpoint *e)
+{
+	static const char *const from[] = {"next", "oldest", "last", "seq"};
+	struct chan_subscription how = {.size = sizeof(how)};
+
+	for (unsigned i = 3; i < words; i++) {
+		char *value = strchr(word[i], '=');
+
+		if (!value)
+			give_up("what is '%s'?", word[i]);
+		*value++ = '\0';
+		if (!strcmp(word[i], "start"))
+			how.from = one_of(value, from, 4);
+		else if (!strcmp(word[i], "at"))
+			how.start = number(value);
+		else if (!strcmp(word[i], "on-lag"))
+			how.on_lag = on_lag(value);
+		else if (!strcmp(word[i], "group"))
+			how.group = value;
+		else
+			give_up("what is '%s'?", word[i]);
+	}
+	e = free_endpoint();
+	print_opened(chan_subscribe(&e->ch, arg(2), &how), e);
 }
 
 static void do_detach(struct endpoint *e)
@@ -610,6 +658,7 @@ static const struct {
 	{"remove", do_remove, 0},
 	{"unlink", do_unlink, 0},
 	{"open", do_open, 0},
+	{"subscribe", do_subscribe, 0},
 	{"detach", do_detach, 1},
 	{"close", do_close, 1},
 	{"discard", do_discard, 1},

@@ -113,6 +113,8 @@ static std::string outcome(const shmchan::failure &e, const char *again)
 		return again;
 	if (e == errc::too_large)
 		return "toolarge " + std::to_string(e.size());
+	if (e == errc::lost)
+		return "lost " + std::to_string(e.size());
 	auto found = outcomes.find(e.code());
 	return found == outcomes.end() ? "error " + std::to_string(e.code()) : found->second;
 }
@@ -160,6 +162,14 @@ static shmchan::overflow policy(const std::string &word)
 			{"drop-new", overflow::drop_newest}, {"drop-old", overflow::drop_oldest}});
 }
 
+static shmchan::on_lag lag(const std::string &word)
+{
+	using shmchan::on_lag;
+
+	return word_of<on_lag>(
+		word, {{"block", on_lag::block}, {"lose", on_lag::lose}, {"evict", on_lag::evict}});
+}
+
 static shmchan::options options(const words &w, std::size_t first)
 {
 	using shmchan::kind;
@@ -177,9 +187,13 @@ static shmchan::options options(const words &w, std::size_t first)
 		else if (key == "endpoints")
 			opt.endpoints(static_cast<std::uint32_t>(std::stoul(value)));
 		else if (key == "kind")
-			opt.kind(word_of<kind>(
-				value, {{"queue", kind::queue}, {"rendezvous", kind::rendezvous},
-					       {"latest", kind::latest}}));
+			opt.kind(word_of<kind>(value,
+				{{"queue", kind::queue}, {"rendezvous", kind::rendezvous},
+					{"latest", kind::latest}, {"broadcast", kind::broadcast}}));
+		else if (key == "max-capacity")
+			opt.max_capacity(std::stoull(value));
+		else if (key == "on-lag")
+			opt.on_lag(lag(value));
 		else if (key == "overflow")
 			opt.overflow(policy(value));
 		else if (key == "lifetime" && value == "ref")
@@ -205,6 +219,29 @@ static std::string do_open(const words &w)
 				{{"s", role::send}, {"r", role::receive}, {"c", role::create},
 					{"x", role::exclusive}, {"-", role::observe}});
 	auto opened = shmchan::channel::open(w.at(2), flags, options(w, 4));
+	if (!opened)
+		return outcome(opened.error(), "empty");
+	endpoints[w[1]].channel = std::move(*opened);
+	return "ok";
+}
+
+static std::string do_subscribe(const words &w)
+{
+	std::map<std::string, std::string> how;
+	shmchan::subscription s;
+
+	for (std::size_t i = 3; i < w.size(); i++)
+		how[w[i].substr(0, w[i].find('='))] = w[i].substr(w[i].find('=') + 1);
+	if (how["start"] == "oldest")
+		s.oldest();
+	else if (how["start"] == "last")
+		s.last(std::stoull(how["at"]));
+	else if (how["start"] == "seq")
+		s.seq(std::stoull(how["at"]));
+	if (!how["on-lag"].empty())
+		s.on_lag(lag(how["on-lag"]));
+	s.group(how["group"]);
+	auto opened = shmchan::channel::subscribe(w.at(2).c_str(), s);
 	if (!opened)
 		return outcome(opened.error(), "empty");
 	endpoints[w[1]].channel = std::move(*opened);
@@ -427,6 +464,7 @@ static const std::map<std::string, std::function<std::string(const words &)>> op
 	{"remove", [](auto &w) { return done(shmchan::remove(w.at(1).c_str())); }},
 	{"unlink", [](auto &w) { return done(shmchan::unlink(w.at(1).c_str())); }},
 	{"open", do_open},
+	{"subscribe", do_subscribe},
 	{"detach", do_detach},
 	{"close", [](auto &w) { return done(channel(w).close()); }},
 	{"discard", [](auto &w) { return done(channel(w).discard()); }},

@@ -132,6 +132,8 @@ func outcome(err error, again string) string {
 		return again
 	case e.Errno == syscall.EMSGSIZE:
 		return fmt.Sprintf("toolarge %d", e.Size)
+	case e.Errno == syscall.EOVERFLOW:
+		return fmt.Sprintf("lost %d", e.Size)
 	case outcomes[e.Errno] != "":
 		return outcomes[e.Errno]
 	}
@@ -152,6 +154,10 @@ func options(words []string) *shmchan.Options {
 			opt.MaxMessage = uint32(number(value))
 		case "endpoints":
 			opt.Endpoints = uint32(number(value))
+		case "max-capacity":
+			opt.MaxCapacity = uint64(number(value))
+		case "on-lag":
+			opt.OnLag = get(lags, value)
 		case "kind":
 			opt.Kind = get(kinds, value)
 		case "overflow":
@@ -171,6 +177,34 @@ func options(words []string) *shmchan.Options {
 
 var policies = map[string]shmchan.Overflow{"block": shmchan.Block, "fail": shmchan.Fail,
 	"drop-new": shmchan.DropNewest, "drop-old": shmchan.DropOldest}
+
+var lags = map[string]shmchan.Lag{"block": shmchan.LagBlock, "lose": shmchan.LagLose,
+	"evict": shmchan.LagEvict}
+
+func subscribe(name, channel string, words []string) string {
+	starts := map[string]shmchan.From{"next": shmchan.FromNext, "oldest": shmchan.FromOldest,
+		"last": shmchan.FromLast, "seq": shmchan.FromSeq}
+	how := &shmchan.Subscription{}
+	for _, w := range words {
+		switch name, value, _ := strings.Cut(w, "="); name {
+		case "start":
+			how.From = get(starts, value)
+		case "at":
+			how.Start = uint64(number(value))
+		case "on-lag":
+			how.OnLag = get(lags, value)
+		case "group":
+			how.Group = value
+		default:
+			giveUp("what is '%s'?", w)
+		}
+	}
+	ch, err := shmchan.Subscribe(channel, how)
+	if err == nil {
+		endpoints[name] = ch
+	}
+	return outcome(err, "empty")
+}
 
 func open(name, channel, roles string, words []string) string {
 	var flags shmchan.Flags
@@ -309,6 +343,8 @@ func execute(w []string) string {
 		return outcome(shmchan.Unlink(w[1]), "empty")
 	case "open":
 		return open(w[1], w[2], w[3], w[4:])
+	case "subscribe":
+		return subscribe(w[1], w[2], w[3:])
 	case "select":
 		return selectCase(w[1], w[2:])
 	case "ack":

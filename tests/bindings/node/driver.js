@@ -61,6 +61,8 @@ function outcome(e, again) {
 		return again;
 	if (e.code === 'EMSGSIZE')
 		return `toolarge ${e.size}`;
+	if (e.code === 'EOVERFLOW')
+		return `lost ${e.size}`;
 	if (e instanceof RangeError || e instanceof TypeError)
 		return 'invalid';
 	if (!e.errno) {
@@ -160,6 +162,9 @@ const named = {
 		const create = roles.includes('c'), exclusive = roles.includes('x');
 		endpoints.set(name, await shmchan.open(channel, mode,
 			{ create, exclusive, ...(create ? options(words) : {}) }));
+	},
+	async subscribe(name, channel, ...words) {
+		endpoints.set(name, await shmchan.subscribe(channel, options(words)));
 	},
 	ack: (lease) => takeOut(leases, lease).ack(),
 	release: (lease) => takeOut(leases, lease).release(),

@@ -58,8 +58,8 @@ def outcome(e, again):
     """The words for an error; `again` is the one for EAGAIN."""
     if e.errno == errno.EAGAIN:
         return again
-    if e.errno == errno.EMSGSIZE:
-        return f"toolarge {e.size}"
+    if e.errno in (errno.EMSGSIZE, errno.EOVERFLOW):
+        return f"{'toolarge' if e.errno == errno.EMSGSIZE else 'lost'} {e.size}"
     return OUTCOMES.get(e.errno, f"error {e.errno}")
 
 
@@ -80,6 +80,14 @@ def do_open(name, channel, roles, *words):
     mode = "".join(mode for role, mode in (("r", "r"), ("s", "w")) if role in roles)
     endpoints[name] = shmchan.Channel(channel, mode, create="c" in roles, exclusive="x" in roles,
                                       **options(words) if "c" in roles else {})
+
+
+def do_subscribe(name, channel, *words):
+    how = options(words)
+    at = how.pop("at", None)
+    if at is not None:
+        how["start"] = how["start"], at
+    endpoints[name] = shmchan.Channel.subscribe(channel, **how)
 
 
 def do_detach(name):
@@ -172,6 +180,7 @@ OPERATIONS = {
     "remove": shmchan.remove,
     "unlink": shmchan.unlink,
     "open": do_open,
+    "subscribe": do_subscribe,
     "detach": do_detach,
     "close": lambda name: endpoints[name].close(),
     "discard": lambda name: endpoints[name].close(discard=True),

@@ -4,8 +4,8 @@
 //! each, and prints the outcome of each.
 
 use shmchan::{
-    select, Case, Channel, Choice, Cursor, Done, Error, ErrorKind, Kind, Lease, Loan, Options,
-    Overflow, Role, Sent, Timeout,
+    select, Case, Channel, Choice, Cursor, Done, Error, ErrorKind, Kind, Lease, Loan, OnLag,
+    Options, Overflow, Role, Sent, Start, Subscription, Timeout,
 };
 use std::collections::HashMap;
 use std::io::{self, BufRead, IoSlice, IoSliceMut, Write};
@@ -71,6 +71,7 @@ fn failed(e: Error, again: &str) -> String {
         ErrorKind::Closed => "closed".into(),
         ErrorKind::Removed => "removed".into(),
         ErrorKind::TooLarge => format!("toolarge {}", e.size()),
+        ErrorKind::Lost => format!("lost {}", e.size()),
         ErrorKind::Busy => "busy".into(),
         ErrorKind::AlreadyExists => "exists".into(),
         ErrorKind::NotFound => "absent".into(),
@@ -119,6 +120,15 @@ fn policy(word: &str) -> Overflow {
     }
 }
 
+fn lag(word: &str) -> OnLag {
+    match word {
+        "block" => OnLag::Block,
+        "lose" => OnLag::Lose,
+        "evict" => OnLag::Evict,
+        _ => panic!("what is '{word}'?"),
+    }
+}
+
 fn options(words: Words) -> Options {
     words.iter().fold(Options::new(), |o, word| {
         match word.split_once('=').unwrap_or((word, "")) {
@@ -128,6 +138,9 @@ fn options(words: Words) -> Options {
             ("kind", "queue") => o.kind(Kind::Queue),
             ("kind", "rendezvous") => o.kind(Kind::Rendezvous),
             ("kind", "latest") => o.kind(Kind::Latest),
+            ("kind", "broadcast") => o.kind(Kind::Broadcast),
+            ("max-capacity", n) => o.max_capacity(n.parse().unwrap()),
+            ("on-lag", p) => o.on_lag(lag(p)),
             ("overflow", p) => o.overflow(policy(p)),
             ("lifetime", "ref") => o.lifetime_ref(Duration::ZERO),
             ("end-with-senders", _) => o.end_with_senders(true),
@@ -148,7 +161,15 @@ fn open(endpoints: &mut Endpoints, w: Words) -> String {
             _ => panic!("what is the role '{c}'?"),
         }
     });
-    match Channel::open(w[2], role, &options(&w[4..])) {
+    opened(
+        endpoints,
+        w[1],
+        Channel::open(w[2], role, &options(&w[4..])),
+    )
+}
+
+fn opened(endpoints: &mut Endpoints, name: &str, channel: shmchan::Result<Channel>) -> String {
+    match channel {
         Err(e) => failed(e, "empty"),
         Ok(channel) => {
             let endpoint = Endpoint {
@@ -156,10 +177,33 @@ fn open(endpoints: &mut Endpoints, w: Words) -> String {
                 leases: HashMap::new(),
                 loan: None,
             };
-            endpoints.insert(w[1].into(), endpoint);
+            endpoints.insert(name.into(), endpoint);
             "ok".into()
         }
     }
+}
+
+fn subscribe(endpoints: &mut Endpoints, w: Words) -> String {
+    let how: HashMap<_, _> = w[3..]
+        .iter()
+        .filter_map(|word| word.split_once('='))
+        .collect();
+    let at = || how["at"].parse().unwrap();
+    let start = match how.get("start").copied().unwrap_or("next") {
+        "next" => Start::Next,
+        "oldest" => Start::Oldest,
+        "last" => Start::Last(at()),
+        "seq" => Start::Seq(at()),
+        other => panic!("what is '{other}'?"),
+    };
+    let mut s = Subscription::new(start);
+    if let Some(policy) = how.get("on-lag") {
+        s = s.on_lag(lag(policy));
+    }
+    if let Some(group) = how.get("group") {
+        s = s.group(group);
+    }
+    opened(endpoints, w[1], Channel::subscribe(w[2], &s))
 }
 
 fn send_batch(ch: &Channel, w: Words) -> String {
@@ -370,6 +414,7 @@ fn execute(endpoints: &mut Endpoints, w: Words) -> String {
         "remove" => done(shmchan::remove(w[1])),
         "unlink" => done(shmchan::unlink(w[1])),
         "open" => open(endpoints, w),
+        "subscribe" => subscribe(endpoints, w),
         "detach" => {
             endpoints.remove(w[1]).expect("there is no such endpoint");
             "ok".into()

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 use crate::guard::{Lease, Loan};
-use crate::options::{Options, Overflow, Timeout};
+use crate::options::{Options, Overflow, Subscription, Timeout};
 use crate::{checked, ffi, Error, ErrorKind, Result};
 use std::ffi::CString;
 use std::io::{IoSlice, IoSliceMut};
@@ -93,7 +93,7 @@ impl Drop for Channel {
 // A name for the library.
 fn with_name<T>(name: &str, f: impl FnOnce(*const c_char) -> Result<T>) -> Result<T> {
     let name = CString::new(name)
-        .map_err(|_| Error::because(22, "a channel's name has no NUL in it".to_string()))?;
+        .map_err(|_| Error::because(22, "a name has no NUL in it".to_string()))?;
     f(name.as_ptr())
 }
 
@@ -111,6 +111,32 @@ impl Channel {
             checked(unsafe { ffi::chan_open(&mut ch, name, role.0, opt) }.into())
         })?;
         Ok(Channel { ch })
+    }
+
+    /// Open an endpoint of a broadcast to receive.
+    ///
+    /// A call that finds that messages are lost fails with [`ErrorKind::Lost`], once, and the
+    /// next one goes on.
+    pub fn subscribe(name: &str, how: &Subscription) -> Result<Channel> {
+        let mut ch = std::ptr::null_mut();
+        // SAFETY: the pointers are valid for the call.
+        let mut open = |group: *const c_char| {
+            with_name(name, |name| {
+                checked(unsafe { ffi::chan_subscribe(&mut ch, name, &how.raw(group)) }.into())
+            })
+        };
+        match how.group_name() {
+            Some(group) => with_name(group, open)?,
+            None => open(std::ptr::null())?,
+        };
+        Ok(Channel { ch })
+    }
+
+    /// Remove a group of a broadcast, which nobody uses.
+    pub fn remove_group(&self, group: &str) -> Result<()> {
+        with_name(group, |group| {
+            checked(unsafe { ffi::chan_remove_group(self.ch, group) }.into()).map(drop)
+        })
     }
 
     /// End the channel for everybody.  Receivers get what is left.
@@ -312,7 +338,10 @@ figures! {
     dropped_oldest: u64, dropped_leased: u64, redelivered: u64, recoveries: u64, bytes: u64,
     segment: u64, created: i64, linger: u64, max_message: u32, overflow: u32, mode: u32,
     uid: u32, gid: u32, lifetime: u32, kind: u32, endpoints: u32, senders: u32, receivers: u32,
-    closed: u32, damaged: u32, removed: u32, paused: u32, idle: i64, type_number: u64
+    closed: u32, damaged: u32, removed: u32, paused: u32, idle: i64, type_number: u64,
+    kept: u64, lost: u64, evicted: u64, patience: u64, on_lag: u32, max_groups: u32,
+    start_capacity: u64, max_capacity: u64, peak_capacity: u64, grown: u64, grown_at: i64,
+    grown_by: i32, grown_why: u32, grow_error: u32
 }
 
 /// Make a channel.

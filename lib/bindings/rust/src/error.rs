@@ -55,6 +55,8 @@ pub enum ErrorKind {
     Detached,
     /// `EINTR`: [`Channel::interrupt`](crate::Channel::interrupt)
     Interrupted,
+    /// `EOVERFLOW`: a subscriber of a broadcast lost messages; [`Error::size`] is how many.
+    Lost,
     /// Any other: see [`Error::errno`].
     Other,
 }
@@ -110,6 +112,7 @@ impl Error {
             1 | 13 => Denied,
             107 => Detached,
             4 => Interrupted,
+            75 => Lost,
             _ => Other,
         }
     }
@@ -120,7 +123,8 @@ impl Error {
     }
 
     /// The size in bytes that it is about, or 0: of [`ErrorKind::TooLarge`] that of the
-    /// message which did not fit, or the largest that may be sent.
+    /// message which did not fit, or the largest that may be sent; of [`ErrorKind::Lost`] how
+    /// many messages are lost.
     pub fn size(&self) -> u64 {
         self.size
     }

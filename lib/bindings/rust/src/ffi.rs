@@ -23,6 +23,22 @@ pub struct Options {
     pub kind: u32,
     pub linger: u64,
     pub type_number: u64,
+    pub on_lag: u32,
+    pub groups: u32,
+    pub patience: u64,
+    pub max_capacity: u64,
+}
+
+#[repr(C)]
+pub struct Subscription {
+    pub size: u32,
+    pub flags: u32,
+    pub from: u32,
+    pub on_lag: u32,
+    pub start: u64,
+    pub patience: u64,
+    pub group: *const c_char,
+    pub group_age: u64,
 }
 
 #[repr(C)]
@@ -105,6 +121,21 @@ pub struct Stat {
     pub paused: u32,
     pub reserved: u32,
     pub type_number: u64,
+    pub kept: u64,
+    pub lost: u64,
+    pub evicted: u64,
+    pub patience: u64,
+    pub on_lag: u32,
+    pub max_groups: u32,
+    pub start_capacity: u64,
+    pub max_capacity: u64,
+    pub peak_capacity: u64,
+    pub grown: u64,
+    pub grown_at: i64,
+    pub grown_by: i32,
+    pub grown_why: u32,
+    pub grow_error: u32,
+    pub unused: u32,
 }
 
 pub const WAIT: i64 = -1;
@@ -116,6 +147,9 @@ pub const OP_SEND: u32 = 3;
 
 pub const END_WITH_SENDERS: u32 = 1;
 pub const NEED_RECEIVERS: u32 = 2;
+pub const FORBID_BLOCK: u32 = 8;
+pub const OR_OLDEST: u32 = 1;
+pub const RENEW_GROUP: u32 = 2;
 
 #[link(name = "shmchan")]
 extern "C" {
@@ -127,6 +161,12 @@ extern "C" {
         flags: c_uint,
         opt: *const Options,
     ) -> c_int;
+    pub fn chan_subscribe(
+        ret: *mut *mut Chan,
+        name: *const c_char,
+        how: *const Subscription,
+    ) -> c_int;
+    pub fn chan_remove_group(ch: *mut Chan, group: *const c_char) -> c_int;
     pub fn chan_detach(ch: *mut Chan);
     pub fn chan_close(ch: *const Chan, how: c_uint) -> c_int;
     pub fn chan_remove(name: *const c_char) -> c_int;

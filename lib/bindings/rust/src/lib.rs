@@ -45,7 +45,7 @@ mod typed;
 pub use channel::{collect, create, list, remove, unlink, Channel, Cursor, Role, Sent, Stat};
 pub use error::{Error, ErrorKind, Result};
 pub use guard::{Lease, Loan, View};
-pub use options::{Kind, Options, Overflow, Timeout};
+pub use options::{Kind, OnLag, Options, Overflow, Start, Subscription, Timeout};
 pub use plain::Plain;
 #[doc(hidden)]
 pub use plain::{hash, mix, BASIS};

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 
 use crate::ffi;
-use std::time::Duration;
+use std::os::raw::c_char;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// What a channel does with a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +13,19 @@ pub enum Kind {
     Rendezvous = 1,
     /// It keeps the latest message only; each send replaces it.
     Latest = 2,
+    /// Each message goes to each subscriber: [`Channel::subscribe`](crate::Channel::subscribe).
+    Broadcast = 3,
+}
+
+/// What becomes of a subscriber of a broadcast that lags too far behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnLag {
+    /// It holds the ring: the channel is full for senders.
+    Block = 1,
+    /// It loses messages, and is told how many.
+    Lose = 2,
+    /// It holds the ring until it kept a sender waiting for its patience, and then it loses.
+    Evict = 3,
 }
 
 /// What a send does when the channel is full.
@@ -99,7 +113,7 @@ impl Options {
     #[must_use]
     pub fn lifetime_ref(mut self, linger: Duration) -> Self {
         self.0.lifetime = 1;
-        self.0.linger = linger.as_nanos().min(i64::MAX as u128) as u64;
+        self.0.linger = ns(linger);
         self
     }
 
@@ -122,6 +136,40 @@ impl Options {
         self
     }
 
+    /// A queue that grows up to so many bytes; [`u64::MAX`]: half of /dev/shm.
+    #[must_use]
+    pub fn max_capacity(mut self, bytes: u64) -> Self {
+        self.0.max_capacity = bytes;
+        self
+    }
+
+    /// Of a broadcast: its subscribers that don't say.
+    #[must_use]
+    pub fn on_lag(mut self, policy: OnLag) -> Self {
+        self.0.on_lag = policy as u32;
+        self
+    }
+
+    /// Of a broadcast: the patience of [`OnLag::Evict`].
+    #[must_use]
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.0.patience = ns(patience);
+        self
+    }
+
+    /// Of a broadcast: most groups at once.
+    #[must_use]
+    pub fn groups(mut self, most: u32) -> Self {
+        self.0.groups = most;
+        self
+    }
+
+    /// Of a broadcast: no subscriber may hold the ring for ever.
+    #[must_use]
+    pub fn forbid_block(self, on: bool) -> Self {
+        self.flag(ffi::FORBID_BLOCK, on)
+    }
+
     fn flag(mut self, flag: u32, on: bool) -> Self {
         self.0.flags = if on {
             self.0.flags | flag
@@ -135,6 +183,131 @@ impl Options {
     pub fn footprint(&self) -> crate::Result<u64> {
         // SAFETY: the options are valid for the call.
         crate::checked(unsafe { ffi::chan_footprint(&self.0) }).map(|n| n as u64)
+    }
+}
+
+fn ns(d: Duration) -> u64 {
+    d.as_nanos().min(i64::MAX as u128) as u64
+}
+
+/// Where a subscription to a broadcast begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// With the next message that is sent.
+    Next,
+    /// With the oldest one that is kept.
+    Oldest,
+    /// With the last so many, or what is kept of them.
+    Last(u64),
+    /// With the message of that number: 1, 2, ...
+    Seq(u64),
+    /// With what was sent from then on.
+    Since(SystemTime),
+}
+
+/// How to subscribe to a broadcast.
+///
+/// ```
+/// use shmchan::{Channel, Kind, OnLag, Options, Role, Start, Subscription, Timeout};
+/// # let name = &format!("doc.{}.broadcast", std::process::id());
+/// let opt = Options::new().kind(Kind::Broadcast);
+/// let tx = Channel::open(name, Role::SEND | Role::CREATE, &opt)?;
+/// tx.send(b"kept", Timeout::Never)?;
+/// let rx = Channel::subscribe(name, &Subscription::new(Start::Oldest).on_lag(OnLag::Lose))?;
+/// let mut message = Vec::new();
+/// rx.recv_to(&mut message, Timeout::Never)?;
+/// assert_eq!(message, b"kept");
+/// # shmchan::remove(name)?;
+/// # Ok::<(), shmchan::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Subscription {
+    start: Start,
+    on_lag: Option<OnLag>,
+    patience: Duration,
+    group: Option<String>,
+    group_age: Duration,
+    flags: u32,
+}
+
+impl Subscription {
+    /// One that begins there, and does for the rest as the channel says.
+    pub fn new(start: Start) -> Self {
+        Subscription {
+            start,
+            on_lag: None,
+            patience: Duration::ZERO,
+            group: None,
+            group_age: Duration::ZERO,
+            flags: 0,
+        }
+    }
+
+    /// What becomes of it if it lags too far behind.
+    #[must_use]
+    pub fn on_lag(mut self, policy: OnLag) -> Self {
+        self.on_lag = Some(policy);
+        self
+    }
+
+    /// The patience of [`OnLag::Evict`].
+    #[must_use]
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// The group whose place it is, which stays when its user leaves or is killed.
+    #[must_use]
+    pub fn group(mut self, name: &str) -> Self {
+        self.group = Some(name.to_string());
+        self
+    }
+
+    /// How long the group may be unused before it expires; zero: for ever.
+    #[must_use]
+    pub fn group_age(mut self, age: Duration) -> Self {
+        self.group_age = age;
+        self
+    }
+
+    /// If the start is not kept any more, begin with the oldest that is.
+    #[must_use]
+    pub fn or_oldest(mut self) -> Self {
+        self.flags |= ffi::OR_OLDEST;
+        self
+    }
+
+    /// If the group has expired, make it anew.
+    #[must_use]
+    pub fn renew_group(mut self) -> Self {
+        self.flags |= ffi::RENEW_GROUP;
+        self
+    }
+
+    // It is good as long as `group`, which is its name or null.
+    pub(crate) fn raw(&self, group: *const c_char) -> ffi::Subscription {
+        let (from, start) = match self.start {
+            Start::Next => (0, 0),
+            Start::Oldest => (1, 0),
+            Start::Last(n) => (2, n),
+            Start::Seq(n) => (3, n),
+            Start::Since(t) => (4, ns(t.duration_since(UNIX_EPOCH).unwrap_or_default())),
+        };
+        ffi::Subscription {
+            size: std::mem::size_of::<ffi::Subscription>() as u32,
+            flags: self.flags,
+            from,
+            on_lag: self.on_lag.map_or(0, |policy| policy as u32),
+            start,
+            patience: ns(self.patience),
+            group,
+            group_age: ns(self.group_age),
+        }
+    }
+
+    pub(crate) fn group_name(&self) -> Option<&str> {
+        self.group.as_deref()
     }
 }
 
@@ -153,7 +326,7 @@ impl Timeout {
     pub(crate) fn ns(self) -> i64 {
         match self {
             Timeout::Now => 0,
-            Timeout::After(d) => d.as_nanos().min(i64::MAX as u128) as i64,
+            Timeout::After(d) => ns(d) as i64,
             Timeout::Never => ffi::WAIT,
         }
     }

@@ -397,39 +397,49 @@ impl<T: Message> Receiver<T> {
         })
     }
 
-    // Notes why it is disconnected, unless that is only "not now" or "not in that time".
-    fn later<V>(&self, result: Result<V>) -> std::result::Result<V, RecvTimeoutError> {
-        result.map_err(|e| {
-            if e.kind() == ErrorKind::TimedOut || not_now(&e) {
-                return RecvTimeoutError::Timeout;
+    // Makes a call, and notes why it is disconnected if it is.  A subscriber of a broadcast
+    // that lost messages goes on, as often as it is told so.
+    #[inline]
+    fn later<V>(&self, call: impl Fn() -> Result<V>) -> std::result::Result<V, RecvTimeoutError> {
+        loop {
+            match call() {
+                Ok(v) => return Ok(v),
+                Err(e) if e.kind() == ErrorKind::TimedOut || not_now(&e) => {
+                    return Err(RecvTimeoutError::Timeout)
+                }
+                Err(e) => {
+                    let lost = e.kind() == ErrorKind::Lost;
+                    self.end.note(e);
+                    if !lost {
+                        return Err(RecvTimeoutError::Disconnected);
+                    }
+                }
             }
-            self.end.note(e);
-            RecvTimeoutError::Disconnected
-        })
+        }
     }
 
     /// Receive a value, and wait while the channel is empty.  The error says that nothing is
     /// left and nobody sends any more.
     #[inline]
     pub fn recv(&self) -> std::result::Result<T, RecvError> {
-        self.later(T::recv(&self.end.channel, Timeout::Never))
+        self.later(|| T::recv(&self.end.channel, Timeout::Never))
             .map_err(|_| RecvError)
     }
 
     /// Receive a value if there is one now.
     #[inline]
     pub fn try_recv(&self) -> std::result::Result<T, TryRecvError> {
-        self.later(T::recv(&self.end.channel, Timeout::Now))
+        self.later(|| T::recv(&self.end.channel, Timeout::Now))
             .map_err(at_once)
     }
 
     /// Receive a value, and wait so long at most.
     pub fn recv_timeout(&self, timeout: Duration) -> std::result::Result<T, RecvTimeoutError> {
-        self.later(T::recv(&self.end.channel, timeout.into()))
+        self.later(|| T::recv(&self.end.channel, timeout.into()))
     }
 
     fn lease(&self, timeout: Timeout) -> std::result::Result<Lease<'_, T::View>, RecvTimeoutError> {
-        self.later(self.end.channel.take(timeout).and_then(T::lease))
+        self.later(|| self.end.channel.take(timeout).and_then(T::lease))
     }
 
     /// Take a value under a lease, where it is: if the lease is dropped without
@@ -482,7 +492,8 @@ fn at_once(e: RecvTimeoutError) -> TryRecvError {
 }
 
 impl<T> Receiver<T> {
-    /// Why the last call failed, if it said that it is disconnected.
+    /// Why the last call failed, if it said that it is disconnected.  Of a subscriber of a
+    /// broadcast that lost messages: that ([`ErrorKind::Lost`]), and it goes on.
     pub fn cause(&self) -> Option<Error> {
         self.end.cause()
     }
