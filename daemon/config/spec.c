@@ -233,7 +233,8 @@ int spec_check(const struct spec *spec, char *why, size_t size)
 		wrong = "no channel can be made so; a message of max-message bytes and its header "
 			"must fit the capacity, a rendezvous and a broadcast have no "
 			"overflow=drop-old, "
-			"and latest no drop";
+			"and latest no drop; max-capacity is for a queue, not below the "
+			"capacity and not above /dev/shm";
 	if (wrong)
 		snprintf(why, size, "%s", wrong);
 	return wrong ? -EINVAL : 0;
@@ -258,6 +259,10 @@ void spec_write(const struct spec *spec, FILE *out)
 	fprintf(out, "kind=%s\n", word(&words_kind, o->kind));
 	if (o->capacity)
 		fprintf(out, "capacity=%" PRIu64 "\n", o->capacity);
+	if (o->max_capacity == CHAN_UNBOUNDED)
+		fprintf(out, "max-capacity=unbounded\n");
+	else if (o->max_capacity)
+		fprintf(out, "max-capacity=%" PRIu64 "\n", o->max_capacity);
 	if (o->max_message)
 		fprintf(out, "max-message=%" PRIu32 "\n", o->max_message);
 	fprintf(out, "overflow=%s\n", word(&words_overflow, o->overflow));
@@ -287,13 +292,26 @@ bool spec_equal(const struct spec *a, const struct spec *b)
 	const struct chan_options *x = &a->options, *y = &b->options;
 
 	return !strcmp(a->name, b->name) && x->kind == y->kind && x->flags == y->flags &&
-	       x->capacity == y->capacity && x->max_message == y->max_message &&
-	       x->overflow == y->overflow && x->mode == y->mode && x->endpoints == y->endpoints &&
-	       x->lifetime == y->lifetime && x->linger == y->linger && x->on_lag == y->on_lag &&
-	       x->patience == y->patience && x->groups == y->groups && a->daemon == b->daemon &&
-	       a->activate == b->activate && a->owner == b->owner && a->has_group == b->has_group &&
-	       a->group == b->group && who_equal(&a->send, &b->send) &&
-	       who_equal(&a->receive, &b->receive);
+	       x->capacity == y->capacity && x->max_capacity == y->max_capacity &&
+	       x->max_message == y->max_message && x->overflow == y->overflow &&
+	       x->mode == y->mode && x->endpoints == y->endpoints && x->lifetime == y->lifetime &&
+	       x->linger == y->linger && x->on_lag == y->on_lag && x->patience == y->patience &&
+	       x->groups == y->groups && a->daemon == b->daemon && a->activate == b->activate &&
+	       a->owner == b->owner && a->has_group == b->has_group && a->group == b->group &&
+	       who_equal(&a->send, &b->send) && who_equal(&a->receive, &b->receive);
+}
+
+/* As spec_differs(), of a channel that may grow: `segment` is what it has now. */
+static const char *grown_differs(const struct chan_options *o, const struct chan_stat *is)
+{
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+
+	if (o->capacity && (o->capacity + page - 1) / page * page != is->start_capacity)
+		return "capacity";
+	if (o->max_capacity != CHAN_UNBOUNDED &&
+		(o->max_capacity + page - 1) / page * page != is->max_capacity)
+		return "max-capacity";
+	return NULL;
 }
 
 const char *spec_differs(const struct spec *spec, const struct chan_stat *is)
@@ -321,9 +339,13 @@ const char *spec_differs(const struct spec *spec, const struct chan_stat *is)
 		return "lifetime";
 	if (is->linger != o->linger)
 		return "linger";
+	if (!o->max_capacity != !is->max_capacity)
+		return "max-capacity";
 	/* Capacities are rounded up: would it have been rounded to this segment? */
 	same.endpoints = is->endpoints;
 	same.groups = is->max_groups;
+	if (is->start_capacity)
+		return grown_differs(o, is);
 	if (chan_footprint(&same) != (int64_t)is->segment)
 		return "capacity";
 	return NULL;

@@ -60,6 +60,10 @@ void answer_channel(struct connection *c, const struct channel *ch)
 	st.damaged |= watch_resized(ch);
 	connection_add(c, "state=%s\ncapacity=%" PRIu64 "\nmax-message=%" PRIu32 "\noverflow=%s\n",
 		state_word(&st), st.capacity, st.max_message, word(&words_overflow, st.overflow));
+	if (st.max_capacity)
+		connection_add(c,
+			"max-capacity=%" PRIu64 "\npeak-capacity=%" PRIu64 "\ngrown=%" PRIu64 "\n",
+			st.max_capacity, st.peak_capacity, st.grown);
 	connection_add(c,
 		"used=%" PRIu64 "\ndepth=%" PRIu64 "\nsent=%" PRIu64 "\nreceived=%" PRIu64 "\n",
 		st.used, st.depth, st.sent, st.received);

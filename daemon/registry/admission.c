@@ -32,6 +32,16 @@ int admission_check(const struct spec *spec, char *why, size_t size)
 	err = declared_failure(spec->name, why, size);
 	if (err < 0) /* the request would make another one than is declared */
 		return err;
+	/* Usage is what is allocated; and no channel may grow beyond all of the quota. */
+	if (accounts_limited(spec->owner) && spec->options.max_capacity > quota->bytes) {
+		snprintf(why, size,
+			"max-capacity: user %u has a quota of %" PRIu64
+			" bytes, which is less than %s%" PRIu64,
+			(unsigned)spec->owner, quota->bytes,
+			spec->options.max_capacity == CHAN_UNBOUNDED ? "unbounded, " : "",
+			spec->options.max_capacity);
+		return -EDQUOT;
+	}
 	admission_usage(spec->owner, &channels, &bytes);
 	if (accounts_limited(spec->owner) &&
 		(channels >= quota->channels || need < 0 || (uint64_t)need > quota->bytes ||

@@ -32,7 +32,9 @@ static int spec_of_segment(struct spec *spec, const char *name)
 	spec->options.endpoints = st.endpoints;
 	spec->options.lifetime = st.lifetime;
 	spec->options.linger = st.linger;
-	spec->options.capacity = st.capacity; /* 0 for a rendezvous */
+	/* 0 for a rendezvous; of one that grows, what it was made with */
+	spec->options.capacity = st.max_capacity ? st.start_capacity : st.capacity;
+	spec->options.max_capacity = st.max_capacity;
 	spec->options.mode = (st.mode & 0666) | 0600;
 	spec->group = st.gid;
 	spec->has_group = true;

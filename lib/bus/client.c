@@ -171,6 +171,8 @@ int client_create(uid_t owner, const char *name, const struct chan_options *opt)
 	put(&r, "kind=%s\n", word(&words_kind, opt->kind));
 	if (opt->capacity && opt->kind == CHAN_KIND_QUEUE) /* the others take none */
 		put(&r, "capacity=%" PRIu64 "\n", opt->capacity);
+	if (opt->max_capacity)
+		put(&r, "max-capacity=%" PRIu64 "\n", opt->max_capacity);
 	if (opt->max_message)
 		put(&r, "max-message=%" PRIu32 "\n", opt->max_message);
 	put(&r, "overflow=%s\n", word(&words_overflow, opt->overflow));

@@ -35,6 +35,16 @@ static const char *set_capacity(struct chan_options *opt, const char *value)
 	return NULL;
 }
 
+static const char *set_max_capacity(struct chan_options *opt, const char *value)
+{
+	if (!strcmp(value, "unbounded"))
+		opt->max_capacity = CHAN_UNBOUNDED;
+	else if (cli_parse_size(value, &opt->max_capacity) || opt->max_capacity > INT64_MAX ||
+		 !opt->max_capacity)
+		return "unbounded or a size above 0";
+	return NULL;
+}
+
 static const char *set_max_message(struct chan_options *opt, const char *value)
 {
 	uint64_t n;
@@ -121,6 +131,7 @@ static const struct {
 	uint32_t flag; /* of a bare word */
 } keys[] = {
 	{"capacity", set_capacity, 0},
+	{"max-capacity", set_max_capacity, 0},
 	{"max-message", set_max_message, 0},
 	{"overflow", set_overflow, 0},
 	{"mode", set_mode, 0},
@@ -162,7 +173,8 @@ int cli_parse_key(
 		return -EINVAL;
 	}
 	snprintf(why, size,
-		"unknown key '%s'; there are capacity, max-message, overflow, mode, endpoints, "
+		"unknown key '%s'; there are capacity, max-capacity, max-message, overflow, mode, "
+		"endpoints, "
 		"lifetime, linger, kind, on-lag, groups, forbid-block, end-with-senders, "
 		"need-receivers",
 		key);

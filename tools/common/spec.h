@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How to make a channel: a SPEC is KEY=VALUE,... with capacity, max-message, overflow,
- * mode, endpoints, lifetime, linger, kind, of a broadcast on-lag and groups, and the bare
- * words end-with-senders, need-receivers and, of a broadcast, forbid-block.  The options of chanctl
- * create and the lines of channels.d have the same keys.
+ * How to make a channel: a SPEC is KEY=VALUE,... with capacity, max-capacity,
+ * max-message, overflow, mode, endpoints, lifetime, linger, kind, of a broadcast on-lag and groups,
+ * and the bare words end-with-senders, need-receivers and, of a broadcast, forbid-block.  The
+ * options of chanctl create and the lines of channels.d have the same keys.
  */
 #ifndef SHMCHAN_SPEC_H
 #define SHMCHAN_SPEC_H

@@ -47,6 +47,8 @@ enum type {
 	KIND,
 	LAG_POLICY,
 	CONDVAR,
+	WHY_GROWN,
+	GROW_ERROR,
 	/* From here on, chand's. */
 	CHAND_TEXT,
 	CHAND_COUNT,
@@ -73,6 +75,14 @@ static const struct ctl_column all[] = {
 	{"USED", SIZE, .at = AT(used)},
 	{"USE%", USE, .key = "used_percent"},
 	{"CAPACITY", SIZE, .at = AT(capacity)},
+	{"CAPACITY-START", SIZE, .at = AT(start_capacity)},
+	{"CAPACITY-MAX", SIZE, .at = AT(max_capacity)},
+	{"CAPACITY-PEAK", SIZE, .at = AT(peak_capacity)},
+	{"GROWN", COUNT, .at = AT(grown)},
+	{"GROWN-AT", TIME, .at = AT(grown_at)},
+	{"GROWN-BY", COUNT32, .at = AT(grown_by)},
+	{"GROWN-WHY", WHY_GROWN, .at = AT(grown_why)},
+	{"GROW-ERROR", GROW_ERROR, .at = AT(grow_error)},
 	{"MAX-MESSAGE", SIZE32, .at = AT(max_message)},
 	{"SENDERS", COUNT32, .at = AT(senders)},
 	{"RECEIVERS", COUNT32, .at = AT(receivers)},
@@ -229,6 +239,13 @@ static json_t *rate_value(const struct ctl_channel *ch, size_t at)
 	return json_real((double)(now - before) * 1e9 / (double)(ch->time - ch->time_before));
 }
 
+static json_t *why_grown(const struct chan_stat *stat)
+{
+	if (stat->grown_why == CHAN_GROWN_NEVER)
+		return json_null();
+	return ctl_text(stat->grown_why == CHAN_GROWN_FULL ? "full" : "large-message");
+}
+
 static json_t *use_value(const struct chan_stat *stat)
 {
 	if (!stat->capacity)
@@ -356,6 +373,8 @@ static json_t *make_value(const struct ctl_column *column, const struct ctl_chan
 	case RATE:
 		return rate_value(ch, column->at);
 	case TIME:
+		return get64(stat, column->at) ? ctl_time((int64_t)get64(stat, column->at))
+					       : json_null();
 	case DURATION:
 		return ctl_time((int64_t)get64(stat, column->at));
 	case YES_NO:
@@ -382,6 +401,10 @@ static json_t *make_value(const struct ctl_column *column, const struct ctl_chan
 		return stat->kind == CHAN_KIND_BROADCAST
 			       ? ctl_text(on_lag_text(on_lag, stat->on_lag, stat->patience))
 			       : json_null();
+	case WHY_GROWN:
+		return why_grown(stat);
+	case GROW_ERROR:
+		return stat->grow_error ? ctl_text(strerror((int)stat->grow_error)) : json_null();
 	case CONDVAR:
 		return ctl_text(stat->condvar == 1 ? "futex" : "pthread");
 	}

@@ -26,6 +26,7 @@
 
 enum {
 	MODE = CLI_LONG,
+	MAX_CAPACITY,
 	ENDPOINTS,
 	LIFETIME,
 	LINGER,
@@ -44,6 +45,9 @@ enum {
 
 static const struct cli_option options[] = {
 	{'c', "capacity", "SIZE", "bytes of the ring; 0: a rendezvous (default 1M)"},
+	{MAX_CAPACITY, "max-capacity", "SIZE",
+		"it grows when it is full, up to this or unbounded,\n"
+		"and gives the memory back (default: it does not)"},
 	{'m', "max-message", "SIZE", "longest message (default: a quarter of the ring)"},
 	{'k', "kind", "queue|rendezvous|broadcast|latest",
 		"what becomes of a message (default queue)"},
@@ -194,6 +198,13 @@ static void compare_size(struct differences *d, const char *what, uint64_t is, u
 	differs(d, what, a, b);
 }
 
+static uint64_t in_pages(uint64_t bytes)
+{
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+
+	return (bytes + page - 1) / page * page;
+}
+
 /* The capacity was rounded up when the channel was made.  So it is the same if what is wanted
  * would be rounded up to the same segment. */
 static void compare_capacity(struct differences *d, const struct chan_stat *is)
@@ -204,8 +215,22 @@ static void compare_capacity(struct differences *d, const struct chan_stat *is)
 	same.groups = is->max_groups;
 	if (!want.max_message)
 		same.max_message = is->max_message;
+	if (is->start_capacity) { /* it grows: `segment` is what it has now */
+		if (in_pages(want.capacity) != is->start_capacity)
+			compare_size(d, "capacity", is->start_capacity, want.capacity);
+		return;
+	}
+	same.max_capacity = 0;
 	if (chan_footprint(&same) != (int64_t)is->segment)
 		compare_size(d, "capacity", is->capacity, want.capacity);
+}
+
+static void compare_max_capacity(struct differences *d, const struct chan_stat *is)
+{
+	if (!is->max_capacity)
+		differs(d, "max-capacity", "that it never grows", "that it grows");
+	else if (want.max_capacity != CHAN_UNBOUNDED)
+		compare_size(d, "max-capacity", is->max_capacity, in_pages(want.max_capacity));
 }
 
 static void compare_mode(struct differences *d, uint32_t is)
@@ -252,6 +277,8 @@ static void compare(struct differences *d, const struct chan_stat *is)
 		differs(d, "kind", word(&words_kind, is->kind), word(&words_kind, want.kind));
 	else if (want.capacity)
 		compare_capacity(d, is);
+	if (want.max_capacity)
+		compare_max_capacity(d, is);
 	if (want.max_message)
 		compare_size(d, "max-message", is->max_message, want.max_message);
 	if (overflow_given && is->overflow != want.overflow)
