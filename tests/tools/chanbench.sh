@@ -141,6 +141,14 @@ is 'each has its ratio' "$(jq -c '[.results[] | .of_floor != null]' "$tmp/out")"
 labels latest -n 2000 -r 50000/s
 is 'latest, written at times' "$labels" 'latest seqlock'
 
+# Each subscriber gets all, or is told what it lost.
+labels bcast -n 300 -C 3
+is 'bcast and the queue' "$labels" \
+	'shmchan broadcast broadcast-lose broadcast broadcast-lose broadcast-asleep'
+is 'a message costs the sender something' "$(jq '[.results[].send_cpu_ns > 0] | all' "$tmp/out")" true
+labels bcast -n 2000 -C 2 -w spin -b 16 -s 1000 -c 16K
+is 'bcast with nobody asleep' "$labels" 'shmchan broadcast broadcast-lose broadcast broadcast-lose'
+
 status 0 chanbench lat -n 300 -R 1 --cpus 0 --json
 is 'CPUs used' "$(jq -r .cpus "$tmp/out")" 0
 
