@@ -618,10 +618,14 @@ struct chan_lease {
  * the endpoint detaches or its process dies, what it holds goes back to the channel and is
  * delivered again, before newer messages, with `attempt` counted up (to 65535 at most).
  * Space is freed in ring order, as the oldest messages are acknowledged: one that is held
- * for long fills the channel.
+ * for long fills the channel.  In a broadcast a subscriber that holds the ring takes its next
+ * messages, `attempt` is 1, and nobody else gets them when it leaves, but the next user of its
+ * group.
  *
  * Errors: those of chan_recv() without -EMSGSIZE, and
- *   -EINVAL   n is 0 or above INT_MAX
+ *   -EINVAL   n is 0 or above INT_MAX; or a broadcast's subscriber loses, so that what it
+ *             reads in place may be overwritten
+ *   -ESTALE   a broadcast's subscriber was evicted
  */
 int chan_take(chan_t *ch, struct chan_lease *ret, unsigned n, int64_t timeout);
 
@@ -634,7 +638,9 @@ int chan_take(chan_t *ch, struct chan_lease *ret, unsigned n, int64_t timeout);
  * killed during this call, each message is acknowledged, or is delivered again.
  *
  * Errors:
- *   -ESTALE   lease[0] is not (any more) this endpoint's
+ *   -ESTALE   lease[0] is not (any more) this endpoint's; in a broadcast, where what was taken
+ *             before a message is acknowledged with it, also: a later one was acknowledged, or
+ *             the subscriber was evicted, and what it read may have been overwritten
  *   -EINVAL   n is above INT_MAX
  *   -EBADF    the endpoint is not for receiving
  *   -EPERM    the endpoint is another thread's exclusive one
@@ -643,7 +649,8 @@ int chan_take(chan_t *ch, struct chan_lease *ret, unsigned n, int64_t timeout);
 int chan_ack(chan_t *ch, const struct chan_lease *lease, unsigned n);
 
 /* Give n leases back, so that their messages are delivered again.  Rules, result and errors
- * as chan_ack(). */
+ * as chan_ack().  In a broadcast that gives back what was taken after them, too, and is -EINVAL
+ * if a message behind them was received by chan_recv(). */
 int chan_release(chan_t *ch, const struct chan_lease *lease, unsigned n);
 
 /* The same, and this delivery does not count in `attempt`: for a receiver that could not
