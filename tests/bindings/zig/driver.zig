@@ -90,6 +90,7 @@ fn sayMessage(data: []const u8) void {
 fn sayError(err: shmchan.Error) void {
     switch (err) {
         error.TooLong => say("toolarge {d}", .{shmchan.errorSize()}),
+        error.Lost => say("lost {d}", .{shmchan.errorSize()}),
         error.Unexpected, error.Incompatible, error.NoSpace, error.OutOfMemory => say("error {d}", .{-shmchan.last_error}),
         else => say("{s}", .{switch (err) {
             error.Empty => "empty",
@@ -159,6 +160,10 @@ fn overflow(text: []const u8) u32 {
     return oneOf(text, &.{ "block", "fail", "drop-new", "drop-old" });
 }
 
+fn onLag(text: []const u8) u32 {
+    return @as(u32, shmchan.c.CHAN_LAG_BLOCK) + oneOf(text, &.{ "block", "lose", "evict" });
+}
+
 fn options(from: usize) shmchan.Options {
     var ret = shmchan.Options{};
     for (words[@min(from, count)..count]) |word| {
@@ -172,13 +177,15 @@ fn options(from: usize) shmchan.Options {
         }
         const at = std.mem.indexOfScalar(u8, word, '=') orelse giveUp("what is '{s}'?", .{word});
         const value = word[at + 1 ..];
-        switch (oneOf(word[0..at], &.{ "capacity", "max-message", "endpoints", "kind", "overflow", "lifetime" })) {
+        switch (oneOf(word[0..at], &.{ "capacity", "max-message", "endpoints", "kind", "overflow", "lifetime", "max-capacity", "on-lag" })) {
             0 => ret.capacity = number(value),
             1 => ret.max_message = @intCast(number(value)),
             2 => ret.endpoints = @intCast(number(value)),
             3 => ret.kind = oneOf(value, &.{ "queue", "rendezvous", "latest", "broadcast" }),
             4 => ret.overflow = overflow(value),
-            else => ret.lifetime = oneOf(value, &.{ "persist", "ref" }),
+            5 => ret.lifetime = oneOf(value, &.{ "persist", "ref" }),
+            6 => ret.max_capacity = number(value),
+            else => ret.on_lag = onLag(value),
         }
     }
     return ret;
@@ -208,7 +215,25 @@ fn open() void {
     else
         .observer;
     const name = zero(arg(2));
-    const result = if (create) shmchan.Bytes.create(name, role, options(4)) else shmchan.Bytes.open(name, role);
+    sayOpened(if (create) shmchan.Bytes.create(name, role, options(4)) else shmchan.Bytes.open(name, role));
+}
+
+fn subscribe() void {
+    var how = shmchan.Bytes.Subscription{};
+    for (words[3..count]) |word| {
+        const at = std.mem.indexOfScalar(u8, word, '=') orelse giveUp("what is '{s}'?", .{word});
+        const value = word[at + 1 ..];
+        switch (oneOf(word[0..at], &.{ "start", "at", "on-lag", "group" })) {
+            0 => how.from = oneOf(value, &.{ "next", "oldest", "last", "seq" }),
+            1 => how.start = number(value),
+            2 => how.on_lag = onLag(value),
+            else => how.group = zero(value),
+        }
+    }
+    sayOpened(shmchan.Bytes.subscribe(zero(arg(2)), how));
+}
+
+fn sayOpened(result: shmchan.Error!shmchan.Bytes) void {
     if (result) |ch| {
         endpoints.put(own(arg(1)), .{ .ch = ch }) catch giveUp("no memory", .{});
         say("ok", .{});
@@ -358,7 +383,7 @@ fn timed(e: *Endpoint, receive: bool) void {
 }
 
 fn execute() void {
-    const Op = enum { create, remove, unlink, open, detach, close, discard, send, recv, sendmany, recvmany, all, take, ack, release, untake, reserve, commit, abort, select, peek, purge, recover, overflow, pause, resume_, stat, flood, drain };
+    const Op = enum { create, remove, unlink, open, detach, close, discard, send, recv, sendmany, recvmany, all, take, ack, release, untake, reserve, commit, subscribe, abort, select, peek, purge, recover, overflow, pause, resume_, stat, flood, drain };
     const word = if (std.mem.eql(u8, words[0], "resume")) "resume_" else words[0];
     const op = std.meta.stringToEnum(Op, word) orelse giveUp("there is no operation '{s}'", .{words[0]});
     switch (op) {
@@ -366,6 +391,7 @@ fn execute() void {
         .remove => return sayDone(shmchan.remove(zero(arg(1)))),
         .unlink => return sayDone(shmchan.unlink(zero(arg(1)))),
         .open => return open(),
+        .subscribe => return subscribe(),
         .detach => return detach(),
         .ack => return settle(shmchan.Lease.ack),
         .release => return settle(shmchan.Lease.release),

@@ -49,6 +49,9 @@ pub const Error = error{
     WrongRole,
     /// A rendezvous: the message was purged before a receiver had it.
     Canceled,
+    /// A subscriber was too late: `errorSize()` messages are lost, and it goes on with the oldest
+    /// that is kept.
+    Lost,
     /// The endpoint is another process's: a child of fork() has to open its own.
     Detached,
     /// A process wrote into the channel what does not belong there.
@@ -102,6 +105,7 @@ fn errorOf(result: anytype, full: Error) Error {
         .INTR => error.Interrupted,
         .DEADLK => error.Deadlock,
         .STALE => error.Stale,
+        .OVERFLOW => error.Lost,
         .BADMSG => error.Damaged,
         .PROTONOSUPPORT, .PROTOTYPE, .XDEV => error.Incompatible,
         .BADF => error.WrongRole,
@@ -167,6 +171,11 @@ pub const Options = struct {
     endpoints: u32 = 0,
     lifetime: u32 = c.CHAN_PERSIST,
     linger: u64 = 0,
+    /// Above `capacity`: the channel grows up to this when it is full.
+    max_capacity: u64 = 0,
+    /// Of a broadcast: what becomes of subscribers that are too slow, as c.CHAN_LAG_LOSE.
+    on_lag: u32 = c.CHAN_LAG_DEFAULT,
+    patience: u64 = 0,
 
     fn toC(o: Options) c.struct_chan_options {
         var ret = std.mem.zeroes(c.struct_chan_options);
@@ -180,6 +189,9 @@ pub const Options = struct {
         ret.endpoints = o.endpoints;
         ret.lifetime = o.lifetime;
         ret.linger = o.linger;
+        ret.max_capacity = o.max_capacity;
+        ret.on_lag = o.on_lag;
+        ret.patience = o.patience;
         return ret;
     }
 };
@@ -278,6 +290,40 @@ pub const Bytes = struct {
         var handle: ?*c.chan_t = null;
         try check(c.chan_open(&handle, name, @intFromEnum(role) | c.CHAN_CREATE, &o), error.Full);
         return .{ .handle = handle.? };
+    }
+
+    /// How to subscribe to a broadcast; see struct chan_subscription in shmchan.h.
+    pub const Subscription = struct {
+        from: u32 = c.CHAN_FROM_NEXT,
+        start: u64 = 0,
+        on_lag: u32 = c.CHAN_LAG_DEFAULT,
+        patience: u64 = 0,
+        /// The place of this group, which outlives the process.
+        group: ?[:0]const u8 = null,
+        group_age: u64 = 0,
+        flags: u32 = 0,
+    };
+
+    /// Subscribe to a broadcast.
+    pub fn subscribe(name: [:0]const u8, how: Subscription) Error!Bytes {
+        const full = c.struct_chan_subscription{
+            .size = @sizeOf(c.struct_chan_subscription),
+            .flags = how.flags,
+            .from = how.from,
+            .on_lag = how.on_lag,
+            .start = how.start,
+            .patience = how.patience,
+            .group = if (how.group) |g| g.ptr else null,
+            .group_age = how.group_age,
+        };
+        var handle: ?*c.chan_t = null;
+        try check(c.chan_subscribe(&handle, name, &full), error.Full);
+        return .{ .handle = handle.? };
+    }
+
+    /// How many messages this subscriber has lost in all, as far as it was told.
+    pub fn lost(ch: Bytes) u64 {
+        return c.chan_lost(ch.handle);
     }
 
     /// Detach.  The channel and what is in it stay.
