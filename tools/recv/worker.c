@@ -309,7 +309,7 @@ static void look_again(void)
 	w.busy = false;
 }
 
-static void work(void)
+static void run_jobs(void)
 {
 	bool hurried = false;
 	unsigned before = 0;
@@ -438,7 +438,7 @@ int worker_run(struct run *run, struct receiver *receivers, int count)
 	settle_start(w.x, on_released, on_stop);
 	status = start();
 	if (!status) {
-		work();
+		run_jobs();
 		status = conclude_work();
 	}
 	settle_end();

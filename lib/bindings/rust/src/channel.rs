@@ -2,6 +2,7 @@
 
 use crate::guard::{Lease, Loan};
 use crate::options::{Options, Overflow, Subscription, Timeout};
+use crate::sent::Sent;
 use crate::{checked, ffi, Error, ErrorKind, Result};
 use std::ffi::CString;
 use std::io::{IoSlice, IoSliceMut};
@@ -32,24 +33,6 @@ impl BitOr for Role {
 
     fn bitor(self, other: Role) -> Role {
         Role(self.0 | other.0)
-    }
-}
-
-/// What became of a message that was sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sent {
-    /// It is in the channel; in a rendezvous a receiver has it.
-    Committed,
-    /// The overflow policy dropped it.
-    Dropped,
-}
-
-impl Sent {
-    pub(crate) fn of(result: c_int) -> Result<Sent> {
-        checked(result.into()).map(|r| match r as c_int {
-            ffi::DROPPED => Sent::Dropped,
-            _ => Sent::Committed,
-        })
     }
 }
 

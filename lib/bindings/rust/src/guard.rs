@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-use crate::channel::Sent;
+use crate::sent::Sent;
 use crate::{checked, ffi, Channel, Error, ErrorKind, Plain, Result};
 use std::fmt;
 use std::marker::PhantomData;

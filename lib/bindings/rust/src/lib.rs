@@ -40,9 +40,10 @@ mod guard;
 mod options;
 mod plain;
 mod select;
+mod sent;
 mod typed;
 
-pub use channel::{collect, create, list, remove, unlink, Channel, Cursor, Role, Sent, Stat};
+pub use channel::{collect, create, list, remove, unlink, Channel, Cursor, Role, Stat};
 pub use error::{Error, ErrorKind, Result};
 pub use guard::{Lease, Loan, View};
 pub use options::{Kind, OnLag, Options, Overflow, Start, Subscription, Timeout};
@@ -50,6 +51,7 @@ pub use plain::Plain;
 #[doc(hidden)]
 pub use plain::{hash, mix, BASIS};
 pub use select::{select, Case, Choice, Done};
+pub use sent::Sent;
 pub use std::sync::mpsc::{RecvError, RecvTimeoutError, SendError, TryRecvError, TrySendError};
 pub use typed::{
     sync_channel, IntoIter, Iter, Message, Receiver, SendTimeoutError, Sender, TryIter,

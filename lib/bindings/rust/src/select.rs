@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 
-use crate::channel::Sent;
 use crate::guard::Lease;
 use crate::options::Timeout;
+use crate::sent::Sent;
 use crate::{checked, ffi, Channel, Result};
 use std::os::raw::{c_int, c_uint};
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 
-use crate::channel::{Role, Sent};
+use crate::channel::Role;
 use crate::guard::{wrong_length, Lease, Loan, View};
 use crate::options::{Kind, Options, Timeout};
 use crate::plain::type_number;
+use crate::sent::Sent;
 use crate::{Channel, Error, ErrorKind, Plain, Result};
 use std::fmt;
 use std::io;
