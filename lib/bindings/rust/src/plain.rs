@@ -5,7 +5,7 @@ use std::mem::{align_of, size_of};
 /// A type that is plain data: it can go from one process to another as its bytes.
 ///
 /// Integers, floats and arrays of these are plain, and so is a structure that
-/// [`plain!`](crate::plain) defines.
+/// [`plain!`](crate::plain!) defines.
 ///
 /// # Safety
 ///
