@@ -129,15 +129,18 @@ bool channel_has_grown(const struct chan *ch)
 	       (load(&rung_of(ch, 0)->limit) != LADDER_OPEN || taken(ch) > r->capacity);
 }
 
-/* Find the smallest rung, smaller than this one, that holds twice what is in it.  Returns -1
- * if there is none. */
+/* Find the rung to go back to, which holds twice what is in this one: the first, whose memory
+ * stays (the last one may be as small), else the smallest that is smaller.  Returns -1 if there
+ * is none. */
 static int choose_smaller(const struct chan *ch, uint64_t used)
 {
 	uint64_t head = ring_head(&ch->ring), least = ch->ring.tx.capacity;
 	int best = -1;
 
-	for (unsigned i = 0; i < ch->ring.ladder->n; i++)
-		if (capacity_of(ch, i) < least && capacity_of(ch, i) >= 2 * used &&
+	if (ch->ring.tx.rung == 0)
+		return -1;
+	for (unsigned i = 0; i < ch->ring.ladder->n && best != 0; i++)
+		if ((i == 0 || capacity_of(ch, i) < least) && capacity_of(ch, i) >= 2 * used &&
 			ladder_is_free(rung_of(ch, i), head)) {
 			best = (int)i;
 			least = capacity_of(ch, i);
@@ -195,6 +198,9 @@ void channel_give_back(struct chan *ch, bool at_once)
 		senders_visit(ch) < 0)
 		return;
 	if (receivers_enter(ch, &limit) == 0) {
+		/* Out of a ring that is done with: else this one can't go back to it, and would
+		 * be left with its memory. */
+		ring_follow(&ch->ring);
 		pos = load(&ch->control->senders.position);
 		head = ring_head(&ch->ring);
 		shrink(ch, at_once && ladder_used(ch->ring.ladder, ladder(ch), head, pos) == 0);

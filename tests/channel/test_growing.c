@@ -192,6 +192,52 @@ START_TEST(should_go_back_to_a_small_ring_under_a_small_load)
 }
 END_TEST
 
+/* The first ring's memory stays, so it goes back to that one. */
+START_TEST(should_go_back_from_a_ring_that_is_not_larger)
+{
+	static const uint64_t most[] = {START + START / 2, 2 * START};
+
+	for (unsigned i = 0; i < 2; i++) {
+		chan_t *ch = open_as(
+			CHAN_SEND | CHAN_RECV, OPTIONS(.capacity = START, .max_capacity = most[i]));
+		uint64_t before = allocated(), n = fill(ch, 0);
+
+		ck_assert_uint_ge(allocated(), before + most[i] - START);
+		for (uint64_t j = 0; j < n; j++)
+			expect_numbered(ch, j);
+		let_time_pass(ch);
+		ck_assert_int_eq(chan_recover(ch), 0);
+		ck_assert_uint_eq(allocated(), before);
+		chan_detach(ch);
+		ck_assert_int_eq(chan_remove(name), 0);
+	}
+}
+END_TEST
+
+/* As if a sender was killed behind the step: nobody has followed to the new ring yet. */
+START_TEST(should_give_a_ring_back_that_nothing_was_sent_in)
+{
+	chan_t *ch = open_as(CHAN_SEND | CHAN_RECV, GROWING());
+	uint64_t before = allocated(), n = 0;
+	unsigned char buf[4096];
+	void *place;
+
+	for (;; n++) {
+		ck_assert_int_eq(chan_reserve(ch, &place, sizeof(buf), 0), 0);
+		if (stat_of(ch).grown)
+			break;
+		ck_assert_int_eq(chan_commit(ch, message(n, place)), 0);
+	}
+	chan_abort(ch);
+	for (uint64_t i = 0; i < n; i++)
+		expect_numbered(ch, i);
+	let_time_pass(ch);
+	ck_assert_int_eq(chan_recover(ch), 0);
+	ck_assert_uint_eq(allocated(), before);
+	chan_detach(ch);
+}
+END_TEST
+
 static bool is_small(void *arg)
 {
 	return allocated() == *(uint64_t *)arg;
@@ -493,6 +539,8 @@ void add_tests(void)
 		should_grow_to_the_maximum_and_keep_the_order,
 		should_give_the_memory_back_after_a_quiet_while,
 		should_go_back_to_a_small_ring_under_a_small_load,
+		should_go_back_from_a_ring_that_is_not_larger,
+		should_give_a_ring_back_that_nothing_was_sent_in,
 		should_let_a_receiver_that_waits_give_it_back,
 		should_give_it_back_when_the_last_one_leaves,
 		should_take_a_message_larger_than_the_ring,
