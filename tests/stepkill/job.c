@@ -215,7 +215,7 @@ static unsigned sleepers(void)
 		/* Of a broadcast nobody has what is there, and old messages make room. */
 		if (scenario->opt.kind == CHAN_KIND_BROADCAST && scenario->roles == CHAN_SEND)
 			return CHAN_RECV;
-		return scenario->fill == FULL ? CHAN_SEND : CHAN_RECV;
+		return full_before(scenario) ? CHAN_SEND : CHAN_RECV;
 	}
 }
 
@@ -241,7 +241,7 @@ static void all_come(void)
  * way. */
 static void set_scene(struct trace *t, enum flow flow)
 {
-	bool room = scenario->fill == 0 || scenario->fill == FULL;
+	bool room = scenario->fill == 0 || full_before(scenario);
 
 	if (scenario->rouse) {
 		t->on_sleep = flow == LATE ? rouse : flow == EARLY ? all_come : one_more_sleeps;

@@ -13,6 +13,8 @@
 #define TIME PATIENCE  /* the victim's patience, when somebody will wake it */
 #define SHORT (2 * MS) /* and when nobody will */
 
+#define LARGE 5000 /* bytes */
+
 static const struct scenario *self;
 static chan_t *ch;
 static unsigned char out[5][1024], in[5][1024];
@@ -212,6 +214,45 @@ static void use_group_and_take3(void)
 	take3();
 }
 
+/* Of a channel that grows: receive the first messages, up to the last in their ring. */
+static void receive(chan_t *from, unsigned n)
+{
+	for (; n; n--)
+		expect((int)note_recv(from, 0), USUAL);
+}
+static void receive_all_in_the_first(void)
+{
+	receive(ch, FULL);
+}
+static void receive_all_but_one_in_the_first(void)
+{
+	receive(ch, FULL - 1);
+}
+static void take_over_the_step(void)
+{
+	receive(ch, FULL - 1);
+	take3();
+}
+/* Let it grow, and leave so many messages in the new ring, for a quiet while. */
+static void grow_and_leave(unsigned n)
+{
+	chan_t *other = must_open(CHAN_SEND | CHAN_RECV);
+
+	for (unsigned i = 1; i <= FULL + 3; i++)
+		expect(note_send(other, PREPARER, i, USUAL, 0), 0);
+	receive(other, FULL + 3 - n);
+	chan_detach(other);
+	atomic_store(&ch->control->ladder.needed, 0);
+}
+static void grow_and_leave_none(void)
+{
+	grow_and_leave(0);
+}
+static void grow_and_leave_2(void)
+{
+	grow_and_leave(2);
+}
+
 /* ---- the operations ---- */
 
 static int op_create(void)
@@ -307,6 +348,17 @@ static int op_reserve(void)
 }
 static int op_commit(void)
 {
+	return chan_commit(ch, length);
+}
+/* More than the first ring holds is reserved, but not written: each byte would be a step. */
+static int op_send_large(void)
+{
+	void *to;
+	int err = chan_reserve(ch, &to, LARGE, TIME);
+
+	if (err < 0)
+		return err;
+	memcpy(to, out[0], length);
 	return chan_commit(ch, length);
 }
 static int op_abort(void)
@@ -512,6 +564,7 @@ static bool close_behind(void)
 		.size = sizeof(struct chan_options), .kind = CHAN_KIND_LATEST, .max_message = 1000 \
 	}
 #define BROADCAST(...) OPT(.kind = CHAN_KIND_BROADCAST, __VA_ARGS__)
+#define GROWING(...) OPT(.max_capacity = 2 * CAPACITY, __VA_ARGS__)
 #define BUSY (IN(ASLEEP) | IN(LATE) | IN(EARLY))
 #define ALL (IN(ALONE) | BUSY)
 #define CHAIN (IN(ALONE) | IN(CHAINED))
@@ -809,6 +862,37 @@ const struct scenario scenarios[] = {
 	{ "broadcast, group, expire", CHAIN, .opt = BROADCAST(), .fill = FULL,
 		.roles = CHAN_SEND, .setup = leave_an_old_group, .operation = op_send,
 		.states = 4, .sends = 1, .eats = NUMBERS },
+
+	{ "grow, send", IN(LATE) | IN(EARLY) | CHAIN, .opt = GROWING(), .fill = FULL,
+		.roles = CHAN_SEND, .operation = op_send, .states = 2, .sends = 1 },
+	{ "grow, send a large one", ALL,
+		.opt = OPT(.max_capacity = 4 * CAPACITY, .max_message = LARGE), .roles = CHAN_SEND,
+		.operation = op_send_large, .states = 2, .sends = 1 },
+	{ "grow, batch", IN(ALONE), .opt = GROWING(), .fill = FULL, .roles = CHAN_SEND,
+		.operation = op_batch, .result = 4, .states = 2, .sends = 4 },
+	{ "grow, send, drop-oldest", IN(ALONE), .opt = GROWING(.overflow = CHAN_DROP_OLDEST),
+		.fill = 2 * FULL, .roles = CHAN_SEND, .operation = op_send, .states = FULL + 3, .sends = 1, .eats = NUMBERS },
+	{ "grow, receive, over", ALL, .opt = GROWING(), .fill = 2 * FULL, .roles = CHAN_RECV,
+		.setup = receive_all_in_the_first, .operation = op_recv, .result = USUAL,
+		.states = 2, .eats = 1 },
+	{ "grow, take, over", ALL, .opt = GROWING(), .fill = 2 * FULL, .roles = CHAN_RECV,
+		.setup = receive_all_but_one_in_the_first, .operation = op_take, .result = 2,
+		.states = 3 },
+	{ "grow, acknowledge, over", ALL, .opt = GROWING(), .fill = 2 * FULL,
+		.roles = CHAN_RECV, .setup = take_over_the_step, .operation = op_ack,
+		.result = 3, .states = 4, .eats = 3 },
+	{ "grow, purge", IN(ALONE), .opt = GROWING(), .fill = 2 * FULL, .roles = CHAN_RECV,
+		.operation = op_purge, .result = 2 * FULL, .states = 2, .eats = NUMBERS },
+	{ "grow, send, down", ALL, .opt = GROWING(), .roles = CHAN_SEND,
+		.setup = grow_and_leave_none, .operation = op_send, .states = 2, .sends = 1 },
+	{ "grow, recover, down", ALL | CHAIN, .opt = GROWING(), .roles = CHAN_RECV,
+		.setup = grow_and_leave_none, .operation = op_recover, .states = 1 },
+	{ "grow, recover, down beside messages", IN(ALONE) | IN(LATE), .opt = GROWING(),
+		.roles = CHAN_RECV, .setup = grow_and_leave_2, .operation = op_recover,
+		.states = 1 },
+	{ "grow, detach, the last", IN(ALONE) | IN(LATE), .opt = GROWING(),
+		.roles = CHAN_SEND | CHAN_RECV, .setup = grow_and_leave_none,
+		.operation = op_detach, .states = 1 },
 
 	{ "close, drain", ALL, .opt = OPT(), .fill = FULL, .roles = CHAN_SEND,
 		.operation = op_close, .states = 2, .ends = true },

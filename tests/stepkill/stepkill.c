@@ -380,7 +380,7 @@ static bool applies(const struct scenario *s, enum flow flow)
 {
 	return s->flows & IN(flow) &&
 	       (flow != ASLEEP || s->rouse || s->opt.kind == CHAN_KIND_BROADCAST ||
-		       (!s->with && (s->fill == 0 || s->fill == FULL)));
+		       (!s->with && (s->fill == 0 || full_before(s))));
 }
 
 static void add(const struct scenario *s, enum flow flow, bool every)

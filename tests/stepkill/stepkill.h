@@ -215,6 +215,9 @@ bool trace_runnable(pid_t pid);
 struct layout *trace_segment(void);
 void trace_forget_segment(void);
 
+/* The memory that it has, from the system. */
+uint64_t trace_memory(void);
+
 /* A copy of it, and its return; nobody is attached then. */
 struct image {
 	unsigned char *bytes;
@@ -238,6 +241,9 @@ chan_t *survivor_open(unsigned flags);
 /* Keep an endpoint (0: an observer) open, for what comes after the name is gone. */
 void survivor_keep(unsigned roles);
 void survivor_close(void);
+
+/* Returns true if the channel is full before the operation, at its maximum if it grows. */
+bool full_before(const struct scenario *s);
 
 /* Start two for each of the roles; each opens its endpoint, and then waits. */
 void contenders_make(unsigned roles);

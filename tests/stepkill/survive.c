@@ -9,6 +9,8 @@
  */
 #include "stepkill.h"
 
+#include "core/ladder.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -324,6 +326,36 @@ static bool any_is_in_the_way(void)
 	return false;
 }
 
+bool full_before(const struct scenario *s)
+{
+	uint64_t most = s->opt.max_capacity ? s->opt.max_capacity : CAPACITY;
+
+	return s->fill == FULL * (most / CAPACITY);
+}
+
+/* The same of a channel that grows: a message, or room in the ring or in one to grow into. */
+static bool can_go_on_growing(const struct scenario *s, unsigned role)
+{
+	const struct layout_control *c = &trace_segment()->control;
+	uint64_t head = atomic_load(&c->receivers.position), start;
+	uint64_t tail = atomic_load(&c->senders.position);
+	struct ladder l;
+	int now;
+
+	ladder_make(&l, CAPACITY, s->opt.max_capacity);
+	if (role == CHAN_RECV)
+		return ladder_used(&l, &c->ladder, head, tail) > 0;
+	now = ladder_find(&l, &c->ladder, tail);
+	for (int i = 0; i < (int)l.n; i++)
+		if (i != now && ladder_is_free(&c->ladder.rung[i], head))
+			return true;
+	if (now < 0)
+		return false;
+	start = atomic_load(&c->ladder.rung[now].start);
+	return tail - (head > start ? head : start) + ring_size(USUAL) + RING_ALIGN <=
+	       l.rung[now].capacity;
+}
+
 /* Returns true if those of the role can go on without help, as seen from outside. */
 static bool can_go_on(const struct scenario *s, unsigned role)
 {
@@ -347,6 +379,8 @@ static bool can_go_on(const struct scenario *s, unsigned role)
 		return role == CHAN_RECV ? any_is_behind() : !any_is_in_the_way();
 	if (s->opt.flags & CHAN_RENDEZVOUS)
 		return unfinished(CHAN_SEND) && unfinished(CHAN_RECV);
+	if (s->opt.max_capacity)
+		return can_go_on_growing(s, role);
 	return role == CHAN_RECV ? used > 0 : used + ring_size(USUAL) + RING_ALIGN <= CAPACITY;
 }
 
@@ -707,6 +741,27 @@ static void check_accounts(const struct scenario *s)
 		fail("%u of a batch of %u", victims, s->sends);
 }
 
+/* The memory that it has grown by is given back after a quiet while. */
+static void memory_is_back(void)
+{
+	uint64_t start = trace_segment()->header.ring_offset + CAPACITY;
+
+	if (trace_memory() != start)
+		fail("it has %llu bytes of memory, and not %llu as in the beginning",
+			(unsigned long long)trace_memory(), (unsigned long long)start);
+}
+
+static void becomes_small(chan_t *ch)
+{
+	int err;
+
+	atomic_store(&ch->control->ladder.needed, 0); /* as if the while was over */
+	err = chan_recover(ch);
+	if (err < 0)
+		fail("recover: %s (%d)", chan_strerror(err), err);
+	memory_is_back();
+}
+
 static chan_t *newcomer_from_oldest(void)
 {
 	struct chan_subscription all = {.size = sizeof(all), .from = CHAN_FROM_OLDEST};
@@ -734,6 +789,8 @@ void take_stock(const struct scenario *s)
 	check_accounts(s);
 	if (ch->kind->valid(&ch->ring) < 0)
 		fail("the ring is not valid in the end");
+	if (s->opt.max_capacity)
+		becomes_small(ch);
 	newcomer_leaves(ch);
 }
 
@@ -774,21 +831,35 @@ void still_wakes(const struct scenario *s)
 
 /* ---- locks, endpoints, space, name ---- */
 
-static void space_is_back(chan_t *ch)
+/* Return how many of the usual messages fit, in all rings of one that grows. */
+static unsigned all_that_fit(const struct scenario *s)
+{
+	struct ladder l;
+	uint64_t n = 0;
+
+	if (!s->opt.max_capacity)
+		return FULL;
+	ladder_make(&l, CAPACITY, s->opt.max_capacity);
+	for (unsigned i = 0; i < l.n; i++)
+		n += (l.rung[i].capacity - RING_ALIGN) / ring_size(USUAL);
+	return (unsigned)n;
+}
+
+static void space_is_back(const struct scenario *s, chan_t *ch)
 {
 	static const unsigned char message[USUAL];
 	unsigned char buf[USUAL];
-	unsigned n = 0;
+	unsigned n = 0, fit = all_that_fit(s);
 	ssize_t got;
 	int err;
 
 	err = chan_set_overflow(ch, CHAN_FAIL);
-	while (err == 0 && n <= FULL) {
+	while (err == 0 && n <= fit) {
 		err = chan_send(ch, message, sizeof(message), 0);
 		n += err == 0;
 	}
-	if (err != -EAGAIN || n != FULL)
-		fail("of %u messages %u fit: %s (%d)", FULL, n, chan_strerror(err), err);
+	if (err != -EAGAIN || n != fit)
+		fail("of %u messages %u fit: %s (%d)", fit, n, chan_strerror(err), err);
 	while ((got = chan_recv(ch, buf, sizeof(buf), 0)) >= 0)
 		n--;
 	if (n || got != -EAGAIN)
@@ -815,8 +886,9 @@ void all_is_back(const struct scenario *s)
 	while (err == -EBUSY && !overdue(&watch, BOUND, false));
 	if (err < 0 && err != -ENOENT)
 		fail("remove a group: %s (%d)", chan_strerror(err), err);
-	if (!st.closed && !(st.flags & CHAN_RENDEZVOUS) && st.capacity == CAPACITY - RING_ALIGN)
-		space_is_back(ch[0]);
+	if (!st.closed && !(st.flags & CHAN_RENDEZVOUS) &&
+		(st.max_capacity || st.capacity == CAPACITY - RING_ALIGN))
+		space_is_back(s, ch[0]);
 	for (n = 1; n < st.endpoints && n < 8; n++) {
 		err = chan_open(&ch[n], channel, CHAN_SEND | CHAN_RECV, NULL);
 		if (err < 0)
@@ -835,6 +907,8 @@ void all_is_back(const struct scenario *s)
 		fail("an exclusive endpoint: %s (%d)", chan_strerror(err), err);
 	if (err == 0)
 		chan_detach(ch[0]);
+	if (s->opt.max_capacity)
+		memory_is_back(); /* the last one has left */
 	doing("the name is free again");
 	err = chan_remove(channel);
 	if (err < 0 && !(err == -ENOENT && s->opt.lifetime == CHAN_REF))

@@ -17,6 +17,8 @@
  */
 #include "stepkill.h"
 
+#include "core/ladder.h"
+
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <signal.h>
@@ -41,15 +43,66 @@
 
 static unsigned char *segment, *shadow;
 static size_t segment_bytes;
+static size_t always;	    /* bytes from its start that always have their memory */
+static struct ladder rungs; /* of a ring that may grow, else none */
+
+static const char *segment_path(void)
+{
+	static char path[128];
+
+	snprintf(path, sizeof(path), "/dev/shm/shmchan.%u.%s", (unsigned)geteuid(), channel);
+	return path;
+}
+
+uint64_t trace_memory(void)
+{
+	struct stat st;
+
+	if (stat(segment_path(), &st) < 0)
+		fail("stat of the segment");
+	return (uint64_t)st.st_blocks * 512;
+}
+
+/* Returns true if the rung has its memory, as `from`, the segment or a copy, has it.  To read
+ * a rung without would give it memory. */
+static bool has_memory(const unsigned char *from, unsigned rung)
+{
+	const struct layout *l = (const void *)from;
+
+	return atomic_load(&l->control.ladder.rung[rung].memory) == RUNG_WHOLE;
+}
+
+static size_t place_of(unsigned rung)
+{
+	return always - rungs.rung[0].capacity + rungs.rung[rung].offset;
+}
+
+static void copy_segment(unsigned char *to, const unsigned char *from)
+{
+	memcpy(to, from, always);
+	for (unsigned i = 1; i < rungs.n; i++)
+		if (has_memory(from, i))
+			memcpy(to + place_of(i), from + place_of(i), rungs.rung[i].capacity);
+}
+
+static void note_rungs(void)
+{
+	const struct layout_header *h = &((const struct layout *)(void *)segment)->header;
+
+	always = segment_bytes;
+	rungs.n = 0;
+	if (!(h->options & LAYOUT_GROWS))
+		return;
+	ladder_make(&rungs, h->capacity, h->max_capacity);
+	always = h->ring_offset + h->capacity;
+}
 
 static void map_segment(void)
 {
-	char path[128];
 	struct stat st;
 	int fd;
 
-	snprintf(path, sizeof(path), "/dev/shm/shmchan.%u.%s", (unsigned)geteuid(), channel);
-	fd = open(path, O_RDWR | O_CLOEXEC);
+	fd = open(segment_path(), O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		return;
 	if (fstat(fd, &st) < 0)
@@ -61,7 +114,8 @@ static void map_segment(void)
 	if (segment == MAP_FAILED || shadow == MAP_FAILED)
 		fail("no memory");
 	close(fd);
-	memcpy(shadow, segment, segment_bytes);
+	note_rungs();
+	copy_segment(shadow, segment);
 }
 
 struct layout *trace_segment(void)
@@ -88,7 +142,7 @@ void image_save(struct image *i)
 	if (!i->bytes)
 		fail("no memory");
 	i->size = segment_bytes;
-	memcpy(i->bytes, segment, segment_bytes);
+	copy_segment(i->bytes, segment);
 }
 
 void image_restore(const struct image *i)
@@ -96,7 +150,11 @@ void image_restore(const struct image *i)
 	trace_segment();
 	if (!segment || segment_bytes != i->size)
 		fail("not the segment that it was");
-	memcpy(segment, i->bytes, i->size);
+	copy_segment(segment, i->bytes);
+	for (unsigned rung = 1; rung < rungs.n; rung++)
+		if (!has_memory(i->bytes, rung) &&
+			madvise(segment + place_of(rung), rungs.rung[rung].capacity, MADV_REMOVE))
+			fail("can't take the memory from a rung");
 }
 
 void image_free(struct image *i)
@@ -108,10 +166,18 @@ void image_free(struct image *i)
 /* Did the segment change since the last look? */
 static bool segment_changed(void)
 {
-	if (!segment || memcmp(segment, shadow, segment_bytes) == 0)
+	bool changed;
+
+	if (!segment)
 		return false;
-	memcpy(shadow, segment, segment_bytes);
-	return true;
+	changed = memcmp(segment, shadow, always) != 0;
+	for (unsigned i = 1; i < rungs.n && !changed; i++)
+		changed = has_memory(segment, i) &&
+			  memcmp(segment + place_of(i), shadow + place_of(i),
+				  rungs.rung[i].capacity) != 0;
+	if (changed)
+		copy_segment(shadow, segment);
+	return changed;
 }
 
 /* ---- the victim ---- */
