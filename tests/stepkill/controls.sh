@@ -121,6 +121,14 @@ control 'a group that goes with its user' kind/broadcast.c \
 	'/^static void let_free/,/^}/s/is_group(e)/0/' \
 	'broadcast, group, receive/alone' 'neither before nor after|changed less|returned'
 
+control 'a step to another ring not repaired' core/ladder.c \
+	'/^int ladder_repair/,/^}/s/^\tif (rung < 0)$/\treturn 0;\n&/' \
+	'grow, send/alone' 'bytes of memory|not valid|damaged'
+
+control 'memory taken unmarked' channel/grow.c \
+	'/^static int take(/,/^}/s/^\tstore(memory, RUNG_UNKNOWN);$//' \
+	'grow, send/alone' 'bytes of memory'
+
 control 'no pthread_mutex_consistent' core/lock.c \
 	's/^\tpthread_mutex_consistent.*//' \
 	send/alone 'recover|damaged|open'
