@@ -68,6 +68,17 @@ is 'peek' "$(chanrecv -p "$ch")" $'one\ntwo\nthree'
 is 'peek and dump of chanctl' "$(chanctl peek -n 1 "$ch"; chanctl dump "$ch" | jq -r .seq)" $'one\n1\n2\n3'
 is 'a child for each' "$(chanrecv -N --from=2 "$ch" -- sh -c 'cat; echo')" $'two\nthree'
 
+# One that fails is tried again before the next one, and counted; a dead one is not passed over.
+status 123 chanrecv -N --from=oldest --group=work --max-deliver=2 --backoff=10ms --dead-letter=drop \
+	"$ch" -- sh -c 'read -r x; echo "$x $CHAN_ATTEMPT"; [ "$x" != two ]'
+is 'tried again in its turn' "$(cat "$tmp/out")" $'one 1\ntwo 1\ntwo 2\nthree 1'
+status 5 chanrecv -N --group=work "$ch"
+chanctl group remove "$ch" work
+status 123 chanrecv -N --from=oldest --group=work --max-deliver=1 "$ch" -- \
+	sh -c 'read -r x; [ "$x" != two ]'
+is 'a dead one that is held' "$(chanrecv -N --group=work "$ch")" $'two\nthree'
+chanctl group remove "$ch" work
+
 # ---- groups ----
 
 is 'a new group' "$(chanrecv -n 2 --group=audit --from=oldest "$ch")" $'one\ntwo'
@@ -191,7 +202,13 @@ says '--from: --peek shows'
 status 2 chanrecv --latest --group=g "$ch"
 says 'not for --latest'
 status 2 chanrecv -N --from=oldest --on-lag=lose "$ch" -- cat
-says 'does not hold the ring'
+says 'a COMMAND needs --on-lag=block'
+for some in --jobs=2 --batch=2; do
+	status 2 chanrecv -N $some "$ch" -- cat
+	says 'one message at a time'
+done
+status 2 chanrecv -N --hold "$ch" -- true
+says '--hold: every holder would get'
 status 2 chanctl group "$ch"
 status 2 chanctl group show "$ch"
 says "'show' is neither list nor remove"

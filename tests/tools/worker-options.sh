@@ -23,7 +23,7 @@ done
 for bad in -j-1 -j1x -j10001 -j99999999999999999999 --batch=0 --batch=1025 --max-deliver=-1 \
 	--max-deliver=65535 -t0 -tsoon --kill-after=-1 --backoff=exp:1s --backoff=exp:2s..1s --backoff=exp:0..1s \
 	--backoff=fixed: --backoff=1s,,2s --backoff=infinity --halt=soon --halt=soon,fail=0 --halt=later,fail=1 \
-	--output=none --meta-fd=2 --meta-fd=256 "--dead-letter=$ch" --hold\ -j2 --hold\ --pipe --pipe\ --arg \
+	--output=none --meta-fd=2 --meta-fd=256 "--dead-letter=$ch" --hold\ -j2 --hold\ -t1 --hold\ --output=line --hold\ --pipe --pipe\ --arg \
 	--batch=2\ --arg -Fjsonl -J -p "-D $tmp" -o%p --raw; do
 	# shellcheck disable=SC2086
 	status 2 chanrecv $bad "$ch" -- true

@@ -177,8 +177,6 @@ void exec_options_finish(struct exec_options *x, char *const *channels, char *co
 {
 	if (!*command)
 		cli_usage("there is no COMMAND behind '--'");
-	if (x->output == OUTPUT_DEFAULT) /* a child of --pipe may not end */
-		x->output = x->pipe ? OUTPUT_LINE : OUTPUT_GROUP;
 	if (!x->framed && x->pipe)
 		framing_parse("jsonl", &x->framing);
 	if (x->dead_letter)
@@ -190,6 +188,12 @@ void exec_options_finish(struct exec_options *x, char *const *channels, char *co
 		cli_usage(
 			"--hold runs COMMAND once, without a message: no --jobs, --batch, --pipe, "
 			"--arg or --meta-fd");
+	if (x->hold && (x->ttr != CHAN_WAIT || x->joblog || x->dead_letter || x->strict ||
+			       x->halt != HALT_NEVER || x->output != OUTPUT_DEFAULT))
+		cli_usage("--hold runs COMMAND once, and its status is all that counts: no --ttr, "
+			  "--joblog, --dead-letter, --strict, --halt or --output");
+	if (x->output == OUTPUT_DEFAULT) /* a child of --pipe may not end */
+		x->output = x->pipe ? OUTPUT_LINE : OUTPUT_GROUP;
 	if (x->pipe && (x->arg || x->meta_fd >= 0))
 		cli_usage(
 			"--pipe runs COMMAND for many messages, and has descriptor 3: no --arg or "

@@ -25,6 +25,24 @@ static int make_room(struct receiver *r, size_t size)
 	return r->value ? CLI_OK : cli_fail(r->name, NULL, -ENOMEM);
 }
 
+/* Of a broadcast: can a worker serve it, with these options?  If not, it is said why. */
+static bool can_work(const struct receiver *r)
+{
+	const struct exec_options *x = &r->run->options->exec;
+
+	if (x->hold)
+		cli_error(r->name, "--hold: every holder would get the messages of a broadcast");
+	else if (r->copies)
+		cli_error(r->name, "a COMMAND needs --on-lag=block: what a subscriber that loses "
+				   "reads may be overwritten");
+	else if (x->jobs > 1 || x->batch > 1)
+		cli_error(r->name, "a broadcast is acknowledged in order, so a COMMAND gets one "
+				   "message at a time: no --jobs or --batch; a queue has workers");
+	else
+		return true;
+	return false;
+}
+
 int receiver_open(struct receiver *ret, struct run *run, struct sink *sink, const char *name)
 {
 	const struct recv_options *o = run->options;
@@ -50,6 +68,9 @@ int receiver_open(struct receiver *ret, struct run *run, struct sink *sink, cons
 		return CLI_USAGE;
 	}
 	ret->copies = !o->peek && subscription_copies(&o->subscription, &st);
+	ret->in_order = st.kind == CHAN_KIND_BROADCAST;
+	if (o->command && ret->in_order && !can_work(ret))
+		return CLI_USAGE;
 	return st.kind == CHAN_KIND_LATEST || ret->copies ? make_room(ret, st.max_message) : CLI_OK;
 }
 

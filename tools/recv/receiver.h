@@ -53,8 +53,14 @@ struct receiver {
 
 	/* Of a broadcast. */
 	bool copies;   /* in place of leases */
+	bool in_order; /* to acknowledge a message is to acknowledge those before it */
 	uint64_t next; /* the number of the next message, 0 if that is not known */
 	uint64_t lost; /* messages, and not yet said with one */
+
+	/* Of a worker. */
+	unsigned taken;	  /* messages that are not settled, held ones too */
+	uint64_t failed;  /* in order: the number of the message that failed last */
+	uint32_t attempt; /* and how often */
 };
 
 /* Open the channel.  Returns the exit status; receiver_close() is fine in any case. */

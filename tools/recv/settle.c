@@ -62,6 +62,9 @@ struct task *settle_task(struct receiver *r, const struct chan_lease *lease)
 		all.first->prev = t;
 	all.first = t;
 	all.open++;
+	r->taken++;
+	if (r->in_order && r->failed == lease->seq) /* the channel does not count it */
+		t->lease.attempt += r->attempt;
 	return t;
 }
 
@@ -70,6 +73,7 @@ static void end_task(struct task *t)
 	reactor_cancel(&t->timer);
 	set_state(t, RUNNING);
 	all.open--;
+	t->r->taken--;
 	if (t->prev)
 		t->prev->next = t->next;
 	else
@@ -95,6 +99,10 @@ static void give_back(struct task *t, bool counted)
 
 	if (n < 0)
 		fail(t, n);
+	if (counted) {
+		r->failed = t->lease.seq;
+		r->attempt = t->lease.attempt;
+	}
 	end_task(t);
 	all.released(r);
 }
@@ -165,6 +173,8 @@ static void bury(struct task *t)
 	case DEAD_HOLD:
 		count_dead(t);
 		set_state(t, HELD);
+		if (t->r->in_order) /* no other one can be taken */
+			all.stop(CLI_OK, false);
 	}
 }
 

@@ -216,8 +216,11 @@ static bool take(struct source *s, unsigned n)
 {
 	static struct chan_lease lease[EXEC_BATCH_MOST];
 	struct receiver *r = s->r;
-	int got = chan_take(r->ch, lease, n, 0);
+	int got;
 
+	if (r->in_order && r->taken) /* what would be acknowledged with a later one */
+		return false;
+	got = chan_take(r->ch, lease, r->in_order ? 1 : n, 0);
 	if (got > 0) {
 		r->busy = 0;
 		run_note_activity(w.run);
