@@ -17,6 +17,10 @@ channel
 chansend "$ch" a b c
 status 124 chanctl drain -W 0.1 "$ch"
 says "$ch: closed, and 3 messages are left; 0 receivers are there"
+chanctl pause "$ch"
+status 124 chanctl drain -W 10ms "$ch"
+says "3 messages are left; it is paused ('chanctl resume' lets it go on)"
+chanctl resume "$ch"
 status 6 chansend "$ch" late
 
 # It waits for those that are received, and for the one that is under a lease.

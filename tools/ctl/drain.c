@@ -49,8 +49,11 @@ static void report_left(const char *name)
 	struct ctl_channel ch;
 
 	if (!ctl_open(&ch, name))
-		cli_error(name, "closed, and %" PRIu64 " messages are left; %u receivers are there",
-			ctl_depth(&ch.stat), ch.stat.receivers);
+		cli_error(name,
+			"closed, and %" PRIu64 " messages are left; %s%u receivers are there",
+			ctl_depth(&ch.stat),
+			ch.stat.paused ? "it is paused ('chanctl resume' lets it go on); " : "",
+			ch.stat.receivers);
 	ctl_forget(&ch);
 }
 
