@@ -160,7 +160,7 @@ channel
 chansend "$ch" "$(printf '%01000d' 7)" next
 chanrecv -n 2 --dead-letter="$full" "$ch" -- sh -c "[ \$(cat) = next ] || exit 65; : >$tmp/next" 2>"$tmp/err" &
 worker=$!
-happens grep -q "dead messages wait" "$tmp/err"
+happens grep -q "dead messages wait: the channel is full; " "$tmp/err"
 happens test -e "$tmp/next"
 before=$(chanctl stat -H -o DEPTH "$full")
 chanrecv -1 "$full" >"$tmp/out"

@@ -52,7 +52,9 @@ int dead_letter_send(const struct chan_lease *lease)
 	if (!err)
 		err = chan_send(letters, lease->data, lease->len, 0);
 	if (err != reported && err < 0)
-		cli_error(target, "dead messages wait: %s", chan_strerror(err));
+		cli_error(target, "dead messages wait: %s",
+			err == -EAGAIN ? "the channel is full; they are sent when it has room"
+				       : chan_strerror(err));
 	reported = err;
 	/* It may have been removed, and created again. */
 	if (err && err != -EAGAIN && err != -EBUSY && err != -EMSGSIZE)
