@@ -233,6 +233,14 @@ static void take_over_the_step(void)
 	receive(ch, FULL - 1);
 	take3();
 }
+/* The next message that somebody receives makes the first ring free. */
+static void let_the_first_be_received(void)
+{
+	chan_t *other = must_open(CHAN_RECV);
+
+	receive(other, FULL);
+	chan_detach(other);
+}
 /* Let it grow, and leave so many messages in the new ring, for a quiet while. */
 static void grow_and_leave(unsigned n)
 {
@@ -873,6 +881,9 @@ const struct scenario scenarios[] = {
 	{ "grow, send, drop-oldest", IN(ALONE), .opt = GROWING(.overflow = CHAN_DROP_OLDEST),
 		.fill = 2 * FULL, .roles = CHAN_SEND, .operation = op_send, .states = FULL + 3,
 		.sends = 1, .eats = NUMBERS },
+	{ "grow, send, wait", ALL, .opt = GROWING(), .fill = 2 * FULL, .roles = CHAN_SEND,
+		.setup = let_the_first_be_received, .operation = op_send,
+		.rouse = BY_RECEIVING, .states = 3, .sends = 1 },
 	{ "grow, receive, over", ALL, .opt = GROWING(), .fill = 2 * FULL, .roles = CHAN_RECV,
 		.setup = receive_all_in_the_first, .operation = op_recv, .result = USUAL,
 		.states = 2, .eats = 1 },
