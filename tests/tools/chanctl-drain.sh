@@ -68,6 +68,13 @@ kill -TERM $pid
 wait $pid
 is 'TERM' $? 143
 
+# A latest keeps its value: there is nothing to wait for.
+channel --kind=latest
+chansend "$ch" value
+status 0 chanctl drain -W 60 "$ch"
+status 6 chansend "$ch" late
+is 'its value' "$(chanrecv --latest "$ch")" value
+
 status 2 chanctl drain
 status 2 chanctl drain -W x "$ch"
 finish

@@ -30,16 +30,21 @@ static void drain_option(int letter, const char *option, const char *arg)
 	patience = cli_duration_arg(option, arg);
 }
 
-/* Close a channel: 0 or the exit status. */
-static int stop_senders(const char *name)
+/* Close a channel: 0 or the exit status.  Sets *finished if there is nothing that receivers
+ * could use up: a latest keeps its value. */
+static int stop_senders(const char *name, bool *finished)
 {
+	struct chan_stat st = {.size = sizeof(st)};
 	chan_t *ch;
 	int r = chan_open(&ch, name, 0, NULL);
 
 	if (!r) {
 		r = chan_close(ch, CHAN_DRAIN);
+		if (!r)
+			r = chan_stat(ch, &st);
 		chan_detach(ch);
 	}
+	*finished = st.kind == CHAN_KIND_LATEST;
 	return r < 0 ? cli_fail(name, NULL, r) : CLI_OK;
 }
 
@@ -93,11 +98,13 @@ static int drain(int n, char **operand)
 
 	cli_signals();
 	for (int i = 0; i < n; i++) {
-		r = stop_senders(operand[i]);
-		if (!r)
+		bool finished;
+
+		r = stop_senders(operand[i], &finished);
+		if (!r && !finished)
 			all[waited++] =
 				(struct wish){.name = operand[i], .cond = condition_parse("idle")};
-		else if (!first)
+		else if (r && !first)
 			first = r;
 	}
 	r = waited ? await_receivers(all, waited) : CLI_OK;
