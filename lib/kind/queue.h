@@ -90,12 +90,14 @@ ALWAYS_INLINE uint64_t queue_claim_end(
 	const struct layout_receivers *rx = &r->control->receivers;
 	uint64_t held = atomic_load_explicit(&rx->held, memory_order_relaxed), size;
 	uint64_t offset = claim->pos - atomic_load_explicit(lap, memory_order_relaxed);
-	const struct layout_record *rec = (const void *)(r->data + offset);
+	const struct layout_record *rec;
 	uint32_t state;
 
 	if (unlikely(claim->pos >= held || ring_holder(r) != claim->holder))
 		return 0;
-	if (unlikely(offset >= r->capacity))
+	if (likely(offset < r->capacity))
+		rec = (const void *)(r->data + offset);
+	else
 		rec = queue_claimed(r, claim->pos, lap);
 	state = atomic_load_explicit(&rec->state, memory_order_relaxed);
 	size = ring_size(atomic_load_explicit(&rec->length, memory_order_relaxed));
