@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "channel/receiver.h"
 
+#include "channel/wait.h"
 #include "segment/endpoint.h"
 
 #include <inttypes.h>
@@ -48,6 +49,31 @@ bool receiver_abandoned(struct chan *ch)
 
 	receiver_senders_gone(ch, &gone);
 	return gone;
+}
+
+static bool newer_or_end(struct chan *ch, uint64_t seen)
+{
+	return atomic_load_explicit(&ch->control->senders.position, memory_order_relaxed) > seen ||
+	       channel_state(ch) & (LAYOUT_ENDED | LAYOUT_DAMAGED);
+}
+
+int receiver_await_newer(struct chan *ch, uint64_t seen, bool lags, struct limit *limit)
+{
+	struct condition newer = {.cond = &ch->control->not_empty,
+		.spin = &ch->recv_spin,
+		.changed = newer_or_end,
+		.seen = seen,
+		.lags = lags,
+		.abandoned = receiver_abandoned,
+		.pollable = &ch->to_receive};
+	bool gone;
+	int err = receiver_senders_gone(ch, &gone);
+
+	if (err < 0)
+		return err;
+	if (gone) /* unless the last one sent something before it left */
+		return newer_or_end(ch, seen) ? 0 : -EPIPE;
+	return channel_wait(ch, &newer, limit);
 }
 
 int receive_too_long(uint64_t length, size_t size)

@@ -82,6 +82,10 @@ ALWAYS_INLINE uint64_t receiver_newest(struct chan *ch, uint32_t *state)
 	return pos;
 }
 
+/* Wait, without a lock, until the senders' position is above `seen`: 0 (look again), or an
+ * error of chan_recv().  `lags`: as condition.lags. */
+int receiver_await_newer(struct chan *ch, uint64_t seen, bool lags, struct limit *limit);
+
 /* Return -EMSGSIZE, and set the detail. */
 int receive_too_long(uint64_t length, size_t size) OUT_OF_LINE;
 

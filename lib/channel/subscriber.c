@@ -200,32 +200,12 @@ static int go_on_at_tail(struct chan *ch, struct subscription *s)
 
 /* ---- waiting ---- */
 
-static bool message_or_end(struct chan *ch, uint64_t seen)
-{
-	return load(&ch->control->senders.position) > seen ||
-	       channel_state(ch) & (LAYOUT_ENDED | LAYOUT_DAMAGED);
-}
-
 /* Wait for a message behind `pos`, no lock held: 0 (look again), or an error of chan_recv(). */
 static int await_message(struct chan *ch, uint64_t pos, struct limit *limit)
 {
-	struct condition message = {.cond = &ch->control->not_empty,
-		.spin = &ch->recv_spin,
-		.changed = message_or_end,
-		.seen = pos,
-		.lags = true,
-		.abandoned = receiver_abandoned,
-		.pollable = &ch->to_receive};
-	bool gone;
-	int err = receiver_senders_gone(ch, &gone);
-
-	if (err < 0)
-		return err;
-	if (gone) /* unless the last one sent something before it left */
-		return message_or_end(ch, pos) ? 0 : -EPIPE;
 	if (ch->segment.writable && receiver_waits_for_itself(ch, limit))
 		return -EDEADLK;
-	return channel_wait(ch, &message, limit);
+	return receiver_await_newer(ch, pos, true, limit);
 }
 
 /*

@@ -111,32 +111,6 @@ ALWAYS_INLINE int copy_newer(struct chan *ch, uint64_t after, void *buf, size_t 
 	return -EBUSY;
 }
 
-static bool newer_or_end(struct chan *ch, uint64_t seen)
-{
-	return load(&ch->control->senders.position) > seen ||
-	       channel_state(ch) & (LAYOUT_ENDED | LAYOUT_DAMAGED);
-}
-
-/* Wait for a value whose position is above `seen`: 0 (look again), or an error of
- * chan_recv(). */
-static int await_newer(struct chan *ch, uint64_t seen, struct limit *limit)
-{
-	struct condition newer = {.cond = &ch->control->not_empty,
-		.spin = &ch->recv_spin,
-		.changed = newer_or_end,
-		.seen = seen,
-		.abandoned = receiver_abandoned,
-		.pollable = &ch->to_receive};
-	bool gone;
-	int err = receiver_senders_gone(ch, &gone);
-
-	if (err < 0)
-		return err;
-	if (gone) /* unless the last one sent something before it left */
-		return newer_or_end(ch, seen) ? 0 : -EPIPE;
-	return channel_wait(ch, &newer, limit);
-}
-
 static ssize_t value_recv(struct chan *ch, void *buf, size_t size, struct limit *limit)
 {
 	struct kind_value value = {.length = 0};
@@ -149,7 +123,7 @@ static ssize_t value_recv(struct chan *ch, void *buf, size_t size, struct limit 
 			return -EPIPE;
 		err = copy_newer(ch, seen, buf, size, &value, &pos);
 		if (err == -EAGAIN || (err == -EBUSY && limit->timeout != 0))
-			err = await_newer(ch, seen, limit);
+			err = receiver_await_newer(ch, seen, false, limit);
 		/* One call of this endpoint gets it, whichever thread is first. */
 		else if (err == 0 && atomic_compare_exchange_strong_explicit(&ch->value_seen, &seen,
 					     pos, memory_order_relaxed, memory_order_relaxed))
@@ -173,7 +147,7 @@ static int value_ready(struct chan *ch, struct limit *limit)
 			return -EPIPE;
 		err = copy_newer(ch, seen, &none, 0, &value, &pos);
 		if (err == -EAGAIN)
-			err = await_newer(ch, seen, limit);
+			err = receiver_await_newer(ch, seen, false, limit);
 		else
 			break;
 	} while (err == 0);
