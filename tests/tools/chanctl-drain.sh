@@ -75,6 +75,25 @@ status 0 chanctl drain -W 60 "$ch"
 status 6 chansend "$ch" late
 is 'its value' "$(chanrecv --latest "$ch")" value
 
+# A message that its sender took back counts in a rendezvous until a receiver looks, and is none.
+channel -c 0
+status 124 chansend -W 10ms "$ch" back
+is 'counted' "$(chanctl stat -H -o DEPTH "$ch")" 1
+status 0 chanctl test "$ch" idle
+status 0 chanctl wait -W 60 "$ch" idle "$ch" 'depth<=0'
+status 1 chanctl test "$ch" nonempty
+status 0 chanctl drain -W 60 "$ch"
+# One that waits is one.
+channel -c 0
+chansend -W 60 "$ch" there &
+sender=$!
+happens chanctl test "$ch" nonempty
+status 1 chanctl test "$ch" idle
+kill -KILL $sender
+wait $sender 2>/dev/null
+status 124 chanctl drain -W 10ms "$ch"
+says "$ch: closed, and 1 message is left; 0 receivers are there"
+
 status 2 chanctl drain
 status 2 chanctl drain -W x "$ch"
 finish

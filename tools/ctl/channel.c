@@ -45,6 +45,23 @@ int ctl_open(struct ctl_channel *ch, const char *name)
 	return ch->err;
 }
 
+void ctl_discount(struct ctl_channel *ch)
+{
+	struct chan_cursor at = {.flags = CHAN_LEASED_TOO};
+	uint64_t left = 0;
+	ssize_t n = 0;
+	char *message;
+
+	if (ch->stat.kind != CHAN_KIND_RENDEZVOUS || !ch->stat.depth)
+		return;
+	message = ctl_alloc(1, (size_t)ch->stat.max_message + 1);
+	for (; left < ch->stat.depth && n >= 0; left += n >= 0)
+		n = chan_peek(ch->ch, message, ch->stat.max_message, &at);
+	free(message);
+	if (n >= 0 || n == -EAGAIN)
+		ch->stat.depth = left;
+}
+
 void ctl_forget(struct ctl_channel *ch)
 {
 	chan_detach(ch->ch);

@@ -32,6 +32,9 @@ struct ctl_channels {
 int ctl_open(struct ctl_channel *ch, const char *name);
 /* Read again: 0 or a negative errno. */
 int ctl_refresh(struct ctl_channel *ch);
+/* In a rendezvous, let its depth be without the messages that their senders took back, which
+ * the library counts until a receiver looks. */
+void ctl_discount(struct ctl_channel *ch);
 void ctl_forget(struct ctl_channel *ch);
 
 /* Ask chand about the channel, and set ch->bus. */

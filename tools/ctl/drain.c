@@ -53,12 +53,13 @@ static void report_left(const char *name)
 {
 	struct ctl_channel ch;
 
-	if (!ctl_open(&ch, name))
-		cli_error(name,
-			"closed, and %" PRIu64 " messages are left; %s%u receivers are there",
-			ctl_depth(&ch.stat),
+	if (!ctl_open(&ch, name)) {
+		ctl_discount(&ch);
+		cli_error(name, "closed, and %" PRIu64 " message%s; %s%u receivers are there",
+			ctl_depth(&ch.stat), ctl_depth(&ch.stat) == 1 ? " is left" : "s are left",
 			ch.stat.paused ? "it is paused ('chanctl resume' lets it go on); " : "",
 			ch.stat.receivers);
+	}
 	ctl_forget(&ch);
 }
 

@@ -30,8 +30,10 @@ static int test(int n, char **operand)
 		r = waiting_name_holds(&cond, operand[0]);
 	} else {
 		r = ctl_open(&ch, operand[0]);
-		if (!r)
+		if (!r) {
+			ctl_discount(&ch);
 			r = condition_holds(&cond, &ch.stat);
+		}
 		ctl_forget(&ch);
 	}
 	if (r < 0)

@@ -178,6 +178,8 @@ static int state_holds(struct wish *a)
 
 		if (err < 0)
 			return err;
+		if (a->cond.subject == EMPTY || a->cond.subject == DEPTH)
+			ctl_discount(&a->ch);
 		if (condition_holds(&a->cond, &a->ch.stat))
 			return 1;
 		if (a->ch.stat.removed)
