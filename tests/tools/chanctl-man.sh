@@ -19,6 +19,13 @@ for verb in "${verbs[@]}"; do
 	is "first line of help of $verb" "$(sed q "$tmp/out" | cut -d' ' -f1-3)" "Usage: chanctl $verb"
 done
 
+# Whatever names one, a document or a remedy, names one that there is.
+grep -rohE "(Ic|Ql|[\`'(]|^) ?chanctl (-[^ ']+ )*[a-z]+" "$root"/*.md "$root"/{lib,tools,daemon,systemd} \
+	--include='*.[chmd1-8]' --include='*.md' --include='*.in' | sed 's/.* //' | sort -u >"$tmp/named"
+is 'verbs that are named and not there' \
+	"$(printf '%s\n' "${verbs[@]}" rm ls | grep -vxFf - "$tmp/named" | paste -sd' ')" ''
+is 'some are named' "$(($(wc -l <"$tmp/named") > 10))" 1
+
 # tag LETTER LONG ARG: how an option stands at the head of its paragraph
 tag() {
 	local text=''
