@@ -177,7 +177,7 @@ static bool look(struct activation *a)
 	struct chan_stat st = {.size = sizeof(st)};
 	bool waits = c->spec.activate && chan_stat(c->observer, &st) == 0 && !st.receivers;
 
-	set_ready(a, waits && st.depth);
+	set_ready(a, waits && st.depth && !st.paused);
 	return waits;
 }
 

@@ -68,6 +68,17 @@ for loop in $loops; do
 	chansend "$one" y
 	await "until it is killed" test -e "$run/ready/$one"
 	chanrecv -N "$one" >/dev/null
+	await "nothing is left" test ! -e "$run/ready/$one"
+	# Nobody can receive from one that is paused.
+	chanctl pause "$one"
+	chansend "$one" z
+	chansend "$prefix-3" z
+	await "one that is not" test -e "$run/ready/$prefix-3"
+	check "the paused one starts nobody" test ! -e "$run/ready/$one"
+	chanrecv -N "$prefix-3" >/dev/null
+	chanctl resume "$one"
+	await "until it goes on" test -e "$run/ready/$one"
+	chanrecv -N "$one" >/dev/null
 	await "quiet again ($loop)" quiet
 	stop
 	rm -f "/dev/shm/shmchan.$keeper.$prefix"*
