@@ -20,7 +20,15 @@ is 'its state' "$(chanctl list -H -o STATE "$ch")" paused
 is 'its metric' "$(chanctl metrics "$ch" | sed -n 's/^shmchan_paused.* //p')" 1
 is 'both are there' "$(chanctl stat -H -o DEPTH "$ch")" 2
 status 5 chanrecv -N "$ch"
+says "$ch: paused after 0 messages, and some are left"
+status 5 chanrecv -e "$ch"
+says "$ch: paused after 0 messages, and some are left"
+status 5 chanrecv -e "$ch" -- cat
+says "$ch: paused after 0 messages, and some are left"
 status 124 chanrecv -W 0.1 "$ch"
+says "it is paused ('chanctl resume' lets it go on)"
+status 124 chanrecv -w 10ms "$ch" -- cat
+says "it is paused ('chanctl resume' lets it go on)"
 is 'chanctl peek shows them' "$(chanctl peek "$ch" | wc -l)" 2
 is 'nothing is received' "$(wc -c <"$tmp/received")" 0
 status 0 chanctl resume "$ch"
@@ -48,6 +56,21 @@ chanctl resume "$ch"
 happens grep -q two "$tmp/done"
 echo on >"$tmp/go"
 happens chanctl test "$ch" idle
+kill $worker
+wait $worker 2>/dev/null
+
+# One that has nothing is drained all the same, whatever is under a lease elsewhere.
+channel
+chansend "$ch" one
+chanrecv "$ch" -- sh -c "read -r x <'$tmp/go'" &
+worker=$!
+happens chanctl test "$ch" 'receivers>=1'
+happens sh -c "! chanctl peek $ch | grep -q ."
+chanctl pause "$ch"
+status 0 chanrecv -e "$ch"
+status 5 chanrecv -N "$ch"
+says "empty after 0 messages"
+echo on >"$tmp/go"
 kill $worker
 wait $worker 2>/dev/null
 

@@ -13,12 +13,26 @@ left() {
 lines() { [ "$(wc -l <"$1")" = "$2" ]; }
 channel -c 1M
 
+# Ten seconds are long, so it runs beside all that follows.
+channel && quiet=$ch
+chansend "$quiet" a b
+chanrecv -W 11 --pipe --batch=2 "$quiet" -- cat >/dev/null 2>"$tmp/silent" &
+silent=$!
+channel -c 1M
+
 # ---- bad use: one line, status 2 ----
 
 for bad in -x "-j 2" "--batch=2" "--dead-letter=drop" --hold --strict "--joblog=$tmp/log"; do
 	# shellcheck disable=SC2086
 	status 2 chanrecv $bad "$ch"
 	says "no '-- COMMAND' behind the CHANNEL"
+done
+for kind in latest rendezvous broadcast; do
+	first=$ch
+	channel --kind=$kind
+	status 2 chanrecv -e "--dead-letter=$ch" "$first" -- true
+	says "$ch: --dead-letter: a channel for dead messages must be of kind queue"
+	ch=$first
 done
 for bad in -j-1 -j1x -j10001 -j99999999999999999999 --batch=0 --batch=1025 --max-deliver=-1 \
 	--max-deliver=65535 -t0 -tsoon --kill-after=-1 --backoff=exp:1s --backoff=exp:2s..1s --backoff=exp:0..1s \
@@ -143,6 +157,18 @@ status 123 chanrecv -e --pipe --batch=100 -t 0.3s --max-deliver=1 "$ch" -- jq --
 is "one that acknowledges nothing loses nothing" "$(chanctl stat -H -o DEPTH "$ch")" 100
 chanctl purge -q "$ch"
 
+# One that closes descriptor 3, and one that never writes there: end of file ends them, also
+# when the time is over.
+chansend "$ch" a
+status 123 timeout 60 chanrecv -e --pipe --max-deliver=1 --dead-letter=drop "$ch" -- sh -c 'exec 3>&-; cat >/dev/null'
+says "COMMAND ended, and had not said that it is done; it is dropped"
+chansend "$ch" a b
+status 124 timeout 60 chanrecv -W 0.2 --pipe "$ch" -- cat
+is "both come back" "$(left)" $'a\nb'
+wait $silent
+is "it says that one is silent" "$(grep -c "has not written to descriptor 3 yet which are done; message 1 was" \
+	"$tmp/silent")" 1
+
 # ---- what becomes of those that fail ----
 
 channel && dead=$ch
@@ -167,7 +193,36 @@ chanrecv -1 "$full" >"$tmp/out"
 ended $worker 123
 is "it came when there was room" "$(chanctl stat -H -o DEPTH "$full")" "$before"
 is "nothing left" "$(left)" ''
-# Removed meanwhile, and created again.
+# What never fits, or is never taken, ends a run that is not to wait, and comes back; a run that
+# waits ends in its time.
+channel -m 16 && small=$ch
+channel && closed=$ch
+chanctl close "$closed"
+channel
+too_large=$(printf '%020d' 7)
+for to in "$small 7" "$closed 6" "$full 5"; do
+	dead_to=${to% *}
+	[ "$dead_to" != "$full" ] || too_large=$(printf '%01000d' 7)
+	chansend "$ch" "$too_large"
+	status "${to#* }" timeout 60 chanrecv -N --dead-letter="$dead_to" "$ch" -- sh -c 'exit 65'
+	says "$dead_to: 1 dead message can't be sent to it, and goes back"
+	[ "$dead_to" = "$full" ] ||
+		status "${to#* }" timeout 60 chanrecv -e -W 50 --dead-letter="$dead_to" "$ch" -- sh -c 'exit 65'
+	for how in -e -n1 ''; do
+		[ "$how $dead_to" != "-e $small" ] && [ "$how $dead_to" != "-e $closed" ] || continue
+		# shellcheck disable=SC2086
+		status 124 timeout 60 chanrecv $how -W 0.1 --dead-letter="$dead_to" "$ch" -- sh -c 'exit 65'
+		says "timed out after 0 messages"
+	done
+	status 0 timeout 60 chanrecv --idle-exit=0.1 --dead-letter="$dead_to" "$ch" -- sh -c 'exit 65'
+	is "it comes back" "$(left)" "$too_large"
+done
+# One that is too large keeps no other one back, and what keeps one back keeps all.
+chansend "$ch" "$too_large" small
+status 7 chanrecv -e --dead-letter="$small" "$ch" -- sh -c 'exit 65'
+is "what fits is there" "$(chanrecv -N "$small")" small
+is "the other one comes back" "$(left)" "$too_large"
+# Removed meanwhile, and created again, at first of a kind that keeps nothing.
 channel && gone=$ch
 channel
 chansend "$ch" a
@@ -178,7 +233,10 @@ exec 8>"$tmp/fail" # the child reads
 chanctl remove "$gone"
 echo >&8
 exec 8>&-
-happens grep -q "dead messages wait" "$tmp/err"
+happens grep -q "dead messages wait: no such channel" "$tmp/err"
+chanctl create --kind=latest "$gone"
+happens grep -q "dead messages wait: a channel for dead messages must be of kind queue" "$tmp/err"
+chanctl remove "$gone"
 chanctl create "$gone"
 ended $worker 123
 is "it is in the new one" "$(chanrecv -N "$gone")" a

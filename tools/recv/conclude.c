@@ -7,12 +7,15 @@
 #include "common/message.h"
 #include "common/status.h"
 
+#define GO_ON " ('chanctl resume' lets it go on)"
+
 int conclude(const struct run *run, const struct receiver *receivers, int count)
 {
 	const char *name = count == 1 ? receivers[0].name : NULL;
 	uint64_t got = run_received(run), limit = run->options->limit;
 	enum outcome worst = STOPPED;
 	int status = CLI_OK;
+	bool paused = false;
 
 	cli_note(name, "received %" PRIu64 " messages, %" PRIu64 " bytes", got, run_bytes(run));
 	if (run_lost(run))
@@ -29,8 +32,15 @@ int conclude(const struct run *run, const struct receiver *receivers, int count)
 		return status;
 	switch (worst) {
 	case TIMED_OUT:
-		cli_warn(name, "timed out after %" PRIu64 " messages", got);
+		for (int i = 0; i < count && !paused; i++)
+			paused = receiver_is_paused(&receivers[i]);
+		cli_warn(name, "timed out after %" PRIu64 " messages%s", got,
+			paused ? "; it is paused" GO_ON : "");
 		return CLI_TIMEOUT;
+	case PAUSED:
+		cli_warn(
+			name, "paused after %" PRIu64 " messages, and some are left%s", got, GO_ON);
+		return CLI_WOULD_BLOCK;
 	case EMPTY:
 		if (run->options->peek || (got && limit == UINT64_MAX))
 			return CLI_OK;

@@ -10,13 +10,33 @@
 static const char *target;
 static chan_t *letters;
 static int reported; /* the last error */
+static const char not_a_queue[] = "a channel for dead messages must be of kind queue";
+
+static const char *describe_failure(int err)
+{
+	switch (err) {
+	case -EAGAIN:
+		return "the channel is full; they are sent when it has room";
+	case -EMEDIUMTYPE:
+		return not_a_queue;
+	default:
+		return chan_strerror(err);
+	}
+}
 
 /* Open the channel: 0 or a negative errno.  A full one makes us wait, whatever its policy. */
 static int open_letters(void)
 {
+	struct chan_stat st = {.size = sizeof(st)};
 	int err = chan_open(&letters, target, CHAN_SEND, NULL);
 
 	if (!err)
+		err = chan_stat(letters, &st);
+	if (!err && st.kind != CHAN_KIND_QUEUE)
+		err = -EMEDIUMTYPE;
+	if (err)
+		dead_letter_close();
+	else
 		chan_set_overflow(letters, CHAN_BLOCK);
 	return err;
 }
@@ -27,6 +47,10 @@ int dead_letter_open(const char *name)
 
 	target = name;
 	err = open_letters();
+	if (err == -EMEDIUMTYPE) {
+		cli_error(name, "--dead-letter: %s", not_a_queue);
+		return CLI_USAGE;
+	}
 	return err ? cli_fail(name, NULL, err) : CLI_OK;
 }
 
@@ -52,9 +76,7 @@ int dead_letter_send(const struct chan_lease *lease)
 	if (!err)
 		err = chan_send(letters, lease->data, lease->len, 0);
 	if (err != reported && err < 0)
-		cli_error(target, "dead messages wait: %s",
-			err == -EAGAIN ? "the channel is full; they are sent when it has room"
-				       : chan_strerror(err));
+		cli_error(target, "dead messages wait: %s", describe_failure(err));
 	reported = err;
 	/* It may have been removed, and created again. */
 	if (err && err != -EAGAIN && err != -EBUSY && err != -EMSGSIZE)

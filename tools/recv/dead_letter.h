@@ -11,14 +11,15 @@
 
 #include "shmchan.h"
 
-/* Open it: the exit status. */
+/* Open it: the exit status.  It has to be a queue: of the other kinds none keeps each message
+ * until somebody receives it. */
 int dead_letter_open(const char *name);
 /* Returns true if the channel is the one that is open. */
 bool dead_letter_is(const chan_t *ch);
 void dead_letter_close(void);
 
 /* Send the message of a lease: 0, or a negative errno, which is reported when it is another
- * than the last time. */
+ * than the last time; -EAGAIN if the channel is full, -EMEDIUMTYPE if it is no queue. */
 int dead_letter_send(const struct chan_lease *lease);
 
 #endif

@@ -139,7 +139,7 @@ void recv_options_parse(struct recv_options *o, int argc, char **argv)
 		case 'W':
 			o->deadline = cli_duration_arg("--timeout", optarg);
 			o->nowait |= !o->deadline;
-			o->deadline = cli_deadline(o->deadline);
+			o->deadline = o->deadline ? cli_deadline(o->deadline) : CHAN_WAIT;
 			break;
 		case 'w':
 			o->idle = cli_duration_arg("--idle-timeout", optarg);

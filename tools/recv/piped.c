@@ -39,12 +39,13 @@ struct piped {
 	char line[64];
 	size_t used;
 	bool too_long; /* the line is */
+	bool answered; /* it was done with a message */
+	struct reactor_timer silence;
 	unsigned n;
 	struct fed fed[]; /* the oldest first; room for x->batch */
 };
 
 static struct piped *taking;
-static bool finishing;
 
 static void leave_list(struct piped *p)
 {
@@ -56,6 +57,13 @@ static void leave_list(struct piped *p)
 	p->at = NULL;
 }
 
+/* Let it have end of file, and feed it no more. */
+static void finish(struct piped *p)
+{
+	leave_list(p);
+	feed_end(&p->feed);
+}
+
 /* ---- what it is done with ---- */
 
 /* Settle its message number i. */
@@ -63,6 +71,8 @@ static void settle(struct piped *p, unsigned i, int status)
 {
 	struct fed f = p->fed[i];
 
+	reactor_cancel(&p->silence);
+	p->answered = true;
 	memmove(&p->fed[i], &p->fed[i + 1], (--p->n - i) * sizeof(struct fed));
 	joblog_put(&f.task->lease, f.start, cli_now() - f.fed, status);
 	settle_by_status(&f.task, 1, status, NULL);
@@ -70,8 +80,6 @@ static void settle(struct piped *p, unsigned i, int status)
 		child_limit(&p->child); /* now for the next one */
 	else
 		child_unlimit(&p->child);
-	if (finishing && !p->n)
-		feed_end(&p->feed);
 }
 
 /* The child wrote a line. */
@@ -124,8 +132,10 @@ static bool read_acks(struct piped *p)
 
 	if (n < 0)
 		return errno == EINTR;
-	if (!n && p->acks.fd >= 0)
+	if (!n && p->acks.fd >= 0) {
 		close(reactor_forget(&p->acks)); /* it has closed its end */
+		finish(p);
+	}
 	for (ssize_t i = 0; i < n; i++)
 		take_byte(p, buf[i]);
 	return n == sizeof(buf);
@@ -136,6 +146,17 @@ static void on_acks(struct reactor_fd *source)
 	read_acks(container_of(source, struct piped, acks));
 }
 
+/* It has had a message for a while. */
+static void on_silence(struct reactor_timer *timer)
+{
+	const struct piped *p = container_of(timer, struct piped, silence);
+
+	cli_warn(p->channel,
+		"COMMAND has %u message%s, and has not written to descriptor %d yet which are "
+		"done; message %" PRIu64 " was the first",
+		p->n, p->n == 1 ? "" : "s", PIPED_FD, p->fed[0].task->lease.seq);
+}
+
 /* ---- its end and start ---- */
 
 static void on_end(struct child *c, int status, int err)
@@ -144,6 +165,7 @@ static void on_end(struct child *c, int status, int err)
 	bool last = WIFEXITED(status) && WEXITSTATUS(status) == CLI_CHILD_LAST;
 
 	leave_list(p);
+	reactor_cancel(&p->silence);
 	while (read_acks(p))
 		;
 	if (last)
@@ -196,6 +218,7 @@ static int start(const struct exec_options *x, const struct receiver *r, struct 
 		return -ENOMEM;
 	p->channel = r->name;
 	p->child.ended = on_end;
+	p->silence.due = on_silence;
 	p->acks.fd = p->feed.fd = -1;
 	brief_env_channel(&env, x, r->name);
 	err = open_acks(p, &out);
@@ -265,6 +288,8 @@ static int feed_one(struct piped *p, const struct exec_options *x, struct task *
 		return err;
 	if (!p->n)
 		child_limit(&p->child);
+	if (!p->n && !p->answered)
+		reactor_set(&p->silence, cli_deadline(PIPED_SILENCE));
 	p->fed[p->n++] = (struct fed){.task = t, .start = clock_real(), .fed = cli_now()};
 	return 0;
 }
@@ -286,8 +311,6 @@ int piped_feed(const struct exec_options *x, struct task **tasks, unsigned n, un
 
 void piped_finish(void)
 {
-	finishing = true;
-	for (struct piped *p = taking; p; p = p->next)
-		if (!p->n)
-			feed_end(&p->feed);
+	while (taking)
+		finish(taking);
 }

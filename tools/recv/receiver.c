@@ -143,6 +143,19 @@ bool receiver_flush(struct receiver *r)
 	return !err || fail_output(r, err);
 }
 
+bool receiver_is_paused(const struct receiver *r)
+{
+	struct chan_stat st = {.size = sizeof(st)};
+	struct chan_cursor at = {.pos = 0};
+	ssize_t n;
+	char none;
+
+	if (chan_stat(r->ch, &st) || !st.paused)
+		return false;
+	n = chan_peek(r->ch, &none, 0, &at);
+	return n >= 0 || n == -EMSGSIZE;
+}
+
 bool receiver_go_on_without(struct receiver *r, int err)
 {
 	const struct recv_options *o = r->run->options;
@@ -163,6 +176,8 @@ bool receiver_go_on_without(struct receiver *r, int err)
 	default:
 		return receiver_fail(r, cli_fail(r->name, NULL, err));
 	}
+	if ((o->drain || o->nowait) && receiver_is_paused(r))
+		return receiver_end(r, PAUSED);
 	if (o->drain)
 		return receiver_end(r, DRAINED);
 	if (o->nowait)

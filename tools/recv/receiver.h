@@ -29,6 +29,7 @@ enum outcome {
 	DRAINED, /* -e: it read what was there */
 	IDLE,	 /* --idle-exit: no message came for so long */
 	EMPTY,	 /* nothing was there, and it was not to wait */
+	PAUSED,	 /* the same, since the channel is paused: messages are left */
 	TIMED_OUT,
 	FAILED, /* `status` says how */
 };
@@ -77,6 +78,9 @@ bool receiver_put(struct receiver *r, const struct envelope *m);
 
 /* Write the batch, then acknowledge what has been written. */
 bool receiver_flush(struct receiver *r);
+
+/* Returns true if the channel is paused, and has messages that can be received later. */
+bool receiver_is_paused(const struct receiver *r);
 
 /* A call that takes a message returned none, but `err`: decide whether to go on. */
 bool receiver_go_on_without(struct receiver *r, int err);

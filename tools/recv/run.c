@@ -111,7 +111,7 @@ int64_t run_patience(const struct run *run)
 
 bool run_is_over(const struct run *run)
 {
-	return !run->options->nowait && !cli_remaining(run->options->deadline);
+	return !cli_remaining(run->options->deadline);
 }
 
 bool run_is_idle(const struct run *run)

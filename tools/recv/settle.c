@@ -22,24 +22,29 @@ static struct {
 	const struct exec_options *x;
 	void (*released)(struct receiver *r);
 	void (*stop)(int status, bool now);
-	struct task *first;
-	unsigned open, waiting;
-	uint64_t dead, failures; /* those in a row */
+	struct task *first, *last; /* the newest, the oldest */
+	unsigned open, waiting, stuck;
+	int why_stuck;
+	struct reactor_timer post; /* when those that are stuck are sent again */
+	uint64_t dead, failures;   /* those in a row */
 	uint64_t random;
 	bool hurry;
 } all;
 
 /* ---- tasks ---- */
 
-static void on_timer(struct reactor_timer *timer);
+static void on_pause_end(struct reactor_timer *timer);
+static void post_again(struct reactor_timer *timer);
 
 static void set_state(struct task *t, int state)
 {
 	all.open -= t->state != HELD;
 	all.waiting -= t->state == PAUSING || t->state == POSTING;
+	all.stuck -= t->state == POSTING;
 	t->state = state;
 	all.open += t->state != HELD;
 	all.waiting += t->state == PAUSING || t->state == POSTING;
+	all.stuck += t->state == POSTING;
 }
 
 void settle_start(const struct exec_options *x, void (*released)(struct receiver *r),
@@ -49,6 +54,7 @@ void settle_start(const struct exec_options *x, void (*released)(struct receiver
 	all.released = released;
 	all.stop = stop;
 	all.random = (uint64_t)cli_now() | 1;
+	all.post.due = post_again;
 }
 
 struct task *settle_task(struct receiver *r, const struct chan_lease *lease)
@@ -57,9 +63,11 @@ struct task *settle_task(struct receiver *r, const struct chan_lease *lease)
 
 	if (!t)
 		return NULL;
-	*t = (struct task){.r = r, .lease = *lease, .next = all.first, .timer.due = on_timer};
+	*t = (struct task){.r = r, .lease = *lease, .next = all.first, .timer.due = on_pause_end};
 	if (all.first)
 		all.first->prev = t;
+	else
+		all.last = t;
 	all.first = t;
 	all.open++;
 	r->taken++;
@@ -80,6 +88,8 @@ static void end_task(struct task *t)
 		all.first = t->next;
 	if (t->next)
 		t->next->prev = t->prev;
+	else
+		all.last = t->prev;
 	free(t);
 }
 
@@ -148,16 +158,51 @@ static void count_dead(const struct task *t)
 	run_claim(t->r->run, 1);
 }
 
-/* Send it to the channel for dead messages, now or later. */
+/* Send it to the channel for dead messages; if that fails, it is stuck. */
+static bool send_dead(struct task *t)
+{
+	int err = dead_letter_send(&t->lease);
+
+	if (err) {
+		all.why_stuck = err;
+		return false;
+	}
+	count_dead(t);
+	acknowledge(t);
+	return true;
+}
+
+/* Returns true if what keeps those that are stuck keeps each other one, too. */
+static bool none_can_be_sent(void)
+{
+	return all.stuck && all.why_stuck != -EMSGSIZE;
+}
+
+/* Send it to the channel for dead messages, now or later, behind those that are stuck. */
 static void post(struct task *t)
 {
+	bool wait = none_can_be_sent();
+
 	set_state(t, POSTING);
-	if (!dead_letter_send(&t->lease)) {
-		count_dead(t);
-		acknowledge(t);
-	} else if (all.hurry || reactor_set(&t->timer, cli_deadline(POST_AGAIN))) {
+	if (!wait && send_dead(t))
+		return;
+	if (all.hurry || (!all.post.place && reactor_set(&all.post, cli_deadline(POST_AGAIN))))
 		give_back(t, true);
+}
+
+/* Send those that are stuck, the oldest first. */
+static void post_again(struct reactor_timer *timer)
+{
+	struct task *prev;
+	bool sent = true;
+
+	for (struct task *t = all.last; t && (sent || !none_can_be_sent()); t = prev) {
+		prev = t->prev;
+		if (t->state == POSTING)
+			sent = send_dead(t);
 	}
+	if (all.stuck)
+		reactor_set(timer, cli_deadline(POST_AGAIN));
 }
 
 static void bury(struct task *t)
@@ -187,14 +232,9 @@ static void report_dead(const struct task *t, const char *why)
 		all.x->dead_letter ? all.x->dead_letter : "");
 }
 
-static void on_timer(struct reactor_timer *timer)
+static void on_pause_end(struct reactor_timer *timer)
 {
-	struct task *t = container_of(timer, struct task, timer);
-
-	if (t->state == POSTING)
-		post(t);
-	else
-		give_back(t, true);
+	give_back(container_of(timer, struct task, timer), true);
 }
 
 /* ---- what becomes of a run ---- */
@@ -336,12 +376,13 @@ void settle_hurry(void)
 	struct task *next;
 
 	all.hurry = true;
+	if (all.stuck)
+		post_again(&all.post);
+	reactor_cancel(&all.post);
 	for (struct task *t = all.first; t; t = next) {
 		next = t->next;
-		if (t->state == PAUSING || t->state == POSTING) {
-			reactor_cancel(&t->timer);
-			on_timer(&t->timer);
-		}
+		if (t->state == PAUSING || t->state == POSTING)
+			give_back(t, true);
 	}
 }
 
@@ -363,6 +404,12 @@ unsigned settle_open(void)
 unsigned settle_waiting(void)
 {
 	return all.waiting;
+}
+
+unsigned settle_stuck(int *why)
+{
+	*why = all.why_stuck;
+	return all.stuck;
 }
 
 uint64_t settle_dead(void)

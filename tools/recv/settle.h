@@ -69,6 +69,9 @@ void settle_end(void);
 unsigned settle_open(void);
 /* Returns how many of those wait for something else than a child. */
 unsigned settle_waiting(void);
+/* Returns how many of those wait until they can be sent to the channel for dead ones, and sets
+ * *why to the negative errno of the last one that could not. */
+unsigned settle_stuck(int *why);
 /* Returns how many messages have died. */
 uint64_t settle_dead(void);
 

@@ -268,17 +268,43 @@ static bool is_done(void)
 {
 	bool last = w.stopping || all_over() || !run_wanted(w.run);
 
-	if (last && !settle_open() && w.x->pipe)
+	if (w.x->pipe && (w.stopping || (last && !settle_open())))
 		piped_finish();
 	return last && !settle_open() && !child_count();
 }
 
+/* End those that wait for more, or have messages that are not settled. */
 static void end_all(enum outcome outcome)
 {
-	for (int i = 0; i < w.count; i++)
-		if (!w.receivers[i].over)
-			receiver_end(&w.receivers[i], outcome);
+	for (int i = 0; i < w.count; i++) {
+		struct receiver *r = &w.receivers[i];
+
+		if (!r->over || (r->taken && r->outcome != FAILED))
+			receiver_end(r, outcome);
+	}
 	w.stopping = true;
+}
+
+/* Returns how many messages have been taken that a child has, or will have again. */
+static unsigned under_way(void)
+{
+	int why;
+
+	return settle_open() - settle_stuck(&why);
+}
+
+/* All is done, but for dead messages that can't be sent to their channel.  A run that does not
+ * wait ends then.  One that reads what was there waits while that channel is only full. */
+static void leave_stuck(void)
+{
+	int why;
+	unsigned n = settle_stuck(&why);
+
+	if (!n || !all_over() || (w.o->drain && (why == -EAGAIN || why == -EBUSY)))
+		return;
+	cli_error(w.x->dead_letter, "%u dead message%s can't be sent to it, and %s back", n,
+		n == 1 ? "" : "s", n == 1 ? "goes" : "go");
+	on_stop(cli_exit_code(why), false);
 }
 
 /* A run ends for want of messages only when there is nothing to do, and by --timeout at any
@@ -289,7 +315,11 @@ static void check_time(void)
 		return;
 	if (run_is_over(w.run))
 		end_all(TIMED_OUT);
-	else if (!settle_open() && !w.o->nowait && !w.o->drain && !run_patience(w.run))
+	else if (under_way())
+		return;
+	else if (w.o->nowait || w.o->drain)
+		leave_stuck();
+	else if (!run_patience(w.run))
 		end_all(run_is_idle(w.run) ? IDLE : TIMED_OUT);
 }
 
@@ -300,9 +330,11 @@ static int64_t next_look(void)
 
 	if (w.busy)
 		until = cli_deadline(LOOK_AGAIN);
-	if (w.stopping || w.o->nowait || w.o->drain)
+	if (w.stopping)
 		return until;
-	return cli_sooner(until, settle_open() ? w.o->deadline : cli_deadline(run_patience(w.run)));
+	if (under_way() || w.o->nowait || w.o->drain)
+		return cli_sooner(until, w.o->deadline);
+	return cli_sooner(until, cli_deadline(run_patience(w.run)));
 }
 
 static void look_again(void)
@@ -330,7 +362,7 @@ static void run_jobs(void)
 		}
 		if (is_done())
 			return;
-		before = settle_open();
+		before = under_way();
 		reactor_turn(next_look());
 		look_again();
 	}
@@ -420,7 +452,7 @@ static int conclude_work(void)
 	if (w.status || !settle_dead() || cli_signalled())
 		return w.status;
 	for (int i = 0; i < w.count; i++)
-		if (w.receivers[i].over && w.receivers[i].outcome == IDLE)
+		if (w.receivers[i].outcome == IDLE)
 			return CLI_OK;
 	cli_error(NULL, "%" PRIu64 " message%s failed for good", settle_dead(),
 		settle_dead() == 1 ? "" : "s");
