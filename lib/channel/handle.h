@@ -74,6 +74,7 @@ struct chan {
 	bool light;		   /* exclusive, and its peers make its fences */
 	_Atomic bool acks_lightly; /* they make those of its acknowledgements */
 	uint64_t sender;	   /* `thread`, if it may reserve and commit the short way; or 0 */
+	bool sends_near;	   /* the same, of a shared endpoint */
 
 	/* The reservation.  The senders' lock guards it, except for the question whose
 	 * it is: a thread that ended has left the lock, and its number is nobody's. */

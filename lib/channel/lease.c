@@ -76,9 +76,9 @@ ALWAYS_INLINE void note_taken(
 	atomic_store_explicit(&ch->taken.thread, thread, memory_order_release);
 }
 
-/* Take the message behind the one that was last taken.  Returns false, and nothing is
- * changed, if the long way has to be gone. */
-ALWAYS_INLINE bool take_next(struct chan *ch, struct chan_lease *ret)
+/* Take the message behind the one that was last taken, on the receivers' side.  Returns
+ * false, and nothing is changed, if the long way has to be gone. */
+ALWAYS_INLINE bool take_next(struct chan *ch, struct chan_lease *ret, bool alone)
 {
 	struct ring *r = &ch->ring;
 	uint64_t pos = load(&ch->taken.end);
@@ -88,6 +88,9 @@ ALWAYS_INLINE bool take_next(struct chan *ch, struct chan_lease *ret)
 		return false;
 	/* Received plainly, or dropped, if the position is behind it. */
 	if (unlikely(channel_state(ch) & (LAYOUT_DISCARD | LAYOUT_PAUSED) || ring_head(r) > pos))
+		return false;
+	/* Another endpoint may have taken something since. */
+	if (!alone && unlikely(!queue_holds_up_to(r, pos, (uint32_t)ch->slot)))
 		return false;
 	if (unlikely(ring_read_near(r, pos, &it) < 0 || record_kind(it.state) != RECORD_READY))
 		return false;
@@ -144,14 +147,15 @@ static void first_lease(struct chan *ch)
 		store(&ch->acks_lightly, true);
 }
 
-ALWAYS_INLINE int take(struct chan *ch, struct chan_lease *ret, unsigned n, struct limit *limit)
+/* `err` is the result of receivers_enter(). */
+ALWAYS_INLINE int take(
+	struct chan *ch, struct chan_lease *ret, unsigned n, struct limit *limit, int err)
 {
 	struct ring_item it, found;
 	unsigned got;
-	int err;
 
-	do {
-		err = receiver_find(ch, limit, &it);
+	for (;;) {
+		err = receiver_find_entered(ch, limit, &it, err);
 		if (unlikely(err < 0))
 			return err;
 		if (unlikely(!load(&ch->leases)))
@@ -171,14 +175,16 @@ ALWAYS_INLINE int take(struct chan *ch, struct chan_lease *ret, unsigned n, stru
 		}
 		/* The sender that hands over may go. */
 		receiver_done(ch, limit, unlikely(ch->indirect) && ch->kind->hands_over);
-	} while (unlikely(got == 0));
-	return (int)got;
+		if (likely(got != 0))
+			return (int)got;
+		err = receivers_enter(ch, limit);
+	}
 }
 
 int channel_take(struct chan *ch, struct chan_lease *ret, unsigned n, struct limit *limit)
 {
 	if (!receives_otherwise(ch))
-		return take(ch, ret, n, limit);
+		return take(ch, ret, n, limit, receivers_enter(ch, limit));
 	return ch->receiving->take ? ch->receiving->take(ch, ret, n, limit) : receiving_refused(ch);
 }
 
@@ -193,14 +199,40 @@ static LONG_WAY int take_any(struct chan *ch, struct chan_lease *ret, unsigned n
 		return err < 0 ? err : error_because(-EINVAL, "n: is 0 or above INT_MAX");
 	if (unlikely(receives_otherwise(ch)))
 		return channel_take(ch, ret, n, &limit);
-	return take(ch, ret, n, &limit);
+	return take(ch, ret, n, &limit, receivers_enter(ch, &limit));
+}
+
+/* Take one, after lock_try() of the receivers' lock gave `err`. */
+static LONG_WAY int take_tried(struct chan *ch, struct chan_lease *ret, int64_t timeout, int err)
+{
+	struct limit limit = limit_of(timeout);
+
+	if (err != 0)
+		err = receivers_enter_slow(ch, err, &limit);
+	return take(ch, ret, 1, &limit, err);
+}
+
+static LONG_WAY int take_shared(
+	struct chan *ch, struct chan_lease *ret, unsigned n, int64_t timeout)
+{
+	int err;
+
+	/* Only what receives by the ring has taken something so. */
+	if (unlikely(exclusive(ch, CHAN_RECV) || n != 1 || timeout < CHAN_WAIT ||
+		     !thread_is(load(&ch->taken.thread)) || is_orphan(ch)))
+		return take_any(ch, ret, n, timeout);
+	err = lock_try(&ch->control->receivers.lock);
+	if (unlikely(err != 0 || !take_next(ch, ret, false)))
+		return take_tried(ch, ret, timeout, err);
+	lock_release(&ch->control->receivers.lock);
+	return 1;
 }
 
 int chan_take(chan_t *ch, struct chan_lease *ret, unsigned n, int64_t timeout)
 {
-	if (exclusive(ch, CHAN_RECV) && n == 1 && timeout >= CHAN_WAIT && take_next(ch, ret))
+	if (exclusive(ch, CHAN_RECV) && n == 1 && timeout >= CHAN_WAIT && take_next(ch, ret, true))
 		return 1;
-	return take_any(ch, ret, n, timeout);
+	return take_shared(ch, ret, n, timeout);
 }
 
 /* End leases by the table. */

@@ -151,9 +151,12 @@ static int attach(struct chan *ch)
 		ch->light = true;
 	}
 	err = sides_keep(ch);
-	if (ch->light && !ch->indirect && exclusive(ch, CHAN_SEND) &&
-		!(s->header.options & CHAN_NEED_RECEIVERS))
-		ch->sender = ch->thread;
+	if (!ch->indirect && ch->ring_roles & CHAN_SEND &&
+		!(s->header.options & CHAN_NEED_RECEIVERS)) {
+		ch->sends_near = !(ch->roles & CHAN_EXCLUSIVE);
+		if (ch->light)
+			ch->sender = ch->thread;
+	}
 	if (err < 0 || !(ch->ring_roles & CHAN_RECV))
 		return err;
 	/* Give back a dead receiver's leases: those of the endpoint that had this slot

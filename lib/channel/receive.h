@@ -53,12 +53,11 @@ ALWAYS_INLINE int receiver_try(struct chan *ch, struct ring_item *it)
 /* Wait or give up after receiver_try() gave `err`: as receiver_find(). */
 int receiver_wait(struct chan *ch, struct limit *limit, struct ring_item *it, int err);
 
-/* Take the receivers' lock and find the first ready record: 0, the lock held; or an
+/* Find the first ready record, after receivers_enter() gave `err`: 0, the lock held; or an
  * error, without it. */
-ALWAYS_INLINE int receiver_find(struct chan *ch, struct limit *limit, struct ring_item *it)
+ALWAYS_INLINE int receiver_find_entered(
+	struct chan *ch, struct limit *limit, struct ring_item *it, int err)
 {
-	int err = receivers_enter(ch, limit);
-
 	*it = (struct ring_item){.pos = 0}; /* the compiler warns otherwise */
 	if (likely(err == 0)) {
 		err = receiver_try(ch, it);
@@ -70,6 +69,12 @@ ALWAYS_INLINE int receiver_find(struct chan *ch, struct limit *limit, struct rin
 		}
 	}
 	return err;
+}
+
+/* Take the receivers' lock and do the same. */
+ALWAYS_INLINE int receiver_find(struct chan *ch, struct limit *limit, struct ring_item *it)
+{
+	return receiver_find_entered(ch, limit, it, receivers_enter(ch, limit));
 }
 
 /* Leave the lock after a success: wake a sender if space was freed.  A receiver that

@@ -22,19 +22,16 @@ ALWAYS_INLINE void remember(struct chan *ch, struct layout_record *rec,
 		ch->reserve_limit.slept = false; /* all that sender_commit() asks for */
 }
 
-/* ---- the short way, of an exclusive sender ---- */
+/* ---- the short way ---- */
 
-/* Reserve, if there is room and nothing else to do.  Returns false, and nothing is changed,
- * if the long way has to be gone. */
-ALWAYS_INLINE bool reserve_alone(struct chan *ch, void **ret, size_t len)
+/* Reserve on the senders' side, which this thread has, if there is room and nothing else to
+ * do.  Returns false, and nothing is changed, if the long way has to be gone. */
+ALWAYS_INLINE bool reserve_near(struct chan *ch, void **ret, size_t len, uint64_t thread)
 {
 	struct layout_record *rec;
 	struct ring_cursor at;
 
-	if (!thread_is(ch->sender) || unlikely(is_orphan(ch)))
-		return false;
-	if (unlikely(atomic_load_explicit(&ch->reserver, memory_order_relaxed) ||
-		     len > ch->ring.fits_always ||
+	if (unlikely(len > ch->ring.fits_always ||
 		     channel_state(ch) & (LAYOUT_ENDED | LAYOUT_DAMAGED)))
 		return false;
 	if (unlikely(ring_begin_near(&ch->ring, &at) || !ring_room_known(&ch->ring, &at, len)))
@@ -46,37 +43,65 @@ ALWAYS_INLINE bool reserve_alone(struct chan *ch, void **ret, size_t len)
 	ch->reserve_at.seq = at.seq;
 	ch->reserve_length = len;
 	ch->reserve_limit.slept = false;
-	atomic_store_explicit(&ch->reserver, ch->sender, memory_order_relaxed);
+	atomic_store_explicit(&ch->reserver, thread, memory_order_relaxed);
 	thread_reservations++;
 	return true;
 }
 
-/* Commit.  Returns false, and nothing is changed, if the long way has to be gone. */
-ALWAYS_INLINE bool commit_alone(struct chan *ch, size_t len)
+/* Publish this thread's reservation.  Returns the position behind it; or 0, and nothing is
+ * changed, if the long way has to be gone. */
+ALWAYS_INLINE uint64_t commit_near(struct chan *ch, size_t len, uint32_t unusual)
 {
 	struct ring_cursor at;
 
-	if (!thread_is(ch->sender) || unlikely(is_orphan(ch)))
-		return false;
-	if (unlikely(!atomic_load_explicit(&ch->reserver, memory_order_relaxed) ||
-		     len > ch->reserve_length || ch->reserve_limit.slept ||
-		     channel_state(ch) & (LAYOUT_ENDED | LAYOUT_DAMAGED | LAYOUT_HEAVY_MISSING)))
-		return false;
+	if (unlikely(len > ch->reserve_length || ch->reserve_limit.slept ||
+		     channel_state(ch) & (LAYOUT_ENDED | LAYOUT_DAMAGED | unusual)))
+		return 0;
 	at.pos = ch->reserve_at.pos;
 	at.seq = ch->reserve_at.seq;
 	ring_finish(&ch->ring, ch->reserve_record, &at, (uint32_t)len);
 	ring_publish(&ch->ring, &at);
-	ch->reserve_at.pos = at.pos;
 	atomic_store_explicit(&ch->reserver, 0, memory_order_relaxed);
 	thread_reservations--;
+	return at.pos;
+}
+
+/* Do either as an exclusive sender. */
+ALWAYS_INLINE bool reserve_alone(struct chan *ch, void **ret, size_t len)
+{
+	return thread_is(ch->sender) && likely(!is_orphan(ch)) &&
+	       likely(!atomic_load_explicit(&ch->reserver, memory_order_relaxed)) &&
+	       reserve_near(ch, ret, len, ch->sender);
+}
+
+ALWAYS_INLINE uint64_t commit_alone(struct chan *ch, size_t len)
+{
+	uint64_t pos;
+
+	if (!thread_is(ch->sender) || unlikely(is_orphan(ch)) ||
+		unlikely(!atomic_load_explicit(&ch->reserver, memory_order_relaxed)))
+		return 0;
+	pos = commit_near(ch, len, LAYOUT_HEAVY_MISSING);
 	atomic_signal_fence(memory_order_seq_cst); /* its peers make the fence */
-	return true;
+	return pos;
+}
+
+/* Open the reservation at `at`, where sender_find() found room. */
+ALWAYS_INLINE void reserve_found(struct chan *ch, void **ret, const struct ring_cursor *at,
+	size_t len, const struct limit *limit)
+{
+	struct layout_record *rec = ring_place(&ch->ring, at, len);
+
+	thread_locks += !exclusive(ch, CHAN_SEND);
+	*ret = ring_payload(rec);
+	remember(ch, rec, at, len, limit);
+	atomic_store_explicit(&ch->reserver, thread_self(), memory_order_relaxed);
+	thread_reservations++;
 }
 
 static LONG_WAY int reserve_any(struct chan *ch, void **ret, size_t len, int64_t timeout)
 {
 	struct limit limit = limit_of(timeout);
-	struct layout_record *rec;
 	struct ring_cursor at;
 	int err = sender_check(ch, timeout);
 
@@ -95,12 +120,38 @@ static LONG_WAY int reserve_any(struct chan *ch, void **ret, size_t len, int64_t
 	}
 	if (unlikely(err < 0))
 		return err;
-	thread_locks += !exclusive(ch, CHAN_SEND);
-	rec = ring_place(&ch->ring, &at, len);
-	*ret = ring_payload(rec);
-	remember(ch, rec, &at, len, &limit);
-	atomic_store_explicit(&ch->reserver, thread_self(), memory_order_relaxed);
-	thread_reservations++;
+	reserve_found(ch, ret, &at, len, &limit);
+	return 0;
+}
+
+/* Do as a shared sender, after lock_try() of the senders' lock gave `err`; `len` is at most
+ * fits_always. */
+static LONG_WAY int reserve_tried(struct chan *ch, void **ret, size_t len, int64_t timeout, int err)
+{
+	struct limit limit = limit_of(timeout);
+	struct ring_cursor at;
+
+	if (err != 0)
+		err = senders_enter_slow(ch, err, &limit);
+	err = sender_find_entered(ch, &limit, len, true, &at, err);
+	if (unlikely(err < 0))
+		return err;
+	reserve_found(ch, ret, &at, len, &limit);
+	return 0;
+}
+
+static LONG_WAY int reserve_shared(struct chan *ch, void **ret, size_t len, int64_t timeout)
+{
+	int err;
+
+	if (unlikely(timeout < CHAN_WAIT || !ch->sends_near || !thread_number || reserving(ch) ||
+		     is_orphan(ch) || len > ch->ring.fits_always ||
+		     thread_locks >= THREAD_LOCKS_MAX))
+		return reserve_any(ch, ret, len, timeout);
+	err = lock_try(&ch->control->senders.lock);
+	if (unlikely(err != 0 || !reserve_near(ch, ret, len, thread_number)))
+		return reserve_tried(ch, ret, len, timeout, err);
+	thread_locks++;
 	return 0;
 }
 
@@ -108,14 +159,14 @@ int chan_reserve(chan_t *ch, void **ret, size_t len, int64_t timeout)
 {
 	if (timeout >= CHAN_WAIT && reserve_alone(ch, ret, len))
 		return 0;
-	return reserve_any(ch, ret, len, timeout);
+	return reserve_shared(ch, ret, len, timeout);
 }
 
-/* After commit_alone(): wake a receiver, or find that the channel has ended. */
-static int published(struct chan *ch) OUT_OF_LINE;
-static int published(struct chan *ch)
+/* After the short way: wake a receiver, or find that the channel has ended. */
+static int published(struct chan *ch, uint64_t pos) OUT_OF_LINE;
+static int published(struct chan *ch, uint64_t pos)
 {
-	return sender_published(ch, ch->reserve_at.pos);
+	return sender_published(ch, pos);
 }
 
 /*
@@ -160,13 +211,35 @@ static LONG_WAY int commit_any(struct chan *ch, size_t len)
 	return sender_commit(ch, old, &at, &ch->reserve_limit, len);
 }
 
+/* Returns true if there is nothing to do after a commit on the short way. */
+ALWAYS_INLINE bool nobody_waits(const struct chan *ch)
+{
+	return likely(!(channel_state(ch) & LAYOUT_ENDED) && !cond_hinted(&ch->control->not_empty));
+}
+
+static LONG_WAY int commit_shared(struct chan *ch, size_t len)
+{
+	uint64_t pos;
+
+	if (unlikely(!ch->sends_near ||
+		     !thread_is(atomic_load_explicit(&ch->reserver, memory_order_relaxed)) ||
+		     is_orphan(ch)))
+		return commit_any(ch, len);
+	pos = commit_near(ch, len, 0);
+	if (unlikely(!pos))
+		return commit_any(ch, len);
+	thread_locks--;
+	lock_release(&ch->control->senders.lock); /* a full fence */
+	return nobody_waits(ch) ? 0 : published(ch, pos);
+}
+
 int chan_commit(chan_t *ch, size_t len)
 {
-	if (!commit_alone(ch, len))
-		return commit_any(ch, len);
-	if (likely(!(channel_state(ch) & LAYOUT_ENDED) && !cond_hinted(&ch->control->not_empty)))
-		return 0;
-	return published(ch);
+	uint64_t pos = commit_alone(ch, len);
+
+	if (!pos)
+		return commit_shared(ch, len);
+	return nobody_waits(ch) ? 0 : published(ch, pos);
 }
 
 void chan_abort(chan_t *ch)

@@ -98,15 +98,13 @@ int sender_wait(struct chan *ch, struct limit *limit, uint64_t length, bool in_p
 	struct ring_cursor *at, int err);
 
 /*
- * Take the senders' lock and find room for a record of `length`, at most fits_always: 0 and the
- * cursor, or CHAN_DROPPED (not if in_place), the lock held; or an error, without
+ * Find room for a record of `length`, at most fits_always, after senders_enter() gave `err`: 0
+ * and the cursor, or CHAN_DROPPED (not if in_place), the lock held; or an error, without
  * it.
  */
-ALWAYS_INLINE int sender_find(struct chan *ch, struct limit *limit, uint64_t length, bool in_place,
-	struct ring_cursor *at)
+ALWAYS_INLINE int sender_find_entered(struct chan *ch, struct limit *limit, uint64_t length,
+	bool in_place, struct ring_cursor *at, int err)
 {
-	int err = senders_enter(ch, limit);
-
 	*at = (struct ring_cursor){.pos = 0}; /* the compiler warns otherwise */
 	if (likely(err == 0)) {
 		err = sender_try(ch, length, false, at);
@@ -118,6 +116,13 @@ ALWAYS_INLINE int sender_find(struct chan *ch, struct limit *limit, uint64_t len
 		}
 	}
 	return err;
+}
+
+/* Take the senders' lock and do the same. */
+ALWAYS_INLINE int sender_find(struct chan *ch, struct limit *limit, uint64_t length, bool in_place,
+	struct ring_cursor *at)
+{
+	return sender_find_entered(ch, limit, length, in_place, at, senders_enter(ch, limit));
 }
 
 /* Do the same for any length up to max_message. */

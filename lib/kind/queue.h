@@ -58,6 +58,15 @@ ALWAYS_INLINE void queue_hold_next(struct ring *r, const struct ring_item *it)
 	atomic_store_explicit(&rx->held, it->end, memory_order_release);
 }
 
+/* Returns true if what the holder holds at the front ends at `pos`, or last ended there. */
+ALWAYS_INLINE bool queue_holds_up_to(const struct ring *r, uint64_t pos, uint32_t holder)
+{
+	const struct layout_receivers *rx = &r->control->receivers;
+
+	return atomic_load_explicit(&rx->held, memory_order_relaxed) == pos &&
+	       atomic_load_explicit(&rx->held_by, memory_order_relaxed) == holder;
+}
+
 /* The hot path of kind.lease: false if the lease has to be written to the header. */
 ALWAYS_INLINE bool queue_hold(struct ring *r, struct ring_item *it, uint32_t holder)
 {

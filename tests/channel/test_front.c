@@ -141,20 +141,30 @@ START_TEST(should_consume_each_message_once_by_threads_that_share_endpoints)
 }
 END_TEST
 
-/* ---- what an exclusive receiver remembers ---- */
+/* ---- what a receiver remembers ---- */
 
 static chan_t *tx, *rx;
 
-static void exclusive_pair(void)
+static void pair(unsigned roles)
 {
 	channel_setup();
 	tx = open_as(CHAN_SEND, SMALL);
-	rx = open_as(CHAN_RECV | CHAN_EXCLUSIVE, NULL);
+	rx = open_as(roles, NULL);
 	for (uint32_t i = 1; i <= 8; i++)
 		ck_assert_int_eq(chan_send(tx, &i, sizeof(i), 0), 0);
 }
 
-static void exclusive_end(void)
+static void exclusive_pair(void)
+{
+	pair(CHAN_RECV | CHAN_EXCLUSIVE);
+}
+
+static void shared_pair(void)
+{
+	pair(CHAN_RECV);
+}
+
+static void pair_end(void)
 {
 	ck_assert_int_eq(rx->kind->valid(&rx->ring), 0);
 	chan_detach(rx);
@@ -310,13 +320,74 @@ START_TEST(should_stay_with_its_thread)
 }
 END_TEST
 
+/* Another endpoint holds what comes next, by positions as well: no header says so. */
+START_TEST(should_not_take_what_another_one_holds)
+{
+	chan_t *other = open_as(CHAN_RECV, NULL);
+	struct chan_lease a = take_one(1, 1), theirs;
+
+	ACK(a, 1);
+	ck_assert_int_eq(chan_take(other, &theirs, 1, 0), 1);
+	ck_assert_uint_eq(theirs.seq, 2);
+	a = take_one(3, 1);
+	ck_assert_int_eq(chan_ack(other, &theirs, 1), 1);
+	ACK(a, 1);
+	a = take_one(4, 1);
+	ck_assert_int_eq(chan_recv(other, &theirs, sizeof(theirs), 0), 4);
+	ACK(a, 1);
+	a = take_one(6, 1);
+	ACK(a, 1);
+	chan_detach(other);
+}
+END_TEST
+
+/* ---- what a sender of a shared side reserves ---- */
+
+static void *reserve_elsewhere(void *arg)
+{
+	void *place;
+
+	must(chan_commit(tx, 4) == -EPERM);
+	must(chan_reserve(tx, &place, 4, 0) == -EBUSY);
+	return arg;
+}
+
+START_TEST(should_have_one_reservation_at_a_time)
+{
+	void *place, *other;
+	uint32_t message = 9;
+	pthread_t thread;
+
+	for (int i = 0; i < 2; i++) {
+		ck_assert_int_eq(chan_commit(tx, sizeof(message)), -EINVAL);
+		ck_assert_int_eq(chan_reserve(tx, &place, sizeof(message), 0), 0);
+		ck_assert_int_eq(chan_reserve(tx, &other, sizeof(message), 0), -EDEADLK);
+		ck_assert_int_eq(pthread_create(&thread, NULL, reserve_elsewhere, NULL), 0);
+		pthread_join(thread, NULL);
+		ck_assert_uint_eq(atomic_load(&failures), 0);
+		ck_assert_int_eq(chan_commit(tx, sizeof(message) + 1), -EINVAL);
+		memcpy(place, &message, sizeof(message));
+		ck_assert_int_eq(chan_commit(tx, sizeof(message)), 0);
+		message++;
+	}
+	for (uint32_t i = 1; i <= 10; i++)
+		receive_one(i);
+	ck_assert_int_eq(chan_close(tx, CHAN_DRAIN), 0);
+	ck_assert_int_eq(chan_reserve(tx, &place, sizeof(message), 0), -EPIPE);
+}
+END_TEST
+
+#define REMEMBERED                                                                                 \
+	should_acknowledge_a_message_once, should_acknowledge_in_any_order,                        \
+		should_not_acknowledge_an_earlier_attempt,                                         \
+		should_take_what_comes_after_other_calls,                                          \
+		should_not_take_what_was_purged_or_discarded, should_refuse_what_makes_no_sense
+
 void add_tests(void)
 {
-	GROUP("remembered", exclusive_pair, exclusive_end, should_acknowledge_a_message_once,
-		should_acknowledge_in_any_order, should_not_acknowledge_an_earlier_attempt,
-		should_take_what_comes_after_other_calls,
-		should_not_take_what_was_purged_or_discarded, should_refuse_what_makes_no_sense,
-		should_stay_with_its_thread);
+	GROUP("remembered", exclusive_pair, pair_end, REMEMBERED, should_stay_with_its_thread);
+	GROUP("remembered, shared", shared_pair, pair_end, REMEMBERED,
+		should_not_take_what_another_one_holds, should_have_one_reservation_at_a_time);
 	GROUP("front", channel_setup, channel_teardown,
 		should_consume_each_message_once_by_threads_that_share_endpoints);
 }

@@ -668,6 +668,8 @@ const struct scenario scenarios[] = {
 		.operation = op_take, .result = 2, .states = 3 },
 	{ "take, again", ALL, .opt = OPT(), .fill = FULL, .roles = CHAN_RECV,
 		.setup = take_and_release, .operation = op_take, .result = 2, .states = 3 },
+	{ "take, the next", ALL | CHAIN, true, .opt = OPT(), .fill = FULL, .roles = CHAN_RECV,
+		.setup = take1, .operation = op_take_next, .result = 1, .states = 2 },
 	{ "take, exclusive", CHAIN, true, .opt = OPT(), .fill = FULL,
 		.roles = CHAN_RECV | CHAN_EXCLUSIVE, .operation = op_take, .result = 2,
 		.states = 3 },
