@@ -3,12 +3,14 @@
 package shmchan
 
 // #include <errno.h>
-// #include <shmchan.h>
+// #include <stdlib.h>
+// #include "glue.h"
 import "C"
 
 import (
 	"errors"
 	"syscall"
+	"unsafe"
 )
 
 // What calls fail with, for errors.Is.  The error itself is an *Error, which also is the
@@ -84,6 +86,18 @@ func failure(op, name string, result C.int64_t) error {
 		text += ": " + detail
 	}
 	return &Error{op, name, syscall.Errno(-err), text, uint64(C.chan_error_size(err))}
+}
+
+// explained makes the error for a result that has its text with it.
+func explained(op, name string, r C.struct_shmchan_go_result) error {
+	if r.value == -C.ENOTCONN {
+		return ErrDetached
+	}
+	if r.why == nil {
+		return failure(op, name, r.value)
+	}
+	defer C.free(unsafe.Pointer(r.why))
+	return &Error{op, name, syscall.Errno(-r.value), C.GoString(&r.why.text[0]), uint64(r.why.size)}
 }
 
 // ended is the error of a call whose context ended while it waited: it is that of the

@@ -228,9 +228,9 @@ func Version() string { return C.GoString(C.chan_version()) }
 // Channel is an endpoint of a channel.
 type Channel struct {
 	name     string
-	mu       sync.RWMutex // held for reading while a call is inside the library
-	ch       *C.chan_t    // nil: detached
-	number   C.uintptr_t  // the same
+	hot      C.struct_shmchan_go_endpoint // for the calls that have to be fast
+	mu       sync.RWMutex                 // held for reading while another call is inside the library
+	ch       *C.chan_t                    // for those; nil: detached
 	detached chan struct{}
 	leave    sync.Once
 	// Held while chan_interrupt() is called, and detached closed.
@@ -238,7 +238,9 @@ type Channel struct {
 	fails       atomic.Bool // the policy is Fail
 	rendezvous  bool
 	kind        Kind
-	rooms       sync.Pool
+	rooms       sync.Pool     // of TryRecv
+	batches     sync.Pool     // of SendBatch and RecvBatch
+	slot        atomic.Uint32 // bytes for each message of a batch
 
 	waitersMu sync.Mutex
 	waiters   [3]*waiter // by role
@@ -305,7 +307,9 @@ func opened(op, name string, open func(**C.chan_t, *C.char) C.int) (*Channel, er
 	if err != nil {
 		return nil, err
 	}
-	c.ch, c.number = ch, C.uintptr_t(uintptr(unsafe.Pointer(ch)))
+	c.batches.New = func() any { return new(Batch) }
+	c.slot.Store(firstSlot)
+	c.ch, c.hot.ch = ch, C.uintptr_t(uintptr(unsafe.Pointer(ch)))
 	st, err := c.Stat()
 	if err != nil {
 		c.Detach()
@@ -337,7 +341,7 @@ func (c *Channel) Detach() {
 		}
 		c.waitersMu.Unlock()
 		c.mu.Lock()
-		C.chan_detach(c.ch)
+		C.shmchan_go_detach(&c.hot)
 		c.ch = nil
 		c.mu.Unlock()
 	})
@@ -421,24 +425,18 @@ func bytesOf(b []byte) unsafe.Pointer {
 	return unsafe.Pointer(&b[0])
 }
 
+func charsOf(b []byte) *C.char { return (*C.char)(bytesOf(b)) }
+
 // TrySend sends if there is room now: otherwise ErrFull.
 func (c *Channel) TrySend(msg []byte) error {
-	c.mu.RLock()
-	if c.ch == nil {
-		c.mu.RUnlock()
-		return ErrDetached
+	r := C.shmchan_go_send(&c.hot, charsOf(msg), C.size_t(len(msg)))
+	if r.value == 0 {
+		return nil
 	}
-	runtime.LockOSThread()
-	r := C.shmchan_go_send(c.number, bytesOf(msg), C.size_t(len(msg)))
-	var err error
-	if r < 0 {
-		err = failure("send", c.name, C.int64_t(r))
-	} else if r == C.CHAN_DROPPED {
-		err = ErrDropped
+	if r.value == C.CHAN_DROPPED {
+		return ErrDropped
 	}
-	runtime.UnlockOSThread()
-	c.mu.RUnlock()
-	return err
+	return explained("send", c.name, r)
 }
 
 // Send sends one message, and waits while the channel is full.  ErrDropped: the overflow
@@ -525,20 +523,11 @@ func (c *Channel) offerUntil(ctx context.Context, msg []byte) error {
 
 // receive makes a receive with timeout 0.
 func (c *Channel) receive(room []byte) (int, error) {
-	c.mu.RLock()
-	if c.ch == nil {
-		c.mu.RUnlock()
-		return 0, ErrDetached
+	r := C.shmchan_go_recv(&c.hot, charsOf(room), C.size_t(len(room)))
+	if r.value < 0 {
+		return 0, explained("recv", c.name, r)
 	}
-	runtime.LockOSThread()
-	r := C.shmchan_go_recv(c.number, bytesOf(room), C.size_t(len(room)))
-	var err error
-	if r < 0 {
-		err = failure("recv", c.name, C.int64_t(r))
-	}
-	runtime.UnlockOSThread()
-	c.mu.RUnlock()
-	return int(r), err
+	return int(r.value), nil
 }
 
 // TryRecv receives a message if there is one now: otherwise ErrEmpty.
@@ -599,6 +588,23 @@ func (c *Channel) until(ctx context.Context, op string, role Flags, f func(*C.ch
 	}
 }
 
+// A Batch is where the messages of a batch are: it is used again and again.  The zero value is
+// empty.
+type Batch struct {
+	msgs [][]byte
+	lens []C.size_t
+	room []byte
+}
+
+// fill copies messages, one behind the other: Go may not give C pointers to pointers.
+func (b *Batch) fill(msgs [][]byte) {
+	b.room, b.lens = b.room[:0], b.lens[:0]
+	for _, m := range msgs {
+		b.room = append(b.room, m...)
+		b.lens = append(b.lens, C.size_t(len(m)))
+	}
+}
+
 // SendBatch sends as many of the messages as there is room for, the first ones, and returns
 // how many.  It waits for room for the first.  Receivers see them all at once.
 func (c *Channel) SendBatch(ctx context.Context, msgs [][]byte) (int, error) {
@@ -608,59 +614,94 @@ func (c *Channel) SendBatch(ctx context.Context, msgs [][]byte) (int, error) {
 	if len(msgs) > math.MaxInt32 {
 		msgs = msgs[:math.MaxInt32]
 	}
-	var data []byte
-	lens := make([]C.size_t, len(msgs))
-	for i, m := range msgs {
-		lens[i] = C.size_t(len(m))
-		data = append(data, m...)
+	b := c.batches.Get().(*Batch)
+	defer c.batches.Put(b)
+	b.fill(msgs)
+	for {
+		r := C.shmchan_go_send_batch(&c.hot, charsOf(b.room), &b.lens[0], C.uint(len(msgs)))
+		if r.value >= 0 {
+			return int(r.value), nil
+		}
+		err := explained("send_batch", c.name, r)
+		if !later(err) || c.fails.Load() && !busy(err) {
+			return 0, err
+		}
+		if err = c.wait(ctx, Send, err); err != nil {
+			return 0, err
+		}
 	}
-	n, err := c.until(ctx, "send_batch", Send, func(ch *C.chan_t) C.int64_t {
-		return C.int64_t(C.shmchan_go_batch(ch, (*C.char)(bytesOf(data)), &lens[0], C.uint(len(lens)), 0))
-	})
-	return int(n), err
 }
 
 const (
-	firstSlot = 1024     // of each message of a batch
-	mostRoom  = 64 << 20 // of a whole batch
+	firstSlot = 192     // of each message of a batch, until one is longer
+	mostRoom  = 4 << 20 // of a whole batch, if it has more than one
 )
 
 // RecvBatch receives 1 to most messages.  It waits for the first only.
 func (c *Channel) RecvBatch(ctx context.Context, most int) ([][]byte, error) {
-	if most <= 0 || most > mostRoom/firstSlot {
-		return nil, &Error{"recv_batch", c.name, syscall.EINVAL,
-			fmt.Sprintf("a batch has 1 to %d messages, not %d", mostRoom/firstSlot, most), 0}
-	}
-	p := c.rooms.Get().(*[]byte)
-	defer c.rooms.Put(p)
-	if len(*p) < most*firstSlot {
-		*p = make([]byte, most*firstSlot)
-	}
-	lens := make([]C.size_t, most)
-	slot := len(*p) / most
-	n, err := c.until(ctx, "recv_batch", Recv, func(ch *C.chan_t) C.int64_t {
-		return C.int64_t(C.shmchan_go_batch(ch, (*C.char)(bytesOf(*p)), &lens[0], C.uint(most), C.size_t(slot)))
-	})
-	if e, ok := err.(*Error); ok && e.Errno == syscall.EMSGSIZE {
-		if e.Size*uint64(most) <= mostRoom {
-			*p = make([]byte, e.Size*uint64(most))
-		}
-		msg, err := c.Recv(ctx)
-		return [][]byte{msg}, err
-	}
+	b := c.batches.Get().(*Batch)
+	defer c.batches.Put(b)
+	msgs, err := c.RecvBatchInto(ctx, b, most)
 	if err != nil {
 		return nil, err
 	}
 	total := 0
-	for _, l := range lens[:n] {
-		total += int(l)
+	for _, m := range msgs {
+		total += len(m)
 	}
-	all := make([]byte, 0, total)
-	msgs := make([][]byte, n)
-	for i := range msgs {
+	all, own := make([]byte, 0, total), make([][]byte, len(msgs))
+	for i, m := range msgs {
 		at := len(all)
-		all = append(all, (*p)[i*slot:i*slot+int(lens[i])]...)
-		msgs[i] = all[at:len(all):len(all)]
+		all = append(all, m...)
+		own[i] = all[at:len(all):len(all)]
 	}
-	return msgs, nil
+	return own, nil
+}
+
+// RecvBatchInto is RecvBatch without an allocation: the messages are good until b is used
+// again.
+func (c *Channel) RecvBatchInto(ctx context.Context, b *Batch, most int) ([][]byte, error) {
+	if most <= 0 {
+		return nil, &Error{"recv_batch", c.name, syscall.EINVAL,
+			fmt.Sprintf("a batch has at least 1 message, not %d", most), 0}
+	}
+	slot, n := int(c.slot.Load()), most
+	if n > mostRoom/firstSlot {
+		n = mostRoom / firstSlot
+	}
+	if slot > mostRoom/n {
+		slot = mostRoom / n
+	}
+	for {
+		if len(b.lens) < n {
+			b.lens = make([]C.size_t, n)
+		}
+		if len(b.room) < n*slot {
+			b.room = make([]byte, n*slot)
+		}
+		r := C.shmchan_go_recv_batch(&c.hot, charsOf(b.room), C.size_t(slot), &b.lens[0], C.uint(n))
+		if r.value >= 0 {
+			b.msgs = b.msgs[:0]
+			for i := 0; i < int(r.value); i++ {
+				b.msgs = append(b.msgs, b.room[i*slot:][:b.lens[i]:slot])
+			}
+			return b.msgs, nil
+		}
+		err := explained("recv_batch", c.name, r)
+		if e, ok := err.(*Error); ok && e.Errno == syscall.EMSGSIZE {
+			slot = int(e.Size)
+			if slot > mostRoom/n {
+				n = 1
+			} else {
+				c.slot.Store(uint32(slot)) // for the next ones, too
+			}
+			continue
+		}
+		if !later(err) {
+			return nil, err
+		}
+		if err = c.wait(ctx, Recv, err); err != nil {
+			return nil, err
+		}
+	}
 }

@@ -471,6 +471,51 @@ func TestDetachEndsWhatWaits(t *testing.T) {
 	}
 }
 
+// Calls that never wait hold no lock of Go's: none of them may be inside when the memory goes.
+func TestDetachEndsWhatRuns(t *testing.T) {
+	name := open(t, nil).Name()
+	for round := 0; round < 100; round++ {
+		ch, err := Open(name, Send|Recv, nil)
+		must(t, err)
+		var started, over sync.WaitGroup
+		for i := 0; i < 4; i++ {
+			started.Add(1)
+			over.Add(1)
+			go func() {
+				defer over.Done()
+				room, b := make([]byte, 64), Batch{}
+				for n := 0; ; n++ {
+					if n == 100 {
+						started.Done()
+					}
+					err := ch.TrySend(room)
+					if err == nil {
+						_, err = ch.receive(room)
+					}
+					if err == nil && n%2 == 0 {
+						_, err = ch.SendBatch(context.Background(), [][]byte{room})
+					}
+					if err == nil && n%2 == 0 {
+						_, err = ch.RecvBatchInto(context.Background(), &b, 2)
+					}
+					if errors.Is(err, ErrDetached) {
+						return
+					}
+					if err != nil && !later(err) {
+						t.Error(err)
+					}
+				}
+			}()
+		}
+		started.Wait()
+		ch.Detach()
+		over.Wait()
+		if err := ch.TrySend(nil); err != ErrDetached {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestInPlace(t *testing.T) {
 	ctx, ch := bounded(t), open(t, small)
 	loan, err := ch.Reserve(ctx, 10)

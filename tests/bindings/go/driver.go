@@ -265,7 +265,7 @@ func selectCase(limit string, w []string) string {
 
 func flow(ch *shmchan.Channel, receive bool, n, size, batch int) string {
 	ctx, msg := context.Background(), make([]byte, size)
-	many := make([][]byte, batch)
+	many, b := make([][]byte, batch), shmchan.Batch{}
 	for i := range many {
 		many[i] = msg
 	}
@@ -283,7 +283,7 @@ func flow(ch *shmchan.Channel, receive bool, n, size, batch int) string {
 			err = ch.Send(ctx, msg)
 		case receive:
 			var all [][]byte
-			all, err = ch.RecvBatch(ctx, some)
+			all, err = ch.RecvBatchInto(ctx, &b, some)
 			got = len(all)
 		default:
 			got, err = ch.SendBatch(ctx, many[:some])
