@@ -220,11 +220,12 @@ struct chan_options {
 	uint32_t on_lag;      /* of a broadcast: enum chan_on_lag of subscribers that don't say */
 	uint32_t groups;      /* of a broadcast: most groups at once, at most 4096; 0: 16 */
 	uint64_t patience;    /* with CHAN_LAG_EVICT only: ns */
-	/* Only for a queue: it starts with `capacity` and grows when it is full, up to this
-	 * many bytes in all, rounded up to whole pages; the overflow policy then applies at
-	 * that maximum.  0: it never grows.  CHAN_UNBOUNDED: half of /dev/shm.  max_message
-	 * may then be larger than `capacity`.  The memory is taken when it is needed and given
-	 * back after a quiet while of a few seconds. */
+	/* For a queue or a broadcast: it starts with `capacity` and grows when it is full, up to
+	 * this many bytes in all, rounded up to whole pages; the overflow policy then applies at
+	 * that maximum.  A broadcast grows for subscribers that block, or may be evicted, which
+	 * happens at the maximum only; never for one that loses.  0: it never grows.
+	 * CHAN_UNBOUNDED: half of /dev/shm.  max_message may then be larger than `capacity`.  The
+	 * memory is taken when it is needed and given back after a quiet while of a few seconds. */
 	uint64_t max_capacity;
 };
 

@@ -37,6 +37,10 @@ struct ring ring_in(const struct segment *s)
 		.tx = end,
 		.rx = end,
 		.ladder = s->geometry.max_capacity ? &s->ladder : NULL,
+		.fetch = s->geometry.max_capacity && s->header.kind == CHAN_KIND_BROADCAST
+				 ? segment_fetch
+				 : NULL,
+		.file = s,
 		.max_message = s->geometry.max_message,
 		.fits_always = fits < s->geometry.max_message ? fits : s->geometry.max_message,
 		.control = &s->layout->control,

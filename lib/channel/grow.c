@@ -2,7 +2,10 @@
 /* The model is in grow.h. */
 #include "channel/grow.h"
 
+#include "channel/reclaim.h"
 #include "channel/side.h"
+#include "kind/broadcast.h"
+
 #define load(p) atomic_load_explicit((p), memory_order_relaxed)
 #define store(p, v) atomic_store_explicit((p), (v), memory_order_relaxed)
 
@@ -60,7 +63,8 @@ static void give(struct chan *ch, unsigned rung)
 
 static void give_free(struct chan *ch)
 {
-	uint64_t head = ring_head(&ch->ring);
+	uint64_t head = ch->kind->subscribed ? broadcast_untouched(&ch->ring, slot_abandoned, ch)
+					     : ring_head(&ch->ring);
 
 	for (unsigned i = 1; i < ch->ring.ladder->n; i++)
 		if (ladder_is_free(rung_of(ch, i), head))
@@ -129,12 +133,12 @@ bool channel_has_grown(const struct chan *ch)
 	       (load(&rung_of(ch, 0)->limit) != LADDER_OPEN || taken(ch) > r->capacity);
 }
 
-/* Find the rung to go back to, which holds twice what is in this one: the first, whose memory
- * stays (the last one may be as small), else the smallest that is smaller.  Returns -1 if there
- * is none. */
-static int choose_smaller(const struct chan *ch, uint64_t used)
+/* Find the rung to go back to, which holds twice what is in this one, of those that end before
+ * `head`: the first, whose memory stays (the last one may be as small), else the smallest that
+ * is smaller.  Returns -1 if there is none. */
+static int choose_smaller(const struct chan *ch, uint64_t used, uint64_t head)
 {
-	uint64_t head = ring_head(&ch->ring), least = ch->ring.tx.capacity;
+	uint64_t least = ch->ring.tx.capacity;
 	int best = -1;
 
 	if (ch->ring.tx.rung == 0)
@@ -158,34 +162,68 @@ static bool quiet(const struct chan *ch)
 	return needed <= now && now - needed >= GROW_QUIET;
 }
 
-/* Go back to a smaller ring and give memory back, the senders' lock held.  Returns true if the
- * senders' position moved. */
+/*
+ * Go back to a smaller ring and give memory back, the senders' lock held; and the receivers'
+ * lock if there are subscribers.  Returns true if the senders' position moved.
+ *
+ * What subscribers hold is needed, and what is kept beside that for those who come later is
+ * not: after a quiet while what lies in older rungs goes.  It stays for another such while after
+ * a step back, for those that lose and are a little late.
+ */
 static bool shrink(struct chan *ch, bool at_once)
 {
 	struct ring *r = &ch->ring;
-	uint64_t pos = load(&r->control->senders.position), used;
-	bool moves;
+	bool subscribed = ch->kind->subscribed, moves;
+	uint64_t pos = load(&r->control->senders.position), head, used;
 	int rung;
 
 	ring_at(r, &r->tx, pos);
-	used = pos - ring_head(r);
+	head = subscribed ? broadcast_held(r, slot_abandoned, ch) : ring_head(r);
+	used = pos - head;
 	/* A busy ring, or receivers that are still behind it, need it. */
-	rung = used <= r->tx.capacity ? choose_smaller(ch, used) : -1;
+	rung = used <= r->tx.capacity
+		       ? choose_smaller(ch, used, subscribed ? broadcast_rung(r, head) : head)
+		       : -1;
 	if (!at_once && !quiet(ch)) {
 		if (rung < 0 && r->tx.rung != 0)
 			store(&ladder(ch)->needed, clock_coarse());
 		return false;
 	}
-	moves = rung >= 0 && take(ch, (unsigned)rung) == 0;
-	if (moves)
+	if (subscribed)
+		broadcast_let_go(r, head);
+	moves = rung >= 0 && !(subscribed && channel_state(ch) & LAYOUT_ENDED) &&
+		take(ch, (unsigned)rung) == 0;
+	if (moves) {
 		ring_step(r, (unsigned)rung);
+		if (subscribed)
+			store(&ladder(ch)->needed, clock_coarse());
+	}
 	give_free(ch);
 	return moves;
 }
 
+/* Do the same among subscribers, the senders' lock held.  To ask about each of them is not
+ * done at each pause. */
+static bool shrink_among_subscribers(struct chan *ch, bool at_once)
+{
+	struct limit limit = {.timeout = 0, .ignores_end = true, .only_tries = true};
+	int64_t rested = clock_coarse() - load(&ladder(ch)->needed);
+	bool moved;
+
+	if ((!at_once && rested >= 0 && rested < GROW_QUIET / 2) || receivers_enter(ch, &limit) < 0)
+		return false;
+	moved = shrink(ch, at_once);
+	if (at_once && moved) /* and let go of what is before that */
+		shrink(ch, at_once);
+	receivers_leave(ch);
+	return moved;
+}
+
 bool channel_settle(struct chan *ch)
 {
-	return channel_has_grown(ch) && shrink(ch, false);
+	if (!channel_has_grown(ch))
+		return false;
+	return ch->kind->subscribed ? shrink_among_subscribers(ch, false) : shrink(ch, false);
 }
 
 void channel_give_back(struct chan *ch, bool at_once)
@@ -197,7 +235,9 @@ void channel_give_back(struct chan *ch, bool at_once)
 	if (!channel_has_grown(ch) || !(at_once || quiet(ch)) || !ch->segment.writable ||
 		senders_visit(ch) < 0)
 		return;
-	if (receivers_enter(ch, &limit) == 0) {
+	if (ch->kind->subscribed) {
+		shrink_among_subscribers(ch, at_once);
+	} else if (receivers_enter(ch, &limit) == 0) {
 		/* Out of a ring that is done with: else this one can't go back to it, and would
 		 * be left with its memory. */
 		ring_follow(&ch->ring);
@@ -235,10 +275,12 @@ void channel_growth(const struct chan *ch, struct chan_stat *st)
 {
 	const struct ring *r = &ch->ring;
 	const struct layout_ladder *l = ladder(ch);
-	uint64_t head = ring_head(r);
+	uint64_t head, end;
 
 	if (!r->ladder)
 		return;
+	end = ring_limit(r);
+	head = ch->kind->subscribed ? broadcast_least(r, end) : ring_head(r);
 	st->capacity = taken(ch) - RING_ALIGN;
 	st->start_capacity = r->capacity;
 	st->max_capacity = r->ladder->total;
@@ -249,5 +291,5 @@ void channel_growth(const struct chan *ch, struct chan_stat *st)
 	st->grown_why = load(&l->why);
 	st->grow_error = (uint32_t)load(&l->refused);
 	st->segment = segment_memory(&ch->segment);
-	st->full = full_up(ch, head, ring_limit(r), ring_least_capacity(r->max_message));
+	st->full = full_up(ch, head, end, ring_least_capacity(r->max_message));
 }

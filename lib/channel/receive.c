@@ -4,7 +4,6 @@
 
 #include "base/bytes.h"
 #include "channel/close.h"
-#include "channel/grow.h"
 #include "channel/receiver.h"
 #include "channel/reclaim.h"
 #include "channel/wait.h"
@@ -78,25 +77,6 @@ bool receiver_waits_for_itself(struct chan *ch, const struct limit *limit)
 	return err == -EDEADLK || reserving(ch);
 }
 
-/* Wait in a channel that has grown, and give its memory back after a quiet while. */
-static int wait_and_give_back(struct chan *ch, const struct condition *message, struct limit *limit)
-{
-	int64_t deadline = limit_deadline(limit), soon = clock_monotonic() + GROW_QUIET;
-	struct limit part = *limit;
-	int err;
-
-	if (deadline <= soon)
-		return channel_wait(ch, message, limit);
-	part.deadline = soon;
-	part.timeout = GROW_QUIET;
-	err = channel_wait(ch, message, &part);
-	part.deadline = limit->deadline;
-	part.timeout = limit->timeout;
-	*limit = part;
-	channel_give_back(ch, false);
-	return err == -ETIMEDOUT ? 0 : err;
-}
-
 int receiver_wait(struct chan *ch, struct limit *limit, struct ring_item *it, int err)
 {
 	struct condition message = {.cond = &ch->control->not_empty,
@@ -135,9 +115,7 @@ int receiver_wait(struct chan *ch, struct limit *limit, struct ring_item *it, in
 				err = -EDEADLK;
 				break;
 			}
-			err = unlikely(channel_has_grown(ch))
-				      ? wait_and_give_back(ch, &message, limit)
-				      : channel_wait(ch, &message, limit);
+			err = receiver_sleep(ch, &message, limit);
 			if (err == 0)
 				err = receivers_enter(ch, limit);
 			if (err < 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "channel/receiver.h"
 
+#include "channel/grow.h"
 #include "channel/wait.h"
 #include "segment/endpoint.h"
 
@@ -57,6 +58,32 @@ static bool newer_or_end(struct chan *ch, uint64_t seen)
 	       channel_state(ch) & (LAYOUT_ENDED | LAYOUT_DAMAGED);
 }
 
+/* Wait in a channel that has grown, and give its memory back after a quiet while. */
+static int wait_and_give_back(struct chan *ch, const struct condition *message, struct limit *limit)
+{
+	int64_t deadline = limit_deadline(limit), soon = clock_monotonic() + GROW_QUIET;
+	struct limit part = *limit;
+	int err;
+
+	if (deadline <= soon)
+		return channel_wait(ch, message, limit);
+	part.deadline = soon;
+	part.timeout = GROW_QUIET;
+	err = channel_wait(ch, message, &part);
+	part.deadline = limit->deadline;
+	part.timeout = limit->timeout;
+	*limit = part;
+	channel_give_back(ch, false);
+	return err == -ETIMEDOUT ? 0 : err;
+}
+
+int receiver_sleep(struct chan *ch, const struct condition *message, struct limit *limit)
+{
+	return unlikely(channel_has_grown(ch)) && ch->segment.writable
+		       ? wait_and_give_back(ch, message, limit)
+		       : channel_wait(ch, message, limit);
+}
+
 int receiver_await_newer(struct chan *ch, uint64_t seen, bool lags, struct limit *limit)
 {
 	struct condition newer = {.cond = &ch->control->not_empty,
@@ -73,7 +100,7 @@ int receiver_await_newer(struct chan *ch, uint64_t seen, bool lags, struct limit
 		return err;
 	if (gone) /* unless the last one sent something before it left */
 		return newer_or_end(ch, seen) ? 0 : -EPIPE;
-	return channel_wait(ch, &newer, limit);
+	return receiver_sleep(ch, &newer, limit);
 }
 
 int receive_too_long(uint64_t length, size_t size)

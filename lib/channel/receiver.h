@@ -82,6 +82,12 @@ ALWAYS_INLINE uint64_t receiver_newest(struct chan *ch, uint32_t *state)
 	return pos;
 }
 
+struct condition;
+
+/* Wait for a message, without a lock: as channel_wait(), or 0 (look again) in a channel that has
+ * grown, whose memory is given back meanwhile. */
+int receiver_sleep(struct chan *ch, const struct condition *message, struct limit *limit);
+
 /* Wait, without a lock, until the senders' position is above `seen`: 0 (look again), or an
  * error of chan_recv().  `lags`: as condition.lags. */
 int receiver_await_newer(struct chan *ch, uint64_t seen, bool lags, struct limit *limit);

@@ -24,6 +24,7 @@ static int send_long(struct chan *ch, const void *msg, size_t len, struct limit 
 		senders_leave(ch);
 		return err;
 	}
+	sender_stamp(ch);
 	old = at.pos;
 	copy_bytes(ring_append(&ch->ring, &at, (uint32_t)len), msg, len);
 	return sender_commit(ch, old, &at, limit, len);

@@ -121,20 +121,22 @@ static void lag_behind(struct chan *ch)
 }
 
 /* Move the start of what is kept on, if the subscribers allow it: 0; or -EAGAIN, and the one
- * to wait for; or an error of receivers_enter().  The senders' lock is held. */
-static int pass_subscribers(struct chan *ch, uint64_t pos, uint64_t length, struct limit *limit,
-	struct broadcast_holder *ret)
+ * to wait for; or an error of receivers_enter().  The senders' lock is held.  `patient`: as in
+ * broadcast_make_room(). */
+static int pass_subscribers(struct chan *ch, uint64_t pos, uint64_t length, bool patient,
+	struct limit *limit, struct broadcast_holder *ret)
 {
 	int err;
 
-	if (ch->close && limit->timeout != 0 && cpu_several())
+	if (ch->close && !patient && limit->timeout != 0 && cpu_several())
 		lag_behind(ch);
 	err = receivers_enter(ch, limit);
 	if (err < 0)
 		return err;
-	err = broadcast_make_room(&ch->ring, pos, length, slot_abandoned, ch, ret);
+	err = broadcast_make_room(&ch->ring, pos, length, patient, slot_abandoned, ch, ret);
 	receivers_leave(ch);
-	ch->close = err == 0 && ret->close;
+	if (err == 0 || !patient)
+		ch->close = err == 0 && ret->close;
 	/* Those that wait for the one that was freed are waked by nobody else, and this sender
 	 * may use all the room. */
 	if (ret->released)
@@ -148,7 +150,7 @@ bool sender_makes_room(struct chan *ch, const struct ring_cursor *at, uint64_t l
 	struct broadcast_holder unused;
 
 	return ch->kind->subscribed &&
-	       pass_subscribers(ch, at->pos, length, &at_once, &unused) == 0 &&
+	       pass_subscribers(ch, at->pos, length, ch->ring.ladder, &at_once, &unused) == 0 &&
 	       ring_room(&ch->ring, at, length) >= 0;
 }
 
@@ -162,6 +164,35 @@ static bool holder_moved(struct chan *ch, uint64_t seen)
 	return atomic_load_explicit(&e->position, memory_order_relaxed) != seen ||
 	       atomic_load_explicit(&e->state, memory_order_relaxed) != SUBSCRIBER_HOLDS ||
 	       channel_state(ch) & (LAYOUT_ENDED | LAYOUT_DAMAGED);
+}
+
+/* Find room among subscribers: 0 (try again); or -EAGAIN, and the one to wait for; or an error.
+ * A ring that may grow does that before it evicts anybody or waits. */
+static int room_among_subscribers(struct chan *ch, uint64_t length, uint32_t policy,
+	struct limit *limit, struct broadcast_holder *ret)
+{
+	struct ring_cursor at;
+	int err = ring_begin(&ch->ring, &at), grown = -EAGAIN;
+
+	if (err == 0 && ch->ring.ladder) {
+		err = pass_subscribers(ch, at.pos, length, true, limit, ret);
+		if (err == -EAGAIN) {
+			grown = channel_grow(ch, length, policy != CHAN_FAIL);
+			if (grown == 0)
+				return 0;
+			err = 0;
+		} else if (err == 0) {
+			return 0;
+		}
+	}
+	if (err == 0)
+		err = pass_subscribers(ch, at.pos, length, false, limit, ret);
+	if (err != -EAGAIN)
+		return err;
+	if (!ret->entry && ret->released) /* a larger ring is free now */
+		return 0;
+	/* Nobody is to be waited for if it is memory that lacks. */
+	return grown == -EAGAIN && !ret->entry ? -EBADMSG : grown;
 }
 
 /* ---- waiting for room ---- */
@@ -241,13 +272,10 @@ int sender_wait(struct chan *ch, struct limit *limit, uint64_t length, bool in_p
 		room.changed = holder_moved;
 	for (;;) {
 		/* The lock is held, and err says why there is no room. */
-		if (err == -EAGAIN && ch->ring.ladder)
+		if (err == -EAGAIN && ch->kind->subscribed)
+			err = room_among_subscribers(ch, length, policy, limit, &holder);
+		else if (err == -EAGAIN && ch->ring.ladder)
 			err = channel_grow(ch, length, policy != CHAN_FAIL);
-		if (err == -EAGAIN && ch->kind->subscribed) {
-			err = ring_begin(&ch->ring, at);
-			if (err == 0)
-				err = pass_subscribers(ch, at->pos, length, limit, &holder);
-		}
 		if (err == -EAGAIN && policy != CHAN_BLOCK)
 			err = channel_look_for_name(ch, clock_coarse())
 				      ? -EIDRM

@@ -110,7 +110,6 @@ uint64_t chan_lost(const chan_t *ch)
  * it; 0 if the tail does not stand still. */
 static uint64_t next_seq(const struct ring *r, uint64_t pos, struct broadcast_place *oldest)
 {
-	struct ring_end end = {0};
 	uint64_t seq;
 
 	for (int i = 0; i < 100; i++) {
@@ -118,7 +117,7 @@ static uint64_t next_seq(const struct ring *r, uint64_t pos, struct broadcast_pl
 			return 0;
 		if (pos <= oldest->pos)
 			return oldest->seq;
-		seq = load(&ring_at(r, &end, pos - pos % RING_ALIGN)->seq);
+		seq = broadcast_seq(r, pos);
 		if (broadcast_kept(r, pos))
 			return seq;
 	}
@@ -132,12 +131,11 @@ static void show(const struct chan *ch, uint32_t i, uint32_t state, struct chan_
 	uint32_t endpoints = ch->segment.geometry.endpoints;
 	uint64_t pos = load(&e->position), head = ring_limit(&ch->ring), name[6];
 	int64_t slot = i < endpoints ? (int64_t)i : (int64_t)load(&e->user) - 1;
-	struct ring_end end = {0};
 	struct broadcast_place oldest = {.pos = pos};
 	uint64_t next = next_seq(&ch->ring, pos, &oldest), last;
 	bool alive = false;
 
-	last = load(&ring_at(&ch->ring, &end, head - head % RING_ALIGN)->seq);
+	last = broadcast_seq(&ch->ring, head);
 	if (slot >= 0 && slot < endpoints) {
 		alive = slot == ch->slot;
 		if (!alive && endpoint_receives(&ch->segment.own, (uint32_t)slot, &alive) < 0)
@@ -153,13 +151,11 @@ static void show(const struct chan *ch, uint32_t i, uint32_t state, struct chan_
 		.pid = alive ? load(&ch->segment.layout->endpoint[slot].pid) : 0,
 		.seq = next,
 		.lag = last >= next && next ? last - next : 0,
-		.lag_bytes = head - (pos > oldest.pos ? pos : oldest.pos),
+		.lag_bytes = broadcast_bytes(&ch->ring, pos > oldest.pos ? pos : oldest.pos, head),
 		.lost = load(&e->lost),
 		.patience = (uint64_t)load(&e->patience),
 		.group_age = (uint64_t)load(&e->age),
 	};
-	if (to->lag_bytes > ch->ring.capacity)
-		to->lag_bytes = 0;
 	if (i < endpoints)
 		return;
 	for (unsigned w = 0; w < sizeof(name) / sizeof(*name); w++)

@@ -7,6 +7,7 @@
 #include "channel/reclaim.h"
 #include "channel/wait.h"
 #include "core/lock.h"
+#include "core/window.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -46,6 +47,38 @@ static inline void copy_out(void *to, const struct ring_item *it)
 	copy_bytes(to, ring_payload(it->record), it->length);
 }
 #endif
+
+/* Do as ring_read(), for one that the tail may pass: 0, and the message copied to `buf` if it
+ * fits and `buf` is not NULL. */
+static int look_at(struct ring *r, uint64_t pos, void *buf, size_t size, struct ring_item *it)
+{
+	int err = window_read(r, pos, it);
+
+	if (err == 0 && buf && it->length <= size) {
+		if (window_needed(r, &r->rx))
+			window_copy_out(r, it, buf);
+		else
+			copy_out(buf, it);
+	}
+	return err;
+}
+
+/* Do the same for a subscriber. */
+ALWAYS_INLINE int look(
+	struct subscription *s, uint64_t pos, void *buf, size_t size, struct ring_item *it)
+{
+	int err;
+
+	if (likely(!s->ring.window) || state_of(s) == SUBSCRIBER_HOLDS)
+		err = ring_read(&s->ring, pos, it);
+	else if (s->ring.rx.rung != 0 || (err = ring_read_near(&s->ring, pos, it)) == -EAGAIN)
+		return look_at(&s->ring, pos, buf, size, it);
+	if (likely(err == 0) && buf && it->length <= size) {
+		ring_fetch(&s->ring, it);
+		copy_out(buf, it);
+	}
+	return err;
+}
 
 /* ---- one thread at a time ---- */
 
@@ -88,23 +121,45 @@ ALWAYS_INLINE void leave(struct subscription *s)
 
 /* ---- finding ---- */
 
+/* Store that everything before `to` is received or acknowledged.  Returns true if that is to be
+ * followed by moved(). */
+ALWAYS_INLINE bool finish(struct subscription *s, const struct broadcast_place *to)
+{
+	s->done = *to;
+	if (unlikely(!s->entry))
+		return false;
+	broadcast_advance(s->entry, s->group, to);
+	return state_of(s) == SUBSCRIBER_HOLDS;
+}
+
 /* Find the message at `at`, and copy it to `buf` if it fits and `buf` is not NULL: 0; or
  * -EAGAIN; -EOVERFLOW: it was overwritten; -EBADMSG. */
-ALWAYS_INLINE int read_at(struct ring *r, const struct broadcast_place *at, void *buf, size_t size,
-	struct ring_item *it)
+ALWAYS_INLINE int read_at(struct subscription *s, const struct broadcast_place *at, void *buf,
+	size_t size, struct ring_item *it)
 {
-	int err = ring_read(r, at->pos, it);
+	int err = look(s, at->pos, buf, size, it);
 
-	if (err == -EAGAIN)
+	if (err == -EAGAIN && (likely(!s->ring.ladder) || broadcast_kept(&s->ring, at->pos)))
 		return err;
-	if (likely(err == 0) && buf && it->length <= size) {
-		ring_fetch(r, it);
-		copy_out(buf, it);
-	}
 	/* What makes no sense is damage only if it is still kept. */
-	if (unlikely(!broadcast_kept(r, at->pos)))
+	if (unlikely(!broadcast_kept(&s->ring, at->pos)))
 		return -EOVERFLOW;
 	return unlikely(err < 0 || it->seq != at->seq) ? -EBADMSG : 0;
+}
+
+/* In a ring that may grow: where a rung ends, go on in the next one.  Returns true if a message
+ * may be there; rx.seen is then the end.  The entry's position stays: to senders it is the same
+ * place, and they may wait for it to move. */
+static bool go_onward(struct subscription *s, uint64_t end)
+{
+	uint64_t pos = ring_onward(&s->ring, s->at.pos, end);
+
+	if (!broadcast_kept(&s->ring, s->at.pos))
+		return true; /* the look finds that out */
+	s->at.pos = pos;
+	ring_at(&s->ring, &s->ring.rx, pos);
+	s->ring.rx.seen = end;
+	return pos < end && ring_cross(&s->ring, pos) == pos;
 }
 
 /* Nothing is there: 0 if there is now, -EAGAIN, or why there will be nothing more. */
@@ -115,11 +170,32 @@ static int when_empty(struct chan *ch, struct subscription *s)
 
 	if (state & LAYOUT_DAMAGED)
 		return -EBADMSG;
-	if (end > s->at.pos && end - s->at.pos <= s->ring.capacity) {
-		s->ring.rx.seen = end;
+	if (s->ring.ladder ? go_onward(s, end)
+			   : end > s->at.pos && end - s->at.pos <= s->ring.capacity) {
+		if (!s->ring.ladder)
+			s->ring.rx.seen = end;
 		return 0;
 	}
 	return state & LAYOUT_ENDED ? channel_over(state) : -EAGAIN;
+}
+
+/* The tail passed the subscriber: returns true if that was at the end of a rung, so that nothing
+ * is lost, and it has gone on at the tail. */
+static bool only_moved(struct subscription *s) OUT_OF_LINE;
+static bool only_moved(struct subscription *s)
+{
+	struct broadcast_place tail;
+
+	if (!s->ring.ladder || broadcast_oldest(&s->ring, &tail) < 0 || tail.seq != s->at.seq ||
+		tail.pos <= s->at.pos)
+		return false;
+	s->ring.rx = (struct ring_end){0};
+	s->at = tail;
+	if (state_of(s) != SUBSCRIBER_HOLDS) { /* else nothing is taken, and see go_onward() */
+		s->taken = s->received = 0;
+		finish(s, &tail);
+	}
+	return true;
 }
 
 /* Find the next message, and copy it, the lock held: as read_at(), or an error of
@@ -131,27 +207,18 @@ ALWAYS_INLINE int find(
 
 	if (unlikely(channel_state(ch) & LAYOUT_DISCARD))
 		return -EPIPE;
-	err = read_at(&s->ring, &s->at, buf, size, it);
+	err = read_at(s, &s->at, buf, size, it);
 	if (unlikely(err == -EAGAIN)) {
 		err = when_empty(ch, s);
 		if (err == 0)
-			err = read_at(&s->ring, &s->at, buf, size, it);
+			err = read_at(s, &s->at, buf, size, it);
 	}
+	if (unlikely(err == -EOVERFLOW) && only_moved(s))
+		err = read_at(s, &s->at, buf, size, it);
 	return err;
 }
 
 /* ---- moving on ---- */
-
-/* Store that everything before `to` is received or acknowledged.  Returns true if that is to be
- * followed by moved(). */
-ALWAYS_INLINE bool finish(struct subscription *s, const struct broadcast_place *to)
-{
-	s->done = *to;
-	if (unlikely(!s->entry))
-		return false;
-	broadcast_advance(s->entry, s->group, to);
-	return state_of(s) == SUBSCRIBER_HOLDS;
-}
 
 /* The message was received: move on.  Returns as finish(). */
 ALWAYS_INLINE bool received(struct subscription *s, uint64_t end, uint64_t seq)
@@ -188,6 +255,7 @@ static int go_on_at_tail(struct chan *ch, struct subscription *s)
 	n = tail.seq - s->at.seq;
 	store(&s->told, n);
 	s->at = tail;
+	s->ring.rx = (struct ring_end){0}; /* it may be of a rung that is used anew */
 	s->taken = s->received = 0;
 	if (s->entry) {
 		store(&s->entry->lost, load(&s->entry->lost) + n);
@@ -283,7 +351,7 @@ static int subscriber_recv_batch(
 		at = (struct broadcast_place){.pos = it.end, .seq = it.seq + 1};
 		if (at.pos - s->at.pos > s->ring.capacity / PARTS)
 			held |= received(s, at.pos, at.seq);
-	} while (got < n && read_at(&s->ring, &at, buf[got].iov_base, buf[got].iov_len, &it) == 0 &&
+	} while (got < n && read_at(s, &at, buf[got].iov_base, buf[got].iov_len, &it) == 0 &&
 		 it.length <= buf[got].iov_len);
 	if (at.pos != s->at.pos)
 		held |= received(s, at.pos, at.seq);
@@ -348,7 +416,7 @@ static int subscriber_take(struct chan *ch, struct chan_lease *ret, unsigned n, 
 			.attempt = 1};
 		s->at = (struct broadcast_place){.pos = it.end, .seq = it.seq + 1};
 		s->taken = it.end;
-		if (got == n || read_at(&s->ring, &s->at, NULL, 0, &it) < 0)
+		if (got == n || read_at(s, &s->at, NULL, 0, &it) < 0)
 			break;
 	}
 	leave(s);
@@ -362,7 +430,7 @@ static int find_taken(struct subscription *s, const struct chan_lease *lease, ui
 	struct broadcast_place at = {.pos = lease->pos, .seq = lease->seq};
 
 	if (lease->pos < after || lease->pos >= end || lease->pos % RING_ALIGN ||
-		read_at(&s->ring, &at, NULL, 0, it) < 0)
+		read_at(s, &at, NULL, 0, it) < 0)
 		return error_because(-ESTALE,
 			lease->pos < after ? "the message was acknowledged already, with one "
 					     "behind it"
@@ -439,6 +507,8 @@ static uint64_t first_shown(struct chan *ch, uint32_t flags)
 
 static ssize_t subscriber_peek(struct chan *ch, void *buf, size_t size, struct chan_cursor *at)
 {
+	unsigned char bytes[1024] __attribute__((aligned(RING_ALIGN)));
+	struct ring_window window = {.size = sizeof(bytes), .bytes = bytes};
 	struct ring view = ch->ring;
 	struct ring_item it = {.pos = 0};
 	struct broadcast_place oldest;
@@ -450,6 +520,7 @@ static ssize_t subscriber_peek(struct chan *ch, void *buf, size_t size, struct c
 		return -ENOTCONN;
 	first = first_shown(ch, at->flags);
 	view.rx = (struct ring_end){0};
+	view.window = &window;
 	if (at->pos % RING_ALIGN || at->pos > ring_limit(&view))
 		return error_because(-EINVAL, "at: the cursor leads to no message");
 	for (int i = 0; i < LOOKS && !kept; i++) {
@@ -458,11 +529,9 @@ static ssize_t subscriber_peek(struct chan *ch, void *buf, size_t size, struct c
 			break;
 		pos = first > oldest.pos ? first : oldest.pos;
 		pos = at->pos > pos ? at->pos : pos;
-		err = ring_read(&view, pos, &it);
+		err = look_at(&view, pos, buf, size, &it);
 		if (err == -EAGAIN && ch->segment.writable && channel_sealed_anew(ch))
 			continue;
-		if (err == 0 && it.length <= size)
-			copy_out(buf, &it);
 		kept = broadcast_kept(&view, pos);
 	}
 	if (err == -EBADMSG && at->pos > oldest.pos)
@@ -488,7 +557,7 @@ static int begin_reading(struct subscription *s, const struct chan_subscription 
 	for (int i = 0; i < LOOKS; i++) {
 		int err = broadcast_find_start(&s->ring, how, &s->at);
 
-		if (broadcast_kept(&s->ring, s->at.pos))
+		if (err != -EBUSY && broadcast_kept(&s->ring, s->at.pos))
 			return err;
 	}
 	return -EBUSY;
@@ -519,6 +588,17 @@ static int join(
 	return 0;
 }
 
+/* Give it a window to read by, since the tail may pass it. */
+static bool give_window(struct subscription *s)
+{
+	struct ring_window *w = malloc(sizeof(*w) + WINDOW_SIZE);
+
+	s->ring.window = w;
+	if (w)
+		*w = (struct ring_window){.size = WINDOW_SIZE, .bytes = (unsigned char *)(w + 1)};
+	return w;
+}
+
 static int subscriber_begin(struct chan *ch)
 {
 	static const struct chan_subscription none;
@@ -536,6 +616,10 @@ static int subscriber_begin(struct chan *ch)
 	}
 	s->ring = ch->ring;
 	s->ring.rx = (struct ring_end){0};
+	if (s->ring.fetch && how.on_lag != CHAN_LAG_BLOCK && !give_window(s)) {
+		subscription_free(s);
+		return -ENOMEM;
+	}
 	if (ch->slot < 0) {
 		err = begin_reading(s, &how);
 	} else {
@@ -558,6 +642,8 @@ static int subscriber_begin(struct chan *ch)
 
 void subscription_free(struct subscription *s)
 {
+	if (s)
+		free(s->ring.window);
 	free(s);
 }
 

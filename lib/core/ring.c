@@ -77,16 +77,27 @@ void ring_step(struct ring *r, unsigned to)
 	ring_set_horizon(r);
 }
 
-void ring_follow(struct ring *r)
+uint64_t ring_onward(const struct ring *r, uint64_t pos, uint64_t limit)
 {
 	const struct layout_ladder *t = &r->control->ladder;
-	uint64_t head = ring_head(r), limit = ring_limit(r), next;
+	uint64_t next;
 
-	if (head == limit || head != ladder_end(r->ladder, t, head, limit) ||
-		ring_held(r, head) != head) /* only its holder moves it */
-		return;
-	next = ladder_next(r->ladder, t, head);
-	if (next && next <= limit)
+	for (unsigned i = 0; r->ladder && i < r->ladder->n && pos < limit; i++) {
+		if (pos != ladder_end(r->ladder, t, pos, limit))
+			break;
+		next = ladder_next(r->ladder, t, pos);
+		if (next == 0 || next > limit)
+			break;
+		pos = next;
+	}
+	return pos;
+}
+
+void ring_follow(struct ring *r)
+{
+	uint64_t head = ring_head(r), next = ring_onward(r, head, ring_limit(r));
+
+	if (next != head && ring_held(r, head) == head) /* else only its holder moves it */
 		atomic_store_explicit(&r->control->receivers.position, next, memory_order_release);
 }
 

@@ -55,6 +55,11 @@ struct ring {
 	/* The longest message that every rung takes, or max_message if that is less. */
 	uint64_t fits_always;
 	const struct ladder *ladder; /* of a ring that may grow, or NULL: see ladder.h */
+	/* Of one whose rungs may lose their memory while they are looked at: reads the file of
+	 * its segment (window.h).  `window`: of a view by which that is done. */
+	bool (*fetch)(const void *file, uint64_t offset, void *to, size_t n);
+	const void *file;
+	struct ring_window *window;
 	bool pausing;
 	struct layout_control *control;
 	uint32_t fresh; /* the state of a record that is sent */
@@ -338,31 +343,42 @@ ALWAYS_INLINE int ring_read_here(
 	return 0;
 }
 
+/* Find the record at `pos`, or where the next rung begins if it ends there: 0 and it->record,
+ * *at and how far the senders are from it, or an error of ring_read(). */
+ALWAYS_INLINE int ring_seek(
+	struct ring *r, uint64_t pos, struct ring_item *it, uint64_t *at, uint64_t *there)
+{
+	*at = pos;
+	if (unlikely(pos % RING_ALIGN))
+		return -EBADMSG;
+	it->record = ring_at(r, &r->rx, pos); /* first: another rung has another `seen` */
+	*there = r->rx.seen - pos;
+	if (unlikely(*there - 1 >= r->rx.capacity)) {
+		int err = ring_reload(r);
+
+		*there = r->rx.seen - pos;
+		if (err < 0 || *there == 0)
+			return -EAGAIN;
+		if (unlikely(*there > r->rx.capacity)) {
+			pos = ring_cross(r, pos);
+			if (pos % 2)
+				return pos == RING_NOTHING ? -EAGAIN : -EBADMSG;
+			*at = pos;
+			it->record = ring_at(r, &r->rx, pos);
+			*there = r->rx.seen - pos;
+		}
+	}
+	return 0;
+}
+
 /* Check and read the record at `pos`, or where the next rung begins if it ends there, and
  * wherever it stands: 0, -EAGAIN at the end, -EBADMSG.  Any state. */
 ALWAYS_INLINE int ring_read(struct ring *r, uint64_t pos, struct ring_item *it)
 {
-	uint64_t there;
+	uint64_t at, there;
+	int err = ring_seek(r, pos, it, &at, &there);
 
-	if (unlikely(pos % RING_ALIGN))
-		return -EBADMSG;
-	it->record = ring_at(r, &r->rx, pos); /* first: another rung has another `seen` */
-	there = r->rx.seen - pos;
-	if (unlikely(there - 1 >= r->rx.capacity)) {
-		int err = ring_reload(r);
-
-		there = r->rx.seen - pos;
-		if (err < 0 || there == 0)
-			return -EAGAIN;
-		if (unlikely(there > r->rx.capacity)) {
-			pos = ring_cross(r, pos);
-			if (pos % 2)
-				return pos == RING_NOTHING ? -EAGAIN : -EBADMSG;
-			it->record = ring_at(r, &r->rx, pos);
-			there = r->rx.seen - pos;
-		}
-	}
-	return ring_read_here(r, pos, there, it);
+	return unlikely(err) ? err : ring_read_here(r, at, there, it);
 }
 
 /* Do the same, but return -EAGAIN where a lap or a rung begins: this calls nothing. */
@@ -490,6 +506,10 @@ static inline bool ring_change(struct layout_record *rec, uint32_t from, uint32_
 /* Decide, once for all, where the channel ends; the caller has seen that it ended.  Until
  * that is done, ring_next() may return -EAGAIN too early.  Needs no lock. */
 void ring_seal(const struct ring *r);
+
+/* Return where a position goes on: at the start of the next rung, if it is where one ends and
+ * `limit` is behind that. */
+uint64_t ring_onward(const struct ring *r, uint64_t pos, uint64_t limit);
 
 /* If receivers are at the end of a rung and senders in another one, move receivers on to the
  * start of the next one, so that the first becomes free. */

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/errors.h"
+#include "core/window.h"
 #include "kind/delivery.h"
 
 #include <inttypes.h>
@@ -31,11 +32,17 @@ static uint32_t in_use(const struct ring *r)
 	return n < r->subscribers ? n : r->subscribers;
 }
 
-static uint64_t seq_at(const struct ring *r, uint64_t pos)
+uint64_t broadcast_seq(const struct ring *r, uint64_t pos)
 {
 	struct ring_end end = {0};
+	uint64_t at = pos - pos % RING_ALIGN;
+	const struct layout_record *rec = ring_at(r, &end, at);
+	struct layout_record copy;
 
-	return load(&ring_at(r, &end, pos - pos % RING_ALIGN)->seq);
+	if (likely(!window_needed(r, &end)))
+		return load(&rec->seq);
+	window_copy(r, &end, at, &copy, sizeof(copy));
+	return load(&copy.seq);
 }
 
 /* ---- times ---- */
@@ -122,8 +129,8 @@ static int broadcast_reclaim(struct ring *r, bool (*gone)(uint32_t holder, void 
 /* ---- making room ---- */
 
 /* Returns true if the holder, which a sender can't pass, holds nothing any more. */
-static bool released(struct ring *r, uint32_t i, bool (*gone)(uint32_t slot, void *arg), void *arg,
-	int64_t *left)
+static bool released(struct ring *r, uint32_t i, bool patient,
+	bool (*gone)(uint32_t slot, void *arg), void *arg, int64_t *left)
 {
 	struct layout_subscriber *e = &r->subscriber[i];
 	int64_t user = user_of(r, i), patience, waited;
@@ -138,7 +145,7 @@ static bool released(struct ring *r, uint32_t i, bool (*gone)(uint32_t slot, voi
 		atomic_store_explicit(&e->state, SUBSCRIBER_EXPIRED, memory_order_release);
 		return true;
 	}
-	if (load(&e->on_lag) != CHAN_LAG_EVICT)
+	if (load(&e->on_lag) != CHAN_LAG_EVICT || patient)
 		return false;
 	patience = load(&e->patience);
 	waited = lasted(&e->blocked_since, &e->blocked_clock, clock_monotonic());
@@ -152,33 +159,36 @@ static bool released(struct ring *r, uint32_t i, bool (*gone)(uint32_t slot, voi
 	return false;
 }
 
-/* Find how far the tail may go: at least to `needed`, or the smallest holder is in *ret. */
-static uint64_t find_bound(struct ring *r, uint64_t head, uint64_t needed,
+/* Find how far the tail may go: at least to `needed`, or the smallest holder is in *ret.
+ * `patient`: none is evicted for that, nor does its patience begin to end. */
+static uint64_t find_bound(struct ring *r, uint64_t head, uint64_t needed, bool patient,
 	bool (*gone)(uint32_t slot, void *arg), void *arg, struct broadcast_holder *ret)
 {
-	uint64_t bound = head;
+	uint64_t bound = head, least = 0;
 
 	for (uint32_t i = 0; i < in_use(r); i++) {
 		struct layout_subscriber *e = &r->subscriber[i];
-		uint64_t position;
+		uint64_t position, at;
 
 		if (load(&e->state) != SUBSCRIBER_HOLDS)
 			continue;
 		/* Acquire: pairs with the release of the position: what it read from the
 		 * ring was read before we write there. */
 		position = atomic_load_explicit(&e->position, memory_order_acquire);
-		if (position >= needed) {
+		at = ring_onward(r, position, head);
+		if (at >= needed) {
 			if (load(&e->blocked_since))
 				store(&e->blocked_since, 0);
-		} else if (released(r, i, gone, arg, &ret->left)) {
+		} else if (released(r, i, patient, gone, arg, &ret->left)) {
 			ret->released = true;
 			continue;
-		} else if (!ret->entry || position < ret->position) {
+		} else if (!ret->entry || at < least) {
 			ret->entry = e;
 			ret->position = position;
+			least = at;
 		}
-		if (position < bound)
-			bound = position;
+		if (at < bound)
+			bound = at;
 	}
 	return bound;
 }
@@ -186,7 +196,7 @@ static uint64_t find_bound(struct ring *r, uint64_t head, uint64_t needed,
 /* Note that a record begins here, unless one is noted for this part of the ring. */
 static void note_mark(struct ring *r, uint64_t pos)
 {
-	uint64_t part = r->capacity / LAYOUT_MARKS;
+	uint64_t part = r->tx.capacity / LAYOUT_MARKS;
 	_Atomic uint64_t *mark = &rx(r)->mark[pos / part % LAYOUT_MARKS];
 
 	if (pos - load(mark) >= part)
@@ -207,11 +217,21 @@ static uint64_t last_mark(const struct ring *r, uint64_t from, uint64_t to)
 	return found;
 }
 
-/* Move the tail to a record between `needed` and `bound`, and not much behind `enough`. */
+/* The commit.  Release: the positions of the holders were read before. */
+static void store_tail(struct ring *r, uint64_t pos)
+{
+	atomic_store_explicit(&rx(r)->position, pos, memory_order_release);
+	/* Pairs with broadcast_kept(): nothing is written over what was kept, nor is its memory
+	 * given back, before the tail says so. */
+	atomic_thread_fence(memory_order_release);
+}
+
+/* Move the tail on from `tail` to a record between `needed` and `bound`, and not much behind
+ * `enough`. */
 static int move_tail(
 	struct ring *r, uint64_t tail, uint64_t needed, uint64_t enough, uint64_t bound)
 {
-	uint64_t most = enough + r->capacity / LAYOUT_MARKS, pos = bound;
+	uint64_t most = enough + r->tx.capacity / LAYOUT_MARKS, pos = bound;
 	struct ring_item it;
 
 	if (bound > enough)
@@ -224,39 +244,85 @@ static int move_tail(
 		}
 	if (pos < needed || pos % RING_ALIGN)
 		return -EBADMSG;
-	/* The commit.  Release: the positions of the holders were read before. */
-	atomic_store_explicit(&rx(r)->position, pos, memory_order_release);
-	/* Pairs with broadcast_kept(): nothing is written over what was kept before the tail
-	 * says so. */
-	atomic_thread_fence(memory_order_release);
+	store_tail(r, pos);
 	return 0;
 }
 
-int broadcast_make_room(struct ring *r, uint64_t pos, uint64_t length,
+int broadcast_make_room(struct ring *r, uint64_t pos, uint64_t length, bool patient,
 	bool (*gone)(uint32_t slot, void *arg), void *arg, struct broadcast_holder *ret)
 {
 	uint64_t tail = load(&rx(r)->position), head = load(&r->control->senders.position);
-	uint64_t needed = pos + ring_size(length) + RING_ALIGN - r->capacity, bound;
+	uint64_t need = ring_least_capacity(length), share = r->tx.capacity / SHARE;
+	bool fits = need <= r->tx.capacity; /* else all older rungs are in the way */
+	uint64_t needed = fits ? pos + need - r->tx.capacity : r->tx.start, bound;
 
 	*ret = (struct broadcast_holder){.left = INT64_MAX};
-	if (tail % RING_ALIGN || head % RING_ALIGN || head - tail > r->capacity ||
-		pos - tail > r->capacity)
+	if (tail % RING_ALIGN || head % RING_ALIGN || head - tail > ring_most(r) ||
+		pos - tail > ring_most(r))
 		return -EBADMSG;
-	if ((int64_t)(needed - tail) <= 0)
+	/* What lies in older rungs takes no room in this one. */
+	if (tail < r->tx.start)
+		tail = r->tx.start;
+	if (fits && (int64_t)(needed - tail) <= 0)
 		return 0;
-	if (needed > head) /* of a batch that is not yet published */
+	if (fits && needed > head) /* of a batch that is not yet published */
 		return -EAGAIN;
-	bound = find_bound(r, head, needed, gone, arg, ret);
-	if (ret->entry) {
+	bound = find_bound(r, head, needed, patient, gone, arg, ret);
+	if (ret->entry)
 		store(&r->control->senders.wanted, ret->position + 1);
+	if (ret->entry || !fits) {
+		broadcast_let_go(r, bound);
 		return -EAGAIN;
 	}
-	ret->close = bound - tail < r->capacity / SHARE && bound < head;
+	ret->close = bound - tail < share && bound < head;
+	ring_at(r, &r->rx, tail);
 	r->rx.seen = head;
 	note_mark(r, head);
-	if (needed < tail + r->capacity / SHARE)
-		return move_tail(r, tail, needed, tail + r->capacity / SHARE, bound);
+	if (needed < tail + share)
+		return move_tail(r, tail, needed, tail + share, bound);
 	return move_tail(r, tail, needed, needed, bound);
+}
+
+/* ---- giving memory back ---- */
+
+uint64_t broadcast_held(struct ring *r, bool (*gone)(uint32_t slot, void *arg), void *arg)
+{
+	struct broadcast_holder unused = {.left = INT64_MAX};
+	uint64_t end = ring_limit(r);
+
+	return find_bound(r, end, end, true, gone, arg, &unused);
+}
+
+uint64_t broadcast_rung(const struct ring *r, uint64_t pos)
+{
+	const struct layout_ladder *t = &r->control->ladder;
+	int rung = r->ladder ? ladder_find(r->ladder, t, pos) : -1;
+	uint64_t start = rung < 0 ? 0 : load(&t->rung[rung].start);
+
+	return start <= pos && start % RING_ALIGN == 0 ? start : 0;
+}
+
+void broadcast_let_go(struct ring *r, uint64_t pos)
+{
+	uint64_t start = broadcast_rung(r, pos);
+
+	if (start > load(&rx(r)->position))
+		store_tail(r, start);
+}
+
+uint64_t broadcast_untouched(struct ring *r, bool (*gone)(uint32_t slot, void *arg), void *arg)
+{
+	uint64_t least = load(&rx(r)->position);
+
+	for (uint32_t i = 0; i < in_use(r); i++) {
+		const struct layout_subscriber *e = &r->subscriber[i];
+		uint64_t position = load(&e->position);
+
+		if (load(&e->state) == SUBSCRIBER_EVICTED && position < least &&
+			user_of(r, i) >= 0 && !gone((uint32_t)user_of(r, i), arg))
+			least = position;
+	}
+	return least;
 }
 
 /* ---- where a subscriber begins ---- */
@@ -265,7 +331,7 @@ int broadcast_oldest(const struct ring *r, struct broadcast_place *ret)
 {
 	for (int i = 0; i < LOOKS; i++) {
 		uint64_t tail = atomic_load_explicit(&rx(r)->position, memory_order_acquire);
-		uint64_t seq = seq_at(r, tail);
+		uint64_t seq = broadcast_seq(r, tail);
 
 		if (broadcast_kept(r, tail)) {
 			*ret = (struct broadcast_place){.pos = tail, .seq = seq};
@@ -339,28 +405,42 @@ int broadcast_find_start(
 
 	/* The end after the tail, which may not stand still. */
 	head = ring_limit(r);
-	next = seq_at(r, head);
-	if (err < 0 || head - ret->pos > r->capacity)
+	next = broadcast_seq(r, head);
+	if (err < 0 || head - ret->pos > ring_most(r))
 		return -EBADMSG;
 	if (how->from == CHAN_FROM_OLDEST)
 		return 0;
 	if (how->from == CHAN_FROM_SEQ && how->start > next)
 		return error_because(
 			-EINVAL, "start: the next message will have the number %" PRIu64, next);
+	oldest = ret->pos = ring_onward(r, ret->pos, head);
+	if (oldest == head && next > 1 && !(how->flags & CHAN_OR_OLDEST) &&
+		(how->from == CHAN_FROM_SEQ
+				? how->start < next
+				: how->from == CHAN_FROM_TIME && how->start <= (uint64_t)now))
+		return error_of_size(-ESTALE, next - (how->from == CHAN_FROM_SEQ ? how->start : 1),
+			"no message is kept any more; the next one will have the number %" PRIu64,
+			next);
+	ring_at(r, &r->rx, oldest);
 	r->rx.seen = head;
-	oldest = ret->pos;
 	if (how->from == CHAN_FROM_NEXT ||
 		(how->from == CHAN_FROM_TIME && how->start > (uint64_t)now))
 		*ret = (struct broadcast_place){.pos = head, .seq = next};
 	while (ret->pos != head) {
-		if (ring_read(r, ret->pos, &it) < 0)
+		err = window_read(r, ret->pos, &it);
+		if (!broadcast_kept(r, ret->pos))
+			return -EBUSY;
+		if (err == -EAGAIN) /* it ended, and it is not decided where */
+			break;
+		if (err < 0)
 			return -EBADMSG;
 		if (it.pos == oldest && begins_earlier(how, &it, now) &&
 			!(how->flags & CHAN_OR_OLDEST))
 			return gone_before(how, it.seq);
 		if (wanted(how, &it, next, now))
 			break;
-		*ret = (struct broadcast_place){.pos = it.end, .seq = it.seq + 1};
+		*ret = (struct broadcast_place){
+			.pos = ring_onward(r, it.end, head), .seq = it.seq + 1};
 	}
 	return 0;
 }
@@ -537,7 +617,7 @@ static int broadcast_repair_receivers(struct ring *r)
 {
 	uint64_t tail = load(&rx(r)->position);
 
-	return tail % RING_ALIGN || ring_limit(r) - tail > r->capacity ? -EBADMSG : 0;
+	return tail % RING_ALIGN || ring_limit(r) - tail > ring_most(r) ? -EBADMSG : 0;
 }
 
 /* Those that wait for room look by themselves. */
@@ -554,13 +634,13 @@ static int broadcast_valid(struct ring *r)
 	struct broadcast_place at;
 	int err = broadcast_oldest(r, &at);
 
-	if (err < 0 || head - at.pos > r->capacity - RING_ALIGN)
+	if (err < 0 || head - at.pos > ring_most(r) - RING_ALIGN)
 		return -EBADMSG;
 	r->rx.seen = at.pos;
 	for (; (err = ring_read(r, at.pos, &it)) == 0; at.pos = it.end)
 		if (it.seq != at.seq++ || record_kind(it.state) != RECORD_READY)
 			return -EBADMSG;
-	if (err != -EAGAIN || seq_at(r, at.pos) != at.seq)
+	if (err != -EAGAIN || broadcast_seq(r, at.pos) != at.seq)
 		return -EBADMSG;
 	for (uint32_t i = 0; i < r->subscribers; i++) {
 		const struct layout_subscriber *e = &r->subscriber[i];
@@ -573,18 +653,10 @@ static int broadcast_valid(struct ring *r)
 	return 0;
 }
 
-static void broadcast_count(const struct ring *r, struct chan_stat *st)
+uint64_t broadcast_least(const struct ring *r, uint64_t end)
 {
-	uint64_t head = ring_limit(r), least = head, first;
-	struct broadcast_place oldest;
+	uint64_t least = end;
 
-	st->bytes = head;
-	st->sent = seq_at(r, head) - 1;
-	st->lost = load(&rx(r)->lost);
-	st->evicted = load(&rx(r)->evicted);
-	if (broadcast_oldest(r, &oldest) < 0 || head - oldest.pos > r->capacity)
-		return;
-	st->kept = st->sent + 1 - oldest.seq;
 	for (uint32_t i = 0; i < in_use(r); i++) {
 		const struct layout_subscriber *e = &r->subscriber[i];
 		uint64_t position = load(&e->position);
@@ -592,10 +664,33 @@ static void broadcast_count(const struct ring *r, struct chan_stat *st)
 		if (load(&e->state) == SUBSCRIBER_HOLDS && position < least)
 			least = position;
 	}
+	return ring_onward(r, least, end);
+}
+
+uint64_t broadcast_bytes(const struct ring *r, uint64_t from, uint64_t to)
+{
+	if (r->ladder)
+		return ladder_used(r->ladder, &r->control->ladder, from, to);
+	return to - from <= r->capacity ? to - from : 0;
+}
+
+static void broadcast_count(const struct ring *r, struct chan_stat *st)
+{
+	uint64_t head = ring_limit(r), least, first;
+	struct broadcast_place oldest;
+
+	st->bytes = r->ladder ? ladder_sent(r->ladder, &r->control->ladder, head) : head;
+	st->sent = broadcast_seq(r, head) - 1;
+	st->lost = load(&rx(r)->lost);
+	st->evicted = load(&rx(r)->evicted);
+	if (broadcast_oldest(r, &oldest) < 0 || head - oldest.pos > ring_most(r))
+		return;
+	st->kept = st->sent + 1 - oldest.seq;
+	least = broadcast_least(r, head);
 	if (least < oldest.pos)
 		least = oldest.pos;
-	first = seq_at(r, least);
-	st->used = head - least;
+	first = broadcast_seq(r, least);
+	st->used = broadcast_bytes(r, least, head);
 	st->depth = st->sent + 1 - first <= st->kept ? st->sent + 1 - first : 0;
 	st->full = r->capacity - st->used < ring_size(r->max_message) + RING_ALIGN;
 }

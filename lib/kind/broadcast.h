@@ -17,6 +17,13 @@
  *   loses    senders pass it.  It copies, and looks afterwards whether the tail has passed
  *            what it copied; if so, the copy is thrown away and it goes on at the tail.
  *
+ * Growing.  If holders leave no room, a ring that may grow does that, up to its maximum, and
+ * only then anybody is evicted or waited for.  Those that lose never make it grow.  The rungs
+ * (ladder.h) are free before the tail; it is moved to the start of the rung in which the
+ * smallest holder stands, before another rung is sought and after a quiet while.  Whoever the
+ * tail may pass doesn't touch the mapping of a rung but the first: see window.h.  One that was
+ * evicted may be about to, so that memory is not given back before it has moved on or died.
+ *
  * Deaths.  An entry whose slot has no live receiver any more is free.  Whoever would have to
  * stop at it asks the kernel, and frees it; a new endpoint in that slot frees it before
  * anything else, since that would be taken for the dead one.  A group outlives its users.
@@ -62,13 +69,33 @@ struct broadcast_holder {
 /*
  * Move the tail on, so that a message of `length` has room at `pos`, which is at or behind the
  * senders' position; both locks are held.  gone(slot, arg): no receiver has the slot.
+ * `patient`: nobody is evicted for that, since the ring may grow.
  * Returns 0 (there is room), or
  *
- *   -EAGAIN   there is none; the smallest holder is in *ret, and senders.wanted says so
+ *   -EAGAIN   there is none; the smallest holder is in *ret, and senders.wanted says so.
+ *             Rungs in which no holder stands are free now
  *   -EBADMSG  the positions make no sense
  */
-int broadcast_make_room(struct ring *r, uint64_t pos, uint64_t length,
+int broadcast_make_room(struct ring *r, uint64_t pos, uint64_t length, bool patient,
 	bool (*gone)(uint32_t slot, void *arg), void *arg, struct broadcast_holder *ret);
+
+/* ---- giving memory back; both locks are held, but for broadcast_least() ---- */
+
+/* Return where the smallest holder stands, or the end; the dead among them are freed. */
+uint64_t broadcast_held(struct ring *r, bool (*gone)(uint32_t slot, void *arg), void *arg);
+
+/* Do the same as far as it is known without asking. */
+uint64_t broadcast_least(const struct ring *r, uint64_t end);
+
+/* Return the start of the rung in which `pos` is, 0 if there is none. */
+uint64_t broadcast_rung(const struct ring *r, uint64_t pos);
+
+/* Let go of what lies before that. */
+void broadcast_let_go(struct ring *r, uint64_t pos);
+
+/* Return up to where no endpoint touches the mapping: the tail, or before it what one reads
+ * that was just evicted. */
+uint64_t broadcast_untouched(struct ring *r, bool (*gone)(uint32_t slot, void *arg), void *arg);
 
 /* ---- the table; the receivers' lock is held ---- */
 
@@ -81,7 +108,8 @@ struct broadcast_place {
  * the ring. */
 bool broadcast_clear_slot(struct ring *r, uint32_t slot);
 
-/* Find where a subscription begins: 0, or an error of chan_subscribe(). */
+/* Find where a subscription begins: 0, or an error of chan_subscribe(); or -EBUSY, if the lock
+ * is not held, and the tail passed that. */
 int broadcast_find_start(
 	struct ring *r, const struct chan_subscription *how, struct broadcast_place *ret);
 
@@ -110,6 +138,12 @@ bool broadcast_too_old(struct layout_subscriber *e, bool used);
 /* Find the tail and the number of the message there, or of the next one if that is the end:
  * 0, or -EBADMSG. */
 int broadcast_oldest(const struct ring *r, struct broadcast_place *ret);
+
+/* Return the number at `pos`, where a record begins or the rung ends. */
+uint64_t broadcast_seq(const struct ring *r, uint64_t pos);
+
+/* Return how many bytes lie between two positions. */
+uint64_t broadcast_bytes(const struct ring *r, uint64_t from, uint64_t to);
 
 /* Returns true if what was read at or behind `pos` was not overwritten meanwhile. */
 ALWAYS_INLINE bool broadcast_kept(const struct ring *r, uint64_t pos)

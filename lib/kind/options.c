@@ -64,8 +64,9 @@ static int resolve_growth(struct chan_options *o)
 {
 	uint64_t memory = segment_room_at_all();
 
-	if (o->kind != CHAN_KIND_QUEUE)
-		return error_because(-EINVAL, "max_capacity: a %s does not grow, only a queue does",
+	if (o->kind != CHAN_KIND_QUEUE && o->kind != CHAN_KIND_BROADCAST)
+		return error_because(-EINVAL,
+			"max_capacity: a %s does not grow, only a queue or a broadcast does",
 			word(&words_kind, o->kind));
 	if (o->max_capacity == CHAN_UNBOUNDED)
 		o->max_capacity = memory ? memory / 2 : UNBOUNDED_WITHOUT_LIMIT;

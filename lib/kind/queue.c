@@ -314,6 +314,10 @@ static int queue_drop(struct ring *r)
 
 	if (queue_free(r))
 		return 0;
+	/* Out of a ring that is done with: that may be room enough. */
+	ring_follow(r);
+	if (ring_head(r) != head)
+		return 0;
 	if (ring_held(r, head) != head)
 		return KIND_LEASED;
 	err = ring_read(r, head, &it);

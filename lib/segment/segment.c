@@ -558,6 +558,14 @@ void segment_give_rung(const struct segment *s, unsigned rung)
 			(off_t)s->ladder.rung[rung].capacity));
 }
 
+bool segment_fetch(const void *segment, uint64_t offset, void *to, size_t n)
+{
+	const struct segment *s = segment;
+	off_t at = (off_t)(s->geometry.ring_offset + offset);
+
+	return descriptor_ours(&s->own) && retry(pread(s->own.fd, to, n, at)) == (ssize_t)n;
+}
+
 /* ---- opening ---- */
 
 /* Read the header, check it, and keep the copy and the geometry: 0, or an error. */
@@ -605,7 +613,9 @@ static int check_header(struct segment *s, uint64_t size)
 			(h->on_lag == CHAN_LAG_EVICT && h->patience == 0) ||
 			(h->on_lag == CHAN_LAG_BLOCK && h->options & CHAN_FORBID_BLOCK)))
 		return -EBADMSG;
-	if (h->options & LAYOUT_GROWS && (!h->max_capacity || h->kind != CHAN_KIND_QUEUE))
+	if (h->options & LAYOUT_GROWS &&
+		(!h->max_capacity ||
+			(h->kind != CHAN_KIND_QUEUE && h->kind != CHAN_KIND_BROADCAST)))
 		return -EBADMSG;
 	h->options &= ~LAYOUT_GROWS; /* max_capacity says it */
 	if (h->segment_size != size || h->overflow > CHAN_DROP_OLDEST || h->lifetime > CHAN_REF ||

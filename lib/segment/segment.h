@@ -106,6 +106,11 @@ int segment_take_rung(const struct segment *s, unsigned rung);
 /* Give it back to the system. */
 void segment_give_rung(const struct segment *s, unsigned rung);
 
+/* Read `n` bytes of the rings' part of the file, from `offset` on, of a struct segment: false
+ * if the program closed its descriptor.  Where there is no memory this reads zeros, and takes
+ * none, as a look at the mapping would. */
+bool segment_fetch(const void *segment, uint64_t offset, void *to, size_t n);
+
 /* Return the bytes of memory that the segment has now, 0 if that is not known. */
 uint64_t segment_memory(const struct segment *s);
 

@@ -69,7 +69,7 @@ static unsigned send_up_to(unsigned n)
 	for (sent = 0; sent < n; sent++) {
 		ck_assert_int_eq(ring_begin(&r, &at), 0);
 		if (ring_room(&r, &at, 16) < 0 &&
-			broadcast_make_room(&r, at.pos, 16, gone, NULL, &holder) < 0)
+			broadcast_make_room(&r, at.pos, 16, false, gone, NULL, &holder) < 0)
 			break;
 		ck_assert_int_ge(ring_room(&r, &at, 16), 0);
 		ring_append(&r, &at, 16);
@@ -165,7 +165,7 @@ START_TEST(should_find_damage_in_the_positions)
 {
 	ck_assert_uint_eq(send_up_to(200), 200);
 	atomic_store(&r.control->receivers.position, 8);
-	ck_assert_int_eq(broadcast_make_room(&r, 6400, 16, gone, NULL, &holder), -EBADMSG);
+	ck_assert_int_eq(broadcast_make_room(&r, 6400, 16, false, gone, NULL, &holder), -EBADMSG);
 	ck_assert_int_eq(kind_broadcast.valid(&r), -EBADMSG);
 	ck_assert_int_eq(kind_broadcast.repair_receivers(&r), -EBADMSG);
 }
