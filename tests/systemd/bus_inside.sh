@@ -71,18 +71,18 @@ killed() { # PATTERN
 	false
 }
 (i=0; until [ -e /tmp/enough ]; do order "$((++i)) pears" || echo "order $i: $?"; done) >/tmp/orders 2>&1 &
-await "billing's chanrecv is killed" main_killed orders.service
+await "billing's chanrecv is killed" main_killed chan-worker@orders.service
 await "bill is killed" killed '^/bin/sh /usr/local/bin/bill$'
 await "bill's chansend is killed" killed '^chansend chand/receipts'
-await "mailer's chanrecv is killed" main_killed mailer.service
+await "mailer's chanrecv is killed" main_killed chan-worker@receipts.service
 await "send-mail is killed" killed '^/bin/sh /usr/local/bin/send-mail$'
 await "chand is killed" main_killed chand.service
-await "and billing's chanrecv once more" main_killed orders.service
+await "and billing's chanrecv once more" main_killed chan-worker@orders.service
 touch /tmp/enough
 wait
 check "every order was taken" test ! -s /tmp/orders || cat /tmp/orders
 await "a mail for each order, whoever was killed" mails ||
-	systemctl status --no-pager orders.service mailer.service chan-ready@orders.path chand.service
+	systemctl status --no-pager chan-worker@orders.service chan-worker@receipts.service chan-worker@orders.path chand.service
 echo "    $(wc -l </tmp/wanted) mails"
 
 # ---- a bill that is missing, or fails ----
@@ -90,7 +90,7 @@ echo "    $(wc -l </tmp/wanted) mails"
 mv /usr/local/bin/bill /usr/local/bin/bill.away
 for i in 1 2 3; do order "$i quinces"; done
 await "it says that bill is missing" sh -c \
-	"journalctl -u orders.service -o cat | grep -q \"bill can't be run (status 127)\""
+	"journalctl -u chan-worker@orders.service -o cat | grep -q \"bill can't be run (status 127)\""
 check "the orders are kept" equal "$(depth orders)" 3
 install -m 755 /dev/stdin /usr/local/bin/bill <<'END'
 #!/bin/sh
@@ -98,90 +98,125 @@ echo "out of ink" >&2
 exit 1
 END
 await "it says that bill fails" sh -c \
-	"journalctl -u orders.service -o cat | grep -q 'bill ended with status 1'"
+	"journalctl -u chan-worker@orders.service -o cat | grep -q 'bill ended with status 1'"
 check "the orders are kept" equal "$(depth orders)" 3
 mv /usr/local/bin/bill.away /usr/local/bin/bill
 await "repaired, it works them off" mails
 
 # ---- whatever the rate, activation goes on ----
 
-# As many starts as there are orders: it ends as soon as there is none.
-mkdir -p /etc/systemd/system/orders.service.d
-printf '[Service]\nExecStart=\nExecStart=chanrecv --idle-exit=10ms --max-deliver=0 chand/orders -- bill\n' \
-	>/etc/systemd/system/orders.service.d/short.conf
-systemctl daemon-reload
-systemctl restart orders.service
+# How often systemd has given the path unit up, because it or the worker was started too often.
+mkdir -p /etc/systemd/system/chan-ready-again@.service.d
+printf "[Service]\nExecStartPre=/bin/sh -c 'echo >>/run/limits'\n" \
+	>/etc/systemd/system/chan-ready-again@.service.d/count.conf
+: >/run/limits
+limits() { wc -l </run/limits; }
+drop_in() { # FILE: for the worker, from stdin
+	cat >"/etc/systemd/system/chan-worker@orders.service.d/$1"
+	systemctl daemon-reload
+}
+# As many starts as there are orders: it ends as soon as there is none.  However long the time
+# between two, that is the same.
+drop_in short.conf <<<$'[Service]\nEnvironment="OPTIONS=--idle-exit=10ms --max-deliver=0"'
+systemctl restart chan-worker@orders.service
 for i in $(seq 12); do
 	order "$i one a second"
 	sleep 1 # the rate is what is tested
 done
 await "one order a second" mails
-check "the path is active" active chan-ready@orders.path
-await "the worker ended idle" inactive orders.service
-check "and well" equal "$(systemctl show -p Result --value orders.service)" success
-seq 2000 | sed 's/$/ of a burst/' | while read -r what; do
+check "the path is active" active chan-worker@orders.path
+await "the worker ended idle" inactive chan-worker@orders.service
+check "and well" equal "$(systemctl show -p Result --value chan-worker@orders.service)" success
+seq 2000 | sed 's/$/ of a thousand a second/' | while read -r what; do
 	echo "$(cat /proc/sys/kernel/random/uuid) $what"
 done >/tmp/burst
 sed 's/^[^ ]* /receipt for /' /tmp/burst >>/tmp/wanted
-as web chansend --lines chand/orders </tmp/burst
+as web chansend --lines --rate=1000/s chand/orders </tmp/burst
 # In steps, each with a bound of its own: a slow machine works them off as well.
 for channel in orders receipts; do
 	for left in 1600 1200 800 400 0; do
-		await "of a burst of 2000, $left are left in $channel" sh -c \
+		await "of 2000, $left are left in $channel" sh -c \
 			"test \$(chanctl stat --system -H -o DEPTH $channel) -le $left"
 	done
 done
 await "and have their mails" mails
+check "no limit was met" equal "$(limits)" 0
 
-# A unit without a word about limits, as people write them: one order a second takes it to
-# its limit of 5 starts in 10 seconds, and then it goes on.
-printf '[Unit]\nStartLimitIntervalSec=10s\n[Service]\nRestart=no\n' \
-	>/etc/systemd/system/orders.service.d/limit.conf
-# How often it has been reached, and the path unit was given up.
-mkdir -p /etc/systemd/system/chan-ready-again@.service.d
-printf "[Service]\nExecStartPre=/bin/sh -c 'echo >>/run/limits'\n" \
-	>/etc/systemd/system/chan-ready-again@.service.d/count.conf
-: >/run/limits
+# A worker without a command, and one that can't start at all: they are tried again, at a pace.
+drop_in zz.conf <<<$'[Service]\nEnvironment=COMMAND='
+order "without a command"
+await "a worker without a command is tried again" sh -c \
+	'test $(systemctl show -p NRestarts --value chan-worker@orders.service) -ge 2'
+check "at a pace" equal "$(limits)" 0
+rm /etc/systemd/system/chan-worker@orders.service.d/zz.conf
 systemctl daemon-reload
-systemctl restart orders.service
-limits() { wc -l </run/limits; }
+await "repaired, it works" mails
+
+# What is stopped ends what it has begun, and begins no other.
+mv /usr/local/bin/bill /usr/local/bin/bill.away
+install -m 755 /dev/stdin /usr/local/bin/bill <<'END'
+#!/bin/sh
+: >/tmp/billing/began
+until [ -e /tmp/billing/go ]; do sleep 0.01; done
+exec bill.away
+END
+install -d -o billing /tmp/billing
+order "one in hand"
+order "another one"
+await "one has begun" test -e /tmp/billing/began
+systemctl stop chan-worker@orders.path
+systemctl stop chan-worker@orders.service &
+stopper=$!
+await "the worker is to stop" sh -c \
+	'test "$(systemctl is-active chan-worker@orders.service)" = deactivating'
+touch /tmp/billing/go
+check "it stops" wait $stopper
+check "well" equal "$(systemctl show -p Result --value chan-worker@orders.service)" success
+check "the one in hand is done, and the other one kept" equal "$(depth orders)" 1
+mv /usr/local/bin/bill.away /usr/local/bin/bill
+systemctl start chan-worker@orders.path
+await "started again, it is worked on" mails
+
+# A unit with a limit, as people write them: one order a second takes it to its 5 starts in 10
+# seconds, and then it goes on.
+drop_in limit.conf <<<$'[Unit]\nStartLimitIntervalSec=10s\n[Service]\nRestart=no'
+systemctl restart chan-worker@orders.service
 (i=0; until [ -e /tmp/limited ]; do order "$((++i)) to the limit"; sleep 0.2; done) &
 await "the limit was reached twice" sh -c 'test $(wc -l </run/limits) -ge 2'
 touch /tmp/limited
 wait
 await "and orders were worked off all the same" mails
-await "the path is active" active chan-ready@orders.path
+await "the path is active" active chan-worker@orders.path
 # One that can't start at all: it is tried again, at a pace.
-printf '[Service]\nExecStart=\nExecStart=/bin/false\n' >/etc/systemd/system/orders.service.d/zz.conf
-systemctl daemon-reload
+drop_in zz.conf <<<$'[Service]\nExecStart=\nExecStart=/bin/false'
 before=$(limits)
 order "after a broken worker"
 await "a broken worker is tried again and again" sh -c \
 	"test \$(wc -l </run/limits) -ge $((before + 3))"
-rm -r /etc/systemd/system/orders.service.d
+rm /etc/systemd/system/chan-worker@orders.service.d/{short,limit,zz}.conf
 systemctl daemon-reload
 await "repaired, it works" mails
-await "the path is active" active chan-ready@orders.path
-systemctl stop chan-ready@orders.path
-check "a path that is stopped stays stopped" inactive chan-ready@orders.path
+await "the path is active" active chan-worker@orders.path
+systemctl stop chan-worker@orders.path
+check "a path that is stopped stays stopped" inactive chan-worker@orders.path
 order "while it was stopped"
-systemctl start chan-ready@orders.path
+systemctl start chan-worker@orders.path
 await "started again, it starts the worker" mails
 
 # ---- the bus stopped and started again ----
 
-mailer=$(systemctl show -p MainPID --value mailer.service)
+mailer=$(systemctl show -p MainPID --value chan-worker@receipts.service)
 systemctl stop chand.socket
 check "stopped, chand is" inactive chand.service
-check "the services go on" active mailer.service chan-ready@orders.path web.socket
-check "and are the same" equal "$(systemctl show -p MainPID --value mailer.service)" "$mailer"
+check "the services go on" active chan-worker@receipts.service chan-worker@orders.path web.socket
+check "and are the same" equal "$(systemctl show -p MainPID --value chan-worker@receipts.service)" "$mailer"
 systemctl start chand.socket
 await "started again, chand is back" active chand.service
 order "after the bus was back"
 await "and activates" mails
 systemctl restart chand-metrics.socket
 await "the other socket restarted, chand is back" active chand.service
-check "the services go on" equal "$(systemctl show -p MainPID --value mailer.service)" "$mailer"
+check "the services go on" equal "$(systemctl show -p MainPID --value chan-worker@receipts.service)" "$mailer"
 
 # ---- a channel as a unit ----
 
@@ -225,6 +260,6 @@ chanctl remove chand/mine
 # ---- the end ----
 
 await "nothing failed" equal "$(systemctl list-units --failed --no-legend --plain)" ""
-systemctl stop web.socket mailer.service orders.service chan-ready@orders.path chand.socket
+systemctl stop web.socket chan-worker@receipts.service chan-worker@orders.service chan-worker@orders.path chand.socket
 check "no process is left" equal "$(pgrep -u chand,web,billing,mailer)" ""
 finish

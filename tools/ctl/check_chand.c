@@ -140,7 +140,7 @@ void ctl_check_units(enum cli_bus which)
 		return;
 	snprintf(command, sizeof(command),
 		"exec systemctl %s--failed --plain --no-legend --no-pager --quiet "
-		"list-units 'chand*' 'chan@*' 'chan-ready@*' 2>/dev/null",
+		"list-units 'chand*' 'chan@*' 'chan-ready@*' 'chan-worker@*' 2>/dev/null",
 		user_option(which));
 	out = popen(command, "re");
 	while (out && fgets(line, sizeof(line), out)) {
