@@ -1,22 +1,25 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# Workers of eight children each on one channel, while workers and children are killed at
+# Workers of eight children each on one channel, while workers, children and chand are killed at
 # random: each message ends once, as acknowledged or dead, runs no more often than its
 # attempts say, and the log of jobs adds up.
 #
 #   MESSAGES   how many (default 3000)
 
-# shellcheck source=tests/support/lib.sh
-. "$(dirname "$0")/../support/lib.sh"
+# shellcheck source=tests/daemon/lib.sh
+. "$(dirname "$0")/../daemon/lib.sh"
 
 messages=${MESSAGES-3000}
 jobs=8
 bound=300
 [ -z "${SANITIZE-}" ] || messages=200
 
-channel -c 1M && dead=$ch
-channel -c 1M
+ch=$prefix-work
+dead=$prefix-dead
+declare_channel "$ch" 'capacity = 1M'
+declare_channel "$dead" 'capacity = 1M'
+start
 cat >"$tmp/work" <<'END'
 #!/bin/sh
 # Each twentieth is refused, each seventh fails twice, and some are killed at first.
@@ -30,29 +33,54 @@ chmod +x "$tmp/work"
 # A worker is started again whenever it ends.
 keep_working() { # NUMBER
 	until [ -e "$tmp/enough" ]; do
-		chanrecv -q -j $jobs --max-deliver=0 --backoff=20ms --dead-letter="$dead" --joblog="$tmp/joblog" \
-			"$ch" -- "$tmp/work" 2>>"$tmp/said" &
+		background "$BUILD/chanrecv" -q -j $jobs --max-deliver=0 --backoff=20ms --dead-letter="$dead" \
+			--joblog="$tmp/joblog" "$ch" -- "$tmp/work" 2>>"$tmp/said"
 		echo $! >"$tmp/worker.$1"
 		wait $!
 	done
 } 2>/dev/null
+# Also when it is killed while it starts.
+keep_bus() {
+	until [ -e "$tmp/enough" ]; do
+		background "$BUILD/chand" --config-dir="$etc" --runtime-dir="$run" >>"$t/log" 2>&1
+		echo $! >"$tmp/chand"
+		wait $!
+	done
+} 2>/dev/null
 seq "$messages" | chansend "$ch"
+stop
+keep_bus &
 for i in 1 2 3 4; do keep_working $i & done
 workers_killed=0
 children_killed=0
-until depth 0; do
-	i=$((RANDOM % 4 + 1))
-	pid=$(cat "$tmp/worker.$i" 2>/dev/null)
-	if [ -n "$pid" ] && [ $((RANDOM % 3)) = 0 ]; then
-		kill -KILL "$pid" 2>/dev/null && workers_killed=$((workers_killed + 1))
-	elif [ -n "$pid" ]; then
-		pkill -KILL -P "$pid" -n 2>/dev/null && children_killed=$((children_killed + 1))
+buses_killed=0
+turns=0
+# Without a process of its own for each: it is to be fast.
+while :; do
+	((++turns % 20)) || ! depth 0 || break
+	chance=$((RANDOM % 8))
+	victim=
+	read -r victim <"$tmp/worker.$((RANDOM % 4 + 1))"
+	if [ $chance = 0 ]; then
+		read -r victim <"$tmp/chand" && kill -KILL "$victim" && ((++buses_killed))
+	elif [ $chance -lt 3 ]; then
+		kill -KILL "$victim" && ((++workers_killed))
+	else
+		read -ra children <"/proc/$victim/task/$victim/children" && [ ${#children[@]} -gt 0 ] &&
+			kill -KILL "${children[RANDOM % ${#children[@]}]}" && ((++children_killed))
 	fi
 	sleep 0.0$((RANDOM % 9))
 	[ $SECONDS -lt $bound ] || break
-done
+done 2>/dev/null
 touch "$tmp/enough"
-sed -n p "$tmp"/worker.* | xargs kill -TERM 2>/dev/null
+# Again and again: one that begins just now is not yet named, or not yet itself.
+all_ended() {
+	[ -z "$(jobs -pr)" ] || {
+		sed -n p "$tmp"/worker.* "$tmp/chand" | xargs kill -TERM
+		false
+	}
+} 2>/dev/null
+happens all_ended
 wait
 is "all is settled" "$(chanctl stat -H -o DEPTH,SENT "$ch" | xargs)" "0 $messages"
 
@@ -79,7 +107,7 @@ most=$((workers_killed * jobs))
 [ "$missing" -le $most ] && pass || fail "$missing attempts are in no row, of $workers_killed workers killed"
 most=$((children_killed + messages / 50 + 1))
 [ "$killed" -le $most ] && pass || fail "$killed rows of children killed, and not $most at most"
-[ $workers_killed -gt 0 ] && [ "$killed" -gt 0 ] && pass || fail "too few were killed"
+[ $workers_killed -gt 0 ] && [ "$killed" -gt 0 ] && [ $buses_killed -gt 0 ] && pass || fail "too few were killed"
 
-finish "$messages messages, $workers_killed workers and $killed children killed, $(wc -l <"$tmp/rows") runs, \
+finish "$messages messages, $buses_killed times chand, $workers_killed workers and $killed children killed, $(wc -l <"$tmp/rows") runs, \
 $again done again, $missing cut off, $twice dead ones twice"
