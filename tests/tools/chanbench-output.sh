@@ -31,16 +31,16 @@ is 'numbers' "$(tail -n +2 "$tmp/csv" | cut -d, -f13 | grep -cvE '^[0-9.e+]+$')"
 is 'the machine in each row' "$(grep -c "Linux $(uname -r)" "$tmp/csv")" \
 	"$(($(wc -l <"$tmp/csv") - 1))"
 
-# The columns that there always were keep their places; those of the spread and of senders are
-# behind.
+# The columns that there always were keep their places; those of the spread, of senders and
+# of memory are behind.
 spread=msgs_per_s_min,msgs_per_s_p10,msgs_per_s_median,msgs_per_s_p90,msgs_per_s_max
 spread+=,msgs_per_s_p10_of_median,p50_ns_min,p50_ns_p10,p50_ns_median,p50_ns_p90,p50_ns_max
-spread+=,send_cpu_ns,send_futexes_per_msg
+spread+=,send_cpu_ns,send_futexes_per_msg,memory_start_bytes,memory_peak_bytes,memory_left_bytes
 is 'all names' "$(head -n 1 "$tmp/csv")" "mode,what,size,senders,receivers,send_batch,recv_batch,\
 exclusive,in_place,capacity,runs,messages,msgs_per_s,mb_per_s,min_ns,p50_ns,p90_ns,p99_ns,p99.9_ns,\
 max_ns,mean_ns,cpu_percent,switches_per_msg,preemptions_per_msg,futexes_per_msg,least_share,\
 most_share,shmchan_times_faster,of_floor,of_floor_p99,version,kernel,cpu,cpus,wait,error,$spread"
-is 'one run has no spread' "$(tail -n +2 "$tmp/csv" | grep -cvE ',,,,,,,,,,,[0-9.]*,[0-9.]*$')" 0
+is 'one run has no spread' "$(tail -n +2 "$tmp/csv" | grep -cvE ',,,,,,,,,,,[0-9.]*,[0-9.]*,,,$')" 0
 
 # ---- the chart made of it ----
 
@@ -87,7 +87,7 @@ between msgs_per_s
 is 'no latency, no spread of it' "$(jq .results[0].p50_ns_median "$tmp/out")" null
 
 status 0 chanbench lat -n 200 -R 3 --csv
-is 'in CSV' "$(tail -n 1 "$tmp/out" | rev | cut -d, -f1-11 | rev | tr , '\n' | grep -cE '^[0-9.e+]+$')" 11
+is 'in CSV' "$(tail -n 1 "$tmp/out" | rev | cut -d, -f1-14 | rev | tr , '\n' | grep -cE '^[0-9.e+]+$')" 11
 status 0 chanbench lat -n 200 -R 3 -s 8,64
 is 'the table is as it was' "$(grep -c '^lat ' "$tmp/out")" 2
 is 'a second one has the spread' "$(sed -n '/^over 3 runs:$/,$p' "$tmp/out" | grep -c '^  lat ')" 2
@@ -138,7 +138,7 @@ refused() {
 	is 'nothing on stdout' "$(cat "$tmp/out")" ''
 }
 refused 'what is to be measured'
-refused "'fly' is none of lat, thr, fan, wake, select, latest, bcast and compare" fly
+refused "'fly' is none of lat, thr, fan, wake, select, latest, bcast, grow and compare" fly
 refused "'x': lat takes no operand" lat x
 refused "'fan': compare takes" compare fan
 refused "--via: latest does not wait" latest --via fd

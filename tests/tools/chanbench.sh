@@ -149,6 +149,21 @@ is 'a message costs the sender something' "$(jq '[.results[].send_cpu_ns > 0] | 
 labels bcast -n 2000 -C 2 -w spin -b 16 -s 1000 -c 16K
 is 'bcast with nobody asleep' "$labels" 'shmchan broadcast broadcast-lose broadcast broadcast-lose'
 
+# Growing: nothing is lost over the steps, and the memory comes back.
+labels grow -n 3000 -s 64,1000 -c 64K --backlog=300K --burst=3M --bursts=20
+rows='fixed growing fixed-backlog growing-backlog fresh-memory growing-burst growing-bursts/20'
+is 'grow and what it is compared with' "$labels" "$rows $rows"
+is 'the ratios' "$(jq -c '[.results[:7][].of_floor != null]' "$tmp/out")" \
+	'[false,true,false,true,false,true,false]'
+is 'it had memory for the burst' \
+	"$(jq '[.results[] | select(.what == "growing-burst") | .memory_peak_bytes > 3e6] | all' "$tmp/out")" true
+is 'and gave it back' \
+	"$(jq -c '[.results[].memory_left_bytes | select(. != null)]' "$tmp/out")" '[0,0,0,0]'
+status 2 chanbench grow -w spin
+says 'a channel gives its memory back when its receivers sleep'
+status 2 chanbench thr --burst=1M
+says '--burst is for grow'
+
 status 0 chanbench lat -n 300 -R 1 --cpus 0 --json
 is 'CPUs used' "$(jq -r .cpus "$tmp/out")" 0
 

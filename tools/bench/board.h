@@ -22,6 +22,7 @@ enum bench_phase {
 	BENCH_MOVING,	/* sends or receives */
 	BENCH_PLANNED,	/* sleeps until the planned time of a message */
 	BENCH_SLEEPERS, /* waits until all receivers sleep */
+	BENCH_SETTLING, /* waits until the channel has given its memory back */
 	BENCH_CLOSING,	/* drops its links */
 	BENCH_LEFT,	/* is done, but for its counter and its end */
 };
@@ -29,6 +30,11 @@ enum bench_phase {
 struct bench_usage {
 	int64_t cpu;
 	uint64_t voluntary, involuntary, futexes;
+};
+
+/* Bytes that a channel had: at first, most, and when it was quiet again. */
+struct bench_memory {
+	uint64_t start, peak, end;
 };
 
 struct bench_worker {
@@ -40,6 +46,8 @@ struct bench_worker {
 	bool sender;
 	pid_t pid; /* written by the parent; 0: it ended */
 	int64_t end;
+	int64_t busy; /* ns that count, if not all up to the last receipt */
+	struct bench_memory memory;
 	struct bench_usage used;
 	uint64_t sum, count; /* of the stamps received */
 	uint64_t lost;	     /* messages, as told */

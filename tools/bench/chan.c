@@ -62,6 +62,7 @@ static int chan_link_make(struct bench_link **ret, const struct bench_spec *spec
 	struct chan_options opt = {
 		.size = sizeof(opt),
 		.capacity = spec->capacity,
+		.max_capacity = spec->max_capacity,
 		.max_message = (uint32_t)spec->size,
 		.endpoints = 1024,
 		.kind = spec->broadcast ? CHAN_KIND_BROADCAST : CHAN_KIND_QUEUE,
@@ -239,6 +240,13 @@ static void chan_link_end(struct bench_link *link)
 	chan_close(chan_of(link)->ch, CHAN_DRAIN);
 }
 
+static uint64_t chan_link_memory(struct bench_link *link)
+{
+	struct chan_stat st = {.size = sizeof(st)};
+
+	return chan_stat(chan_of(link)->ch, &st) < 0 ? 0 : st.segment;
+}
+
 const struct bench_peer bench_shmchan = {
 	.name = "shmchan",
 	.streams = true,
@@ -251,5 +259,6 @@ const struct bench_peer bench_shmchan = {
 	.send = chan_link_send,
 	.recv = chan_link_recv,
 	.end = chan_link_end,
+	.memory = chan_link_memory,
 	.drop = chan_link_drop,
 };

@@ -135,9 +135,31 @@ static const struct bench_column after[] = {
 	{"/floor.p99", "of_floor_p99", BENCH_RATIO, get_floor_p99, 0},
 };
 
-static const struct bench_column of_senders[] = {
+static double get_memory_start(const struct bench_row *row, double p)
+{
+	(void)p;
+	return bench_row_median(row, BENCH_MEMORY_START);
+}
+
+/* Return the most of all runs. */
+static double get_memory_peak(const struct bench_row *row, double p)
+{
+	(void)p;
+	return bench_row_over_runs(row, BENCH_MEMORY_PEAK, 100);
+}
+
+static double get_memory_left(const struct bench_row *row, double p)
+{
+	(void)p;
+	return bench_row_over_runs(row, BENCH_MEMORY_LEFT, 100);
+}
+
+static const struct bench_column later[] = {
 	{"send.cpu", "send_cpu_ns", BENCH_NANOSECONDS, get_send_cpu, 0},
 	{"send.futexes", "send_futexes_per_msg", BENCH_RATIO, get_send_futexes, 0},
+	{"mem.start", "memory_start_bytes", BENCH_BYTES, get_memory_start, 0},
+	{"mem.peak", "memory_peak_bytes", BENCH_BYTES, get_memory_peak, 0},
+	{"mem.left", "memory_left_bytes", BENCH_BYTES, get_memory_left, 0},
 };
 
 /* Return percentiles over the runs, where there are several. */
@@ -191,10 +213,10 @@ void bench_columns_make(struct bench_columns *ret, unsigned percentiles, const d
 		ret->column[ret->n++] = after[i];
 }
 
-void bench_columns_add_senders(struct bench_columns *ret)
+void bench_columns_add_later(struct bench_columns *ret)
 {
-	for (unsigned i = 0; i < COUNT(of_senders); i++)
-		ret->column[ret->n++] = of_senders[i];
+	for (unsigned i = 0; i < COUNT(later); i++)
+		ret->column[ret->n++] = later[i];
 }
 
 void bench_columns_of_spread(struct bench_columns *ret)
@@ -233,8 +255,8 @@ static int column_percentile(struct bench_column *ret, const char *title, size_t
 
 int bench_column_find(struct bench_column *ret, const char *title, size_t len)
 {
-	const struct bench_column *const table[] = {before, after, of_senders, spread};
-	const size_t count[] = {COUNT(before), COUNT(after), COUNT(of_senders), COUNT(spread)};
+	const struct bench_column *const table[] = {before, after, later, spread};
+	const size_t count[] = {COUNT(before), COUNT(after), COUNT(later), COUNT(spread)};
 
 	for (unsigned t = 0; t < COUNT(table); t++)
 		for (unsigned i = 0; i < count[t]; i++)

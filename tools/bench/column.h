@@ -8,7 +8,7 @@
 #define BENCH_PERCENTILES_MAX 16
 #define BENCH_COLUMNS_MAX (BENCH_PERCENTILES_MAX + 32)
 
-enum bench_unit { BENCH_NUMBER, BENCH_PER_SECOND, BENCH_RATIO, BENCH_NANOSECONDS };
+enum bench_unit { BENCH_NUMBER, BENCH_PER_SECOND, BENCH_RATIO, BENCH_NANOSECONDS, BENCH_BYTES };
 
 struct bench_column {
 	char title[24]; /* in the text, and for --assert */
@@ -27,8 +27,8 @@ struct bench_columns {
  * percentiles, and the rest. */
 void bench_columns_make(struct bench_columns *ret, unsigned percentiles, const double percentile[]);
 
-/* Add what a message costs senders. */
-void bench_columns_add_senders(struct bench_columns *ret);
+/* Add what came later: what a message costs senders, and the channel's memory. */
+void bench_columns_add_later(struct bench_columns *ret);
 
 /* Make those of the spread over the runs. */
 void bench_columns_of_spread(struct bench_columns *ret);

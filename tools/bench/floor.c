@@ -19,6 +19,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -180,4 +181,28 @@ double bench_memcpy_rate(size_t size, size_t capacity)
 	bench_buffers_free(&msg);
 	bench_unshare(ring, capacity);
 	return rounds * (double)(capacity / size) / (end - start);
+}
+
+double bench_fresh_rate(size_t size, uint64_t messages)
+{
+	size_t bytes = size * messages;
+	int fd = memfd_create("chanbench", MFD_CLOEXEC);
+	char *fresh = MAP_FAILED;
+	struct bench_buffers msg = {0};
+	double start = 0, end = 0;
+
+	if (fd >= 0 && ftruncate(fd, (off_t)bytes) == 0)
+		fresh = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (fd >= 0)
+		close(fd);
+	if (fresh == MAP_FAILED)
+		return 0;
+	if (bench_buffers_make(&msg, 1, size) == 0) {
+		start = floor_seconds();
+		floor_fill(fresh, bytes, msg.iov->iov_base, size);
+		end = floor_seconds();
+		bench_buffers_free(&msg);
+	}
+	munmap(fresh, bytes);
+	return end > start ? (double)messages / (end - start) : 0;
 }

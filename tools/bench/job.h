@@ -13,6 +13,9 @@
  *               send to just after the receive
  *   look        receivers look at the latest value, as fast as they can, while the
  *               sender replaces it; `messages` and `warmup` are looks of each receiver
+ *   bursts      the sender sends `messages` in so many bursts; the receiver takes each
+ *               burst when all of it is sent.  Only sending counts.  At the end both wait
+ *               until the channel has given its memory back
  */
 #ifndef SHMCHAN_BENCH_JOB_H
 #define SHMCHAN_BENCH_JOB_H
@@ -26,7 +29,7 @@
 #define BENCH_WORKERS_MAX 512
 #define BENCH_WHY 200
 
-enum bench_kind { BENCH_STREAM, BENCH_ROUND_TRIP, BENCH_WAKE, BENCH_LOOK };
+enum bench_kind { BENCH_STREAM, BENCH_ROUND_TRIP, BENCH_WAKE, BENCH_LOOK, BENCH_BURSTS };
 
 struct bench_job {
 	enum bench_kind kind;
@@ -36,6 +39,10 @@ struct bench_job {
 	uint64_t messages; /* measured, of each sender */
 	uint64_t warmup;   /* before them, of each sender */
 	double rate;	   /* a second, of each sender; 0: closed loop */
+	/* A stream of one sender and one receiver: the messages that the receiver leaves in
+	 * the channel, and the most that the sender lets there be; 0: no limit. */
+	uint64_t backlog, most;
+	uint64_t bursts;
 	const struct bench_cpus *cpus;
 	int64_t stall;	 /* ns without a message after which a run hangs; CHAN_WAIT: never */
 	int futex_event; /* of bench_count_event(), or negative: don't count */
@@ -50,7 +57,7 @@ static inline unsigned bench_job_counting(const struct bench_job *job)
 /* Returns true if what counts is the rate: there are no latencies in a closed loop. */
 static inline bool bench_job_rated(const struct bench_job *job)
 {
-	return job->kind == BENCH_STREAM || job->kind == BENCH_LOOK;
+	return job->kind != BENCH_ROUND_TRIP && job->kind != BENCH_WAKE;
 }
 
 #endif

@@ -16,7 +16,8 @@
 /* Returns the width of a column, at least that of its title. */
 static int text_width(const struct bench_column *c)
 {
-	size_t title = strlen(c->title), least = c->unit == BENCH_PER_SECOND ? 10 : 8;
+	size_t title = strlen(c->title),
+	       least = c->unit == BENCH_PER_SECOND || c->unit == BENCH_BYTES ? 10 : 8;
 
 	return (int)(title > least ? title : least);
 }
@@ -84,7 +85,7 @@ static void out_text(const struct bench_out *out, const struct bench_row *const 
 	unsigned runs = 0;
 
 	bench_columns_make(&c, out->percentiles, out->percentile);
-	bench_columns_add_senders(&c);
+	bench_columns_add_later(&c);
 	putchar('\n');
 	text_table(&c, "", row, n);
 	for (unsigned i = 0; i < n; i++)
@@ -155,7 +156,7 @@ static void out_csv(const struct bench_out *out, const struct bench_row *const *
 
 	bench_columns_make(&columns, out->percentiles, out->percentile);
 	bench_columns_of_spread(&spread);
-	bench_columns_add_senders(&spread);
+	bench_columns_add_later(&spread);
 	fputs("mode,what,size,senders,receivers,send_batch,recv_batch,exclusive,in_place,"
 	      "capacity,runs,messages",
 		stdout);
@@ -200,7 +201,7 @@ static json_t *json_row(const struct bench_out *out, const struct bench_row *row
 	bench_columns_make(&c, out->percentiles, out->percentile);
 	json_values(o, &c, row);
 	bench_columns_of_spread(&c);
-	bench_columns_add_senders(&c);
+	bench_columns_add_later(&c);
 	json_values(o, &c, row);
 	if (row->error < 0)
 		json_object_set_new(o, "error", json_string(row->why));

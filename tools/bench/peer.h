@@ -40,8 +40,9 @@ enum bench_via {
 };
 
 struct bench_spec {
-	size_t size;	 /* bytes of a message, the stamp included */
-	size_t capacity; /* bytes that fit between sender and receiver */
+	size_t size;	     /* bytes of a message, the stamp included */
+	size_t capacity;     /* bytes that fit between sender and receiver */
+	size_t max_capacity; /* shmchan only: to which it may grow; 0: it does not */
 	enum bench_wait wait;
 	enum bench_via via;
 	unsigned channels, in_turn;	 /* of select and set: how many, and how many are used */
@@ -63,7 +64,8 @@ struct bench_link {
  * send_batch stamps and returns how many messages it sent, a prefix; recv()
  * returns 1 to recv_batch, or -EPIPE when all senders ended; a peer that keeps a value
  * looks at it n times.  end() is called by
- * the last sender when it sent everything.
+ * the last sender when it sent everything.  memory() returns the bytes that the system has
+ * allocated for it.
  */
 struct bench_peer {
 	const char *name;
@@ -77,6 +79,7 @@ struct bench_peer {
 	int (*send)(struct bench_link *link, const uint64_t *stamp, unsigned n);
 	int (*recv)(struct bench_link *link, uint64_t *stamp, unsigned n);
 	void (*end)(struct bench_link *link);
+	uint64_t (*memory)(struct bench_link *link); /* or NULL */
 	void (*drop)(struct bench_link *link);
 };
 

@@ -16,17 +16,22 @@
 #define GROWTH_MAX 16
 
 /* Returns the warm-up, unless an option says another: a tenth of the messages, but not
- * more than what fills the channel twice, after which all its memory was touched. */
+ * more than what fills the channel twice, after which all its memory was touched.  A backlog
+ * needs enough for the channel to grow to the ring that holds it. */
 static uint64_t warmup_for(const struct bench_job *job)
 {
 	uint64_t enough = 2 * job->spec.capacity / job->spec.size, tenth = job->messages / 10;
 
+	if (job->kind == BENCH_BURSTS)
+		return 0;
+	if (job->backlog > 0)
+		return 4 * job->backlog;
 	return (tenth < enough ? tenth : enough) + 1;
 }
 
 static int row_once(struct bench_row *row, struct bench_result *ret, struct hist *latency)
 {
-	if (!row->warmup_given)
+	if (!row->warmup_given || row->job.backlog > 0 || row->job.kind == BENCH_BURSTS)
 		row->job.warmup = warmup_for(&row->job);
 	return bench_run(&row->job, ret, latency, row->why);
 }
@@ -63,6 +68,7 @@ static void row_add(
 	struct bench_row *row, const struct bench_result *res, const struct hist *latency)
 {
 	double n = (double)res->messages, elapsed = (double)res->elapsed;
+	double start = (double)res->memory.start;
 	double figure[BENCH_FIGURES] = {
 		[BENCH_RATE] = n * 1e9 / elapsed,
 		[BENCH_P50] = hist_total(latency) > 0 ? (double)hist_percentile(latency, 50) : NAN,
@@ -74,6 +80,9 @@ static void row_add(
 		[BENCH_SENDER_MOST] = res->sender_most,
 		[BENCH_RECEIVER_LEAST] = res->receiver_least,
 		[BENCH_RECEIVER_MOST] = res->receiver_most,
+		[BENCH_MEMORY_START] = start > 0 ? start : NAN,
+		[BENCH_MEMORY_PEAK] = start > 0 ? (double)res->memory.peak : NAN,
+		[BENCH_MEMORY_LEFT] = start > 0 ? (double)res->memory.end - start : NAN,
 	};
 
 	for (unsigned f = 0; f < BENCH_FIGURES; f++)
@@ -87,7 +96,8 @@ static void row_copying(struct bench_row *row)
 	for (unsigned f = 0; f < BENCH_FIGURES; f++)
 		row->figure[f][row->runs] = NAN;
 	row->figure[BENCH_RATE][row->runs++] =
-		bench_memcpy_rate(row->job.spec.size, row->job.spec.capacity);
+		row->job.bursts > 0 ? bench_fresh_rate(row->job.spec.size, row->job.messages)
+				    : bench_memcpy_rate(row->job.spec.size, row->job.spec.capacity);
 }
 
 int bench_row_run(struct bench_row *row)
@@ -104,7 +114,7 @@ int bench_row_run(struct bench_row *row)
 	row->job.futex_event = -1;
 	if (row->runs == 0) {
 		row->futexes = row->send_futexes = NAN;
-		if (row->seconds > 0)
+		if (row->seconds > 0 && row->job.kind != BENCH_BURSTS)
 			row->error = row_calibrate(row);
 	}
 	if (row->error == 0)

@@ -25,15 +25,19 @@ enum bench_figure {
 	BENCH_SENDER_MOST,
 	BENCH_RECEIVER_LEAST,
 	BENCH_RECEIVER_MOST,
+	BENCH_MEMORY_START, /* bytes of the channel at first, */
+	BENCH_MEMORY_PEAK,  /* at most, */
+	BENCH_MEMORY_LEFT,  /* and more than at first, when it was quiet again */
 	BENCH_FIGURES
 };
 
 struct bench_row {
-	const char *mode;     /* lat, thr, fan, wake */
-	const char *label;    /* shmchan, shmchan-exclusive, pipe, ... */
-	char counted[32];     /* a label that says how many channels there are */
-	struct bench_job job; /* without a peer: the bound of copying */
-	double seconds;	      /* how long a run is to take; 0: `messages` is given */
+	const char *mode;  /* lat, thr, fan, wake */
+	const char *label; /* shmchan, shmchan-exclusive, pipe, ... */
+	char counted[32];  /* a label that says how many channels there are */
+	struct bench_job
+		job;	/* without a peer: the bound of copying, with bursts into fresh pages */
+	double seconds; /* how long a run is to take; 0: `messages` is given */
 	bool warmup_given;
 	/* What it is compared with, or NULL. */
 	const struct bench_row *shmchan, *floor;

@@ -4,6 +4,7 @@
  * that it is the floor of. */
 #include "bench/rows.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,11 +21,18 @@ static const enum bench_kind mode_kind[] = {
 	[MODE_SELECT] = BENCH_ROUND_TRIP,
 	[MODE_LATEST] = BENCH_LOOK,
 	[MODE_BCAST] = BENCH_STREAM,
+	[MODE_GROW] = BENCH_STREAM,
 };
 
 /* Of several channels, so many carry messages, one after the other.  Among channels there is
  * no order, so a stream has one. */
 #define CHANNELS_IN_TURN 8
+
+/* What a message takes of the channel. */
+static uint64_t record_size(uint64_t size)
+{
+	return (size + 15) / 16 * 16 + 16;
+}
 
 static uint64_t capacity_for(const struct bench_setup *s, size_t size)
 {
@@ -170,6 +178,76 @@ static void broadcast_rows(struct bench_rows *rows, const struct bench_setup *s)
 	}
 }
 
+/* Add a channel of so many bytes, or one that may grow from that, and whose way is that of a
+ * stream between `backlog` and `most` bytes of messages. */
+static struct bench_row *add_growing(struct bench_rows *rows, const struct bench_setup *s,
+	size_t size, const char *label, uint64_t capacity, uint64_t max_capacity)
+{
+	struct bench_row *row = add_row(rows, s, MODE_GROW, size, &bench_shmchan, label);
+
+	row->job.spec.capacity = capacity;
+	row->job.spec.max_capacity = max_capacity;
+	row->job.spec.send_batch = s->send_batch;
+	row->job.spec.recv_batch = s->recv_batch;
+	row->job.spec.exclusive = s->exclusive;
+	row->job.spec.in_place = s->in_place;
+	return row;
+}
+
+/* Let it be a stream, with `backlog` bytes of messages that stay, and at most `more` on top. */
+static void set_backlog(struct bench_row *row, uint64_t backlog, uint64_t more)
+{
+	uint64_t size = record_size(row->job.spec.size);
+
+	row->job.backlog = backlog / size;
+	row->job.most = row->job.backlog + more / size;
+}
+
+static void set_bursts(struct bench_row *row, uint64_t bytes, uint64_t bursts)
+{
+	row->job.kind = BENCH_BURSTS;
+	row->job.bursts = bursts;
+	row->job.messages = ((bytes - 1) / row->job.spec.size + 1) * bursts;
+	snprintf(row->counted, sizeof(row->counted), bursts > 1 ? "%s/%" PRIu64 : "%s", row->label,
+		bursts);
+	row->label = row->counted;
+}
+
+/* Add, for each size: a channel that may grow and is not full, beside a fixed one; the two with
+ * a backlog, the fixed one with the ring to which the other one grows for it; one burst, beside
+ * copying into fresh memory; many small ones. */
+static void growing_rows(struct bench_rows *rows, const struct bench_setup *s)
+{
+	for (unsigned i = 0; i < s->sizes; i++) {
+		size_t size = s->size[i];
+		uint64_t start = capacity_for(s, size), held = start;
+		uint64_t most = 2 * s->burst * record_size(size) / size + 2 * start;
+		struct bench_row *fixed, *growing;
+
+		fixed = add_growing(rows, s, size, "fixed", start, 0);
+		growing = add_growing(rows, s, size, "growing", start, most);
+		growing->floor = fixed;
+		set_backlog(fixed, 0, start / 2);
+		set_backlog(growing, 0, start / 2);
+
+		while (held < s->backlog + start)
+			held *= 2;
+		fixed = add_growing(rows, s, size, "fixed-backlog", held, 0);
+		growing = add_growing(rows, s, size, "growing-backlog", start, 4 * held);
+		growing->floor = fixed;
+		set_backlog(fixed, s->backlog, start / 2);
+		set_backlog(growing, s->backlog, start / 2);
+
+		fixed = add_row(rows, s, MODE_GROW, size, NULL, "fresh-memory");
+		set_bursts(fixed, s->burst, 1);
+		growing = add_growing(rows, s, size, "growing-burst", start, most);
+		growing->floor = fixed;
+		set_bursts(growing, s->burst, 1);
+		set_bursts(add_growing(rows, s, size, "growing-bursts", start, 16 * start),
+			4 * start, s->bursts);
+	}
+}
+
 static struct bench_row *add_variant(struct bench_rows *rows, const struct bench_setup *s,
 	enum bench_mode mode, size_t size, const char *label, unsigned send_batch,
 	unsigned recv_batch)
@@ -247,6 +325,7 @@ void bench_rows_make(struct bench_rows *rows, const struct bench_setup *s)
 	if (s->mode != MODE_COMPARE) {
 		(s->mode == MODE_LATEST		? latest_rows
 			: s->mode == MODE_BCAST ? broadcast_rows
+			: s->mode == MODE_GROW	? growing_rows
 						: plain_rows)(rows, s);
 		return;
 	}

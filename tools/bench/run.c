@@ -340,13 +340,16 @@ static void share(const struct crew *c, bool senders, double *least, double *mos
 static struct bench_result crew_result(const struct crew *c, struct hist *latency)
 {
 	struct bench_result res = {.messages = c->job->messages * bench_job_counting(c->job)};
-	int64_t start = atomic_load(&c->board->start);
+	int64_t start = atomic_load(&c->board->start), busy = 0;
 
 	for (unsigned i = 0; i < c->n; i++) {
 		const struct bench_worker *w = &c->board->worker[i];
 
 		if (w->end - start > res.elapsed)
 			res.elapsed = w->end - start;
+		busy += w->busy;
+		if (w->memory.start)
+			res.memory = w->memory;
 		res.cpu += w->used.cpu;
 		res.voluntary += w->used.voluntary;
 		res.involuntary += w->used.involuntary;
@@ -359,6 +362,8 @@ static struct bench_result crew_result(const struct crew *c, struct hist *latenc
 			res.uncounted = w->uncounted;
 		hist_merge(latency, &w->latency);
 	}
+	if (busy)
+		res.elapsed = busy;
 	share(c, true, &res.sender_least, &res.sender_most);
 	share(c, false, &res.receiver_least, &res.receiver_most);
 	return res;

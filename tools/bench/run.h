@@ -11,6 +11,7 @@
 #ifndef SHMCHAN_BENCH_RUN_H
 #define SHMCHAN_BENCH_RUN_H
 
+#include "bench/board.h"
 #include "bench/hist.h"
 #include "bench/job.h"
 
@@ -22,7 +23,8 @@ struct bench_result {
 	uint64_t futexes;		 /* if counted */
 	int64_t sender_cpu;		 /* of these the senders' */
 	uint64_t sender_futexes;
-	int uncounted; /* negative errno: they could not be counted */
+	int uncounted;		    /* negative errno: they could not be counted */
+	struct bench_memory memory; /* of bursts, else 0 */
 	/* When the first sender was done: what the slowest and the fastest had
 	 * sent and received, where 1 is an equal share. */
 	double sender_least, sender_most, receiver_least, receiver_most;

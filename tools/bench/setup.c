@@ -3,9 +3,13 @@
 #include "bench/setup.h"
 
 #include <getopt.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
 
+#include "base/names.h"
 #include "bench/job.h"
 #include "bench/row.h"
 #include "common/message.h"
@@ -15,10 +19,11 @@
 #define SIZE_MAX_BYTES (UINT64_C(1) << 30)
 #define CHANNELS 8 /* of select and set, but in the mode select */
 #define CHANNELS_MAX 4096
+#define BACKLOG (UINT64_C(32) << 20)
 #define STALL INT64_C(10000000000)
 
 const char *const bench_mode_name[MODES] = {
-	"lat", "thr", "fan", "wake", "select", "latest", "bcast", "compare"};
+	"lat", "thr", "fan", "wake", "select", "latest", "bcast", "grow", "compare"};
 
 enum {
 	OPT_CPUS = CLI_LONG,
@@ -30,6 +35,9 @@ enum {
 	OPT_STALL,
 	OPT_VERSUS,
 	OPT_VIA,
+	OPT_BACKLOG,
+	OPT_BURST,
+	OPT_BURSTS,
 };
 
 /* clang-format off */
@@ -59,6 +67,12 @@ static const struct cli_option options[] = {
 	{ OPT_VIA, "via", "WAY[,WAY...]", "how receivers wait (recv; select: select,set): recv,\n"
 		"select or set of 8 channels, fd in epoll; eventfd: a\n"
 		"plain ring, with an eventfd in epoll" },
+	{ OPT_BACKLOG, "backlog", "SIZE", "grow: bytes of messages that stay in the\n"
+		"channel (32M)" },
+	{ OPT_BURST, "burst", "SIZE", "grow: bytes of messages of a large burst (1G, or what\n"
+		"there is memory for)" },
+	{ OPT_BURSTS, "bursts", "N", "grow: how many small bursts, each of 4 times the\n"
+		"capacity (1000)" },
 	{ 'p', "percentiles", "N[,N...]", "percentiles shown (50,90,99,99.9)" },
 	{ OPT_HDR, "hdr", "FILE", "write the latencies as HdrHistogram's text, in microseconds" },
 	{ 'J', "json", NULL, "JSON" },
@@ -84,6 +98,7 @@ static const struct cli_tool chanbench = {
 		 "  select           round trips, each end waiting for many channels\n"
 		 "  latest           looks at the latest value, beside a sequence lock\n"
 		 "  bcast            one sender to many subscribers, beside a queue\n"
+		 "  grow             a channel that may grow, beside a fixed one; bursts\n"
 		 "  compare [MODE..] lat, thr and wake over shmchan, other means and floors",
 };
 
@@ -141,6 +156,15 @@ static uint64_t count_arg(const char *option, const char *text, uint64_t least, 
 		cli_usage("%s: '%s' is not between %llu and %llu", option, text,
 			(unsigned long long)least, (unsigned long long)most);
 	return n;
+}
+
+static uint64_t amount_arg(const char *option, const char *text)
+{
+	uint64_t bytes = cli_size_arg(option, text);
+
+	if (bytes == 0 || bytes > UINT64_C(1) << 40)
+		cli_usage("%s: '%s' is not between 1 and 1T", option, text);
+	return bytes;
 }
 
 static void batch_arg(struct bench_setup *s, const char *text)
@@ -334,6 +358,15 @@ static void read_option(struct bench_setup *s, int letter)
 	case OPT_VIA:
 		via_arg(s, optarg);
 		break;
+	case OPT_BACKLOG:
+		s->backlog = amount_arg("--backlog", optarg);
+		break;
+	case OPT_BURST:
+		s->burst = amount_arg("--burst", optarg);
+		break;
+	case OPT_BURSTS:
+		s->bursts = count_arg("--bursts", optarg, 1, 1000000);
+		break;
 	case 'p':
 		percentiles_arg(s, optarg);
 		break;
@@ -368,11 +401,13 @@ static void read_modes(struct bench_setup *s, int n, char **word)
 	int found;
 
 	if (n == 0)
-		cli_usage("what is to be measured: lat, thr, fan, wake, select, latest, bcast or "
-			  "compare");
+		cli_usage(
+			"what is to be measured: lat, thr, fan, wake, select, latest, bcast, grow "
+			"or compare");
 	found = mode_find(word[0]);
 	if (found < 0)
-		cli_usage("'%s' is none of lat, thr, fan, wake, select, latest, bcast and compare",
+		cli_usage("'%s' is none of lat, thr, fan, wake, select, latest, bcast, grow and "
+			  "compare",
 			word[0]);
 	s->mode = (enum bench_mode)found;
 	if (n > 1 && s->mode != MODE_COMPARE)
@@ -401,6 +436,8 @@ static void check_way(const struct bench_setup *s, const struct bench_way *way)
 		cli_usage("--via: latest does not wait");
 	if (s->mode == MODE_BCAST)
 		cli_usage("--via: bcast waits by recv");
+	if (s->mode == MODE_GROW)
+		cli_usage("--via: grow waits by recv");
 	if (s->mode == MODE_COMPARE)
 		cli_usage("--via is not for compare, which has --versus");
 	if (s->wait == BENCH_SPIN)
@@ -432,7 +469,7 @@ static void check_setup(const struct bench_setup *s)
 	if (!stream && s->mode != MODE_WAKE && s->mode != MODE_LATEST && s->mode != MODE_BCAST &&
 		s->receivers > 1)
 		cli_usage("--receivers: %s has one", bench_mode_name[s->mode]);
-	if (!stream && s->mode != MODE_COMPARE && s->mode != MODE_BCAST &&
+	if (!stream && s->mode != MODE_COMPARE && s->mode != MODE_BCAST && s->mode != MODE_GROW &&
 		(s->send_batch > 1 || s->recv_batch > 1))
 		cli_usage("--batch: %s sends one message at a time", bench_mode_name[s->mode]);
 	if (s->rate > 0 && !stream && s->mode != MODE_LAT && s->mode != MODE_LATEST)
@@ -440,6 +477,12 @@ static void check_setup(const struct bench_setup *s)
 	if (s->rate > 0 && s->send_batch > 1)
 		cli_usage("--rate: each message has its time, so --batch is 1 for sending (1:%u)",
 			s->recv_batch);
+	if (s->mode == MODE_GROW && s->wait == BENCH_SPIN)
+		cli_usage("--wait=spin: a channel gives its memory back when its receivers sleep");
+	if (s->mode != MODE_GROW && (s->backlog > 0 || s->burst > 0 || s->bursts > 0))
+		cli_usage("--%s is for grow", s->backlog > 0 ? "backlog"
+					      : s->burst > 0 ? "burst"
+							     : "bursts");
 	if (s->wait == BENCH_SPIN &&
 		(s->mode == MODE_WAKE || (s->mode == MODE_COMPARE && s->compared[MODE_WAKE])))
 		cli_usage("--wait=spin: no receiver would sleep and be woken");
@@ -454,7 +497,7 @@ static void check_setup(const struct bench_setup *s)
 		cli_usage("--versus is for compare");
 	if (s->hdr && s->sizes > 1)
 		cli_usage("--hdr: one size at a time");
-	if (s->hdr && (s->mode == MODE_LATEST || s->mode == MODE_BCAST))
+	if (s->hdr && (s->mode == MODE_LATEST || s->mode == MODE_BCAST || s->mode == MODE_GROW))
 		cli_usage("--hdr: %s is about rates", bench_mode_name[s->mode]);
 	if (s->hdr && stream && s->rate <= 0)
 		cli_usage("--hdr: %s measures latency only with --rate", bench_mode_name[s->mode]);
@@ -464,6 +507,36 @@ static void check_setup(const struct bench_setup *s)
 		cli_usage("--exclusive: one sender and one receiver");
 }
 
+/* Returns the bytes of a burst: 1 GiB, or the largest power of two for three of which there is
+ * memory, as the channel has up to twice as much at its peak. */
+static uint64_t burst_for_memory(void)
+{
+	uint64_t memory = (uint64_t)sysconf(_SC_AVPHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+	uint64_t burst = UINT64_C(1) << 30, room = memory;
+	struct statvfs shm;
+
+	if (statvfs(NAMES_DIR, &shm) == 0 && (uint64_t)shm.f_bavail * shm.f_frsize < room)
+		room = (uint64_t)shm.f_bavail * shm.f_frsize;
+	while (3 * burst > room && burst > 1 << 20)
+		burst /= 2;
+	if (burst < UINT64_C(1) << 30)
+		cli_warn(NULL,
+			"the burst is %" PRIu64 " MiB, not 1024: memory has %" PRIu64
+			" MiB to spare, and " NAMES_DIR " %" PRIu64,
+			burst >> 20, memory >> 20, room >> 20);
+	return burst;
+}
+
+static void fill_growing(struct bench_setup *s)
+{
+	if (s->backlog == 0)
+		s->backlog = BACKLOG;
+	if (s->burst == 0)
+		s->burst = burst_for_memory();
+	if (s->bursts == 0)
+		s->bursts = 1000;
+}
+
 static void fill_defaults(struct bench_setup *s)
 {
 	bool compare = s->mode == MODE_COMPARE;
@@ -471,7 +544,7 @@ static void fill_defaults(struct bench_setup *s)
 	unsigned receivers = s->mode == MODE_BCAST ? 4 : fan;
 
 	if (s->sizes == 0)
-		sizes_arg(s, compare ? "64,1K,64K" : "64");
+		sizes_arg(s, compare ? "64,1K,64K" : s->mode == MODE_GROW ? "64,64K" : "64");
 	if (s->messages == 0 && s->seconds <= 0)
 		s->seconds = compare ? 0.2 : 0.5;
 	if (s->stall == 0)
@@ -491,6 +564,8 @@ static void fill_defaults(struct bench_setup *s)
 		s->send_batch = s->recv_batch = compare ? 64 : 1;
 	if (s->ways == 0)
 		via_arg(s, s->mode == MODE_SELECT ? "select,set" : "recv");
+	if (s->mode == MODE_GROW)
+		fill_growing(s);
 	if (s->cpus.n == 0)
 		bench_cpus_default(&s->cpus);
 	if (s->out.percentiles == 0)

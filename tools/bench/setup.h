@@ -21,6 +21,7 @@ enum bench_mode {
 	MODE_SELECT,
 	MODE_LATEST,
 	MODE_BCAST,
+	MODE_GROW,
 	MODE_COMPARE,
 	MODES
 };
@@ -40,6 +41,7 @@ struct bench_setup {
 	unsigned sizes;
 	size_t size[BENCH_SIZES_MAX];
 	uint64_t messages, warmup, runs, senders, receivers, capacity;
+	uint64_t backlog, burst, bursts; /* grow: bytes, bytes, and how many small ones */
 	double seconds, rate;
 	int64_t stall;
 	unsigned send_batch, recv_batch;

@@ -16,6 +16,7 @@ static const char *const phase_words[] = {
 	[BENCH_MOVING] = "moving messages",
 	[BENCH_PLANNED] = "waiting for the planned time of a message",
 	[BENCH_SLEEPERS] = "waiting until all receivers sleep",
+	[BENCH_SETTLING] = "waiting until the channel gives its memory back",
 	[BENCH_CLOSING] = "closing its end",
 	[BENCH_LEFT] = "done",
 };

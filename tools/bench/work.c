@@ -31,6 +31,7 @@ struct work {
 	struct bench_link *link[2];
 	uint64_t total; /* messages of a sender, the warm-up included */
 	int counter;	/* of futex calls, or negative */
+	uint64_t seen;	/* how far the other side was: with a backlog, or a limit to it */
 };
 
 _Noreturn void bench_worker_fail(struct bench_worker *w, const char *what, int err)
@@ -106,10 +107,11 @@ static bool counted_ahead(const struct bench_job *job)
 	return job->receivers == 1 || job->spec.broadcast;
 }
 
-/* Wait until all of the warm-up has arrived; then the first sender starts the clock. */
+/* Wait until all of the warm-up has arrived, but for what stays in the channel; then the first
+ * sender starts the clock. */
 static void sender_start(struct work *k)
 {
-	uint64_t wanted = k->job->warmup * k->job->senders * copies_of(k->job);
+	uint64_t wanted = k->job->warmup * k->job->senders * copies_of(k->job) - k->job->backlog;
 	unsigned turns = 0;
 
 	bench_phase_set(k->me, BENCH_WARM);
@@ -136,6 +138,8 @@ static void sender_done(struct work *k)
 			k->board->worker[i].had = atomic_load_explicit(
 				&k->board->worker[i].progress, memory_order_relaxed);
 	work_end(k);
+	if (k->job->most > 0) /* what stays in the channel is received later */
+		k->me->busy = k->me->end - atomic_load(&k->board->start);
 	if (before + 1 == k->job->senders)
 		k->link[0]->peer->end(k->link[0]);
 }
@@ -167,6 +171,20 @@ static void wait_until(struct work *k, int64_t when)
 		bench_spin(&turns);
 }
 
+/* Wait until so many more are not too many.  Then there is room for a while: half of what may
+ * come and go was received, so that the two don't fight for the receiver's line. */
+static void keep_to_limit(struct work *k, uint64_t sent, unsigned n)
+{
+	uint64_t room = k->job->most - k->job->backlog;
+	unsigned turns = 0;
+
+	if (sent + n - k->seen <= k->job->most)
+		return;
+	while ((k->seen = received_so_far(k)) + k->job->most < sent + n + room / 2 &&
+		sent != k->job->warmup)
+		bench_spin(&turns);
+}
+
 static void work_send(struct work *k)
 {
 	const struct bench_job *job = k->job;
@@ -182,6 +200,8 @@ static void work_send(struct work *k)
 			sender_start(k);
 		if (job->rate > 0 && i >= job->warmup)
 			wait_until(k, planned(k, i - job->warmup));
+		if (job->most > 0)
+			keep_to_limit(k, i, n);
 		for (unsigned j = 0; j < n; j++)
 			stamp[j] = base | (i + j);
 		r = link->peer->send(link, stamp, n);
@@ -280,6 +300,19 @@ static void record_since_planned(struct work *k, const uint64_t *stamp, unsigned
 	}
 }
 
+/* Wait until there is more than stays in the channel, or the sender is done. */
+static void leave_backlog(struct work *k)
+{
+	const struct bench_worker *sender = &k->board->worker[0];
+	uint64_t backlog = k->job->backlog;
+	unsigned turns = 0;
+
+	while (k->seen <= k->me->count + backlog && k->seen < k->total) {
+		k->seen = atomic_load_explicit(&sender->progress, memory_order_relaxed);
+		bench_spin(&turns);
+	}
+}
+
 /* One that knows how many messages will come ends then; others go on to the end. */
 static void work_recv(struct work *k)
 {
@@ -289,8 +322,11 @@ static void work_recv(struct work *k)
 
 	intake_open(&in, k);
 	while (k->me->count + k->me->lost < wanted) {
-		int r = k->link[0]->peer->recv(k->link[0], stamp, k->job->spec.recv_batch);
+		int r;
 
+		if (k->job->backlog > 0)
+			leave_backlog(k);
+		r = k->link[0]->peer->recv(k->link[0], stamp, k->job->spec.recv_batch);
 		if (r == -EPIPE && k->job->receivers > 1)
 			break;
 		if (r < 0)
@@ -300,6 +336,97 @@ static void work_recv(struct work *k)
 		intake_count(&in, stamp, (unsigned)r);
 	}
 	intake_close(&in);
+}
+
+/* Bursts. */
+
+/* How long the channel has to become quiet and give its memory back. */
+#define SETTLED_NS 8000000000LL
+/* Between two looks at how far the other side is: a look takes a line from it. */
+#define LOOK_US 500
+
+static void note_memory(struct work *k, uint64_t *most)
+{
+	uint64_t now = k->link[0]->peer->memory(k->link[0]);
+
+	*most = now > *most ? now : *most;
+}
+
+/* Wait until the channel is as small as at first, or no more time is left for that. */
+static void await_settled(struct work *k)
+{
+	struct bench_memory *m = &k->me->memory;
+	int64_t until = cli_now() + SETTLED_NS;
+
+	bench_phase_set(k->me, BENCH_SETTLING);
+	do {
+		usleep(10000);
+		m->end = k->link[0]->peer->memory(k->link[0]);
+	} while (m->end > m->start && cli_now() < until);
+	bench_phase_set(k->me, BENCH_MOVING);
+}
+
+static void work_burst(struct work *k)
+{
+	struct bench_link *link = k->link[0];
+	uint64_t each = k->total / k->job->bursts, i = 0, stamp[BENCH_BATCH_MAX];
+
+	note_memory(k, &k->me->memory.start);
+	sender_start(k);
+	for (uint64_t end = each; end <= k->total; end += each) {
+		int64_t begin = cli_now();
+
+		while (i < end) {
+			unsigned n = k->job->spec.send_batch < end - i ? k->job->spec.send_batch
+								       : (unsigned)(end - i);
+			int r;
+
+			for (unsigned j = 0; j < n; j++)
+				stamp[j] = i + j;
+			r = link->peer->send(link, stamp, n);
+			if (r < 0)
+				bench_worker_fail(k->me, "sending", r);
+			i += (unsigned)r;
+			if (i < end)
+				work_progress(k, i);
+		}
+		k->me->busy += cli_now() - begin;
+		note_memory(k, &k->me->memory.peak);
+		work_progress(k, i);
+		while (received_so_far(k) < i)
+			usleep(LOOK_US);
+	}
+	work_end(k);
+	await_settled(k);
+	link->peer->end(link);
+}
+
+/* Take each burst when all of it is there, and at the end wait until the channel ends. */
+static void work_drain(struct work *k)
+{
+	uint64_t each = k->total / k->job->bursts, stamp[BENCH_BATCH_MAX];
+	unsigned batch = k->job->spec.recv_batch;
+	struct intake in;
+	int r;
+
+	intake_open(&in, k);
+	while (k->me->count < k->total) {
+		uint64_t end = k->me->count + each;
+
+		while (atomic_load_explicit(&k->board->worker[0].progress, memory_order_relaxed) <
+			end)
+			usleep(LOOK_US);
+		while (k->me->count < end) {
+			r = k->link[0]->peer->recv(k->link[0], stamp, batch);
+			if (r < 0)
+				bench_worker_fail(k->me, "receiving", r);
+			intake_count(&in, stamp, (unsigned)r);
+		}
+	}
+	intake_close(&in);
+	r = k->link[0]->peer->recv(k->link[0], stamp, 1);
+	if (r != -EPIPE)
+		bench_worker_fail(k->me, "the end of the channel", r);
 }
 
 /* Round trips. */
@@ -532,6 +659,7 @@ void bench_work(const struct bench_job *job, struct bench_board *board, struct b
 		[BENCH_ROUND_TRIP] = {work_echo, work_trips},
 		[BENCH_WAKE] = {work_sleep, work_wake},
 		[BENCH_LOOK] = {work_look, work_replace},
+		[BENCH_BURSTS] = {work_drain, work_burst},
 	};
 	struct work k = {
 		.job = job,
