@@ -319,6 +319,10 @@ is "the log" "$(awk -F'\t' '{ print NF, $2, $3, $6, $7, $8 }' "$tmp/log")" \
 chansend "$ch" c
 status 0 chanrecv -e --joblog="$tmp/log" "$ch" -- true
 is "appended, without another head" "$(wc -l <"$tmp/log")" 5
+chansend "$ch" c
+: >"$tmp/log" # as one that was killed before it wrote the head
+status 0 chanrecv -e --joblog="$tmp/log" "$ch" -- true
+is "the head comes first" "$(cut -f1 "$tmp/log" | xargs)" "seq $(chanctl stat -H -o SENT "$ch")"
 
 # ---- tokens ----
 

@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -34,16 +36,19 @@ static void append(const char *text, size_t len)
 int joblog_open(const char *path)
 {
 	static const char head[] = "seq\tid\tattempt\tstart\truntime\texit\tsignal\tbytes\n";
-	const int flags = O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY;
+	struct stat st;
 
 	log_path = path;
-	/* Whoever makes the file writes the headings. */
-	log_fd = open(path, flags | O_CREAT | O_EXCL, 0666);
-	if (log_fd >= 0)
+	log_fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0666);
+	if (log_fd < 0)
+		return -errno;
+	/* Of several workers that begin, one writes the headings, and before any of them writes a
+	 * line; also if the one that made the file was killed. */
+	flock(log_fd, LOCK_EX);
+	if (!fstat(log_fd, &st) && S_ISREG(st.st_mode) && !st.st_size)
 		append(head, sizeof(head) - 1);
-	else if (errno == EEXIST)
-		log_fd = open(path, flags);
-	return log_fd < 0 ? -errno : 0;
+	flock(log_fd, LOCK_UN);
+	return 0;
 }
 
 void joblog_put(const struct chan_lease *lease, int64_t start, int64_t took, int status)

@@ -7,8 +7,8 @@
 
 #include "shmchan.h"
 
-/* Open the file to append, and make it with a line of headings if it is missing: 0 or a
- * negative errno. */
+/* Open the file to append, and make it if it is missing; an empty one gets a line of headings
+ * first: 0 or a negative errno. */
 int joblog_open(const char *path);
 
 /* Log that a child ended with this wait status (waitpid(2)), if there is a log.  `start` is

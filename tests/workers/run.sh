@@ -1,23 +1,27 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
+# Usage: BUILD=DIR tests/workers/run.sh --quick|--full
+#
 # Workers of eight children each on one channel, while workers, children and chand are killed at
 # random: each message ends once, as acknowledged or dead, runs no more often than its
 # attempts say, and the log of jobs adds up.
-#
-#   MESSAGES   how many (default 3000)
+
+case ${1---quick} in
+--quick) messages=2000 patience=300 ;;
+--full) messages=200000 patience=7200 ;;
+*) echo 'usage: run.sh --quick|--full' >&2; exit 2 ;;
+esac
 
 # shellcheck source=tests/daemon/lib.sh
 . "$(dirname "$0")/../daemon/lib.sh"
 
-messages=${MESSAGES-3000}
 jobs=8
-bound=300
 [ -z "${SANITIZE-}" ] || messages=200
 
 ch=$prefix-work
 dead=$prefix-dead
-declare_channel "$ch" 'capacity = 1M'
+declare_channel "$ch" 'capacity = 32M'
 declare_channel "$dead" 'capacity = 1M'
 start
 cat >"$tmp/work" <<'END'
@@ -70,7 +74,7 @@ while :; do
 			kill -KILL "${children[RANDOM % ${#children[@]}]}" && ((++children_killed))
 	fi
 	sleep 0.0$((RANDOM % 9))
-	[ $SECONDS -lt $bound ] || break
+	[ $SECONDS -lt $patience ] || break
 done 2>/dev/null
 touch "$tmp/enough"
 # Again and again: one that begins just now is not yet named, or not yet itself.
@@ -91,6 +95,7 @@ twice=$(($(wc -l <"$tmp/dead") - messages / 20))
 [ $twice -le $workers_killed ] && pass || fail "$twice dead messages more than there are"
 
 # The log: seq is the message's number, too.
+is "headings, and nothing before them" "$(grep -n '^seq' "$tmp/joblog" | cut -f1)" 1:seq
 tail -n +2 "$tmp/joblog" >"$tmp/rows"
 is "eight columns" "$(awk -F'\t' 'NF != 8' "$tmp/rows" | wc -l)" 0
 is "each attempt ran once" "$(cut -f1,3 "$tmp/rows" | sort | uniq -d | wc -l)" 0
