@@ -193,11 +193,10 @@ static bool shrink(struct chan *ch, bool at_once)
 		broadcast_let_go(r, head);
 	moves = rung >= 0 && !(subscribed && channel_state(ch) & LAYOUT_ENDED) &&
 		take(ch, (unsigned)rung) == 0;
-	if (moves) {
+	if (moves && subscribed)
+		store(&ladder(ch)->needed, clock_coarse());
+	if (moves)
 		ring_step(r, (unsigned)rung);
-		if (subscribed)
-			store(&ladder(ch)->needed, clock_coarse());
-	}
 	give_free(ch);
 	return moves;
 }

@@ -125,6 +125,9 @@ control 'a step to another ring not repaired' core/ladder.c \
 	'/^int ladder_repair/,/^}/s/^\tif (rung < 0)$/\treturn 0;\n&/' \
 	'grow, send/alone' 'bytes of memory|not valid|damaged'
 
+control 'memory given back under one that holds' channel/grow.c \
+	's/broadcast_let_go(r, head)/broadcast_let_go(r, pos)/' \
+	'grow, broadcast, recover beside/alone' 'lost|not valid|chan_recv'
 control 'memory taken unmarked' channel/grow.c \
 	'/^static int take(/,/^}/s/^\tstore(memory, RUNG_UNKNOWN);$//' \
 	'grow, send/alone' 'bytes of memory'

@@ -261,6 +261,25 @@ static void grow_and_leave_2(void)
 	grow_and_leave(2);
 }
 
+/* Of a broadcast that another one holds: let it grow, for a quiet while. */
+static void grow_beside_a_holder(void)
+{
+	for (unsigned i = 1; i <= 3; i++)
+		expect(note_send(ch, PREPARER, FULL + i, USUAL, 0), 0);
+	atomic_store(&ch->control->ladder.needed, 0);
+}
+/* Of a broadcast: the victim holds it, and has received what lies in the first ring. */
+static void hold_over_the_step(void)
+{
+	chan_t *sender = must_open(CHAN_SEND);
+
+	hold();
+	for (unsigned i = 1; i <= FULL + 3; i++)
+		expect(note_send(sender, PREPARER, i, USUAL, 0), 0);
+	receive(ch, FULL);
+	chan_detach(sender);
+}
+
 /* ---- the operations ---- */
 
 static int op_create(void)
@@ -907,6 +926,33 @@ const struct scenario scenarios[] = {
 	{ "grow, detach, the last", IN(ALONE) | IN(LATE), .opt = GROWING(),
 		.roles = CHAN_SEND | CHAN_RECV, .setup = grow_and_leave_none,
 		.operation = op_detach, .states = 1 },
+
+	{ "grow, broadcast, send", IN(LATE) | IN(EARLY) | CHAIN,
+		.opt = GROWING(.kind = CHAN_KIND_BROADCAST), .fill = FULL, .held = true,
+		.roles = CHAN_SEND, .operation = op_send, .states = 2, .sends = 1,
+		.eats = NUMBERS },
+	{ "grow, broadcast, send a large one", ALL,
+		.opt = BROADCAST(.max_capacity = 4 * CAPACITY, .max_message = LARGE),
+		.roles = CHAN_SEND, .operation = op_send_large, .states = 2, .sends = 1,
+		.eats = NUMBERS },
+	{ "grow, broadcast, receive, over", IN(ALONE) | IN(LATE),
+		.opt = GROWING(.kind = CHAN_KIND_BROADCAST), .setup = hold_over_the_step,
+		.operation = op_recv, .result = USUAL, .states = 1, .eats = NUMBERS },
+	{ "grow, broadcast, send, down", ALL, .opt = GROWING(.kind = CHAN_KIND_BROADCAST),
+		.roles = CHAN_SEND, .setup = grow_and_leave_none, .operation = op_send,
+		.states = 2, .sends = 1, .eats = NUMBERS },
+	{ "grow, broadcast, recover, down", ALL | CHAIN,
+		.opt = GROWING(.kind = CHAN_KIND_BROADCAST), .roles = CHAN_SEND,
+		.setup = grow_and_leave_none, .operation = op_recover, .states = 1,
+		.eats = NUMBERS },
+	{ "grow, broadcast, recover beside one that holds", CHAIN,
+		.opt = GROWING(.kind = CHAN_KIND_BROADCAST), .fill = FULL, .held = true,
+		.roles = CHAN_SEND, .setup = grow_beside_a_holder, .operation = op_recover,
+		.states = 1, .eats = NUMBERS },
+	{ "grow, broadcast, detach, the last", IN(ALONE) | IN(LATE),
+		.opt = GROWING(.kind = CHAN_KIND_BROADCAST), .roles = CHAN_SEND,
+		.setup = grow_and_leave_none, .operation = op_detach, .states = 2,
+		.eats = NUMBERS },
 
 	{ "close, drain", ALL, .opt = OPT(), .fill = FULL, .roles = CHAN_SEND,
 		.operation = op_close, .states = 2, .ends = true },

@@ -290,8 +290,19 @@ static bool attached(pid_t pid, uint32_t slot)
 	return atomic_load(&trace_segment()->endpoint[slot].pid) == pid;
 }
 
+/* Return the bytes of messages between two positions. */
+static uint64_t bytes_between(const struct scenario *s, uint64_t from, uint64_t to)
+{
+	struct ladder l;
+
+	if (!s->opt.max_capacity)
+		return to - from;
+	ladder_make(&l, CAPACITY, s->opt.max_capacity);
+	return ladder_used(&l, &trace_segment()->control.ladder, from, to);
+}
+
 /* Returns true if a contender that waits for a message has one that it has not received. */
-static bool any_is_behind(void)
+static bool any_is_behind(const struct scenario *s)
 {
 	const struct layout *l = trace_segment();
 
@@ -301,29 +312,36 @@ static bool any_is_behind(void)
 				!atomic_load(&board->contender[i].finished) &&
 				attached(board->contender[i].pid, slot) &&
 				atomic_load(&subscriber(slot)->state) &&
-				atomic_load(&subscriber(slot)->position) <
-					atomic_load(&l->control.senders.position))
+				bytes_between(s, atomic_load(&subscriber(slot)->position),
+					atomic_load(&l->control.senders.position)) > 0)
 				return true;
 	return false;
 }
 
-/* Returns true if a process that lives, or a group, holds what a sender needs. */
-static bool any_is_in_the_way(void)
+/* Return the smallest position of a process that lives, or a group, and holds; or the end. */
+static uint64_t smallest_holder(void)
 {
 	const struct layout *l = trace_segment();
-	uint64_t head = atomic_load(&l->control.senders.position);
+	uint64_t least = atomic_load(&l->control.senders.position);
 
 	for (uint32_t i = 0; i < l->header.endpoints + l->header.groups; i++) {
 		const struct layout_subscriber *s = subscriber(i);
 
 		if (atomic_load(&s->state) == SUBSCRIBER_HOLDS &&
-			head - atomic_load(&s->position) + ring_size(USUAL) + RING_ALIGN >
-				CAPACITY &&
+			atomic_load(&s->position) < least &&
 			(i >= l->header.endpoints ||
 				kill(atomic_load(&l->endpoint[i].pid), 0) == 0))
-			return true;
+			least = atomic_load(&s->position);
 	}
-	return false;
+	return least;
+}
+
+/* Returns true if that is in the way of a sender. */
+static bool any_is_in_the_way(void)
+{
+	uint64_t head = atomic_load(&trace_segment()->control.senders.position);
+
+	return head - smallest_holder() + ring_size(USUAL) + RING_ALIGN > CAPACITY;
 }
 
 bool full_before(const struct scenario *s)
@@ -337,7 +355,8 @@ bool full_before(const struct scenario *s)
 static bool can_go_on_growing(const struct scenario *s, unsigned role)
 {
 	const struct layout_control *c = &trace_segment()->control;
-	uint64_t head = atomic_load(&c->receivers.position), start;
+	uint64_t head = each_gets_all(s) ? smallest_holder() : atomic_load(&c->receivers.position),
+		 start;
 	uint64_t tail = atomic_load(&c->senders.position);
 	struct ladder l;
 	int now;
@@ -376,7 +395,9 @@ static bool can_go_on(const struct scenario *s, unsigned role)
 	if (keeps_a_value(s))
 		return role == CHAN_SEND || atomic_load(&c->senders.position);
 	if (each_gets_all(s))
-		return role == CHAN_RECV ? any_is_behind() : !any_is_in_the_way();
+		return role == CHAN_RECV     ? any_is_behind(s)
+		       : s->opt.max_capacity ? can_go_on_growing(s, role)
+					     : !any_is_in_the_way();
 	if (s->opt.flags & CHAN_RENDEZVOUS)
 		return unfinished(CHAN_SEND) && unfinished(CHAN_RECV);
 	if (s->opt.max_capacity)
