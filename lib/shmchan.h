@@ -146,6 +146,10 @@ enum {
 	CHAN_RENDEZVOUS = 1u << 2,
 	/* In a broadcast no subscriber may hold the ring for ever: see enum chan_on_lag. */
 	CHAN_FORBID_BLOCK = 1u << 3,
+	/* Each message has a header, struct chan_meta.  Only for a queue and a broadcast, with
+	 * at most 4094 endpoints.  A message takes 96 bytes more, and its key, reply address and
+	 * pairs. */
+	CHAN_META = 1u << 4,
 };
 
 /* What a channel does with a message. */
@@ -606,10 +610,10 @@ void chan_abort(chan_t *ch);
 struct chan_lease {
 	const void *data;
 	size_t len;
-	uint64_t seq;	  /* 1, 2, ...: place in the channel's order */
-	uint64_t pos;	  /* the library's */
-	uint32_t attempt; /* 1 on first delivery */
-	uint32_t reserved;
+	uint64_t seq;	   /* 1, 2, ...: place in the channel's order */
+	uint64_t pos;	   /* the library's */
+	uint32_t attempt;  /* 1 on first delivery */
+	uint32_t reserved; /* the library's */
 };
 
 /*
@@ -658,6 +662,101 @@ int chan_release(chan_t *ch, const struct chan_lease *lease, unsigned n);
  * begin on the message, through no fault of the message.  Rules, result and errors as
  * chan_ack(). */
 int chan_untake(chan_t *ch, const struct chan_lease *lease, unsigned n);
+
+/* Bounds of what is in a header: bytes of a key; of a reply address; and of all pairs, each with
+ * its '=' and a NUL. */
+#define CHAN_KEY_MAX 255
+#define CHAN_REPLY_MAX 255
+#define CHAN_HEADER_MAX 1024
+
+/* Flags of a header. */
+enum {
+	CHAN_META_HAS_ID = 1u << 0,	  /* `id` is one */
+	CHAN_META_HAS_KEY = 1u << 1,	  /* `key` is one, and be it empty */
+	CHAN_META_HAS_PRIORITY = 1u << 2, /* `priority` is one */
+	/* What requests and replies say; the library only carries them. */
+	CHAN_META_REPLY = 1u << 3,  /* it answers the request `correlation` */
+	CHAN_META_MORE = 1u << 4,   /* of a reply: it is not the last one */
+	CHAN_META_ONCE = 1u << 5,   /* of a request: it must not be delivered twice */
+	CHAN_META_CANCEL = 1u << 6, /* the request `correlation` is not wanted any more */
+};
+
+/*
+ * The header of a message, in a channel with CHAN_META.  chan_meta_init() makes an empty one;
+ * there is nothing to free.  What says "received" is set by calls that receive, and ignored by
+ * those that send.  What a sender writes there is its word, `pid` and `uid`, too: a process that
+ * may write the segment can write anything.  Times are kept apart from the wall clock, except
+ * between time namespaces.
+ */
+struct chan_meta {
+	uint32_t size;	      /* sizeof(struct chan_meta) */
+	uint32_t flags;	      /* CHAN_META_HAS_ID | ... */
+	uint64_t seq;	      /* received: 1, 2, ...: place in the channel's order */
+	int64_t sent;	      /* received: when it was sent, CLOCK_REALTIME, ns */
+	int64_t ttl;	      /* ns from the sending on, after which nobody gets it; 0: any time.
+			       * Received: how much of that is left */
+	int64_t delay;	      /* ns from the sending on, before which nobody gets it; 0: at once.
+			       * Received: how much of that is left */
+	uint64_t correlation; /* which request, for requests and replies */
+	int32_t pid;	      /* received: the sender's process */
+	uint32_t uid;	      /* received: its effective user when it opened the channel */
+	int32_t status;	      /* of a reply */
+	uint32_t attempt;     /* received: 1 on first delivery */
+	uint32_t key_length;
+	uint32_t header_length;
+	uint8_t id[16];
+	uint8_t priority; /* 0 to 7 */
+	uint8_t reserved[7];
+	char reply_to[CHAN_REPLY_MAX + 1]; /* the channel that replies go to; "": none */
+	char key[CHAN_KEY_MAX + 1];	   /* any bytes; received: with a NUL behind them */
+	/* name=value, each with a NUL behind it: chan_meta_put() */
+	char header[CHAN_HEADER_MAX];
+};
+
+/* Make an empty header. */
+void chan_meta_init(struct chan_meta *meta);
+
+/*
+ * Set the pair of that name to `value`, in place of one that is there.
+ *
+ * Errors:
+ *   -EINVAL    the name is empty or has a '='
+ *   -EMSGSIZE  all pairs would have more than CHAN_HEADER_MAX bytes
+ */
+int chan_meta_put(struct chan_meta *meta, const char *name, const char *value);
+
+/* Return the value of the pair of that name, which is part of *meta, or NULL if there is none. */
+const char *chan_meta_get(const struct chan_meta *meta, const char *name);
+
+/*
+ * Send a message with a header, or with an empty one if `meta` is NULL.  In a channel with
+ * CHAN_META every message has one: what is sent in another way has one that says when and by
+ * whom it was sent.  All calls go on such a channel.  Otherwise as chan_send().
+ *
+ * Errors: those of chan_send(), and, with nothing sent:
+ *   -EINVAL    the channel is one without headers; or a member is outside its bounds:
+ *              chan_error_detail() says which
+ */
+int chan_send_meta(
+	chan_t *ch, const void *msg, size_t len, const struct chan_meta *meta, int64_t timeout);
+
+/*
+ * Receive a message as chan_recv() does, and set *ret to its header.  The caller sets ret->size.
+ *
+ * Errors: those of chan_recv(), and, with nothing received:
+ *   -EINVAL    the channel is one without headers; or ret->size is less than in this library
+ */
+ssize_t chan_recv_meta(chan_t *ch, void *buf, size_t size, struct chan_meta *ret, int64_t timeout);
+
+/*
+ * Set *ret to the header of a message that is taken: chan_take(), which has not ended yet.  The
+ * caller sets ret->size.  Never waits.
+ *
+ * Errors:
+ *   -EINVAL    the channel is one without headers; or ret->size is less than in this library
+ *   -EBADMSG   a peer has spoiled it since it was taken
+ */
+int chan_lease_meta(const chan_t *ch, const struct chan_lease *lease, struct chan_meta *ret);
 
 /* What a case of chan_select() does. */
 enum chan_op {
@@ -892,6 +991,15 @@ struct chan_cursor {
 ssize_t chan_peek(chan_t *ch, void *buf, size_t size, struct chan_cursor *at);
 
 /*
+ * Do the same, and set *ret to the message's header.  The caller sets ret->size.
+ *
+ * Errors: those of chan_peek(), and
+ *   -EINVAL    the channel is one without headers; or ret->size is less than in this library
+ */
+ssize_t chan_peek_meta(
+	chan_t *ch, void *buf, size_t size, struct chan_cursor *at, struct chan_meta *ret);
+
+/*
  * Drop every undelivered message and return how many.  Leased ones stay leased.  A
  * rendezvous sender whose message is dropped gets -ECANCELED.  If the process is killed
  * during this call, each message is dropped and counted, or is still there.  Rules and
@@ -1004,6 +1112,9 @@ struct chan_stat {
 	uint32_t grown_why;	 /* enum chan_grown */
 	uint32_t grow_error;	 /* errno of the last try to grow, if that failed: as ENOSPC */
 	uint32_t unused;
+	/* Of messages with a header, else 0.  They count neither as received nor as dropped. */
+	uint64_t expired;   /* messages that nobody got in time */
+	uint64_t malformed; /* messages whose header makes no sense: nobody gets them */
 };
 
 /* Why a channel grew. */

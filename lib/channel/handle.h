@@ -19,6 +19,7 @@
  *   receive, lease                  finding a message, and the calls
  *   value, subscriber               the same for a kind that keeps a value, or that has
  *                                   subscribers;  receiver: what all have
+ *   headed, meta                    messages with a header;  the header as callers have it
  *   subscribe                       joining, groups, the list of subscribers
  *   inspect, recover                stat and peek; purge and recover
  *   settings                        policy, interruption
@@ -39,6 +40,7 @@
 #include "channel/watched.h"
 #include "core/backoff.h"
 #include "kind/delivery.h"
+#include "kind/envelope.h"
 #include "segment/segment.h"
 #include "shmchan.h"
 
@@ -54,8 +56,13 @@ struct taken {
 struct chan {
 	struct ring ring;
 	const struct kind *kind;
-	const struct receiving *receiving; /* NULL: by the ring (receiver.h) */
-	bool indirect; /* not the queue, whose hot path is compiled in: kind_consume() */
+	const struct receiving *receiving;   /* NULL: by the ring (receiver.h) */
+	const struct sending_calls *sending; /* NULL: records as they are (sender.h) */
+	/* Not the queue whose messages are all there is in a record: that one's hot path is
+	 * compiled in. */
+	bool indirect;
+	bool headed;		    /* messages have a header: headed.h */
+	struct envelope_sender who; /* what it says of this endpoint */
 	struct segment segment;
 	struct layout_control *control;
 	unsigned roles;	     /* CHAN_SEND | CHAN_RECV | CHAN_EXCLUSIVE */

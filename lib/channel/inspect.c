@@ -3,6 +3,7 @@
 #include "base/bytes.h"
 #include "channel/close.h"
 #include "channel/grow.h"
+#include "channel/headed.h"
 #include "channel/receiver.h"
 #include "channel/side.h"
 #include "channel/value.h"
@@ -45,7 +46,7 @@ static void read_positions(const struct chan *ch, struct chan_stat *st)
 {
 	const struct layout_control *c = ch->control;
 	const struct ring *r = &ch->ring;
-	uint64_t head, tail, first = 0, next = 0;
+	uint64_t head, tail, first = 0, next = 0, unread;
 
 	for (int i = 0; i < LOOKS; i++) {
 		head = load_acquire(&c->receivers.position);
@@ -62,7 +63,10 @@ static void read_positions(const struct chan *ch, struct chan_stat *st)
 	st->depth = next - first <= ring_most(r) / RING_ALIGN ? next - first : 0;
 	st->sent = next - 1;
 	st->dropped_oldest = load_acquire(&c->receivers.dropped);
-	st->received = first - 1 >= st->dropped_oldest ? first - 1 - st->dropped_oldest : 0;
+	st->expired = load_acquire(&c->receivers.expired.n);
+	st->malformed = load_acquire(&c->receivers.malformed.n);
+	unread = st->dropped_oldest + st->expired + st->malformed;
+	st->received = first - 1 >= unread ? first - 1 - unread : 0;
 	st->full = ch->ring.capacity - st->used < ring_size(ch->ring.max_message) + RING_ALIGN;
 }
 
@@ -155,13 +159,21 @@ int chan_endpoints(const chan_t *ch, struct chan_endpoint *ret, unsigned n)
 		ch->slot, ret, n);
 }
 
+/* What a look is to show, and what it shows. */
+struct look {
+	void *buf;
+	size_t size;
+	struct chan_meta *meta; /* NULL: not asked for */
+	struct headed found;	/* `data` and `length` also of a message without a header */
+};
+
 /*
  * Find the first record at or after `pos` that the cursor's flags ask for.  Returns 0, or
  *
  *   -EAGAIN   there is none
  *   -EBADMSG  the ring is damaged, or `pos` is not where a record begins
  */
-static int next_shown(struct ring *r, uint64_t pos, uint32_t flags, struct ring_item *it)
+static int next_record(struct ring *r, uint64_t pos, uint32_t flags, struct ring_item *it)
 {
 	int err;
 
@@ -174,34 +186,53 @@ static int next_shown(struct ring *r, uint64_t pos, uint32_t flags, struct ring_
 	return err;
 }
 
-/* Show the first record at or after `pos`, the receivers' lock held: 0 and its item, or as
- * next_shown(), or -EMSGSIZE. */
-static int show(
-	struct chan *ch, void *buf, size_t size, uint64_t pos, uint32_t flags, struct ring_item *it)
+/* Find the first message, in the same way: those that nobody gets are not shown. */
+static int next_shown(struct chan *ch, uint64_t pos, uint32_t flags, struct headed *h)
 {
-	int err = next_shown(&ch->ring, pos, flags, it);
+	int err;
+
+	while ((err = next_record(&ch->ring, pos, flags, &h->it)) == 0 && ch->headed &&
+		headed_look(ch, h) != HEADED_DELIVER)
+		pos = h->it.end;
+	if (err == 0 && !ch->headed) {
+		h->data = ring_payload(h->it.record);
+		h->length = h->it.length;
+	}
+	return err;
+}
+
+/* Show the first message at or after `pos`, the receivers' lock held: 0, or as
+ * next_shown(), or -EMSGSIZE. */
+static int show(struct chan *ch, uint64_t pos, uint32_t flags, struct look *look)
+{
+	struct headed *h = &look->found;
+	int err = next_shown(ch, pos, flags, h);
 
 	if (err == -EAGAIN && channel_sealed_anew(ch))
-		err = next_shown(&ch->ring, pos, flags, it);
-	if (err == 0 && it->length > size)
-		return error_of_size(-EMSGSIZE, it->length,
-			"the message has %" PRIu64 " bytes, and the buffer room for %zu",
-			(uint64_t)it->length, size);
+		err = next_shown(ch, pos, flags, h);
+	if (err == 0 && h->length > look->size)
+		return error_of_size(-EMSGSIZE, h->length,
+			"the message has %" PRIu64 " bytes, and the buffer room for %zu", h->length,
+			look->size);
 	if (err == 0)
-		copy_bytes(buf, ring_payload(it->record), it->length);
+		copy_bytes(look->buf, h->data, h->length);
+	if (err == 0 && look->meta)
+		err = headed_show(ch, h, record_attempts(h->it.state), look->meta);
 	return err;
 }
 
 /* Do as chan_peek() in a channel that keeps no value. */
-static ssize_t peek_message(struct chan *ch, void *buf, size_t size, struct chan_cursor *at)
-	__attribute__((noinline));
-static ssize_t peek_message(struct chan *ch, void *buf, size_t size, struct chan_cursor *at)
+static ssize_t peek_message(struct chan *ch, void *buf, size_t size, struct chan_cursor *at,
+	struct chan_meta *meta) __attribute__((noinline));
+static ssize_t peek_message(
+	struct chan *ch, void *buf, size_t size, struct chan_cursor *at, struct chan_meta *meta)
 {
-	struct ring_item it;
+	struct look look = {.buf = buf, .size = size, .meta = meta};
+	const struct ring_item *it = &look.found.it;
 	uint64_t first = 0, head;
 	int err;
 
-	if (ch->receiving)
+	if (ch->receiving && ch->receiving->peek)
 		return ch->receiving->peek(ch, buf, size, at);
 	if (!ch->segment.writable)
 		return ch->segment.unwritable;
@@ -214,7 +245,7 @@ static ssize_t peek_message(struct chan *ch, void *buf, size_t size, struct chan
 			: i < LOOKS		       ? head
 						       : ring_held(&ch->ring, head);
 		/* Records before the cursor may have been freed, never moved. */
-		err = show(ch, buf, size, at->pos > first ? at->pos : first, at->flags, &it);
+		err = show(ch, at->pos > first ? at->pos : first, at->flags, &look);
 		/* What is held at the front may be freed meanwhile, by its holder, and then
 		 * what was read may be anything.  (The fence pairs with the release store of
 		 * whoever writes there.)  If it is freed faster than it is looked at, only
@@ -224,21 +255,34 @@ static ssize_t peek_message(struct chan *ch, void *buf, size_t size, struct chan
 			break;
 	}
 	if (err == 0) {
-		at->pos = it.end;
-		at->seq = it.seq;
-		at->attempt = record_attempts(it.state);
+		at->pos = it->end;
+		at->seq = it->seq;
+		at->attempt = record_attempts(it->state);
 		at->flags &= ~(uint32_t)CHAN_IS_LEASED;
-		if (record_kind(it.state) == RECORD_LEASED)
+		if (record_kind(it->state) == RECORD_LEASED)
 			at->flags |= CHAN_IS_LEASED;
 	}
 	receivers_leave(ch);
 	if (err == -EBADMSG && at->pos > first) /* the cursor may be wrong, not the ring */
 		return error_because(-EINVAL, "at: the cursor leads to no message");
-	return err < 0 ? channel_checked(ch, err) : (ssize_t)it.length;
+	return err < 0 ? channel_checked(ch, err) : (ssize_t)look.found.length;
 }
 
 /* Nothing of peek_message() delays a look at a value. */
 ssize_t chan_peek(chan_t *ch, void *buf, size_t size, struct chan_cursor *at)
 {
-	return ch->kind->read ? value_peek(ch, buf, size, at) : peek_message(ch, buf, size, at);
+	return ch->kind->read ? value_peek(ch, buf, size, at)
+			      : peek_message(ch, buf, size, at, NULL);
+}
+
+ssize_t chan_peek_meta(
+	chan_t *ch, void *buf, size_t size, struct chan_cursor *at, struct chan_meta *ret)
+{
+	int err;
+
+	error_forget();
+	err = headed_check(ch);
+	if (err == 0)
+		err = envelope_check_wanted(ret);
+	return err < 0 ? err : peek_message(ch, buf, size, at, ret);
 }

@@ -265,7 +265,7 @@ static int end_leases(struct chan *ch, const struct chan_lease *lease, unsigned 
 	struct limit limit = {.timeout = CHAN_WAIT, .ignores_end = true};
 	unsigned done;
 	uint64_t head;
-	int err = receiver_check(ch, CHAN_WAIT);
+	int err = receives_otherwise(ch) ? 0 : receiver_check(ch, CHAN_WAIT);
 	bool freed;
 
 	if (err < 0 || n > INT_MAX)
@@ -361,6 +361,27 @@ int chan_release(chan_t *ch, const struct chan_lease *lease, unsigned n)
 
 int chan_untake(chan_t *ch, const struct chan_lease *lease, unsigned n)
 {
-	return receives_otherwise(ch) ? end_otherwise(ch, lease, n, ch->receiving->give_back)
+	return receives_otherwise(ch) ? end_otherwise(ch, lease, n, ch->receiving->untake)
 				      : end_leases(ch, lease, n, ch->kind->untake);
+}
+
+/* ---- for those that take by a table, from a queue ---- */
+
+int leases_ack(struct chan *ch, const struct chan_lease *lease, unsigned n)
+{
+	if (!ack_front(ch, lease, n))
+		return end_leases(ch, lease, n, ch->kind->ack);
+	if (unlikely(queue_may_free(&ch->ring) || channel_room_waited(ch)))
+		after_front(ch);
+	return (int)n;
+}
+
+int leases_release(struct chan *ch, const struct chan_lease *lease, unsigned n)
+{
+	return end_leases(ch, lease, n, ch->kind->release);
+}
+
+int leases_untake(struct chan *ch, const struct chan_lease *lease, unsigned n)
+{
+	return end_leases(ch, lease, n, ch->kind->untake);
 }

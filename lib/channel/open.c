@@ -8,7 +8,7 @@
 #include "channel/detach.h"
 #include "channel/reclaim.h"
 #include "channel/remove.h"
-#include "channel/side.h"
+#include "channel/sender.h"
 #include "channel/subscriber.h"
 #include "channel/wake.h"
 #include "kind/options.h"
@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #define OPEN_TRIES 1000
 /* When senders that were at work know of a new reader, ns: LOOK_EVERY and a few ticks of the
@@ -97,6 +98,22 @@ static int open_segment(struct chan *ch)
 	return err;
 }
 
+/* Choose the tables by which the endpoint sends and receives, and take the roles that these are
+ * for from the hot paths. */
+static void choose_calls(struct chan *ch)
+{
+	ch->sending = ch->kind->read ? &sending_values : ch->headed ? &sending_headed : NULL;
+	ch->receiving = ch->kind->read	       ? &receiving_values
+			: ch->kind->subscribed ? &receiving_subscribed
+			: ch->headed	       ? &receiving_headed
+					       : NULL;
+	ch->ring_roles = ch->roles;
+	if (ch->sending)
+		ch->ring_roles &= ~(unsigned)CHAN_SEND;
+	if (ch->receiving)
+		ch->ring_roles &= ~(unsigned)CHAN_RECV;
+}
+
 static int attach(struct chan *ch)
 {
 	struct segment *s = &ch->segment;
@@ -105,17 +122,13 @@ static int attach(struct chan *ch)
 
 	ch->ring = ring_in(s);
 	ch->kind = kind_of(s->header.kind);
-	ch->indirect = ch->kind != &kind_queue;
+	ch->headed = s->header.options & CHAN_META;
+	ch->indirect = ch->headed || ch->kind != &kind_queue;
 	if (ch->kind->refuse_overflow(s->header.overflow) ||
 		(ch->kind->least_capacity &&
 			ch->kind->least_capacity(s->header.max_message) > s->header.capacity))
 		return -EBADMSG;
-	ch->ring_roles = ch->kind->read		? 0
-			 : ch->kind->subscribed ? ch->roles & ~(unsigned)CHAN_RECV
-						: ch->roles;
-	ch->receiving = ch->kind->read	       ? &receiving_values
-			: ch->kind->subscribed ? &receiving_subscribed
-					       : NULL;
+	choose_calls(ch);
 	if (ch->kind->subscribed && (ch->roles & CHAN_EXCLUSIVE) && (ch->roles & CHAN_RECV))
 		return error_because(-EINVAL,
 			"flags: a receiver of a broadcast can't be exclusive, since each has its "
@@ -124,6 +137,9 @@ static int attach(struct chan *ch)
 		return error_because(-EINVAL, "the channel is no broadcast: its kind is %s",
 			word(&words_kind, ch->kind->value));
 	ch->control = &s->layout->control;
+	ch->who = (struct envelope_sender){.pid = getpid(), .uid = geteuid()};
+	if (ch->headed)
+		ch->who.clock = clock_namespace();
 	ring_pause(&ch->ring, 0, 0); /* the first send pauses: see sender_paced() */
 	atomic_store_explicit(&ch->overflow, s->header.overflow, memory_order_relaxed);
 	if (s->writable && !fence_can_heavy())
@@ -157,7 +173,7 @@ static int attach(struct chan *ch)
 		if (ch->light)
 			ch->sender = ch->thread;
 	}
-	if (err < 0 || !(ch->ring_roles & CHAN_RECV))
+	if (err < 0 || !(ch->roles & CHAN_RECV) || !ch->kind->lease)
 		return err;
 	/* Give back a dead receiver's leases: those of the endpoint that had this slot
 	 * before would look like ours from now on. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What all that receive have in common; and the calls of those that don't consume records
- * (receive.h), because their kind keeps a value (value.c) or has subscribers (subscriber.c).
+ * (receive.h), because their kind keeps a value (value.c) or has subscribers (subscriber.c), or
+ * because messages have a header (headed.c).
  *
  * The queue's hot path knows nothing of the latter: such an endpoint has not the role CHAN_RECV
  * in chan.ring_roles, and so its calls find out that they are for the table where they would
@@ -25,18 +26,19 @@ struct receiving {
 	int (*recv_batch)(struct chan *ch, struct iovec *buf, unsigned n, struct limit *limit);
 	int (*ready)(struct chan *ch, struct limit *limit); /* as receiver_ready() */
 
-	/* This one also for an endpoint that does not receive. */
+	/* This one also for an endpoint that does not receive.  NULL: by the ring. */
 	ssize_t (*peek)(struct chan *ch, void *buf, size_t size, struct chan_cursor *at);
 
-	/* NULL, all three: there is nothing to take. */
+	/* NULL, all four: there is nothing to take. */
 	int (*take)(struct chan *ch, struct chan_lease *ret, unsigned n, struct limit *limit);
 	int (*ack)(struct chan *ch, const struct chan_lease *lease, unsigned n);
 	int (*give_back)(struct chan *ch, const struct chan_lease *lease, unsigned n);
+	int (*untake)(struct chan *ch, const struct chan_lease *lease, unsigned n);
 
 	const char *lacks; /* why a call is refused that the kind has not */
 };
 
-extern const struct receiving receiving_values, receiving_subscribed;
+extern const struct receiving receiving_values, receiving_subscribed, receiving_headed;
 
 /* Returns true if the endpoint receives by this table. */
 static inline bool receives_otherwise(const struct chan *ch)

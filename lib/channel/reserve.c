@@ -3,7 +3,6 @@
  * aborted. */
 #include "channel/receiver.h"
 #include "channel/sender.h"
-#include "channel/value.h"
 
 #include <inttypes.h>
 
@@ -86,41 +85,42 @@ ALWAYS_INLINE uint64_t commit_alone(struct chan *ch, size_t len)
 	return pos;
 }
 
-/* Open the reservation at `at`, where sender_find() found room. */
+/* Open the reservation at `at`, where sender_find() found room, of `len` bytes behind `front`
+ * more. */
 ALWAYS_INLINE void reserve_found(struct chan *ch, void **ret, const struct ring_cursor *at,
-	size_t len, const struct limit *limit)
+	size_t len, size_t front, const struct limit *limit)
 {
-	struct layout_record *rec = ring_place(&ch->ring, at, len);
+	struct layout_record *rec = ring_place(&ch->ring, at, front + len);
 
 	thread_locks += !exclusive(ch, CHAN_SEND);
-	*ret = ring_payload(rec);
+	*ret = (char *)ring_payload(rec) + front;
 	remember(ch, rec, at, len, limit);
 	atomic_store_explicit(&ch->reserver, thread_self(), memory_order_relaxed);
 	thread_reservations++;
 }
 
-static LONG_WAY int reserve_any(struct chan *ch, void **ret, size_t len, int64_t timeout)
+/* Reserve `len` bytes behind `front` more, after the checks of the endpoint. */
+ALWAYS_INLINE int reserve(struct chan *ch, void **ret, size_t len, size_t front, int64_t timeout)
 {
 	struct limit limit = limit_of(timeout);
 	struct ring_cursor at;
-	int err = sender_check(ch, timeout);
+	int err;
 
-	if (unlikely(err < 0))
-		return sends_values(ch) && err == -EBADF ? receiving_refused(ch) : err;
 	if (unlikely(thread_locks >= THREAD_LOCKS_MAX) && !exclusive(ch, CHAN_SEND))
 		return sides_too_many();
-	if (likely(len <= ch->ring.fits_always)) {
-		err = sender_find(ch, &limit, len, true, &at);
+	if (likely(front + len <= ch->ring.fits_always)) {
+		err = sender_find(ch, &limit, front + len, true, &at);
 	} else {
 		struct ring_cursor found = {.pos = 0}; /* `at` may stay in registers */
 
-		err = len > ch->ring.max_message ? send_too_long(ch, len)
-						 : sender_find_any(ch, &limit, len, true, &found);
+		err = front + len > ch->ring.max_message
+			      ? send_too_long(ch, len)
+			      : sender_find_any(ch, &limit, front + len, true, &found);
 		at = found;
 	}
 	if (unlikely(err < 0))
 		return err;
-	reserve_found(ch, ret, &at, len, &limit);
+	reserve_found(ch, ret, &at, len, front, &limit);
 	return 0;
 }
 
@@ -136,8 +136,32 @@ static LONG_WAY int reserve_tried(struct chan *ch, void **ret, size_t len, int64
 	err = sender_find_entered(ch, &limit, len, true, &at, err);
 	if (unlikely(err < 0))
 		return err;
-	reserve_found(ch, ret, &at, len, &limit);
+	reserve_found(ch, ret, &at, len, 0, &limit);
 	return 0;
+}
+
+/* Reserve by the table, after sender_check() gave `err`. */
+static int reserve_otherwise(
+	struct chan *ch, void **ret, size_t len, int64_t timeout, int err) OUT_OF_LINE;
+static int reserve_otherwise(struct chan *ch, void **ret, size_t len, int64_t timeout, int err)
+{
+	if (!sends_otherwise(ch))
+		return err;
+	if (!ch->headed)
+		return receiving_refused(ch);
+	err = sending_check(ch, timeout);
+	if (err == 0 && len > ch->segment.header.max_message)
+		err = send_too_long(ch, len);
+	return err < 0 ? err : reserve(ch, ret, len, sizeof(struct layout_meta), timeout);
+}
+
+static LONG_WAY int reserve_any(struct chan *ch, void **ret, size_t len, int64_t timeout)
+{
+	int err = sender_check(ch, timeout);
+
+	if (unlikely(err < 0))
+		return reserve_otherwise(ch, ret, len, timeout, err);
+	return reserve(ch, ret, len, 0, timeout);
 }
 
 static LONG_WAY int reserve_shared(struct chan *ch, void **ret, size_t len, int64_t timeout)
@@ -185,6 +209,18 @@ ALWAYS_INLINE int reservation_check(const struct chan *ch)
 	return atomic_load_explicit(&ch->reserver, memory_order_relaxed) ? -EPERM : -EINVAL;
 }
 
+/* Of a kind that is not the plain queue: what has to be done before the reservation is appended.
+ * Returns the length of its record. */
+static size_t before_commit(struct chan *ch, size_t len) OUT_OF_LINE;
+static size_t before_commit(struct chan *ch, size_t len)
+{
+	sender_stamp(ch);
+	if (!ch->headed)
+		return len;
+	envelope_write(ring_payload(ch->reserve_record), NULL, &ch->who);
+	return len + sizeof(struct layout_meta);
+}
+
 static LONG_WAY int commit_any(struct chan *ch, size_t len)
 {
 	struct ring_cursor at;
@@ -206,7 +242,8 @@ static LONG_WAY int commit_any(struct chan *ch, size_t len)
 		sender_done(ch, &ch->reserve_limit, len);
 		return err;
 	}
-	sender_stamp(ch);
+	if (unlikely(ch->indirect))
+		len = before_commit(ch, len);
 	ring_finish(&ch->ring, ch->reserve_record, &at, (uint32_t)len);
 	return sender_commit(ch, old, &at, &ch->reserve_limit, len);
 }

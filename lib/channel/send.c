@@ -2,7 +2,6 @@
 /* Sending: lock, while full wait, write, publish, unlock, wake. */
 #include "base/bytes.h"
 #include "channel/sender.h"
-#include "channel/value.h"
 
 #include <limits.h>
 
@@ -54,20 +53,31 @@ ALWAYS_INLINE int send_one(struct chan *ch, const void *msg, size_t len, struct 
 	return sender_commit(ch, old, &at, limit, len);
 }
 
+/* Send by the table, after sender_check() gave `err`. */
+static int send_otherwise(struct chan *ch, const void *msg, size_t len, int64_t timeout, int err)
+{
+	struct limit limit = limit_of(timeout);
+
+	if (!sends_otherwise(ch))
+		return err;
+	err = sending_check(ch, timeout);
+	return unlikely(err < 0) ? err : ch->sending->send(ch, msg, len, &limit);
+}
+
 int chan_send(chan_t *ch, const void *msg, size_t len, int64_t timeout)
 {
 	struct limit limit = limit_of(timeout);
 	int err = sender_check(ch, timeout);
 
 	if (unlikely(err < 0))
-		return sends_values(ch) ? value_send(ch, msg, len, timeout) : err;
+		return send_otherwise(ch, msg, len, timeout, err);
 	return send_one(ch, msg, len, &limit);
 }
 
 int channel_send(struct chan *ch, const void *msg, size_t len, struct limit *limit)
 {
-	return sends_values(ch) ? value_replace(ch, msg, len, limit)
-				: send_one(ch, msg, len, limit);
+	return sends_otherwise(ch) ? ch->sending->send(ch, msg, len, limit)
+				   : send_one(ch, msg, len, limit);
 }
 
 /* Send one message after the other, since each needs its own receiver: how many, or an
@@ -96,14 +106,14 @@ int chan_send_batch(chan_t *ch, const struct iovec *msg, unsigned n, int64_t tim
 	struct ring_cursor at;
 	uint64_t old;
 	unsigned sent = 0;
-	int err = sender_check(ch, timeout);
+	int err = sends_otherwise(ch) ? sending_check(ch, timeout) : sender_check(ch, timeout);
 
-	if (n == 0 || n > INT_MAX)
-		return err < 0 && !sends_values(ch)
-			       ? err
-			       : error_because(-EINVAL, "n: is 0 or above INT_MAX");
 	if (err < 0)
-		return sends_values(ch) ? value_send_batch(ch, msg, n, timeout) : err;
+		return err;
+	if (n == 0 || n > INT_MAX)
+		return error_because(-EINVAL, "n: is 0 or above INT_MAX");
+	if (sends_otherwise(ch))
+		return ch->sending->send_batch(ch, msg, n, &limit);
 	if (ch->kind->hands_over)
 		return send_each(ch, msg, n, timeout);
 	if (msg[0].iov_len > ch->ring.fits_always) {

@@ -386,8 +386,10 @@ int sender_ready(struct chan *ch, size_t len, struct limit *limit)
 	struct ring_cursor at;
 	int err;
 
-	if (len > ch->ring.max_message)
+	if (len > ch->segment.header.max_message)
 		return send_too_long(ch, len);
+	if (ch->headed) /* whatever header it gets */
+		len += LAYOUT_META_MOST;
 	if (policy == CHAN_DROP_NEWEST || policy == CHAN_DROP_OLDEST)
 		return sendable(ch, true);
 	if (ch->kind->write) { /* it always has room */
@@ -409,7 +411,7 @@ int sender_ready(struct chan *ch, size_t len, struct limit *limit)
 
 int send_too_long(const struct chan *ch, size_t len)
 {
-	uint64_t most = ch->ring.max_message;
+	uint64_t most = ch->segment.header.max_message;
 
 	return error_of_size(-EMSGSIZE, most,
 		"the message has %zu bytes, and the channel takes %" PRIu64 " at most", len, most);

@@ -18,6 +18,37 @@
 #include <limits.h>
 
 /*
+ * The calls of those that don't send records as they are, because their kind keeps a value
+ * (value.c) or their messages have a header (headed.c).  Such an endpoint has not the role
+ * CHAN_SEND in chan.ring_roles, so the hot path finds out where it would have failed.  Each does
+ * as the call of its name, but for the check of the endpoint and of the arguments, and within a
+ * limit that other calls may share.
+ */
+struct sending_calls {
+	int (*send)(struct chan *ch, const void *msg, size_t len, struct limit *limit);
+	int (*send_batch)(
+		struct chan *ch, const struct iovec *msg, unsigned n, struct limit *limit);
+};
+
+extern const struct sending_calls sending_values, sending_headed;
+
+/* Returns true if the endpoint sends by this table. */
+static inline bool sends_otherwise(const struct chan *ch)
+{
+	return ch->roles & ~ch->ring_roles & CHAN_SEND;
+}
+
+/* Return why a call of such an endpoint fails at once, or 0: as sender_check(). */
+static inline int sending_check(const struct chan *ch, int64_t timeout)
+{
+	if (unlikely(is_orphan(ch)))
+		return -ENOTCONN;
+	if (unlikely(reserving(ch)))
+		return -EDEADLK;
+	return unlikely(timeout < CHAN_WAIT) ? error_of_timeout(timeout) : 0;
+}
+
+/*
  * Check that this endpoint may send, with this timeout.  Returns 0, or
  *
  *   -EBADF     it was not opened to send, or sends no messages (value.h)

@@ -394,7 +394,7 @@ int chan_set_add(chan_set_t *set, chan_t *ch, unsigned role, void *data)
 		err = enter(set);
 	if (err < 0)
 		return err;
-	like.len = ch->ring.max_message;
+	like.len = ch->segment.header.max_message;
 	err = add(set, &like, &m);
 	return leave(set, err == 1 ? -EEXIST : err);
 }

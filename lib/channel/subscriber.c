@@ -656,6 +656,7 @@ const struct receiving receiving_subscribed = {
 	.take = subscriber_take,
 	.ack = subscriber_ack,
 	.give_back = subscriber_give_back,
+	.untake = subscriber_give_back,
 	.lacks = "a broadcast keeps its messages for all subscribers: there is nothing to purge or "
 		 "pause",
 };

@@ -36,45 +36,31 @@ static int replace(
 		       : sender_published_to_all(ch, pos, sender_readers_there(ch));
 }
 
-static int check_sender(const struct chan *ch, int64_t timeout)
-{
-	if (!sends_values(ch))
-		return -EBADF;
-	return unlikely(timeout < CHAN_WAIT) ? error_of_timeout(timeout) : 0;
-}
-
-int value_replace(struct chan *ch, const void *value, size_t len, struct limit *limit)
+static int value_replace(struct chan *ch, const void *value, size_t len, struct limit *limit)
 {
 	if (unlikely(len > ch->ring.max_message))
 		return send_too_long(ch, len);
 	return replace(ch, value, len, 1, limit);
 }
 
-int value_send(struct chan *ch, const void *value, size_t len, int64_t timeout)
+static int value_send_batch(
+	struct chan *ch, const struct iovec *value, unsigned n, struct limit *limit)
 {
-	struct limit limit = limit_of(timeout);
-	int err = check_sender(ch, timeout);
-
-	if (unlikely(err < 0))
-		return err;
-	return value_replace(ch, value, len, &limit);
-}
-
-int value_send_batch(struct chan *ch, const struct iovec *value, unsigned n, int64_t timeout)
-{
-	struct limit limit = limit_of(timeout);
 	unsigned count = 0;
-	int err = check_sender(ch, timeout);
+	int err;
 
-	if (err < 0)
-		return err;
 	while (count < n && value[count].iov_len <= ch->ring.max_message)
 		count++;
 	if (count == 0)
 		return send_too_long(ch, value[0].iov_len);
-	err = replace(ch, value[count - 1].iov_base, value[count - 1].iov_len, count, &limit);
+	err = replace(ch, value[count - 1].iov_base, value[count - 1].iov_len, count, limit);
 	return err < 0 ? err : (int)count;
 }
+
+const struct sending_calls sending_values = {
+	.send = value_replace,
+	.send_batch = value_send_batch,
+};
 
 /* ---- receiving ---- */
 

@@ -22,17 +22,7 @@
 
 #include "channel/handle.h"
 
-/* Returns true if the endpoint sends values: the calls on messages leave it alone (see
- * chan.ring_roles). */
-static inline bool sends_values(const struct chan *ch)
-{
-	return ch->roles & ~ch->ring_roles & CHAN_SEND;
-}
-
-/* Do as chan_send() and chan_send_batch(), as channel_send(), and as chan_peek(). */
-int value_send(struct chan *ch, const void *value, size_t len, int64_t timeout);
-int value_send_batch(struct chan *ch, const struct iovec *value, unsigned n, int64_t timeout);
-int value_replace(struct chan *ch, const void *value, size_t len, struct limit *limit);
+/* Do as chan_peek(). */
 ssize_t value_peek(struct chan *ch, void *buf, size_t size, struct chan_cursor *at);
 
 #endif

@@ -195,7 +195,8 @@ static void leave_served(struct awaited *s)
 void wait_leave(struct awaited *all, unsigned n, unsigned served)
 {
 	for (unsigned i = 0; i < n; i++)
-		if (all[i].ch->receiving) /* all are woken: it has nobody's wake-up */
+		if (all[i].ch->kind->read || all[i].ch->kind->subscribed)
+			/* All are woken: it has nobody's wake-up. */
 			continue;
 		else if (i == served)
 			leave_served(&all[i]);

@@ -34,6 +34,8 @@
 #define LAYOUT_FORMAT 3u
 #define LAYOUT_PAIR 128 /* two cache lines */
 #define LAYOUT_ENDPOINTS_MAX 4096u
+/* The most where messages have a header: two numbers stand for those that no endpoint holds. */
+#define LAYOUT_ENDPOINTS_HEADED 4094u
 #define LAYOUT_TABLE_OFFSET 4096u
 
 /* ---- header ---- */
@@ -125,6 +127,11 @@ struct layout_senders {
 	alignas(LAYOUT_PAIR) _Atomic uint64_t position;
 };
 
+/* A count of removed records, and the journal that keeps it exact: see kind/queue.c. */
+struct layout_removed {
+	_Atomic uint64_t n, next;
+};
+
 #define LAYOUT_MARKS 16u
 
 struct layout_receivers {
@@ -156,6 +163,9 @@ struct layout_receivers {
 	_Atomic uint32_t subscribers;
 	_Atomic uint32_t evicted;
 	_Atomic uint64_t lost;
+	/* Of messages with a header: those that were removed because their time was over, or
+	 * because they make no sense. */
+	struct layout_removed expired, malformed;
 	/* Of kind broadcast, a hint: starts of records, one for each part of the ring, so that
 	 * senders need not read their way to one. */
 	alignas(LAYOUT_PAIR) _Atomic uint64_t mark[LAYOUT_MARKS];
@@ -309,6 +319,41 @@ static inline uint32_t record_leased(uint32_t state, uint32_t holder)
 		attempts < RECORD_ATTEMPTS_MAX ? attempts + 1 : attempts);
 }
 
+/* ---- messages with a header ---- */
+
+#define LAYOUT_KEY_MAX 255u
+#define LAYOUT_REPLY_MAX 255u
+#define LAYOUT_HEADER_MAX 1024u
+
+/* In a channel with CHAN_META a record's bytes begin with this; the key, the reply address and
+ * the pairs follow, then the message at a multiple of RING_ALIGN.  Ring and recovery know
+ * nothing of it. */
+struct layout_meta {
+	uint32_t length; /* of it all, up to the message */
+	uint16_t key_length;
+	uint16_t reply_length;
+	uint32_t header_length;
+	uint32_t flags;	   /* CHAN_META_HAS_ID, ... */
+	int64_t sent;	   /* CLOCK_REALTIME, ns */
+	int64_t sent_mono; /* by the monotonic clock of the time namespace `clock` (clock.h) */
+	uint32_t clock;
+	int32_t pid;
+	uint32_t uid;
+	int32_t status;
+	int64_t ttl;	     /* ns after it was sent; 0: for ever */
+	_Atomic int64_t due; /* as sent_mono: not before; 0: at once */
+	uint8_t id[16];
+	uint64_t correlation;
+	uint8_t priority;
+	uint8_t unused[7];
+};
+
+/* The most that such a header takes. */
+#define LAYOUT_META_MOST                                                                           \
+	((uint32_t)(sizeof(struct layout_meta) + LAYOUT_KEY_MAX + LAYOUT_REPLY_MAX +               \
+		    LAYOUT_HEADER_MAX + RING_ALIGN - 1) /                                          \
+		RING_ALIGN * RING_ALIGN)
+
 /* ---- slots: where the ring would be, in a channel that keeps the latest value ---- */
 
 #define LAYOUT_SLOTS 4u
@@ -345,6 +390,7 @@ static_assert(sizeof(struct layout) == LAYOUT_TABLE_OFFSET, "table");
 static_assert(sizeof(struct layout_endpoint) == 64, "endpoint");
 static_assert(sizeof(struct layout_subscriber) == 2 * LAYOUT_PAIR, "subscriber");
 static_assert(sizeof(struct layout_record) == RING_ALIGN, "record");
+static_assert(sizeof(struct layout_meta) == 96, "meta");
 static_assert(sizeof(struct layout_slot) == RING_ALIGN, "slot");
 static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2,
 	"atomics in shared memory must not hide a lock");

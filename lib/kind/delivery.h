@@ -33,6 +33,13 @@
  * nothing. */
 #define KIND_LEASED 1
 
+/* Why a record is removed unread. */
+enum kind_removed {
+	KIND_DROPPED,	/* there was no room, or it was purged */
+	KIND_EXPIRED,	/* its time was over */
+	KIND_MALFORMED, /* its header makes no sense */
+};
+
 struct kind {
 	uint32_t value; /* enum chan_kind */
 
@@ -141,6 +148,11 @@ struct kind {
 	 * the ring is empty), KIND_LEASED, or -EBADMSG.  Killed in it: the count is exact
 	 * after the repair.  NULL if refuse_overflow refuses CHAN_DROP_OLDEST. */
 	int (*drop)(struct ring *r);
+
+	/* Remove the ready record, which ring_next() found under the same lock, unread, and count
+	 * it.  Returns true if that freed space.  Killed in it: as drop.  Only of a kind whose
+	 * messages may have a header. */
+	bool (*discard)(struct ring *r, const struct ring_item *it, enum kind_removed why);
 
 	/* Drop all ready records, and count them: how many, or -EBADMSG.  NULL if the kind
 	 * can't. */

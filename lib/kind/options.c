@@ -37,25 +37,30 @@ static int copy(const struct chan_options *opt, struct chan_options *full)
 	return 0;
 }
 
+/* Return the most bytes of a message's header. */
+static uint32_t header_most(const struct chan_options *o)
+{
+	return o->flags & CHAN_META ? LAYOUT_META_MOST : 0;
+}
+
 /* Fill in capacity and max_message, and check that they agree: 0 or -EINVAL. */
 static int resolve_sizes(struct chan_options *o)
 {
+	uint32_t most = GEOMETRY_MESSAGE_MAX - header_most(o);
 	int err;
 
 	if (o->capacity > GEOMETRY_CAPACITY_MAX)
 		return error_because(-EINVAL, "capacity: %" PRIu64 " is above %" PRIu64,
 			o->capacity, GEOMETRY_CAPACITY_MAX);
-	if (o->max_message > GEOMETRY_MESSAGE_MAX)
+	if (o->max_message > most)
 		return error_because(-EINVAL, "max_message: %" PRIu32 " is above %" PRIu32,
-			o->max_message, GEOMETRY_MESSAGE_MAX);
+			o->max_message, most);
 	err = kind_of(o->kind)->resolve_sizes(o);
 	if (err < 0)
 		return err;
 	o->capacity = geometry_pages(o->capacity);
 	if (!o->max_message)
-		o->max_message = o->capacity / 4 < GEOMETRY_MESSAGE_MAX
-					 ? (uint32_t)(o->capacity / 4)
-					 : GEOMETRY_MESSAGE_MAX;
+		o->max_message = o->capacity / 4 < most ? (uint32_t)(o->capacity / 4) : most;
 	return 0;
 }
 
@@ -89,24 +94,26 @@ static int resolve_growth(struct chan_options *o)
 }
 
 /* Check that the longest message fits into the ring of this geometry: 0 or -EINVAL. */
-static int check_longest(const struct geometry *g)
+static int check_longest(const struct chan_options *o, const struct geometry *g)
 {
 	uint64_t least = ring_least_capacity(g->max_message), most = geometry_largest(g);
+	const char *header = o->flags & CHAN_META ? " and its header need" : " needs";
 
 	if (least <= most)
 		return 0;
 	if (g->max_capacity)
 		return error_of_size(-EINVAL, least,
-			"max_message: a message of %" PRIu32 " bytes needs a ring of %" PRIu64
+			"max_message: a message of %" PRIu32 " bytes%s a ring of %" PRIu64
 			", and the largest that this channel grows to has %" PRIu64,
-			g->max_message, least, most);
+			o->max_message, header, least, most);
 	return error_of_size(-EINVAL, least,
-		"max_message: a message of %" PRIu32 " bytes needs a capacity of %" PRIu64
+		"max_message: a message of %" PRIu32 " bytes%s a capacity of %" PRIu64
 		", and that is %" PRIu64,
-		g->max_message, least, most);
+		o->max_message, header, least, most);
 }
 
-#define FLAGS (uint32_t)(CHAN_END_WITH_SENDERS | CHAN_NEED_RECEIVERS | CHAN_FORBID_BLOCK)
+#define FLAGS                                                                                      \
+	(uint32_t)(CHAN_END_WITH_SENDERS | CHAN_NEED_RECEIVERS | CHAN_FORBID_BLOCK | CHAN_META)
 
 /* Check what is said of subscribers: 0 or -EINVAL. */
 static int check_subscribers(const struct chan_options *o)
@@ -168,6 +175,15 @@ static int check_words(const struct chan_options *o)
 	if (o->endpoints > LAYOUT_ENDPOINTS_MAX)
 		return error_because(-EINVAL, "endpoints: %" PRIu32 " are more than %u",
 			o->endpoints, (unsigned)LAYOUT_ENDPOINTS_MAX);
+	if (o->flags & CHAN_META && o->endpoints > LAYOUT_ENDPOINTS_HEADED)
+		return error_because(-EINVAL,
+			"endpoints: %" PRIu32 " are more than %u, the most with CHAN_META",
+			o->endpoints, (unsigned)LAYOUT_ENDPOINTS_HEADED);
+	if (o->flags & CHAN_META && !kind->discard)
+		return error_because(-EINVAL,
+			"flags: CHAN_META is for a queue only; a %s has no "
+			"headers",
+			word(&words_kind, o->kind));
 	return check_subscribers(o);
 }
 
@@ -200,11 +216,11 @@ int options_resolve(const struct chan_options *opt, struct chan_options *full, s
 		if (!o.on_lag)
 			o.on_lag = o.flags & CHAN_FORBID_BLOCK ? CHAN_LAG_LOSE : CHAN_LAG_BLOCK;
 	}
-	g = geometry_of(o.capacity, o.max_message, o.endpoints,
+	g = geometry_of(o.capacity, o.max_message + header_most(&o), o.endpoints,
 		o.kind == CHAN_KIND_BROADCAST ? o.endpoints + o.groups : 0);
 	if (o.max_capacity)
 		geometry_grow(&g, o.max_capacity);
-	err = check_longest(&g);
+	err = check_longest(&o, &g);
 	if (err < 0)
 		return err;
 	*full = o;

@@ -275,35 +275,49 @@ int queue_reclaim(struct ring *r, bool (*gone)(uint32_t holder, void *arg), void
  * one.  So the count to come and the record it depends on are noted first; if
  * the owner dies, the repair looks whether the record is gone. */
 
-static void drop_prepare(struct ring *r, uint64_t pos, uint64_t n)
+static _Atomic uint64_t *removed(const struct ring *r, enum kind_removed why)
+{
+	return why == KIND_DROPPED   ? &rx(r)->dropped
+	       : why == KIND_EXPIRED ? &rx(r)->expired.n
+				     : &rx(r)->malformed.n;
+}
+
+static _Atomic uint64_t *removed_next(const struct ring *r, enum kind_removed why)
+{
+	return why == KIND_DROPPED   ? &rx(r)->drop_count
+	       : why == KIND_EXPIRED ? &rx(r)->expired.next
+				     : &rx(r)->malformed.next;
+}
+
+static void drop_prepare(struct ring *r, enum kind_removed why, uint64_t pos, uint64_t n)
 {
 	store(&rx(r)->drop_position, pos);
-	store(&rx(r)->drop_count, load(&rx(r)->dropped) + n);
+	store(removed_next(r, why), load(removed(r, why)) + n);
 }
 
-static void drop_finish(struct ring *r)
+static void drop_finish(struct ring *r, enum kind_removed why)
 {
-	store(&rx(r)->dropped, load(&rx(r)->drop_count));
+	store(removed(r, why), load(removed_next(r, why)));
 }
 
-static void drop_cancel(struct ring *r)
+static void drop_cancel(struct ring *r, enum kind_removed why)
 {
-	store(&rx(r)->drop_count, load(&rx(r)->dropped));
+	store(removed_next(r, why), load(removed(r, why)));
 }
 
-static void drop_repair(struct ring *r)
+static void drop_repair(struct ring *r, enum kind_removed why)
 {
 	uint64_t pos = load(&rx(r)->drop_position);
 	struct ring_item it;
 
-	if (load(&rx(r)->drop_count) == load(&rx(r)->dropped))
+	if (load(removed_next(r, why)) == load(removed(r, why)))
 		return;
 	/* Done, and not purged: its sender withdrew it first. */
 	if (pos < ring_head(r) || (ring_read(r, pos, &it) == 0 &&
 					  it.state == record_state(RECORD_DONE, RECORD_PURGED, 0)))
-		drop_finish(r);
+		drop_finish(r, why);
 	else
-		drop_cancel(r);
+		drop_cancel(r, why);
 }
 
 static int queue_drop(struct ring *r)
@@ -327,11 +341,25 @@ static int queue_drop(struct ring *r)
 		return err;
 	if (record_kind(it.state) != RECORD_READY)
 		return KIND_LEASED;
-	drop_prepare(r, head, 1);
+	drop_prepare(r, KIND_DROPPED, head, 1);
 	atomic_store_explicit(&rx(r)->position, it.end, memory_order_release);
-	drop_finish(r);
+	drop_finish(r, KIND_DROPPED);
 	queue_free(r);
 	return 0;
+}
+
+static bool queue_discard(struct ring *r, const struct ring_item *it, enum kind_removed why)
+{
+	uint64_t head = ring_head(r);
+
+	raise_frontier(r, it->end);
+	drop_prepare(r, why, it->pos, 1);
+	atomic_store_explicit(&it->record->state, record_state(RECORD_DONE, RECORD_PURGED, 0),
+		memory_order_release);
+	drop_finish(r, why);
+	store(&rx(r)->deliver, it->end);
+	queue_free(r);
+	return ring_head(r) != head;
 }
 
 int64_t queue_purge_each(struct ring *r)
@@ -343,12 +371,12 @@ int64_t queue_purge_each(struct ring *r)
 
 	for (; (err = ring_next(r, pos, &it)) == 0; pos = it.end) {
 		raise_frontier(r, it.end);
-		drop_prepare(r, it.pos, 1);
+		drop_prepare(r, KIND_DROPPED, it.pos, 1);
 		if (ring_change(it.record, it.state, record_state(RECORD_DONE, RECORD_PURGED, 0))) {
-			drop_finish(r);
+			drop_finish(r, KIND_DROPPED);
 			n++;
 		} else {
-			drop_cancel(r);
+			drop_cancel(r, KIND_DROPPED);
 		}
 	}
 	if (err != -EAGAIN)
@@ -370,9 +398,9 @@ static int64_t purge_at_once(struct ring *r)
 	if (err != -EAGAIN)
 		return err;
 	if (n > 0) {
-		drop_prepare(r, head, (uint64_t)n);
+		drop_prepare(r, KIND_DROPPED, head, (uint64_t)n);
 		atomic_store_explicit(&rx(r)->position, pos, memory_order_release);
-		drop_finish(r);
+		drop_finish(r, KIND_DROPPED);
 	}
 	queue_set_deliver(r);
 	return n;
@@ -430,7 +458,9 @@ int queue_rebuild(struct ring *r)
 	store(&rx(r)->frontier, frontier);
 	if (err < 0)
 		return err;
-	drop_repair(r);
+	drop_repair(r, KIND_DROPPED);
+	drop_repair(r, KIND_EXPIRED);
+	drop_repair(r, KIND_MALFORMED);
 	return 0;
 }
 
@@ -486,7 +516,8 @@ static int queue_valid(struct ring *r)
 
 static int queue_resolve_sizes(struct chan_options *o)
 {
-	uint64_t least = 2 * ring_least_capacity(o->max_message);
+	uint64_t header = o->flags & CHAN_META ? LAYOUT_META_MOST : 0;
+	uint64_t least = 2 * ring_least_capacity(o->max_message + header);
 
 	if (!o->capacity && o->max_capacity) /* a larger message makes it grow */
 		o->capacity = DEFAULT_CAPACITY;
@@ -522,6 +553,7 @@ const struct kind kind_queue = {
 	.untake = queue_untake,
 	.reclaim = queue_reclaim,
 	.drop = queue_drop,
+	.discard = queue_discard,
 	.purge = queue_purge,
 	.repair_receivers = queue_repair_receivers,
 	.valid = queue_valid,

@@ -12,7 +12,7 @@ struct geometry {
 	uint64_t capacity;    /* of the ring, whole pages */
 	uint64_t ring_offset; /* whole pages */
 	uint64_t size;	      /* of the segment's file */
-	uint32_t max_message;
+	uint32_t max_message; /* with its header, if messages have one */
 	uint32_t endpoints;
 	uint32_t subscribers;  /* entries of that table; 0: there is none */
 	uint64_t max_capacity; /* of a ring that may grow, whole pages; else 0 */

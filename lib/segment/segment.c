@@ -452,7 +452,7 @@ int segment_fill(struct segment *s, const struct chan_options *full, const struc
 	h->segment_size = g->size;
 	h->ring_offset = g->ring_offset;
 	h->capacity = g->capacity;
-	h->max_message = g->max_message;
+	h->max_message = full->max_message;
 	h->endpoints = g->endpoints;
 	h->kind = full->kind;
 	h->overflow = full->overflow;
@@ -573,6 +573,7 @@ static int check_header(struct segment *s, uint64_t size)
 {
 	struct layout_header *h = &s->header;
 	uint64_t dev = 0, ino = 0;
+	uint32_t header;
 	ssize_t n;
 	int err;
 
@@ -589,7 +590,7 @@ static int check_header(struct segment *s, uint64_t size)
 	/* A newer version may have more kinds and options. */
 	if (h->kind >= words_kind.n ||
 		h->options & ~(uint32_t)(CHAN_END_WITH_SENDERS | CHAN_NEED_RECEIVERS |
-					 CHAN_FORBID_BLOCK | LAYOUT_GROWS))
+					 CHAN_FORBID_BLOCK | CHAN_META | LAYOUT_GROWS))
 		return -EPROTONOSUPPORT;
 	if (h->abi != LAYOUT_ABI || h->libc != THIS_LIBC || h->condvar != CONDVAR_KIND)
 		return -EPROTOTYPE;
@@ -598,11 +599,16 @@ static int check_header(struct segment *s, uint64_t size)
 		return err;
 	if (h->pidns_dev != dev || h->pidns_ino != ino)
 		return -EXDEV;
+	header = h->options & CHAN_META ? LAYOUT_META_MOST : 0;
+	if (header && ((h->kind != CHAN_KIND_QUEUE && h->kind != CHAN_KIND_BROADCAST) ||
+			      h->endpoints > LAYOUT_ENDPOINTS_HEADED ||
+			      h->max_message > GEOMETRY_MESSAGE_MAX - header))
+		return -EBADMSG;
 	s->geometry = (struct geometry){
 		.capacity = h->capacity,
 		.ring_offset = h->ring_offset,
 		.size = h->segment_size,
-		.max_message = h->max_message,
+		.max_message = h->max_message + header,
 		.endpoints = h->endpoints,
 		.subscribers = h->kind == CHAN_KIND_BROADCAST ? h->endpoints + h->groups : 0,
 		.max_capacity = h->options & LAYOUT_GROWS ? h->max_capacity : 0,

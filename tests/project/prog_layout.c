@@ -14,6 +14,7 @@
 #define SUBSCRIBER(field) ROW(0, struct layout_subscriber, field, #field)
 #define RECORD(field) ROW(0, struct layout_record, field, #field)
 #define RUNG(field) ROW(0, struct layout_rung, field, #field)
+#define META(field) ROW(0, struct layout_meta, field, #field)
 #define SLOT(field) ROW(0, struct layout_slot, field, #field)
 
 int main(void)
@@ -73,6 +74,10 @@ int main(void)
 	CONTROL(receivers.subscribers, "receivers.subscribers");
 	CONTROL(receivers.evicted, "receivers.evicted");
 	CONTROL(receivers.lost, "receivers.lost");
+	CONTROL(receivers.expired.n, "receivers.expired.n");
+	CONTROL(receivers.expired.next, "receivers.expired.next");
+	CONTROL(receivers.malformed.n, "receivers.malformed.n");
+	CONTROL(receivers.malformed.next, "receivers.malformed.next");
 	CONTROL(receivers.mark, "receivers.mark");
 	SUBSCRIBER(position);
 	SUBSCRIBER(state);
@@ -108,6 +113,23 @@ int main(void)
 	RECORD(length);
 	RECORD(state);
 	RECORD(seq);
+	META(length);
+	META(key_length);
+	META(reply_length);
+	META(header_length);
+	META(flags);
+	META(sent);
+	META(sent_mono);
+	META(clock);
+	META(pid);
+	META(uid);
+	META(status);
+	META(ttl);
+	META(due);
+	META(id);
+	META(correlation);
+	META(priority);
+	META(unused);
 	SLOT(generation);
 	SLOT(length);
 	SLOT(unused);

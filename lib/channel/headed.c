@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: MIT */
+/* The model is in headed.h. */
+#include "channel/headed.h"
+
+#include "base/bytes.h"
+#include "channel/receive.h"
+#include "channel/receiver.h"
+#include "channel/sender.h"
+
+#include <inttypes.h>
+
+int headed_check(const struct chan *ch)
+{
+	return likely(ch->headed)
+		       ? 0
+		       : error_because(-EINVAL,
+				 "the channel's messages have no header: it was made without "
+				 "CHAN_META");
+}
+
+/* ---- sending ---- */
+
+static int send_headed(struct chan *ch, const void *msg, size_t len, const struct chan_meta *meta,
+	struct limit *limit)
+{
+	uint32_t front = envelope_size(meta);
+	struct ring_cursor at;
+	uint64_t old;
+	char *to;
+	int err;
+
+	if (unlikely(len > ch->segment.header.max_message))
+		return send_too_long(ch, len);
+	err = sender_find_any(ch, limit, front + len, false, &at);
+	if (err < 0)
+		return err;
+	if (err == CHAN_DROPPED) {
+		senders_leave(ch);
+		return err;
+	}
+	sender_stamp(ch);
+	old = at.pos;
+	to = ring_append(&ch->ring, &at, (uint32_t)(front + len));
+	envelope_write(to, meta, &ch->who);
+	copy_bytes(to + front, msg, len);
+	return sender_commit(ch, old, &at, limit, front + len);
+}
+
+static int headed_send(struct chan *ch, const void *msg, size_t len, struct limit *limit)
+{
+	return send_headed(ch, msg, len, NULL, limit);
+}
+
+static int headed_send_batch(
+	struct chan *ch, const struct iovec *msg, unsigned n, struct limit *limit)
+{
+	const uint64_t front = sizeof(struct layout_meta);
+	uint64_t old, most = ch->segment.header.max_message;
+	struct ring_cursor at;
+	unsigned sent = 0;
+	int err;
+
+	if (front + msg[0].iov_len > ch->ring.fits_always) {
+		err = send_headed(ch, msg[0].iov_base, msg[0].iov_len, NULL, limit);
+		return err < 0 ? err : 1;
+	}
+	err = sender_find(ch, limit, front + msg[0].iov_len, false, &at);
+	if (err < 0)
+		return err;
+	if (err == CHAN_DROPPED) {
+		senders_leave(ch);
+		return 1;
+	}
+	sender_stamp(ch);
+	old = at.pos;
+	do {
+		const struct iovec *m = &msg[sent++];
+		char *to = ring_append(&ch->ring, &at, (uint32_t)(front + m->iov_len));
+
+		envelope_write(to, NULL, &ch->who);
+		copy_bytes(to + front, m->iov_base, m->iov_len);
+	} while (sent < n && msg[sent].iov_len <= most &&
+		 front + msg[sent].iov_len <= ch->ring.fits_always &&
+		 (ring_room(&ch->ring, &at, front + msg[sent].iov_len) >= 0 ||
+			 sender_makes_room(ch, &at, front + msg[sent].iov_len)));
+	err = sender_commit(ch, old, &at, limit, front + msg[0].iov_len);
+	return err < 0 ? err : (int)sent;
+}
+
+int chan_send_meta(
+	chan_t *ch, const void *msg, size_t len, const struct chan_meta *meta, int64_t timeout)
+{
+	struct limit limit = limit_of(timeout);
+	int err;
+
+	error_forget();
+	if (!(ch->roles & CHAN_SEND))
+		return -EBADF;
+	err = sending_check(ch, timeout);
+	if (err == 0)
+		err = headed_check(ch);
+	if (err == 0)
+		err = envelope_check_given(meta);
+	return err < 0 ? err : send_headed(ch, msg, len, meta, &limit);
+}
+
+const struct sending_calls sending_headed = {
+	.send = headed_send,
+	.send_batch = headed_send_batch,
+};
+
+/* ---- what a message is ---- */
+
+enum headed_fate headed_look(const struct chan *ch, struct headed *h)
+{
+	const char *from = ring_payload(h->it.record);
+
+	if (envelope_read(from, h->it.length, ch->segment.header.max_message, &h->meta) < 0)
+		return HEADED_MALFORMED;
+	h->data = from + h->meta.length;
+	h->length = h->it.length - h->meta.length;
+	return envelope_wait(&h->meta, ch->who.clock) < 0 ? HEADED_EXPIRED : HEADED_DELIVER;
+}
+
+int headed_show(
+	const struct chan *ch, const struct headed *h, uint32_t attempt, struct chan_meta *ret)
+{
+	const char *from = (const char *)h->data - h->meta.length;
+
+	ret->seq = h->it.seq;
+	ret->attempt = attempt;
+	return envelope_show(from, &h->meta, ch->who.clock, ret);
+}
+
+/* ---- receiving ---- */
+
+/* Find the first message that is to be delivered, the lock held, and remove those that nobody
+ * gets: 0, or an error of receiver_try().  Sets *freed if that freed space. */
+static int try_headed(struct chan *ch, struct headed *h, bool *freed)
+{
+	enum headed_fate fate;
+	int err;
+
+	while ((err = receiver_try(ch, &h->it)) == 0) {
+		fate = headed_look(ch, h);
+		if (likely(fate == HEADED_DELIVER))
+			break;
+		*freed |= ch->kind->discard(
+			&ch->ring, &h->it, fate == HEADED_EXPIRED ? KIND_EXPIRED : KIND_MALFORMED);
+	}
+	return err;
+}
+
+/* Take the lock and find it, waiting if need be: as receiver_find(). */
+static int find_headed(struct chan *ch, struct limit *limit, struct headed *h, bool *freed)
+{
+	int err = receivers_enter(ch, limit);
+
+	*freed = false;
+	while (err == 0) {
+		err = try_headed(ch, h, freed);
+		if (err == 0)
+			return 0;
+		if (*freed) { /* a sender may wait for it */
+			receivers_leave(ch);
+			channel_freed(ch);
+			*freed = false;
+			err = receivers_enter(ch, limit);
+			continue;
+		}
+		err = receiver_wait(ch, limit, &h->it, err);
+	}
+	return err;
+}
+
+/* Return which delivery of the message it is, if it is received now. */
+static uint32_t attempt_now(const struct headed *h)
+{
+	return record_attempts(record_leased(h->it.state, 0));
+}
+
+/* Receive a message, and its header unless `ret` is NULL. */
+static ssize_t receive_headed(
+	struct chan *ch, void *buf, size_t size, struct chan_meta *ret, struct limit *limit)
+{
+	struct headed h;
+	bool freed;
+	int err;
+
+	while ((err = find_headed(ch, limit, &h, &freed)) == 0) {
+		if (h.length > size) {
+			limit->slept = true; /* pass it on */
+			receiver_done(ch, limit, freed);
+			return receive_too_long(h.length, size);
+		}
+		copy_bytes(buf, h.data, h.length);
+		if (!ret || headed_show(ch, &h, attempt_now(&h), ret) == 0) {
+			kind_consume(&ch->kind, false, &ch->ring, h.it.pos, h.it.end);
+			receiver_done(ch, limit, true);
+			return (ssize_t)h.length;
+		}
+		/* A peer has just spoiled it. */
+		ch->kind->discard(&ch->ring, &h.it, KIND_MALFORMED);
+		receiver_done(ch, limit, true);
+	}
+	return err;
+}
+
+static ssize_t headed_recv(struct chan *ch, void *buf, size_t size, struct limit *limit)
+{
+	return receive_headed(ch, buf, size, NULL, limit);
+}
+
+static int headed_recv_batch(struct chan *ch, struct iovec *buf, unsigned n, struct limit *limit)
+{
+	struct headed h;
+	unsigned got = 0;
+	bool freed;
+	int err = find_headed(ch, limit, &h, &freed);
+
+	if (err < 0)
+		return err;
+	do {
+		if (h.length > buf[got].iov_len)
+			break;
+		copy_bytes(buf[got].iov_base, h.data, h.length);
+		buf[got++].iov_len = h.length;
+		kind_consume(&ch->kind, false, &ch->ring, h.it.pos, h.it.end);
+	} while (got < n && try_headed(ch, &h, &freed) == 0);
+	if (!got)
+		limit->slept = true;
+	receiver_done(ch, limit, freed || got);
+	return got ? (int)got : receive_too_long(h.length, buf[0].iov_len);
+}
+
+static int headed_ready(struct chan *ch, struct limit *limit)
+{
+	struct headed h;
+	bool freed;
+	int err = find_headed(ch, limit, &h, &freed);
+
+	if (err < 0)
+		return err;
+	receivers_leave(ch);
+	if (freed)
+		channel_freed(ch);
+	return 0;
+}
+
+static int headed_take(struct chan *ch, struct chan_lease *ret, unsigned n, struct limit *limit)
+{
+	struct headed h;
+	unsigned got = 0;
+	bool freed;
+	int err = find_headed(ch, limit, &h, &freed);
+
+	if (err < 0)
+		return err;
+	atomic_store_explicit(&ch->leases, true, memory_order_relaxed);
+	do {
+		ch->kind->lease(&ch->ring, &h.it, (uint32_t)ch->slot);
+		ret[got++] = (struct chan_lease){.data = h.data,
+			.len = h.length,
+			.seq = h.it.seq,
+			.pos = h.it.pos,
+			.attempt = record_attempts(h.it.state),
+			.reserved = h.meta.length};
+	} while (got < n && try_headed(ch, &h, &freed) == 0);
+	receiver_done(ch, limit, freed);
+	return (int)got;
+}
+
+const struct receiving receiving_headed = {
+	.recv = headed_recv,
+	.recv_batch = headed_recv_batch,
+	.ready = headed_ready,
+	.take = headed_take,
+	.ack = leases_ack,
+	.give_back = leases_release,
+	.untake = leases_untake,
+};
+
+/* ---- headers ---- */
+
+ssize_t chan_recv_meta(chan_t *ch, void *buf, size_t size, struct chan_meta *ret, int64_t timeout)
+{
+	struct limit limit = limit_of(timeout);
+	int err;
+
+	error_forget();
+	if (!(ch->roles & CHAN_RECV))
+		return -EBADF;
+	err = receiving_check(ch, timeout);
+	if (err == 0)
+		err = headed_check(ch);
+	if (err == 0)
+		err = envelope_check_wanted(ret);
+	return err < 0 ? err : receive_headed(ch, buf, size, ret, &limit);
+}
+
+int chan_lease_meta(const chan_t *ch, const struct chan_lease *lease, struct chan_meta *ret)
+{
+	struct headed h = {.data = lease->data, .length = lease->len, .it.seq = lease->seq};
+	const char *from = (const char *)lease->data - lease->reserved;
+	int err;
+
+	error_forget();
+	if (is_orphan(ch))
+		return -ENOTCONN;
+	err = headed_check(ch);
+	if (err == 0)
+		err = envelope_check_wanted(ret);
+	if (err < 0)
+		return err;
+	if (envelope_read(from, lease->len + lease->reserved, lease->len, &h.meta) < 0 ||
+		h.meta.length != lease->reserved || headed_show(ch, &h, lease->attempt, ret) < 0)
+		return error_because(-EBADMSG, "a peer has spoiled the message's header");
+	return 0;
+}

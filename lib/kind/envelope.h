@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The header of a message, as bytes in front of it (struct layout_meta), and as callers have it
+ * (struct chan_meta).  Nothing here knows a channel: it works on any memory.
+ *
+ * Trust.  A peer may have written anything, and may go on writing: what is read is copied, then
+ * checked, and then used.
+ */
+#ifndef CHAN_ENVELOPE_H
+#define CHAN_ENVELOPE_H
+
+#include "core/layout.h"
+#include "shmchan.h"
+
+/* Who sends, and by which monotonic clock. */
+struct envelope_sender {
+	int32_t pid;
+	uint32_t uid;
+	uint32_t clock;
+};
+
+/* Check what the caller gave (or NULL): 0, or -EINVAL and the detail. */
+int envelope_check_given(const struct chan_meta *meta);
+
+/* Check the structure that is to be filled: 0, or -EINVAL and the detail. */
+int envelope_check_wanted(const struct chan_meta *ret);
+
+/* Return the bytes that the header takes; `meta` was checked, or is NULL. */
+uint32_t envelope_size(const struct chan_meta *meta);
+
+/* Write it to `to`, as of now. */
+void envelope_write(void *to, const struct chan_meta *meta, const struct envelope_sender *who);
+
+/* Find the header in front of `n` bytes, of which the message may be `most`: copy what has a
+ * fixed size to *ret, and check all of it.  Returns 0 or -EBADMSG. */
+int envelope_read(const void *from, uint64_t n, uint64_t most, struct layout_meta *ret);
+
+/* Fill in what a caller sees, but for `seq` and `attempt`, from what envelope_read() gave.
+ * `clock` is this process's.  Returns 0 or -EBADMSG. */
+int envelope_show(
+	const void *from, const struct layout_meta *fixed, uint32_t clock, struct chan_meta *ret);
+
+/* Return for how long it must not be delivered yet, ns: 0 not at all; or -1 if its time is over
+ * and nobody gets it any more. */
+int64_t envelope_wait(const struct layout_meta *fixed, uint32_t clock);
+
+#endif
