@@ -138,7 +138,7 @@ refused() {
 	is 'nothing on stdout' "$(cat "$tmp/out")" ''
 }
 refused 'what is to be measured'
-refused "'fly' is none of lat, thr, fan, wake, select, latest, bcast, grow and compare" fly
+refused "'fly' is none of lat, thr, fan, wake, select, latest, bcast, grow, exec and compare" fly
 refused "'x': lat takes no operand" lat x
 refused "'fan': compare takes" compare fan
 refused "--via: latest does not wait" latest --via fd
@@ -163,7 +163,7 @@ refused "--exclusive: one sender" fan --exclusive -P 2
 refused "there is no CPU 1000" lat --cpus 1000
 refused "1-0 ends before it begins" lat --cpus 1-0
 refused "--versus: 'carrier-pigeon' is none of" compare --versus pipe,carrier-pigeon
-refused "--versus is for compare" lat --versus pipe
+refused "--versus is for compare and exec" lat --versus pipe
 refused "--via: 'pigeon' is none of recv, select, set, fd and eventfd" wake --via recv,pigeon
 refused "--via is not for compare" compare --via fd
 refused "--via: select waits by select or set, not by fd" select --via select,fd

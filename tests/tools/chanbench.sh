@@ -164,6 +164,25 @@ says 'a channel gives its memory back when its receivers sleep'
 status 2 chanbench thr --burst=1M
 says '--burst is for grow'
 
+status 0 chanbench exec -n 40 -R 1 -C 3 --json
+is 'who ran the jobs' "$(jq -r '[.results[] | select(.error == null) | .what] | join(" ")' "$tmp/out" |
+	sed 's/ parallel//')" 'worker xargs worker-asleep'
+has_program parallel && is 'parallel, too' "$(jq '.results[2].msgs_per_s > 0' "$tmp/out")" true
+is 'rates, and their ratio' "$(jq '.results[:2] | all(.msgs_per_s > 0 and .cpu_percent > 0 and .receivers == 3) and
+	(.[0].msgs_per_s / .[1].msgs_per_s / .[1].shmchan_times_faster - 1 | . < 0.000001 and . > -0.000001)' \
+	"$tmp/out")" true
+is 'those that sleep have none' "$(jq -c '.results[-1] | [.receivers, .msgs_per_s, .cpu_percent >= 0]' "$tmp/out")" \
+	'[40,null,true]'
+status 0 env PATH="$BUILD" chanbench exec -n 5 -R 1 --versus=xargs --json
+is 'one that is missing' "$(jq -r '.results[1].error' "$tmp/out")" 'xargs: the program is not there'
+status 2 chanbench exec --versus=pipe
+says "'pipe' is none of xargs and parallel"
+status 2 chanbench exec --in-place
+says '--in-place: exec runs chanrecv'
+status 2 chanbench exec -s 1M
+status 0 chanbench exec -d 50ms -R 1 --versus=xargs --json
+positive msgs_per_s
+
 status 0 chanbench lat -n 300 -R 1 --cpus 0 --json
 is 'CPUs used' "$(jq -r .cpus "$tmp/out")" 0
 

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "bench/count.h"
+#include "bench/exec.h"
 #include "bench/out.h"
 #include "bench/row.h"
 #include "bench/rows.h"
@@ -29,7 +30,8 @@ static bool row_failed(const struct bench_row *row)
 		return false;
 	if (row->error == -EINTR && cli_signalled())
 		return true;
-	if (row->job.peer != &bench_shmchan && row->job.peer != &bench_latest) {
+	if (row->job.peer != &bench_shmchan && row->job.peer != &bench_latest &&
+		row->job.peer != &bench_worker) {
 		cli_warn(NULL, "%s", row->why);
 		return false;
 	}

@@ -16,6 +16,8 @@
  *   bursts      the sender sends `messages` in so many bursts; the receiver takes each
  *               burst when all of it is sent.  Only sending counts.  At the end both wait
  *               until the channel has given its memory back
+ *   jobs        another program runs a child for each message (exec.h), `receivers` at once
+ *   asleep      the same, and each child sleeps: what the program itself costs
  */
 #ifndef SHMCHAN_BENCH_JOB_H
 #define SHMCHAN_BENCH_JOB_H
@@ -29,7 +31,15 @@
 #define BENCH_WORKERS_MAX 512
 #define BENCH_WHY 200
 
-enum bench_kind { BENCH_STREAM, BENCH_ROUND_TRIP, BENCH_WAKE, BENCH_LOOK, BENCH_BURSTS };
+enum bench_kind {
+	BENCH_STREAM,
+	BENCH_ROUND_TRIP,
+	BENCH_WAKE,
+	BENCH_LOOK,
+	BENCH_BURSTS,
+	BENCH_JOBS,
+	BENCH_ASLEEP,
+};
 
 struct bench_job {
 	enum bench_kind kind;
@@ -52,6 +62,12 @@ struct bench_job {
 static inline unsigned bench_job_counting(const struct bench_job *job)
 {
 	return job->kind == BENCH_LOOK ? job->receivers : job->senders;
+}
+
+/* Returns true if it is not this program's workers that do it. */
+static inline bool bench_job_executed(const struct bench_job *job)
+{
+	return job->kind == BENCH_JOBS || job->kind == BENCH_ASLEEP;
 }
 
 /* Returns true if what counts is the rate: there are no latencies in a closed loop. */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/exec.h"
 #include "bench/floor.h"
 #include "bench/run.h"
 
@@ -31,6 +32,8 @@ static uint64_t warmup_for(const struct bench_job *job)
 
 static int row_once(struct bench_row *row, struct bench_result *ret, struct hist *latency)
 {
+	if (bench_job_executed(&row->job))
+		return bench_exec_run(&row->job, ret, row->why);
 	if (!row->warmup_given || row->job.backlog > 0 || row->job.kind == BENCH_BURSTS)
 		row->job.warmup = warmup_for(&row->job);
 	return bench_run(&row->job, ret, latency, row->why);
@@ -67,7 +70,7 @@ static int row_calibrate(struct bench_row *row)
 static void row_add(
 	struct bench_row *row, const struct bench_result *res, const struct hist *latency)
 {
-	double n = (double)res->messages, elapsed = (double)res->elapsed;
+	double n = res->messages ? (double)res->messages : NAN, elapsed = (double)res->elapsed;
 	double start = (double)res->memory.start;
 	double figure[BENCH_FIGURES] = {
 		[BENCH_RATE] = n * 1e9 / elapsed,
@@ -85,6 +88,11 @@ static void row_add(
 		[BENCH_MEMORY_LEFT] = start > 0 ? (double)res->memory.end - start : NAN,
 	};
 
+	if (bench_job_executed(&row->job)) { /* nothing is known of any one worker */
+		for (unsigned f = BENCH_SENDER_LEAST; f <= BENCH_RECEIVER_MOST; f++)
+			figure[f] = NAN;
+		figure[BENCH_SEND_CPU] = NAN;
+	}
 	for (unsigned f = 0; f < BENCH_FIGURES; f++)
 		row->figure[f][row->runs] = figure[f];
 	row->runs++;
@@ -114,7 +122,8 @@ int bench_row_run(struct bench_row *row)
 	row->job.futex_event = -1;
 	if (row->runs == 0) {
 		row->futexes = row->send_futexes = NAN;
-		if (row->seconds > 0 && row->job.kind != BENCH_BURSTS)
+		if (row->seconds > 0 && row->job.kind != BENCH_BURSTS &&
+			row->job.kind != BENCH_ASLEEP)
 			row->error = row_calibrate(row);
 	}
 	if (row->error == 0)
@@ -129,7 +138,7 @@ int bench_row_count(struct bench_row *row, int event)
 	struct bench_result res;
 	struct hist unused = {0};
 
-	if (row->error < 0 || !row->job.peer || event < 0)
+	if (row->error < 0 || !row->job.peer || bench_job_executed(&row->job) || event < 0)
 		return row->error;
 	row->job.futex_event = event;
 	row->error = row_once(row, &res, &unused);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/exec.h"
 #include "common/message.h"
 #include "common/status.h"
 
@@ -22,11 +23,15 @@ static const enum bench_kind mode_kind[] = {
 	[MODE_LATEST] = BENCH_LOOK,
 	[MODE_BCAST] = BENCH_STREAM,
 	[MODE_GROW] = BENCH_STREAM,
+	[MODE_EXEC] = BENCH_JOBS,
 };
 
 /* Of several channels, so many carry messages, one after the other.  Among channels there is
  * no order, so a stream has one. */
 #define CHANNELS_IN_TURN 8
+
+/* So many children sleep, unless there are fewer messages. */
+#define ASLEEP 1000
 
 /* What a message takes of the channel. */
 static uint64_t record_size(uint64_t size)
@@ -320,12 +325,40 @@ static void compare_rows(
 	add_floors(rows, s, mode, size, first);
 }
 
+static struct bench_row *add_jobs(struct bench_rows *rows, const struct bench_setup *s, size_t size,
+	const struct bench_peer *peer)
+{
+	struct bench_row *row = add_row(rows, s, MODE_EXEC, size, peer, peer->name);
+
+	row->job.receivers = (unsigned)s->receivers;
+	return row;
+}
+
+/* Add the jobs of each size, who else runs them, and many that sleep. */
+static void exec_rows(struct bench_rows *rows, const struct bench_setup *s)
+{
+	struct bench_row *asleep;
+
+	for (unsigned i = 0; i < s->sizes; i++) {
+		const struct bench_row *worker = add_jobs(rows, s, s->size[i], &bench_worker);
+
+		for (unsigned p = 0; p < s->versus; p++)
+			add_jobs(rows, s, s->size[i], s->peer[p])->shmchan = worker;
+	}
+	asleep = add_jobs(rows, s, s->size[0], &bench_asleep);
+	asleep->job.kind = BENCH_ASLEEP;
+	if (s->messages == 0 || s->messages > ASLEEP)
+		asleep->job.messages = ASLEEP;
+	asleep->job.receivers = (unsigned)asleep->job.messages;
+}
+
 void bench_rows_make(struct bench_rows *rows, const struct bench_setup *s)
 {
 	if (s->mode != MODE_COMPARE) {
 		(s->mode == MODE_LATEST		? latest_rows
 			: s->mode == MODE_BCAST ? broadcast_rows
 			: s->mode == MODE_GROW	? growing_rows
+			: s->mode == MODE_EXEC	? exec_rows
 						: plain_rows)(rows, s);
 		return;
 	}

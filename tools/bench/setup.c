@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/names.h"
+#include "bench/exec.h"
 #include "bench/job.h"
 #include "bench/row.h"
 #include "common/message.h"
@@ -21,9 +22,10 @@
 #define CHANNELS_MAX 4096
 #define BACKLOG (UINT64_C(32) << 20)
 #define STALL INT64_C(10000000000)
+#define ARGUMENT_MOST 65536
 
 const char *const bench_mode_name[MODES] = {
-	"lat", "thr", "fan", "wake", "select", "latest", "bcast", "grow", "compare"};
+	"lat", "thr", "fan", "wake", "select", "latest", "bcast", "grow", "exec", "compare"};
 
 enum {
 	OPT_CPUS = CLI_LONG,
@@ -51,7 +53,7 @@ static const struct cli_option options[] = {
 		"their spread is shown (3; compare: 5)" },
 	{ 'P', "senders", "N", "senders (fan: 4)" },
 	{ 'C', "receivers", "N", "receivers (fan, bcast: 4; latest: readers); select:\n"
-		"channels (8)" },
+		"channels (8); exec: children at once (as many as CPUs)" },
 	{ 'b', "batch", "N[:M]", "messages a send, and a receive (thr, fan; compare: the\n"
 		"batch that is compared, 64)" },
 	{ 'c', "capacity", "SIZE", "bytes of the channel (1M, or 4 messages if that is more)" },
@@ -63,7 +65,8 @@ static const struct cli_option options[] = {
 		"first 8 bytes are touched" },
 	{ OPT_CPUS, "cpus", "LIST", "CPUs to pin the workers to, in turn: 0,2-3 (all allowed)" },
 	{ OPT_VERSUS, "versus", "PEER[,PEER...]", "what compare compares with\n"
-		"(pipe,socketpair,seqpacket,mqueue,eventfd)" },
+		"(pipe,socketpair,seqpacket,mqueue,eventfd), and\n"
+		"exec (xargs,parallel)" },
 	{ OPT_VIA, "via", "WAY[,WAY...]", "how receivers wait (recv; select: select,set): recv,\n"
 		"select or set of 8 channels, fd in epoll; eventfd: a\n"
 		"plain ring, with an eventfd in epoll" },
@@ -99,11 +102,21 @@ static const struct cli_tool chanbench = {
 		 "  latest           looks at the latest value, beside a sequence lock\n"
 		 "  bcast            one sender to many subscribers, beside a queue\n"
 		 "  grow             a channel that may grow, beside a fixed one; bursts\n"
+		 "  exec             a child for each message, beside xargs and GNU parallel\n"
 		 "  compare [MODE..] lat, thr and wake over shmchan, other means and floors",
 };
 
-static const struct bench_peer *const peers[] = {
-	&bench_pipe, &bench_socketpair, &bench_seqpacket, &bench_mqueue, &bench_eventfd};
+/* What --versus knows. */
+struct versus {
+	const char *names;
+	const struct bench_peer *const *peer; /* to a NULL */
+};
+
+static const struct versus versus_compare = {"pipe, socketpair, seqpacket, mqueue and eventfd",
+	(const struct bench_peer *const[]){&bench_pipe, &bench_socketpair, &bench_seqpacket,
+		&bench_mqueue, &bench_eventfd, NULL}};
+static const struct versus versus_exec = {"xargs and parallel",
+	(const struct bench_peer *const[]){&bench_xargs, &bench_parallel, NULL}};
 
 static const struct bench_way ways[] = {
 	{"recv", "shmchan", &bench_shmchan, BENCH_RECV},
@@ -249,21 +262,18 @@ static void assert_arg(struct bench_setup *s, const char *text)
 	s->assertions++;
 }
 
-static void versus_arg(struct bench_setup *s, const char *list)
+static void versus_arg(struct bench_setup *s, const struct versus *known, const char *list)
 {
 	char part[32];
 
 	for (s->versus = 0; next_part(&list, part, sizeof(part), "--versus"); s->versus++) {
 		const struct bench_peer *found = NULL;
 
-		for (size_t i = 0; i < sizeof(peers) / sizeof(*peers); i++)
-			if (!strcmp(peers[i]->name, part))
-				found = peers[i];
+		for (const struct bench_peer *const *p = known->peer; *p; p++)
+			if (!strcmp((*p)->name, part))
+				found = *p;
 		if (!found)
-			cli_usage(
-				"--versus: '%s' is none of pipe, socketpair, seqpacket, mqueue and "
-				"eventfd",
-				part);
+			cli_usage("--versus: '%s' is none of %s", part, known->names);
 		if (s->versus == BENCH_PEERS_MAX)
 			cli_usage("--versus: more than %d", BENCH_PEERS_MAX);
 		s->peer[s->versus] = found;
@@ -353,7 +363,7 @@ static void read_option(struct bench_setup *s, int letter)
 		cpus_arg(s, optarg);
 		break;
 	case OPT_VERSUS:
-		versus_arg(s, optarg);
+		s->against = optarg;
 		break;
 	case OPT_VIA:
 		via_arg(s, optarg);
@@ -402,12 +412,12 @@ static void read_modes(struct bench_setup *s, int n, char **word)
 
 	if (n == 0)
 		cli_usage(
-			"what is to be measured: lat, thr, fan, wake, select, latest, bcast, grow "
-			"or compare");
+			"what is to be measured: lat, thr, fan, wake, select, latest, bcast, grow, "
+			"exec or compare");
 	found = mode_find(word[0]);
 	if (found < 0)
-		cli_usage("'%s' is none of lat, thr, fan, wake, select, latest, bcast, grow and "
-			  "compare",
+		cli_usage("'%s' is none of lat, thr, fan, wake, select, latest, bcast, grow, exec "
+			  "and compare",
 			word[0]);
 	s->mode = (enum bench_mode)found;
 	if (n > 1 && s->mode != MODE_COMPARE)
@@ -438,6 +448,8 @@ static void check_way(const struct bench_setup *s, const struct bench_way *way)
 		cli_usage("--via: bcast waits by recv");
 	if (s->mode == MODE_GROW)
 		cli_usage("--via: grow waits by recv");
+	if (s->mode == MODE_EXEC)
+		cli_usage("--via: exec runs chanrecv");
 	if (s->mode == MODE_COMPARE)
 		cli_usage("--via is not for compare, which has --versus");
 	if (s->wait == BENCH_SPIN)
@@ -467,7 +479,7 @@ static void check_setup(const struct bench_setup *s)
 	if (!stream && s->senders > 1)
 		cli_usage("--senders: %s has one", bench_mode_name[s->mode]);
 	if (!stream && s->mode != MODE_WAKE && s->mode != MODE_LATEST && s->mode != MODE_BCAST &&
-		s->receivers > 1)
+		s->mode != MODE_EXEC && s->receivers > 1)
 		cli_usage("--receivers: %s has one", bench_mode_name[s->mode]);
 	if (!stream && s->mode != MODE_COMPARE && s->mode != MODE_BCAST && s->mode != MODE_GROW &&
 		(s->send_batch > 1 || s->recv_batch > 1))
@@ -493,11 +505,23 @@ static void check_setup(const struct bench_setup *s)
 		cli_usage("compare has rows for --exclusive and --in-place by itself");
 	if (s->mode == MODE_COMPARE && (s->hdr || s->assertions > 0))
 		cli_usage("--hdr and --assert are for one kind of channel, not for compare");
-	if (s->mode != MODE_COMPARE && s->versus > 0)
-		cli_usage("--versus is for compare");
+	if (s->mode != MODE_COMPARE && s->mode != MODE_EXEC && s->against)
+		cli_usage("--versus is for compare and exec");
+	if (s->mode == MODE_EXEC &&
+		(s->exclusive || s->in_place || s->capacity > 0 || s->wait != BENCH_ADAPTIVE))
+		cli_usage("--%s: exec runs chanrecv, on a channel that has all messages",
+			s->exclusive	  ? "exclusive"
+			: s->in_place	  ? "in-place"
+			: s->capacity > 0 ? "capacity"
+					  : "wait");
+	for (unsigned i = 0; i < s->sizes && s->mode == MODE_EXEC; i++)
+		if (s->size[i] > ARGUMENT_MOST)
+			cli_usage("--size: exec has arguments of that size, of %d bytes at most",
+				ARGUMENT_MOST);
 	if (s->hdr && s->sizes > 1)
 		cli_usage("--hdr: one size at a time");
-	if (s->hdr && (s->mode == MODE_LATEST || s->mode == MODE_BCAST || s->mode == MODE_GROW))
+	if (s->hdr && (s->mode == MODE_LATEST || s->mode == MODE_BCAST || s->mode == MODE_GROW ||
+			      s->mode == MODE_EXEC))
 		cli_usage("--hdr: %s is about rates", bench_mode_name[s->mode]);
 	if (s->hdr && stream && s->rate <= 0)
 		cli_usage("--hdr: %s measures latency only with --rate", bench_mode_name[s->mode]);
@@ -542,9 +566,12 @@ static void fill_defaults(struct bench_setup *s)
 	bool compare = s->mode == MODE_COMPARE;
 	unsigned fan = s->mode == MODE_FAN && !s->exclusive ? 4 : 1;
 	unsigned receivers = s->mode == MODE_BCAST ? 4 : fan;
+	bool jobs = s->receivers > 0;
 
 	if (s->sizes == 0)
 		sizes_arg(s, compare ? "64,1K,64K" : s->mode == MODE_GROW ? "64,64K" : "64");
+	if (s->messages == 0 && s->seconds <= 0 && s->mode == MODE_EXEC)
+		s->messages = 2000;
 	if (s->messages == 0 && s->seconds <= 0)
 		s->seconds = compare ? 0.2 : 0.5;
 	if (s->stall == 0)
@@ -568,10 +595,15 @@ static void fill_defaults(struct bench_setup *s)
 		fill_growing(s);
 	if (s->cpus.n == 0)
 		bench_cpus_default(&s->cpus);
+	if (s->mode == MODE_EXEC && !jobs)
+		s->receivers = s->cpus.n;
 	if (s->out.percentiles == 0)
 		percentiles_arg(s, "50,90,99,99.9");
-	if (compare && s->versus == 0)
-		versus_arg(s, "pipe,socketpair,seqpacket,mqueue,eventfd");
+	if (compare)
+		versus_arg(s, &versus_compare,
+			s->against ? s->against : "pipe,socketpair,seqpacket,mqueue,eventfd");
+	if (s->mode == MODE_EXEC)
+		versus_arg(s, &versus_exec, s->against ? s->against : "xargs,parallel");
 }
 
 void bench_setup_read(struct bench_setup *s, int argc, char **argv)

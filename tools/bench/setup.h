@@ -22,6 +22,7 @@ enum bench_mode {
 	MODE_LATEST,
 	MODE_BCAST,
 	MODE_GROW,
+	MODE_EXEC,
 	MODE_COMPARE,
 	MODES
 };
@@ -51,6 +52,7 @@ struct bench_setup {
 	bool warmup_given, exclusive, in_place;
 	enum bench_wait wait;
 	struct bench_cpus cpus;
+	const char *against; /* --versus, or NULL */
 	unsigned versus;
 	const struct bench_peer *peer[BENCH_PEERS_MAX];
 	const char *hdr;
