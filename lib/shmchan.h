@@ -674,11 +674,11 @@ enum {
 	CHAN_META_HAS_ID = 1u << 0,	  /* `id` is one */
 	CHAN_META_HAS_KEY = 1u << 1,	  /* `key` is one, and be it empty */
 	CHAN_META_HAS_PRIORITY = 1u << 2, /* `priority` is one */
-	/* What requests and replies say; the library only carries them. */
+	/* What requests and replies say: chan_request(). */
 	CHAN_META_REPLY = 1u << 3,  /* it answers the request `correlation` */
 	CHAN_META_MORE = 1u << 4,   /* of a reply: it is not the last one */
 	CHAN_META_ONCE = 1u << 5,   /* of a request: it must not be delivered twice */
-	CHAN_META_CANCEL = 1u << 6, /* the request `correlation` is not wanted any more */
+	CHAN_META_BROKEN = 1u << 6, /* the library's: the request's server has died */
 };
 
 /*
@@ -757,6 +757,116 @@ ssize_t chan_recv_meta(chan_t *ch, void *buf, size_t size, struct chan_meta *ret
  *   -EBADMSG   a peer has spoiled it since it was taken
  */
 int chan_lease_meta(const chan_t *ch, const struct chan_lease *lease, struct chan_meta *ret);
+
+/*
+ * Send a request, a message that asks for replies, in a channel with headers (CHAN_META), and
+ * set *ret to its number.  The replies come to this endpoint, to its inbox, a channel that is
+ * made with the first request: chan_response() returns them.  `meta` may be NULL; its reply
+ * address must be empty.  Its `ttl` says for how long the request is worth a reply: a server
+ * does not get it later, and sees what is left.  Thousands of requests may be outstanding.
+ * Result, waiting and errors as chan_send_meta(); *ret is set if that is 0.
+ *
+ * If the server dies before its last reply, the request is delivered again, to the next
+ * server; so it may be carried out twice.  With CHAN_META_ONCE in the header's flags it is
+ * not, and the client gets -ECONNRESET: a millisecond later, or, where the server's end can't be
+ * listened to (chan_fd()), after a second.  If the client dies, what it asked is still
+ * delivered, and chan_wanted() says that nobody waits.
+ *
+ * If the process is killed during this call, the request was sent or it was not.  What the inbox
+ * takes of /dev/shm goes with its last user; the user's next inbox removes what dead
+ * clients left.
+ *
+ * Errors: those of chan_send_meta(), and of making a channel, for the first request
+ */
+int chan_request(chan_t *ch, const void *msg, size_t len, const struct chan_meta *meta,
+	int64_t timeout, uint64_t *ret);
+
+/*
+ * Receive a reply to the request `number`, or to any of this endpoint's if that is 0, into
+ * `buf`, which has room for `size` bytes; return its length, and set *ret (which may be NULL)
+ * to its header: `correlation` is the number, `status` what the server says, and
+ * CHAN_META_MORE in its flags that more follow.  Without that it was the last, and the
+ * request is done with.  Waits as long as `timeout` says.  Any number of threads may wait, for
+ * the same or other requests.
+ *
+ * Errors:
+ *   -EAGAIN     the timeout is 0, and there is no reply
+ *   -ETIMEDOUT  the time passed; the request is still outstanding: see chan_cancel()
+ *   -ECONNRESET the server died, and the request was to be tried once only; it is done with
+ *   -ENOENT     no request of that number, or none at all, is outstanding
+ *   -EMSGSIZE   the reply is longer than `size`, and stays: chan_error_size() returns its
+ *               length
+ *   -EPIPE      the channel was closed with CHAN_DISCARD: nobody will get the request
+ *   -EINVAL     the channel has no headers
+ *   -EBADF      the endpoint is not for sending
+ *   -EINTR      chan_interrupt() ended the wait
+ *   -ENOMEM     there is no memory for what other threads wait for
+ */
+ssize_t chan_response(chan_t *ch, uint64_t number, void *buf, size_t size, struct chan_meta *ret,
+	int64_t timeout);
+
+/*
+ * Forget the request `number`: no reply to it is received any more.  Returns 1 if no server
+ * gets it, or 0 if one has it, or had it, or that can't be seen; that one learns of it by
+ * chan_wanted(), unless 32 others were cancelled since.  Waits for the receivers' lock only, a
+ * second at most.  If the process is killed during this call, the request is there or
+ * removed.
+ *
+ * Errors:
+ *   -ENOENT   no request of that number is outstanding
+ *   -EINVAL   the channel has no headers
+ *   -EBADF    the endpoint is not for sending
+ */
+int chan_cancel(chan_t *ch, uint64_t number);
+
+/*
+ * Send a request and receive its reply, both within `timeout`, which is also the request's
+ * `ttl` if *meta has none.  Returns the reply's length; *meta, if not NULL, is then the reply's
+ * header.  If the call fails after the request was sent, it is cancelled, and so are further
+ * replies (CHAN_META_MORE).
+ *
+ * Errors: those of chan_request() and of chan_response(), without -ENOENT, and
+ *   -ECANCELED  the overflow policy dropped the request, or its id is a duplicate
+ * (after -EMSGSIZE the reply is gone)
+ */
+ssize_t chan_call(chan_t *ch, const void *msg, size_t len, void *buf, size_t size,
+	struct chan_meta *meta, int64_t timeout);
+
+/*
+ * Reply to a request that this endpoint has taken (chan_take()).  `meta` may be NULL; its
+ * `status` and pairs are for the client.  With CHAN_META_MORE in its flags more replies follow;
+ * without, this is the last one, and acknowledges the request.  Returns 0; or CHAN_DROPPED if
+ * the client is gone: the reply is dropped and counted (chan_stat.unwanted).  Waits while
+ * the client's inbox is full, as long as `timeout` says.  If the process is killed during this
+ * call, the reply was sent or it was not, and the request may be delivered again; the client
+ * takes the first last reply that it gets.
+ *
+ * Errors:
+ *   -ESTALE     the request is not (any more) this endpoint's: it was replied to, for example
+ *   -EINVAL     the message asks for no reply; or its address is not an inbox of its sender;
+ *               or the channel has no headers
+ *   -EMSGSIZE   the reply is longer than the inbox takes, a quarter of 64 MiB at most;
+ *               chan_error_size() returns that
+ *   -EAGAIN, -ETIMEDOUT, -EBUSY   the inbox stayed full; nothing was sent, and the request is
+ *               still this endpoint's
+ *   -EACCES     this user may not write to the client's inbox, which has the mode of this
+ *               channel and the client's group
+ *   -EBADF      the endpoint is not for receiving
+ *   -EPERM      the endpoint is another thread's exclusive one
+ *   -EMFILE     64 threads reply at once
+ * or another error of chan_open(), of the inbox.
+ */
+int chan_reply(chan_t *ch, const struct chan_lease *request, const void *msg, size_t len,
+	const struct chan_meta *meta, int64_t timeout);
+
+/*
+ * Returns 1 if a request that this endpoint has taken is still worth a reply; 0 if its client is
+ * gone, or has cancelled it, or its time is over.  Makes a few system calls, and never waits
+ * but for the receivers' lock.
+ *
+ * Errors: those of chan_reply() without those of sending
+ */
+int chan_wanted(chan_t *ch, const struct chan_lease *request);
 
 /* What a case of chan_select() does. */
 enum chan_op {
@@ -1115,6 +1225,7 @@ struct chan_stat {
 	/* Of messages with a header, else 0.  They count neither as received nor as dropped. */
 	uint64_t expired;   /* messages that nobody got in time */
 	uint64_t malformed; /* messages whose header makes no sense: nobody gets them */
+	uint64_t unwanted;  /* replies that were dropped, since the client was gone */
 };
 
 /* Why a channel grew. */

@@ -24,12 +24,14 @@ const char *chan_strerror(int err)
 		return "a side of the channel is in exclusive use, or its lock is held by a "
 		       "stopped process or a reservation";
 	case ECANCELED:
-		return "the message was purged before a receiver had it";
+		return "the message was purged before a receiver had it, or dropped";
 	case EDEADLK:
 		return "this thread has a reservation open in this channel: commit or abort it "
 		       "first";
 	case EDQUOT:
 		return "quota for shared memory exceeded";
+	case ECONNRESET:
+		return "the request's server has died";
 	case ECONNREFUSED:
 		return "the channel needs chand, and chand can't be asked";
 	case EEXIST:

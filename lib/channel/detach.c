@@ -2,6 +2,7 @@
 /* Leaving a channel. */
 #include "channel/detach.h"
 
+#include "channel/call.h"
 #include "channel/collect.h"
 #include "channel/grow.h"
 #include "channel/side.h"
@@ -99,6 +100,8 @@ void chan_detach(chan_t *ch)
 	if (!ch)
 		return;
 	path = ch->segment.path;
+	calls_free(ch);
+	replies_free(ch);
 	pollable_close(&ch->to_receive, is_orphan(ch));
 	pollable_close(&ch->to_send, is_orphan(ch));
 	if (!is_orphan(ch) && ch->slot >= 0) {

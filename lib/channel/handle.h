@@ -21,6 +21,7 @@
  *                                   subscribers;  receiver: what all have
  *   headed, meta                    messages with a header;  the header as callers have it
  *   subscribe                       joining, groups, the list of subscribers
+ *   call, serve, inbox              requests: the client's side, the server's, where replies come
  *   inspect, recover                stat and peek; purge and recover
  *   settings                        policy, interruption
  *
@@ -130,6 +131,10 @@ struct chan {
 	 * it is then, or NULL. */
 	const struct chan_subscription *how;
 	struct subscription *subscription;
+
+	/* What it asked, and where it replied: made when they are needed (call.h). */
+	struct calls *_Atomic calls;
+	struct replies *_Atomic replies;
 
 	struct waiters waiters;
 	_Atomic unsigned holders; /* the endpoint itself, until it is detached, and sets */

@@ -3,6 +3,8 @@
 #include "channel/headed.h"
 
 #include "base/bytes.h"
+#include "channel/call.h"
+#include "channel/inbox.h"
 #include "channel/receive.h"
 #include "channel/receiver.h"
 #include "channel/sender.h"
@@ -20,8 +22,8 @@ int headed_check(const struct chan *ch)
 
 /* ---- sending ---- */
 
-static int send_headed(struct chan *ch, const void *msg, size_t len, const struct chan_meta *meta,
-	struct limit *limit)
+int headed_send_at(struct chan *ch, const void *msg, size_t len, const struct chan_meta *meta,
+	struct limit *limit, struct headed_place *place)
 {
 	uint32_t front = envelope_size(meta);
 	struct ring_cursor at;
@@ -40,6 +42,8 @@ static int send_headed(struct chan *ch, const void *msg, size_t len, const struc
 	}
 	sender_stamp(ch);
 	old = at.pos;
+	if (place)
+		*place = (struct headed_place){at.pos, at.seq};
 	to = ring_append(&ch->ring, &at, (uint32_t)(front + len));
 	envelope_write(to, meta, &ch->who);
 	copy_bytes(to + front, msg, len);
@@ -48,7 +52,7 @@ static int send_headed(struct chan *ch, const void *msg, size_t len, const struc
 
 static int headed_send(struct chan *ch, const void *msg, size_t len, struct limit *limit)
 {
-	return send_headed(ch, msg, len, NULL, limit);
+	return headed_send_at(ch, msg, len, NULL, limit, NULL);
 }
 
 static int headed_send_batch(
@@ -61,7 +65,7 @@ static int headed_send_batch(
 	int err;
 
 	if (front + msg[0].iov_len > ch->ring.fits_always) {
-		err = send_headed(ch, msg[0].iov_base, msg[0].iov_len, NULL, limit);
+		err = headed_send_at(ch, msg[0].iov_base, msg[0].iov_len, NULL, limit, NULL);
 		return err < 0 ? err : 1;
 	}
 	err = sender_find(ch, limit, front + msg[0].iov_len, false, &at);
@@ -101,7 +105,9 @@ int chan_send_meta(
 		err = headed_check(ch);
 	if (err == 0)
 		err = envelope_check_given(meta);
-	return err < 0 ? err : send_headed(ch, msg, len, meta, &limit);
+	if (err == 0 && meta && meta->reply_to[0])
+		err = inbox_check(meta->reply_to, ch->who.uid);
+	return err < 0 ? err : headed_send_at(ch, msg, len, meta, &limit, NULL);
 }
 
 const struct sending_calls sending_headed = {
@@ -119,7 +125,10 @@ enum headed_fate headed_look(const struct chan *ch, struct headed *h)
 		return HEADED_MALFORMED;
 	h->data = from + h->meta.length;
 	h->length = h->it.length - h->meta.length;
-	return envelope_wait(&h->meta, ch->who.clock) < 0 ? HEADED_EXPIRED : HEADED_DELIVER;
+	if (envelope_wait(&h->meta, ch->who.clock) < 0)
+		return HEADED_EXPIRED;
+	return h->meta.flags & CHAN_META_ONCE && record_attempts(h->it.state) > 0 ? HEADED_BROKEN
+										  : HEADED_DELIVER;
 }
 
 int headed_show(
@@ -134,8 +143,11 @@ int headed_show(
 
 /* ---- receiving ---- */
 
+/* It is a request that must not be delivered again. */
+#define TELL_CLIENT (-ECONNRESET)
+
 /* Find the first message that is to be delivered, the lock held, and remove those that nobody
- * gets: 0, or an error of receiver_try().  Sets *freed if that freed space. */
+ * gets: 0, or TELL_CLIENT, or an error of receiver_try().  Sets *freed if that freed space. */
 static int try_headed(struct chan *ch, struct headed *h, bool *freed)
 {
 	enum headed_fate fate;
@@ -145,10 +157,37 @@ static int try_headed(struct chan *ch, struct headed *h, bool *freed)
 		fate = headed_look(ch, h);
 		if (likely(fate == HEADED_DELIVER))
 			break;
+		if (fate == HEADED_BROKEN)
+			return TELL_CLIENT;
 		*freed |= ch->kind->discard(
 			&ch->ring, &h->it, fate == HEADED_EXPIRED ? KIND_EXPIRED : KIND_MALFORMED);
 	}
 	return err;
+}
+
+static struct chan_lease lease_of(struct chan *ch, struct headed *h)
+{
+	atomic_store_explicit(&ch->leases, true, memory_order_relaxed);
+	ch->kind->lease(&ch->ring, &h->it, (uint32_t)ch->slot);
+	return (struct chan_lease){.data = h->data,
+		.len = h->length,
+		.seq = h->it.seq,
+		.pos = h->it.pos,
+		.attempt = record_attempts(h->it.state),
+		.reserved = h->meta.length};
+}
+
+/* After TELL_CLIENT: do so, without the lock. */
+static int tell_client(struct chan *ch, struct limit *limit, struct headed *h, bool *freed)
+{
+	struct chan_lease lease = lease_of(ch, h);
+
+	receivers_leave(ch);
+	if (*freed)
+		channel_freed(ch);
+	*freed = false;
+	reply_broken(ch, &lease);
+	return receivers_enter(ch, limit);
 }
 
 /* Take the lock and find it, waiting if need be: as receiver_find(). */
@@ -161,6 +200,10 @@ static int find_headed(struct chan *ch, struct limit *limit, struct headed *h, b
 		err = try_headed(ch, h, freed);
 		if (err == 0)
 			return 0;
+		if (unlikely(err == TELL_CLIENT)) {
+			err = tell_client(ch, limit, h, freed);
+			continue;
+		}
 		if (*freed) { /* a sender may wait for it */
 			receivers_leave(ch);
 			channel_freed(ch);
@@ -256,16 +299,9 @@ static int headed_take(struct chan *ch, struct chan_lease *ret, unsigned n, stru
 
 	if (err < 0)
 		return err;
-	atomic_store_explicit(&ch->leases, true, memory_order_relaxed);
-	do {
-		ch->kind->lease(&ch->ring, &h.it, (uint32_t)ch->slot);
-		ret[got++] = (struct chan_lease){.data = h.data,
-			.len = h.length,
-			.seq = h.it.seq,
-			.pos = h.it.pos,
-			.attempt = record_attempts(h.it.state),
-			.reserved = h.meta.length};
-	} while (got < n && try_headed(ch, &h, &freed) == 0);
+	do
+		ret[got++] = lease_of(ch, &h);
+	while (got < n && try_headed(ch, &h, &freed) == 0);
 	receiver_done(ch, limit, freed);
 	return (int)got;
 }

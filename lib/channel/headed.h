@@ -7,6 +7,7 @@
  *
  *   delivers it
  *   removes it, and counts it, if its time is over or the header makes no sense
+ *   tells the client, if it is a request that must not be delivered again (call.h)
  *
  * and looks further.  This is decided under the receivers' lock, each time anew: nothing in the
  * segment says what was found.
@@ -15,9 +16,22 @@
 #define CHAN_HEADED_H
 
 #include "channel/handle.h"
+#include "channel/limit.h"
+
+/* Where a message was sent to. */
+struct headed_place {
+	uint64_t pos, seq;
+};
+
+/* Return 0; or -EINVAL and the detail, if the channel's messages have no header. */
+int headed_check(const struct chan *ch);
+
+/* Do as chan_send_meta(), after the checks, and set *place unless that is NULL. */
+int headed_send_at(struct chan *ch, const void *msg, size_t len, const struct chan_meta *meta,
+	struct limit *limit, struct headed_place *place);
 
 /* What is to become of a message. */
-enum headed_fate { HEADED_DELIVER, HEADED_EXPIRED, HEADED_MALFORMED };
+enum headed_fate { HEADED_DELIVER, HEADED_EXPIRED, HEADED_MALFORMED, HEADED_BROKEN };
 
 /* A message as found. */
 struct headed {
@@ -26,9 +40,6 @@ struct headed {
 	const void *data; /* the message */
 	uint64_t length;
 };
-
-/* Return 0; or -EINVAL and the detail, if the channel's messages have no header. */
-int headed_check(const struct chan *ch);
 
 /* Read the header of h->it, and fill in the rest, unless it is malformed. */
 enum headed_fate headed_look(const struct chan *ch, struct headed *h);

@@ -146,6 +146,7 @@ int chan_stat(const chan_t *ch, struct chan_stat *ret)
 	st.format = h->format;
 	st.condvar = h->condvar;
 	channel_growth(ch, &st);
+	st.unwanted = load_acquire(&c->calls.unwanted);
 	st.idle = st.senders || st.receivers ? 0 : idle_time(ch, state);
 	memcpy(ret, &st, ret->size);
 	return 0;

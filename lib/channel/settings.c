@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What can be changed of an open endpoint, and the rest that is no operation. */
+#include "channel/call.h"
 #include "channel/wake.h"
 
 int chan_list(int (*fn)(const char *name, void *arg), void *arg)
@@ -23,6 +24,7 @@ int chan_set_overflow(chan_t *ch, unsigned overflow)
 void chan_interrupt(chan_t *ch, int on)
 {
 	atomic_store_explicit(&ch->interrupted, on != 0, memory_order_relaxed);
+	calls_interrupt(ch, on != 0);
 	if (!on || is_orphan(ch) || CONDVAR_KIND != LAYOUT_CONDVAR_FUTEX)
 		return; /* the reference takes locks */
 	if (ch->segment.writable) {

@@ -203,6 +203,17 @@ struct layout_ladder {
 	struct layout_rung rung[LADDER_RUNGS];
 };
 
+#define LAYOUT_CANCELLED 32u
+
+/* Of an inbox: numbers of requests that its client has cancelled, the last ones; and of a channel
+ * of requests, for people: the replies that were dropped, since the client was gone.  All are
+ * hints. */
+struct layout_calls {
+	alignas(LAYOUT_PAIR) _Atomic uint64_t unwanted;
+	_Atomic uint64_t cancellations;
+	_Atomic uint64_t cancelled[LAYOUT_CANCELLED];
+};
+
 struct layout_control {
 	/* Read by both sides, written when something happens. */
 	alignas(LAYOUT_PAIR) _Atomic uint32_t state;
@@ -220,6 +231,7 @@ struct layout_control {
 	struct layout_senders senders;
 	struct layout_receivers receivers;
 	struct layout_ladder ladder; /* all zero if the ring may not grow */
+	struct layout_calls calls;
 };
 
 struct layout_endpoint {

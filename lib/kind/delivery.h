@@ -140,6 +140,14 @@ struct kind {
 	int (*release)(struct ring *r, const struct ring_claim *claim);
 	int (*untake)(struct ring *r, const struct ring_claim *claim);
 
+	/* Find out whether the claimant holds the lease: 0 or -ESTALE. */
+	int (*holds)(struct ring *r, const struct ring_claim *claim);
+
+	/* Consume the record at `pos`, which need not be the first, if it is ready, has the
+	 * number `seq`, and was delivered `least` times or more: 0 or -ESTALE.  Killed in it: it
+	 * is consumed or still ready.  NULL if the kind can't. */
+	int (*remove)(struct ring *r, uint64_t pos, uint64_t seq, uint32_t least);
+
 	/* Release every lease for which gone(holder, arg): how many, or -EBADMSG. */
 	int (*reclaim)(struct ring *r, bool (*gone)(uint32_t holder, void *arg), void *arg);
 

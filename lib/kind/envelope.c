@@ -12,7 +12,7 @@
 
 #define GIVEN_FLAGS                                                                                \
 	(uint32_t)(CHAN_META_HAS_ID | CHAN_META_HAS_KEY | CHAN_META_HAS_PRIORITY |                 \
-		   CHAN_META_REPLY | CHAN_META_MORE | CHAN_META_ONCE | CHAN_META_CANCEL)
+		   CHAN_META_REPLY | CHAN_META_MORE | CHAN_META_ONCE | CHAN_META_BROKEN)
 #define PRIORITY_MOST 7u
 
 static_assert(CHAN_KEY_MAX == LAYOUT_KEY_MAX && CHAN_REPLY_MAX == LAYOUT_REPLY_MAX &&

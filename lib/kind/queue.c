@@ -203,6 +203,27 @@ int queue_ack(struct ring *r, const struct ring_claim *claim)
 	return 0;
 }
 
+int queue_holds(struct ring *r, const struct ring_claim *claim)
+{
+	struct ring_item it;
+
+	return find_claimed(r, claim, &it);
+}
+
+static int queue_remove(struct ring *r, uint64_t pos, uint64_t seq, uint32_t least)
+{
+	struct ring_item it;
+
+	if (pos - ring_head(r) >= ring_most(r) || ring_read(r, pos, &it) < 0 || it.seq != seq)
+		return -ESTALE;
+	it.state = ring_state(r, &it);
+	if (record_kind(it.state) != RECORD_READY || record_attempts(it.state) < least)
+		return -ESTALE;
+	raise_frontier(r, it.end);
+	set_state(&it, RECORD_DONE, record_attempts(it.state));
+	return 0;
+}
+
 static void give_back(struct ring *r, const struct ring_item *it, uint32_t attempts)
 {
 	if (it->pos < load(&rx(r)->deliver))
@@ -551,6 +572,8 @@ const struct kind kind_queue = {
 	.ack = queue_ack,
 	.release = queue_release,
 	.untake = queue_untake,
+	.holds = queue_holds,
+	.remove = queue_remove,
 	.reclaim = queue_reclaim,
 	.drop = queue_drop,
 	.discard = queue_discard,

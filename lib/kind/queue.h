@@ -157,6 +157,7 @@ bool queue_lease_offered(struct ring *r, struct ring_item *it, uint32_t holder);
 
 /* The operations of that name (delivery.h). */
 int queue_ack(struct ring *r, const struct ring_claim *claim);
+int queue_holds(struct ring *r, const struct ring_claim *claim);
 int queue_release(struct ring *r, const struct ring_claim *claim);
 int queue_untake(struct ring *r, const struct ring_claim *claim);
 int queue_reclaim(struct ring *r, bool (*gone)(uint32_t holder, void *arg), void *arg);

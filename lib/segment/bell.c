@@ -28,26 +28,36 @@ int bell_open(struct descriptor *d)
 	return err < 0 ? error_from(TRIED_LISTEN, err) : 0;
 }
 
-int bell_watch(const struct descriptor *d, const struct segment *s)
+static int watch(const struct descriptor *d, const struct segment *s, uint32_t events)
 {
 	char path[sizeof("/proc/self/fd/") + 10];
-	int watch;
+	int number;
 
 	if (!descriptor_ours(&s->own) || !descriptor_ours(d))
 		return -EBADFD;
 	/* The link leads to the file, whether it has a name or not. */
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", s->own.fd);
-	watch = inotify_add_watch(d->fd, path, BELL_EVENTS);
-	return watch < 0 ? error_from(TRIED_LISTEN, errno) : watch;
+	number = inotify_add_watch(d->fd, path, events);
+	return number < 0 ? error_from(TRIED_LISTEN, errno) : number;
+}
+
+int bell_watch(const struct descriptor *d, const struct segment *s)
+{
+	return watch(d, s, BELL_EVENTS);
+}
+
+int bell_watch_ends(const struct descriptor *d, const struct segment *s)
+{
+	return watch(d, s, IN_CLOSE_WRITE);
 }
 
 int bell_listen(const struct descriptor *d, const struct segment *s)
 {
-	int watch = bell_watch(d, s);
+	int number = bell_watch(d, s);
 
-	if (watch >= 0)
+	if (number >= 0)
 		bell_ring(s);
-	return watch;
+	return number;
 }
 
 void bell_ignore(const struct descriptor *d, int watch)

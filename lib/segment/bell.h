@@ -41,6 +41,9 @@ int bell_open(struct descriptor *d);
 int bell_watch(const struct descriptor *d, const struct segment *s);
 int bell_listen(const struct descriptor *d, const struct segment *s);
 
+/* Do as bell_watch(), but hear only that an endpoint's file was closed. */
+int bell_watch_ends(const struct descriptor *d, const struct segment *s);
+
 /* Stop to listen to that watch. */
 void bell_ignore(const struct descriptor *d, int watch);
 

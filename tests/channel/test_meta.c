@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -78,7 +79,7 @@ static void fill_in(struct chan_meta *m)
 	m->correlation = UINT64_C(0x1122334455667788);
 	m->status = -3;
 	m->ttl = INT64_C(3600000000000);
-	strcpy(m->reply_to, "someone/inbox");
+	snprintf(m->reply_to, sizeof(m->reply_to), "%u/inbox.1.0", geteuid());
 	ck_assert_int_eq(chan_meta_put(m, "kind", "order"), 0);
 	ck_assert_int_eq(chan_meta_put(m, "empty", ""), 0);
 }
@@ -95,7 +96,8 @@ static void expect_filled_in(const struct chan_meta *m)
 	ck_assert_int_gt(m->ttl, INT64_C(3000000000000));
 	ck_assert_int_le(m->ttl, INT64_C(3600000000000));
 	ck_assert_int_eq(m->delay, 0);
-	ck_assert_str_eq(m->reply_to, "someone/inbox");
+	ck_assert_str_eq(m->reply_to, meta.reply_to);
+	ck_assert_ptr_nonnull(strstr(m->reply_to, "/inbox.1.0"));
 	ck_assert_str_eq(chan_meta_get(m, "kind"), "order");
 	ck_assert_str_eq(chan_meta_get(m, "empty"), "");
 	ck_assert_ptr_null(chan_meta_get(m, "kin"));
@@ -164,6 +166,7 @@ END_TEST
 
 START_TEST(should_carry_the_most)
 {
+	char inbox[40];
 	char name_[2] = "a", value[CHAN_HEADER_MAX];
 
 	memset(buf, 'b', 1000);
@@ -172,7 +175,9 @@ START_TEST(should_carry_the_most)
 	meta.flags = CHAN_META_HAS_KEY;
 	meta.key_length = CHAN_KEY_MAX;
 	memset(meta.key, 'k', CHAN_KEY_MAX);
-	memset(meta.reply_to, 'r', CHAN_REPLY_MAX);
+	memset(meta.reply_to, 'f', CHAN_REPLY_MAX); /* the end of a long address */
+	memcpy(meta.reply_to, inbox,
+		(size_t)snprintf(inbox, sizeof(inbox), "%u/inbox.1.", geteuid()));
 	ck_assert_int_eq(chan_meta_put(&meta, name_, value), 0);
 	ck_assert_uint_eq(meta.header_length, CHAN_HEADER_MAX);
 	ck_assert_int_eq(chan_meta_put(&meta, "b", ""), -EMSGSIZE);

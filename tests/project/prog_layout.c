@@ -99,6 +99,9 @@ int main(void)
 	CONTROL(ladder.grown_by, "ladder.grown_by");
 	CONTROL(ladder.why, "ladder.why");
 	CONTROL(ladder.refused, "ladder.refused");
+	CONTROL(calls.unwanted, "calls.unwanted");
+	CONTROL(calls.cancellations, "calls.cancellations");
+	CONTROL(calls.cancelled, "calls.cancelled");
 	RUNG(start);
 	RUNG(limit);
 	RUNG(skipped);

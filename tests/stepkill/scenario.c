@@ -393,6 +393,41 @@ static int op_abort(void)
 	chan_abort(ch);
 	return 0;
 }
+/* ---- requests; the client is always in the victim, as its inbox is ---- */
+
+static uint64_t request;
+
+static int ask(chan_t *client)
+{
+	return chan_request(client, out[0], length, NULL, TIME, &request);
+}
+static void asked(void)
+{
+	expect(ask(ch), 0);
+}
+static void asked_before(void)
+{
+	asked();
+	expect(chan_cancel(ch, request), 1);
+}
+static void take_request(void)
+{
+	expect(ask(must_open(CHAN_SEND)), 0);
+	take1();
+}
+static int op_request(void)
+{
+	return ask(ch);
+}
+static int op_cancel(void)
+{
+	return chan_cancel(ch, request);
+}
+static int op_reply(void)
+{
+	return chan_reply(ch, lease, "reply", 5, NULL, TIME);
+}
+
 static int op_recv(void)
 {
 	return (int)chan_recv(ch, in[0], sizeof(in[0]), TIME);
@@ -715,6 +750,13 @@ const struct scenario scenarios[] = {
 	{ "acknowledge, not the first", ALL | CHAIN, .opt = OPT(), .fill = FULL,
 		.roles = CHAN_RECV, .setup = take3, .operation = op_ack_last, .result = 2,
 		.states = 3, .eats = 2 },
+	{ "request", CHAIN | IN(ASLEEP), .opt = OPT(.flags = CHAN_META), .roles = CHAN_SEND,
+		.setup = asked_before, .operation = op_request, .states = 2, .sends = 1 },
+	{ "cancel", CHAIN, .opt = OPT(.flags = CHAN_META), .fill = 3, .roles = CHAN_SEND,
+		.setup = asked, .operation = op_cancel, .result = 1, .states = 2, .sends = 1 },
+	{ "reply", IN(ALONE), .opt = OPT(.flags = CHAN_META), .roles = CHAN_RECV,
+		.setup = take_request, .operation = op_reply, .states = 2, .sends = 1, .eats = 1 },
+
 	{ "release", ALL | CHAIN, .opt = OPT(), .fill = FULL, .roles = CHAN_RECV, .setup = take3,
 		.operation = op_release, .result = 3, .states = 1 },
 	{ "untake", ALL | CHAIN, .opt = OPT(), .fill = FULL, .roles = CHAN_RECV, .setup = take3,

@@ -486,5 +486,6 @@ int main(int argc, char **argv)
 	results = shared(JOBS * sizeof(*results));
 	boards = shared(JOBS * sizeof(*boards));
 	run_all();
+	collect_channels("inbox."); /* of victims */
 	return print_table() ? 1 : 0;
 }

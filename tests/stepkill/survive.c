@@ -867,6 +867,8 @@ static unsigned all_that_fit(const struct scenario *s)
 	struct ladder l;
 	uint64_t n = 0;
 
+	if (s->opt.flags & CHAN_META)
+		return (CAPACITY - RING_ALIGN) / ring_size(sizeof(struct layout_meta) + USUAL);
 	if (!s->opt.max_capacity)
 		return FULL;
 	ladder_make(&l, CAPACITY, s->opt.max_capacity);
