@@ -164,7 +164,7 @@ static bool released(struct ring *r, uint32_t i, bool patient,
 static uint64_t find_bound(struct ring *r, uint64_t head, uint64_t needed, bool patient,
 	bool (*gone)(uint32_t slot, void *arg), void *arg, struct broadcast_holder *ret)
 {
-	uint64_t bound = head, least = 0;
+	uint64_t bound = head, least = 0, tail = load(&rx(r)->position);
 
 	for (uint32_t i = 0; i < in_use(r); i++) {
 		struct layout_subscriber *e = &r->subscriber[i];
@@ -175,7 +175,11 @@ static uint64_t find_bound(struct ring *r, uint64_t head, uint64_t needed, bool 
 		/* Acquire: pairs with the release of the position: what it read from the
 		 * ring was read before we write there. */
 		position = atomic_load_explicit(&e->position, memory_order_acquire);
+		/* At the end of a rung that is used anew it is where the tail is: between the
+		 * two there is nothing. */
 		at = ring_onward(r, position, head);
+		if (at < tail)
+			at = tail;
 		if (at >= needed) {
 			if (load(&e->blocked_since))
 				store(&e->blocked_since, 0);
@@ -664,7 +668,8 @@ uint64_t broadcast_least(const struct ring *r, uint64_t end)
 		if (load(&e->state) == SUBSCRIBER_HOLDS && position < least)
 			least = position;
 	}
-	return ring_onward(r, least, end);
+	least = ring_onward(r, least, end);
+	return least > load(&rx(r)->position) ? least : load(&rx(r)->position);
 }
 
 uint64_t broadcast_bytes(const struct ring *r, uint64_t from, uint64_t to)
@@ -687,7 +692,7 @@ static void broadcast_count(const struct ring *r, struct chan_stat *st)
 		return;
 	st->kept = st->sent + 1 - oldest.seq;
 	least = broadcast_least(r, head);
-	if (least < oldest.pos)
+	if (least < oldest.pos || least > head)
 		least = oldest.pos;
 	first = broadcast_seq(r, least);
 	st->used = broadcast_bytes(r, least, head);

@@ -28,7 +28,7 @@
  * stop at it asks the kernel, and frees it; a new endpoint in that slot frees it before
  * anything else, since that would be taken for the dead one.  A group outlives its users.
  *
- * Model-checked in tests/model/broadcast.pml and holders.pml.
+ * Model-checked in tests/model/broadcast.pml, holders.pml and outgrow.pml.
  */
 #ifndef CHAN_BROADCAST_H
 #define CHAN_BROADCAST_H
