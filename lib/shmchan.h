@@ -1222,7 +1222,8 @@ struct chan_stat {
 	uint32_t grown_why;	 /* enum chan_grown */
 	uint32_t grow_error;	 /* errno of the last try to grow, if that failed: as ENOSPC */
 	uint32_t unused;
-	/* Of messages with a header, else 0.  They count neither as received nor as dropped. */
+	/* Of messages with a header, else 0.  They count neither as received nor as dropped; in a
+	 * broadcast each subscriber that passed one counts. */
 	uint64_t expired;   /* messages that nobody got in time */
 	uint64_t malformed; /* messages whose header makes no sense: nobody gets them */
 	uint64_t unwanted;  /* replies that were dropped, since the client was gone */

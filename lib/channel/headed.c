@@ -64,7 +64,7 @@ static int headed_send_batch(
 	unsigned sent = 0;
 	int err;
 
-	if (front + msg[0].iov_len > ch->ring.fits_always) {
+	if (msg[0].iov_len > most || front + msg[0].iov_len > ch->ring.fits_always) {
 		err = headed_send_at(ch, msg[0].iov_base, msg[0].iov_len, NULL, limit, NULL);
 		return err < 0 ? err : 1;
 	}
@@ -105,6 +105,10 @@ int chan_send_meta(
 		err = headed_check(ch);
 	if (err == 0)
 		err = envelope_check_given(meta);
+	if (err == 0 && meta && meta->delay && ch->kind->subscribed)
+		err = error_because(-EINVAL,
+			"meta: delay is not for a broadcast, where each subscriber is at another "
+			"place");
 	if (err == 0 && meta && meta->reply_to[0])
 		err = inbox_check(meta->reply_to, ch->who.uid);
 	return err < 0 ? err : headed_send_at(ch, msg, len, meta, &limit, NULL);
@@ -308,6 +312,7 @@ static int headed_take(struct chan *ch, struct chan_lease *ret, unsigned n, stru
 
 const struct receiving receiving_headed = {
 	.recv = headed_recv,
+	.recv_meta = receive_headed,
 	.recv_batch = headed_recv_batch,
 	.ready = headed_ready,
 	.take = headed_take,
@@ -331,7 +336,7 @@ ssize_t chan_recv_meta(chan_t *ch, void *buf, size_t size, struct chan_meta *ret
 		err = headed_check(ch);
 	if (err == 0)
 		err = envelope_check_wanted(ret);
-	return err < 0 ? err : receive_headed(ch, buf, size, ret, &limit);
+	return err < 0 ? err : ch->receiving->recv_meta(ch, buf, size, ret, &limit);
 }
 
 int chan_lease_meta(const chan_t *ch, const struct chan_lease *lease, struct chan_meta *ret)

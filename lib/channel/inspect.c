@@ -63,8 +63,6 @@ static void read_positions(const struct chan *ch, struct chan_stat *st)
 	st->depth = next - first <= ring_most(r) / RING_ALIGN ? next - first : 0;
 	st->sent = next - 1;
 	st->dropped_oldest = load_acquire(&c->receivers.dropped);
-	st->expired = load_acquire(&c->receivers.expired.n);
-	st->malformed = load_acquire(&c->receivers.malformed.n);
 	unread = st->dropped_oldest + st->expired + st->malformed;
 	st->received = first - 1 >= unread ? first - 1 - unread : 0;
 	st->full = ch->ring.capacity - st->used < ring_size(ch->ring.max_message) + RING_ALIGN;
@@ -109,6 +107,8 @@ int chan_stat(const chan_t *ch, struct chan_stat *ret)
 	if (fstat(ch->segment.own.fd, &file) < 0)
 		return error_from(TRIED_EXAMINE, errno);
 	state = channel_state(ch);
+	st.expired = load_acquire(&c->receivers.expired.n);
+	st.malformed = load_acquire(&c->receivers.malformed.n);
 	if (ch->kind->count)
 		ch->kind->count(&ch->ring, &st);
 	else
@@ -234,7 +234,7 @@ static ssize_t peek_message(
 	int err;
 
 	if (ch->receiving && ch->receiving->peek)
-		return ch->receiving->peek(ch, buf, size, at);
+		return ch->receiving->peek(ch, buf, size, at, meta);
 	if (!ch->segment.writable)
 		return ch->segment.unwritable;
 	err = receivers_visit(ch, NULL);

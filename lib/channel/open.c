@@ -104,9 +104,9 @@ static void choose_calls(struct chan *ch)
 {
 	ch->sending = ch->kind->read ? &sending_values : ch->headed ? &sending_headed : NULL;
 	ch->receiving = ch->kind->read	       ? &receiving_values
-			: ch->kind->subscribed ? &receiving_subscribed
-			: ch->headed	       ? &receiving_headed
-					       : NULL;
+			: ch->kind->subscribed ? (ch->headed ? &receiving_headed_subscribed
+							     : &receiving_subscribed)
+					       : (ch->headed ? &receiving_headed : NULL);
 	ch->ring_roles = ch->roles;
 	if (ch->sending)
 		ch->ring_roles &= ~(unsigned)CHAN_SEND;

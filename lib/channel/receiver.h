@@ -23,11 +23,14 @@ struct receiving {
 	int (*begin)(struct chan *ch);
 
 	ssize_t (*recv)(struct chan *ch, void *buf, size_t size, struct limit *limit);
+	ssize_t (*recv_meta)(struct chan *ch, void *buf, size_t size, struct chan_meta *ret,
+		struct limit *limit); /* NULL: messages have no header */
 	int (*recv_batch)(struct chan *ch, struct iovec *buf, unsigned n, struct limit *limit);
 	int (*ready)(struct chan *ch, struct limit *limit); /* as receiver_ready() */
 
 	/* This one also for an endpoint that does not receive.  NULL: by the ring. */
-	ssize_t (*peek)(struct chan *ch, void *buf, size_t size, struct chan_cursor *at);
+	ssize_t (*peek)(struct chan *ch, void *buf, size_t size, struct chan_cursor *at,
+		struct chan_meta *meta);
 
 	/* NULL, all four: there is nothing to take. */
 	int (*take)(struct chan *ch, struct chan_lease *ret, unsigned n, struct limit *limit);
@@ -38,7 +41,8 @@ struct receiving {
 	const char *lacks; /* why a call is refused that the kind has not */
 };
 
-extern const struct receiving receiving_values, receiving_subscribed, receiving_headed;
+extern const struct receiving receiving_values, receiving_subscribed, receiving_headed,
+	receiving_headed_subscribed;
 
 /* Returns true if the endpoint receives by this table. */
 static inline bool receives_otherwise(const struct chan *ch)

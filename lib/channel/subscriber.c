@@ -80,6 +80,70 @@ ALWAYS_INLINE int look(
 	return err;
 }
 
+/* ---- headers ---- */
+
+/* The header of a message, in memory of this process. */
+struct opened {
+	struct layout_meta meta;
+	_Alignas(struct layout_meta) char bytes[LAYOUT_META_MOST];
+};
+
+/* Nobody gets the message. */
+#define NOT_FOR_ANYBODY (-ECANCELED)
+
+/* Copy `n` of the record's bytes, from `offset` on, a multiple of RING_ALIGN. */
+static void copy_part(
+	struct ring *r, const struct ring_item *it, uint64_t offset, void *to, uint64_t n)
+{
+	struct ring_item part = {.record = it->record + offset / RING_ALIGN, .length = (uint32_t)n};
+
+	if (window_needed(r, &r->rx) && r->window && it->end > r->window->end)
+		window_copy(r, &r->rx, it->pos + sizeof(struct layout_record) + offset, to, n);
+	else
+		copy_out(to, &part);
+}
+
+/*
+ * Open the record that was found: read the header, copy the message to `buf` if it fits and
+ * `buf` is not NULL, and let the item be of the message alone.  Returns 0, NOT_FOR_ANYBODY and
+ * *why, or -EOVERFLOW if it was overwritten meanwhile.
+ */
+static int open_record(const struct chan *ch, struct ring *r, struct ring_item *it, void *buf,
+	size_t size, struct opened *o, enum kind_removed *why)
+{
+	const uint64_t fixed = sizeof(o->meta);
+	uint64_t front = 0;
+	int err = -EBADMSG;
+
+	if (it->length >= fixed) {
+		copy_part(r, it, 0, o->bytes, fixed);
+		front = ((const struct layout_meta *)(const void *)o->bytes)->length;
+	}
+	if (front >= fixed && front <= sizeof(o->bytes) && front <= it->length) {
+		copy_part(r, it, fixed, o->bytes + fixed, front - fixed);
+		err = envelope_read(o->bytes, it->length, ch->segment.header.max_message, &o->meta);
+	}
+	if (err == 0 && buf && it->length - front <= size)
+		copy_part(r, it, front, buf, it->length - front);
+	if (unlikely(!broadcast_kept(r, it->pos)))
+		return -EOVERFLOW;
+	*why = err < 0 ? KIND_MALFORMED : KIND_EXPIRED;
+	if (err < 0 || envelope_wait(&o->meta, ch->who.clock) < 0)
+		return NOT_FOR_ANYBODY;
+	it->record += front / RING_ALIGN;
+	it->length -= (uint32_t)front;
+	return 0;
+}
+
+/* Fill in what callers see of it. */
+static int show_opened(const struct chan *ch, const struct opened *o, uint64_t seq,
+	uint32_t attempt, struct chan_meta *ret)
+{
+	ret->seq = seq;
+	ret->attempt = attempt;
+	return envelope_show(o->bytes, &o->meta, ch->who.clock, ret);
+}
+
 /* ---- one thread at a time ---- */
 
 static bool try_enter(struct subscription *s)
@@ -198,9 +262,38 @@ static bool only_moved(struct subscription *s)
 	return true;
 }
 
-/* Find the next message, and copy it, the lock held: as read_at(), or an error of
+/* ---- moving on ---- */
+
+/* The message was received: move on.  Returns as finish(). */
+ALWAYS_INLINE bool received(struct subscription *s, uint64_t end, uint64_t seq)
+{
+	s->at = (struct broadcast_place){.pos = end, .seq = seq};
+	if (likely(s->taken <= s->done.pos))
+		return finish(s, &s->at);
+	s->received = end; /* what was taken before it is still read */
+	return false;
+}
+
+/* The position moved on from `was`: wake the senders if they wait for that.  A full fence before
+ * this pairs with the one in cond_arm(): either we see that a sender waits, and for whom, or it
+ * sees the position. */
+ALWAYS_INLINE void wake_if_moved(struct chan *ch, bool held, uint64_t was)
+{
+	if (held && unlikely(cond_hinted(&ch->control->not_full)) &&
+		was < load(&ch->control->senders.wanted))
+		channel_broadcast(ch, &ch->control->not_full);
+}
+
+/* Leave, and do that. */
+ALWAYS_INLINE void leave_moved(struct chan *ch, struct subscription *s, bool held, uint64_t was)
+{
+	leave(s);
+	wake_if_moved(ch, held, was);
+}
+
+/* Find the next record, and copy it, the lock held: as read_at(), or an error of
  * chan_recv(). */
-ALWAYS_INLINE int find(
+ALWAYS_INLINE int find_record(
 	struct chan *ch, struct subscription *s, void *buf, size_t size, struct ring_item *it)
 {
 	int err;
@@ -218,27 +311,54 @@ ALWAYS_INLINE int find(
 	return err;
 }
 
-/* ---- moving on ---- */
-
-/* The message was received: move on.  Returns as finish(). */
-ALWAYS_INLINE bool received(struct subscription *s, uint64_t end, uint64_t seq)
+/* Pass a message that nobody gets, and count it. */
+static void pass(struct chan *ch, struct subscription *s, const struct ring_item *it,
+	enum kind_removed why) OUT_OF_LINE;
+static void pass(
+	struct chan *ch, struct subscription *s, const struct ring_item *it, enum kind_removed why)
 {
-	s->at = (struct broadcast_place){.pos = end, .seq = seq};
-	if (likely(s->taken <= s->done.pos))
-		return finish(s, &s->at);
-	s->received = end; /* what was taken before it is still read */
-	return false;
+	struct layout_receivers *rx = &ch->control->receivers;
+	uint64_t was = s->done.pos;
+	bool held = false;
+
+	s->at = (struct broadcast_place){.pos = it->end, .seq = it->seq + 1};
+	if (s->taken <= s->done.pos) /* else that follows when it is acknowledged */
+		held = finish(s, &s->at);
+	if (ch->segment.writable)
+		atomic_fetch_add_explicit(why == KIND_EXPIRED ? &rx->expired.n : &rx->malformed.n,
+			1, memory_order_relaxed);
+	atomic_thread_fence(memory_order_seq_cst); /* as leave() makes it */
+	wake_if_moved(ch, held, was);
 }
 
-/* Leave after the position moved on from `was`, and wake the senders if they wait for that.
- * The fence in leave() pairs with the one in cond_arm(): either we see that a sender waits, and
- * for whom, or it sees the position. */
-ALWAYS_INLINE void leave_moved(struct chan *ch, struct subscription *s, bool held, uint64_t was)
+/* Find the next message, and copy it, the lock held; `o`: messages have a header, which is
+ * wanted there, or NULL.  As find_record(). */
+ALWAYS_INLINE int find(struct chan *ch, struct subscription *s, void *buf, size_t size,
+	struct ring_item *it, struct opened *o)
 {
-	leave(s);
-	if (held && unlikely(cond_hinted(&ch->control->not_full)) &&
-		was < load(&ch->control->senders.wanted))
-		channel_broadcast(ch, &ch->control->not_full);
+	enum kind_removed why;
+	int err;
+
+	if (!o)
+		return find_record(ch, s, buf, size, it);
+	while ((err = find_record(ch, s, NULL, 0, it)) == 0) {
+		err = open_record(ch, &s->ring, it, buf, size, o, &why);
+		if (err != NOT_FOR_ANYBODY)
+			break;
+		pass(ch, s, it, why);
+	}
+	return err;
+}
+
+/* Do as read_at(), for what follows the message that was found. */
+ALWAYS_INLINE int find_more(struct chan *ch, struct subscription *s,
+	const struct broadcast_place *at, void *buf, size_t size, struct ring_item *it,
+	struct opened *o)
+{
+	enum kind_removed why;
+	int err = read_at(s, at, o ? NULL : buf, size, it);
+
+	return o && err == 0 ? open_record(ch, &s->ring, it, buf, size, o, &why) : err;
 }
 
 /* The subscriber was lapped: go on at the tail.  Returns -EOVERFLOW, which the caller is told
@@ -299,7 +419,9 @@ static int wait_or_fail(struct chan *ch, struct subscription *s, struct limit *l
 
 /* ---- the calls ---- */
 
-static ssize_t subscriber_recv(struct chan *ch, void *buf, size_t size, struct limit *limit)
+/* Receive a message; `o` is as in find(), and `ret` is for what it says, or NULL. */
+ALWAYS_INLINE ssize_t receive(struct chan *ch, void *buf, size_t size, struct limit *limit,
+	struct opened *o, struct chan_meta *ret)
 {
 	struct subscription *s = ch->subscription;
 	struct ring_item it = {.pos = 0}; /* the compiler warns otherwise */
@@ -308,7 +430,7 @@ static ssize_t subscriber_recv(struct chan *ch, void *buf, size_t size, struct l
 	int err;
 
 	enter(s);
-	while (unlikely((err = find(ch, s, buf, size, &it)) < 0)) {
+	while (unlikely((err = find(ch, s, buf, size, &it, o)) < 0)) {
 		err = wait_or_fail(ch, s, limit, err);
 		if (err < 0)
 			return err;
@@ -320,11 +442,18 @@ static ssize_t subscriber_recv(struct chan *ch, void *buf, size_t size, struct l
 	was = s->done.pos;
 	held = received(s, it.end, it.seq + 1);
 	leave_moved(ch, s, held, was);
+	if (ret)
+		show_opened(ch, o, it.seq, 1, ret);
 	return (ssize_t)it.length;
 }
 
-static int subscriber_recv_batch(
-	struct chan *ch, struct iovec *buf, unsigned n, struct limit *limit)
+static ssize_t subscriber_recv(struct chan *ch, void *buf, size_t size, struct limit *limit)
+{
+	return receive(ch, buf, size, limit, NULL, NULL);
+}
+
+ALWAYS_INLINE int receive_batch(
+	struct chan *ch, struct iovec *buf, unsigned n, struct limit *limit, struct opened *o)
 {
 	struct subscription *s = ch->subscription;
 	struct broadcast_place at;
@@ -335,7 +464,7 @@ static int subscriber_recv_batch(
 	int err;
 
 	enter(s);
-	while ((err = find(ch, s, buf[0].iov_base, buf[0].iov_len, &it)) < 0) {
+	while ((err = find(ch, s, buf[0].iov_base, buf[0].iov_len, &it, o)) < 0) {
 		err = wait_or_fail(ch, s, limit, err);
 		if (err < 0)
 			return err;
@@ -351,7 +480,8 @@ static int subscriber_recv_batch(
 		at = (struct broadcast_place){.pos = it.end, .seq = it.seq + 1};
 		if (at.pos - s->at.pos > s->ring.capacity / PARTS)
 			held |= received(s, at.pos, at.seq);
-	} while (got < n && read_at(s, &at, buf[got].iov_base, buf[got].iov_len, &it) == 0 &&
+	} while (got < n &&
+		 find_more(ch, s, &at, buf[got].iov_base, buf[got].iov_len, &it, o) == 0 &&
 		 it.length <= buf[got].iov_len);
 	if (at.pos != s->at.pos)
 		held |= received(s, at.pos, at.seq);
@@ -359,20 +489,31 @@ static int subscriber_recv_batch(
 	return (int)got;
 }
 
-static int subscriber_ready(struct chan *ch, struct limit *limit)
+static int subscriber_recv_batch(
+	struct chan *ch, struct iovec *buf, unsigned n, struct limit *limit)
+{
+	return receive_batch(ch, buf, n, limit, NULL);
+}
+
+static int ready(struct chan *ch, struct limit *limit, struct opened *o)
 {
 	struct subscription *s = ch->subscription;
 	struct ring_item it = {.pos = 0}; /* the compiler warns otherwise */
 	int err;
 
 	enter(s);
-	while ((err = find(ch, s, NULL, 0, &it)) == -EAGAIN) {
+	while ((err = find(ch, s, NULL, 0, &it, o)) == -EAGAIN) {
 		err = wait_or_fail(ch, s, limit, err);
 		if (err < 0)
 			return err;
 	}
 	leave(s);
 	return err == -EOVERFLOW ? 0 : channel_checked(ch, err);
+}
+
+static int subscriber_ready(struct chan *ch, struct limit *limit)
+{
+	return ready(ch, limit, NULL);
 }
 
 /* ---- in place ---- */
@@ -394,7 +535,8 @@ static int check_holds(const struct subscription *s)
 	}
 }
 
-static int subscriber_take(struct chan *ch, struct chan_lease *ret, unsigned n, struct limit *limit)
+ALWAYS_INLINE int take_messages(
+	struct chan *ch, struct chan_lease *ret, unsigned n, struct limit *limit, struct opened *o)
 {
 	struct subscription *s = ch->subscription;
 	struct ring_item it = {.pos = 0}; /* the compiler warns otherwise */
@@ -402,7 +544,7 @@ static int subscriber_take(struct chan *ch, struct chan_lease *ret, unsigned n, 
 	int err;
 
 	enter(s);
-	while ((err = find(ch, s, NULL, 0, &it)) < 0) {
+	while ((err = find(ch, s, NULL, 0, &it, o)) < 0) {
 		err = wait_or_fail(ch, s, limit, err);
 		if (err < 0)
 			return err;
@@ -413,14 +555,20 @@ static int subscriber_take(struct chan *ch, struct chan_lease *ret, unsigned n, 
 			.len = it.length,
 			.seq = it.seq,
 			.pos = it.pos,
-			.attempt = 1};
+			.attempt = 1,
+			.reserved = o ? o->meta.length : 0};
 		s->at = (struct broadcast_place){.pos = it.end, .seq = it.seq + 1};
 		s->taken = it.end;
-		if (got == n || read_at(s, &s->at, NULL, 0, &it) < 0)
+		if (got == n || find_more(ch, s, &s->at, NULL, 0, &it, o) < 0)
 			break;
 	}
 	leave(s);
 	return err < 0 ? err : (int)got;
+}
+
+static int subscriber_take(struct chan *ch, struct chan_lease *ret, unsigned n, struct limit *limit)
+{
+	return take_messages(ch, ret, n, limit, NULL);
 }
 
 /* Find the record of a lease, which is taken, and lies behind `after`: 0, or -ESTALE. */
@@ -505,7 +653,8 @@ static uint64_t first_shown(struct chan *ch, uint32_t flags)
 	return pos;
 }
 
-static ssize_t subscriber_peek(struct chan *ch, void *buf, size_t size, struct chan_cursor *at)
+static ssize_t subscriber_peek(
+	struct chan *ch, void *buf, size_t size, struct chan_cursor *at, struct chan_meta *meta)
 {
 	unsigned char bytes[1024] __attribute__((aligned(RING_ALIGN)));
 	struct ring_window window = {.size = sizeof(bytes), .bytes = bytes};
@@ -513,6 +662,8 @@ static ssize_t subscriber_peek(struct chan *ch, void *buf, size_t size, struct c
 	struct ring_item it = {.pos = 0};
 	struct broadcast_place oldest;
 	uint64_t first, pos;
+	enum kind_removed why;
+	struct opened o;
 	bool kept = false;
 	int err = 0;
 
@@ -529,10 +680,18 @@ static ssize_t subscriber_peek(struct chan *ch, void *buf, size_t size, struct c
 			break;
 		pos = first > oldest.pos ? first : oldest.pos;
 		pos = at->pos > pos ? at->pos : pos;
-		err = look_at(&view, pos, buf, size, &it);
+		err = look_at(&view, pos, ch->headed ? NULL : buf, size, &it);
 		if (err == -EAGAIN && ch->segment.writable && channel_sealed_anew(ch))
 			continue;
+		if (err == 0 && ch->headed)
+			err = open_record(ch, &view, &it, buf, size, &o, &why);
 		kept = broadcast_kept(&view, pos);
+		if (err == NOT_FOR_ANYBODY) {
+			first = it.end;
+			kept = false;
+		}
+		if (err == -EOVERFLOW || err == NOT_FOR_ANYBODY)
+			err = 0;
 	}
 	if (err == -EBADMSG && at->pos > oldest.pos)
 		return error_because(-EINVAL, "at: the cursor leads to no message");
@@ -546,6 +705,8 @@ static ssize_t subscriber_peek(struct chan *ch, void *buf, size_t size, struct c
 	at->seq = it.seq;
 	at->attempt = 0;
 	at->flags &= ~(uint32_t)CHAN_IS_LEASED;
+	if (meta)
+		show_opened(ch, &o, it.seq, 0, meta);
 	return (ssize_t)it.length;
 }
 
@@ -647,6 +808,9 @@ void subscription_free(struct subscription *s)
 	free(s);
 }
 
+#define LACKS                                                                                      \
+	"a broadcast keeps its messages for all subscribers: there is nothing to purge or pause"
+
 const struct receiving receiving_subscribed = {
 	.begin = subscriber_begin,
 	.recv = subscriber_recv,
@@ -657,6 +821,59 @@ const struct receiving receiving_subscribed = {
 	.ack = subscriber_ack,
 	.give_back = subscriber_give_back,
 	.untake = subscriber_give_back,
-	.lacks = "a broadcast keeps its messages for all subscribers: there is nothing to purge or "
-		 "pause",
+	.lacks = LACKS,
+};
+
+/* ---- the same where messages have a header ---- */
+
+static ssize_t headed_subscriber_recv(struct chan *ch, void *buf, size_t size, struct limit *limit)
+{
+	struct opened o;
+
+	return receive(ch, buf, size, limit, &o, NULL);
+}
+
+static ssize_t headed_subscriber_recv_meta(
+	struct chan *ch, void *buf, size_t size, struct chan_meta *ret, struct limit *limit)
+{
+	struct opened o;
+
+	return receive(ch, buf, size, limit, &o, ret);
+}
+
+static int headed_subscriber_recv_batch(
+	struct chan *ch, struct iovec *buf, unsigned n, struct limit *limit)
+{
+	struct opened o;
+
+	return receive_batch(ch, buf, n, limit, &o);
+}
+
+static int headed_subscriber_ready(struct chan *ch, struct limit *limit)
+{
+	struct opened o;
+
+	return ready(ch, limit, &o);
+}
+
+static int headed_subscriber_take(
+	struct chan *ch, struct chan_lease *ret, unsigned n, struct limit *limit)
+{
+	struct opened o;
+
+	return take_messages(ch, ret, n, limit, &o);
+}
+
+const struct receiving receiving_headed_subscribed = {
+	.begin = subscriber_begin,
+	.recv = headed_subscriber_recv,
+	.recv_meta = headed_subscriber_recv_meta,
+	.recv_batch = headed_subscriber_recv_batch,
+	.ready = headed_subscriber_ready,
+	.peek = subscriber_peek,
+	.take = headed_subscriber_take,
+	.ack = subscriber_ack,
+	.give_back = subscriber_give_back,
+	.untake = subscriber_give_back,
+	.lacks = LACKS,
 };

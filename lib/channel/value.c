@@ -227,7 +227,6 @@ const struct receiving receiving_values = {
 	.recv = value_recv,
 	.recv_batch = value_recv_batch,
 	.ready = value_ready,
-	.peek = value_peek,
 	.lacks = "the channel keeps the latest value and no messages: there is nothing to reserve, "
 		 "take, give back or purge",
 };

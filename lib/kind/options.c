@@ -179,9 +179,9 @@ static int check_words(const struct chan_options *o)
 		return error_because(-EINVAL,
 			"endpoints: %" PRIu32 " are more than %u, the most with CHAN_META",
 			o->endpoints, (unsigned)LAYOUT_ENDPOINTS_HEADED);
-	if (o->flags & CHAN_META && !kind->discard)
+	if (o->flags & CHAN_META && !kind->discard && !kind->subscribed)
 		return error_because(-EINVAL,
-			"flags: CHAN_META is for a queue only; a %s has no "
+			"flags: CHAN_META is for a queue and a broadcast only; a %s has no "
 			"headers",
 			word(&words_kind, o->kind));
 	return check_subscribers(o);

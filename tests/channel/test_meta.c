@@ -588,6 +588,163 @@ START_TEST(should_say_that_a_taken_one_was_spoiled)
 }
 END_TEST
 
+/* ---- broadcast ---- */
+
+static void setup_broadcast(void)
+{
+	open_both(OPTIONS(.flags = CHAN_META, .kind = CHAN_KIND_BROADCAST, .capacity = 65536,
+		.max_message = 1000));
+}
+
+static void setup_growing_broadcast(void)
+{
+	open_both(OPTIONS(.flags = CHAN_META, .kind = CHAN_KIND_BROADCAST, .capacity = 4096,
+		.max_capacity = 1 << 20, .max_message = 1000));
+}
+
+static chan_t *subscribe(uint32_t on_lag)
+{
+	struct chan_subscription how = {
+		.size = sizeof(how), .from = CHAN_FROM_OLDEST, .on_lag = on_lag};
+	chan_t *ch;
+
+	ck_assert_int_eq(chan_subscribe(&ch, name, &how), 0);
+	return ch;
+}
+
+START_TEST(should_carry_a_header_to_all)
+{
+	chan_t *loses = subscribe(CHAN_LAG_LOSE), *mine = rx;
+	struct chan_cursor at = {.pos = 0};
+	struct chan_lease lease[2];
+	struct iovec in[3] = {{buf, 100}, {buf + 100, 100}, {buf + 200, 100}};
+
+	fill_in(&meta);
+	ck_assert_int_eq(send_meta("one"), 0);
+	send_text(tx, "two");
+	for (int i = 0; i < 2; i++) {
+		rx = i ? mine : loses;
+		ck_assert_int_eq(chan_peek_meta(rx, buf, sizeof(buf), &at, &got), 3);
+		ck_assert_uint_eq(got.seq, 1);
+		expect_filled_in(&got);
+		at = (struct chan_cursor){.pos = 0};
+		ck_assert_int_eq(chan_recv(rx, buf, 2, 0), -EMSGSIZE);
+		expect_meta("one");
+		ck_assert_uint_eq(got.seq, 1);
+		expect_filled_in(&got);
+		expect_text(rx, "two");
+	}
+	ck_assert_int_eq(send_meta("three"), 0);
+	ck_assert_int_eq(send_meta("four"), 0);
+	ck_assert_int_eq(chan_recv_batch(loses, in, 3, 0), 2);
+	ck_assert_uint_eq(in[1].iov_len, 4);
+	ck_assert_mem_eq(in[1].iov_base, "four", 4);
+	ck_assert_int_eq(chan_take(rx, lease, 2, 0), 2);
+	ck_assert_mem_eq(lease[1].data, "four", 4);
+	ck_assert_int_eq(chan_lease_meta(rx, &lease[1], &got), 0);
+	ck_assert_uint_eq(got.seq, 4);
+	expect_filled_in(&got);
+	ck_assert_int_eq(chan_ack(rx, &lease[1], 1), 1);
+	chan_detach(loses);
+}
+END_TEST
+
+START_TEST(should_carry_many_round_the_ring)
+{
+	chan_t *loses = subscribe(CHAN_LAG_LOSE);
+	ssize_t n;
+
+	fill_in(&meta);
+	for (uint64_t i = 1, next = 1; i <= 2000; i++) {
+		size_t len = i * 37 % 1000;
+
+		memset(buf, (int)i, len);
+		meta.correlation = i;
+		meta.key_length = (uint32_t)(i % 256);
+		ck_assert_int_eq(chan_send_meta(tx, buf, len, &meta, SOON), 0);
+		if (i % 5)
+			continue;
+		for (; next <= i; next++) {
+			ck_assert_int_eq(
+				chan_recv_meta(rx, buf, sizeof(buf), &got, 0), next * 37 % 1000);
+			ck_assert_uint_eq(got.correlation, next);
+			ck_assert_uint_eq(got.key_length, next % 256);
+		}
+		if (i % 300)
+			continue;
+		while ((n = chan_recv_meta(loses, buf, sizeof(buf), &got, 0)) != -EAGAIN) {
+			ck_assert(n == -EOVERFLOW || got.correlation == got.seq);
+			ck_assert(n == -EOVERFLOW || (uint64_t)n == got.seq * 37 % 1000);
+		}
+	}
+	chan_detach(loses);
+}
+END_TEST
+
+START_TEST(should_pass_what_is_too_old)
+{
+	chan_t *loses = subscribe(CHAN_LAG_LOSE);
+	struct chan_lease lease[3];
+
+	meta.ttl = 1;
+	ck_assert_int_eq(send_meta("old"), 0);
+	await(is_over, NULL);
+	ck_assert_int_eq(chan_recv(rx, buf, sizeof(buf), 0), -EAGAIN);
+	ck_assert_int_eq(chan_recv(loses, buf, sizeof(buf), 0), -EAGAIN);
+	ck_assert_uint_eq(stat_of(rx).expired, 2);
+	send_text(tx, "a");
+	ck_assert_int_eq(send_meta("old"), 0);
+	send_text(tx, "b");
+	expect_text(loses, "a");
+	expect_text(loses, "b");
+	ck_assert_int_eq(chan_take(rx, lease, 3, 0), 1);
+	ck_assert_int_eq(chan_take(rx, lease + 1, 2, 0), 1);
+	ck_assert_mem_eq(lease[1].data, "b", 1);
+	ck_assert_int_eq(chan_release(rx, lease, 1), 1);
+	expect_text(rx, "a");
+	expect_text(rx, "b");
+	meta.delay = 1;
+	ck_assert_int_eq(send_meta("late"), -EINVAL);
+	chan_detach(loses);
+}
+END_TEST
+
+/* What it passes makes room, as what it receives does. */
+START_TEST(should_make_room_by_passing)
+{
+	pthread_t t;
+
+	meta.ttl = 1;
+	while (chan_send_meta(tx, buf, 1000, &meta, 0) == 0)
+		;
+	ck_assert_int_eq(pthread_create(&t, NULL, receive_none, NULL), 0);
+	ck_assert_int_eq(chan_send(tx, "last", 4, SOON), 0);
+	ck_assert_int_eq(pthread_join(t, NULL), 0);
+}
+END_TEST
+
+START_TEST(should_pass_what_makes_no_sense)
+{
+	chan_t *loses = subscribe(CHAN_LAG_LOSE);
+	struct chan_cursor at = {.pos = 0};
+	struct layout *layout;
+	size_t size;
+	struct layout_meta *m = first_header(&layout, &size);
+
+	fill_in(&meta);
+	ck_assert_int_eq(send_meta("spoiled"), 0);
+	send_text(tx, "good");
+	spoil(m, _i);
+	ck_assert_int_eq(chan_peek(rx, buf, sizeof(buf), &at), 4);
+	expect_text(rx, "good");
+	expect_text(loses, "good");
+	ck_assert_uint_eq(stat_of(rx).malformed, 2);
+	ck_assert_uint_eq(stat_of(rx).damaged, 0);
+	munmap(layout, size);
+	chan_detach(loses);
+}
+END_TEST
+
 void add_tests(void)
 {
 	GROUP("headers", setup, teardown, should_carry_all_of_a_header,
@@ -599,6 +756,14 @@ void add_tests(void)
 	GROUP("headers, growing", setup_growing, teardown, should_grow);
 	GROUP("headers, a channel without", setup_plain, teardown,
 		should_be_refused_by_a_channel_without);
+	GROUP("headers, broadcast", setup_broadcast, teardown, should_carry_a_header_to_all,
+		should_carry_many_round_the_ring, should_pass_what_is_too_old,
+		should_make_room_by_passing);
+	GROUP("headers, growing broadcast", setup_growing_broadcast, teardown,
+		should_carry_a_header_to_all, should_carry_many_round_the_ring,
+		should_pass_what_is_too_old, should_make_room_by_passing);
+	GROUP_FOR(0, SPOILS, "headers, spoiled in a broadcast", setup_broadcast, teardown,
+		should_pass_what_makes_no_sense);
 	GROUP_FOR(0, SPOILS, "headers, spoiled", setup, teardown, should_remove_what_makes_no_sense,
 		should_say_that_a_taken_one_was_spoiled);
 }
