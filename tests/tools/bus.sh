@@ -82,7 +82,7 @@ check "make" ctl create --system -c 16K --lifetime=ref --linger=1h --mode=0640 -
 check "made without chand" keep "$BUILD/chanctl" create -c 16K $b
 taken_up() { equal "$(field BUS $b)" system; }
 await "taken up" taken_up
-check "list" shows "^NAME STATE .* BUS ORIGIN LIFETIME ACTIVATION RIGHTS\$" ctl list
+check "list" shows "^NAME KIND STATE .* BUS ORIGIN LIFETIME ACTIVATION RIGHTS\$" ctl list
 check "declared" shows "^$of$d open 0 0 64K 0 0 0644 system declared persist " ctl list
 check "requested" shows "^$of$a open 0 0 16K 0 0 0640 system requested ref - " ctl list
 check "adopted" shows "^$of$b open 0 0 16K 0 0 0600 system adopted persist - " ctl list --system

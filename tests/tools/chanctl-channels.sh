@@ -70,7 +70,7 @@ expect 0 chanctl test "$ch.new" exists
 # ---- list ----
 
 expect 0 chanctl list "$ch.*"
-is 'headings' "$(sed q <<<"$out" | tr -s ' ')" 'NAME STATE DEPTH USED CAPACITY SENDERS RECEIVERS MODE'
+is 'headings' "$(sed q <<<"$out" | tr -s ' ')" 'NAME KIND STATE DEPTH USED SIZE MAX SENDERS RECEIVERS MODE'
 expect 0 chanctl list -H -o NAME "$ch.*"
 is 'names, sorted' "$out" "$ch.a
 $ch.b

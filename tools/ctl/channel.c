@@ -220,6 +220,11 @@ static const char *error_state(int err)
 	return "unreadable";
 }
 
+const char *ctl_grown_why(const struct chan_stat *stat)
+{
+	return stat->grown_why == CHAN_GROWN_LARGE ? "large-message" : "full";
+}
+
 const char *ctl_state(const struct ctl_channel *ch)
 {
 	if (ch->err)

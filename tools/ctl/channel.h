@@ -59,6 +59,9 @@ static inline uint64_t ctl_dropped(const struct chan_stat *stat)
 /* The state as one word: "open", "draining", ..., "denied", "other-format". */
 const char *ctl_state(const struct ctl_channel *ch);
 
+/* Return why a channel grew last, which it did: "full" or "large-message". */
+const char *ctl_grown_why(const struct chan_stat *stat);
+
 /* The sides that an endpoint is on, as a word: "sender", "receiver", "sender+receiver". */
 static inline const char *ctl_side(uint32_t roles)
 {

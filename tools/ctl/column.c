@@ -32,7 +32,8 @@ enum type {
 	BROADCAST_COUNT32,
 	SIZE,
 	SIZE32,
-	RATE, /* of a uint64_t that counts up, a second */
+	GROWING_SIZE, /* of a channel that may grow only */
+	RATE,	      /* of a uint64_t that counts up, a second */
 	TIME,
 	DURATION,
 	YES_NO, /* uint32_t */
@@ -74,10 +75,10 @@ static const struct ctl_column all[] = {
 	{"DEPTH", COUNT, .at = AT(depth)},
 	{"USED", SIZE, .at = AT(used)},
 	{"USE%", USE, .key = "used_percent"},
-	{"CAPACITY", SIZE, .at = AT(capacity)},
-	{"CAPACITY-START", SIZE, .at = AT(start_capacity)},
-	{"CAPACITY-MAX", SIZE, .at = AT(max_capacity)},
-	{"CAPACITY-PEAK", SIZE, .at = AT(peak_capacity)},
+	{"SIZE", SIZE, .at = AT(capacity), .key = "capacity"},
+	{"MAX", GROWING_SIZE, .at = AT(max_capacity), .key = "capacity_max"},
+	{"PEAK", GROWING_SIZE, .at = AT(peak_capacity), .key = "capacity_peak"},
+	{"START", GROWING_SIZE, .at = AT(start_capacity), .key = "capacity_start"},
 	{"GROWN", COUNT, .at = AT(grown)},
 	{"GROWN-AT", TIME, .at = AT(grown_at)},
 	{"GROWN-BY", COUNT32, .at = AT(grown_by)},
@@ -239,13 +240,6 @@ static json_t *rate_value(const struct ctl_channel *ch, size_t at)
 	return json_real((double)(now - before) * 1e9 / (double)(ch->time - ch->time_before));
 }
 
-static json_t *why_grown(const struct chan_stat *stat)
-{
-	if (stat->grown_why == CHAN_GROWN_NEVER)
-		return json_null();
-	return ctl_text(stat->grown_why == CHAN_GROWN_FULL ? "full" : "large-message");
-}
-
 static json_t *use_value(const struct chan_stat *stat)
 {
 	if (!stat->capacity)
@@ -363,6 +357,8 @@ static json_t *make_value(const struct ctl_column *column, const struct ctl_chan
 	case COUNT:
 	case SIZE:
 		return ctl_number(get64(stat, column->at));
+	case GROWING_SIZE:
+		return stat->max_capacity ? ctl_number(get64(stat, column->at)) : json_null();
 	case BROADCAST_COUNT:
 		return of_broadcast(stat, get64(stat, column->at));
 	case BROADCAST_COUNT32:
@@ -402,7 +398,8 @@ static json_t *make_value(const struct ctl_column *column, const struct ctl_chan
 			       ? ctl_text(on_lag_text(on_lag, stat->on_lag, stat->patience))
 			       : json_null();
 	case WHY_GROWN:
-		return why_grown(stat);
+		return stat->grown_why == CHAN_GROWN_NEVER ? json_null()
+							   : ctl_text(ctl_grown_why(stat));
 	case GROW_ERROR:
 		return stat->grow_error ? ctl_text(strerror((int)stat->grow_error)) : json_null();
 	case CONDVAR:
@@ -435,7 +432,7 @@ static void make_cell(
 		snprintf(ret, CELL_MAX, "%s", json_string_value(value));
 	else if (json_is_boolean(value))
 		snprintf(ret, CELL_MAX, "%s", json_is_true(value) ? "yes" : "no");
-	else if (column->type == SIZE || column->type == SIZE32)
+	else if (column->type == SIZE || column->type == SIZE32 || column->type == GROWING_SIZE)
 		ctl_size_text(ret, CELL_MAX, (uint64_t)json_integer_value(value));
 	else if (column->type == TIME)
 		ctl_time_text(ret, CELL_MAX, (int64_t)(number * 1e9));
@@ -460,6 +457,7 @@ static bool aligns_right(const struct ctl_column *column)
 	case BROADCAST_COUNT32:
 	case SIZE:
 	case SIZE32:
+	case GROWING_SIZE:
 	case RATE:
 	case USE:
 	case DROPPED:

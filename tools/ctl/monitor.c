@@ -78,7 +78,8 @@ const struct ctl_verb ctl_verb_monitor = {
 				   "interrupted.",
 			.notes =
 				"Events: present created removed attached detached nonempty empty\n"
-				"full notfull paused resumed dropped redelivered recovered closed "
+				"full notfull grown shrunk grow-failed paused resumed dropped "
+				"redelivered recovered closed "
 				"damaged; of a "
 				"bus\n"
 				"also died adopted changed ready served.",

@@ -71,6 +71,25 @@ static void report_change(
 		ctl_event(channel, now ? on : off, NULL);
 }
 
+/* Report that the channel grew, could not grow, or gave memory back. */
+static void report_size(
+	const char *channel, const struct chan_stat *was, const struct chan_stat *is)
+{
+	json_t *details;
+
+	if (is->grow_error && is->grow_error != was->grow_error)
+		ctl_event(channel, "grow-failed",
+			ctl_detail("error", ctl_text(strerror((int)is->grow_error))));
+	if (is->grown == was->grown && is->capacity >= was->capacity)
+		return;
+	details = ctl_detail("capacity", ctl_number(is->capacity));
+	if (is->grown != was->grown) {
+		ctl_set(details, "why", ctl_text(ctl_grown_why(is)));
+		ctl_set(details, "pid", ctl_number((uint64_t)is->grown_by));
+	}
+	ctl_event(channel, is->grown != was->grown ? "grown" : "shrunk", details);
+}
+
 void monitored_read(struct monitored *w)
 {
 	struct ctl_channel *ch = &w->channel;
@@ -84,6 +103,7 @@ void monitored_read(struct monitored *w)
 		return;
 	report_change(ch->name, was->depth, is->depth, "nonempty", "empty");
 	report_change(ch->name, was->full, is->full, "full", "notfull");
+	report_size(ch->name, was, is);
 	ctl_event_count(ch->name, "dropped", ctl_dropped(was), ctl_dropped(is));
 	ctl_event_count(ch->name, "lost", was->lost, is->lost);
 	ctl_event_count(ch->name, "evicted", was->evicted, is->evicted);

@@ -57,8 +57,8 @@ static const struct cli_option list_options[] = {
 	CLI_END,
 };
 
-static const char list_columns[] = "NAME,STATE,DEPTH,USED,CAPACITY,SENDERS,RECEIVERS,MODE";
-static const char bus_columns[] = "NAME,STATE,DEPTH,USED,CAPACITY,SENDERS,RECEIVERS,MODE,"
+static const char list_columns[] = "NAME,KIND,STATE,DEPTH,USED,SIZE,MAX,SENDERS,RECEIVERS,MODE";
+static const char bus_columns[] = "NAME,KIND,STATE,DEPTH,USED,SIZE,MAX,SENDERS,RECEIVERS,MODE,"
 				  "BUS,ORIGIN,LIFETIME,ACTIVATION,RIGHTS";
 
 static bool has_bus_channel(const struct ctl_channels *channels)
@@ -220,8 +220,15 @@ static const char watch_columns[] =
 static const char broadcast_columns[] =
 	"NAME,STATE,DEPTH,KEPT,SENT,LOST,EVICTED,DROPPED,RECOVERIES,SENDERS,RECEIVERS";
 
+static const char growing_columns[] =
+	"NAME,STATE,DEPTH,USED,SIZE,PEAK,MAX,GROWN,GROWN-WHY,SENT,RECEIVED,DROPPED,SENDERS,"
+	"RECEIVERS";
+
 static const char *default_stat_columns(const struct ctl_channels *channels)
 {
+	for (size_t i = 0; i < channels->n; i++)
+		if (channels->at[i].stat.max_capacity)
+			return growing_columns;
 	for (size_t i = 0; i < channels->n; i++)
 		if (channels->at[i].stat.kind != CHAN_KIND_BROADCAST)
 			return stat_columns;
