@@ -16,4 +16,7 @@
  * saves no registers. */
 #define LONG_WAY __attribute__((noinline))
 
+/* Make the compiler forget what it knows of a variable, as that it equals another one. */
+#define APART(variable) __asm__("" : "+r"(variable))
+
 #endif

@@ -127,6 +127,13 @@ struct chan {
 	_Atomic uint32_t nameless;
 	int64_t known_at;
 
+	/* Of the kind latest, what chan_peek() needs; `control` is NULL in another kind. */
+	struct {
+		const struct layout_control *control;
+		const struct layout_slot *slot[LAYOUT_SLOTS];
+		_Atomic uint32_t length; /* of the last value that was not short */
+	} look;
+
 	/* Of a kind with subscribers: how it was asked to subscribe, while it opens; and what
 	 * it is then, or NULL. */
 	const struct chan_subscription *how;

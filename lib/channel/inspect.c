@@ -222,10 +222,10 @@ static int show(struct chan *ch, uint64_t pos, uint32_t flags, struct look *look
 	return err;
 }
 
-/* Do as chan_peek() in a channel that keeps no value. */
-static ssize_t peek_message(struct chan *ch, void *buf, size_t size, struct chan_cursor *at,
-	struct chan_meta *meta) __attribute__((noinline));
-static ssize_t peek_message(
+/* Do as chan_peek(), whatever the kind is. */
+static ssize_t peek_otherwise(struct chan *ch, void *buf, size_t size, struct chan_cursor *at,
+	struct chan_meta *meta) LONG_WAY;
+static ssize_t peek_otherwise(
 	struct chan *ch, void *buf, size_t size, struct chan_cursor *at, struct chan_meta *meta)
 {
 	struct look look = {.buf = buf, .size = size, .meta = meta};
@@ -269,11 +269,25 @@ static ssize_t peek_message(
 	return err < 0 ? channel_checked(ch, err) : (ssize_t)look.found.length;
 }
 
-/* Nothing of peek_message() delays a look at a value. */
+/* What nearly every look at a value needs is here: apart from it, a short one takes neither a
+ * call nor a stack. */
 ssize_t chan_peek(chan_t *ch, void *buf, size_t size, struct chan_cursor *at)
 {
-	return ch->kind->read ? value_peek(ch, buf, size, at)
-			      : peek_message(ch, buf, size, at, NULL);
+	const struct layout_slot *s;
+	uint32_t length;
+	uint64_t pos;
+
+	if (likely(value_find(ch, at->pos, &pos, &s))) {
+		length = atomic_load_explicit(&s->length, memory_order_relaxed);
+		if (likely(length > LATEST_SHORT)) /* one jump for either */
+			return value_peek_long(ch, buf, size, at, pos, s);
+		if (likely(length <= size && length <= ch->ring.max_message)) {
+			latest_copy_short(buf, (const char *)(s + 1), length);
+			if (latest_still(s, pos))
+				return value_shown(at, pos, length);
+		}
+	}
+	return peek_otherwise(ch, buf, size, at, NULL);
 }
 
 ssize_t chan_peek_meta(
@@ -285,5 +299,5 @@ ssize_t chan_peek_meta(
 	err = headed_check(ch);
 	if (err == 0)
 		err = envelope_check_wanted(ret);
-	return err < 0 ? err : peek_message(ch, buf, size, at, ret);
+	return err < 0 ? err : peek_otherwise(ch, buf, size, at, ret);
 }

@@ -140,6 +140,11 @@ static int attach(struct chan *ch)
 	ch->who = (struct envelope_sender){.pid = getpid(), .uid = geteuid()};
 	if (ch->headed)
 		ch->who.clock = clock_namespace();
+	if (ch->kind == &kind_latest) {
+		ch->look.control = ch->control;
+		for (unsigned i = 0; i < LAYOUT_SLOTS; i++)
+			ch->look.slot[i] = latest_slot_at(&ch->ring, i);
+	}
 	ring_pause(&ch->ring, 0, 0); /* the first send pauses: see sender_paced() */
 	atomic_store_explicit(&ch->overflow, s->header.overflow, memory_order_relaxed);
 	if (s->writable && !fence_can_heavy())

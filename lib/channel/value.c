@@ -154,19 +154,10 @@ static int value_recv_batch(struct chan *ch, struct iovec *buf, unsigned n, stru
 
 /* ---- looking ---- */
 
-ALWAYS_INLINE ssize_t shown(struct chan_cursor *at, uint64_t pos, const struct kind_value *value)
-{
-	at->pos = pos;
-	at->seq = value->seq;
-	at->attempt = 0;
-	at->flags &= ~(uint32_t)CHAN_IS_LEASED;
-	return (ssize_t)value->length;
-}
-
-/* Do as value_peek(), whatever is found. */
-static ssize_t peek_thoroughly(
+/* Do as chan_peek(), whatever is found. */
+static ssize_t value_peek(
 	struct chan *ch, void *buf, size_t size, struct chan_cursor *at) OUT_OF_LINE;
-static ssize_t peek_thoroughly(struct chan *ch, void *buf, size_t size, struct chan_cursor *at)
+static ssize_t value_peek(struct chan *ch, void *buf, size_t size, struct chan_cursor *at)
 {
 	struct kind_value value = {.length = 0};
 	uint64_t pos;
@@ -181,46 +172,25 @@ static ssize_t peek_thoroughly(struct chan *ch, void *buf, size_t size, struct c
 		return receive_too_long(value.length, size);
 	if (err < 0)
 		return channel_checked(ch, err);
-	return shown(at, pos, &value);
+	return value_shown(at, pos, value.length);
 }
 
-/* Return the position of a newer value of an open channel, as nearly every look finds it;
- * else 0. */
-ALWAYS_INLINE uint64_t plainly_newer(const struct chan *ch, uint64_t after)
+ssize_t value_peek_long(struct chan *ch, void *buf, size_t size, struct chan_cursor *at,
+	uint64_t pos, const struct layout_slot *s)
 {
-	uint64_t pos;
+	/* Values of one channel tend to be of one length.  So the copy need not wait for the
+	 * slot's: the processor guesses, by this branch, that it is the last one's. */
+	uint32_t length = load(&ch->look.length), same = length, is = load(&s->length);
 
-	if (unlikely(is_orphan(ch))) /* it has no mapping */
-		return 0;
-	/* Acquire: as in receiver_newest(). */
-	pos = atomic_load_explicit(&ch->control->senders.position, memory_order_acquire);
-	if (unlikely((channel_state(ch) | load(&ch->nameless)) & LAYOUT_ENDED))
-		return 0;
-	return likely(pos > after) ? pos : 0;
-}
-
-/* Go on where a value at `pos` was found, if that is not 0. */
-static ssize_t peek_long(struct chan *ch, void *buf, size_t size, struct chan_cursor *at,
-	uint64_t pos) __attribute__((noinline));
-static ssize_t peek_long(
-	struct chan *ch, void *buf, size_t size, struct chan_cursor *at, uint64_t pos)
-{
-	struct kind_value value;
-
-	if (unlikely(!pos || kind_read(ch->kind, &ch->ring, pos, buf, size, &value) < 0))
-		return peek_thoroughly(ch, buf, size, at);
-	return shown(at, pos, &value);
-}
-
-/* A look at a short value needs neither a call nor a stack. */
-ssize_t value_peek(struct chan *ch, void *buf, size_t size, struct chan_cursor *at)
-{
-	uint64_t pos = plainly_newer(ch, at->pos);
-	struct kind_value value;
-
-	if (unlikely(!pos || !kind_read_short(ch->kind, &ch->ring, pos, buf, size, &value)))
-		return peek_long(ch, buf, size, at, pos);
-	return shown(at, pos, &value);
+	APART(same);
+	if (unlikely(is != same)) {
+		store(&ch->look.length, is);
+	} else if (likely(length <= size && length <= ch->ring.max_message)) {
+		latest_copy(buf, s + 1, length);
+		if (latest_still(s, pos))
+			return value_shown(at, pos, length);
+	}
+	return value_peek(ch, buf, size, at);
 }
 
 const struct receiving receiving_values = {

@@ -370,13 +370,13 @@ struct layout_meta {
 
 #define LAYOUT_SLOTS 4u
 
-/* The header of a slot; its bytes follow.  Each slot begins a pair of lines.  The senders'
- * position is generation << 8 | slot << 1 of the current value, 0 if there is none; the
- * store to it commits a send. */
+/* The header of a slot; its bytes follow, and begin a line, for the copy's sake.  Each slot
+ * begins a pair of lines.  The senders' position is generation << 8 | slot << 1 of the
+ * current value, 0 if there is none; the store to it commits a send. */
 struct layout_slot {
 	_Atomic uint64_t generation; /* 1, 2, ... of its value; 0 while that is written */
 	_Atomic uint32_t length;
-	uint32_t unused;
+	uint32_t unused[13];
 };
 
 /* ---- locked bytes (open file description locks, endpoint.c) ---- */
@@ -403,7 +403,7 @@ static_assert(sizeof(struct layout_endpoint) == 64, "endpoint");
 static_assert(sizeof(struct layout_subscriber) == 2 * LAYOUT_PAIR, "subscriber");
 static_assert(sizeof(struct layout_record) == RING_ALIGN, "record");
 static_assert(sizeof(struct layout_meta) == 96, "meta");
-static_assert(sizeof(struct layout_slot) == RING_ALIGN, "slot");
+static_assert(sizeof(struct layout_slot) == LAYOUT_PAIR / 2, "slot");
 static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2,
 	"atomics in shared memory must not hide a lock");
 

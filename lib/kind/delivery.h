@@ -210,11 +210,4 @@ ALWAYS_INLINE int kind_read(const struct kind *kind, const struct ring *r, uint6
 	return err;
 }
 
-/* Do as kind.read, if the value is short and can be had at once; false: call kind_read(). */
-ALWAYS_INLINE bool kind_read_short(const struct kind *kind, const struct ring *r, uint64_t pos,
-	void *buf, size_t size, struct kind_value *ret)
-{
-	return likely(kind == &kind_latest) && latest_copy_out_short(r, pos, buf, size, ret);
-}
-
 #endif

@@ -55,7 +55,8 @@ static int latest_write(
 	 * this value sees that the slot has not its generation any more. */
 	atomic_thread_fence(memory_order_release);
 	atomic_store_explicit(&s->length, length, memory_order_relaxed);
-	latest_copy(s + 1, value, length);
+	if (length)
+		latest_copy(s + 1, value, length);
 	atomic_store_explicit(&s->generation, generation, memory_order_relaxed);
 	*ret = word_of(generation, slot);
 	/* The commit.  Release: pairs with the acquire of the position (ring_limit()), so

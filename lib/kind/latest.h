@@ -38,7 +38,7 @@ static inline uint64_t latest_slot(uint64_t word)
 
 static inline bool latest_word_valid(uint64_t word)
 {
-	return !(word & 1) && latest_slot(word) < LAYOUT_SLOTS;
+	return !(word & (1 | (uint64_t)(SLOT_MASK & ~(LAYOUT_SLOTS - 1)) << SLOT_SHIFT));
 }
 
 /* What one slot takes.  No two share a pair of lines. */
@@ -53,8 +53,8 @@ static inline struct layout_slot *latest_slot_at(const struct ring *r, uint64_t 
 	return (struct layout_slot *)(void *)(r->data + slot * latest_stride(r->max_message));
 }
 
-/* Copy bytes that the other side may read or write at the same time: the generation says
- * afterwards whether the copy is good. */
+/* Copy bytes, at least one, that the other side may read or write at the same time: the
+ * generation says afterwards whether the copy is good. */
 static inline void latest_copy(void *to, const void *from, size_t n)
 {
 #ifdef LATEST_TSAN
@@ -64,12 +64,22 @@ static inline void latest_copy(void *to, const void *from, size_t n)
 			__atomic_load_n((const char *)from + i, __ATOMIC_RELAXED),
 			__ATOMIC_RELAXED);
 #else
-	if (n)
-		memcpy(to, from, n);
+	memcpy(to, from, n);
 #endif
 }
 
 #define LATEST_SHORT 64u
+
+/* Copy `n` bytes, which are one or two of the type: from both ends. */
+#define copy_ends(type, to, from, n)                                                               \
+	do {                                                                                       \
+		type first_, last_;                                                                \
+                                                                                                   \
+		memcpy(&first_, from, sizeof(type));                                               \
+		memcpy(&last_, from + n - sizeof(type), sizeof(type));                             \
+		memcpy(to, &first_, sizeof(type));                                                 \
+		memcpy(to + n - sizeof(type), &last_, sizeof(type));                               \
+	} while (0)
 
 /* Copy LATEST_SHORT bytes at most, in pieces that may overlap: half of the time of a short
  * copy is the call. */
@@ -80,56 +90,41 @@ ALWAYS_INLINE void latest_copy_short(char *to, const char *from, size_t n)
 #else
 	struct piece {
 		char bytes[16];
-	} piece[4];
+	};
 
-	if (likely(n >= sizeof(*piece))) {
-		size_t last = n - sizeof(*piece),
-		       inner = n > 2 * sizeof(*piece) ? sizeof(*piece) : 0;
+	if (likely(n >= 2 * sizeof(struct piece))) {
+		size_t last = n - sizeof(struct piece);
+		struct piece piece[4];
 
 		memcpy(&piece[0], from, sizeof(*piece));
-		memcpy(&piece[1], from + inner, sizeof(*piece));
-		memcpy(&piece[2], from + last - inner, sizeof(*piece));
+		memcpy(&piece[1], from + sizeof(*piece), sizeof(*piece));
+		memcpy(&piece[2], from + last - sizeof(*piece), sizeof(*piece));
 		memcpy(&piece[3], from + last, sizeof(*piece));
 		memcpy(to, &piece[0], sizeof(*piece));
-		memcpy(to + inner, &piece[1], sizeof(*piece));
-		memcpy(to + last - inner, &piece[2], sizeof(*piece));
+		memcpy(to + sizeof(*piece), &piece[1], sizeof(*piece));
+		memcpy(to + last - sizeof(*piece), &piece[2], sizeof(*piece));
 		memcpy(to + last, &piece[3], sizeof(*piece));
+	} else if (n >= sizeof(struct piece)) {
+		copy_ends(struct piece, to, from, n);
 	} else if (n >= sizeof(uint64_t)) {
-		uint64_t first, last;
-
-		memcpy(&first, from, sizeof(first));
-		memcpy(&last, from + n - sizeof(last), sizeof(last));
-		memcpy(to, &first, sizeof(first));
-		memcpy(to + n - sizeof(last), &last, sizeof(last));
-	} else {
-		for (size_t i = 0; i < n; i++)
-			to[i] = from[i];
+		copy_ends(uint64_t, to, from, n);
+	} else if (n >= sizeof(uint32_t)) {
+		copy_ends(uint32_t, to, from, n);
+	} else if (n >= sizeof(uint16_t)) {
+		copy_ends(uint16_t, to, from, n);
+	} else if (n) {
+		*to = *from;
 	}
 #endif
 }
 
-/* Do as latest_copy_out() with a value of LATEST_SHORT bytes at most, and without a call;
- * false if anything else is there. */
-ALWAYS_INLINE bool latest_copy_out_short(
-	const struct ring *r, uint64_t pos, void *buf, size_t size, struct kind_value *ret)
+/* Returns true if what was copied of the value at `pos` was not written over meanwhile. */
+ALWAYS_INLINE bool latest_still(const struct layout_slot *s, uint64_t pos)
 {
-	const struct layout_slot *s;
-	uint64_t generation = latest_generation(pos);
-	uint32_t length;
-
-	if (unlikely(!latest_word_valid(pos)))
-		return false;
-	s = latest_slot_at(r, latest_slot(pos));
-	/* The same two looks at the generation, with the same partners. */
-	if (unlikely(atomic_load_explicit(&s->generation, memory_order_acquire) != generation))
-		return false;
-	length = atomic_load_explicit(&s->length, memory_order_relaxed);
-	if (length > LATEST_SHORT || unlikely(length > size || length > r->max_message))
-		return false;
-	latest_copy_short(buf, (const char *)(s + 1), length);
+	/* Pairs with the release fence in latest_write(). */
 	atomic_thread_fence(memory_order_acquire);
-	*ret = (struct kind_value){.seq = generation, .length = length};
-	return likely(atomic_load_explicit(&s->generation, memory_order_relaxed) == generation);
+	return likely(atomic_load_explicit(&s->generation, memory_order_relaxed) ==
+		      latest_generation(pos));
 }
 
 /* Do as kind.read. */
@@ -147,7 +142,7 @@ ALWAYS_INLINE int latest_copy_out(
 	if (unlikely(atomic_load_explicit(&s->generation, memory_order_acquire) != generation))
 		return -ESTALE;
 	length = atomic_load_explicit(&s->length, memory_order_relaxed);
-	if (likely(length <= size && length <= r->max_message))
+	if (likely(length && length <= size && length <= r->max_message))
 		latest_copy(buf, s + 1, length);
 	/* Pairs with the release fence in latest_write(). */
 	atomic_thread_fence(memory_order_acquire);

@@ -136,6 +136,28 @@ START_TEST(should_show_the_value_whether_it_was_received_or_not)
 }
 END_TEST
 
+/* Each length is copied in its own way, and no byte behind it is touched. */
+START_TEST(should_show_a_value_of_each_length)
+{
+	unsigned char value[300], buf[sizeof(value) + 1];
+	struct chan_cursor at = {.pos = 0};
+
+	for (size_t n = 0; n <= sizeof(value); n++)
+		for (unsigned again = 0; again < 2; again++) {
+			for (size_t i = 0; i < n; i++)
+				value[i] = (unsigned char)(i * 7 + n + again);
+			ck_assert_int_eq(chan_send(sender, value, n, 0), 0);
+			memset(buf, 0xee, sizeof(buf));
+			if (n > 0)
+				ck_assert_int_eq(chan_peek(receiver, buf, n - 1, &at), -EMSGSIZE);
+			ck_assert_int_eq(chan_peek(receiver, buf, n, &at), (ssize_t)n);
+			ck_assert_uint_eq(at.seq, 2 * n + again + 1);
+			ck_assert_mem_eq(buf, value, n);
+			ck_assert_uint_eq(buf[n], 0xee);
+		}
+}
+END_TEST
+
 START_TEST(should_refuse_what_is_about_messages)
 {
 	struct chan_lease lease = {.len = 0};
@@ -568,8 +590,8 @@ void add_tests(void)
 		should_replace_a_value_by_the_last_of_a_batch,
 		should_keep_a_value_that_does_not_fit,
 		should_show_the_value_whether_it_was_received_or_not,
-		should_refuse_what_is_about_messages, should_refuse_options_of_other_kinds,
-		should_not_be_a_childs);
+		should_show_a_value_of_each_length, should_refuse_what_is_about_messages,
+		should_refuse_options_of_other_kinds, should_not_be_a_childs);
 	GROUP("end", setup, teardown, should_deliver_an_unseen_value_once_after_a_close,
 		should_deliver_nothing_after_a_discard,
 		should_deliver_an_unseen_value_once_after_a_removal,
