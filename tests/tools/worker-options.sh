@@ -294,6 +294,12 @@ for how in group line discard pass; do
 	is "printed ($how)" "$(cat "$tmp/out")" "$([ $how = discard ] || echo x)"
 	kill "$(cat "$tmp/grandchild")"
 done
+# Output that no memory holds is its own fault, and doesn't end the worker.
+chansend "$ch" a b
+status 123 chanrecv -e --max-deliver=1 --dead-letter=drop "$ch" -- \
+	sh -c 'if [ "$(cat)" = a ]; then truncate -s 1E /dev/stdout; else echo b; fi'
+says "is dead at attempt 1: there is no memory for its output; it is dropped"
+is "and the next one is worked on" "$(cat "$tmp/out")" b
 chansend "$ch" x
 status 0 chanrecv -1 "$ch" -- sh -c 'exec <&- ; head -c 5000000 /dev/zero'
 is "megabytes out, stdin closed" "$(wc -c <"$tmp/out")" 5000000

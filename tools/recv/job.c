@@ -35,9 +35,14 @@ static void free_job(struct job *j)
 static void on_end(struct child *c, int status, int err)
 {
 	struct job *j = container_of(c, struct job, child);
+	const char *why = c->overran ? "it ran longer than --ttr" : NULL;
 
 	for (unsigned i = 0; i < j->n; i++)
 		joblog_put(&j->tasks[i]->lease, c->start, c->took, status);
+	if (err == -ENOMEM) { /* which is the child's doing, and must not end each worker */
+		why = "there is no memory for its output";
+		err = 0;
+	}
 	if (err)
 		settle_unprinted(err);
 	if (err || (c->told && status)) {
@@ -45,8 +50,7 @@ static void on_end(struct child *c, int status, int err)
 		for (unsigned i = 0; i < j->n; i++)
 			settle_return(j->tasks[i]);
 	} else {
-		settle_by_status(
-			j->tasks, j->n, status, c->overran ? "it ran longer than --ttr" : NULL);
+		settle_by_status(j->tasks, j->n, status, why);
 	}
 	free_job(j);
 }
