@@ -231,6 +231,24 @@ struct chan_options {
 	 * CHAN_UNBOUNDED: half of /dev/shm.  max_message may then be larger than `capacity`.  The
 	 * memory is taken when it is needed and given back after a quiet while of a few seconds. */
 	uint64_t max_capacity;
+	/* Only for a queue: it has so many lanes, 2 to 64, or 8 by priority; 0: it has none.  Each
+	 * lane has a ring of `capacity` bytes and locks of its own.  Its messages have headers
+	 * (CHAN_META, which this sets).  It can't grow, and no endpoint can be exclusive. */
+	uint32_t lanes;
+	uint32_t lane_by; /* enum chan_lane_by; with `lanes` only */
+};
+
+/* What decides in which lane of a channel a message goes.  A lane keeps its order, and there is
+ * none between lanes. */
+enum chan_lane_by {
+	/* Its key: all messages of a key go in one lane, and one receiver at a time has leases
+	 * there, so that they are worked on in their order.  Messages without a key stay in
+	 * their sender's lane.  A receiver begins with a lane of its own, and if nothing is there,
+	 * takes from another one (work stealing). */
+	CHAN_BY_KEY = 1,
+	/* Its priority, 0 to 7: receivers take from the highest lane that has something; but each
+	 * 16th time from the lowest, so that none starves.  Without one it is 0. */
+	CHAN_BY_PRIORITY = 2,
 };
 
 /* chan_options.max_capacity: as much as is reasonable. */
@@ -1227,6 +1245,8 @@ struct chan_stat {
 	uint64_t expired;   /* messages that nobody got in time */
 	uint64_t malformed; /* messages whose header makes no sense: nobody gets them */
 	uint64_t unwanted;  /* replies that were dropped, since the client was gone */
+	uint32_t lanes;	    /* 0: it has none.  What is counted is counted in all of them */
+	uint32_t lane_by;   /* enum chan_lane_by */
 };
 
 /* Why a channel grew. */

@@ -10,8 +10,10 @@
 #include "base/bytes.h"
 #include "channel/headed.h"
 #include "channel/inbox.h"
+#include "channel/lanes.h"
 #include "channel/reclaim.h"
 #include "channel/rest.h"
+#include "channel/sender.h"
 #include "channel/side.h"
 #include "channel/wake.h"
 #include "segment/bell.h"
@@ -261,7 +263,7 @@ int chan_request(chan_t *ch, const void *msg, size_t len, const struct chan_meta
 		free(c);
 		return err;
 	}
-	err = headed_send_at(ch, msg, len, &full, &limit, &place);
+	err = ch->sending->send_meta(ch, msg, len, &full, &limit, &place);
 	pthread_mutex_lock(&cs->lock);
 	c = find(cs, full.correlation);
 	if (err == 0 && c) {
@@ -406,7 +408,7 @@ static void empty_inbox(struct calls *cs)
 
 /* One look for such deaths. */
 struct round {
-	struct chan *ch;
+	struct chan *ch, *lane;
 	struct calls *cs;
 	bool found;
 };
@@ -415,7 +417,10 @@ struct round {
  * lock held: take the request out then. */
 static void look_at(struct round *r, struct call *c)
 {
-	if (c->broken || r->ch->kind->remove(&r->ch->ring, c->place.pos, c->place.seq, 1) < 0)
+	uint64_t pos = c->place.pos, seq = c->place.seq;
+
+	if (c->broken || lanes_at(r->ch, &pos, &seq) != r->lane ||
+		r->lane->kind->remove(&r->lane->ring, pos, seq, 1) < 0)
 		return;
 	c->broken = r->found = true;
 	announce(r->cs, c);
@@ -432,21 +437,33 @@ static void visit(const void *node, VISIT which, int depth)
 		look_at(this_round, c);
 }
 
+static void look_into(struct round *r)
+{
+	struct chan *lane = r->lane;
+	bool freed;
+
+	if (receivers_visit(lane, NULL) < 0)
+		return; /* later */
+	reclaim_leases(lane);
+	this_round = r;
+	twalk(r->cs->all, visit);
+	freed = lane->kind->free(&lane->ring);
+	receivers_leave(lane);
+	if (freed)
+		channel_freed(lane);
+}
+
 /* Look for such deaths.  The lock of `cs` is held, and this thread may read the inbox. */
 static void look_for_broken(struct chan *ch, struct calls *cs)
 {
-	struct round round = {ch, cs, false};
-	bool freed;
+	struct round round = {.ch = ch, .cs = cs};
+	uint32_t n;
+	struct chan *const *lane = lanes_of(&ch, &n);
 
-	if (cs->once == 0 || receivers_visit(ch, NULL) < 0)
-		return; /* later */
-	reclaim_leases(ch);
-	this_round = &round;
-	twalk(cs->all, visit);
-	freed = ch->kind->free(&ch->ring);
-	receivers_leave(ch);
-	if (freed)
-		channel_freed(ch);
+	for (uint32_t i = 0; cs->once > 0 && i < n; i++) {
+		round.lane = lane[i];
+		look_into(&round);
+	}
 	/* What a server sent before it died is there. */
 	if (round.found)
 		empty_inbox(cs);
@@ -647,11 +664,28 @@ ssize_t chan_response(
 	return err < 0 ? err : response(ch, number, buf, size, ret, deadline_of(timeout), !timeout);
 }
 
+/* Take a request back that no server has: 0, or an error if that can't be. */
+static int take_back(struct chan *ch, const struct headed_place *place)
+{
+	uint64_t pos = place->pos, seq = place->seq;
+	struct chan *lane = lanes_at(ch, &pos, &seq);
+	bool freed;
+	int err = lane ? receivers_visit(lane, NULL) : -ESTALE;
+
+	if (err < 0)
+		return err;
+	err = lane->kind->remove(&lane->ring, pos, seq, 0);
+	freed = lane->kind->free(&lane->ring);
+	receivers_leave(lane);
+	if (freed)
+		channel_freed(lane);
+	return err;
+}
+
 int chan_cancel(chan_t *ch, uint64_t number)
 {
 	struct calls *cs = calls_there(ch);
 	struct call *c;
-	bool freed = false;
 	int err;
 
 	error_forget();
@@ -666,19 +700,14 @@ int chan_cancel(chan_t *ch, uint64_t number)
 		pthread_mutex_unlock(&cs->lock);
 		return error_because(-ENOENT, "no such request waits for a reply");
 	}
-	if (!c->broken && receivers_visit(ch, NULL) == 0) {
-		err = ch->kind->remove(&ch->ring, c->place.pos, c->place.seq, 0);
-		freed = ch->kind->free(&ch->ring);
-		receivers_leave(ch);
-	} else {
-		err = c->broken ? 0 : -EBUSY;
-	}
+	if (c->broken)
+		err = 0;
+	else
+		err = take_back(ch, &c->place);
 	if (err < 0) /* a server has it, or had it */
 		inbox_note_cancelled(cs->inbox, number);
 	forget(cs, c);
 	pthread_mutex_unlock(&cs->lock);
-	if (freed)
-		channel_freed(ch);
 	return err == 0;
 }
 

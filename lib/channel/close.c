@@ -2,9 +2,8 @@
 /* The model is in close.h; where a channel ends is in ring.c. */
 #include "channel/close.h"
 
-void channel_end(const struct segment *s, uint32_t bits)
+static void end_lane(struct layout_control *c, uint32_t bits)
 {
-	struct layout_control *c = &s->layout->control;
 	struct ring ring = {.control = c};
 
 	/* One store ends both sides.  seq_cst: pairs with the fence after a
@@ -14,6 +13,14 @@ void channel_end(const struct segment *s, uint32_t bits)
 	/* The bit is stored before ring_seal() reads the position. */
 	atomic_thread_fence(memory_order_seq_cst);
 	ring_seal(&ring);
+}
+
+/* If this is killed after the first lane, whoever finds that one ended ends the others
+ * (lanes.c). */
+void channel_end(const struct segment *s, uint32_t bits)
+{
+	for (uint32_t i = 0; i < s->geometry.lanes; i++)
+		end_lane(&segment_layout(s, i)->control, bits);
 	channel_wake_all(s);
 }
 

@@ -10,8 +10,9 @@ void channel_cover(struct chan *ch, uint64_t guard)
 {
 	uint64_t mark = guard_mark(guard, ch->segment.own.ino);
 
-	if (ch->segment.writable)
-		atomic_store_explicit(&ch->control->watched, mark, memory_order_release);
+	for (uint32_t i = 0; ch->segment.writable && i < ch->segment.geometry.lanes; i++)
+		atomic_store_explicit(&segment_layout(&ch->segment, i)->control.watched, mark,
+			memory_order_release);
 }
 
 void channel_uncover(struct chan *ch, uint64_t guard)
@@ -20,8 +21,13 @@ void channel_uncover(struct chan *ch, uint64_t guard)
 
 	if (!ch->segment.writable)
 		return;
-	/* It may be another chand's by now. */
-	atomic_compare_exchange_strong_explicit(
-		&ch->control->watched, &mark, 0, memory_order_seq_cst, memory_order_relaxed);
+	for (uint32_t i = 0; i < ch->segment.geometry.lanes; i++) {
+		uint64_t ours = mark;
+
+		/* It may be another chand's by now. */
+		atomic_compare_exchange_strong_explicit(
+			&segment_layout(&ch->segment, i)->control.watched, &ours, 0,
+			memory_order_seq_cst, memory_order_relaxed);
+	}
 	channel_wake_all(&ch->segment);
 }

@@ -50,7 +50,7 @@ struct ring ring_in(const struct segment *s)
 	};
 }
 
-static int init_control(const struct segment *s)
+static int init_lane(const struct segment *s)
 {
 	struct layout_control *c = &s->layout->control;
 	struct ring ring = ring_in(s);
@@ -65,6 +65,18 @@ static int init_control(const struct segment *s)
 	if (err == 0 && !kind_of(s->header.kind)->write)
 		ring_init(&ring);
 	return err < 0 ? error_from(TRIED_MUTEX, err) : 0;
+}
+
+static int init_control(const struct segment *s)
+{
+	int err = 0;
+
+	for (uint32_t i = 0; i < s->geometry.lanes && err == 0; i++) {
+		struct segment lane = segment_of_lane(s, i);
+
+		err = init_lane(&lane);
+	}
+	return err;
 }
 
 /* Make the segment and the channel in it: 0, or an error. */

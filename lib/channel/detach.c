@@ -5,6 +5,7 @@
 #include "channel/call.h"
 #include "channel/collect.h"
 #include "channel/grow.h"
+#include "channel/lanes.h"
 #include "channel/side.h"
 #include "channel/subscriber.h"
 #include "channel/wake.h"
@@ -17,17 +18,6 @@ bool channel_detached(const struct chan *ch, const struct chan_endpoint *gone)
 	return gone->id < ch->segment.geometry.endpoints &&
 	       atomic_load_explicit(
 		       &ch->segment.layout->endpoint[gone->id].pid, memory_order_relaxed) == 0;
-}
-
-void handle_release(struct chan *ch)
-{
-	/* Release and acquire: the last one comes after what the others did. */
-	if (atomic_fetch_sub_explicit(&ch->holders, 1, memory_order_acq_rel) > 1)
-		return;
-	waiters_destroy(&ch->waiters);
-	watched_destroy(&ch->watched, !is_orphan(ch));
-	subscription_free(ch->subscription);
-	free(ch);
 }
 
 static bool not_mine(uint32_t holder, void *arg)
@@ -84,9 +74,9 @@ static void leave_small(struct chan *ch)
 
 /* Returns true if another thread owns a lock of this endpoint: that thread's list of
  * robust mutexes then leads into the mapping. */
-static bool lock_elsewhere(const struct chan *ch)
+static bool lock_elsewhere(struct chan *ch)
 {
-	uint64_t reserver = atomic_load_explicit(&ch->reserver, memory_order_relaxed);
+	uint64_t reserver = atomic_load_explicit(&lanes_home(ch)->reserver, memory_order_relaxed);
 
 	return (ch->roles & CHAN_EXCLUSIVE && ch->thread != thread_self()) ||
 	       (reserver && reserver != thread_self());
@@ -96,6 +86,8 @@ void chan_detach(chan_t *ch)
 {
 	struct segment_path path;
 	bool blind = false; /* the program closed the descriptor */
+	struct chan *const *lane;
+	uint32_t n;
 
 	if (!ch)
 		return;
@@ -107,8 +99,9 @@ void chan_detach(chan_t *ch)
 	if (!is_orphan(ch) && ch->slot >= 0) {
 		blind = !descriptor_ours(&ch->segment.own);
 		chan_abort(ch);
-		if (ch->roles & CHAN_RECV)
-			give_back_leases(ch);
+		lane = lanes_of(&ch, &n);
+		for (uint32_t i = 0; ch->roles & CHAN_RECV && i < n; i++)
+			give_back_leases(lane[i]);
 		leave_small(ch);
 		sides_release(ch);
 		endpoint_detach(&ch->segment.own, ch->segment.layout, (uint32_t)ch->slot);
@@ -119,6 +112,7 @@ void chan_detach(chan_t *ch)
 	 * mapping, so that its end releases the lock: then the mapping stays. */
 	if (is_orphan(ch) || lock_elsewhere(ch))
 		ch->segment.layout = NULL;
+	lanes_free(ch);
 	segment_close(&ch->segment);
 	/* A set that still has it finds that its calls fail. */
 	atomic_store_explicit(&ch->orphan, true, memory_order_relaxed);

@@ -4,9 +4,6 @@
 
 #include "channel/handle.h"
 
-/* Give up a hold of a handle of which nothing is open: the last one frees it. */
-void handle_release(struct chan *ch);
-
 /* Returns true if an endpoint that is not there any more has detached, so that nothing of
  * it needs repair.  Returns false if it died, and if its slot has been taken since. */
 bool channel_detached(const struct chan *ch, const struct chan_endpoint *gone);

@@ -19,6 +19,9 @@ static int check(const struct chan *ch, unsigned role)
 		return err;
 	if (CONDVAR_KIND != LAYOUT_CONDVAR_FUTEX)
 		return error_because(-EOPNOTSUPP, "this library was built without futexes");
+	if (ch->lanes)
+		return error_because(-EOPNOTSUPP,
+			"a channel with lanes has a word for each: use chan_fd() or chan_select()");
 	return ch->segment.writable ? 0 : ch->segment.unwritable;
 }
 

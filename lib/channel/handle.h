@@ -22,6 +22,7 @@
  *   headed, meta                    messages with a header;  the header as callers have it
  *   subscribe                       joining, groups, the list of subscribers
  *   call, serve, inbox              requests: the client's side, the server's, where replies come
+ *   lanes                           a channel that is several queues
  *   inspect, recover                stat and peek; purge and recover
  *   settings                        policy, interruption
  *
@@ -54,6 +55,11 @@ struct taken {
 	_Atomic uint32_t attempt;
 };
 
+/* Where a message was sent to. */
+struct headed_place {
+	uint64_t pos, seq;
+};
+
 struct chan {
 	struct ring ring;
 	const struct kind *kind;
@@ -64,6 +70,8 @@ struct chan {
 	bool indirect;
 	bool headed;		    /* messages have a header: headed.h */
 	struct envelope_sender who; /* what it says of this endpoint */
+	struct lanes *lanes;	    /* NULL: it has none but itself (lanes.h) */
+	bool ordered;		    /* it is a lane in which one endpoint at a time has leases */
 	struct segment segment;
 	struct layout_control *control;
 	unsigned roles;	     /* CHAN_SEND | CHAN_RECV | CHAN_EXCLUSIVE */
@@ -148,6 +156,21 @@ struct chan {
 	struct pollable to_receive, to_send;
 	struct watched watched;
 };
+
+/* Make a handle of no segment yet: NULL if there is no memory. */
+struct chan *handle_new(const struct segment_path *path, unsigned roles);
+
+/* Fill in what follows from the segment, or from a lane's view of it, which is mapped: 0 or
+ * -EBADMSG. */
+int handle_begin(struct chan *ch);
+
+/* It has its place in the endpoint table: give back a dead receiver's leases, since those of the
+ * endpoint that had this place before would look like ours from now on.  Returns 0, or an error
+ * of receivers_visit(). */
+int handle_succeed(struct chan *ch);
+
+/* Give up a hold of a handle of which nothing is open: the last one frees it. */
+void handle_release(struct chan *ch);
 
 /* How often, in ns of clock_coarse(), a busy sender asks the kernel which endpoints are
  * there. */

@@ -7,6 +7,7 @@
 #include "channel/inbox.h"
 #include "channel/receive.h"
 #include "channel/receiver.h"
+#include "channel/reclaim.h"
 #include "channel/sender.h"
 
 #include <inttypes.h>
@@ -22,8 +23,8 @@ int headed_check(const struct chan *ch)
 
 /* ---- sending ---- */
 
-int headed_send_at(struct chan *ch, const void *msg, size_t len, const struct chan_meta *meta,
-	struct limit *limit, struct headed_place *place)
+static int headed_send_meta(struct chan *ch, const void *msg, size_t len,
+	const struct chan_meta *meta, struct limit *limit, struct headed_place *place)
 {
 	uint32_t front = envelope_size(meta);
 	struct ring_cursor at;
@@ -52,7 +53,7 @@ int headed_send_at(struct chan *ch, const void *msg, size_t len, const struct ch
 
 static int headed_send(struct chan *ch, const void *msg, size_t len, struct limit *limit)
 {
-	return headed_send_at(ch, msg, len, NULL, limit, NULL);
+	return headed_send_meta(ch, msg, len, NULL, limit, NULL);
 }
 
 static int headed_send_batch(
@@ -65,7 +66,7 @@ static int headed_send_batch(
 	int err;
 
 	if (msg[0].iov_len > most || front + msg[0].iov_len > ch->ring.fits_always) {
-		err = headed_send_at(ch, msg[0].iov_base, msg[0].iov_len, NULL, limit, NULL);
+		err = headed_send_meta(ch, msg[0].iov_base, msg[0].iov_len, NULL, limit, NULL);
 		return err < 0 ? err : 1;
 	}
 	err = sender_find(ch, limit, front + msg[0].iov_len, false, &at);
@@ -111,12 +112,13 @@ int chan_send_meta(
 			"place");
 	if (err == 0 && meta && meta->reply_to[0])
 		err = inbox_check(meta->reply_to, ch->who.uid);
-	return err < 0 ? err : headed_send_at(ch, msg, len, meta, &limit, NULL);
+	return err < 0 ? err : ch->sending->send_meta(ch, msg, len, meta, &limit, NULL);
 }
 
 const struct sending_calls sending_headed = {
 	.send = headed_send,
 	.send_batch = headed_send_batch,
+	.send_meta = headed_send_meta,
 };
 
 /* ---- what a message is ---- */
@@ -194,12 +196,29 @@ static int tell_client(struct chan *ch, struct limit *limit, struct headed *h, b
 	return receivers_enter(ch, limit);
 }
 
+/* Returns true if another endpoint that lives has a lease, so that nobody else gets what would
+ * overtake it (lanes.h); the lock is held. */
+static bool kept_out(struct chan *ch)
+{
+	uint32_t holder;
+
+	while (ring_leased(&ch->ring) &&
+		(holder = ch->kind->other_holder(&ch->ring, (uint32_t)ch->slot)) != UINT32_MAX)
+		if (!slot_abandoned(holder, ch) || reclaim_leases(ch) <= 0)
+			return true;
+	return false;
+}
+
 /* Take the lock and find it, waiting if need be: as receiver_find(). */
 static int find_headed(struct chan *ch, struct limit *limit, struct headed *h, bool *freed)
 {
 	int err = receivers_enter(ch, limit);
 
 	*freed = false;
+	if (unlikely(ch->ordered) && err == 0 && kept_out(ch)) {
+		receivers_leave(ch);
+		return -EAGAIN;
+	}
 	while (err == 0) {
 		err = try_headed(ch, h, freed);
 		if (err == 0)
@@ -227,7 +246,7 @@ static uint32_t attempt_now(const struct headed *h)
 }
 
 /* Receive a message, and its header unless `ret` is NULL. */
-static ssize_t receive_headed(
+static ssize_t headed_recv_meta(
 	struct chan *ch, void *buf, size_t size, struct chan_meta *ret, struct limit *limit)
 {
 	struct headed h;
@@ -255,7 +274,7 @@ static ssize_t receive_headed(
 
 static ssize_t headed_recv(struct chan *ch, void *buf, size_t size, struct limit *limit)
 {
-	return receive_headed(ch, buf, size, NULL, limit);
+	return headed_recv_meta(ch, buf, size, NULL, limit);
 }
 
 static int headed_recv_batch(struct chan *ch, struct iovec *buf, unsigned n, struct limit *limit)
@@ -312,8 +331,8 @@ static int headed_take(struct chan *ch, struct chan_lease *ret, unsigned n, stru
 
 const struct receiving receiving_headed = {
 	.recv = headed_recv,
-	.recv_meta = receive_headed,
 	.recv_batch = headed_recv_batch,
+	.recv_meta = headed_recv_meta,
 	.ready = headed_ready,
 	.take = headed_take,
 	.ack = leases_ack,

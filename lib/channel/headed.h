@@ -18,17 +18,8 @@
 #include "channel/handle.h"
 #include "channel/limit.h"
 
-/* Where a message was sent to. */
-struct headed_place {
-	uint64_t pos, seq;
-};
-
 /* Return 0; or -EINVAL and the detail, if the channel's messages have no header. */
 int headed_check(const struct chan *ch);
-
-/* Do as chan_send_meta(), after the checks, and set *place unless that is NULL. */
-int headed_send_at(struct chan *ch, const void *msg, size_t len, const struct chan_meta *meta,
-	struct limit *limit, struct headed_place *place);
 
 /* What is to become of a message. */
 enum headed_fate { HEADED_DELIVER, HEADED_EXPIRED, HEADED_MALFORMED, HEADED_BROKEN };

@@ -4,6 +4,7 @@
 #include "channel/close.h"
 #include "channel/grow.h"
 #include "channel/headed.h"
+#include "channel/lanes.h"
 #include "channel/receiver.h"
 #include "channel/side.h"
 #include "channel/value.h"
@@ -85,10 +86,50 @@ static int64_t idle_time(const struct chan *ch, uint32_t state)
 	return now - since;
 }
 
+/* Fill in what is counted in the ring and its two sides. */
+static void count_lane(const struct chan *ch, struct chan_stat *st)
+{
+	const struct layout_control *c = ch->control;
+
+	st->expired = load_acquire(&c->receivers.expired.n);
+	st->malformed = load_acquire(&c->receivers.malformed.n);
+	if (ch->kind->count)
+		ch->kind->count(&ch->ring, st);
+	else
+		read_positions(ch, st);
+	st->capacity = ch->kind->shown_capacity(&ch->ring);
+	st->dropped_newest = load_acquire(&c->senders.dropped);
+	st->dropped_leased = load_acquire(&c->senders.dropped_leased);
+	st->redelivered = load_acquire(&c->receivers.redelivered);
+	st->recoveries =
+		(uint64_t)atomic_load_explicit(&c->senders.lock.recoveries, memory_order_relaxed) +
+		atomic_load_explicit(&c->receivers.lock.recoveries, memory_order_relaxed);
+	st->unwanted = load_acquire(&c->calls.unwanted);
+}
+
+/* Add another lane's. */
+static void add_lane(struct chan_stat *st, const struct chan_stat *more)
+{
+	st->capacity += more->capacity;
+	st->used += more->used;
+	st->depth += more->depth;
+	st->sent += more->sent;
+	st->received += more->received;
+	st->dropped_newest += more->dropped_newest;
+	st->dropped_oldest += more->dropped_oldest;
+	st->dropped_leased += more->dropped_leased;
+	st->redelivered += more->redelivered;
+	st->recoveries += more->recoveries;
+	st->bytes += more->bytes;
+	st->expired += more->expired;
+	st->malformed += more->malformed;
+	st->unwanted += more->unwanted;
+	st->full |= more->full;
+}
+
 int chan_stat(const chan_t *ch, struct chan_stat *ret)
 {
 	const struct layout_header *h = &ch->segment.header;
-	const struct layout_control *c = ch->control;
 	struct chan_stat st = {.size = ret->size};
 	int senders, receivers;
 	uint32_t state;
@@ -107,20 +148,14 @@ int chan_stat(const chan_t *ch, struct chan_stat *ret)
 	if (fstat(ch->segment.own.fd, &file) < 0)
 		return error_from(TRIED_EXAMINE, errno);
 	state = channel_state(ch);
-	st.expired = load_acquire(&c->receivers.expired.n);
-	st.malformed = load_acquire(&c->receivers.malformed.n);
-	if (ch->kind->count)
-		ch->kind->count(&ch->ring, &st);
-	else
-		read_positions(ch, &st);
+	count_lane(ch, &st);
+	for (uint32_t i = 1; i < ch->segment.geometry.lanes; i++) {
+		struct chan_stat more = {.size = sizeof(more)};
+
+		count_lane(ch->lanes->lane[i], &more);
+		add_lane(&st, &more);
+	}
 	st.flags = h->options | ch->kind->shown_flags;
-	st.capacity = ch->kind->shown_capacity(&ch->ring);
-	st.dropped_newest = load_acquire(&c->senders.dropped);
-	st.dropped_leased = load_acquire(&c->senders.dropped_leased);
-	st.redelivered = load_acquire(&c->receivers.redelivered);
-	st.recoveries =
-		(uint64_t)atomic_load_explicit(&c->senders.lock.recoveries, memory_order_relaxed) +
-		atomic_load_explicit(&c->receivers.lock.recoveries, memory_order_relaxed);
 	st.segment = ch->segment.geometry.size;
 	st.created = h->created;
 	st.linger = h->linger;
@@ -146,7 +181,8 @@ int chan_stat(const chan_t *ch, struct chan_stat *ret)
 	st.format = h->format;
 	st.condvar = h->condvar;
 	channel_growth(ch, &st);
-	st.unwanted = load_acquire(&c->calls.unwanted);
+	st.lanes = h->lanes;
+	st.lane_by = h->lane_by;
 	st.idle = st.senders || st.receivers ? 0 : idle_time(ch, state);
 	memcpy(ret, &st, ret->size);
 	return 0;

@@ -6,7 +6,7 @@
 #include "channel/collect.h"
 #include "channel/create.h"
 #include "channel/detach.h"
-#include "channel/reclaim.h"
+#include "channel/lanes.h"
 #include "channel/remove.h"
 #include "channel/sender.h"
 #include "channel/subscriber.h"
@@ -17,7 +17,6 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 #define OPEN_TRIES 1000
 /* When senders that were at work know of a new reader, ns: LOOK_EVERY and a few ticks of the
@@ -98,37 +97,17 @@ static int open_segment(struct chan *ch)
 	return err;
 }
 
-/* Choose the tables by which the endpoint sends and receives, and take the roles that these are
- * for from the hot paths. */
-static void choose_calls(struct chan *ch)
-{
-	ch->sending = ch->kind->read ? &sending_values : ch->headed ? &sending_headed : NULL;
-	ch->receiving = ch->kind->read	       ? &receiving_values
-			: ch->kind->subscribed ? (ch->headed ? &receiving_headed_subscribed
-							     : &receiving_subscribed)
-					       : (ch->headed ? &receiving_headed : NULL);
-	ch->ring_roles = ch->roles;
-	if (ch->sending)
-		ch->ring_roles &= ~(unsigned)CHAN_SEND;
-	if (ch->receiving)
-		ch->ring_roles &= ~(unsigned)CHAN_RECV;
-}
-
 static int attach(struct chan *ch)
 {
 	struct segment *s = &ch->segment;
 	struct stat st;
-	int err;
+	int err = handle_begin(ch);
 
-	ch->ring = ring_in(s);
-	ch->kind = kind_of(s->header.kind);
-	ch->headed = s->header.options & CHAN_META;
-	ch->indirect = ch->headed || ch->kind != &kind_queue;
-	if (ch->kind->refuse_overflow(s->header.overflow) ||
-		(ch->kind->least_capacity &&
-			ch->kind->least_capacity(s->header.max_message) > s->header.capacity))
-		return -EBADMSG;
-	choose_calls(ch);
+	if (err < 0)
+		return err;
+	if (ch->roles & CHAN_EXCLUSIVE && s->geometry.lanes > 1)
+		return error_because(
+			-EINVAL, "flags: an endpoint of a channel with lanes can't be exclusive");
 	if (ch->kind->subscribed && (ch->roles & CHAN_EXCLUSIVE) && (ch->roles & CHAN_RECV))
 		return error_because(-EINVAL,
 			"flags: a receiver of a broadcast can't be exclusive, since each has its "
@@ -136,21 +115,8 @@ static int attach(struct chan *ch)
 	if (ch->how && !ch->kind->subscribed)
 		return error_because(-EINVAL, "the channel is no broadcast: its kind is %s",
 			word(&words_kind, ch->kind->value));
-	ch->control = &s->layout->control;
-	ch->who = (struct envelope_sender){.pid = getpid(), .uid = geteuid()};
-	if (ch->headed)
-		ch->who.clock = clock_namespace();
-	if (ch->kind == &kind_latest) {
-		ch->look.control = ch->control;
-		for (unsigned i = 0; i < LAYOUT_SLOTS; i++)
-			ch->look.slot[i] = latest_slot_at(&ch->ring, i);
-	}
-	ring_pause(&ch->ring, 0, 0); /* the first send pauses: see sender_paced() */
-	atomic_store_explicit(&ch->overflow, s->header.overflow, memory_order_relaxed);
-	if (s->writable && !fence_can_heavy())
-		channel_mark(ch, LAYOUT_HEAVY_MISSING);
 	if (!(ch->roles & (CHAN_SEND | CHAN_RECV)))
-		return 0;
+		return s->geometry.lanes > 1 ? lanes_begin(ch) : 0;
 	if (!s->writable) {
 		if (!reads_only(ch)) /* chand may say so */
 			return -EACCES;
@@ -178,20 +144,9 @@ static int attach(struct chan *ch)
 		if (ch->light)
 			ch->sender = ch->thread;
 	}
-	if (err < 0 || !(ch->roles & CHAN_RECV) || !ch->kind->lease)
-		return err;
-	/* Give back a dead receiver's leases: those of the endpoint that had this slot
-	 * before would look like ours from now on. */
-	err = receivers_visit(ch, NULL);
 	if (err < 0)
 		return err;
-	err = reclaim_leases(ch);
-	if (err == -EBADMSG) /* receivers may have what is sound */
-		err = 0;
-	receivers_leave(ch);
-	if (err > 0)
-		channel_signal(ch, &ch->control->not_empty);
-	return 0;
+	return s->geometry.lanes > 1 ? lanes_begin(ch) : handle_succeed(ch);
 }
 
 static void undo_attach(struct chan *ch)
@@ -202,6 +157,7 @@ static void undo_attach(struct chan *ch)
 		 * remove the name. */
 		collect_now(&ch->segment);
 	}
+	lanes_free(ch);
 	segment_close(&ch->segment);
 	ch->slot = -1;
 	ch->waiters.shown = NULL;
@@ -247,6 +203,8 @@ static void note_difference(const struct chan *ch, const struct chan_options *op
 				     .groups = h->groups,
 				     .patience = (uint64_t)h->patience,
 				     .max_capacity = h->max_capacity,
+				     .lanes = h->lanes,
+				     .lane_by = h->lane_by,
 			     });
 }
 
@@ -281,27 +239,6 @@ static int open_or_create(
 	return err == -ESTALE ? -ENOENT : err;
 }
 
-static struct chan *new_handle(const struct segment_path *path, unsigned roles)
-{
-	struct chan *ch = calloc(1, sizeof(*ch));
-
-	if (!ch)
-		return NULL;
-	ch->roles = roles;
-	ch->slot = -1;
-	ch->segment.own.fd = -1;
-	ch->segment.own.orphan = &ch->orphan;
-	ch->segment.path = *path;
-	atomic_init(&ch->holders, 1);
-	waiters_init(&ch->waiters);
-	pollable_init(&ch->to_receive, &ch->orphan);
-	pollable_init(&ch->to_send, &ch->orphan);
-	watched_init(&ch->watched);
-	spin_init(&ch->send_spin);
-	spin_init(&ch->recv_spin);
-	return ch;
-}
-
 /* Open the channel, and subscribe to it, as `how` says, if it is not NULL or if it has
  * subscribers. */
 static int open_endpoint(chan_t **ret, const char *name, unsigned flags,
@@ -310,8 +247,10 @@ static int open_endpoint(chan_t **ret, const char *name, unsigned flags,
 	uint32_t had = (flags & CHAN_SEND ? LAYOUT_HAD_SENDER : 0) |
 		       (flags & CHAN_RECV ? LAYOUT_HAD_RECEIVER : 0);
 	struct segment_path path;
+	struct chan *const *lane;
 	struct chan *ch;
 	bool made = false;
+	uint32_t n;
 	int err;
 
 	err = channels_prepare();
@@ -319,7 +258,7 @@ static int open_endpoint(chan_t **ret, const char *name, unsigned flags,
 		err = segment_resolve(name, &path);
 	if (err < 0)
 		return err;
-	ch = new_handle(&path, flags & (CHAN_SEND | CHAN_RECV | CHAN_EXCLUSIVE));
+	ch = handle_new(&path, flags & (CHAN_SEND | CHAN_RECV | CHAN_EXCLUSIVE));
 	if (!ch)
 		return -ENOMEM;
 	ch->how = how;
@@ -336,8 +275,9 @@ static int open_endpoint(chan_t **ret, const char *name, unsigned flags,
 		}
 	}
 	ch->how = NULL;
-	if (had && ch->segment.writable)
-		channel_mark(ch, had);
+	lane = lanes_of(&ch, &n);
+	for (uint32_t i = 0; had && ch->segment.writable && i < n; i++)
+		channel_mark(lane[i], had);
 	if (flags & CHAN_CREATE && !made)
 		note_difference(ch, opt);
 	*ret = ch;

@@ -17,13 +17,17 @@ int chan_pause(chan_t *ch, int on)
 		return -ENOTCONN;
 	if (!ch->segment.writable)
 		return ch->segment.unwritable;
-	if (on) {
-		channel_mark(ch, LAYOUT_PAUSED);
-		return 0;
+	for (uint32_t i = 0; i < ch->segment.geometry.lanes; i++) {
+		struct layout_control *c = &segment_layout(&ch->segment, i)->control;
+
+		/* Pairs with the fence in cond_arm(): who arms after this sees the bit cleared. */
+		if (on)
+			atomic_fetch_or_explicit(&c->state, LAYOUT_PAUSED, memory_order_seq_cst);
+		else
+			atomic_fetch_and_explicit(
+				&c->state, ~(uint32_t)LAYOUT_PAUSED, memory_order_seq_cst);
+		if (!on)
+			channel_broadcast(ch, &c->not_empty);
 	}
-	/* Pairs with the fence in cond_arm(): who arms after this sees the bit cleared. */
-	atomic_fetch_and_explicit(
-		&ch->control->state, ~(uint32_t)LAYOUT_PAUSED, memory_order_seq_cst);
-	channel_broadcast(ch, &ch->control->not_empty);
 	return 0;
 }

@@ -42,7 +42,7 @@ struct receiving {
 };
 
 extern const struct receiving receiving_values, receiving_subscribed, receiving_headed,
-	receiving_headed_subscribed;
+	receiving_headed_subscribed, receiving_lanes;
 
 /* Returns true if the endpoint receives by this table. */
 static inline bool receives_otherwise(const struct chan *ch)

@@ -2,21 +2,17 @@
 /* Putting a channel in order from outside. */
 #include "channel/close.h"
 #include "channel/grow.h"
+#include "channel/lanes.h"
 #include "channel/name.h"
 #include "channel/receiver.h"
 #include "channel/reclaim.h"
 #include "channel/side.h"
 #include "channel/wake.h"
 
-int64_t chan_purge(chan_t *ch)
+static int64_t purge(struct chan *ch)
 {
-	int64_t n;
+	int64_t n = receivers_visit(ch, NULL);
 
-	if (!ch->kind->purge)
-		return receiving_refused(ch);
-	if (!ch->segment.writable)
-		return ch->segment.unwritable;
-	n = receivers_visit(ch, NULL);
 	if (n < 0)
 		return n;
 	n = ch->kind->purge(&ch->ring);
@@ -30,16 +26,32 @@ int64_t chan_purge(chan_t *ch)
 	return n < 0 ? channel_checked(ch, (int)n) : n;
 }
 
-int chan_recover(chan_t *ch)
+int64_t chan_purge(chan_t *ch)
 {
-	bool freed;
-	int n, err;
+	int64_t all = 0, got;
+	uint32_t n;
+	struct chan *const *lane = lanes_of(&ch, &n);
 
+	if (!ch->kind->purge)
+		return receiving_refused(ch);
 	if (is_orphan(ch))
 		return -ENOTCONN;
 	if (!ch->segment.writable)
 		return ch->segment.unwritable;
-	err = senders_visit(ch); /* recovers it, if need be */
+	for (uint32_t i = 0; i < n; i++) {
+		got = purge(lane[i]);
+		if (got < 0)
+			return all ? all : got;
+		all += got;
+	}
+	return all;
+}
+
+static int recover(struct chan *ch)
+{
+	bool freed;
+	int n, err = senders_visit(ch); /* recovers it, if need be */
+
 	if (err == 0)
 		senders_leave(ch);
 	channel_notice(ch);
@@ -58,4 +70,23 @@ int chan_recover(chan_t *ch)
 		channel_wake_all(&ch->segment);
 	channel_give_back(ch, false);
 	return n;
+}
+
+int chan_recover(chan_t *ch)
+{
+	int all = 0, got;
+	uint32_t n;
+	struct chan *const *lane = lanes_of(&ch, &n);
+
+	if (is_orphan(ch))
+		return -ENOTCONN;
+	if (!ch->segment.writable)
+		return ch->segment.unwritable;
+	for (uint32_t i = 0; i < n; i++) {
+		got = recover(lane[i]);
+		if (got < 0)
+			return got;
+		all += got;
+	}
+	return all;
 }

@@ -83,8 +83,9 @@ static int unlink_here(const struct segment_path *path)
 	if (path->owner != geteuid() && geteuid() != 0) {
 		err = -EPERM;
 	} else {
-		atomic_fetch_or_explicit(
-			&s.layout->control.state, LAYOUT_UNLINKED, memory_order_seq_cst);
+		for (uint32_t i = 0; i < s.geometry.lanes; i++)
+			atomic_fetch_or_explicit(&segment_layout(&s, i)->control.state,
+				LAYOUT_UNLINKED, memory_order_seq_cst);
 		err = segment_unlink(path);
 	}
 	segment_close(&s);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Sending in place: a reservation keeps the senders' lock until it is committed or
  * aborted. */
+#include "channel/lanes.h"
 #include "channel/receiver.h"
 #include "channel/sender.h"
 
@@ -152,6 +153,9 @@ static int reserve_otherwise(struct chan *ch, void **ret, size_t len, int64_t ti
 	err = sending_check(ch, timeout);
 	if (err == 0 && len > ch->segment.header.max_message)
 		err = send_too_long(ch, len);
+	ch = lanes_home(ch);
+	if (err == 0 && reserving(ch))
+		err = -EDEADLK;
 	return err < 0 ? err : reserve(ch, ret, len, sizeof(struct layout_meta), timeout);
 }
 
@@ -225,8 +229,12 @@ static LONG_WAY int commit_any(struct chan *ch, size_t len)
 {
 	struct ring_cursor at;
 	uint64_t old;
-	int err = reservation_check(ch);
+	int err;
 
+	if (unlikely(is_orphan(ch)))
+		return -ENOTCONN;
+	ch = lanes_home(ch);
+	err = reservation_check(ch);
 	if (unlikely(err < 0))
 		return err == -EINVAL ? error_because(err, "no reservation is open") : err;
 	if (unlikely(len > ch->reserve_length))
@@ -283,6 +291,9 @@ void chan_abort(chan_t *ch)
 {
 	bool slept;
 
+	if (is_orphan(ch))
+		return;
+	ch = lanes_home(ch);
 	if (reservation_check(ch) < 0)
 		return;
 	atomic_store_explicit(&ch->reserver, 0, memory_order_relaxed);

@@ -3,7 +3,7 @@
 #include "channel/rest.h"
 
 #include "channel/condition.h"
-#include "channel/handle.h"
+#include "channel/lanes.h"
 #include "channel/listener.h"
 #include "channel/name.h"
 #include "channel/wake.h"
@@ -15,9 +15,15 @@
 #define load(p) atomic_load_explicit((p), memory_order_relaxed)
 #define store(p, v) atomic_store_explicit((p), (v), memory_order_relaxed)
 
-bool depends_on_life(const struct chan *ch)
+bool depends_on_life(struct chan *ch)
 {
-	return ring_leased(&ch->ring) || ch->kind->subscribed ||
+	uint32_t n;
+	struct chan *const *lane = lanes_of(&ch, &n);
+
+	for (uint32_t i = 1; i < n; i++)
+		if (ring_leased(&lane[i]->ring))
+			return true;
+	return ring_leased(&lane[0]->ring) || ch->kind->subscribed ||
 	       ch->segment.header.options & (CHAN_END_WITH_SENDERS | CHAN_NEED_RECEIVERS);
 }
 

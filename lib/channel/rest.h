@@ -15,7 +15,7 @@ struct condition;
 #define REST_ALERT INT64_C(10000000)
 
 /* Returns true if what a call gets may depend on which peers live. */
-bool depends_on_life(const struct chan *ch);
+bool depends_on_life(struct chan *ch);
 
 /*
  * The call found nothing: make the descriptor of what it would wait for, if there is one,

@@ -9,6 +9,7 @@
  * arming takes the place of a look at each condition.  What a wake-up that this call got for
  * a case it did not execute owes is in wait.c.
  */
+#include "channel/lanes.h"
 #include "channel/receive.h"
 #include "channel/receiver.h"
 #include "channel/rest.h"
@@ -135,21 +136,37 @@ static unsigned by_chance(unsigned n)
 /* Return what moves when a case that was just tried may go on. */
 static uint64_t hint(const struct chan_case *c)
 {
-	const struct layout_control *control = c->ch->control;
+	uint32_t n;
+	struct chan *const *lane = lanes_of(&c->ch, &n);
+	uint64_t sum = 0;
 
 	/* A spin that looks too early looks again. */
-	return c->op == CHAN_OP_SEND
-		       ? atomic_load_explicit(&control->receivers.position, memory_order_relaxed)
-		       : atomic_load_explicit(&control->senders.position, memory_order_relaxed) +
-				 ring_any(&c->ch->ring);
+	for (uint32_t i = 0; i < n; i++) {
+		const struct layout_control *control = lane[i]->control;
+
+		sum += c->op == CHAN_OP_SEND ? atomic_load_explicit(&control->receivers.position,
+						       memory_order_relaxed)
+					     : atomic_load_explicit(&control->senders.position,
+						       memory_order_relaxed) +
+						       ring_any(&lane[i]->ring);
+	}
+	return sum;
 }
 
 /* Returns true if a look without the lock says that there is nothing to receive, and nothing
  * else can be found out by trying. */
 static bool hopeless(const struct chan_case *c)
 {
-	return c->op != CHAN_OP_SEND && !c->ch->kind->hands_over && !ring_any(&c->ch->ring) &&
-	       !(channel_state(c->ch) & (LAYOUT_ENDED | LAYOUT_DAMAGED)) && !depends_on_life(c->ch);
+	uint32_t n;
+	struct chan *const *lane = lanes_of(&c->ch, &n);
+
+	if (c->op == CHAN_OP_SEND || c->ch->kind->hands_over ||
+		channel_state(c->ch) & (LAYOUT_ENDED | LAYOUT_DAMAGED))
+		return false;
+	for (uint32_t i = 0; i < n; i++)
+		if (ring_any(&lane[i]->ring) || depends_on_life(lane[i]))
+			return false;
+	return true;
 }
 
 /* Try each case: the number of the one that went on, or -EAGAIN.  If `quickly`, only those
@@ -204,23 +221,48 @@ static struct spin *spin_of_thread(void)
 	return &spin;
 }
 
+/* Return how many words a case waits on. */
+static unsigned words_of(const struct chan_case *c)
+{
+	return c->op == CHAN_OP_SEND || !c->ch->lanes ? 1 : c->ch->lanes->n;
+}
+
+/* Fill in what a case waits on: how many words. */
+static unsigned await_case(const struct chan_case *c, struct awaited *ret)
+{
+	unsigned n = words_of(c);
+
+	if (n == 1) {
+		struct chan *ch = c->ch->lanes ? c->ch->lanes->lane[c->ch->lanes->home] : c->ch;
+
+		ret[0] = (struct awaited){
+			.ch = ch, .cond = cond_of(&(struct chan_case){.ch = ch, .op = c->op})};
+		return 1;
+	}
+	for (unsigned i = 0; i < n; i++)
+		ret[i] = (struct awaited){.ch = c->ch->lanes->lane[i],
+			.cond = &c->ch->lanes->lane[i]->control->not_empty};
+	return n;
+}
+
 /* Sleep until any case may go on; the selection's limit is not 0. */
 static int wait_for_one(struct selection *s)
 {
 	struct awaited all[SELECT_WORDS];
 	struct spin *spin = spin_of_thread();
+	unsigned served, n = 0;
 	int64_t now;
 	int found, err = 0;
 
 	for (unsigned i = 0; i < s->n; i++)
-		all[i] = (struct awaited){.ch = s->cases[i].ch, .cond = cond_of(&s->cases[i])};
+		n += await_case(&s->cases[i], &all[n]);
 	if (cpu_several() && spin_until(spin, any_hint, NULL, (uintptr_t)s, false)) {
 		found = try_each(s, false);
 		if (found >= 0)
 			return found;
 	}
 	do {
-		wait_arm(all, s->n);
+		wait_arm(all, n);
 		found = try_each(s, false);
 		if (found >= 0 || err < 0)
 			break;
@@ -230,11 +272,15 @@ static int wait_for_one(struct selection *s)
 			err = -ETIMEDOUT;
 			break;
 		}
-		err = wait_sleep(all, s->n, &s->limit, now, s->busy ? MOMENT : WAIT_SLICE);
+		err = wait_sleep(all, n, &s->limit, now, s->busy ? MOMENT : WAIT_SLICE);
 		spin_slept(spin, clock_monotonic() - now);
 	} while (err != -EINTR);
+	for (served = 0; served < n; served++)
+		if (found >= 0 && all[served].ch == s->cases[found].ch &&
+			all[served].cond == cond_of(&s->cases[found]))
+			break;
 	if (s->limit.slept)
-		wait_leave(all, s->n, found >= 0 ? (unsigned)found : s->n);
+		wait_leave(all, n, served);
 	return found >= 0 ? found : err;
 }
 
@@ -269,11 +315,14 @@ int chan_select(struct chan_case *cases, unsigned n, int64_t timeout, unsigned f
 {
 	struct selection s = {.cases = cases, .n = n, .flags = flags, .limit = limit_of(timeout)};
 	uint64_t seen[SELECT_WORDS];
+	unsigned words = 0;
 	int err = check_all(&s, timeout);
 
 	if (err < 0)
 		return err;
-	if (n <= SELECT_WORDS)
+	for (unsigned i = 0; i < n && words <= SELECT_WORDS; i++)
+		words += words_of(&cases[i]);
+	if (words <= SELECT_WORDS)
 		s.seen = seen;
 	err = try_each(&s, true);
 	if (err < 0)
@@ -282,5 +331,5 @@ int chan_select(struct chan_case *cases, unsigned n, int64_t timeout, unsigned f
 		return err;
 	if (timeout == 0)
 		return s.busy ? -EBUSY : -EAGAIN;
-	return n <= SELECT_WORDS ? wait_for_one(&s) : wait_in_set(&s);
+	return words <= SELECT_WORDS ? wait_for_one(&s) : wait_in_set(&s);
 }

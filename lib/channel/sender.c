@@ -3,6 +3,7 @@
 #include "channel/sender.h"
 
 #include "channel/grow.h"
+#include "channel/lanes.h"
 #include "channel/name.h"
 #include "channel/overflow.h"
 #include "channel/reclaim.h"
@@ -386,6 +387,7 @@ int sender_ready(struct chan *ch, size_t len, struct limit *limit)
 	struct ring_cursor at;
 	int err;
 
+	ch = lanes_home(ch);
 	if (len > ch->segment.header.max_message)
 		return send_too_long(ch, len);
 	if (ch->headed) /* whatever header it gets */

@@ -28,9 +28,12 @@ struct sending_calls {
 	int (*send)(struct chan *ch, const void *msg, size_t len, struct limit *limit);
 	int (*send_batch)(
 		struct chan *ch, const struct iovec *msg, unsigned n, struct limit *limit);
+	/* Also set *place, unless that is NULL.  NULL: messages have no header. */
+	int (*send_meta)(struct chan *ch, const void *msg, size_t len, const struct chan_meta *meta,
+		struct limit *limit, struct headed_place *place);
 };
 
-extern const struct sending_calls sending_values, sending_headed;
+extern const struct sending_calls sending_values, sending_headed, sending_lanes;
 
 /* Returns true if the endpoint sends by this table. */
 static inline bool sends_otherwise(const struct chan *ch)

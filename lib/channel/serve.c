@@ -4,7 +4,9 @@
 #include "channel/call.h"
 #include "channel/headed.h"
 #include "channel/inbox.h"
+#include "channel/lanes.h"
 #include "channel/receiver.h"
+#include "channel/sender.h"
 #include "channel/side.h"
 #include "segment/endpoint.h"
 
@@ -173,7 +175,7 @@ static int deliver(struct chan *ch, const struct chan_meta *asked, const void *m
 		return err;
 	err = use_inbox(rs, asked, &k);
 	if (err == 0) {
-		err = headed_send_at(k->ch, msg, len, meta, &limit, NULL);
+		err = k->ch->sending->send_meta(k->ch, msg, len, meta, &limit, NULL);
 		done_with(rs, k, client_gone(err));
 	}
 	if (!client_gone(err))
@@ -190,6 +192,7 @@ static int read_request(struct chan *ch, const struct chan_lease *request, struc
 		.seq = request->seq,
 		.holder = (uint32_t)ch->slot,
 		.attempt = request->attempt};
+	struct chan *lane;
 	int err;
 
 	if (is_orphan(ch))
@@ -199,11 +202,12 @@ static int read_request(struct chan *ch, const struct chan_lease *request, struc
 	err = headed_check(ch);
 	if (err < 0 || !ch->kind->holds)
 		return err < 0 ? err : receiving_refused(ch);
-	err = receivers_enter(ch, &limit);
+	lane = lanes_at(ch, &claim.pos, &claim.seq);
+	err = lane ? receivers_enter(lane, &limit) : -ESTALE;
 	if (err < 0)
 		return err;
-	err = ch->kind->holds(&ch->ring, &claim);
-	receivers_leave(ch);
+	err = lane->kind->holds(&lane->ring, &claim);
+	receivers_leave(lane);
 	if (err == 0)
 		err = chan_lease_meta(ch, request, asked);
 	if (err == 0 && !asked->reply_to[0])

@@ -61,10 +61,12 @@ static inline void channel_broadcast(const struct chan *ch, struct layout_cond *
 /* Wake all that wait for a message or for room. */
 static inline void channel_wake_all(const struct segment *s)
 {
-	struct layout_control *control = &s->layout->control;
+	for (uint32_t i = 0; i < s->geometry.lanes; i++) {
+		struct layout_control *control = &segment_layout(s, i)->control;
 
-	channel_ring(s, &control->not_empty, cond_broadcast(&control->not_empty));
-	channel_ring(s, &control->not_full, cond_broadcast(&control->not_full));
+		channel_ring(s, &control->not_empty, cond_broadcast(&control->not_empty));
+		channel_ring(s, &control->not_full, cond_broadcast(&control->not_full));
+	}
 }
 
 /* A receiver has announced that it waits: where a sender goes on only if there is one, those
@@ -82,10 +84,16 @@ static inline uint32_t channel_arm(const struct chan *ch, struct layout_cond *c)
 	return likely(ch->segment.writable) ? cond_arm(c) : cond_key(c);
 }
 
+/* Where messages come in a channel with lanes, that is in each of them. */
 static inline void channel_arm_bell(const struct chan *ch, struct layout_cond *c)
 {
-	if (likely(ch->segment.writable))
-		cond_arm_bell(c);
+	uint32_t n = likely(c != &ch->control->not_empty) ? 1 : ch->segment.geometry.lanes;
+
+	if (unlikely(!ch->segment.writable))
+		return;
+	cond_arm_bell(c);
+	for (uint32_t i = 1; i < n; i++)
+		cond_arm_bell(&segment_layout(&ch->segment, i)->control.not_empty);
 }
 
 /* Returns true if the senders that wait need different amounts of room (sender.c). */

@@ -9,6 +9,9 @@
  *           struct layout_subscriber  [endpoints + groups], of kind broadcast only
  *   ring    capacity bytes          page-aligned, mapped twice back to back; or slots
  *
+ * A channel with lanes has all that once for each lane, one after the other, and of the lanes
+ * but the first only control and ring are used.
+ *
  * These bytes are authoritative: the header; `state` and `seal`; a side's `position` (of a
  * channel with slots the senders', and the slot that it names);
  * the header of each record between the two positions; `held` and `held_by`; `seq` of
@@ -67,11 +70,17 @@ struct layout_header {
 	uint32_t on_lag;
 	int64_t patience;
 	uint64_t max_capacity; /* with LAYOUT_GROWS, else 0 */
+	uint32_t lanes;	       /* with LAYOUT_HAS_LANES, else 0 */
+	uint32_t lane_by;      /* enum chan_lane_by; else 0 */
 };
 
 /* A bit of layout_header.options that the header alone has: the ring may grow (ladder.h).  A
  * version that doesn't know it refuses the segment. */
 #define LAYOUT_GROWS (1u << 8)
+/* Another one: the channel has lanes. */
+#define LAYOUT_HAS_LANES (1u << 9)
+#define LAYOUT_LANES_MAX 64u
+#define LAYOUT_PRIORITIES 8u
 
 /* ---- control ---- */
 

@@ -148,6 +148,9 @@ struct kind {
 	 * is consumed or still ready.  NULL if the kind can't. */
 	int (*remove)(struct ring *r, uint64_t pos, uint64_t seq, uint32_t least);
 
+	/* Return an endpoint other than `me` that has a lease, or UINT32_MAX. */
+	uint32_t (*other_holder)(struct ring *r, uint32_t me);
+
 	/* Release every lease for which gone(holder, arg): how many, or -EBADMSG. */
 	int (*reclaim)(struct ring *r, bool (*gone)(uint32_t holder, void *arg), void *arg);
 

@@ -144,10 +144,38 @@ static int check_subscribers(const struct chan_options *o)
 	return 0;
 }
 
+/* Check what is said of lanes: 0 or -EINVAL. */
+static int check_lanes(const struct chan_options *o)
+{
+	bool by_priority = o->lane_by == CHAN_BY_PRIORITY;
+
+	if (!o->lanes)
+		return o->lane_by
+			       ? error_because(-EINVAL, "lane_by: is for a channel with lanes only")
+			       : 0;
+	if (o->kind != CHAN_KIND_QUEUE)
+		return error_because(-EINVAL, "lanes: a %s has none, only a queue has",
+			word(&words_kind, o->kind));
+	if (o->lane_by != CHAN_BY_KEY && !by_priority)
+		return error_because(
+			-EINVAL, "lane_by: lanes need to know by what, by key or by priority");
+	if (by_priority ? o->lanes != LAYOUT_PRIORITIES
+			: o->lanes < 2 || o->lanes > LAYOUT_LANES_MAX)
+		return error_because(-EINVAL,
+			by_priority ? "lanes: by priority there are 8, and %" PRIu32
+				      " are asked for"
+				    : "lanes: are 2 to 64, and %" PRIu32 " are asked for",
+			o->lanes);
+	if (o->max_capacity)
+		return error_because(-EINVAL, "max_capacity: a channel with lanes does not grow");
+	return 0;
+}
+
 /* Check all options but the sizes: 0 or -EINVAL. */
 static int check_words(const struct chan_options *o)
 {
 	const struct kind *kind = kind_of(o->kind);
+	int err;
 
 	if (o->flags & ~FLAGS)
 		return error_because(
@@ -184,7 +212,8 @@ static int check_words(const struct chan_options *o)
 			"flags: CHAN_META is for a queue and a broadcast only; a %s has no "
 			"headers",
 			word(&words_kind, o->kind));
-	return check_subscribers(o);
+	err = check_lanes(o);
+	return err < 0 ? err : check_subscribers(o);
 }
 
 int options_resolve(const struct chan_options *opt, struct chan_options *full, struct geometry *ret)
@@ -199,6 +228,8 @@ int options_resolve(const struct chan_options *opt, struct chan_options *full, s
 		o.flags &= ~(uint32_t)CHAN_RENDEZVOUS;
 		o.kind = CHAN_KIND_RENDEZVOUS;
 	}
+	if (o.lanes)
+		o.flags |= CHAN_META;
 	err = check_words(&o);
 	if (err == 0)
 		err = resolve_sizes(&o);
@@ -220,6 +251,8 @@ int options_resolve(const struct chan_options *opt, struct chan_options *full, s
 		o.kind == CHAN_KIND_BROADCAST ? o.endpoints + o.groups : 0);
 	if (o.max_capacity)
 		geometry_grow(&g, o.max_capacity);
+	if (o.lanes)
+		geometry_split(&g, o.lanes);
 	err = check_longest(&o, &g);
 	if (err < 0)
 		return err;
@@ -259,7 +292,9 @@ void options_compare(const struct chan_options *opt, const struct chan_options *
 		differs("type", is->type, given.type) ||
 		differs("on_lag", is->on_lag, given.on_lag) ||
 		differs("patience", is->patience, given.patience) ||
-		differs("groups", is->groups, given.groups))
+		differs("groups", is->groups, given.groups) ||
+		differs("lanes", is->lanes, given.lanes) ||
+		differs("lane_by", is->lane_by, given.lane_by))
 		return;
 	if (full.flags & ~is->flags)
 		error_because(

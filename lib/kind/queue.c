@@ -290,6 +290,20 @@ int queue_reclaim(struct ring *r, bool (*gone)(uint32_t holder, void *arg), void
 	return n;
 }
 
+static uint32_t queue_other_holder(struct ring *r, uint32_t me)
+{
+	uint64_t head = ring_head(r), pos = ring_held(r, head);
+	struct ring_item it;
+
+	if (pos != head && ring_holder(r) != me)
+		return ring_holder(r);
+	for (; pos < load(&rx(r)->frontier) && ring_read(r, pos, &it) == 0; pos = it.end)
+		if (record_kind(it.state) == RECORD_LEASED && record_holder(it.state) != me &&
+			record_holder(it.state) < LAYOUT_ENDPOINTS_HEADED)
+			return record_holder(it.state);
+	return UINT32_MAX;
+}
+
 /* ---- dropping, with an exact count ----
  *
  * A drop is two facts, the record's and the count's, and one store commits only
@@ -574,6 +588,7 @@ const struct kind kind_queue = {
 	.untake = queue_untake,
 	.holds = queue_holds,
 	.remove = queue_remove,
+	.other_holder = queue_other_holder,
 	.reclaim = queue_reclaim,
 	.drop = queue_drop,
 	.discard = queue_discard,

@@ -41,6 +41,7 @@ struct geometry geometry_of(
 		.max_message = max_message,
 		.endpoints = endpoints,
 		.subscribers = subscribers,
+		.lanes = 1,
 	};
 
 	g.ring_offset = geometry_pages(tables_end(&g));
@@ -54,9 +55,20 @@ void geometry_grow(struct geometry *g, uint64_t max_capacity)
 	g->size = g->ring_offset + max_capacity;
 }
 
+void geometry_split(struct geometry *g, uint32_t lanes)
+{
+	g->lanes = lanes;
+	g->size = geometry_lane(g, lanes);
+}
+
+uint64_t geometry_lane(const struct geometry *g, uint32_t i)
+{
+	return i * (g->ring_offset + g->capacity);
+}
+
 uint64_t geometry_memory(const struct geometry *g)
 {
-	return g->ring_offset + g->capacity;
+	return geometry_lane(g, g->lanes);
 }
 
 uint64_t geometry_largest(const struct geometry *g)
@@ -84,9 +96,10 @@ int geometry_check(const struct geometry *g)
 			       g->endpoints <= LAYOUT_ENDPOINTS_MAX &&
 			       g->subscribers <= 2 * LAYOUT_ENDPOINTS_MAX &&
 			       g->ring_offset >= tables_end(g) &&
-			       g->ring_offset <= UINT64_C(1) << 30 &&
-			       g->size == g->ring_offset + (g->max_capacity ? g->max_capacity
-									    : g->capacity) &&
+			       g->ring_offset <= UINT64_C(1) << 30 && g->lanes &&
+			       g->lanes <= LAYOUT_LANES_MAX &&
+			       g->size == (g->max_capacity ? g->ring_offset + g->max_capacity
+							   : geometry_lane(g, g->lanes)) &&
 			       g->max_message <= GEOMETRY_MESSAGE_MAX &&
 			       ring_least_capacity(g->max_message) <= geometry_largest(g)
 		       ? 0

@@ -16,6 +16,7 @@ struct geometry {
 	uint32_t endpoints;
 	uint32_t subscribers;  /* entries of that table; 0: there is none */
 	uint64_t max_capacity; /* of a ring that may grow, whole pages; else 0 */
+	uint32_t lanes;	       /* 1: it has none but itself */
 };
 
 /* Round up to whole pages. */
@@ -31,6 +32,12 @@ uint64_t geometry_subscribers(const struct geometry *g);
 
 /* Let the ring grow up to `max_capacity`, which is whole pages and more than its capacity. */
 void geometry_grow(struct geometry *g, uint64_t max_capacity);
+
+/* Let there be so many lanes; it does not grow. */
+void geometry_split(struct geometry *g, uint32_t lanes);
+
+/* Return where lane `i` begins in the file. */
+uint64_t geometry_lane(const struct geometry *g, uint32_t i);
 
 /* Return the bytes of memory that the segment has from the start. */
 uint64_t geometry_memory(const struct geometry *g);

@@ -232,20 +232,35 @@ static bool map_rungs(const struct segment *s, unsigned char *ring, int prot)
 	return true;
 }
 
-/* Map the segment over addresses that are reserved, and the ring again behind it, or undo
+/* Map each lane, and its ring again behind it. */
+static bool map_lanes(const struct segment *s, unsigned char *base, int prot)
+{
+	size_t offset = s->geometry.ring_offset, capacity = s->geometry.capacity;
+
+	for (uint32_t i = 0; i < s->geometry.lanes; i++) {
+		off_t at = (off_t)geometry_lane(&s->geometry, i);
+
+		if (mmap(base, offset + capacity, prot, MAP_SHARED | MAP_FIXED, s->own.fd, at) ==
+				MAP_FAILED ||
+			mmap(base + offset + capacity, capacity, prot, MAP_SHARED | MAP_FIXED,
+				s->own.fd, at + (off_t)offset) == MAP_FAILED)
+			return false;
+		base += offset + 2 * capacity;
+	}
+	return true;
+}
+
+/* Map the segment over addresses that are reserved, and each ring again behind it, or undo
  * the reservation.  A child that is forked meanwhile must see none of it: see
  * descriptor.h. */
 static int map_over(struct segment *s, unsigned char *base, size_t total)
 {
 	int prot = s->writable ? PROT_READ | PROT_WRITE : PROT_READ;
-	size_t offset = s->geometry.ring_offset, capacity = s->geometry.capacity;
-	int err = 0, fd = s->own.fd;
+	int err = 0;
 
 	descriptors_lock();
-	if (mmap(base, offset + capacity, prot, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED ||
-		mmap(base + offset + capacity, capacity, prot, MAP_SHARED | MAP_FIXED, fd,
-			(off_t)offset) == MAP_FAILED ||
-		!map_rungs(s, base + offset, prot) || madvise(base, total, MADV_DONTFORK) < 0) {
+	if (!map_lanes(s, base, prot) || !map_rungs(s, base + s->geometry.ring_offset, prot) ||
+		madvise(base, total, MADV_DONTFORK) < 0) {
 		err = -errno;
 		munmap(base, total);
 	}
@@ -257,7 +272,8 @@ static int map_over(struct segment *s, unsigned char *base, size_t total)
 static int map(struct segment *s)
 {
 	uint64_t capacity = s->geometry.capacity, most = s->geometry.max_capacity;
-	size_t offset = s->geometry.ring_offset, total = offset + 2 * (most ? most : capacity);
+	size_t offset = s->geometry.ring_offset;
+	size_t total = most ? offset + 2 * most : s->geometry.lanes * (offset + 2 * capacity);
 	unsigned char *base =
 		mmap(NULL, total, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	int err;
@@ -272,6 +288,18 @@ static int map(struct segment *s)
 	s->ring = base + offset;
 	s->mapped = total;
 	return 0;
+}
+
+struct segment segment_of_lane(const struct segment *s, uint32_t i)
+{
+	struct segment lane = *s;
+
+	lane.own = (struct descriptor){
+		.fd = s->own.fd, .orphan = s->own.orphan, .dev = s->own.dev, .ino = s->own.ino};
+	lane.geometry.lanes = 1;
+	lane.layout = segment_layout(s, i);
+	lane.ring = (unsigned char *)lane.layout + s->geometry.ring_offset;
+	return lane;
 }
 
 void segment_close(struct segment *s)
@@ -456,7 +484,10 @@ int segment_fill(struct segment *s, const struct chan_options *full, const struc
 	h->endpoints = g->endpoints;
 	h->kind = full->kind;
 	h->overflow = full->overflow;
-	h->options = full->flags | (g->max_capacity ? LAYOUT_GROWS : 0);
+	h->options = full->flags | (g->max_capacity ? LAYOUT_GROWS : 0) |
+		     (g->lanes > 1 ? LAYOUT_HAS_LANES : 0);
+	h->lanes = full->lanes;
+	h->lane_by = full->lane_by;
 	h->max_capacity = g->max_capacity;
 	h->lifetime = full->lifetime;
 	h->linger = full->linger;
@@ -590,7 +621,8 @@ static int check_header(struct segment *s, uint64_t size)
 	/* A newer version may have more kinds and options. */
 	if (h->kind >= words_kind.n ||
 		h->options & ~(uint32_t)(CHAN_END_WITH_SENDERS | CHAN_NEED_RECEIVERS |
-					 CHAN_FORBID_BLOCK | CHAN_META | LAYOUT_GROWS))
+					 CHAN_FORBID_BLOCK | CHAN_META | LAYOUT_GROWS |
+					 LAYOUT_HAS_LANES))
 		return -EPROTONOSUPPORT;
 	if (h->abi != LAYOUT_ABI || h->libc != THIS_LIBC || h->condvar != CONDVAR_KIND)
 		return -EPROTOTYPE;
@@ -612,6 +644,7 @@ static int check_header(struct segment *s, uint64_t size)
 		.endpoints = h->endpoints,
 		.subscribers = h->kind == CHAN_KIND_BROADCAST ? h->endpoints + h->groups : 0,
 		.max_capacity = h->options & LAYOUT_GROWS ? h->max_capacity : 0,
+		.lanes = h->options & LAYOUT_HAS_LANES ? h->lanes : 1,
 	};
 	if (h->kind == CHAN_KIND_BROADCAST &&
 		(h->groups > LAYOUT_ENDPOINTS_MAX || h->on_lag < CHAN_LAG_BLOCK ||
@@ -623,7 +656,11 @@ static int check_header(struct segment *s, uint64_t size)
 		(!h->max_capacity ||
 			(h->kind != CHAN_KIND_QUEUE && h->kind != CHAN_KIND_BROADCAST)))
 		return -EBADMSG;
-	h->options &= ~LAYOUT_GROWS; /* max_capacity says it */
+	if (h->options & LAYOUT_HAS_LANES &&
+		(h->lanes < 2 || h->kind != CHAN_KIND_QUEUE || h->options & LAYOUT_GROWS ||
+			h->lane_by < CHAN_BY_KEY || h->lane_by > CHAN_BY_PRIORITY))
+		return -EBADMSG;
+	h->options &= ~(LAYOUT_GROWS | LAYOUT_HAS_LANES); /* max_capacity and lanes say it */
 	if (h->segment_size != size || h->overflow > CHAN_DROP_OLDEST || h->lifetime > CHAN_REF ||
 		h->linger > INT64_MAX)
 		return -EBADMSG;

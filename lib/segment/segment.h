@@ -46,6 +46,17 @@ struct segment {
 	size_t mapped;
 };
 
+/* Return the layout of lane `i`; its ring follows, as that of the first. */
+static inline struct layout *segment_layout(const struct segment *s, uint32_t i)
+{
+	/* Each lane's ring is mapped twice. */
+	return (struct layout *)(void *)((char *)s->layout + i * (geometry_lane(&s->geometry, 1) +
+									 s->geometry.capacity));
+}
+
+/* Return a view of lane `i` as if it were a segment by itself.  It is not closed. */
+struct segment segment_of_lane(const struct segment *s, uint32_t i);
+
 /*
  * Find out where the name NAME or OWNER/NAME leads.  Returns 0, or
  *

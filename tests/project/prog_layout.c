@@ -42,6 +42,8 @@ int main(void)
 	HEADER(on_lag);
 	HEADER(patience);
 	HEADER(max_capacity);
+	HEADER(lanes);
+	HEADER(lane_by);
 	CONTROL(state, "state");
 	CONTROL(seal, "seal");
 	CONTROL(idle_since, "idle_since");

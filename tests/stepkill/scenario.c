@@ -627,6 +627,7 @@ static bool close_behind(void)
 	}
 #define BROADCAST(...) OPT(.kind = CHAN_KIND_BROADCAST, __VA_ARGS__)
 #define GROWING(...) OPT(.max_capacity = 2 * CAPACITY, __VA_ARGS__)
+#define LANES OPT(.lanes = 4, .lane_by = CHAN_BY_KEY)
 #define BUSY (IN(ASLEEP) | IN(LATE) | IN(EARLY))
 #define ALL (IN(ALONE) | BUSY)
 #define CHAIN (IN(ALONE) | IN(CHAINED))
@@ -756,6 +757,17 @@ const struct scenario scenarios[] = {
 		.setup = asked, .operation = op_cancel, .result = 1, .states = 2, .sends = 1 },
 	{ "reply", IN(ALONE), .opt = OPT(.flags = CHAN_META), .roles = CHAN_RECV,
 		.setup = take_request, .operation = op_reply, .states = 2, .sends = 1, .eats = 1 },
+
+	{ "lanes, send", CHAIN | IN(ASLEEP), .opt = LANES, .roles = CHAN_SEND,
+		.operation = op_send, .states = 2, .sends = 1 },
+	{ "lanes, receive", CHAIN, .opt = LANES, .fill = 4, .roles = CHAN_RECV,
+		.operation = op_recv, .result = USUAL, .states = 2, .eats = 1 },
+	{ "lanes, take", CHAIN, .opt = LANES, .fill = 4, .roles = CHAN_RECV,
+		.operation = op_take, .result = 2, .states = 3 },
+	{ "lanes, acknowledge", CHAIN | IN(ASLEEP), .opt = LANES, .fill = 4, .roles = CHAN_RECV,
+		.setup = take3, .operation = op_ack, .result = 3, .states = 2, .eats = 3 },
+	{ "lanes, close, drain", CHAIN | IN(ASLEEP), .opt = LANES, .fill = 2, .roles = CHAN_SEND,
+		.operation = op_close, .states = 2, .ends = true },
 
 	{ "release", ALL | CHAIN, .opt = OPT(), .fill = FULL, .roles = CHAN_RECV, .setup = take3,
 		.operation = op_release, .result = 3, .states = 1 },

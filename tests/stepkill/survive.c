@@ -867,7 +867,7 @@ static unsigned all_that_fit(const struct scenario *s)
 	struct ladder l;
 	uint64_t n = 0;
 
-	if (s->opt.flags & CHAN_META)
+	if (s->opt.flags & CHAN_META || s->opt.lanes)
 		return (CAPACITY - RING_ALIGN) / ring_size(sizeof(struct layout_meta) + USUAL);
 	if (!s->opt.max_capacity)
 		return FULL;
@@ -919,7 +919,8 @@ void all_is_back(const struct scenario *s)
 	if (err < 0 && err != -ENOENT)
 		fail("remove a group: %s (%d)", chan_strerror(err), err);
 	if (!st.closed && !(st.flags & CHAN_RENDEZVOUS) &&
-		(st.max_capacity || st.capacity == CAPACITY - RING_ALIGN))
+		(st.max_capacity ||
+			st.capacity == (st.lanes ? st.lanes : 1) * (CAPACITY - RING_ALIGN)))
 		space_is_back(s, ch[0]);
 	for (n = 1; n < st.endpoints && n < 8; n++) {
 		err = chan_open(&ch[n], channel, CHAN_SEND | CHAN_RECV, NULL);
@@ -932,6 +933,7 @@ void all_is_back(const struct scenario *s)
 	do /* -EBUSY: as in await_deserted() */
 		err = chan_open(&ch[0], channel,
 			each_gets_all(s) ? CHAN_SEND | CHAN_EXCLUSIVE
+			: s->opt.lanes	 ? CHAN_SEND | CHAN_RECV
 					 : CHAN_SEND | CHAN_RECV | CHAN_EXCLUSIVE,
 			NULL);
 	while (err == -EBUSY && !overdue(&watch, BOUND, false));

@@ -1,0 +1,504 @@
+/* SPDX-License-Identifier: MIT */
+/* The model is in lanes.h. */
+#include "channel/lanes.h"
+
+#include "channel/close.h"
+#include "channel/headed.h"
+#include "channel/name.h"
+#include "channel/receive.h"
+#include "channel/receiver.h"
+#include "channel/rest.h"
+#include "channel/sender.h"
+#include "channel/wait.h"
+#include "core/cpu.h"
+
+#include <stdlib.h>
+
+/* Where the number of the lane is in the position of a lease and of a cursor. */
+#define LANE_SHIFT 58
+#define LANE_MASK (UINT64_C(63) << LANE_SHIFT)
+/* How long one round of tries waits for locks, and how soon a lane is tried again whose lock
+ * was not free that long. */
+#define MOMENT INT64_C(10000000)
+/* By priority, each so many calls look from below. */
+#define FROM_BELOW 16u
+
+struct chan *lanes_at(struct chan *ch, uint64_t *pos, uint64_t *seq)
+{
+	uint32_t i = (uint32_t)(*pos >> LANE_SHIFT);
+
+	if (!ch->lanes)
+		return ch;
+	*pos &= ~LANE_MASK;
+	*seq /= ch->lanes->n;
+	return i < ch->lanes->n ? ch->lanes->lane[i] : NULL;
+}
+
+/* A number that no two messages of the channel have, and that grows in each lane. */
+static uint64_t seq_outside(const struct lanes *all, uint32_t i, uint64_t seq)
+{
+	return seq * all->n + i;
+}
+
+/* ---- sending ---- */
+
+/* FNV-1a, and once more over itself, since few lanes take few of its bits. */
+static uint32_t lane_of_key(const struct lanes *all, const char *key, uint32_t n)
+{
+	uint64_t h = UINT64_C(0xcbf29ce484222325);
+
+	for (uint32_t i = 0; i < n; i++)
+		h = (h ^ (unsigned char)key[i]) * UINT64_C(0x100000001b3);
+	return (uint32_t)((h ^ h >> 32) % all->n);
+}
+
+static struct chan *lane_for(const struct chan *ch, const struct chan_meta *meta)
+{
+	const struct lanes *all = ch->lanes;
+
+	if (!all->by_key)
+		return all->lane[meta && meta->flags & CHAN_META_HAS_PRIORITY ? meta->priority : 0];
+	if (meta && meta->flags & CHAN_META_HAS_KEY)
+		return all->lane[lane_of_key(all, meta->key, meta->key_length)];
+	return all->lane[all->home];
+}
+
+static uint32_t number_of(const struct lanes *all, const struct chan *lane)
+{
+	uint32_t i = 0;
+
+	while (all->lane[i] != lane)
+		i++;
+	return i;
+}
+
+/* Returns what a send fails with where the channel ended and its lane did not yet. */
+static int end_of(const struct chan *ch, const struct chan *lane)
+{
+	uint32_t state = channel_state(ch);
+
+	if (likely(!(state & LAYOUT_ENDED)) || channel_state(lane) & LAYOUT_ENDED)
+		return 0;
+	channel_end(&ch->segment, state & (LAYOUT_ENDED | LAYOUT_DISCARD));
+	return channel_over(state);
+}
+
+static int lanes_send_meta(struct chan *ch, const void *msg, size_t len,
+	const struct chan_meta *meta, struct limit *limit, struct headed_place *place)
+{
+	struct chan *lane = lane_for(ch, meta);
+	int err = end_of(ch, lane);
+
+	if (err == 0)
+		err = lane->sending->send_meta(lane, msg, len, meta, limit, place);
+	if (err == 0 && place) {
+		uint32_t i = number_of(ch->lanes, lane);
+
+		place->pos |= (uint64_t)i << LANE_SHIFT;
+		place->seq = seq_outside(ch->lanes, i, place->seq);
+	}
+	return err;
+}
+
+static int lanes_send(struct chan *ch, const void *msg, size_t len, struct limit *limit)
+{
+	return lanes_send_meta(ch, msg, len, NULL, limit, NULL);
+}
+
+static int lanes_send_batch(
+	struct chan *ch, const struct iovec *msg, unsigned n, struct limit *limit)
+{
+	struct chan *lane = lane_for(ch, NULL);
+	int err = end_of(ch, lane);
+
+	return err < 0 ? err : lane->sending->send_batch(lane, msg, n, limit);
+}
+
+const struct sending_calls sending_lanes = {
+	.send = lanes_send,
+	.send_batch = lanes_send_batch,
+	.send_meta = lanes_send_meta,
+};
+
+/* ---- looking for a message ---- */
+
+/* What a call wants of the first lane that has it. */
+struct wish {
+	ssize_t (*in)(struct chan *lane, struct wish *w, struct limit *limit);
+	void *buf; /* also iovecs, or leases */
+	size_t size;
+	struct chan_meta *meta;
+	uint32_t found; /* the lane */
+	bool busy;	/* a lock was not free in the last round */
+};
+
+/* Returns true if a look without the lock says that there is nothing, and nothing else can be
+ * found out by trying. */
+static bool hopeless(struct chan *lane)
+{
+	return !ring_any(&lane->ring) && !(channel_state(lane) & (LAYOUT_ENDED | LAYOUT_DAMAGED)) &&
+	       !depends_on_life(lane);
+}
+
+/* Return the lane to look into as the i-th. */
+static uint32_t in_order(const struct lanes *all, uint32_t turn, uint32_t i)
+{
+	if (all->by_key)
+		return (all->home + i) % all->n;
+	return turn % FROM_BELOW == FROM_BELOW - 1 ? i : all->n - 1 - i;
+}
+
+/* Look into each lane, without waiting.  Returns what the first success does, or -EAGAIN, or the
+ * end of the channel: that of all lanes; or damage, if nothing is sound that has something. */
+static ssize_t try_lanes(struct chan *ch, struct wish *w, struct limit *outer, bool quickly)
+{
+	const struct lanes *all = ch->lanes;
+	uint32_t turn =
+		all->by_key ? 0
+			    : atomic_fetch_add_explicit(&ch->lanes->turn, 1, memory_order_relaxed);
+	int64_t deadline = limit_deadline(outer), moment = clock_monotonic() + MOMENT;
+	struct limit round = {.timeout = 0,
+		.deadline = deadline != DEADLINE_NOW && deadline < moment ? deadline : moment};
+	uint32_t ended = 0;
+	ssize_t result, bad = 0;
+
+	w->busy = false;
+	if (unlikely(channel_state(ch) & LAYOUT_ENDED))
+		end_of(ch, all->lane[all->n - 1]);
+	for (uint32_t i = 0; i < all->n; i++) {
+		uint32_t at = in_order(all, turn, i);
+
+		if (quickly && hopeless(all->lane[at]))
+			continue;
+		result = w->in(all->lane[at], w, &round);
+		if (likely(result >= 0) || result == -EMSGSIZE) {
+			w->found = at;
+			return result;
+		}
+		w->busy |= result == -EBUSY;
+		if (result == -EPIPE || result == -EIDRM)
+			ended++;
+		if (result != -EAGAIN && result != -EBUSY)
+			bad = result;
+	}
+	if (bad == 0 || bad == -EPIPE || bad == -EIDRM)
+		return ended == all->n ? bad : -EAGAIN;
+	return bad;
+}
+
+/* ---- waiting ---- */
+
+static bool any_came(struct chan *ch, uint64_t unused)
+{
+	(void)unused;
+	for (uint32_t i = 0; i < ch->lanes->n; i++)
+		if (!hopeless(ch->lanes->lane[i]))
+			return true;
+	return false;
+}
+
+/* A call that may not wait found nothing: as pollable_rest(). */
+static bool rest(struct chan *ch)
+{
+	struct condition what = {.cond = &ch->control->not_empty,
+		.changed = any_came,
+		.pollable = &ch->to_receive,
+		.abandoned = receiver_abandoned};
+
+	return channel_look_for_name(ch, clock_coarse()) || pollable_rest(ch, &what);
+}
+
+static ssize_t wait_for_any(struct chan *ch, struct wish *w, struct limit *limit)
+{
+	struct awaited all[LAYOUT_LANES_MAX];
+	struct lanes *lanes = ch->lanes;
+	ssize_t result;
+	int64_t now;
+	int err = 0;
+
+	for (uint32_t i = 0; i < lanes->n; i++)
+		all[i] = (struct awaited){
+			.ch = lanes->lane[i], .cond = &lanes->lane[i]->control->not_empty};
+	if (cpu_several() && spin_until(&lanes->spin, any_came, ch, 0, false)) {
+		result = try_lanes(ch, w, limit, false);
+		if (result != -EAGAIN)
+			return result;
+	}
+	do {
+		wait_arm(all, lanes->n);
+		result = try_lanes(ch, w, limit, false);
+		if (result != -EAGAIN || err < 0)
+			break;
+		now = clock_monotonic();
+		if (now >= limit_deadline(limit)) {
+			err = -ETIMEDOUT;
+			break;
+		}
+		if (channel_look_for_name(ch, now))
+			continue;
+		err = wait_sleep(all, lanes->n, limit, now, w->busy ? MOMENT : WAIT_SLICE);
+		spin_slept(&lanes->spin, clock_monotonic() - now);
+		if (atomic_load_explicit(&ch->interrupted, memory_order_relaxed))
+			err = -EINTR;
+	} while (err != -EINTR);
+	if (limit->slept)
+		wait_leave(all, lanes->n, result == -EAGAIN ? lanes->n : w->found);
+	return result == -EAGAIN ? err : result;
+}
+
+static ssize_t find(struct chan *ch, struct wish *w, struct limit *limit)
+{
+	ssize_t result;
+
+	do {
+		result = try_lanes(ch, w, limit, true);
+		if (result == -EAGAIN)
+			result = try_lanes(ch, w, limit, false);
+		if (result != -EAGAIN)
+			return result;
+		if (limit->timeout != 0)
+			return wait_for_any(ch, w, limit);
+	} while (rest(ch));
+	return w->busy ? -EBUSY : -EAGAIN;
+}
+
+/* ---- receiving ---- */
+
+static ssize_t recv_in(struct chan *lane, struct wish *w, struct limit *limit)
+{
+	return w->meta ? lane->receiving->recv_meta(lane, w->buf, w->size, w->meta, limit)
+		       : lane->receiving->recv(lane, w->buf, w->size, limit);
+}
+
+static ssize_t batch_in(struct chan *lane, struct wish *w, struct limit *limit)
+{
+	return lane->receiving->recv_batch(lane, w->buf, (unsigned)w->size, limit);
+}
+
+static ssize_t take_in(struct chan *lane, struct wish *w, struct limit *limit)
+{
+	return lane->receiving->take(lane, w->buf, (unsigned)w->size, limit);
+}
+
+static ssize_t ready_in(struct chan *lane, struct wish *w, struct limit *limit)
+{
+	(void)w;
+	return lane->receiving->ready(lane, limit);
+}
+
+static ssize_t lanes_recv_meta(
+	struct chan *ch, void *buf, size_t size, struct chan_meta *ret, struct limit *limit)
+{
+	struct wish w = {.in = recv_in, .buf = buf, .size = size, .meta = ret};
+	ssize_t n = find(ch, &w, limit);
+
+	if (n >= 0 && ret)
+		ret->seq = seq_outside(ch->lanes, w.found, ret->seq);
+	return n;
+}
+
+static ssize_t lanes_recv(struct chan *ch, void *buf, size_t size, struct limit *limit)
+{
+	return lanes_recv_meta(ch, buf, size, NULL, limit);
+}
+
+static int lanes_recv_batch(struct chan *ch, struct iovec *buf, unsigned n, struct limit *limit)
+{
+	struct wish w = {.in = batch_in, .buf = buf, .size = n};
+
+	return (int)find(ch, &w, limit);
+}
+
+static int lanes_take(struct chan *ch, struct chan_lease *ret, unsigned n, struct limit *limit)
+{
+	struct wish w = {.in = take_in, .buf = ret, .size = n};
+	int got = (int)find(ch, &w, limit);
+
+	for (int i = 0; i < got; i++) {
+		ret[i].pos |= (uint64_t)w.found << LANE_SHIFT;
+		ret[i].seq = seq_outside(ch->lanes, w.found, ret[i].seq);
+	}
+	return got;
+}
+
+static int lanes_ready(struct chan *ch, struct limit *limit)
+{
+	struct wish w = {.in = ready_in};
+
+	return (int)find(ch, &w, limit);
+}
+
+/* ---- ending leases ---- */
+
+typedef int end_fn(struct chan *ch, const struct chan_lease *lease, unsigned n);
+
+/* Return the lease as its lane knows it. */
+static struct chan_lease inside(const struct lanes *all, const struct chan_lease *outside)
+{
+	struct chan_lease lease = *outside;
+
+	lease.pos &= ~LANE_MASK;
+	lease.seq /= all->n;
+	return lease;
+}
+
+/* End those of the first leases that are of one lane: how many, or an error. */
+static int end_some(struct chan *ch, const struct chan_lease *lease, unsigned n,
+	end_fn *end_in(const struct receiving *))
+{
+	struct chan_lease some[64];
+	uint64_t pos = lease->pos, seq = lease->seq;
+	struct chan *lane = lanes_at(ch, &pos, &seq);
+	unsigned k = 0;
+	int done;
+
+	if (!lane)
+		return -ESTALE;
+	for (; k < n && k < 64 && lease[k].pos >> LANE_SHIFT == lease->pos >> LANE_SHIFT; k++)
+		some[k] = inside(ch->lanes, &lease[k]);
+	done = end_in(lane->receiving)(lane, some, k);
+	/* Those that sleep may have been kept from what is left by these leases. */
+	if (done > 0 && ch->lanes->by_key && ring_any(&lane->ring))
+		channel_signal(lane, &lane->control->not_empty);
+	return done;
+}
+
+static int end_all(struct chan *ch, const struct chan_lease *lease, unsigned n,
+	end_fn *end_in(const struct receiving *))
+{
+	unsigned done = 0;
+	int err = 0;
+
+	while (done < n) {
+		err = end_some(ch, lease + done, n - done, end_in);
+		if (err <= 0)
+			break;
+		done += (unsigned)err;
+	}
+	return done ? (int)done : err;
+}
+
+static end_fn *acks(const struct receiving *r)
+{
+	return r->ack;
+}
+
+static end_fn *gives_back(const struct receiving *r)
+{
+	return r->give_back;
+}
+
+static end_fn *untakes(const struct receiving *r)
+{
+	return r->untake;
+}
+
+static int lanes_ack(struct chan *ch, const struct chan_lease *lease, unsigned n)
+{
+	return end_all(ch, lease, n, acks);
+}
+
+static int lanes_give_back(struct chan *ch, const struct chan_lease *lease, unsigned n)
+{
+	return end_all(ch, lease, n, gives_back);
+}
+
+static int lanes_untake(struct chan *ch, const struct chan_lease *lease, unsigned n)
+{
+	return end_all(ch, lease, n, untakes);
+}
+
+/* ---- looking ---- */
+
+static ssize_t lanes_peek(
+	struct chan *ch, void *buf, size_t size, struct chan_cursor *at, struct chan_meta *ret)
+{
+	struct chan_cursor inside = *at;
+	uint64_t i = at->pos >> LANE_SHIFT;
+	ssize_t n = -EAGAIN;
+
+	if (is_orphan(ch)) /* the lanes have no mapping */
+		return -ENOTCONN;
+	inside.pos &= ~LANE_MASK;
+	if (i >= ch->lanes->n)
+		return error_because(-EINVAL, "at: the cursor leads to no message");
+	for (; i < ch->lanes->n && n == -EAGAIN; i++) {
+		n = ret ? chan_peek_meta(ch->lanes->lane[i], buf, size, &inside, ret)
+			: chan_peek(ch->lanes->lane[i], buf, size, &inside);
+		if (n >= 0) {
+			*at = inside;
+			at->pos |= i << LANE_SHIFT;
+			at->seq = seq_outside(ch->lanes, (uint32_t)i, inside.seq);
+		}
+		if (n >= 0 && ret)
+			ret->seq = at->seq;
+		inside = (struct chan_cursor){.flags = at->flags & CHAN_LEASED_TOO};
+	}
+	return n;
+}
+
+const struct receiving receiving_lanes = {
+	.recv = lanes_recv,
+	.recv_batch = lanes_recv_batch,
+	.recv_meta = lanes_recv_meta,
+	.ready = lanes_ready,
+	.peek = lanes_peek,
+	.take = lanes_take,
+	.ack = lanes_ack,
+	.give_back = lanes_give_back,
+	.untake = lanes_untake,
+};
+
+/* ---- the handles ---- */
+
+/* Make the handle of lane `i`.  Its descriptor is the endpoint's. */
+static int make_lane(const struct chan *ch, uint32_t i, struct chan **ret)
+{
+	struct chan *lane = handle_new(&ch->segment.path, ch->roles);
+
+	if (!lane)
+		return -ENOMEM;
+	*ret = lane;
+	lane->segment = segment_of_lane(&ch->segment, i);
+	lane->slot = ch->slot;
+	lane->waiters.shown = ch->waiters.shown;
+	lane->ordered = ch->segment.header.lane_by == CHAN_BY_KEY;
+	return handle_begin(lane);
+}
+
+int lanes_begin(struct chan *ch)
+{
+	uint32_t n = ch->segment.geometry.lanes;
+	struct lanes *all = calloc(1, sizeof(*all));
+	int err = 0;
+
+	if (!all)
+		return -ENOMEM;
+	ch->lanes = all;
+	all->by_key = ch->segment.header.lane_by == CHAN_BY_KEY;
+	all->home = ch->slot < 0 || !all->by_key ? 0 : (uint32_t)ch->slot % n;
+	spin_init(&all->spin);
+	while (all->n < n && err == 0) {
+		err = make_lane(ch, all->n, &all->lane[all->n]);
+		if (all->lane[all->n])
+			all->n++;
+		if (err == 0 && ch->slot >= 0)
+			err = handle_succeed(all->lane[all->n - 1]);
+	}
+	return err;
+}
+
+void lanes_free(struct chan *ch)
+{
+	for (uint32_t i = 0; ch->lanes && i < ch->lanes->n; i++) {
+		struct chan *lane = ch->lanes->lane[i];
+
+		pollable_close(&lane->to_receive, is_orphan(ch));
+		pollable_close(&lane->to_send, is_orphan(ch));
+		lane->segment.layout = NULL; /* the endpoint's */
+		atomic_store_explicit(&lane->orphan, is_orphan(ch), memory_order_relaxed);
+		handle_release(lane);
+	}
+	free(ch->lanes);
+	ch->lanes = NULL;
+}

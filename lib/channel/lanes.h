@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Lanes: a channel that is several queues, each with its ring and its two locks, in one segment.
+ *
+ * Each lane is a whole queue, and the endpoint has a handle of its own for each: what a message
+ * goes through, and what a death leaves, is the queue's in all.  What is here only decides which
+ * lane: where a message goes (by its key or its priority), and where a receiver looks.
+ *
+ * A receiver has a home, by its place in the endpoint table, and looks there first, so that
+ * receivers seldom meet.  If there is nothing, it takes from another lane, in that lane's own
+ * way and in its own name: a lease is a lease, whoever has it, and nothing is copied.  It sleeps
+ * only when nothing is in any lane, on all of their conditions, and then owes each what a
+ * waiter owes (wait.h).
+ *
+ * By key, a lane in which another endpoint has a lease is as good as empty, so that no message
+ * overtakes one of its key.  Whoever ends its leases there wakes one for what is left.
+ *
+ * The end of the channel is that of its first lane.  If a process is killed while it ends them,
+ * whoever looks into the first one ends the others.
+ */
+#ifndef CHAN_LANES_H
+#define CHAN_LANES_H
+
+#include "channel/handle.h"
+
+struct awaited;
+
+struct lanes {
+	uint32_t n;
+	uint32_t home;
+	bool by_key;
+	_Atomic uint32_t turn; /* by priority: calls that receive */
+	struct spin spin;
+	struct chan *lane[LAYOUT_LANES_MAX];
+};
+
+/* Make the handles of the lanes of an endpoint that is attached: 0 or an error. */
+int lanes_begin(struct chan *ch);
+void lanes_free(struct chan *ch);
+
+/* Return the handles that do an endpoint's work, and set *n: the lanes', or its own. */
+static inline struct chan *const *lanes_of(struct chan *const *ch, uint32_t *n)
+{
+	*n = (*ch)->lanes ? (*ch)->lanes->n : 1;
+	return (*ch)->lanes ? (*ch)->lanes->lane : ch;
+}
+
+/* Return the handle of the lane where an endpoint sends what has neither key nor priority, and
+ * where it reserves. */
+static inline struct chan *lanes_home(struct chan *ch)
+{
+	return likely(!ch->lanes) ? ch : ch->lanes->lane[ch->lanes->home];
+}
+
+/* Return the handle of the lane that a lease is of, or NULL, and make of *pos and *seq what they
+ * are there.  Without lanes, that is the endpoint's own. */
+struct chan *lanes_at(struct chan *ch, uint64_t *pos, uint64_t *seq);
+
+#endif
