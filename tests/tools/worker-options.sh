@@ -34,6 +34,13 @@ for kind in latest rendezvous broadcast; do
 	says "$ch: --dead-letter: a channel for dead messages must be of kind queue"
 	ch=$first
 done
+first=$ch
+channel --kind=latest
+for how in -N --pipe --hold; do
+	status 2 chanrecv $how "$ch" -- true
+	says "$ch: a latest keeps a value, which nobody takes: no COMMAND"
+done
+ch=$first
 for bad in -j-1 -j1x -j10001 -j99999999999999999999 --batch=0 --batch=1025 --max-deliver=-1 \
 	--max-deliver=65535 -t0 -tsoon --kill-after=-1 --backoff=exp:1s --backoff=exp:2s..1s --backoff=exp:0..1s \
 	--backoff=fixed: --backoff=1s,,2s --backoff=infinity --halt=soon --halt=soon,fail=0 --halt=later,fail=1 \

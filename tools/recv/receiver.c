@@ -25,12 +25,17 @@ static int make_room(struct receiver *r, size_t size)
 	return r->value ? CLI_OK : cli_fail(r->name, NULL, -ENOMEM);
 }
 
-/* Of a broadcast: can a worker serve it, with these options?  If not, it is said why. */
-static bool can_work(const struct receiver *r)
+/* Can a worker serve a channel of this kind, with these options?  If not, it is said why. */
+static bool can_work(const struct receiver *r, uint32_t kind)
 {
 	const struct exec_options *x = &r->run->options->exec;
 
-	if (x->hold)
+	if (kind == CHAN_KIND_LATEST)
+		cli_error(r->name, "a latest keeps a value, which nobody takes: no COMMAND; "
+				   "'chanrecv --latest --follow' prints each new one");
+	else if (!r->in_order)
+		return true;
+	else if (x->hold)
 		cli_error(r->name, "--hold: every holder would get the messages of a broadcast");
 	else if (r->copies)
 		cli_error(r->name, "a COMMAND needs --on-lag=block: what a subscriber that loses "
@@ -69,7 +74,7 @@ int receiver_open(struct receiver *ret, struct run *run, struct sink *sink, cons
 	}
 	ret->copies = !o->peek && subscription_copies(&o->subscription, &st);
 	ret->in_order = st.kind == CHAN_KIND_BROADCAST;
-	if (o->command && ret->in_order && !can_work(ret))
+	if (o->command && !can_work(ret, st.kind))
 		return CLI_USAGE;
 	return st.kind == CHAN_KIND_LATEST || ret->copies ? make_room(ret, st.max_message) : CLI_OK;
 }
