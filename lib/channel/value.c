@@ -193,10 +193,19 @@ ssize_t value_peek_long(struct chan *ch, void *buf, size_t size, struct chan_cur
 	return value_peek(ch, buf, size, at);
 }
 
+/* A value has no header. */
+static ssize_t peek_by_table(
+	struct chan *ch, void *buf, size_t size, struct chan_cursor *at, struct chan_meta *unused)
+{
+	(void)unused;
+	return value_peek(ch, buf, size, at);
+}
+
 const struct receiving receiving_values = {
 	.recv = value_recv,
 	.recv_batch = value_recv_batch,
 	.ready = value_ready,
+	.peek = peek_by_table,
 	.lacks = "the channel keeps the latest value and no messages: there is nothing to reserve, "
 		 "take, give back or purge",
 };
