@@ -221,6 +221,9 @@ static bool go_onward(struct subscription *s, uint64_t end)
 	if (!broadcast_kept(&s->ring, s->at.pos))
 		return true; /* the look finds that out */
 	s->at.pos = pos;
+	/* But for one that was evicted the old rung would keep its memory. */
+	if (state_of(s) != SUBSCRIBER_HOLDS && s->taken <= s->done.pos && s->done.pos != pos)
+		finish(s, &s->at);
 	ring_at(&s->ring, &s->ring.rx, pos);
 	s->ring.rx.seen = end;
 	return pos < end && ring_cross(&s->ring, pos) == pos;

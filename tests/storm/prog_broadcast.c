@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Usage: prog_broadcast [-t SECONDS] [-s SEED]
+ * Usage: prog_broadcast [-g] [-t SECONDS] [-s SEED]
  *
  * A storm over a channel of kind broadcast: three senders and twelve subscribers of all
  * policies, each a process, which are killed at random moments or stopped for a while;
@@ -14,6 +14,9 @@
  * loses nothing.  The user of a group goes on where the last one was killed: what that one
  * had acknowledged does not come again, and nothing is left out.  After some blows everybody
  * moves within a bound.  In the end all get the last message, and then the end.
+ *
+ * -g: the channel starts with a sixteenth of its capacity and grows, and every other blow a quiet
+ * while is over, so that it goes back and gives memory back.  In the end all of that is back.
  *
  * As root, one of those that lose is another user's, which may read the segment only.
  */
@@ -36,6 +39,7 @@
 
 enum {
 	CAPACITY = 1 << 16,
+	START = CAPACITY / 16,
 	LANES = 64, /* so many lives, and messages of each, are remembered */
 	NUMBERS = 1 << 14,
 	BATCH = 4,
@@ -97,6 +101,8 @@ static char channel[64];
 static chan_t *ours;
 static pid_t workers[WORKERS];
 static uint64_t rng, kills, stops;
+static bool grows;
+static uint64_t at_first; /* the memory that it has, from the system */
 
 /* Say which line is wrong, and end. */
 #define EXPECT(cond)                                                                               \
@@ -385,11 +391,20 @@ static void go_on_for(uint64_t ns)
 	while (now() < end);
 }
 
+/* As if it had been quiet for long enough. */
+static void be_quiet(void)
+{
+	atomic_store(&ours->control->ladder.needed, 0);
+	EXPECT(chan_recover(ours) >= 0);
+}
+
 static void blow(void)
 {
 	int i = (int)random_below(&rng, WORKERS);
 
 	go_on_for(random_below(&rng, 4000000));
+	if (grows && random_below(&rng, 2))
+		be_quiet();
 	if (random_below(&rng, 3) == 0) {
 		kill(workers[i], SIGSTOP);
 		stops++;
@@ -444,11 +459,27 @@ static void end_of(int i)
 	}
 }
 
+/* When all have received what was sent, the memory goes, whoever was evicted. */
+static void memory_is_back(void)
+{
+	struct chan_stat st = {.size = sizeof(st)};
+	int64_t end = now() + PATIENCE;
+
+	do {
+		EXPECT(now() < end);
+		go_on(MS);
+		be_quiet();
+		EXPECT(chan_stat(ours, &st) == 0);
+	} while (st.segment > at_first);
+}
+
 static void all_end(void)
 {
 	atomic_store(&books->over, true);
 	for (int i = 0; i < SENDERS; i++)
 		end_of(i);
+	if (grows)
+		memory_is_back();
 	EXPECT(chan_close(ours, CHAN_DRAIN) == 0);
 	while (go_on(0))
 		;
@@ -467,11 +498,13 @@ static void prepare(void)
 {
 	struct chan_options opt = {.size = sizeof(opt),
 		.kind = CHAN_KIND_BROADCAST,
-		.capacity = CAPACITY,
+		.capacity = grows ? START : CAPACITY,
+		.max_capacity = grows ? CAPACITY : 0,
 		.max_message = MESSAGE_MAX,
 		.mode = 0644,
 		.endpoints = 64};
 	struct chan_subscription all = {.size = sizeof(all), .on_lag = CHAN_LAG_BLOCK};
+	struct chan_stat st = {.size = sizeof(st)};
 
 	collect_channels("storm-");
 	snprintf(channel, sizeof(channel), "storm-%d", (int)getpid());
@@ -480,6 +513,8 @@ static void prepare(void)
 	EXPECT(books != MAP_FAILED);
 	EXPECT(chan_create(channel, &opt) == 0);
 	EXPECT(chan_subscribe(&ours, channel, &all) == 0);
+	EXPECT(chan_stat(ours, &st) == 0);
+	at_first = st.segment;
 	for (int i = 0; i < WORKERS; i++)
 		start(i);
 }
@@ -492,9 +527,11 @@ int main(int argc, char **argv)
 	int c, err;
 
 	rng = (uint64_t)now();
-	while ((c = getopt(argc, argv, "t:s:")) != -1) {
+	while ((c = getopt(argc, argv, "gt:s:")) != -1) {
 		if (c == 't')
 			seconds = strtoull(optarg, NULL, 10);
+		else if (c == 'g')
+			grows = true;
 		else if (c == 's')
 			rng = strtoull(optarg, NULL, 10);
 		else
@@ -516,14 +553,16 @@ int main(int argc, char **argv)
 	EXPECT(chan_stat(ours, &st) == 0 && !st.damaged);
 	EXPECT(st.sent == atomic_load(&books->places));
 	EXPECT(chan_recover(ours) >= 0 && ours->kind->valid(&ours->ring) == 0);
+	EXPECT(!grows || st.grown > 10);
 	for (int i = 0; i < WORKERS; i++)
 		lost += atomic_load(&books->lost[i]);
 	chan_detach(ours);
 	err = chan_remove(channel);
 	EXPECT(err == 0);
-	printf("broadcast: %llu kills, %llu stops; %llu messages to 13 subscribers; %llu lost, as "
+	printf("%sbroadcast: %llu kills, %llu stops; %llu messages to 13 subscribers; %llu lost, "
+	       "as "
 	       "they were told\n",
-		(unsigned long long)kills, (unsigned long long)stops,
+		grows ? "growing " : "", (unsigned long long)kills, (unsigned long long)stops,
 		(unsigned long long)books->places, (unsigned long long)lost);
 	return lost == 0; /* nothing was lapped: nothing was shown */
 }

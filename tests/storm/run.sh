@@ -4,7 +4,7 @@
 # Usage: BUILD=DIR tests/storm/run.sh --quick|--full
 #
 # Storms of SIGKILL, SIGSTOP, detaching and attaching: over a broadcast (prog_broadcast), for
-# 5 s, or an hour; and in every scenario of prog_storm: 2,000 kills, or 30,000; ten passes of
+# 5 s, or an hour, and over one that grows, for as long; and in every scenario of prog_storm: 2,000 kills, or 30,000; ten passes of
 # the proof are 300,000.
 
 set -u
@@ -21,4 +21,5 @@ if [ "${CONDVAR-}" = pthread ]; then
 	exit 77
 fi
 "$BUILD/tests/storm/prog_broadcast" -t "$seconds" || exit
+"$BUILD/tests/storm/prog_broadcast" -g -t "$seconds" || exit
 exec "$BUILD/tests/storm/prog_storm" -k "$kills"
