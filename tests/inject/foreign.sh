@@ -57,7 +57,7 @@ if has_program musl-gcc; then
 		}
 	END
 	# The kernel's headers, which musl leaves to the distribution.
-	if musl-gcc -std=gnu11 -O1 -static -D_GNU_SOURCE -include "$out/musl.h" -Ilib \
+	if musl-gcc -std=gnu11 -O0 -static -D_GNU_SOURCE -include "$out/musl.h" -Ilib \
 		-idirafter /usr/include -idirafter "/usr/include/$(uname -m)-linux-gnu" \
 		-o "$out/musl" lib/*/*.c tests/inject/prog_open.c 2>"$out/musl.log"; then
 		both musl "$out/musl"
@@ -71,7 +71,7 @@ fi
 # be installed beside the AArch64 compiler.
 if [ "$(uname -m)" = x86_64 ] && echo 'int main(void) { return 0; }' |
 	gcc -m32 -static -o "$out/probe" -x c - 2>/dev/null; then
-	gcc -m32 -Wno-psabi -std=gnu11 -D_GNU_SOURCE -O1 -static -Ilib -idirafter /usr/include/x86_64-linux-gnu \
+	gcc -m32 -Wno-psabi -std=gnu11 -D_GNU_SOURCE -O0 -static -Ilib -idirafter /usr/include/x86_64-linux-gnu \
 		-o "$out/32" lib/*/*.c tests/inject/prog_open.c 2>"$out/32.log" ||
 		{ fail '32 bits: does not build'; cat "$out/32.log"; }
 	both '32 bits' "$out/32"
@@ -79,7 +79,7 @@ fi
 
 if command -v aarch64-linux-gnu-gcc >/dev/null && command -v qemu-aarch64 >/dev/null &&
 	[ "$(uname -m)" != aarch64 ]; then
-	aarch64-linux-gnu-gcc -std=gnu11 -D_GNU_SOURCE -O1 -static -Ilib -o "$out/aarch64" lib/*/*.c \
+	aarch64-linux-gnu-gcc -std=gnu11 -D_GNU_SOURCE -O0 -static -Ilib -o "$out/aarch64" lib/*/*.c \
 		tests/inject/prog_open.c 2>"$out/aarch64.log" ||
 		{ fail 'AArch64: does not build'; cat "$out/aarch64.log"; }
 	both AArch64 qemu-aarch64 "$out/aarch64"

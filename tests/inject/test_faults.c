@@ -2,9 +2,10 @@
 /*
  * Every system call that making, opening, leaving and looking at a channel makes,
  * fails once, with each error that a kernel, a file system or a seccomp filter might
- * have for it.  The call fails with an error that its documentation has (or goes on,
- * where it can), and which is no other documented error by accident; it leaves nothing
- * behind, neither a name nor a descriptor nor a mapping, and works the next time.
+ * have for it (in the quick form with every third one, the next call with other ones).  The call
+ * fails with an error that its documentation has (or goes on, where it can), and which is no other
+ * documented error by accident; it leaves nothing behind, neither a name nor a descriptor nor a
+ * mapping, and works the next time.
  */
 #include "faults.h"
 
@@ -220,7 +221,7 @@ static bool fail_one(const struct trial *t, unsigned k, int error)
 
 static void check_trial(const struct trial *t)
 {
-	unsigned k = 1, trials = 0;
+	unsigned k = 1, failures = 0, step = quick_form() ? 3 : 1;
 
 	ck_assert(faults_start());
 	/* What is made once (atfork handlers) is made now. */
@@ -228,12 +229,14 @@ static void check_trial(const struct trial *t)
 	for (bool more = true; more; k++) {
 		ck_assert_uint_lt(k, 1000);
 		more = false;
-		for (int i = 0; i < ERRORS; i++, trials++)
-			more |= fail_one(t, k, errors[i]);
+		for (unsigned i = k % step; i < ERRORS; i += step)
+			if (fail_one(t, k, errors[i])) {
+				more = true;
+				failures++;
+			}
 	}
-	printf("%s: %u system calls, each failed in %d ways\n", t->what, k - 2, ERRORS);
+	printf("%s: %u system calls failed in %u ways\n", t->what, k - 2, failures);
 	ck_assert_uint_gt(k, 2); /* or nothing was tried */
-	(void)trials;
 	chan_remove(name);
 }
 

@@ -33,8 +33,10 @@ PROOFS := $(STEPKILL) tests/stepkill/controls.sh \
 # For sourcing, or for a place of its own.
 NO_TESTS := %/lib.sh %inside.sh
 SCRIPTS := $(filter-out $(NO_TESTS) $(PROOFS),$(wildcard tests/*/*.sh))
+# Run by themselves, behind all others.
 LAST := tests/leftovers.sh
-TESTS := $(CHECKS) $(SCRIPTS) $(PROOFS) $(LAST)
+# The proofs take longest, so they begin.
+TESTS := $(PROOFS) $(SCRIPTS) $(CHECKS) -- $(LAST)
 
 # ---- the rules ----
 
@@ -87,19 +89,19 @@ check-full: all test-programs
 	@$(run_tests) --full $(filter-out $(PROOFS),$(TESTS))
 
 check-threads: all test-programs
-	@$(run_tests) --quick $(CHECKS) $(LAST)
+	@$(run_tests) --quick $(CHECKS) -- $(LAST)
 
 check-valgrind: all test-programs	## The tests of library and tools in C under valgrind
 	@WRAP='valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite' \
 		$(run_tests) --quick $(filter $(foreach d,$(OF_SOURCES),$(BUILD)/tests/$(d)/%),$(CHECKS)) \
-		$(LAST)
+		-- $(LAST)
 
 check-aarch64:	## Cross-compile for AArch64 and run a smoke test under qemu
 	$(MAKE) CROSS_COMPILE=aarch64-linux-gnu- BUILD=build-aarch64 lib
-	CC=aarch64-linux-gnu-gcc BUILD='$(abspath build-aarch64)' tests/run --quick tests/aarch64.sh $(LAST)
+	CC=aarch64-linux-gnu-gcc BUILD='$(abspath build-aarch64)' tests/run --quick tests/aarch64.sh -- $(LAST)
 
 test-bindings: all test-programs	## The bindings: their own tests, and the table of cases in each language, ten times
-	@$(run_tests) --full $(wildcard tests/bindings/*.sh) $(LAST)
+	@$(run_tests) --full $(wildcard tests/bindings/*.sh) -- $(LAST)
 
 lint:	## Check the layers, the scripts and the man pages
 	@tests/project/lint.sh

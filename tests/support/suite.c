@@ -49,6 +49,13 @@ bool place_has(enum need what)
 	return !why;
 }
 
+bool quick_form(void)
+{
+	const char *form = getenv("TEST_FORM");
+
+	return form && !strcmp(form, "--quick");
+}
+
 int main(void)
 {
 	SRunner *runner;

@@ -46,6 +46,9 @@ void add_group(const char *title, void (*set_up)(void), void (*clean_up)(void), 
 /* Returns true if it is here; if not, the end of the output says so. */
 bool place_has(enum need what);
 
+/* Returns true if what is more of the same may be left out: `make test` runs this. */
+bool quick_form(void);
+
 /* Leave out tests for a reason that place.h doesn't know. */
 void not_tried(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
