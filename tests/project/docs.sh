@@ -26,7 +26,7 @@ missing() {
 		sub contents { open my $h, "<", $_[0] or die "$_[0]: $!"; join "", <$h> }
 		my %run = map { $_ => 1 } contents("tests/stepkill/scenario.c") =~ /^\t\{ "([^"]+)",/gm;
 		my %control = map { $_ => 1 }
-			contents("tests/stepkill/controls.sh") =~ /^control (?|\x27(.+?)\x27|"(.+?)")|run "\$dir" \x27(.+?)\x27/gm;
+			contents("tests/stepkill/controls.sh") =~ /^(?:control|more) (?|\x27(.+?)\x27|"(.+?)")|run "\$dir" \x27(.+?)\x27/gm;
 
 		# As the compiler looks for it, beside the document, or by its name alone.
 		sub there {
