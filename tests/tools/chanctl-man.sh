@@ -68,7 +68,7 @@ for condition in exists gone empty idle nonempty full notfull closed receivers s
 done
 mapfile -t events < <(chanctl monitor --help | sed -n '/^Events:/,/^$/p' |
 	sed 's/; of a bus$//; s/^also //' | tr -d '.' | tr ' ' '\n' | sed '1d; /./!d')
-is 'events' "${#events[@]}" 21
+is 'events' "${#events[@]}" 24
 for event in "${events[@]}"; do
 	grep -qE "^ +([a-z]+, )?$event(, |  |\$)" "$tmp/page" && pass || fail "event $event is not in the manual"
 	grep -qF "\"$event\"" "$root"/tools/ctl/*.c "$root"/daemon/*.c "$root"/daemon/*/*.c && pass ||

@@ -63,6 +63,8 @@ turns=0
 while :; do
 	((++turns % 20)) || ! depth 0 || break
 	chance=$((RANDOM % 8))
+	[ $workers_killed -gt 0 ] || chance=1
+	[ $buses_killed -gt 0 ] || chance=0
 	victim=
 	read -r victim <"$tmp/worker.$((RANDOM % 4 + 1))"
 	if [ $chance = 0 ]; then
