@@ -480,7 +480,8 @@ int chan_close(const chan_t *ch, unsigned how);
  * If a name goes in another way (rm(1), RemoveIPC= of systemd-logind, a file that takes its
  * place), the channel's users notice, and the channel ends in the same way.  Any call that
  * waits, or would have to, notices within a second.  A sender that always finds room
- * notices within that second and 256 messages, or 16 KiB, more.  (A name that was moved, or
+ * notices within that second and 256 messages, or 16 KiB, more; or 16 messages, if they are
+ * longer than 1 KiB.  (A name that was moved, or
  * has a second hard link, is not gone.  A remover that may not write the segment, or has
  * another memory format, removes the name only; the users notice that, too.)
  *

@@ -116,6 +116,13 @@ struct chan {
 	const struct layout_subscriber *_Atomic holder;
 	bool close; /* it had to stop right behind one */
 
+	/* When a sender was last found close behind the receivers, and where they were. */
+	struct {
+		int64_t since;
+		uint64_t freed;
+		uint32_t rest, left; /* how often it does not keep away, and is not to yet */
+	} away;
+
 	/* CHAN_NEED_RECEIVERS: when receivers were last looked for. */
 	_Atomic int64_t receivers_seen;
 

@@ -14,10 +14,11 @@
 
 #include <inttypes.h>
 
-/* Pauses of a sender that never waits: from when on one is long, and how many bytes lie
- * between two at most. */
+/* Pauses of a sender that never waits: from when on one is long; and how many bytes lie
+ * between two at most, or messages, if these are large. */
 #define PAUSE_LONG INT64_C(20000000)
 #define PAUSE_MOST (UINT64_C(16) << 10)
+#define PAUSE_LARGE 16
 /* How long a rendezvous that may not wait gives a woken receiver. */
 #define HANDSHAKE INT64_C(10000000)
 
@@ -54,18 +55,21 @@ static bool nobody_receives(struct chan *ch)
  * A sender that always finds room never waits, so it looks for the name here.  The check
  * for room is also the check for the pause, so a message without a pause pays nothing.
  * Pauses are so rare that the clock costs nothing either (one in 256 messages, or in
- * PAUSE_MOST bytes); where messages come slowly, every message has one.  So a sender that
- * slows down goes on without a look for that long at most.
+ * PAUSE_MOST bytes, or in PAUSE_LARGE messages if those are more); where messages come slowly,
+ * every message has one.  So a sender that slows down goes on without a look for that long at most.
  */
 int sender_paced(struct chan *ch, uint64_t pos, uint64_t length)
 {
 	int64_t now = clock_coarse();
-	uint64_t after;
+	uint64_t after, most;
 
 	ch->pace = now - ch->paused > PAUSE_LONG ? 0 : ch->pace < 128 ? 2 * ch->pace + 1 : 256;
 	ch->paused = now;
+	most = PAUSE_LARGE * ring_size(length);
+	if (most < PAUSE_MOST)
+		most = PAUSE_MOST;
 	after = ch->pace * ring_size(length);
-	ring_pause(&ch->ring, pos, after < PAUSE_MOST ? after : PAUSE_MOST);
+	ring_pause(&ch->ring, pos, after < most ? after : most);
 	if (channel_look_for_name(ch, now))
 		return -EIDRM;
 	return unlikely(ch->ring.ladder) && channel_settle(ch) ? SENDER_MOVED : 0;
@@ -198,6 +202,52 @@ static int room_among_subscribers(struct chan *ch, uint64_t length, uint32_t pol
 
 /* ---- waiting for room ---- */
 
+/* How long to keep away at most, and up to when the receivers' rate was seen lately, ns. */
+#define AWAY_MOST 4000
+#define AWAY_LATELY 64000
+#define AWAY_REST 1000 /* times, about the most that it is left out */
+
+/*
+ * A sender right behind the receivers in a full ring finds room for a few messages at each look,
+ * takes the line of their position and those that they read next, and slows them down.  If it
+ * keeps away until they have freed a part of the ring, as fast as they did lately, both sides
+ * have cache lines of their own meanwhile, and the receivers the rest of the ring to go on with.
+ * If nobody freed anything meanwhile, it was in vain, and is left out the next times, each time
+ * twice as often: they are slow, or in this thread.
+ */
+void sender_keeps_away(struct chan *ch, uint64_t pos, const struct limit *limit)
+{
+	uint64_t part = ch->ring.tx.capacity / RING_CLOSE_PART;
+	uint64_t wanted = 2 * part - ring_room_left(&ch->ring, pos), bytes;
+	int64_t now, ns, end;
+
+	if (ch->away.left > 0) {
+		ch->away.left--;
+		return;
+	}
+	if (ch->indirect || limit->timeout == 0 || !cpu_several() ||
+		atomic_load_explicit(&ch->overflow, memory_order_relaxed) != CHAN_BLOCK)
+		return;
+	now = clock_monotonic();
+	ns = now - ch->away.since;
+	bytes = ch->ring.freed - ch->away.freed;
+	ch->away.since = now;
+	ch->away.freed = ch->ring.freed;
+	if (ns > AWAY_LATELY)
+		return;
+	ns = bytes ? (int64_t)(wanted * (uint64_t)ns / bytes) : AWAY_MOST;
+	end = now + (ns < AWAY_MOST ? ns : AWAY_MOST);
+	while (now < end) {
+		cpu_relax();
+		now = clock_monotonic();
+	}
+	if (ring_head(&ch->ring) != ch->ring.freed)
+		ch->away.rest = 0;
+	else if (ch->away.rest < AWAY_REST)
+		ch->away.rest = 2 * ch->away.rest + 1;
+	ch->away.left = ch->away.rest;
+}
+
 /* Returns true if space was freed since the receivers' position was `seen`, or the channel
  * ended. */
 static bool space_or_end(struct chan *ch, uint64_t seen)
@@ -226,20 +276,28 @@ static bool note_need(struct chan *ch, uint64_t length)
 	return true;
 }
 
-/* Do as sender_try(), for any length. */
+/* Do as sender_try(), for a sender that keeps away at its next message, if at all. */
+static int try_room(struct chan *ch, uint64_t length, bool look, struct ring_cursor *at)
+{
+	int err = sender_try(ch, length, look, at);
+
+	return err == RING_CLOSE ? 0 : err;
+}
+
+/* Do the same, for any length. */
 static int try_any(struct chan *ch, uint64_t length, bool look, struct ring_cursor *at)
 {
 	int err;
 
 	if (likely(length <= ch->ring.fits_always))
-		return sender_try(ch, length, look, at);
+		return try_room(ch, length, look, at);
 	err = sendable(ch, look);
 	if (err == 0)
 		err = ring_begin(&ch->ring, at);
 	if (err < 0)
 		return err;
 	if (ring_least_capacity(length) <= ch->ring.tx.capacity)
-		return sender_try(ch, length, look, at);
+		return try_room(ch, length, look, at);
 	ch->ring.freed = ring_head(&ch->ring);
 	return -EAGAIN;
 }

@@ -96,15 +96,19 @@ ALWAYS_INLINE int sendable(struct chan *ch, bool look)
 	return 0;
 }
 
-#define SENDER_MOVED 2
+#define SENDER_MOVED 3
 
 /* Look for the name, since ring_room() returned RING_PAUSED, and set the next pause: 0; or
  * SENDER_MOVED if that was a time to go back to a smaller ring, so that the cursor is none any
  * more; or -EIDRM if the name is gone. */
 int sender_paced(struct chan *ch, uint64_t pos, uint64_t length) OUT_OF_LINE;
 
-/* Find room for a record of `length`, at most fits_always, the lock held: 0 and the cursor; -EAGAIN
- * if there is none; or an error of sendable().  `look`: as there. */
+/* Keep away from the receivers for a moment, if this call may wait: ring_room() returned
+ * RING_CLOSE for `pos`. */
+void sender_keeps_away(struct chan *ch, uint64_t pos, const struct limit *limit) OUT_OF_LINE;
+
+/* Find room for a record of `length`, at most fits_always, the lock held: 0 or RING_CLOSE, and
+ * the cursor; -EAGAIN if there is none; or an error of sendable().  `look`: as there. */
 ALWAYS_INLINE int sender_try(struct chan *ch, uint64_t length, bool look, struct ring_cursor *at)
 {
 	int err = sendable(ch, look);
@@ -142,7 +146,10 @@ ALWAYS_INLINE int sender_find_entered(struct chan *ch, struct limit *limit, uint
 	*at = (struct ring_cursor){.pos = 0}; /* the compiler warns otherwise */
 	if (likely(err == 0)) {
 		err = sender_try(ch, length, false, at);
-		if (unlikely(err < 0)) {
+		if (unlikely(err == RING_CLOSE)) {
+			sender_keeps_away(ch, at->pos, limit);
+			err = 0;
+		} else if (unlikely(err < 0)) {
 			struct ring_cursor found = {.pos = 0}; /* `at` may stay in registers */
 
 			err = sender_wait(ch, limit, length, in_place, &found, err);

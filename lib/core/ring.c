@@ -120,7 +120,9 @@ int ring_room_beyond(struct ring *r, uint64_t pos, uint64_t need)
 	ring_set_horizon(r);
 	if (pos - r->tx.seen > r->tx.capacity - need)
 		return -EAGAIN;
-	return pos - r->horizon <= r->tx.capacity - need ? 0 : RING_PAUSED;
+	if (pos - r->horizon > r->tx.capacity - need)
+		return RING_PAUSED;
+	return ring_room_left(r, pos) < r->tx.capacity / RING_CLOSE_PART ? RING_CLOSE : 0;
 }
 
 void ring_init(struct ring *r)

@@ -180,6 +180,16 @@ static inline void ring_pause(struct ring *r, uint64_t pos, uint64_t after)
 }
 
 #define RING_PAUSED 1
+#define RING_CLOSE 2
+
+/* Of the ring, so much is free at most where a sender is close behind the receivers. */
+#define RING_CLOSE_PART 8
+
+/* Return how many bytes are free behind `pos`, as far as is known without a look. */
+static inline uint64_t ring_room_left(const struct ring *r, uint64_t pos)
+{
+	return r->tx.capacity - (pos - r->tx.seen);
+}
 
 /* Look at the receivers' position, when `pos` is beyond the horizon: as ring_room(). */
 int ring_room_beyond(struct ring *r, uint64_t pos, uint64_t need);
@@ -196,7 +206,8 @@ static inline bool ring_room_known(
 
 /*
  * Check that a record of `length` (at most fits_always, or what tx.capacity takes) fits at `at`.
- * Returns 0, RING_PAUSED (it fits, and a pause is due), or
+ * Returns 0, RING_PAUSED (it fits, and a pause is due), RING_CLOSE (it fits, and a look found
+ * hardly more), or
  *
  *   -EAGAIN   there is no room
  *   -EBADMSG  the positions make no sense

@@ -264,7 +264,8 @@ START_TEST(should_notice_with_a_full_ring_whatever_the_policy)
 }
 END_TEST
 
-/* A sender that never waits: 256 messages, or 16 KiB, at most after its look is due. */
+/* A sender that never waits: 256 messages, or 16 KiB, at most after its look is due; or 16, if
+ * they are long. */
 START_TEST(should_notice_when_there_is_always_room)
 {
 	size_t length = _i ? 2000 : 8;
@@ -280,7 +281,7 @@ START_TEST(should_notice_when_there_is_always_room)
 		n++;
 	ck_assert_int_eq(err, -EIDRM);
 	ck_assert_int_le(n, 256);
-	ck_assert_int_le(n * (int)length, 16 << 10);
+	ck_assert(n <= 16 || n * length <= 16 << 10);
 	chan_detach(tx);
 }
 END_TEST
