@@ -768,9 +768,11 @@ class loan
 
 /* ---- an endpoint ---- */
 
-/* A channel's state, and an endpoint as it registered itself. */
+/* A channel's state, an endpoint as it registered itself, and a subscriber of a broadcast or
+ * a group. */
 using state = struct ::chan_stat;
 using endpoint = struct ::chan_endpoint;
+using subscriber = struct ::chan_subscriber;
 
 class channel
 {
@@ -973,17 +975,12 @@ class channel
 	}
 	result<std::vector<endpoint>> endpoints() const
 	{
-		std::vector<endpoint> list(16);
-
-		for (;;) {
-			int r = chan_endpoints(ch, list.data(), static_cast<unsigned>(list.size()));
-			if (r < 0)
-				return failure(r);
-			bool all = static_cast<std::size_t>(r) <= list.size();
-			list.resize(static_cast<std::size_t>(r));
-			if (all)
-				return list;
-		}
+		return listed<endpoint>(chan_endpoints);
+	}
+	/* The live subscribers and the groups of a broadcast. */
+	result<std::vector<subscriber>> subscribers() const
+	{
+		return listed<subscriber>(chan_subscribers);
 	}
 
 	/* What is received until the channel ends: for (shmchan::bytes job : rx.messages()).
@@ -993,6 +990,21 @@ class channel
 	sequence messages();
 
       private:
+	template <class T>
+	result<std::vector<T>> listed(int (*get)(const chan_t *, T *, unsigned)) const
+	{
+		std::vector<T> list(16);
+
+		for (;;) {
+			int r = get(ch, list.data(), static_cast<unsigned>(list.size()));
+			if (r < 0)
+				return failure(r);
+			bool all = static_cast<std::size_t>(r) <= list.size();
+			list.resize(static_cast<std::size_t>(r));
+			if (all)
+				return list;
+		}
+	}
 	static unsigned number(std::size_t n) noexcept
 	{
 		return n > UINT32_MAX ? UINT32_MAX : static_cast<unsigned>(n);
@@ -1163,6 +1175,87 @@ inline result<chosen> select(
 
 	return select(list.data(), list.size(), t, flags);
 }
+
+/* Many endpoints to wait for; what a wait costs follows what became ready, and not how many
+ * there are.  One thread at a time may use it.  An endpoint has to stay while it is in a set. */
+class set
+{
+	chan_set_t *raw = nullptr;
+
+	explicit set(chan_set_t *s) noexcept : raw(s)
+	{
+	}
+
+      public:
+	/* A member that is ready: its next call of that role may go on, without waiting. */
+	struct member {
+		shmchan::channel *channel;
+		shmchan::role role;
+	};
+
+	/* One that is none, to be assigned to. */
+	set() noexcept = default;
+	set(set &&other) noexcept : raw(std::exchange(other.raw, nullptr))
+	{
+	}
+	set &operator=(set &&other) noexcept
+	{
+		if (this != &other)
+			chan_set_destroy(std::exchange(raw, std::exchange(other.raw, nullptr)));
+		return *this;
+	}
+	~set()
+	{
+		chan_set_destroy(raw);
+	}
+	static result<set> create() noexcept
+	{
+		chan_set_t *s;
+		int r = chan_set_create(&s);
+
+		if (r < 0)
+			return failure(r);
+		return set(s);
+	}
+	explicit operator bool() const noexcept
+	{
+		return raw;
+	}
+	/* Add an endpoint, which must not be moved while it is in the set, for a role; for
+	 * both, add it twice. */
+	status add(channel &ch, role r) noexcept
+	{
+		return detail::status_of(
+			chan_set_add(raw, ch.native(), static_cast<unsigned>(r), &ch));
+	}
+	status remove(channel &ch, role r) noexcept
+	{
+		return detail::status_of(
+			chan_set_remove(raw, ch.native(), static_cast<unsigned>(r)));
+	}
+	/* Wait until a member is ready, and return those that are, up to `most`.  A member stays
+	 * ready until its calls find nothing. */
+	result<std::vector<member>> wait(timeout t = forever, std::size_t most = 64) const
+	{
+		std::vector<chan_ready> ready(most);
+		std::vector<member> members;
+		int r = chan_set_wait(raw, ready.data(), static_cast<unsigned>(most), t.count());
+
+		if (r < 0)
+			return failure(r);
+		ready.resize(static_cast<std::size_t>(r));
+		for (const chan_ready &m : ready)
+			members.push_back(
+				{static_cast<channel *>(m.data), static_cast<role>(m.role)});
+		return members;
+	}
+	/* A descriptor for event loops, readable while wait() may return members.  It belongs to
+	 * the set. */
+	result<int> fd() noexcept
+	{
+		return detail::value_of<int>(chan_set_fd(raw));
+	}
+};
 
 /* ---- channels by name ---- */
 

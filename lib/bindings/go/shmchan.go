@@ -244,6 +244,9 @@ type Channel struct {
 
 	waitersMu sync.Mutex
 	waiters   [3]*waiter // by role
+
+	setsMu sync.Mutex
+	sets   map[*Set]bool // those that it was added to
 }
 
 const firstRoom = 16384
@@ -300,7 +303,7 @@ func Subscribe(name string, how *Subscription) (*Channel, error) {
 }
 
 func opened(op, name string, open func(**C.chan_t, *C.char) C.int) (*Channel, error) {
-	c := &Channel{name: name, detached: make(chan struct{})}
+	c := &Channel{name: name, detached: make(chan struct{}), sets: map[*Set]bool{}}
 	c.rooms.New = func() any { room := make([]byte, firstRoom); return &room }
 	var ch *C.chan_t
 	_, err := named(op, name, func(s *C.char) C.int64_t { return C.int64_t(open(&ch, s)) })
@@ -333,6 +336,13 @@ func (c *Channel) Detach() {
 		close(c.detached)
 		C.chan_interrupt(c.ch, 1) // a rendezvous waits inside the library
 		c.interruptMu.Unlock()
+		c.setsMu.Lock()
+		sets := c.sets
+		c.sets = nil
+		c.setsMu.Unlock()
+		for s := range sets {
+			s.leave(c, c.ch)
+		}
 		c.waitersMu.Lock()
 		for _, w := range c.waiters {
 			if w != nil {

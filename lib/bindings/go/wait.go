@@ -47,18 +47,8 @@ func (c *Channel) waiter(role Flags) (*waiter, error) {
 	if err != nil {
 		return nil, err
 	}
-	own, _, no := syscall.Syscall(syscall.SYS_FCNTL, uintptr(fd), syscall.F_DUPFD_CLOEXEC, 3)
-	if no != 0 {
-		return nil, os.NewSyscallError("fcntl", no)
-	}
-	if err := syscall.SetNonblock(int(own), true); err != nil {
-		syscall.Close(int(own))
-		return nil, os.NewSyscallError("fcntl", err)
-	}
-	w := &waiter{os.NewFile(own, c.name), make(chan struct{})}
-	conn, err := w.file.SyscallConn()
+	w, err := watch(fd, c.name, c.detached)
 	if err != nil {
-		w.file.Close()
 		return nil, err
 	}
 	select {
@@ -68,11 +58,30 @@ func (c *Channel) waiter(role Flags) (*waiter, error) {
 	default:
 	}
 	c.waiters[role] = w
+	return w, nil
+}
+
+// watch watches a descriptor, until its file is closed or this is over.
+func watch(fd int, name string, over <-chan struct{}) (*waiter, error) {
+	own, _, no := syscall.Syscall(syscall.SYS_FCNTL, uintptr(fd), syscall.F_DUPFD_CLOEXEC, 3)
+	if no != 0 {
+		return nil, os.NewSyscallError("fcntl", no)
+	}
+	if err := syscall.SetNonblock(int(own), true); err != nil {
+		syscall.Close(int(own))
+		return nil, os.NewSyscallError("fcntl", err)
+	}
+	w := &waiter{os.NewFile(own, name), make(chan struct{})}
+	conn, err := w.file.SyscallConn()
+	if err != nil {
+		w.file.Close()
+		return nil, err
+	}
 	go conn.Read(func(fd uintptr) bool {
 		for readable(fd) {
 			select {
 			case w.wake <- struct{}{}:
-			case <-c.detached:
+			case <-over:
 				return true
 			}
 		}

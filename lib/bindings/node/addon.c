@@ -14,17 +14,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A descriptor that the loop watches. */
+struct watch {
+	napi_env env;
+	void *poll; /* uv_poll_t, NULL: was never watched */
+	napi_ref callback;
+	void (*gone)(void *owner); /* after unwatch_for_good() */
+	void *owner;
+};
+
 /* It is detached when it has left the loop and no job uses it, and freed when JavaScript has
  * forgotten it, too. */
 struct endpoint {
 	chan_t *ch;
 	napi_env env;
-	struct watch {
-		struct endpoint *of;
-		void *poll; /* uv_poll_t, NULL: was never watched */
-		napi_ref callback;
-	} watch[2];	    /* of CHAN_RECV, CHAN_SEND */
-	unsigned waits_for; /* handles that close, and jobs */
+	struct watch watch[2]; /* of CHAN_RECV, CHAN_SEND */
+	unsigned waits_for;    /* handles that close, and jobs */
 	bool leaving, forgotten;
 	struct lease *leases;
 	void *loan;
@@ -147,16 +152,22 @@ static bool is_later(int64_t r)
 	return r == -EAGAIN || r == -EBUSY;
 }
 
-/* The result of a call of the library, as described above. */
-static napi_value result_of(napi_env env, int64_t r, const char *call)
+/* The result of a call that is not made again later: any error is thrown. */
+static napi_value result_now(napi_env env, int64_t r, const char *call)
 {
 	struct failure f;
 
-	if (r >= 0 || is_later(r))
+	if (r >= 0)
 		return number(env, (double)r);
 	note_failure(&f, r);
 	napi_throw(env, error_of(env, &f, call));
 	return NULL;
+}
+
+/* The result of a call of the library, as described above. */
+static napi_value result_of(napi_env env, int64_t r, const char *call)
+{
+	return is_later(r) ? number(env, (double)r) : result_now(env, r, call);
 }
 
 static napi_value throw_text(napi_env env, int err, const char *text, const char *call)
@@ -197,13 +208,31 @@ static void end(struct endpoint *e)
 	}
 }
 
+static void unwatched(void *owner)
+{
+	struct endpoint *e = owner;
+
+	e->waits_for--;
+	end(e);
+}
+
 static void closed(void *poll)
 {
 	struct watch *w = uv_handle_get_data(poll);
 
 	free(poll);
-	w->of->waits_for--;
-	end(w->of);
+	w->gone(w->owner);
+}
+
+/* Returns true if w->gone() will be called. */
+static bool unwatch_for_good(struct watch *w)
+{
+	if (!w->poll)
+		return false;
+	napi_delete_reference(w->env, w->callback);
+	uv_close(w->poll, closed);
+	w->poll = NULL;
+	return true;
 }
 
 static void leave(struct endpoint *e)
@@ -213,11 +242,7 @@ static void leave(struct endpoint *e)
 	e->leaving = true;
 	chan_interrupt(e->ch, 1);
 	for (int i = 0; i < 2; i++)
-		if (e->watch[i].poll) {
-			napi_delete_reference(e->env, e->watch[i].callback);
-			e->waits_for++;
-			uv_close(e->watch[i].poll, closed);
-		}
+		e->waits_for += unwatch_for_good(&e->watch[i]);
 	while (e->leases) {
 		struct lease *l = e->leases;
 
@@ -359,7 +384,7 @@ static napi_value job_value(napi_env env, struct job *j)
 	e->ch = j->opened;
 	e->env = env;
 	for (int i = 0; i < 2; i++)
-		e->watch[i].of = e;
+		e->watch[i] = (struct watch){.env = env, .gone = unwatched, .owner = e};
 	napi_add_async_cleanup_hook(env, clean_up, e, &e->cleanup);
 	napi_create_external(env, e, forget, NULL, &value);
 	return value;
@@ -528,7 +553,7 @@ static napi_value interrupt(napi_env env, napi_callback_info info)
 static void ready(void *poll, int status, int events)
 {
 	struct watch *w = uv_handle_get_data(poll);
-	napi_env env = w->of->env;
+	napi_env env = w->env;
 	napi_handle_scope scope;
 	napi_value callback, global, ignored;
 
@@ -541,34 +566,34 @@ static void ready(void *poll, int status, int events)
 	napi_close_handle_scope(env, scope);
 }
 
-static int begin_watch(struct endpoint *e, unsigned role, napi_value callback)
+/* Have the loop call it whenever the descriptor, or error, is readable.  The callback is the
+ * first one's. */
+static int begin_watch(struct watch *w, int fd, napi_value callback)
 {
-	struct watch *w = &e->watch[role == CHAN_SEND];
 	uv_loop_t *loop;
-	int fd, err;
+	int err;
 
-	if (w->poll)
-		return 0;
-	fd = chan_fd(e->ch, role);
 	if (fd < 0)
 		return fd;
-	w->poll = calloc(1, uv_handle_size(UV_POLL));
-	if (!w->poll)
-		return -ENOMEM;
-	napi_get_uv_event_loop(e->env, &loop);
-	err = uv_poll_init(loop, w->poll, fd);
-	if (err < 0) {
-		free(w->poll);
-		w->poll = NULL;
-		return err;
+	if (!w->poll) {
+		w->poll = calloc(1, uv_handle_size(UV_POLL));
+		if (!w->poll)
+			return -ENOMEM;
+		napi_get_uv_event_loop(w->env, &loop);
+		err = uv_poll_init(loop, w->poll, fd);
+		if (err < 0) {
+			free(w->poll);
+			w->poll = NULL;
+			return err;
+		}
+		uv_handle_set_data(w->poll, w);
+		napi_create_reference(w->env, callback, 1, &w->callback);
 	}
-	uv_handle_set_data(w->poll, w);
-	napi_create_reference(e->env, callback, 1, &w->callback);
-	return 0;
+	return uv_poll_start(w->poll, UV_READABLE, ready);
 }
 
 /* watch(endpoint, role, callback): call it whenever the descriptor of that role is readable,
- * until unwatch().  The callback is the first one's of that role. */
+ * until unwatch(). */
 static napi_value watch(napi_env env, napi_callback_info info)
 {
 	struct endpoint *e;
@@ -581,9 +606,7 @@ static napi_value watch(napi_env env, napi_callback_info info)
 	if (!e)
 		return NULL;
 	role = (unsigned)number_of(env, arg[1]);
-	err = begin_watch(e, role, arg[2]);
-	if (err == 0)
-		err = uv_poll_start(e->watch[role == CHAN_SEND].poll, UV_READABLE, ready);
+	err = begin_watch(&e->watch[role == CHAN_SEND], chan_fd(e->ch, role), arg[2]);
 	return result_of(env, err, "chan_fd");
 }
 
@@ -880,6 +903,193 @@ static napi_value peek(napi_env env, napi_callback_info info)
 	return object;
 }
 
+/* ---- sets ---- */
+
+/* As an endpoint: destroyed when it has left the loop, freed when it is forgotten, too. */
+struct set {
+	chan_set_t *set;
+	struct watch watch;
+	bool leaving, in_loop, forgotten;
+	napi_cleanup cleanup;
+};
+
+static void end_set(struct set *s)
+{
+	if (!s->leaving || s->in_loop)
+		return;
+	if (s->set) {
+		chan_set_destroy(s->set);
+		s->set = NULL;
+		napi_remove_async_cleanup_hook(s->cleanup);
+	}
+	if (s->forgotten)
+		free(s);
+}
+
+static void set_unwatched(void *owner)
+{
+	struct set *s = owner;
+
+	s->in_loop = false;
+	end_set(s);
+}
+
+static void leave_set(struct set *s)
+{
+	if (s->leaving)
+		return;
+	s->leaving = true;
+	s->in_loop = unwatch_for_good(&s->watch);
+	end_set(s);
+}
+
+static void clean_up_set(napi_cleanup handle, void *data)
+{
+	(void)handle;
+	leave_set(data);
+}
+
+static void forget_set(napi_env env, void *data, void *hint)
+{
+	struct set *s = data;
+
+	(void)env;
+	(void)hint;
+	s->forgotten = true;
+	if (s->leaving)
+		end_set(s);
+	else
+		leave_set(s);
+}
+
+/* The set of a call's first argument, or NULL with an exception. */
+static struct set *set_of(napi_env env, napi_value value)
+{
+	void *s = NULL;
+
+	if (napi_get_value_external(env, value, &s) != 0 || ((struct set *)s)->leaving) {
+		throw_text(env, -ENOTCONN, "the set is closed", "shmchan");
+		return NULL;
+	}
+	return s;
+}
+
+/* setCreate() */
+static napi_value set_create(napi_env env, napi_callback_info info)
+{
+	struct set *s = calloc(1, sizeof(*s));
+	napi_value value;
+	int r;
+
+	(void)info;
+	if (!s)
+		return throw_text(env, -ENOMEM, "memory has run out", "chan_set_create");
+	r = chan_set_create(&s->set);
+	if (r < 0) {
+		free(s);
+		return result_of(env, r, "chan_set_create");
+	}
+	s->watch = (struct watch){.env = env, .gone = set_unwatched, .owner = s};
+	napi_add_async_cleanup_hook(env, clean_up_set, s, &s->cleanup);
+	napi_create_external(env, s, forget_set, NULL, &value);
+	return value;
+}
+
+/* setClose(set) */
+static napi_value set_close(napi_env env, napi_callback_info info)
+{
+	napi_value arg[1];
+	void *s = NULL;
+
+	arguments(env, info, arg, 1);
+	if (napi_get_value_external(env, arg[0], &s) == 0)
+		leave_set(s);
+	return NULL;
+}
+
+/* setAdd(set, endpoint, role, number): setWait() returns the number. */
+static napi_value set_add(napi_env env, napi_callback_info info)
+{
+	struct endpoint *e;
+	napi_value arg[4];
+	struct set *s;
+	uintptr_t id;
+	int r;
+
+	arguments(env, info, arg, 4);
+	s = set_of(env, arg[0]);
+	e = s ? endpoint_of(env, arg[1]) : NULL;
+	if (!e)
+		return NULL;
+	id = (uintptr_t)number_of(env, arg[3]);
+	r = chan_set_add(s->set, e->ch, (unsigned)number_of(env, arg[2]), (void *)id);
+	return result_now(env, r, "chan_set_add");
+}
+
+/* setRemove(set, endpoint, role) */
+static napi_value set_remove(napi_env env, napi_callback_info info)
+{
+	struct endpoint *e;
+	napi_value arg[3];
+	struct set *s;
+	int r;
+
+	arguments(env, info, arg, 3);
+	s = set_of(env, arg[0]);
+	e = s ? endpoint_of(env, arg[1]) : NULL;
+	if (!e)
+		return NULL;
+	r = chan_set_remove(s->set, e->ch, (unsigned)number_of(env, arg[2]));
+	return result_now(env, r, "chan_set_remove");
+}
+
+/* setWait(set): the numbers of members that are ready, 64 at most. */
+static napi_value set_wait(napi_env env, napi_callback_info info)
+{
+	struct chan_ready ready[64];
+	napi_value arg[1], array;
+	struct set *s;
+	int r;
+
+	arguments(env, info, arg, 1);
+	s = set_of(env, arg[0]);
+	if (!s)
+		return NULL;
+	r = chan_set_wait(s->set, ready, 64, 0);
+	if (r < 0)
+		return result_of(env, r, "chan_set_wait");
+	napi_create_array(env, &array);
+	for (int i = 0; i < r; i++)
+		napi_set_element(
+			env, array, (uint32_t)i, number(env, (double)(uintptr_t)ready[i].data));
+	return array;
+}
+
+/* setWatch(set, callback), setUnwatch(set): as of an endpoint */
+static napi_value set_watch(napi_env env, napi_callback_info info)
+{
+	napi_value arg[2];
+	struct set *s;
+
+	arguments(env, info, arg, 2);
+	s = set_of(env, arg[0]);
+	if (!s)
+		return NULL;
+	return result_of(env, begin_watch(&s->watch, chan_set_fd(s->set), arg[1]), "chan_set_fd");
+}
+
+static napi_value set_unwatch(napi_env env, napi_callback_info info)
+{
+	napi_value arg[1];
+	struct set *s;
+
+	arguments(env, info, arg, 1);
+	s = set_of(env, arg[0]);
+	if (s && s->watch.poll)
+		uv_poll_stop(s->watch.poll);
+	return NULL;
+}
+
 /* ---- the rest ---- */
 
 static napi_value close_channel(napi_env env, napi_callback_info info)
@@ -1079,7 +1289,7 @@ static napi_value remove_group(napi_env env, napi_callback_info info)
 	if (!e)
 		return NULL;
 	napi_get_value_string_utf8(env, arg[1], group, sizeof(group), &len);
-	return result_of(env, chan_remove_group(e->ch, group), "chan_remove_group");
+	return result_now(env, chan_remove_group(e->ch, group), "chan_remove_group");
 }
 
 struct names {
@@ -1154,6 +1364,13 @@ napi_value napi_register_module_v1(napi_env env, napi_value exports)
 		{"reserve", reserve},
 		{"commit", commit},
 		{"peek", peek},
+		{"setCreate", set_create},
+		{"setClose", set_close},
+		{"setAdd", set_add},
+		{"setRemove", set_remove},
+		{"setWait", set_wait},
+		{"setWatch", set_watch},
+		{"setUnwatch", set_unwatch},
 		{"close", close_channel},
 		{"setOverflow", set_overflow},
 		{"pause", pause_channel},

@@ -273,6 +273,28 @@ export function select(
 	options?: Waiting & { biased?: boolean },
 ): Promise<{ index: number; value: Buffer | Lease | boolean }>;
 
+/** A member of a WaitSet. */
+export interface Ready<Data = unknown> {
+	channel: Channel;
+	role: 'r' | 'w';
+	data: Data;
+}
+
+/** Many endpoints to wait for; what a wait costs follows what became ready. */
+export class WaitSet<Data = unknown> {
+	constructor();
+	/** Add an endpoint for a role; for both, add it twice.  It leaves when it is detached. */
+	add(channel: Channel, role: 'r' | 'w', data?: Data): void;
+	remove(channel: Channel, role: 'r' | 'w'): void;
+	/**
+	 * Wait until a member is ready: until its next call of that role may go on, and be it with
+	 * an error.  Those that are, 64 at most; each stays ready until its calls find nothing.
+	 */
+	ready(options?: Waiting): Promise<Ready<Data>[]>;
+	/** End the set; its members go on.  What waits is rejected with ENOTCONN. */
+	close(): void;
+}
+
 export function open(name: string, mode: Mode, options?: OpenOptions): Promise<Channel>;
 /** The same on the loop's thread, which waits a second at most; an exclusive endpoint needs it. */
 export function openSync(name: string, mode: Mode, options?: OpenOptions): Channel;

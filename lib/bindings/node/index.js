@@ -175,7 +175,7 @@ class Waiters {
 			this.pause = setTimeout(this.readable, this.busyPause);
 			this.busyPause = Math.min(2 * this.busyPause, BUSY_PAUSE_MOST);
 		} else if (!this.watching) {
-			addon.watch(this.channel.handle, this.role, this.readable);
+			this.watch();
 			this.watching = true;
 		}
 	}
@@ -183,9 +183,12 @@ class Waiters {
 	rest() {
 		clearTimeout(this.pause);
 		if (this.watching && !this.channel.detached)
-			addon.unwatch(this.channel.handle, this.role);
+			this.unwatch();
 		this.watching = false;
 	}
+
+	watch() { addon.watch(this.channel.handle, this.role, this.readable); }
+	unwatch() { addon.unwatch(this.channel.handle, this.role); }
 
 	pump() {
 		for (let n = 0; n < TURN && this.queue.length > 0; n++) {
@@ -288,6 +291,7 @@ class Channel {
 		this.turn = 0;
 		this.receivers = new Waiters(this, RECV);
 		this.senders = new Waiters(this, SEND);
+		this.sets = new Set();
 		const { kind, overflow } = addon.stat(handle);
 		this.isRendezvous = kind === RENDEZVOUS;
 		this.fails = overflow === FAIL;
@@ -301,6 +305,8 @@ class Channel {
 		const error = gone();
 		this.receivers.end(error);
 		this.senders.end(error);
+		for (const set of this.sets)
+			set.leave(this);
 		addon.detach(this.handle);
 	}
 
@@ -569,6 +575,74 @@ async function anyReady(cases, signal) {
 	}
 }
 
+// What waits for a set.
+class SetWaiters extends Waiters {
+	watch() { addon.setWatch(this.channel.handle, this.readable); }
+	unwatch() { addon.setUnwatch(this.channel.handle); }
+}
+
+class WaitSet {
+	constructor() {
+		this.handle = addon.setCreate();
+		this.detached = false; // closed, for its waiters
+		this.turn = 0;
+		this.members = new Map(); // by number
+		this.numbers = 0;
+		this.waiters = new SetWaiters(this, RECV);
+	}
+
+	add(channel, role, data) {
+		const number = ++this.numbers;
+		addon.setAdd(this.handle, channel.handle, roleOf(role), number);
+		this.members.set(number, { channel, role, data });
+		channel.sets.add(this);
+	}
+
+	remove(channel, role) {
+		addon.setRemove(this.handle, channel.handle, roleOf(role));
+		let others = false;
+		for (const [number, member] of this.members) {
+			if (member.channel === channel && member.role === role)
+				this.members.delete(number);
+			else
+				others ||= member.channel === channel;
+		}
+		if (!others)
+			channel.sets.delete(this);
+	}
+
+	// The endpoint is being detached.
+	leave(channel) {
+		for (const member of [...this.members.values()])
+			if (member.channel === channel)
+				this.remove(channel, member.role);
+	}
+
+	ready({ signal } = {}) {
+		return this.waiters.run(() => {
+			const numbers = addon.setWait(this.handle);
+			return isLater(numbers) ? numbers : numbers.map((number) => ({ ...this.members.get(number) }));
+		}, signal);
+	}
+
+	close() {
+		if (this.detached)
+			return;
+		this.detached = true;
+		this.waiters.end(failure('ENOTCONN', ENOTCONN, 'the set is closed', 'shmchan'));
+		for (const { channel } of this.members.values())
+			channel.sets.delete(this);
+		this.members.clear();
+		addon.setClose(this.handle);
+	}
+}
+
+function roleOf(role) {
+	if (role !== 'r' && role !== 'w')
+		throw new RangeError(`role: '${role}' is not 'r' or 'w'`);
+	return MODES[role];
+}
+
 function openFlags(mode, { create = false, exclusive = false, ...options }) {
 	if (!Object.hasOwn(MODES, mode))
 		throw new RangeError(`mode: '${mode}' is not 'r', 'w', 'rw' or ''`);
@@ -602,5 +676,5 @@ const version = () => addon.version();
 
 module.exports = {
 	Channel, Lease, Loan, open, openSync, subscribe, create, remove, unlink, collect, channels, footprint, select,
-	version,
+	version, WaitSet,
 };

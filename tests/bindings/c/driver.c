@@ -16,8 +16,8 @@
 #define ROOM (1 << 20)
 #define MS INT64_C(1000000)
 
-/* Endpoints and leases, by the names that the lines give them. */
-enum { ENDPOINTS = 16, LEASES = 64 };
+/* Endpoints, leases and sets, by the names that the lines give them. */
+enum { ENDPOINTS = 16, LEASES = 64, SETS = 4, READY = 16 };
 
 static struct endpoint {
 	char name[32];
@@ -30,6 +30,11 @@ static struct held {
 	struct endpoint *of;
 	struct chan_lease lease;
 } leases[LEASES];
+
+static struct set {
+	char name[32];
+	chan_set_t *set;
+} sets[SETS];
 
 /* The operation. */
 static char *word[WORDS_MAX];
@@ -593,16 +598,123 @@ static void do_overflow(struct endpoint *e)
 	print_done(chan_set_overflow(e->ch, overflow(arg(2))));
 }
 
+static void do_pause(struct endpoint *e)
+{
+	print_done(chan_pause(e->ch, 1));
+}
+
+static void do_resume(struct endpoint *e)
+{
+	print_done(chan_pause(e->ch, 0));
+}
+
+static void do_subscribers(struct endpoint *e)
+{
+	print_count(chan_subscribers(e->ch, NULL, 0));
+}
+
+static void do_remove_group(struct endpoint *e)
+{
+	print_done(chan_remove_group(e->ch, arg(2)));
+}
+
 static void do_stat(struct endpoint *e)
 {
 	static const char *const fields[] = {"depth", "sent", "received", "dropped_newest",
-		"dropped_oldest", "redelivered", "max_message", "senders", "receivers"};
+		"dropped_oldest", "redelivered", "max_message", "senders", "receivers", "capacity",
+		"grown", "paused"};
 	struct chan_stat st = {.size = sizeof(st)};
 	int r = chan_stat(e->ch, &st);
 	const uint64_t values[] = {st.depth, st.sent, st.received, st.dropped_newest,
-		st.dropped_oldest, st.redelivered, st.max_message, st.senders, st.receivers};
+		st.dropped_oldest, st.redelivered, st.max_message, st.senders, st.receivers,
+		st.capacity, st.grown, st.paused};
 
-	print_count(r < 0 ? r : (int64_t)values[one_of(arg(2), fields, 9)]);
+	print_count(r < 0 ? r : (int64_t)values[one_of(arg(2), fields, 12)]);
+}
+
+/* ---- sets ---- */
+
+static struct set *set_of(const char *name)
+{
+	for (struct set *s = sets; s < sets + SETS; s++)
+		if (s->set && !strcmp(s->name, name))
+			return s;
+	return NULL;
+}
+
+static struct set *set_named(const char *name)
+{
+	struct set *s = set_of(name);
+
+	if (!s)
+		give_up("there is no set '%s'", name);
+	return s;
+}
+
+static unsigned role_of(const char *text)
+{
+	static const char *const roles[] = {"s", "r"};
+	static const unsigned meaning[] = {CHAN_SEND, CHAN_RECV};
+
+	return meaning[one_of(text, roles, 2)];
+}
+
+static void do_watch(struct endpoint *e)
+{
+	struct set *s = set_of(arg(1));
+
+	e = endpoint(arg(2));
+	for (int i = 0; !s && i < SETS; i++)
+		if (!sets[i].set) {
+			s = &sets[i];
+			snprintf(s->name, sizeof(s->name), "%s", arg(1));
+			int r = chan_set_create(&s->set);
+			if (r < 0)
+				give_up("a set: %s", chan_strerror(r));
+		}
+	if (!s)
+		give_up("too many sets");
+	print_done(chan_set_add(s->set, e->ch, role_of(arg(3)), e));
+}
+
+static void do_unwatch(struct endpoint *e)
+{
+	e = endpoint(arg(2));
+	print_done(chan_set_remove(set_named(arg(1))->set, e->ch, role_of(arg(3))));
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
+static void do_ready(struct endpoint *e)
+{
+	struct chan_ready ready[READY];
+	char names[READY][40];
+	int n = chan_set_wait(set_named(arg(1))->set, ready, READY, timeout(arg(2)));
+
+	if (n < 0) {
+		print_error(n, "none");
+		return;
+	}
+	for (int i = 0; i < n; i++) {
+		e = ready[i].data;
+		snprintf(names[i], sizeof(names[i]), "%s:%c", e->name,
+			ready[i].role == CHAN_SEND ? 's' : 'r');
+	}
+	qsort(names, (size_t)n, sizeof(*names), by_name);
+	fputs("ready", stdout);
+	for (int i = 0; i < n; i++)
+		printf(" %s", names[i]);
+}
+
+static void do_forget(struct endpoint *e)
+{
+	(void)e;
+	chan_set_destroy(set_named(arg(1))->set);
+	set_named(arg(1))->set = NULL;
+	fputs("ok", stdout);
 }
 
 /* For the figures: n messages of `size` bytes, `batch` a call. */
@@ -679,7 +791,15 @@ static const struct {
 	{"purge", do_purge, 1},
 	{"recover", do_recover, 1},
 	{"overflow", do_overflow, 1},
+	{"pause", do_pause, 1},
+	{"resume", do_resume, 1},
+	{"subscribers", do_subscribers, 1},
+	{"removegroup", do_remove_group, 1},
 	{"stat", do_stat, 1},
+	{"watch", do_watch, 0},
+	{"unwatch", do_unwatch, 0},
+	{"ready", do_ready, 0},
+	{"forget", do_forget, 0},
 	{"flood", do_flood, 1},
 	{"drain", do_drain, 1},
 };

@@ -28,6 +28,8 @@ struct endpoint {
 
 static std::map<std::string, endpoint> endpoints;
 
+static std::map<std::string, shmchan::set> sets;
+
 static endpoint &endpoint_of(const std::string &name)
 {
 	auto found = endpoints.find(name);
@@ -411,7 +413,53 @@ static std::string do_stat(const words &w)
 			       {"dropped_newest", st->dropped_newest},
 			       {"dropped_oldest", st->dropped_oldest},
 			       {"redelivered", st->redelivered}, {"max_message", st->max_message},
-			       {"senders", st->senders}, {"receivers", st->receivers}}));
+			       {"senders", st->senders}, {"receivers", st->receivers},
+			       {"grown", st->grown}, {"paused", st->paused}}));
+}
+
+static std::string do_subscribers(const words &w)
+{
+	auto r = endpoint_of(w.at(1)).channel.subscribers();
+
+	return r ? "count " + std::to_string(r->size()) : outcome(r.error(), "empty");
+}
+
+/* ---- sets ---- */
+
+static shmchan::role role_of(const std::string &word)
+{
+	return word_of<shmchan::role>(
+		word, {{"s", shmchan::role::send}, {"r", shmchan::role::receive}});
+}
+
+static std::string do_watch(const words &w)
+{
+	shmchan::set &s = sets[w.at(1)];
+
+	if (!s)
+		s = std::move(shmchan::set::create().value());
+	return done(s.add(endpoint_of(w.at(2)).channel, role_of(w.at(3))));
+}
+
+static std::string do_unwatch(const words &w)
+{
+	return done(sets.at(w.at(1)).remove(endpoint_of(w.at(2)).channel, role_of(w.at(3))));
+}
+
+static std::string do_ready(const words &w)
+{
+	auto r = sets.at(w.at(1)).wait(timeout(w.at(2)));
+	std::string said = "ready";
+
+	if (!r)
+		return outcome(r.error(), "none");
+	for (auto &[name, e] : endpoints) /* in the order of the alphabet */
+		for (shmchan::role role : {shmchan::role::receive, shmchan::role::send})
+			for (const shmchan::set::member &m : *r)
+				if (m.channel == &e.channel && m.role == role)
+					said += ' ' + name +
+						(role == shmchan::role::send ? ":s" : ":r");
+	return said;
 }
 
 /* For the figures. */
@@ -489,6 +537,18 @@ static const std::map<std::string, std::function<std::string(const words &)>> op
 	{"purge", [](auto &w) { return counted(channel(w).purge(), "empty"); }},
 	{"recover", [](auto &w) { return counted(channel(w).recover(), "empty"); }},
 	{"overflow", [](auto &w) { return done(channel(w).set_overflow(policy(w.at(2)))); }},
+	{"pause", [](auto &w) { return done(channel(w).pause()); }},
+	{"resume", [](auto &w) { return done(channel(w).pause(false)); }},
+	{"subscribers", do_subscribers},
+	{"removegroup", [](auto &w) { return done(channel(w).remove_group(w.at(2).c_str())); }},
+	{"watch", do_watch},
+	{"unwatch", do_unwatch},
+	{"ready", do_ready},
+	{"forget",
+		[](auto &w) {
+			sets.erase(w.at(1));
+			return std::string("ok");
+		}},
 	{"stat", do_stat},
 	{"flood", [](auto &w) { return flow(w, false); }},
 	{"drain", [](auto &w) { return flow(w, true); }},

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"sort"
 	"strconv"
 	"strings"
 	"syscall"
@@ -24,6 +25,7 @@ var (
 	endpoints = map[string]*shmchan.Channel{}
 	leases    = map[string]*shmchan.Lease{}
 	loans     = map[string]*shmchan.Loan{}
+	sets      = map[string]*shmchan.Set{}
 	allBytes  = func() (all []byte) {
 		for i := 0; i < 256; i++ {
 			all = append(all, byte(i))
@@ -305,7 +307,42 @@ func stat(ch *shmchan.Channel, field string) string {
 		"depth": st.Depth, "sent": st.Sent, "received": st.Received,
 		"dropped_newest": st.DroppedNewest, "dropped_oldest": st.DroppedOldest,
 		"redelivered": st.Redelivered, "max_message": uint64(st.MaxMessage),
-		"senders": uint64(st.Senders), "receivers": uint64(st.Receivers)}, field))
+		"senders": uint64(st.Senders), "receivers": uint64(st.Receivers),
+		"grown": st.Grown, "paused": map[bool]uint64{true: 1}[st.Paused]}, field))
+}
+
+func role(word string) shmchan.Flags {
+	return get(map[string]shmchan.Flags{"s": shmchan.Send, "r": shmchan.Recv}, word)
+}
+
+func watch(w []string) string {
+	if sets[w[1]] == nil {
+		set, err := shmchan.NewSet()
+		if err != nil {
+			giveUp("a set: %v", err)
+		}
+		sets[w[1]] = set
+	}
+	return outcome(sets[w[1]].Add(get(endpoints, w[2]), role(w[3])), "empty")
+}
+
+func ready(w []string) string {
+	ctx, cancel := until(w[2])
+	defer cancel()
+	members, err := get(sets, w[1]).Wait(ctx, 16)
+	if err != nil {
+		return outcome(err, "none")
+	}
+	var names []string
+	for name, ch := range endpoints {
+		for _, m := range members {
+			if m.Channel == ch {
+				names = append(names, name+map[shmchan.Flags]string{shmchan.Send: ":s", shmchan.Recv: ":r"}[m.Role])
+			}
+		}
+	}
+	sort.Strings(names)
+	return "ready " + strings.Join(names, " ")
 }
 
 func all(ch *shmchan.Channel) string {
@@ -347,6 +384,16 @@ func execute(w []string) string {
 		return subscribe(w[1], w[2], w[3:])
 	case "select":
 		return selectCase(w[1], w[2:])
+	case "watch":
+		return watch(w)
+	case "unwatch":
+		return outcome(get(sets, w[1]).Remove(get(endpoints, w[2]), role(w[3])), "empty")
+	case "ready":
+		return ready(w)
+	case "forget":
+		get(sets, w[1]).Close()
+		delete(sets, w[1])
+		return "ok"
 	case "ack":
 		return settled(w[1], (*shmchan.Lease).Ack)
 	case "release":
@@ -438,6 +485,15 @@ func onEndpoint(ch *shmchan.Channel, w []string) string {
 		return count(n, err, "empty")
 	case "overflow":
 		return outcome(ch.SetOverflow(get(policies, w[2])), "empty")
+	case "pause":
+		return outcome(ch.Pause(true), "empty")
+	case "resume":
+		return outcome(ch.Pause(false), "empty")
+	case "subscribers":
+		all, err := ch.Subscribers()
+		return count(int64(len(all)), err, "empty")
+	case "removegroup":
+		return outcome(ch.RemoveGroup(w[2]), "empty")
 	case "stat":
 		return stat(ch, w[2])
 	case "flood", "drain":

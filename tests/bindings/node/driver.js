@@ -13,7 +13,8 @@ const OUTCOMES = {
 	ENOTCONN: 'detached', EINTR: 'interrupted',
 };
 const ALL_BYTES = Buffer.from([...Array(256).keys()]);
-const endpoints = new Map(), leases = new Map(), loans = new Map();
+const endpoints = new Map(), leases = new Map(), loans = new Map(),
+	sets = new Map();
 
 function get(from, name) {
 	if (!from.has(name)) {
@@ -153,7 +154,26 @@ async function drain(ch, n, size, batch) {
 	return `took ${process.hrtime.bigint() - start}`;
 }
 
+const MODES = { r: 'r', s: 'w' };
+
+async function ready(name, limit) {
+	try {
+		const members = await limited(limit, (o) => get(sets, name).ready(o));
+		return ['ready', ...members.map((member) => member.data).sort()].join(' ');
+	} catch (e) {
+		return outcome(e, 'none');
+	}
+}
+
 const named = {
+	watch(name, endpoint, role) {
+		if (!sets.has(name))
+			sets.set(name, new shmchan.WaitSet());
+		sets.get(name).add(get(endpoints, endpoint), MODES[role], `${endpoint}:${role}`);
+	},
+	unwatch: (name, endpoint, role) => get(sets, name).remove(get(endpoints, endpoint), MODES[role]),
+	ready,
+	forget: (name) => takeOut(sets, name).close(),
 	create: (name, ...words) => shmchan.create(name, options(words)),
 	remove: (name) => shmchan.remove(name),
 	unlink: (name) => shmchan.unlink(name),
@@ -214,6 +234,10 @@ const onEndpoint = {
 	purge: async (ch) => count(await ch.purge()),
 	recover: async (ch) => count(await ch.recover()),
 	overflow: (ch, name, policy) => ch.setOverflow(policy),
+	pause: (ch) => ch.pause(),
+	resume: (ch) => ch.pause(false),
+	subscribers: (ch) => count(ch.subscribers().length),
+	removegroup: (ch, name, group) => ch.removeGroup(group),
 	stat: (ch, name, field) => count(ch.stat()[field.replace(/_(.)/g, (_, letter) => letter.toUpperCase())]),
 	flood: (ch, name, n, size, batch) => flood(ch, Number(n), Number(size), Number(batch)),
 	drain: (ch, name, n, size, batch) => drain(ch, Number(n), Number(size), Number(batch)),

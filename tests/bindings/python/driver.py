@@ -17,7 +17,7 @@ OUTCOMES = {
 }
 ALL_BYTES = bytes(range(256))
 
-endpoints, leases, loans = {}, {}, {}
+endpoints, leases, loans, sets = {}, {}, {}, {}
 
 
 def message(word):
@@ -149,6 +149,21 @@ def do_peek(name):
     return "empty"
 
 
+MODES = {"r": "r", "s": "w"}
+
+
+def do_watch(name, endpoint, role):
+    sets.setdefault(name, shmchan.Set()).add(endpoints[endpoint], MODES[role], f"{endpoint}:{role}")
+
+
+def do_ready(name, limit):
+    try:
+        ready = sets[name].wait(timeout(limit))
+    except shmchan.Error as e:
+        return outcome(e, "none")
+    return " ".join(["ready", *sorted(member.data for member in ready)])
+
+
 def do_flood(name, n, size, batch):
     ch, n, batch, what = endpoints[name], int(n), int(batch), bytes(int(size))
     start = time.monotonic_ns()
@@ -201,6 +216,14 @@ OPERATIONS = {
     "purge": lambda name: f"count {endpoints[name].purge()}",
     "recover": lambda name: f"count {endpoints[name].recover()}",
     "overflow": lambda name, policy: endpoints[name].set_overflow(policy),
+    "pause": lambda name: endpoints[name].pause(),
+    "resume": lambda name: endpoints[name].pause(False),
+    "subscribers": lambda name: f"count {len(endpoints[name].subscribers())}",
+    "removegroup": lambda name, group: endpoints[name].remove_group(group),
+    "watch": do_watch,
+    "unwatch": lambda name, endpoint, role: sets[name].remove(endpoints[endpoint], MODES[role]),
+    "ready": do_ready,
+    "forget": lambda name: sets.pop(name).close(),
     "stat": lambda name, field: f"count {getattr(endpoints[name].stat(), field)}",
     "flood": do_flood,
     "drain": do_drain,

@@ -5,7 +5,7 @@
 
 use shmchan::{
     select, Case, Channel, Choice, Cursor, Done, Error, ErrorKind, Kind, Lease, Loan, OnLag,
-    Options, Overflow, Role, Sent, Start, Subscription, Timeout,
+    Options, Overflow, Role, Sent, Set, Start, Subscription, Timeout,
 };
 use std::collections::HashMap;
 use std::io::{self, BufRead, IoSlice, IoSliceMut, Write};
@@ -26,6 +26,13 @@ impl Drop for Endpoint {
         // SAFETY: open() leaked it, and what borrowed it has just ended.
         drop(unsafe { Box::from_raw(leaked as *mut Channel) });
     }
+}
+
+// What the driver has, by name.  The sets end before their members: see main().
+#[derive(Default)]
+struct State {
+    endpoints: Endpoints,
+    sets: HashMap<String, Set<'static>>,
 }
 
 type Endpoints = HashMap<String, Endpoint>;
@@ -318,10 +325,46 @@ fn stat(ch: &Channel, field: &str) -> String {
             "max_message" => st.max_message().into(),
             "senders" => st.senders().into(),
             "receivers" => st.receivers().into(),
+            "grown" => st.grown(),
+            "paused" => st.paused().into(),
             _ => panic!("there is no field '{field}'"),
         }),
         "empty",
     )
+}
+
+fn role(word: &str) -> Role {
+    match word {
+        "s" => Role::SEND,
+        "r" => Role::RECEIVE,
+        _ => panic!("what is '{word}'?"),
+    }
+}
+
+fn on_set(state: &mut State, w: Words) -> String {
+    let set = state
+        .sets
+        .entry(w[1].into())
+        .or_insert_with(|| Set::new().unwrap());
+    match w[0] {
+        "watch" => done(set.add(state.endpoints[w[2]].channel, role(w[3]))),
+        "unwatch" => done(set.remove(state.endpoints[w[2]].channel, role(w[3]))),
+        _ => match set.wait(timeout(w[2])) {
+            Err(e) => failed(e, "none"),
+            Ok(ready) => {
+                let name = |m: &shmchan::Ready| {
+                    let mut all = state.endpoints.iter();
+                    let (name, _) = all
+                        .find(|(_, e)| std::ptr::eq(e.channel, m.channel))
+                        .unwrap();
+                    format!(" {name}:{}", if m.role == Role::SEND { 's' } else { 'r' })
+                };
+                let mut names: Vec<_> = ready.iter().map(name).collect();
+                names.sort();
+                format!("ready{}", names.concat())
+            }
+        },
+    }
 }
 
 // For the figures.
@@ -401,6 +444,10 @@ fn on_endpoint(e: &mut Endpoint, w: Words) -> String {
         "purge" => counted(ch.purge(), "empty"),
         "recover" => counted(ch.recover(), "empty"),
         "overflow" => done(ch.set_overflow(policy(w[2]))),
+        "pause" => done(ch.pause(true)),
+        "resume" => done(ch.pause(false)),
+        "subscribers" => counted(ch.subscribers().map(|all| all.len() as u64), "empty"),
+        "removegroup" => done(ch.remove_group(w[2])),
         "stat" => stat(ch, w[2]),
         "flood" => took(flow(ch, w, false)),
         "drain" => took(flow(ch, w, true)),
@@ -408,8 +455,14 @@ fn on_endpoint(e: &mut Endpoint, w: Words) -> String {
     }
 }
 
-fn execute(endpoints: &mut Endpoints, w: Words) -> String {
+fn execute(state: &mut State, w: Words) -> String {
+    let endpoints = &mut state.endpoints;
     match w[0] {
+        "watch" | "unwatch" | "ready" => on_set(state, w),
+        "forget" => {
+            state.sets.remove(w[1]).expect("there is no such set");
+            "ok".into()
+        }
         "create" => done(shmchan::create(w[1], &options(&w[2..]))),
         "remove" => done(shmchan::remove(w[1])),
         "unlink" => done(shmchan::unlink(w[1])),
@@ -434,13 +487,14 @@ fn execute(endpoints: &mut Endpoints, w: Words) -> String {
 }
 
 fn main() -> io::Result<()> {
-    let mut endpoints = Endpoints::new();
+    let mut state = State::default();
     for line in io::stdin().lock().lines() {
         let line = line?;
         let words: Vec<&str> = line.split_whitespace().collect();
         let mut out = io::stdout();
-        writeln!(out, "{}", execute(&mut endpoints, &words))?;
+        writeln!(out, "{}", execute(&mut state, &words))?;
         out.flush()?;
     }
+    state.sets.clear();
     Ok(())
 }

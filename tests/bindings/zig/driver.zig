@@ -13,6 +13,7 @@ const Endpoint = struct { ch: shmchan.Bytes, loan: ?shmchan.Loan = null };
 const Held = struct { of: []const u8, lease: shmchan.Lease };
 var endpoints = std.StringHashMap(Endpoint).init(gpa);
 var leases = std.StringHashMap(Held).init(gpa);
+var sets = std.StringHashMap(shmchan.Set).init(gpa);
 
 var words: [64][]const u8 = undefined;
 var count: usize = 0;
@@ -349,10 +350,61 @@ fn select() void {
 fn stat(e: *Endpoint) void {
     const s = e.ch.stat() catch |err| return sayError(err);
     const what = arg(2);
-    inline for (.{ "depth", "sent", "received", "dropped_newest", "dropped_oldest", "redelivered", "max_message", "senders", "receivers" }) |field| {
+    inline for (.{ "depth", "sent", "received", "dropped_newest", "dropped_oldest", "redelivered", "max_message", "senders", "receivers", "grown", "paused" }) |field| {
         if (std.mem.eql(u8, what, field)) return say("count {d}", .{@field(s, field)});
     }
     giveUp("what is '{s}'?", .{what});
+}
+
+// ---- sets ----
+
+fn setOf(name: []const u8) shmchan.Set {
+    return sets.get(name) orelse giveUp("there is no set '{s}'", .{name});
+}
+
+fn roleOf(text: []const u8) shmchan.Role {
+    return if (oneOf(text, &.{ "s", "r" }) == 0) .sender else .receiver;
+}
+
+fn watch() void {
+    if (!sets.contains(arg(1))) {
+        const set = shmchan.Set.init() catch |err| giveUp("a set: {}", .{err});
+        sets.put(own(arg(1)), set) catch giveUp("no memory", .{});
+    }
+    sayDone(setOf(arg(1)).add(endpoint(arg(2)).ch, roleOf(arg(3))));
+}
+
+fn lessThan(_: void, a: []const u8, b: []const u8) bool {
+    return std.mem.order(u8, a, b) == .lt;
+}
+
+fn ready() void {
+    var members: [16]shmchan.Set.Ready = undefined;
+    const got = setOf(arg(1)).wait(&members, timeout(arg(2))) catch |err|
+        return if (err == error.Empty) say("none", .{}) else sayError(err);
+    var names: [16][]const u8 = undefined;
+    for (got, 0..) |m, i| {
+        var it = endpoints.iterator();
+        while (it.next()) |e| if (e.value_ptr.ch.handle == m.ch.handle) {
+            const role: u8 = if (m.role == .sender) 's' else 'r';
+            names[i] = std.fmt.allocPrint(gpa, "{s}:{c}", .{ e.key_ptr.*, role }) catch giveUp("no memory", .{});
+        };
+    }
+    std.mem.sort([]const u8, names[0..got.len], {}, lessThan);
+    say("ready", .{});
+    for (names[0..got.len]) |name| say(" {s}", .{name});
+}
+
+fn forget() void {
+    const set = sets.fetchRemove(arg(1)) orelse giveUp("there is no set '{s}'", .{arg(1)});
+    set.value.deinit();
+    say("ok", .{});
+}
+
+fn subscribers(e: *Endpoint) void {
+    var some: [16]shmchan.c.struct_chan_subscriber = undefined;
+    const result = e.ch.subscribers(&some);
+    if (result) |n| say("count {d}", .{n}) else |err| sayError(err);
 }
 
 fn flow(e: *Endpoint, receive: bool) shmchan.Error!void {
@@ -383,7 +435,7 @@ fn timed(e: *Endpoint, receive: bool) void {
 }
 
 fn execute() void {
-    const Op = enum { create, remove, unlink, open, detach, close, discard, send, recv, sendmany, recvmany, all, take, ack, release, untake, reserve, commit, subscribe, abort, select, peek, purge, recover, overflow, pause, resume_, stat, flood, drain };
+    const Op = enum { create, remove, unlink, open, detach, close, discard, send, recv, sendmany, recvmany, all, take, ack, release, untake, reserve, commit, subscribe, abort, select, peek, purge, recover, overflow, pause, resume_, subscribers, removegroup, watch, unwatch, ready, forget, stat, flood, drain };
     const word = if (std.mem.eql(u8, words[0], "resume")) "resume_" else words[0];
     const op = std.meta.stringToEnum(Op, word) orelse giveUp("there is no operation '{s}'", .{words[0]});
     switch (op) {
@@ -397,6 +449,10 @@ fn execute() void {
         .release => return settle(shmchan.Lease.release),
         .untake => return settle(shmchan.Lease.untake),
         .select => return select(),
+        .watch => return watch(),
+        .unwatch => return sayDone(setOf(arg(1)).remove(endpoint(arg(2)).ch, roleOf(arg(3)))),
+        .ready => return ready(),
+        .forget => return forget(),
         else => {},
     }
     const e = endpoint(arg(1));
@@ -421,6 +477,8 @@ fn execute() void {
         .overflow => sayDone(e.ch.setOverflow(overflow(arg(2)))),
         .pause => sayDone(e.ch.pause(true)),
         .resume_ => sayDone(e.ch.pause(false)),
+        .subscribers => subscribers(e),
+        .removegroup => sayDone(e.ch.removeGroup(zero(arg(2)))),
         .stat => stat(e),
         .flood => timed(e, false),
         .drain => timed(e, true),

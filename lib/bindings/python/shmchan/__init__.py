@@ -28,12 +28,13 @@ from ._library import (
 )
 from ._queue import Queue
 from ._select import select
+from ._set import Ready, Set
 
 __all__ = [
     "AsyncChannel", "BaseChannel", "Channel", "Closed", "Empty", "Endpoint", "Error", "Exists",
-    "Full", "Invalid", "Lease", "Loan", "Lost", "NotFound", "NotPermitted", "Peeked", "Queue", "Removed",
-    "Stat", "Subscriber", "TooLarge", "UNBOUNDED", "channels", "collect", "create", "footprint", "remove", "select",
-    "unlink", "version",
+    "Full", "Invalid", "Lease", "Loan", "Lost", "NotFound", "NotPermitted", "Peeked", "Queue",
+    "Ready", "Removed", "Set", "Stat", "Subscriber", "TooLarge", "UNBOUNDED", "channels",
+    "collect", "create", "footprint", "remove", "select", "unlink", "version",
 ]
 
 

@@ -197,6 +197,7 @@ class BaseChannel:
         self._flags = _ROLES[mode] | c.EXCLUSIVE * bool(exclusive)
         self._inside: list[None] = []  # one for each call that is being made
         self._held: weakref.WeakSet[Held] = weakref.WeakSet()
+        self._sets: weakref.WeakSet[Any] = weakref.WeakSet()
         self._rooms: list[tuple[bytearray, Any, memoryview]] = []
         self._batch: Optional[_BatchRoom] = None
         self._generation = 0
@@ -284,6 +285,8 @@ class BaseChannel:
                 held._drop_view()
             self._handle = None
             self._generation += 1
+            for each in list(self._sets):
+                each._leave(handle)
             self._leaving.append(handle)
             lib.chan_interrupt(handle, 1)
 

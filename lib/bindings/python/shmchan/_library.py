@@ -135,6 +135,9 @@ RawEndpoint = _structure(
     ("waiting", c_int64),
     ("command", c_char * 16),
 )
+RawReady = _structure(
+    "RawReady", ("ch", c_void_p), ("data", c_void_p), ("role", c_uint32), ("reserved", c_uint32)
+)
 LIST_FUNCTION = ctypes.CFUNCTYPE(c_int, c_char_p, c_void_p)
 
 _channel, _pointer = c_void_p, c_void_p
@@ -167,6 +170,12 @@ _FUNCTIONS = {
     "chan_release": (c_int, _channel, _pointer, c_uint),
     "chan_untake": (c_int, _channel, _pointer, c_uint),
     "chan_select": (c_int, _pointer, c_uint, c_int64, c_uint),
+    "chan_set_create": (c_int, _pointer),
+    "chan_set_destroy": (None, c_void_p),
+    "chan_set_add": (c_int, c_void_p, _channel, c_uint, c_void_p),
+    "chan_set_remove": (c_int, c_void_p, _channel, c_uint),
+    "chan_set_wait": (c_int, c_void_p, _pointer, c_uint, c_int64),
+    "chan_set_fd": (c_int, c_void_p),
     "chan_fd": (c_int, _channel, c_uint),
     "chan_peek": (c_ssize_t, _channel, _pointer, c_size_t, _pointer),
     "chan_purge": (c_int64, _channel),

@@ -9,7 +9,7 @@ use std::io::{IoSlice, IoSliceMut};
 use std::ops::BitOr;
 use std::os::raw::{c_char, c_int, c_uint, c_void};
 use std::os::unix::io::BorrowedFd;
-use std::time::Instant;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// What an endpoint is for: `Role::SEND | Role::CREATE`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -281,6 +281,110 @@ impl Channel {
         checked(unsafe { ffi::chan_stat(self.ch, &mut st) }.into())?;
         Ok(Stat(st))
     }
+
+    /// The live endpoints.
+    pub fn endpoints(&self) -> Result<Vec<Endpoint>> {
+        let raw = listed(|at, n| unsafe { ffi::chan_endpoints(self.ch, at, n) })?;
+        let endpoint = |e: &ffi::Endpoint| Endpoint {
+            id: e.id,
+            roles: Role(e.roles),
+            pid: e.pid,
+            uid: e.uid,
+            attached: UNIX_EPOCH + Duration::from_nanos(e.attached as u64),
+            waits: e.waiting != 0,
+            command: until_nul(&e.command),
+        };
+        Ok(raw.iter().map(endpoint).collect())
+    }
+
+    /// The live subscribers and the groups of a broadcast.
+    pub fn subscribers(&self) -> Result<Vec<Subscriber>> {
+        let raw = listed(|at, n| unsafe { ffi::chan_subscribers(self.ch, at, n) })?;
+        let subscriber = |s: &ffi::Subscriber| Subscriber {
+            state: match s.state {
+                0 => SubscriberState::Active,
+                1 => SubscriberState::Evicted,
+                _ => SubscriberState::Expired,
+            },
+            pid: (s.pid != 0).then(|| s.pid),
+            seq: s.seq,
+            lag: s.lag,
+            lag_bytes: s.lag_bytes,
+            lost: s.lost,
+            group: (s.group[0] != 0).then(|| until_nul(&s.group)),
+        };
+        Ok(raw.iter().map(subscriber).collect())
+    }
+}
+
+// A list of the library's, of which `get` fills in as many as there is room for and returns how
+// many there are.
+fn listed<T: Copy + Default>(get: impl Fn(*mut T, c_uint) -> c_int) -> Result<Vec<T>> {
+    let mut list = vec![T::default(); 16];
+    loop {
+        let n = checked(get(list.as_mut_ptr(), list.len() as c_uint).into())? as usize;
+        let all = n <= list.len();
+        list.resize(n, T::default());
+        if all {
+            return Ok(list);
+        }
+    }
+}
+
+fn until_nul(text: &[u8]) -> String {
+    let end = text.iter().position(|b| *b == 0).unwrap_or(text.len());
+    String::from_utf8_lossy(&text[..end]).into_owned()
+}
+
+/// A live endpoint, as it registered itself.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Endpoint {
+    /// Its number in the channel.
+    pub id: u32,
+    /// What it is for.
+    pub roles: Role,
+    /// Its process.
+    pub pid: i32,
+    /// Its user.
+    pub uid: u32,
+    /// When it was opened.
+    pub attached: SystemTime,
+    /// Does a call on it wait?
+    pub waits: bool,
+    /// The name of its program.
+    pub command: String,
+}
+
+/// What a subscriber is, besides its policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SubscriberState {
+    /// It gets what is sent.
+    Active,
+    /// It made a sender wait for too long, and now it loses.
+    Evicted,
+    /// A group that was unused for too long.
+    Expired,
+}
+
+/// A subscriber of a broadcast, or a group.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Subscriber {
+    /// What it is.
+    pub state: SubscriberState,
+    /// Its process; none: a group without a user.
+    pub pid: Option<i32>,
+    /// The number of the next message for it.
+    pub seq: u64,
+    /// Messages that it has not received, or not acknowledged, yet.
+    pub lag: u64,
+    /// The same in bytes of the ring.
+    pub lag_bytes: u64,
+    /// Messages that it lost so far.
+    pub lost: u64,
+    /// Its group.
+    pub group: Option<String>,
 }
 
 /// Where [`Channel::peek`] stands.

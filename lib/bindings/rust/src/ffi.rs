@@ -138,6 +138,57 @@ pub struct Stat {
     pub unused: u32,
 }
 
+#[repr(C)]
+pub struct Set {
+    _opaque: [u8; 0],
+}
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Ready {
+    pub ch: *mut Chan,
+    pub data: *mut c_void,
+    pub role: u32,
+    pub reserved: u32,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+pub struct Endpoint {
+    pub id: u32,
+    pub roles: u32,
+    pub pid: i32,
+    pub uid: u32,
+    pub attached: i64,
+    pub waiting: i64,
+    pub command: [u8; 16],
+}
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Subscriber {
+    pub size: u32,
+    pub state: u32,
+    pub on_lag: u32,
+    pub id: u32,
+    pub pid: i32,
+    pub reserved: u32,
+    pub seq: u64,
+    pub lag: u64,
+    pub lag_bytes: u64,
+    pub lost: u64,
+    pub patience: u64,
+    pub group_age: u64,
+    pub group: [u8; 48],
+}
+
+impl Default for Subscriber {
+    fn default() -> Self {
+        // SAFETY: it is numbers only.
+        unsafe { std::mem::zeroed() }
+    }
+}
+
 pub const WAIT: i64 = -1;
 pub const DROPPED: c_int = 1;
 
@@ -191,6 +242,14 @@ extern "C" {
     pub fn chan_set_overflow(ch: *mut Chan, overflow: c_uint) -> c_int;
     pub fn chan_interrupt(ch: *mut Chan, on: c_int);
     pub fn chan_stat(ch: *const Chan, ret: *mut Stat) -> c_int;
+    pub fn chan_endpoints(ch: *const Chan, ret: *mut Endpoint, n: c_uint) -> c_int;
+    pub fn chan_subscribers(ch: *const Chan, ret: *mut Subscriber, n: c_uint) -> c_int;
+    pub fn chan_set_create(ret: *mut *mut Set) -> c_int;
+    pub fn chan_set_destroy(set: *mut Set);
+    pub fn chan_set_add(set: *mut Set, ch: *mut Chan, role: c_uint, data: *mut c_void) -> c_int;
+    pub fn chan_set_remove(set: *mut Set, ch: *mut Chan, role: c_uint) -> c_int;
+    pub fn chan_set_wait(set: *mut Set, ret: *mut Ready, n: c_uint, timeout: i64) -> c_int;
+    pub fn chan_set_fd(set: *mut Set) -> c_int;
     pub fn chan_recover(ch: *mut Chan) -> c_int;
     pub fn chan_list(
         f: extern "C" fn(name: *const c_char, arg: *mut c_void) -> c_int,

@@ -22,7 +22,7 @@
 //! ([`Receiver::take`]) comes again if its receiver dies or panics before it acknowledged it.
 //!
 //! [`Channel`] is an endpoint of bytes with all that the library can do: timeouts, batches,
-//! leases, places in the ring, [`select()`], descriptors for event loops.
+//! leases, places in the ring, [`select()`] and [`Set`], descriptors for event loops.
 //!
 //! # Trust
 //!
@@ -41,9 +41,13 @@ mod options;
 mod plain;
 mod select;
 mod sent;
+mod set;
 mod typed;
 
-pub use channel::{collect, create, list, remove, unlink, Channel, Cursor, Role, Stat};
+pub use channel::{
+    collect, create, list, remove, unlink, Channel, Cursor, Endpoint, Role, Stat, Subscriber,
+    SubscriberState,
+};
 pub use error::{Error, ErrorKind, Result};
 pub use guard::{Lease, Loan, View};
 pub use options::{Kind, OnLag, Options, Overflow, Start, Subscription, Timeout};
@@ -52,6 +56,7 @@ pub use plain::Plain;
 pub use plain::{hash, mix, BASIS};
 pub use select::{select, Case, Choice, Done};
 pub use sent::Sent;
+pub use set::{Ready, Set};
 pub use std::sync::mpsc::{RecvError, RecvTimeoutError, SendError, TryRecvError, TrySendError};
 pub use typed::{
     sync_channel, IntoIter, Iter, Message, Receiver, SendTimeoutError, Sender, TryIter,

@@ -9,7 +9,7 @@ use crate::{Channel, Error, ErrorKind, Plain, Result};
 use std::fmt;
 use std::io;
 use std::mem::{size_of, MaybeUninit};
-use std::os::unix::io::BorrowedFd;
+use std::os::unix::io::{AsFd, BorrowedFd};
 use std::sync::mpsc::{RecvError, RecvTimeoutError, SendError, TryRecvError, TrySendError};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -383,6 +383,17 @@ impl<T> Clone for Sender<T> {
     }
 }
 
+/// As [`Sender::fd`].
+///
+/// # Panics
+///
+/// If the descriptor can't be made, which a call of [`Sender::fd`] finds out first.
+impl<T> AsFd for Sender<T> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd().expect("a descriptor for the sender")
+    }
+}
+
 impl<T> fmt::Debug for Sender<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Sender { .. }")
@@ -508,6 +519,17 @@ impl<T> Receiver<T> {
     /// is `AsFd`, for poll, epoll and event loops.
     pub fn fd(&self) -> io::Result<BorrowedFd<'_>> {
         Ok(self.end.channel.fd(Role::RECEIVE)?)
+    }
+}
+
+/// As [`Receiver::fd`].
+///
+/// # Panics
+///
+/// If the descriptor can't be made, which a call of [`Receiver::fd`] finds out first.
+impl<T> AsFd for Receiver<T> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd().expect("a descriptor for the receiver")
     }
 }
 

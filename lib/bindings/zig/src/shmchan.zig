@@ -212,6 +212,47 @@ pub fn unlink(name: [:0]const u8) Error!void {
     try check(c.chan_unlink(name), error.Full);
 }
 
+/// Remove a channel of lifetime c.CHAN_REF if nobody uses it any more, and say if it was removed.
+pub fn collect(name: [:0]const u8) Error!bool {
+    const r = c.chan_collect(name);
+    try check(r, error.Full);
+    return r == 1;
+}
+
+/// The bytes of shared memory that a channel with these options takes.
+pub fn footprint(options: Options) Error!u64 {
+    const o = options.toC();
+    const n = c.chan_footprint(&o);
+    try check(n, error.Full);
+    return @intCast(n);
+}
+
+/// The names of all channels, which the caller frees, each of them and the slice.
+pub fn list(allocator: std.mem.Allocator) (Error || std.mem.Allocator.Error)![][:0]u8 {
+    const Names = struct {
+        all: std.ArrayList([:0]u8),
+
+        fn add(name: [*c]const u8, arg: ?*anyopaque) callconv(.C) c_int {
+            const names: *@This() = @ptrCast(@alignCast(arg.?));
+            const own = names.all.allocator.dupeZ(u8, std.mem.span(name)) catch return 1;
+            names.all.append(own) catch {
+                names.all.allocator.free(own);
+                return 1;
+            };
+            return 0;
+        }
+    };
+    var names = Names{ .all = std.ArrayList([:0]u8).init(allocator) };
+    errdefer {
+        for (names.all.items) |name| allocator.free(name);
+        names.all.deinit();
+    }
+    const r = c.chan_list(Names.add, &names);
+    try check(r, error.Full);
+    if (r != 0) return error.OutOfMemory;
+    return names.all.toOwnedSlice();
+}
+
 /// What `select` waits for, and its outcome.
 pub const Case = struct {
     ch: Bytes,
@@ -272,6 +313,57 @@ pub fn select(cases: []Case, ns: ?u64) Error!usize {
     };
     return at;
 }
+
+/// Many endpoints to wait for.  What a wait costs follows what became ready, and not how many
+/// there are.  One thread at a time may use it.
+pub const Set = struct {
+    handle: *c.chan_set_t,
+
+    /// A member that is ready: its next call of that role may go on, without waiting.
+    pub const Ready = struct { ch: Bytes, role: Role };
+
+    pub fn init() Error!Set {
+        var handle: ?*c.chan_set_t = null;
+        try check(c.chan_set_create(&handle), error.Full);
+        return .{ .handle = handle.? };
+    }
+
+    /// Its endpoints go on.
+    pub fn deinit(set: Set) void {
+        c.chan_set_destroy(set.handle);
+    }
+
+    /// Add an endpoint, as .sender or .receiver; for both, add it twice.
+    pub fn add(set: Set, ch: Bytes, role: Role) Error!void {
+        try check(c.chan_set_add(set.handle, ch.handle, @intFromEnum(role), null), error.Full);
+    }
+
+    pub fn remove(set: Set, ch: Bytes, role: Role) Error!void {
+        try check(c.chan_set_remove(set.handle, ch.handle, @intFromEnum(role)), error.Full);
+    }
+
+    /// Wait until a member is ready, and return those that are, in `room`, which has room for 64
+    /// at most.  A member stays ready until its calls find nothing.  `error.Empty` if none is
+    /// and the call may not wait.
+    pub fn wait(set: Set, room: []Ready, ns: ?u64) Error![]Ready {
+        var raw: [64]c.struct_chan_ready = undefined;
+        const most = @min(room.len, raw.len);
+        const r = c.chan_set_wait(set.handle, &raw, @intCast(most), timeoutOf(ns));
+        try check(r, error.Empty);
+        const n: usize = @intCast(r);
+        for (raw[0..n], room[0..n]) |m, *to|
+            to.* = .{ .ch = .{ .handle = m.ch.? }, .role = @enumFromInt(m.role) };
+        return room[0..n];
+    }
+
+    /// A descriptor for event loops that is readable while `wait` may return members.  It belongs
+    /// to the set.
+    pub fn fd(set: Set) Error!std.posix.fd_t {
+        const n = c.chan_set_fd(set.handle);
+        try check(n, error.Full);
+        return n;
+    }
+};
 
 /// An endpoint of a channel of messages, each some bytes.
 pub const Bytes = struct {
@@ -463,6 +555,26 @@ pub const Bytes = struct {
         ret.size = @sizeOf(c.struct_chan_stat);
         try check(c.chan_stat(ch.handle, &ret), error.Full);
         return ret;
+    }
+
+    /// The live endpoints, as many as there is room for, and how many there are.
+    pub fn endpoints(ch: Bytes, room: []c.struct_chan_endpoint) Error!usize {
+        const n = c.chan_endpoints(ch.handle, room.ptr, @intCast(room.len));
+        try check(n, error.Full);
+        return @intCast(n);
+    }
+
+    /// The live subscribers and the groups of a broadcast, as many as there is room for, and how
+    /// many there are.
+    pub fn subscribers(ch: Bytes, room: []c.struct_chan_subscriber) Error!usize {
+        const n = c.chan_subscribers(ch.handle, room.ptr, @intCast(room.len));
+        try check(n, error.Full);
+        return @intCast(n);
+    }
+
+    /// Remove a group of a broadcast, which nobody uses.
+    pub fn removeGroup(ch: Bytes, group: [:0]const u8) Error!void {
+        try check(c.chan_remove_group(ch.handle, group), error.Full);
     }
 };
 
