@@ -334,7 +334,6 @@ func (c *Channel) Detach() {
 	c.leave.Do(func() {
 		c.interruptMu.Lock()
 		close(c.detached)
-		C.chan_interrupt(c.ch, 1) // a rendezvous waits inside the library
 		c.interruptMu.Unlock()
 		c.setsMu.Lock()
 		sets := c.sets
@@ -343,6 +342,7 @@ func (c *Channel) Detach() {
 		for s := range sets {
 			s.leave(c, c.ch)
 		}
+		C.chan_interrupt(c.ch, 1) // a rendezvous waits inside the library
 		c.waitersMu.Lock()
 		for _, w := range c.waiters {
 			if w != nil {

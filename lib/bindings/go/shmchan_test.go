@@ -595,6 +595,46 @@ func TestSelect(t *testing.T) {
 	want(t, err, syscall.EINVAL)
 }
 
+func TestSet(t *testing.T) {
+	ctx, a := bounded(t), open(t, small)
+	b := another(t, a, Recv)
+	set, err := NewSet()
+	must(t, err)
+	defer set.Close()
+	must(t, set.Add(a, Recv))
+	must(t, set.Add(b, Recv))
+	want(t, set.Add(b, Recv), syscall.EEXIST)
+	want(t, set.Add(b, Send), syscall.EBADF)
+	soon, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
+	defer cancel()
+	_, err = set.Wait(soon, 4)
+	want(t, err, context.DeadlineExceeded)
+	want(t, err, ErrEmpty)
+
+	got := make(chan []Ready)
+	wait := func() {
+		ready, err := set.Wait(ctx, 4)
+		if err != nil {
+			t.Error(err)
+		}
+		got <- ready
+	}
+	go wait()
+	b.Detach() // leaves the set
+	want(t, set.Add(b, Recv), ErrDetached)
+	must(t, a.Send(ctx, []byte("m")))
+	if ready := <-got; len(ready) != 1 || ready[0] != (Ready{a, Recv}) {
+		t.Fatal(ready)
+	}
+	must(t, set.Remove(a, Recv))
+	want(t, set.Remove(a, Recv), syscall.ENOENT)
+	over := make(chan error)
+	go func() { _, err := set.Wait(ctx, 1); over <- err }()
+	set.Close()
+	want(t, <-over, ErrDetached)
+	want(t, set.Add(a, Recv), ErrDetached)
+}
+
 func TestNativeChannels(t *testing.T) {
 	ctx, ch := bounded(t), open(t, small)
 	type job struct{ N int }

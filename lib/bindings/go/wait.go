@@ -19,15 +19,16 @@ import (
 // Of a stopped process that holds a lock: the descriptor stays readable meanwhile.
 const busyPause = time.Millisecond
 
+// busy: could the call not see, or is a call on a member of the set being interrupted?
 func busy(err error) bool {
 	e, ok := err.(*Error)
-	return ok && e.Errno == syscall.EBUSY
+	return ok && (e.Errno == syscall.EBUSY || e.Op == "set_wait" && e.Errno == syscall.EINTR)
 }
 
 // later: did the call find the channel full or empty, or could it not see?
 func later(err error) bool {
 	e, ok := err.(*Error)
-	return ok && (e.Errno == syscall.EAGAIN || e.Errno == syscall.EBUSY)
+	return ok && e.Errno == syscall.EAGAIN || busy(err)
 }
 
 // A waiter watches the descriptor of one role, in a goroutine, and lets those that wait try,

@@ -1056,8 +1056,8 @@ static napi_value set_wait(napi_env env, napi_callback_info info)
 	if (!s)
 		return NULL;
 	r = chan_set_wait(s->set, ready, 64, 0);
-	if (r < 0)
-		return result_of(env, r, "chan_set_wait");
+	if (r < 0) /* a send to a rendezvous that is being interrupted is soon over */
+		return result_of(env, r == -EINTR ? -EBUSY : r, "chan_set_wait");
 	napi_create_array(env, &array);
 	for (int i = 0; i < r; i++)
 		napi_set_element(

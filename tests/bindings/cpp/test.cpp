@@ -172,6 +172,30 @@ static void ends(shmchan::channel &tx, const char *name)
 	CHECK(n == 1 && all.error() == errc::closed);
 }
 
+static void sets(shmchan::channel &tx, shmchan::channel &rx)
+{
+	auto made = shmchan::set::create();
+	shmchan::set set, other;
+
+	CHECK(!set && made && *made);
+	set = std::move(*made);
+	CHECK(set && !*made);
+	CHECK(set.add(rx, role::receive) && set.add(tx, role::send));
+	CHECK(set.add(rx, role::send).error() == errc::wrong_role);
+	auto ready = set.wait();
+	CHECK(ready && ready->size() == 1 && ready->front().channel == &tx &&
+		ready->front().role == role::send);
+	CHECK(set.remove(tx, role::send) && set.remove(tx, role::send).error() == errc::absent);
+	CHECK(set.wait(shmchan::no_wait).error() == errc::again);
+	CHECK(set.wait(1ms).error() == errc::timeout);
+	CHECK(*set.fd() >= 3);
+	CHECK(tx.send("m"));
+	ready = set.wait(1min);
+	CHECK(ready && ready->size() == 1 && ready->front().channel == &rx);
+	CHECK(rx.take(shmchan::no_wait)->ack());
+	CHECK(rx.subscribers() && rx.subscribers()->empty());
+}
+
 int main(int, char **argv)
 {
 	const char *name = argv[1];
@@ -187,6 +211,7 @@ int main(int, char **argv)
 	messages(*tx, *rx);
 	leases(*tx, *rx);
 	loans(*tx, *rx);
+	sets(*tx, *rx);
 	ends(*tx, name);
 	CHECK(shmchan::remove(name) && shmchan::remove(name).error() == errc::absent);
 	std::printf("%d checks, %d failed, library %s\n", checks, failures, shmchan::version());

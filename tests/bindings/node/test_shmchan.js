@@ -394,6 +394,28 @@ channelTest('a killed sender ends what waits', { endWithSenders: true }, async (
 	await ended;
 });
 
+channelTest('a set', small, async (ch, another) => {
+	const rx = await another('r'), set = new shmchan.WaitSet();
+	set.add(ch, 'r', 'mine');
+	set.add(rx, 'r');
+	assert.throws(() => set.add(rx, 'r'), { code: 'EEXIST' });
+	assert.throws(() => set.add(rx, 'w'), { code: 'EBADF' });
+	assert.throws(() => set.add(rx, 'rw'), RangeError);
+	await assert.rejects(set.ready({ signal: AbortSignal.timeout(5) }), { name: 'TimeoutError' });
+	const ready = set.ready();
+	rx.detach(); // leaves the set
+	await ch.send('m');
+	assert.deepEqual(await ready, [{ channel: ch, role: 'r', data: 'mine' }]);
+	assert.equal(String(ch.tryRecv()), 'm');
+	set.remove(ch, 'r');
+	assert.throws(() => set.remove(ch, 'r'), { code: 'ENOENT' });
+	const never = assert.rejects(set.ready(), { code: 'ENOTCONN' });
+	set.close();
+	set.close();
+	await never;
+	assert.throws(() => set.add(ch, 'r'), { code: 'ENOTCONN' });
+});
+
 channelTest('a worker that ends leaves the channel', small, async (ch, another, name) => {
 	const worker = new Worker(`
 		const { parentPort } = require('worker_threads');

@@ -353,6 +353,75 @@ class Broadcast(ChannelTest):
         asyncio.run(main())
 
 
+class Sets(ChannelTest):
+    def setUp(self):
+        super().setUp()
+        self.set = shmchan.Set()
+        self.addCleanup(self.set.close)
+
+    def test_members_that_are_ready(self):
+        self.set.add(self.ch, "r", "mine")
+        self.assertRaises(shmchan.Exists, self.set.add, self.ch, "r")
+        self.assertRaises(queue.Empty, self.set.wait, 0)
+        self.assertRaises(queue.Empty, self.set.wait, 0.001)
+        self.set.add(self.ch, "w")
+        self.assertEqual(self.set.wait(), [(self.ch, "w", None)])
+        self.set.remove(self.ch, "w")
+        self.assertRaises(shmchan.NotFound, self.set.remove, self.ch, "w")
+        self.ch.send(b"m")
+        self.assertEqual(self.set.wait(), [(self.ch, "r", "mine")])
+        self.assertTrue(select.select([self.set], [], [], BOUND)[0])
+        self.assertEqual(self.ch.recv_nowait(), b"m")
+        self.assertRaises(ValueError, self.set.add, self.ch, "rw")
+        self.set.close()
+        self.assertRaises(ValueError, self.set.wait, 0)
+
+    def test_an_endpoint_that_is_detached_leaves(self):
+        rx = self.open("r")
+        self.set.add(rx, "r")
+        self.set.add(self.ch, "r", "stays")
+        got = []
+        thread = threading.Thread(target=lambda: got.extend(self.set.wait()))
+        thread.start()
+        until(lambda: waiting(self.ch), "the thread waits")
+        rx.detach()
+        self.assertEqual(len(self.set), 1)
+        self.assertRaises(ValueError, self.set.add, rx, "r")
+        self.ch.send(b"m")
+        thread.join(BOUND)
+        self.assertEqual(got, [(self.ch, "r", "stays")])
+
+    def test_a_forked_child_has_a_set_of_its_own(self):
+        self.set.add(self.ch, "r", "mine")
+        self.ch.send(b"m")
+        pid = os.fork()
+        if pid == 0:
+            with contextlib.suppress(BaseException):
+                [(channel, role, data)] = self.set.wait(BOUND)
+                os._exit((channel.recv(0), role, data) != (b"m", "r", "mine"))
+            os._exit(2)
+        self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), 0)
+        self.assertRaises(queue.Empty, self.set.wait, 0)
+        self.ch.send(b"n")
+        self.assertEqual(len(self.set.wait(BOUND)), 1)
+
+    def test_tasks_wait(self):
+        async def main():
+            self.set.add(self.ch, "r")
+            async with asyncio.timeout(BOUND):
+                ready = asyncio.create_task(self.set.ready())
+                await asyncio.sleep(0)
+                self.assertFalse(ready.done())
+                self.ch.send(b"m")
+                self.assertEqual((await ready)[0].channel.recv_nowait(), b"m")
+            with self.assertRaises(TimeoutError):
+                async with asyncio.timeout(0.001):
+                    await self.set.ready()
+            self.ch.send(b"n")
+            self.assertEqual(len(await self.set.ready()), 1)
+        asyncio.run(main())
+
+
 class InPlace(ChannelTest):
     def test_a_lease_is_acknowledged_at_the_end_of_its_block(self):
         self.ch.send(b"hello")
@@ -462,6 +531,9 @@ class Waiting(ChannelTest):
         self.interrupted(self.ch.take)
         self.interrupted(lambda: self.ch.recv_batch(4))
         self.interrupted(lambda: shmchan.select([("recv", self.ch)]))
+        with shmchan.Set() as waits:
+            waits.add(self.ch, "r")
+            self.interrupted(waits.wait)
         self.fill()
         self.interrupted(lambda: self.ch.send(b"x" * 1000))
         self.interrupted(lambda: self.ch.reserve(1000))

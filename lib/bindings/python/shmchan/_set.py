@@ -20,9 +20,10 @@ from ._library import Empty, check, error, lib
 
 Role = Literal["r", "w"]
 
-# If another process holds a lock, the descriptor stays readable: so long, in seconds, passes
-# until the next look.
+# If another process holds a lock, or a call on a member is being interrupted, the descriptor
+# stays readable: so long, in seconds, passes until the next look.
 _BUSY_PAUSE = 0.001
+_BUSY = (-errno.EBUSY, -errno.EINTR)
 
 
 class Ready(NamedTuple):
@@ -148,12 +149,12 @@ class Set:
             n, ready = self._look(most)
             if n >= 0:
                 return ready
-            if limit == 0 or n not in (-errno.EAGAIN, -errno.EBUSY):
+            if n != -errno.EAGAIN and n not in _BUSY or limit == 0 and n != -errno.EINTR:
                 raise error(n, Empty)
             left = end - time.monotonic_ns() if limit > 0 else None
             if left is not None and left <= 0:
                 raise error(-errno.ETIMEDOUT, Empty)
-            if n == -errno.EBUSY:
+            if n in _BUSY:
                 time.sleep(_BUSY_PAUSE)
             elif poll is None:
                 poll = select.poll()  # and look once more: from now on it is kept for poll
@@ -169,7 +170,7 @@ class Set:
                 n, ready = self._look(most)
                 if n >= 0:
                     return ready
-                if n == -errno.EBUSY:
+                if n in _BUSY:
                     await asyncio.sleep(_BUSY_PAUSE)
                 elif n != -errno.EAGAIN:
                     raise error(n, Empty)

@@ -24,7 +24,7 @@ const AT_ONCE: usize = 64;
 /// b.send(b"hello", Timeout::Never)?;
 /// let mut buffer = [0; 64];
 /// for ready in set.wait(Timeout::Never)? {
-///     let n = ready.channel.recv(&mut buffer, Timeout::NoWait)?;
+///     let n = ready.channel.recv(&mut buffer, Timeout::Now)?;
 ///     assert_eq!(&buffer[..n], b"hello");
 /// }
 /// # for name in &names { shmchan::remove(name)?; }

@@ -252,3 +252,46 @@ test "batches, peek, purge, pause" {
     try expect(try ch.purge() > 1);
     try expectEqual(0, try ch.recover());
 }
+
+test "a set says which of its members is ready" {
+    var other_buffer: [64]u8 = undefined;
+    const first = fresh();
+    defer gone(first);
+    const a = try shmchan.Bytes.create(first, .both, .{});
+    defer a.deinit();
+    const second = try std.fmt.bufPrintZ(&other_buffer, "{s}.b", .{first});
+    defer gone(second);
+    const b = try shmchan.Bytes.create(second, .both, .{});
+    defer b.deinit();
+    const set = try shmchan.Set.init();
+    defer set.deinit();
+    try set.add(a, .receiver);
+    try set.add(b, .receiver);
+    try expectError(error.Exists, set.add(b, .receiver));
+    var room: [4]shmchan.Set.Ready = undefined;
+    try expectError(error.Empty, set.wait(&room, 0));
+    try expectError(error.Timeout, set.wait(&room, 1000));
+    try expect(try b.send("m"));
+    const ready = try set.wait(&room, null);
+    try expectEqual(1, ready.len);
+    try expectEqual(b.handle, ready[0].ch.handle);
+    try expectEqual(shmchan.Role.receiver, ready[0].role);
+    try set.remove(b, .receiver);
+    try expectError(error.NotFound, set.remove(b, .receiver));
+}
+
+test "the names of all channels" {
+    const name = fresh();
+    defer gone(name);
+    try shmchan.make(name, .{ .lifetime = shmchan.c.CHAN_REF });
+    const all = try shmchan.list(std.testing.allocator);
+    defer {
+        for (all) |each| std.testing.allocator.free(each);
+        std.testing.allocator.free(all);
+    }
+    var found = false;
+    for (all) |each| found = found or std.mem.eql(u8, each, name);
+    try expect(found);
+    try expect(!try shmchan.collect(name));
+    try expect(try shmchan.footprint(.{}) > 1 << 20);
+}
