@@ -155,8 +155,12 @@ static void ends(shmchan::channel &tx, const char *name)
 	CHECK(tx.stat()->receivers == 1);
 	rx = std::move(*shmchan::channel::open(name, role::receive));
 	std::thread waits([&rx] { CHECK(rx.take(1min).error() == errc::interrupted); });
-	while (std::none_of(tx.endpoints()->begin(), tx.endpoints()->end(),
-		[](const shmchan::endpoint &e) { return e.waiting != 0; }))
+	auto nobody_waits = [&tx] {
+		auto all = tx.endpoints();
+		return std::none_of(all->begin(), all->end(),
+			[](const shmchan::endpoint &e) { return e.waiting != 0; });
+	};
+	while (nobody_waits())
 		std::this_thread::yield();
 	rx.interrupt();
 	waits.join();
