@@ -118,19 +118,20 @@ static int fill_file(struct runner *r)
 
 /* ---- the program ---- */
 
-/* Find chanrecv. */
+/* Find chanrecv: beside this program, or as PATH says. */
 static void find_chanrecv(struct runner *r)
 {
-	static const char name[] = "chanrecv";
-	ssize_t n = readlink("/proc/self/exe", r->program, sizeof(r->program) - sizeof(name));
+	char self[sizeof(r->program) - sizeof("/chanrecv")];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	char *slash;
 
-	r->program[n > 0 ? n : 0] = '\0';
-	slash = strrchr(r->program, '/');
+	self[n > 0 ? n : 0] = '\0';
+	slash = strrchr(self, '/');
 	if (slash)
-		strcpy(slash + 1, name);
+		*slash = '\0';
+	snprintf(r->program, sizeof(r->program), "%s/chanrecv", self);
 	if (!slash || access(r->program, X_OK))
-		strcpy(r->program, name);
+		snprintf(r->program, sizeof(r->program), "chanrecv");
 }
 
 static _Noreturn void become_runner(const struct runner *r, const char *const *argv, pid_t parent)
