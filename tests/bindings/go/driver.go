@@ -4,6 +4,9 @@
 // each, and prints the outcome of each.
 package main
 
+// static void nothing(void) { }
+import "C"
+
 import (
 	"bufio"
 	"bytes"
@@ -372,6 +375,12 @@ func settled(name string, how func(*shmchan.Lease) error) string {
 
 func execute(w []string) string {
 	switch w[0] {
+	case "calls":
+		start := time.Now()
+		for n := number(w[1]); n > 0; n-- {
+			C.nothing()
+		}
+		return fmt.Sprintf("took %d", time.Since(start).Nanoseconds())
 	case "create":
 		return outcome(shmchan.Make(w[1], options(w[2:])), "empty")
 	case "remove":

@@ -166,6 +166,12 @@ async function ready(name, limit) {
 }
 
 const named = {
+	calls(n) {
+		const start = process.hrtime.bigint();
+		for (; n > 0; n--)
+			shmchan.version();
+		return `took ${process.hrtime.bigint() - start}`;
+	},
 	watch(name, endpoint, role) {
 		if (!sets.has(name))
 			sets.set(name, new shmchan.WaitSet());

@@ -189,6 +189,14 @@ def do_drain(name, n, size, batch):
     return f"took {time.monotonic_ns() - start}"
 
 
+def do_calls(n):
+    function, size = shmchan._library.lib.chan_error_size, int(n)
+    start = time.monotonic_ns()
+    for _ in range(size):
+        function(0)
+    return f"took {time.monotonic_ns() - start}"
+
+
 # Each returns its outcome, or None for "ok".
 OPERATIONS = {
     "create": lambda channel, *words: shmchan.create(channel, **options(words)),
@@ -225,6 +233,7 @@ OPERATIONS = {
     "ready": do_ready,
     "forget": lambda name: sets.pop(name).close(),
     "stat": lambda name, field: f"count {getattr(endpoints[name].stat(), field)}",
+    "calls": do_calls,
     "flood": do_flood,
     "drain": do_drain,
 }

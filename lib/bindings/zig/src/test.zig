@@ -255,13 +255,13 @@ test "batches, peek, purge, pause" {
 
 test "a set says which of its members is ready" {
     var other_buffer: [64]u8 = undefined;
-    const first = fresh();
-    defer gone(first);
-    const a = try shmchan.Bytes.create(first, .both, .{});
+    const name_a = fresh();
+    defer gone(name_a);
+    const a = try shmchan.Bytes.create(name_a, .both, .{});
     defer a.deinit();
-    const second = try std.fmt.bufPrintZ(&other_buffer, "{s}.b", .{first});
-    defer gone(second);
-    const b = try shmchan.Bytes.create(second, .both, .{});
+    const name_b = try std.fmt.bufPrintZ(&other_buffer, "{s}.b", .{name_a});
+    defer gone(name_b);
+    const b = try shmchan.Bytes.create(name_b, .both, .{});
     defer b.deinit();
     const set = try shmchan.Set.init();
     defer set.deinit();
