@@ -93,7 +93,7 @@ int receiver_wait(struct chan *ch, struct limit *limit, struct ring_item *it, in
 		message.changed = paused ? goes_on : message_or_end;
 		message.abandoned = paused ? never : receiver_abandoned;
 		if (paused) {
-			err = 0;
+			err = channel_state(ch) & LAYOUT_DAMAGED ? -EBADMSG : 0;
 			sleep = true;
 		} else if (err == -EAGAIN) {
 			err = when_empty(ch, &sleep);

@@ -428,6 +428,31 @@ START_TEST(should_apply_the_policies_at_the_maximum)
 }
 END_TEST
 
+/* In two rings of the same size, at the maximum: the one message more that the first ring keeps
+ * from being free is not dropped when the rest of it was received. */
+START_TEST(should_drop_no_more_than_it_must)
+{
+	chan_t *ch = open_as(
+		CHAN_SEND | CHAN_RECV, OPTIONS(.capacity = 4096, .max_capacity = 8192,
+					       .max_message = 240, .overflow = CHAN_DROP_OLDEST));
+	unsigned char buf[240] = {0};
+	int n = 0;
+
+	for (; stat_of(ch).grown == 0; n++)
+		ck_assert_int_eq(chan_send(ch, buf, sizeof(buf), 0), 0);
+	for (; !stat_of(ch).full; n++)
+		ck_assert_int_eq(chan_send(ch, buf, sizeof(buf), 0), 0);
+	ck_assert_uint_eq(stat_of(ch).dropped_oldest, 0);
+	/* All that lies in the first one. */
+	for (int i = 0; i < 15; i++)
+		ck_assert_int_eq(chan_recv(ch, buf, sizeof(buf), 0), sizeof(buf));
+	ck_assert_int_eq(chan_send(ch, buf, sizeof(buf), 0), 0);
+	ck_assert_uint_eq(stat_of(ch).dropped_oldest, 0);
+	ck_assert_uint_eq(stat_of(ch).depth, (unsigned)n - 15 + 1);
+	chan_detach(ch);
+}
+END_TEST
+
 START_TEST(should_receive_the_rest_of_a_closed_channel)
 {
 	chan_t *tx = open_as(CHAN_SEND, GROWING()), *rx = open_as(CHAN_RECV, NULL);
@@ -546,7 +571,7 @@ void add_tests(void)
 		should_take_a_message_larger_than_the_ring,
 		should_keep_leases_while_it_grows_and_shrinks,
 		should_send_and_receive_batches_over_the_steps,
-		should_apply_the_policies_at_the_maximum,
+		should_apply_the_policies_at_the_maximum, should_drop_no_more_than_it_must,
 		should_receive_the_rest_of_a_closed_channel,
 		should_lose_nothing_between_several_senders_and_receivers,
 		should_refuse_what_cannot_grow, should_see_what_a_newer_opener_asks_for);

@@ -9,9 +9,12 @@
 #include "base/clock.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -590,8 +593,77 @@ START_TEST(should_lose_nothing_while_it_grows_and_shrinks)
 }
 END_TEST
 
+/* ---- a /dev/shm of our own, which gets full ---- */
+
+static void small_setup(void)
+{
+	ck_assert_int_eq(unshare(CLONE_NEWNS), 0);
+	ck_assert_int_eq(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+	ck_assert_int_eq(mount("tmpfs", "/dev/shm", "tmpfs", 0, "size=9m,mode=1777"), 0);
+	setup();
+}
+
+static void small_teardown(void)
+{
+	teardown();
+	umount2("/dev/shm", MNT_DETACH);
+}
+
+/* Take all the memory that is left: a descriptor. */
+static int take_the_rest(void)
+{
+	int fd = open("/dev/shm", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	static char page[4096];
+
+	ck_assert_int_ge(fd, 0);
+	while (write(fd, page, sizeof(page)) > 0)
+		;
+	return fd;
+}
+
+/* A look where memory was given back needs none: with the mapping this would be SIGBUS. */
+START_TEST(should_look_where_there_is_no_memory_left)
+{
+	chan_t *holds = subscribe(NULL), *loses = subscribe(HOW(.on_lag = CHAN_LAG_LOSE)), *late;
+	uint64_t n = fill(1), lost = 0;
+	struct chan_cursor at = {0};
+	unsigned char buf[4096];
+	int fd;
+
+	expect_from_to(loses, 1, n - 100);
+	expect_from_to(holds, 1, n);
+	be_quiet();
+	ck_assert_uint_eq(allocated(), before);
+	fd = take_the_rest();
+	ck_assert_int_eq(chan_peek(holds, buf, sizeof(buf), &at), -EAGAIN);
+	ck_assert_uint_eq(receive_all(loses, n - 100, &lost), n);
+	ck_assert_uint_eq(lost, 100);
+	/* Nor can it grow: the sender is told, or waits, and nothing is lost. */
+	chan_set_overflow(tx, CHAN_FAIL);
+	for (lost = n; send_numbered(lost) == 0; lost++)
+		;
+	ck_assert_int_eq(send_numbered(lost), -ENOSPC);
+	ck_assert_int_eq(stat_of(tx).grow_error, ENOSPC);
+	late = subscribe(HOW(.from = CHAN_FROM_SEQ, .start = lost - 10));
+	chan_set_overflow(tx, CHAN_BLOCK);
+	ck_assert_int_eq(chan_send(tx, buf, message(lost, buf), MS), -ETIMEDOUT);
+	expect_from_to(holds, n, lost);
+	expect_from_to(late, lost - 10, lost);
+	ck_assert_int_eq(send_numbered(lost), 0);
+	close(fd);
+	lost = fill(lost + 1);
+	ck_assert_uint_ge(allocated(), MOST);
+	chan_detach(late);
+	chan_detach(loses);
+	chan_detach(holds);
+}
+END_TEST
+
 void add_tests(void)
 {
+	if (place_has(NEED_MOUNTS))
+		GROUP("full memory", small_setup, small_teardown,
+			should_look_where_there_is_no_memory_left);
 	GROUP("growing broadcast", setup, teardown, should_grow_for_one_that_holds_and_give_it_back,
 		should_not_grow_for_one_that_loses, should_evict_at_the_maximum_only,
 		should_keep_what_an_evicted_one_reads_in_place, should_notice_what_was_given_back,

@@ -293,6 +293,7 @@ static void make(struct channel *c, uint32_t how)
 		how <<= 1;
 		opt.on_lag = how & 4 ? CHAN_LAG_EVICT : CHAN_LAG_DEFAULT;
 		opt.patience = how & 4 ? BRIEF / 2 : 0;
+		opt.max_capacity = how & 2 ? 4 * FUZZ_CAPACITY : 0;
 	} else if (how >= OF_RINGS) {
 		opt.kind = CHAN_KIND_LATEST;
 		opt.capacity = 0;

@@ -46,6 +46,11 @@ static struct word control_word(struct layout_control *c, uint32_t n)
 		{.w32 = &c->receivers.subscribers},
 		{.w32 = &c->receivers.evicted},
 		{.w64 = &c->receivers.lost},
+		{.w64 = &c->ladder.rung[n / 64 % 4].start},
+		{.w64 = &c->ladder.rung[n / 64 % 4].limit},
+		{.w64 = &c->ladder.rung[n / 64 % 4].skipped},
+		{.w64 = &c->ladder.rung[n / 64 % 4].memory},
+		{.w64 = (_Atomic uint64_t *)&c->ladder.needed},
 	};
 
 	return words[n % (sizeof words / sizeof *words)];
