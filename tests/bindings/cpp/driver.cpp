@@ -490,8 +490,10 @@ static std::string flow(const words &w, bool receive)
 			continue;
 		}
 		for (std::size_t i = 0; i < some; i++) {
-			rooms[i] = {memory.data() + i * size, size};
-			messages[i] = rooms[i];
+			if (receive)
+				rooms[i] = {memory.data() + i * size, size};
+			else
+				messages[i] = {memory.data() + i * size, size};
 		}
 		auto r = receive ? ch.receive(rooms.data(), some) : ch.send(messages.data(), some);
 		if (!r)

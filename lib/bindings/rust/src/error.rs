@@ -70,6 +70,8 @@ fn text(s: *const c_char) -> String {
 
 impl Error {
     /// The error that a call has just returned to this thread.
+    #[cold]
+    #[inline(never)]
     pub(crate) fn of(result: i64) -> Error {
         let errno = -result as c_int;
         // SAFETY: these take any number.

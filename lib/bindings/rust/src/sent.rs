@@ -13,6 +13,7 @@ pub enum Sent {
 }
 
 impl Sent {
+    #[inline]
     pub(crate) fn of(result: c_int) -> Result<Sent> {
         checked(result.into()).map(|r| match r as c_int {
             ffi::DROPPED => Sent::Dropped,
