@@ -185,6 +185,16 @@ ALWAYS_INLINE void leave(struct subscription *s)
 
 /* ---- finding ---- */
 
+static void count_lost(struct subscription *s) OUT_OF_LINE;
+static void count_lost(struct subscription *s)
+{
+	uint64_t n = s->uncounted;
+
+	s->uncounted = 0;
+	store(&s->entry->lost, load(&s->entry->lost) + n);
+	atomic_fetch_add_explicit(&s->ring.control->receivers.lost, n, memory_order_relaxed);
+}
+
 /* Store that everything before `to` is received or acknowledged.  Returns true if that is to be
  * followed by moved(). */
 ALWAYS_INLINE bool finish(struct subscription *s, const struct broadcast_place *to)
@@ -192,8 +202,18 @@ ALWAYS_INLINE bool finish(struct subscription *s, const struct broadcast_place *
 	s->done = *to;
 	if (unlikely(!s->entry))
 		return false;
+	if (unlikely(s->uncounted))
+		count_lost(s);
 	broadcast_advance(s->entry, s->group, to);
 	return state_of(s) == SUBSCRIBER_HOLDS;
+}
+
+/* Stand elsewhere, though nothing was received. */
+static void stand_at(struct subscription *s, uint64_t pos)
+{
+	s->done.pos = pos;
+	if (s->entry)
+		broadcast_advance(s->entry, s->group, &s->done);
 }
 
 /* Find the message at `at`, and copy it to `buf` if it fits and `buf` is not NULL: 0; or
@@ -208,7 +228,10 @@ ALWAYS_INLINE int read_at(struct subscription *s, const struct broadcast_place *
 	/* What makes no sense is damage only if it is still kept. */
 	if (unlikely(!broadcast_kept(&s->ring, at->pos)))
 		return -EOVERFLOW;
-	return unlikely(err < 0 || it->seq != at->seq) ? -EBADMSG : 0;
+	if (likely(err == 0 && it->seq == at->seq))
+		return 0;
+	/* Its group was not told of what it lost before this. */
+	return err == 0 && s->group && it->seq > at->seq ? -EOVERFLOW : -EBADMSG;
 }
 
 /* In a ring that may grow: where a rung ends, go on in the next one.  Returns true if a message
@@ -223,7 +246,7 @@ static bool go_onward(struct subscription *s, uint64_t end)
 	s->at.pos = pos;
 	/* But for one that was evicted the old rung would keep its memory. */
 	if (state_of(s) != SUBSCRIBER_HOLDS && s->taken <= s->done.pos && s->done.pos != pos)
-		finish(s, &s->at);
+		stand_at(s, pos);
 	ring_at(&s->ring, &s->ring.rx, pos);
 	s->ring.rx.seen = end;
 	return pos < end && ring_cross(&s->ring, pos) == pos;
@@ -259,8 +282,10 @@ static bool only_moved(struct subscription *s)
 	s->ring.rx = (struct ring_end){0};
 	s->at = tail;
 	if (state_of(s) != SUBSCRIBER_HOLDS) { /* else nothing is taken, and see go_onward() */
+		if (s->taken > s->done.pos)
+			s->done.seq = tail.seq;
 		s->taken = s->received = 0;
-		finish(s, &tail);
+		stand_at(s, tail.pos);
 	}
 	return true;
 }
@@ -366,25 +391,28 @@ ALWAYS_INLINE int find_more(struct chan *ch, struct subscription *s,
 
 /* The subscriber was lapped: go on at the tail.  Returns -EOVERFLOW, which the caller is told
  * once, or -EBADMSG. */
-static int go_on_at_tail(struct chan *ch, struct subscription *s) OUT_OF_LINE;
-static int go_on_at_tail(struct chan *ch, struct subscription *s)
+static int go_on_at_tail(struct subscription *s) OUT_OF_LINE;
+static int go_on_at_tail(struct subscription *s)
 {
 	struct broadcast_place tail;
 	int err = broadcast_oldest(&s->ring, &tail);
 	uint64_t n;
 
-	if (err < 0 || tail.seq <= s->at.seq || tail.pos <= s->at.pos)
+	if (err < 0 || tail.seq <= s->at.seq || tail.pos < s->at.pos)
 		return -EBADMSG;
 	n = tail.seq - s->at.seq;
 	store(&s->told, n);
 	s->at = tail;
 	s->ring.rx = (struct ring_end){0}; /* it may be of a rung that is used anew */
 	s->taken = s->received = 0;
-	if (s->entry) {
-		store(&s->entry->lost, load(&s->entry->lost) + n);
-		atomic_fetch_add_explicit(&ch->control->receivers.lost, n, memory_order_relaxed);
-	}
-	finish(s, &tail); /* senders did not wait for it */
+	if (s->entry)
+		s->uncounted += n;
+	/* Senders did not wait for it.  If a group's user dies before it receives a message, the
+	 * next one is told again: until then the group's number stays what it is. */
+	if (!s->group)
+		finish(s, &tail);
+	else if (s->done.pos != tail.pos)
+		stand_at(s, tail.pos);
 	return error_of_size(
 		-EOVERFLOW, n, "%" PRIu64 " messages are lost: the subscriber was too slow", n);
 }
@@ -410,7 +438,7 @@ static int wait_or_fail(struct chan *ch, struct subscription *s, struct limit *l
 	uint64_t pos = s->at.pos;
 
 	if (err == -EOVERFLOW)
-		err = go_on_at_tail(ch, s);
+		err = go_on_at_tail(s);
 	leave(s);
 	if (err == -EAGAIN)
 		err = await_message(ch, pos, limit);

@@ -32,6 +32,7 @@ struct subscription {
 	struct broadcast_place done; /* what is before it is received or acknowledged */
 	uint64_t taken;		     /* the end of the last message that was taken */
 	uint64_t received;	     /* the end of the last that was received behind it */
+	uint64_t uncounted;	     /* lost, as it was told, and not yet counted in the segment */
 	_Atomic uint64_t told;	     /* how many were lost, as of the last -EOVERFLOW */
 };
 

@@ -590,10 +590,13 @@ int broadcast_use_group(struct ring *r, uint32_t endpoints, uint32_t slot,
 		err = broadcast_oldest(r, &oldest);
 		if (err < 0 || at->pos % RING_ALIGN)
 			return -EBADMSG;
-		/* Where it was lapped, it may hold the ring from the tail on: it goes on there,
-		 * and is told. */
-		if (at->pos < oldest.pos && load(&e->state) != SUBSCRIBER_LOSES)
-			broadcast_advance(e, true, &oldest);
+		/* Where it was lapped, it goes on at the tail, which it may hold from now on.  Its
+		 * number stays the one that it would have received next: the difference is what
+		 * was lost, until a receive behind it says that its user was told. */
+		if (at->pos < oldest.pos) {
+			at->pos = oldest.pos;
+			broadcast_advance(e, true, at);
+		}
 	}
 	store(&e->age, (int64_t)how->group_age);
 	store(&e->unused_since, 0);

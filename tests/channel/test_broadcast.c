@@ -2,15 +2,18 @@
 /* A channel of kind broadcast: each subscriber gets each message. */
 #include "support/await.h"
 #include "support/channel.h"
+#include "support/process.h"
 #include "support/suite.h"
 
 #include "base/clock.h"
 
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #define BROADCAST(...)                                                                             \
@@ -451,6 +454,66 @@ START_TEST(should_tell_the_next_user_of_a_group_what_was_lost)
 }
 END_TEST
 
+/* What a user of the lapped group `g` was told it had lost, in a process that is killed then:
+ * before it receives a message, or after. */
+struct user {
+	bool receives;
+	uint64_t *told;
+};
+
+static int be_told(void *arg)
+{
+	struct user *user = arg;
+	chan_t *ch = subscribe(HOW(.group = "g"));
+	char buf[16];
+
+	user->told[0] = chan_recv(ch, buf, sizeof(buf), 0) == -EOVERFLOW ? chan_lost(ch) : 0;
+	if (user->receives)
+		user->told[1] = number_of(ch);
+	return raise(SIGKILL);
+}
+
+static uint64_t told_then_killed(bool receives, uint64_t *told)
+{
+	told[0] = told[1] = 0;
+	ck_assert_int_eq(
+		wait_child(in_child(be_told, &(struct user){receives, told})), 128 + SIGKILL);
+	return told[0];
+}
+
+START_TEST(should_tell_a_group_its_loss_until_a_message_was_received)
+{
+	uint64_t *told = mmap(
+			 NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0),
+		 lost;
+	struct chan_stat st = {.size = sizeof(st)};
+	struct chan_subscriber who;
+	char buf[16];
+
+	ck_assert_ptr_ne(told, MAP_FAILED);
+	chan_detach(subscribe(
+		HOW(.group = "g", .on_lag = (uint32_t)_i, .patience = _i == CHAN_LAG_EVICT)));
+	for (unsigned i = 1; i <= 400; i++) {
+		snprintf(buf, sizeof(buf), "%u", i);
+		ck_assert_int_eq(chan_send(sender, buf, strlen(buf), CHAN_WAIT), 0);
+	}
+	/* Three that were killed too early, and no message was sent meanwhile. */
+	lost = told_then_killed(false, told);
+	ck_assert_uint_gt(lost, 0);
+	ck_assert_uint_eq(told_then_killed(false, told), lost);
+	ck_assert_uint_eq(told_then_killed(true, told), lost);
+	ck_assert_uint_eq(told[1], lost + 1);
+	/* Now it is known, and counted once. */
+	ck_assert_uint_eq(told_then_killed(true, told), 0);
+	ck_assert_int_eq(chan_subscribers(sender, &who, 1), 1);
+	ck_assert_uint_eq(who.lost, lost);
+	ck_assert_uint_eq(who.seq, lost + 4);
+	ck_assert_int_eq(chan_stat(sender, &st), 0);
+	ck_assert_uint_eq(st.lost, lost);
+	munmap(told, 4096);
+}
+END_TEST
+
 START_TEST(should_expire_a_group_that_nobody_used)
 {
 	struct timespec pause = {.tv_nsec = 20000000};
@@ -804,6 +867,8 @@ void add_tests(void)
 		should_take_nothing_without_holding_the_ring);
 	GROUP("joining", setup, teardown, should_begin_where_it_is_asked_to,
 		should_say_what_is_gone, should_begin_at_a_time);
+	GROUP_FOR(CHAN_LAG_LOSE, CHAN_LAG_EVICT + 1, "told", setup, teardown,
+		should_tell_a_group_its_loss_until_a_message_was_received);
 	GROUP("groups", setup, teardown, should_go_on_where_the_last_user_of_a_group_was,
 		should_tell_the_next_user_of_a_group_what_was_lost,
 		should_expire_a_group_that_nobody_used, should_refuse_a_group_too_many);

@@ -165,14 +165,22 @@ static void hold_and_take3(void)
 	hold();
 	take3();
 }
-static void be_lapped(void)
+static void be_lapped_as(const char *group)
 {
 	chan_t *sender = must_open(CHAN_SEND);
 
-	expect(subscribe(CHAN_FROM_OLDEST, CHAN_LAG_LOSE, NULL), 0);
+	expect(subscribe(CHAN_FROM_OLDEST, CHAN_LAG_LOSE, group), 0);
 	for (unsigned i = 1; i <= 3; i++)
 		expect(note_send(sender, PREPARER, FULL + i, USUAL, 0), 0);
 	chan_detach(sender);
+}
+static void be_lapped(void)
+{
+	be_lapped_as(NULL);
+}
+static void be_lapped_in_group(void)
+{
+	be_lapped_as("group");
 }
 /* Let a process subscribe and die, after so many messages. */
 static void die_subscribed(const char *group, uint64_t age, unsigned messages)
@@ -937,6 +945,9 @@ const struct scenario scenarios[] = {
 		.setup = leave_a_group, .operation = op_subscribe_in_group, .states = 1 },
 	{ "broadcast, group, receive", CHAIN, .opt = BROADCAST(), .fill = 2,
 		.setup = use_group, .operation = op_recv, .result = USUAL, .states = 2 },
+	{ "broadcast, group, lapped", IN(ALONE), .opt = BROADCAST(), .fill = FULL,
+		.setup = be_lapped_in_group, .operation = op_recv, .result = -EOVERFLOW,
+		.states = 2, .eats = NUMBERS },
 	{ "broadcast, group, acknowledge", CHAIN, .opt = BROADCAST(), .fill = 3,
 		.setup = use_group_and_take3, .operation = op_ack, .result = 3, .states = 2 },
 	{ "broadcast, group, remove", ALL, .opt = BROADCAST(), .fill = FULL,

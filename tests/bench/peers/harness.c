@@ -12,7 +12,7 @@
  *
  * Every message carries its number in its first eight bytes and the complement of it in
  * its last eight, and both are checked: none may be missing, repeated, out of order or
- * cut.  Each of the first WARM_UP messages, which are not timed, has bytes of its own
+ * cut.  Each of the first messages, which are not timed, has bytes of its own
  * all through, and all of them are checked.  Status 0, or 1 with the reason on stderr.
  *
  * A stream is counted where it is received, from the time when the sender starts, with
@@ -34,6 +34,10 @@
 #include "peer.h"
 
 #define WARM_UP 256
+/* The warm-up has fewer messages if all receivers together would check more bytes than this:
+ * with 64 KiB for 100 it took longer than PATIENCE_S on a busy machine. */
+#define WARM_UP_BYTES (UINT64_C(64) << 20)
+#define WARM_UP_LEAST 8
 /* The number of the last message has this bit. */
 #define LAST (UINT64_C(1) << 63)
 /* Round trips that are kept: the least takes 100 ns. */
@@ -59,6 +63,7 @@ struct job {
 	size_t size;
 	int64_t duration; /* ns */
 	size_t samples;
+	uint64_t warm_up; /* messages */
 	int cpu[2];
 	char channel[2][32];
 	struct board *board;
@@ -153,7 +158,7 @@ static void stream_send(const struct job *job, struct peer_end *end, char *msg)
 	uint64_t n, look = job->size > 4096 ? 8 : 256;
 	int64_t until;
 
-	for (n = 0; n < WARM_UP; n++) {
+	for (n = 0; n < job->warm_up; n++) {
 		fill(msg, job->size, n);
 		peer->send(end, msg);
 	}
@@ -177,7 +182,7 @@ static void stream_receive(const struct job *job, struct peer_end *end, char *ms
 	uint64_t n;
 	bool last = false;
 
-	for (n = 0; n < WARM_UP; n++) {
+	for (n = 0; n < job->warm_up; n++) {
 		peer->receive(end, msg);
 		check_all(job, msg, n);
 	}
@@ -190,7 +195,7 @@ static void stream_receive(const struct job *job, struct peer_end *end, char *ms
 	before = atomic_load(&job->board->end);
 	while (before < done && !atomic_compare_exchange_weak(&job->board->end, &before, done))
 		;
-	job->board->messages = n - WARM_UP;
+	job->board->messages = n - job->warm_up;
 }
 
 static void echo_ask(const struct job *job, struct peer_end *to, struct peer_end *from, char *msg)
@@ -200,7 +205,7 @@ static void echo_ask(const struct job *job, struct peer_end *to, struct peer_end
 	int64_t before, after, until;
 	uint64_t n;
 
-	for (n = 0; n < WARM_UP; n++) {
+	for (n = 0; n < job->warm_up; n++) {
 		fill(msg, job->size, n);
 		peer->send(to, msg);
 		peer->receive(from, msg);
@@ -214,12 +219,12 @@ static void echo_ask(const struct job *job, struct peer_end *to, struct peer_end
 		peer->receive(from, msg);
 		check(job, msg, n);
 		after = now();
-		board->sample[n - WARM_UP] =
+		board->sample[n - job->warm_up] =
 			after - before > UINT32_MAX ? UINT32_MAX : (uint32_t)(after - before);
 		before = after;
 		n++;
-	} while (before < until && n - WARM_UP < job->samples);
-	board->messages = n - WARM_UP;
+	} while (before < until && n - job->warm_up < job->samples);
+	board->messages = n - job->warm_up;
 	stamp(msg, job->size, n | LAST);
 	peer->send(to, msg);
 	peer->receive(from, msg);
@@ -411,6 +416,11 @@ int main(int argc, char **argv)
 	ms = number(argv[4], 1, 5000);
 	job.duration = (int64_t)ms * 1000000;
 	job.samples = ms * SAMPLES_A_MS;
+	job.warm_up = WARM_UP_BYTES / job.size / job.receivers;
+	if (job.warm_up < WARM_UP_LEAST)
+		job.warm_up = WARM_UP_LEAST;
+	if (job.warm_up > WARM_UP)
+		job.warm_up = WARM_UP;
 	if (argc == 7)
 		for (int i = 0; i < 2; i++)
 			job.cpu[i] = (int)number(argv[5 + i], 0, CPU_SETSIZE - 1);

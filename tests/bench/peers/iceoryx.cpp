@@ -11,6 +11,7 @@
 #include <iceoryx_posh/popo/wait_set.hpp>
 #include <iceoryx_posh/runtime/posh_runtime.hpp>
 #include <memory>
+#include <sched.h>
 #include <string>
 #include <thread>
 #include <unistd.h>
@@ -103,7 +104,10 @@ bool receive_now(peer_end *end, void *buf)
 void receive_polling(peer_end *end, void *buf)
 {
 	while (!receive_now(end, buf))
-		peer_pause();
+		if (peer_subscribers > 1) /* they share a CPU, maybe at real-time priority */
+			sched_yield();
+		else
+			peer_pause();
 }
 
 void receive_waiting(peer_end *end, void *buf)
