@@ -31,17 +31,41 @@ static uint64_t taken(const struct chan *ch)
 
 /* ---- memory ---- */
 
-/* Take the rung's memory, unless it has it: 0, or an error. */
-static int take(struct chan *ch, unsigned rung)
+/* The most that a sender takes at once, unless its message needs more: as much as the caches
+ * hold, so that what the kernel clears is copied to at once. */
+#define PIECE (UINT64_C(1) << 20)
+
+static uint64_t in_pages(uint64_t bytes)
 {
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+
+	return (bytes + page - 1) / page * page;
+}
+
+/* Return how many bytes of a rung to have at least, if more are needed than the `have`.  Of a
+ * broadcast, all: what holds it up is not in this rung. */
+static uint64_t enough(const struct chan *ch, uint64_t have, uint64_t bytes, uint64_t all)
+{
+	uint64_t piece = have + in_pages(all / 4 < PIECE ? all / 4 : PIECE);
+
+	if (ch->kind->subscribed || bytes >= all || piece >= all)
+		return all;
+	return bytes > piece ? in_pages(bytes) : piece;
+}
+
+/* Take memory of the rung, so that at least its first `bytes` have it: 0, or an error. */
+static int take(struct chan *ch, unsigned rung, uint64_t bytes)
+{
+	uint64_t have = ladder_memory(ch->ring.ladder, ladder(ch), rung);
+	uint64_t all = capacity_of(ch, rung), to = enough(ch, have, bytes, all);
 	_Atomic uint64_t *memory = &rung_of(ch, rung)->memory;
 	int err;
 
-	if (rung == 0 || load(memory) == RUNG_WHOLE)
+	if (have >= bytes || have >= all)
 		return 0;
-	store(memory, RUNG_UNKNOWN);
-	err = segment_take_rung(&ch->segment, rung);
-	store(memory, err < 0 ? RUNG_NONE : RUNG_WHOLE);
+	store(memory, have | RUNG_UNKNOWN);
+	err = segment_take_rung(&ch->segment, rung, have, to);
+	store(memory, err < 0 ? have : to);
 	if (taken(ch) > load(&ladder(ch)->peak))
 		store(&ladder(ch)->peak, taken(ch));
 	return err;
@@ -52,13 +76,13 @@ static void give(struct chan *ch, unsigned rung)
 {
 	struct layout_rung *g = rung_of(ch, rung);
 
-	if (rung == 0 || load(&g->memory) == RUNG_NONE || !descriptor_ours(&ch->segment.own))
+	if (rung == 0 || load(&g->memory) == 0 || !descriptor_ours(&ch->segment.own))
 		return;
 	/* First nothing leads there any more. */
 	atomic_store_explicit(&g->limit, 0, memory_order_release);
 	store(&g->memory, RUNG_UNKNOWN);
 	segment_give_rung(&ch->segment, rung);
-	store(&g->memory, RUNG_NONE);
+	store(&g->memory, 0);
 }
 
 static void give_free(struct chan *ch)
@@ -94,15 +118,35 @@ static int choose(const struct chan *ch, uint64_t need, uint64_t tried)
 	return best;
 }
 
+/* Take more memory of the ring where the senders are, if it is only that of which there is not
+ * enough: 0; -EAGAIN if it is not; or an error. */
+static int take_piece(struct chan *ch, uint64_t need)
+{
+	struct ring *r = &ch->ring;
+	uint64_t pos = load(&r->control->senders.position);
+	int err;
+
+	if (need > r->tx.capacity || pos - r->tx.seen > r->tx.capacity - need ||
+		ring_has_memory(r, pos, need))
+		return -EAGAIN;
+	err = take(ch, r->tx.rung, pos - r->tx.start + need);
+	ring_learn_memory(r);
+	return err;
+}
+
 int channel_grow(struct chan *ch, uint64_t length, bool waits)
 {
 	struct layout_ladder *l = ladder(ch);
 	uint64_t need = ring_least_capacity(length), tried = 0;
 	bool large = need > ch->ring.tx.capacity;
-	int rung, err = 0, why = -EAGAIN;
+	int rung, err = take_piece(ch, need), why = err;
 
+	if (err == 0) {
+		store(&l->needed, clock_coarse());
+		return 0;
+	}
 	while ((rung = choose(ch, need, tried)) >= 0) {
-		err = take(ch, (unsigned)rung);
+		err = take(ch, (unsigned)rung, need);
 		if (err == 0)
 			break;
 		why = err;
@@ -177,7 +221,8 @@ static bool shrink(struct chan *ch, bool at_once)
 	uint64_t pos = load(&r->control->senders.position), head, used;
 	int rung;
 
-	ring_at(r, &r->tx, pos);
+	if (pos - r->tx.lap >= r->tx.capacity)
+		ring_come_to(r, pos);
 	head = subscribed ? broadcast_held(r, slot_abandoned, ch) : ring_head(r);
 	used = pos - head;
 	/* A busy ring, or receivers that are still behind it, need it. */
@@ -192,7 +237,7 @@ static bool shrink(struct chan *ch, bool at_once)
 	if (subscribed)
 		broadcast_let_go(r, head);
 	moves = rung >= 0 && !(subscribed && channel_state(ch) & LAYOUT_ENDED) &&
-		take(ch, (unsigned)rung) == 0;
+		take(ch, (unsigned)rung, RING_ALIGN) == 0;
 	if (moves && subscribed)
 		store(&ladder(ch)->needed, clock_coarse());
 	if (moves)

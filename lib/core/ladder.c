@@ -114,13 +114,20 @@ uint64_t ladder_sent(const struct ladder *l, const struct layout_ladder *t, uint
 	return skipped <= pos ? pos - skipped : pos;
 }
 
+uint64_t ladder_memory(const struct ladder *l, const struct layout_ladder *t, unsigned rung)
+{
+	uint64_t bytes = load(&t->rung[rung].memory) & ~RUNG_UNKNOWN, all = l->rung[rung].capacity;
+
+	return rung == 0 || bytes > all ? all : bytes;
+}
+
 uint64_t ladder_taken(const struct ladder *l, const struct layout_ladder *t)
 {
 	uint64_t bytes = l->rung[0].capacity;
 
 	for (unsigned i = 1; i < l->n; i++)
-		if (load(&t->rung[i].memory) != RUNG_NONE)
-			bytes += l->rung[i].capacity;
+		bytes += load(&t->rung[i].memory) & RUNG_UNKNOWN ? l->rung[i].capacity
+								 : ladder_memory(l, t, i);
 	return bytes;
 }
 

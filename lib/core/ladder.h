@@ -31,8 +31,13 @@
  *   behind its limit.  (At its end does not do: it is how receivers find the next one.)
  * - Start is stored before limit and read after it, since receivers look for their rung
  *   while a sender takes another one for its next use.
- * - What is known of a rung's memory is unknown before it is taken or given back, and
- *   true after that.
+ * - What is known of a rung's memory is marked as unknown before it is taken or given back,
+ *   and true after that.
+ *
+ * A large rung's memory is taken in pieces, as senders come to them in its first lap: so no
+ * sender takes long, and no more is taken than is used.  Where the memory ends, the horizon
+ * of the senders does (ring_set_horizon()).  To take a piece is to take a rung's memory, as
+ * above, without a step.
  *
  * Senders change all of this under their lock.  Receivers only read it.
  */
@@ -78,6 +83,9 @@ uint64_t ladder_next(const struct ladder *l, const struct layout_ladder *t, uint
 uint64_t ladder_used(
 	const struct ladder *l, const struct layout_ladder *t, uint64_t from, uint64_t to);
 uint64_t ladder_sent(const struct ladder *l, const struct layout_ladder *t, uint64_t pos);
+
+/* Return how many bytes of the rung have memory for sure, from its start on. */
+uint64_t ladder_memory(const struct ladder *l, const struct layout_ladder *t, unsigned rung);
 
 /* Return the bytes of all rungs that may have memory. */
 uint64_t ladder_taken(const struct ladder *l, const struct layout_ladder *t);

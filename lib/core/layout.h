@@ -187,15 +187,16 @@ struct layout_rung {
 	 * 0 if it is not used. */
 	_Atomic uint64_t limit;
 	_Atomic uint64_t skipped; /* positions before its start that are no bytes */
-	_Atomic uint64_t memory;  /* RUNG_NONE, ... */
+	/* Bytes from its start on that have their memory, and RUNG_UNKNOWN. */
+	_Atomic uint64_t memory;
 };
 
 #define LADDER_RUNGS 36
 #define LADDER_OPEN UINT64_MAX
 
-/* Whether a rung has its memory.  If a process is killed while it takes or gives it back, it
- * is not known, and counts as neither. */
-enum { RUNG_NONE = 0, RUNG_UNKNOWN = 1, RUNG_WHOLE = 2 };
+/* Set while memory is taken or given back: if a process is killed meanwhile, more may have its
+ * memory than is known. */
+#define RUNG_UNKNOWN UINT64_C(1)
 
 struct layout_ladder {
 	/* Hints: when more than the smaller rungs hold was last needed, coarse monotonic

@@ -39,6 +39,19 @@ uint64_t ring_turn(const struct ring *r, struct ring_end *end, uint64_t pos)
 	return offset;
 }
 
+void ring_learn_memory(struct ring *r)
+{
+	r->tx.memory = r->ladder ? ladder_memory(r->ladder, &r->control->ladder, r->tx.rung)
+				 : r->tx.capacity;
+	ring_set_horizon(r);
+}
+
+void ring_come_to(struct ring *r, uint64_t pos)
+{
+	ring_turn(r, &r->tx, pos);
+	ring_learn_memory(r);
+}
+
 uint64_t ring_cross(struct ring *r, uint64_t pos)
 {
 	const struct layout_ladder *t = &r->control->ladder;
@@ -73,8 +86,7 @@ void ring_step(struct ring *r, unsigned to)
 	ladder_prepare(&t->rung[r->tx.rung], &t->rung[to], pos, next);
 	/* The commit.  Release: whoever sees the position finds both rungs. */
 	atomic_store_explicit(&r->control->senders.position, next, memory_order_release);
-	ring_at(r, &r->tx, next);
-	ring_set_horizon(r);
+	ring_come_to(r, next);
 }
 
 uint64_t ring_onward(const struct ring *r, uint64_t pos, uint64_t limit)
@@ -108,7 +120,7 @@ uint64_t ring_most(const struct ring *r)
 
 int ring_room_beyond(struct ring *r, uint64_t pos, uint64_t need)
 {
-	if (pos - r->tx.seen <= r->tx.capacity - need)
+	if (pos - r->tx.seen <= r->tx.capacity - need && ring_has_memory(r, pos, need))
 		return RING_PAUSED; /* else it would have been in the horizon */
 	/* Acquire: pairs with the release store that freed the space, so what
 	 * the receiver read from it was read before we write over it. */
@@ -117,8 +129,8 @@ int ring_room_beyond(struct ring *r, uint64_t pos, uint64_t need)
 	r->tx.seen = r->freed < r->tx.start ? r->tx.start : r->freed;
 	if (unlikely(r->freed % RING_ALIGN || pos - r->tx.seen > r->tx.capacity))
 		return -EBADMSG;
-	ring_set_horizon(r);
-	if (pos - r->tx.seen > r->tx.capacity - need)
+	ring_learn_memory(r);
+	if (pos - r->tx.seen > r->tx.capacity - need || !ring_has_memory(r, pos, need))
 		return -EAGAIN;
 	if (pos - r->horizon > r->tx.capacity - need)
 		return RING_PAUSED;
@@ -130,6 +142,7 @@ void ring_init(struct ring *r)
 	if (r->ladder)
 		atomic_store_explicit(
 			&r->control->ladder.rung[0].limit, LADDER_OPEN, memory_order_relaxed);
+	ring_come_to(r, 0);
 	atomic_store_explicit(&ring_at(r, &r->tx, 0)->seq, 1, memory_order_relaxed);
 }
 

@@ -45,6 +45,7 @@ struct ring_end {
 	unsigned char *data; /* where the side works: a rung of the ladder, or the ring */
 	uint64_t capacity;   /* bytes there, and the same again behind them */
 	uint64_t start;	     /* the position with which that rung began */
+	uint64_t memory;     /* of senders: bytes there that have their memory, as far as known */
 	unsigned rung;
 };
 
@@ -139,12 +140,17 @@ struct ring_cursor {
 	uint64_t pos, seq;
 };
 
+/* Let tx begin the lap, and the rung, in which `pos` is. */
+void ring_come_to(struct ring *r, uint64_t pos) OUT_OF_LINE;
+
 static inline int ring_begin(struct ring *r, struct ring_cursor *at)
 {
 	uint64_t pos = atomic_load_explicit(&r->control->senders.position, memory_order_relaxed);
 
 	if (unlikely(pos % RING_ALIGN))
 		return -EBADMSG;
+	if (unlikely(pos - r->tx.lap >= r->tx.capacity))
+		ring_come_to(r, pos);
 	at->pos = pos;
 	at->seq = atomic_load_explicit(&ring_at(r, &r->tx, pos)->seq, memory_order_relaxed);
 	return 0;
@@ -167,8 +173,11 @@ static inline int ring_begin_near(const struct ring *r, struct ring_cursor *at)
 static inline void ring_set_horizon(struct ring *r)
 {
 	uint64_t for_pause = r->pause_at - r->tx.capacity;
+	uint64_t for_memory = r->tx.start + r->tx.memory - r->tx.capacity;
 
 	r->horizon = r->pausing && (int64_t)(for_pause - r->tx.seen) < 0 ? for_pause : r->tx.seen;
+	if (unlikely(r->tx.memory < r->tx.capacity) && (int64_t)(for_memory - r->horizon) < 0)
+		r->horizon = for_memory;
 }
 
 /* Let ring_room() say RING_PAUSED when `after` bytes behind `pos` are used. */
@@ -191,6 +200,15 @@ static inline uint64_t ring_room_left(const struct ring *r, uint64_t pos)
 	return r->tx.capacity - (pos - r->tx.seen);
 }
 
+/* Returns true if a record of `need` bytes at `pos` has memory, as far as known. */
+static inline bool ring_has_memory(const struct ring *r, uint64_t pos, uint64_t need)
+{
+	return r->tx.memory >= r->tx.capacity || pos - r->tx.start + need <= r->tx.memory;
+}
+
+/* Look how much memory the rung has, in which the senders are. */
+void ring_learn_memory(struct ring *r);
+
 /* Look at the receivers' position, when `pos` is beyond the horizon: as ring_room(). */
 int ring_room_beyond(struct ring *r, uint64_t pos, uint64_t need);
 
@@ -209,7 +227,7 @@ static inline bool ring_room_known(
  * Returns 0, RING_PAUSED (it fits, and a pause is due), RING_CLOSE (it fits, and a look found
  * hardly more), or
  *
- *   -EAGAIN   there is no room
+ *   -EAGAIN   there is no room, or no memory yet
  *   -EBADMSG  the positions make no sense
  */
 static inline int ring_room(struct ring *r, const struct ring_cursor *at, uint64_t length)

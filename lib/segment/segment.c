@@ -551,10 +551,21 @@ static int cannot_grow(int err, uint64_t size, uint64_t left)
 	return error_from(TRIED_ALLOCATE, err);
 }
 
-int segment_take_rung(const struct segment *s, unsigned rung)
+/* Return where a rung begins in the file. */
+static off_t rung_at(const struct segment *s, unsigned rung)
 {
-	uint64_t size = s->ladder.rung[rung].capacity;
-	off_t at = (off_t)(s->geometry.ring_offset + s->ladder.rung[rung].offset);
+	return (off_t)(s->geometry.ring_offset + s->ladder.rung[rung].offset);
+}
+
+static void give_piece(const struct segment *s, off_t at, uint64_t size)
+{
+	retry(fallocate(s->own.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, at, (off_t)size));
+}
+
+int segment_take_rung(const struct segment *s, unsigned rung, uint64_t from, uint64_t to)
+{
+	off_t at = rung_at(s, rung) + (off_t)from;
+	uint64_t size = to - from;
 	sigset_t before;
 	int err;
 
@@ -570,23 +581,20 @@ int segment_take_rung(const struct segment *s, unsigned rung)
 	while (err == EINTR);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (err) {
-		segment_give_rung(s, rung);
+		give_piece(s, at, size);
 		return cannot_grow(err, size, room_left(s->own.fd));
 	}
 #ifdef MADV_POPULATE_WRITE
 	/* Only for speed: a fault for each page costs more than the copy. */
-	madvise(s->ring + 2 * s->ladder.rung[rung].offset, size, MADV_POPULATE_WRITE);
+	madvise(s->ring + 2 * s->ladder.rung[rung].offset + from, size, MADV_POPULATE_WRITE);
 #endif
 	return 0;
 }
 
 void segment_give_rung(const struct segment *s, unsigned rung)
 {
-	off_t at = (off_t)(s->geometry.ring_offset + s->ladder.rung[rung].offset);
-
 	if (descriptor_ours(&s->own))
-		retry(fallocate(s->own.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, at,
-			(off_t)s->ladder.rung[rung].capacity));
+		give_piece(s, rung_at(s, rung), s->ladder.rung[rung].capacity);
 }
 
 bool segment_fetch(const void *segment, uint64_t offset, void *to, size_t n)

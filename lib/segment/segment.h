@@ -107,14 +107,14 @@ int segment_adopt(struct segment *s);
  * error.  The caller closes it. */
 int segment_descriptor(const char *name, bool write);
 
-/* Take the memory of a rung, other than the first, and map it into this process: 0 or an error,
- * and then it has none.
+/* Take the memory of a rung, other than the first, in [from, to), whole pages, and map it into
+ * this process: 0 or an error, and then there is none.
  *
  *   -ENOSPC, -EDQUOT, -EFBIG
  */
-int segment_take_rung(const struct segment *s, unsigned rung);
+int segment_take_rung(const struct segment *s, unsigned rung, uint64_t from, uint64_t to);
 
-/* Give it back to the system. */
+/* Give all of it back to the system. */
 void segment_give_rung(const struct segment *s, unsigned rung);
 
 /* Read `n` bytes of the rings' part of the file, from `offset` on, of a struct segment: false

@@ -143,6 +143,84 @@ START_TEST(should_grow_to_the_maximum_and_keep_the_order)
 }
 END_TEST
 
+/* Of a ring far larger than what is sent. */
+START_TEST(should_take_memory_in_pieces)
+{
+	chan_t *tx = open_as(CHAN_SEND, OPTIONS(.capacity = START, .max_capacity = 1u << 30)),
+	       *rx = open_as(CHAN_RECV, NULL);
+	uint64_t before = allocated(), n = 0, sent = 0;
+	unsigned char buf[4096];
+	struct chan_stat st;
+
+	while (sent < 40u << 20) {
+		ck_assert_int_eq(send_numbered(tx, n), 0);
+		sent += ring_least_capacity(message(n++, buf)) - RING_ALIGN;
+		ck_assert_uint_le(allocated(), before + 4 * START + sent + (2u << 20));
+	}
+	st = stat_of(rx);
+	ck_assert_uint_eq(st.used, sent);
+	ck_assert_uint_eq(st.segment, allocated());
+	ck_assert_uint_eq(st.peak_capacity, st.capacity + RING_ALIGN);
+	ck_assert_uint_eq(st.segment - before, st.peak_capacity - START);
+	for (uint64_t i = 0; i < n; i++)
+		expect_numbered(rx, i);
+	let_time_pass(tx);
+	channel_give_back(rx, false);
+	ck_assert_uint_eq(allocated(), before);
+	chan_detach(tx);
+	chan_detach(rx);
+}
+END_TEST
+
+/* Two senders that don't know of each other's pieces, over several laps of one ring. */
+START_TEST(should_find_the_memory_that_others_took)
+{
+	chan_t *tx[2], *rx = open_as(CHAN_SEND | CHAN_RECV, GROWING());
+	uint64_t n = 0, next = 0;
+
+	for (int i = 0; i < 2; i++)
+		tx[i] = open_as(CHAN_SEND, NULL);
+	for (int i = 0; i < 20000; i++) {
+		ck_assert_int_eq(send_numbered(tx[i / 100 % 2], n++), 0);
+		if (n - next > 1000)
+			expect_numbered(rx, next++);
+	}
+	while (next < n)
+		expect_numbered(rx, next++);
+	check_valid(rx);
+	for (int i = 0; i < 2; i++)
+		chan_detach(tx[i]);
+	chan_detach(rx);
+}
+END_TEST
+
+START_TEST(should_not_creep_over_a_thousand_bursts)
+{
+	chan_t *ch = open_as(
+		CHAN_SEND | CHAN_RECV, OPTIONS(.capacity = START, .max_capacity = 8 * START));
+	uint64_t before = allocated(), n = 0, next = 0, most = 0;
+
+	for (int burst = 0; burst < 1000; burst++) {
+		for (int i = 0; i < 60 + burst % 120; i++)
+			ck_assert_int_eq(send_numbered(ch, n++), 0);
+		if (burst < 200)
+			most = allocated() > most ? allocated() : most;
+		else
+			ck_assert_uint_le(allocated(), most);
+		while (next < n)
+			expect_numbered(ch, next++);
+		if (burst % 3)
+			continue;
+		let_time_pass(ch);
+		channel_give_back(ch, false);
+		ck_assert_uint_eq(allocated(), before);
+	}
+	ck_assert_uint_ge(most, before + 2 * START);
+	check_valid(ch);
+	chan_detach(ch);
+}
+END_TEST
+
 START_TEST(should_give_the_memory_back_after_a_quiet_while)
 {
 	chan_t *tx = open_as(CHAN_SEND, GROWING()), *rx = open_as(CHAN_RECV, NULL);
@@ -562,7 +640,8 @@ void add_tests(void)
 	GROUP("growing", channel_setup, channel_teardown,
 		should_lay_out_rungs_that_fill_the_maximum,
 		should_grow_to_the_maximum_and_keep_the_order,
-		should_give_the_memory_back_after_a_quiet_while,
+		should_give_the_memory_back_after_a_quiet_while, should_take_memory_in_pieces,
+		should_find_the_memory_that_others_took, should_not_creep_over_a_thousand_bursts,
 		should_go_back_to_a_small_ring_under_a_small_load,
 		should_go_back_from_a_ring_that_is_not_larger,
 		should_give_a_ring_back_that_nothing_was_sent_in,

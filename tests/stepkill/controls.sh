@@ -130,7 +130,7 @@ more 'memory given back under one that holds' channel/grow.c \
 	's/broadcast_let_go(r, head)/broadcast_let_go(r, pos)/' \
 	'grow, broadcast, recover beside/alone' 'lost|not valid|chan_recv'
 more 'memory taken unmarked' channel/grow.c \
-	'/^static int take(/,/^}/s/^\tstore(memory, RUNG_UNKNOWN);$//' \
+	'/^static int take(/,/^}/s/^\tstore(memory, have | RUNG_UNKNOWN);$//' \
 	'grow, send/alone' 'bytes of memory'
 
 more 'no pthread_mutex_consistent' core/lock.c \

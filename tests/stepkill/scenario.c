@@ -965,7 +965,7 @@ const struct scenario scenarios[] = {
 	{ "grow, batch", IN(ALONE), .opt = GROWING(), .fill = FULL, .roles = CHAN_SEND,
 		.operation = op_batch, .result = 4, .states = 2, .sends = 4 },
 	{ "grow, send, drop-oldest", IN(ALONE), .opt = GROWING(.overflow = CHAN_DROP_OLDEST),
-		.fill = 2 * FULL, .roles = CHAN_SEND, .operation = op_send, .states = FULL + 3,
+		.fill = 2 * FULL, .roles = CHAN_SEND, .operation = op_send, .states = FULL + 2,
 		.sends = 1, .eats = NUMBERS },
 	{ "grow, send, wait", ALL, .opt = GROWING(), .fill = 2 * FULL, .roles = CHAN_SEND,
 		.setup = let_the_first_be_received, .operation = op_send,

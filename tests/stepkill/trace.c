@@ -63,13 +63,13 @@ uint64_t trace_memory(void)
 	return (uint64_t)st.st_blocks * 512;
 }
 
-/* Returns true if the rung has its memory, as `from`, the segment or a copy, has it.  To read
- * a rung without would give it memory. */
-static bool has_memory(const unsigned char *from, unsigned rung)
+/* Return how much memory the rung has, as `from`, the segment or a copy, has it.  To read more
+ * would give it memory. */
+static size_t memory_of(const unsigned char *from, unsigned rung)
 {
 	const struct layout *l = (const void *)from;
 
-	return atomic_load(&l->control.ladder.rung[rung].memory) == RUNG_WHOLE;
+	return ladder_memory(&rungs, &l->control.ladder, rung);
 }
 
 static size_t place_of(unsigned rung)
@@ -81,8 +81,7 @@ static void copy_segment(unsigned char *to, const unsigned char *from)
 {
 	memcpy(to, from, always);
 	for (unsigned i = 1; i < rungs.n; i++)
-		if (has_memory(from, i))
-			memcpy(to + place_of(i), from + place_of(i), rungs.rung[i].capacity);
+		memcpy(to + place_of(i), from + place_of(i), memory_of(from, i));
 }
 
 static void note_rungs(void)
@@ -151,10 +150,14 @@ void image_restore(const struct image *i)
 	if (!segment || segment_bytes != i->size)
 		fail("not the segment that it was");
 	copy_segment(segment, i->bytes);
-	for (unsigned rung = 1; rung < rungs.n; rung++)
-		if (!has_memory(i->bytes, rung) &&
-			madvise(segment + place_of(rung), rungs.rung[rung].capacity, MADV_REMOVE))
+	for (unsigned rung = 1; rung < rungs.n; rung++) {
+		size_t has = memory_of(i->bytes, rung);
+
+		if (has < rungs.rung[rung].capacity &&
+			madvise(segment + place_of(rung) + has, rungs.rung[rung].capacity - has,
+				MADV_REMOVE))
 			fail("can't take the memory from a rung");
+	}
 }
 
 void image_free(struct image *i)
@@ -172,9 +175,8 @@ static bool segment_changed(void)
 		return false;
 	changed = memcmp(segment, shadow, always) != 0;
 	for (unsigned i = 1; i < rungs.n && !changed; i++)
-		changed = has_memory(segment, i) &&
-			  memcmp(segment + place_of(i), shadow + place_of(i),
-				  rungs.rung[i].capacity) != 0;
+		changed = memcmp(segment + place_of(i), shadow + place_of(i),
+				  memory_of(segment, i)) != 0;
 	if (changed)
 		copy_segment(shadow, segment);
 	return changed;

@@ -98,7 +98,7 @@ expect 0 chanctl list --json=pretty "$ch.*"
 is 'all columns in JSON' "$(jq '.[0] | length' <<<"$out")" \
 	"$(($(chanctl --help | sed -n '/^Columns:/,/^$/p' | sed 1d | wc -w) - 11))" # no rates, nor what only a bus has
 expect 2 chanctl list -o NAME,NONSENSE
-[[ $err == *NONSENSE*CAPACITY* ]] || fail "does not list the columns: $err"
+[[ $err == *NONSENSE*SIZE* ]] || fail "does not list the columns: $err"
 
 # ---- stat ----
 
@@ -148,7 +148,7 @@ is 'its first line' "$(cut -d' ' -f1 "$tmp/watched")" NAME
 # ---- info ----
 
 expect 0 chanctl info "$ch.a"
-[[ $out == *"NAME "*"$ch.a"* && $out == *'CAPACITY '*1M* ]] || fail "$out"
+[[ $out == *"NAME "*"$ch.a"* && $out == *'SIZE '*1M* ]] || fail "$out"
 chanrecv -w 60 "$ch.b" &
 receiver=$!
 now=$(date +%s)
