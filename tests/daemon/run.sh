@@ -12,7 +12,7 @@ form=${1:---quick}
 [ "${CONDVAR-}" != pthread ] ||
 	skip 'pthread_cond_t does not survive that chand is killed as it waits for a message'
 [ "$(id -u)" != 0 ] || chown "$keeper" "$etc/channels.d"
-points=60
+points=20
 [ -z "${SANITIZE-}" ] || points=3
 [ "$form" != --full ] || points=0
 killed=0

@@ -4,7 +4,7 @@
 # Usage: BUILD=DIR tests/fuzz/run.sh --quick|--full [TARGET...]
 #
 # Fuzz each target (fuzz_*.c) under the address and undefined-behaviour
-# sanitizers: first the corpus and the regressions, then new inputs, for 6 s or
+# sanitizers: first the corpus and the regressions, then new inputs, for 4 s or
 # for 20 s each, from where the last run in this BUILD ended.  An input that fails is
 # kept in BUILD/fuzz/failures; once the cause is mended, it goes to
 # tests/fuzz/regress/TARGET, named by the cause.
@@ -17,7 +17,7 @@ cd "$(dirname "$0")/../.." || exit
 here=tests/fuzz
 out=$BUILD/fuzz
 case ${1-} in
---quick) seconds=6 ;;
+--quick) seconds=4 ;;
 --full) seconds=20 ;;
 *) echo 'usage: run.sh --quick|--full [TARGET...]' >&2; exit 2 ;;
 esac

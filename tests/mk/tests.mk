@@ -33,10 +33,14 @@ PROOFS := $(STEPKILL) tests/stepkill/controls.sh \
 # For sourcing, or for a place of its own.
 NO_TESTS := %/lib.sh %inside.sh
 SCRIPTS := $(filter-out $(NO_TESTS) $(PROOFS),$(wildcard tests/*/*.sh))
-# Run by themselves, behind all others.
 LAST := tests/leftovers.sh
+# Run one by one, behind all others: chand watches each channel of its user, so where that is who
+# runs the tests there is no other test meanwhile.  (As root, most take another user.)
+ALONE := tests/tools/inotify.sh tests/tools/unreachable.sh \
+	$(if $(filter-out 0,$(shell id -u)),tests/tools/bus.sh $(filter tests/daemon/% tests/workers/%,\
+		$(SCRIPTS) $(PROOFS)))
 # The proofs take longest, so they begin.
-TESTS := $(PROOFS) $(SCRIPTS) $(CHECKS) -- $(LAST)
+TESTS := $(filter-out $(ALONE),$(PROOFS) $(SCRIPTS) $(CHECKS)) -- $(ALONE) $(LAST)
 
 # ---- the rules ----
 
