@@ -260,9 +260,32 @@ status 0 chanctl create -p -k broadcast --on-lag=block -c 4K "$broadcast"
 status 1 chanctl create -p -k broadcast --on-lag=evict:2s --groups=3 --forbid-block "$broadcast"
 says 'on-lag is block, not evict:2s, groups is 16, not 3, forbid-block is off, not on'
 
+# ---- one that grows ----
+
+channel -k broadcast -c 64K --max-capacity=4M
+status 5 chanrecv -N --group=night "$ch" # a place that holds what comes
+seq -f 'message %06.0f of those that are to be received' 30000 >"$tmp/sent"
+chansend "$ch" <"$tmp/sent"
+is 'how far it may grow' "$(col MAX)" 4M
+is 'why it grew' "$(col GROWN-WHY)" full
+is 'the rest is kept' "$(col DEPTH)" 30000
+chanrecv -N --from=oldest --on-lag=lose "$ch" | cmp - "$tmp/sent" && pass || fail 'one that loses gets all'
+chanrecv -N --group=night "$ch" | cmp - "$tmp/sent" && pass || fail 'the group gets all'
+# The last one that left has given the memory back.
+is 'its size is that of the beginning' "$(col SIZE)" 64K
+is 'its peak' "$(col PEAK)" 1.9M
+chansend "$ch" later
+is 'the group goes on' "$(chanrecv -N --group=night "$ch")" later
+status 2 chanctl create -k broadcast -c 2M --max-capacity=1M x
+
 # ---- readers that may not write ----
 
 if [ "$(id -u)" = 0 ]; then
+	channel -k broadcast --mode=0644 --on-lag=lose -c 64K --max-capacity=4M
+	status 5 chanrecv -N --on-lag=block --group=night "$ch"
+	chansend "$ch" <"$tmp/sent"
+	setpriv --reuid=65534 --regid=65534 --clear-groups "$BUILD/chanrecv" -N --from=oldest "root/$ch" |
+		cmp - "$tmp/sent" && pass || fail 'a reader gets all that lies in larger rings'
 	channel -k broadcast --mode=0644 --on-lag=lose
 	chansend "$ch" open
 	stranger() {
