@@ -65,6 +65,10 @@ static int take(struct chan *ch, unsigned rung, uint64_t bytes)
 		return 0;
 	store(memory, have | RUNG_UNKNOWN);
 	err = segment_take_rung(&ch->segment, rung, have, to);
+	if (err < 0 && in_pages(bytes) < to && !ch->kind->subscribed) {
+		to = in_pages(bytes); /* the last of what there is */
+		err = segment_take_rung(&ch->segment, rung, have, to);
+	}
 	store(memory, err < 0 ? have : to);
 	if (taken(ch) > load(&ladder(ch)->peak))
 		store(&ladder(ch)->peak, taken(ch));
