@@ -887,6 +887,42 @@ int chan_reply(chan_t *ch, const struct chan_lease *request, const void *msg, si
  */
 int chan_wanted(chan_t *ch, const struct chan_lease *request);
 
+/*
+ * Give n leases back, so that their messages are delivered again, but not before `delay` ns.
+ * Receivers that wait are awake in time.  A message that is delayed keeps its place in the ring,
+ * so it fills the channel as a leased one does; it belongs to nobody, so no death makes it ready
+ * too early.  A channel that was closed does not end before all that is delayed is received.
+ * Rules, result and errors as chan_release(), and
+ *   -EINVAL   the channel is no queue, or one without headers; or `delay` is negative
+ */
+int chan_release_after(chan_t *ch, const struct chan_lease *lease, unsigned n, int64_t delay);
+
+/*
+ * Bury n leased messages: they stay in the channel, and nobody gets them until chan_kick().  A
+ * closed channel ends all the same.  The channel needs no headers.  Rules, result and errors as
+ * chan_release(), and
+ *   -EINVAL   the channel is no queue, or may have more than 4094 endpoints
+ */
+int chan_bury(chan_t *ch, const struct chan_lease *lease, unsigned n);
+
+/*
+ * Make up to `most` buried messages ready, the oldest first, as if they had never been delivered,
+ * and return how many.  Any endpoint may, and any observer that may write the segment.  If the
+ * process is killed during this call, each is ready or still buried.  Errors as chan_peek(),
+ * without -EAGAIN and -EMSGSIZE, and
+ *   -EINVAL   as chan_bury()
+ */
+int chan_kick(chan_t *ch, uint64_t most);
+
+/*
+ * Bury the message of that number, which nobody has leased, or make it ready at once, if it is
+ * buried or delayed.  Rules as chan_kick(), and
+ *   -ENOENT   there is no such message (any more)
+ *   -EBUSY    an endpoint has it leased
+ */
+int chan_bury_seq(chan_t *ch, uint64_t seq);
+int chan_release_seq(chan_t *ch, uint64_t seq);
+
 /* What a case of chan_select() does. */
 enum chan_op {
 	CHAN_OP_RECV = 1, /* as chan_recv(ch, data, len) */
@@ -1087,6 +1123,9 @@ int chan_set_fd(chan_set_t *set);
 enum {
 	CHAN_LEASED_TOO = 1u << 0, /* set by the caller: show leased messages, too */
 	CHAN_IS_LEASED = 1u << 1,  /* set by chan_peek(): the message just shown is leased */
+	/* Set by chan_peek(), with CHAN_LEASED_TOO: it is delayed, or buried. */
+	CHAN_IS_DELAYED = 1u << 2,
+	CHAN_IS_BURIED = 1u << 3,
 };
 
 /* Where chan_peek() stands.  Start with zeros, except for the flags. */
@@ -1245,6 +1284,8 @@ struct chan_stat {
 	 * broadcast each subscriber that passed one counts. */
 	uint64_t expired;   /* messages that nobody got in time */
 	uint64_t malformed; /* messages whose header makes no sense: nobody gets them */
+	uint64_t delayed;   /* of `depth`: not due yet, as far as a receiver has seen them */
+	uint64_t buried;    /* of `depth`, also without headers: see chan_bury() */
 	uint64_t unwanted;  /* replies that were dropped, since the client was gone */
 	uint32_t lanes;	    /* 0: it has none.  What is counted is counted in all of them */
 	uint32_t lane_by;   /* enum chan_lane_by */

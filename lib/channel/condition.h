@@ -20,7 +20,7 @@ struct condition {
 	uint64_t seen;
 	const void *next; /* where the record comes that it waits for, or NULL */
 	bool lags;	  /* it may lag: `seen` is the other side's position (spin.h) */
-	int64_t at_most;  /* a sleep ends after so many ns; 0: a slice */
+	int64_t at_most;  /* a sleep ends after so many ns; 0: no bound of this one's */
 	/* Called after arming, when any later change is sure to wake us: returns true if
 	 * nobody is left that could bring the change. */
 	bool (*abandoned)(struct chan *ch);

@@ -44,6 +44,7 @@ struct ring ring_in(const struct segment *s)
 		.max_message = s->geometry.max_message,
 		.fits_always = fits < s->geometry.max_message ? fits : s->geometry.max_message,
 		.control = &s->layout->control,
+		.sets_aside = s->geometry.endpoints <= LAYOUT_ENDPOINTS_HEADED,
 		.fresh = record_state(RECORD_READY, 0, 0),
 		.subscribers = s->geometry.subscribers,
 		.subscriber = (void *)((char *)s->layout + geometry_subscribers(&s->geometry)),

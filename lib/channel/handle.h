@@ -20,6 +20,7 @@
  *   value, subscriber               the same for a kind that keeps a value, or that has
  *                                   subscribers;  receiver: what all have
  *   headed, meta                    messages with a header;  the header as callers have it
+ *   delay                           messages that are delayed or buried
  *   subscribe                       joining, groups, the list of subscribers
  *   call, serve, inbox              requests: the client's side, the server's, where replies come
  *   lanes                           a channel that is several queues

@@ -4,6 +4,7 @@
 
 #include "base/bytes.h"
 #include "channel/call.h"
+#include "channel/delay.h"
 #include "channel/inbox.h"
 #include "channel/receive.h"
 #include "channel/receiver.h"
@@ -131,8 +132,9 @@ enum headed_fate headed_look(const struct chan *ch, struct headed *h)
 		return HEADED_MALFORMED;
 	h->data = from + h->meta.length;
 	h->length = h->it.length - h->meta.length;
-	if (envelope_wait(&h->meta, ch->who.clock) < 0)
-		return HEADED_EXPIRED;
+	h->wait = envelope_wait(&h->meta, ch->who.clock);
+	if (unlikely(h->wait != 0))
+		return h->wait < 0 ? HEADED_EXPIRED : HEADED_EARLY;
 	return h->meta.flags & CHAN_META_ONCE && record_attempts(h->it.state) > 0 ? HEADED_BROKEN
 										  : HEADED_DELIVER;
 }
@@ -154,15 +156,21 @@ int headed_show(
 
 /* Find the first message that is to be delivered, the lock held, and remove those that nobody
  * gets: 0, or TELL_CLIENT, or an error of receiver_try().  Sets *freed if that freed space. */
-static int try_headed(struct chan *ch, struct headed *h, bool *freed)
+static int try_headed(struct chan *ch, struct limit *limit, struct headed *h, bool *freed)
 {
 	enum headed_fate fate;
 	int err;
 
+	delay_look(ch);
 	while ((err = receiver_try(ch, &h->it)) == 0) {
 		fate = headed_look(ch, h);
 		if (likely(fate == HEADED_DELIVER))
 			break;
+		if (fate == HEADED_EARLY) {
+			delay_first(ch, h, h->wait);
+			limit->slept = true; /* another one may have to know, see done() */
+			continue;
+		}
 		if (fate == HEADED_BROKEN)
 			return TELL_CLIENT;
 		*freed |= ch->kind->discard(
@@ -209,6 +217,16 @@ static bool kept_out(struct chan *ch)
 	return false;
 }
 
+/* Do as receiver_done(): who slept, and goes off, lets another one know for how long to sleep. */
+static void done(struct chan *ch, const struct limit *limit, bool freed)
+{
+	bool delayed = delay_any(ch);
+
+	receiver_done(ch, limit, freed);
+	if (unlikely(delayed && limit->slept))
+		channel_signal(ch, &ch->control->not_empty);
+}
+
 /* Take the lock and find it, waiting if need be: as receiver_find(). */
 static int find_headed(struct chan *ch, struct limit *limit, struct headed *h, bool *freed)
 {
@@ -220,7 +238,7 @@ static int find_headed(struct chan *ch, struct limit *limit, struct headed *h, b
 		return -EAGAIN;
 	}
 	while (err == 0) {
-		err = try_headed(ch, h, freed);
+		err = try_headed(ch, limit, h, freed);
 		if (err == 0)
 			return 0;
 		if (unlikely(err == TELL_CLIENT)) {
@@ -256,18 +274,18 @@ static ssize_t headed_recv_meta(
 	while ((err = find_headed(ch, limit, &h, &freed)) == 0) {
 		if (h.length > size) {
 			limit->slept = true; /* pass it on */
-			receiver_done(ch, limit, freed);
+			done(ch, limit, freed);
 			return receive_too_long(h.length, size);
 		}
 		copy_bytes(buf, h.data, h.length);
 		if (!ret || headed_show(ch, &h, attempt_now(&h), ret) == 0) {
 			kind_consume(&ch->kind, false, &ch->ring, h.it.pos, h.it.end);
-			receiver_done(ch, limit, true);
+			done(ch, limit, true);
 			return (ssize_t)h.length;
 		}
 		/* A peer has just spoiled it. */
 		ch->kind->discard(&ch->ring, &h.it, KIND_MALFORMED);
-		receiver_done(ch, limit, true);
+		done(ch, limit, true);
 	}
 	return err;
 }
@@ -292,10 +310,10 @@ static int headed_recv_batch(struct chan *ch, struct iovec *buf, unsigned n, str
 		copy_bytes(buf[got].iov_base, h.data, h.length);
 		buf[got++].iov_len = h.length;
 		kind_consume(&ch->kind, false, &ch->ring, h.it.pos, h.it.end);
-	} while (got < n && try_headed(ch, &h, &freed) == 0);
+	} while (got < n && try_headed(ch, limit, &h, &freed) == 0);
 	if (!got)
 		limit->slept = true;
-	receiver_done(ch, limit, freed || got);
+	done(ch, limit, freed || got);
 	return got ? (int)got : receive_too_long(h.length, buf[0].iov_len);
 }
 
@@ -307,9 +325,7 @@ static int headed_ready(struct chan *ch, struct limit *limit)
 
 	if (err < 0)
 		return err;
-	receivers_leave(ch);
-	if (freed)
-		channel_freed(ch);
+	done(ch, limit, freed);
 	return 0;
 }
 
@@ -324,8 +340,8 @@ static int headed_take(struct chan *ch, struct chan_lease *ret, unsigned n, stru
 		return err;
 	do
 		ret[got++] = lease_of(ch, &h);
-	while (got < n && try_headed(ch, &h, &freed) == 0);
-	receiver_done(ch, limit, freed);
+	while (got < n && try_headed(ch, limit, &h, &freed) == 0);
+	done(ch, limit, freed);
 	return (int)got;
 }
 

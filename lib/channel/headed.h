@@ -7,6 +7,7 @@
  *
  *   delivers it
  *   removes it, and counts it, if its time is over or the header makes no sense
+ *   sets it aside, if it is not due yet (delay.h)
  *   tells the client, if it is a request that must not be delivered again (call.h)
  *
  * and looks further.  This is decided under the receivers' lock, each time anew: nothing in the
@@ -22,7 +23,13 @@
 int headed_check(const struct chan *ch);
 
 /* What is to become of a message. */
-enum headed_fate { HEADED_DELIVER, HEADED_EXPIRED, HEADED_MALFORMED, HEADED_BROKEN };
+enum headed_fate {
+	HEADED_DELIVER,
+	HEADED_EARLY, /* it is not due yet */
+	HEADED_EXPIRED,
+	HEADED_MALFORMED,
+	HEADED_BROKEN,
+};
 
 /* A message as found. */
 struct headed {
@@ -30,6 +37,7 @@ struct headed {
 	struct layout_meta meta;
 	const void *data; /* the message */
 	uint64_t length;
+	int64_t wait; /* ns until it is due */
 };
 
 /* Read the header of h->it, and fill in the rest, unless it is malformed. */

@@ -93,6 +93,8 @@ static void count_lane(const struct chan *ch, struct chan_stat *st)
 
 	st->expired = load_acquire(&c->receivers.expired.n);
 	st->malformed = load_acquire(&c->receivers.malformed.n);
+	st->delayed = atomic_load_explicit(&c->receivers.delayed, memory_order_relaxed);
+	st->buried = atomic_load_explicit(&c->receivers.buried, memory_order_relaxed);
 	if (ch->kind->count)
 		ch->kind->count(&ch->ring, st);
 	else
@@ -123,6 +125,8 @@ static void add_lane(struct chan_stat *st, const struct chan_stat *more)
 	st->bytes += more->bytes;
 	st->expired += more->expired;
 	st->malformed += more->malformed;
+	st->delayed += more->delayed;
+	st->buried += more->buried;
 	st->unwanted += more->unwanted;
 	st->full |= more->full;
 }
@@ -223,13 +227,23 @@ static int next_record(struct ring *r, uint64_t pos, uint32_t flags, struct ring
 	return err;
 }
 
+/* Returns true if a look shows the message. */
+static bool is_shown(const struct chan *ch, struct headed *h, uint32_t flags)
+{
+	enum headed_fate fate = headed_look(ch, h);
+
+	if (record_kind(h->it.state) == RECORD_LEASED)
+		return fate != HEADED_MALFORMED;
+	return fate == HEADED_DELIVER || (fate == HEADED_EARLY && flags & CHAN_LEASED_TOO);
+}
+
 /* Find the first message, in the same way: those that nobody gets are not shown. */
 static int next_shown(struct chan *ch, uint64_t pos, uint32_t flags, struct headed *h)
 {
 	int err;
 
 	while ((err = next_record(&ch->ring, pos, flags, &h->it)) == 0 && ch->headed &&
-		headed_look(ch, h) != HEADED_DELIVER)
+		!is_shown(ch, h, flags))
 		pos = h->it.end;
 	if (err == 0 && !ch->headed) {
 		h->data = ring_payload(h->it.record);
@@ -256,6 +270,16 @@ static int show(struct chan *ch, uint64_t pos, uint32_t flags, struct look *look
 	if (err == 0 && look->meta)
 		err = headed_show(ch, h, record_attempts(h->it.state), look->meta);
 	return err;
+}
+
+/* Return the flags of the message that was found. */
+static uint32_t shown_as(const struct chan *ch, const struct headed *h)
+{
+	if (record_kind(h->it.state) != RECORD_LEASED)
+		return ch->headed && h->wait > 0 ? CHAN_IS_DELAYED : 0;
+	if (!ch->ring.sets_aside || record_holder(h->it.state) < LAYOUT_ENDPOINTS_HEADED)
+		return CHAN_IS_LEASED;
+	return record_holder(h->it.state) == LAYOUT_BURIED ? CHAN_IS_BURIED : CHAN_IS_DELAYED;
 }
 
 /* Do as chan_peek(), whatever the kind is. */
@@ -295,9 +319,8 @@ static ssize_t peek_otherwise(
 		at->pos = it->end;
 		at->seq = it->seq;
 		at->attempt = record_attempts(it->state);
-		at->flags &= ~(uint32_t)CHAN_IS_LEASED;
-		if (record_kind(it->state) == RECORD_LEASED)
-			at->flags |= CHAN_IS_LEASED;
+		at->flags &= CHAN_LEASED_TOO;
+		at->flags |= shown_as(ch, &look.found);
 	}
 	receivers_leave(ch);
 	if (err == -EBADMSG && at->pos > first) /* the cursor may be wrong, not the ring */

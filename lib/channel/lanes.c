@@ -3,6 +3,7 @@
 #include "channel/lanes.h"
 
 #include "channel/close.h"
+#include "channel/delay.h"
 #include "channel/headed.h"
 #include "channel/name.h"
 #include "channel/receive.h"
@@ -236,7 +237,8 @@ static ssize_t wait_for_any(struct chan *ch, struct wish *w, struct limit *limit
 		}
 		if (channel_look_for_name(ch, now))
 			continue;
-		err = wait_sleep(all, lanes->n, limit, now, w->busy ? MOMENT : WAIT_SLICE);
+		err = wait_sleep(
+			all, lanes->n, limit, now, w->busy ? MOMENT : delay_left_of(all, lanes->n));
 		spin_slept(&lanes->spin, clock_monotonic() - now);
 		if (atomic_load_explicit(&ch->interrupted, memory_order_relaxed))
 			err = -EINTR;

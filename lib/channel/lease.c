@@ -365,6 +365,11 @@ int chan_untake(chan_t *ch, const struct chan_lease *lease, unsigned n)
 				      : end_leases(ch, lease, n, ch->kind->untake);
 }
 
+void receiver_forget_taken(struct chan *ch)
+{
+	forget_taken(ch);
+}
+
 /* ---- for those that take by a table, from a queue ---- */
 
 int leases_ack(struct chan *ch, const struct chan_lease *lease, unsigned n)

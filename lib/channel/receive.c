@@ -4,6 +4,7 @@
 
 #include "base/bytes.h"
 #include "channel/close.h"
+#include "channel/delay.h"
 #include "channel/receiver.h"
 #include "channel/reclaim.h"
 #include "channel/wait.h"
@@ -25,6 +26,17 @@ static bool goes_on(struct chan *ch, uint64_t unused)
 
 	(void)unused;
 	return !channel_paused(state) || state & (LAYOUT_DISCARD | LAYOUT_DAMAGED);
+}
+
+/* Do the same where something is delayed, so that an end does not end the wait. */
+static bool message_or_damage(struct chan *ch, uint64_t end)
+{
+	uint32_t state = channel_state(ch);
+
+	if (!(state & LAYOUT_ENDED))
+		return message_or_end(ch, end);
+	return atomic_load_explicit(&ch->control->receivers.deliver, memory_order_relaxed) != end ||
+	       state & (LAYOUT_DISCARD | LAYOUT_DAMAGED);
 }
 
 static bool never(struct chan *ch)
@@ -55,13 +67,13 @@ static int when_empty(struct chan *ch, bool *sleep)
 		if (err < 0)
 			return err;
 	}
-	if (n == 0 && ended) {
+	if (n == 0 && ended && !delay_any(ch)) {
 		/* The end, unless something came before we saw that it is. */
 		err = ring_next(&ch->ring, ring_first(&ch->ring), &it);
 		if (err < 0)
 			return err == -EAGAIN ? channel_over(state) : err;
 	}
-	*sleep = n == 0 && !ended;
+	*sleep = n == 0 && (!ended || delay_any(ch));
 	return 0;
 }
 
@@ -92,6 +104,7 @@ int receiver_wait(struct chan *ch, struct limit *limit, struct ring_item *it, in
 		paused = err == RECEIVER_PAUSED;
 		message.changed = paused ? goes_on : message_or_end;
 		message.abandoned = paused ? never : receiver_abandoned;
+		message.at_most = 0;
 		if (paused) {
 			err = channel_state(ch) & LAYOUT_DAMAGED ? -EBADMSG : 0;
 			sleep = true;
@@ -106,6 +119,11 @@ int receiver_wait(struct chan *ch, struct limit *limit, struct ring_item *it, in
 		if (sleep) {
 			/* Paused, it does not know that there is nothing. */
 			freed = !paused && ch->kind->note_end(&ch->ring);
+			if (delay_any(ch) && !paused) {
+				message.changed = message_or_damage;
+				message.abandoned = never;
+				message.at_most = delay_left(ch);
+			}
 			message.seen = ch->ring.rx.seen;
 			message.next = ring_at(&ch->ring, &ch->ring.rx, message.seen);
 			receivers_leave(ch);
@@ -121,6 +139,8 @@ int receiver_wait(struct chan *ch, struct limit *limit, struct ring_item *it, in
 			if (err < 0)
 				break;
 		}
+		if (unlikely(ch->headed))
+			delay_look(ch);
 		err = receiver_try(ch, it);
 		if (err == 0)
 			return 0;

@@ -100,6 +100,9 @@ ALWAYS_INLINE void receiver_done(struct chan *ch, const struct limit *limit, boo
 ssize_t channel_receive(struct chan *ch, void *buf, size_t size, struct limit *limit);
 int channel_take(struct chan *ch, struct chan_lease *ret, unsigned n, struct limit *limit);
 
+/* Forget what is known of the message that was last taken; the lock is held. */
+void receiver_forget_taken(struct chan *ch);
+
 /* Do as chan_ack(), chan_release() and chan_untake() in a queue, after the checks; n is not 0. */
 int leases_ack(struct chan *ch, const struct chan_lease *lease, unsigned n);
 int leases_release(struct chan *ch, const struct chan_lease *lease, unsigned n);

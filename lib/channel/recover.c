@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Putting a channel in order from outside. */
 #include "channel/close.h"
+#include "channel/delay.h"
 #include "channel/grow.h"
 #include "channel/lanes.h"
 #include "channel/name.h"
@@ -15,7 +16,9 @@ static int64_t purge(struct chan *ch)
 
 	if (n < 0)
 		return n;
-	n = ch->kind->purge(&ch->ring);
+	n = delay_any(ch) ? delay_forget(ch) : 0;
+	if (n == 0)
+		n = ch->kind->purge(&ch->ring);
 	if (n >= 0 && channel_sealed_anew(ch)) {
 		int64_t more = ch->kind->purge(&ch->ring);
 

@@ -144,15 +144,16 @@ static void fetch_what_came(const struct awaited *what)
 int wait_sleep(struct awaited *all, unsigned n, struct limit *limit, int64_t now, int64_t at_most)
 {
 	struct guard_place places[GUARDS_MAX];
-	int64_t deadline = limit_deadline(limit), end;
+	int64_t deadline = limit_deadline(limit), end, slice;
 	unsigned guards = 0;
 	int err = 0;
 
 	/* The first slice costs nothing more, so that a short sleep is as cheap as without
 	 * chand. */
-	if (limit->quiet && at_most == WAIT_SLICE)
+	if (limit->quiet && at_most > WAIT_SLICE)
 		guards = find_guards(all, n, places);
-	end = now + (guards ? WATCHED_SLICE : at_most);
+	slice = guards ? WATCHED_SLICE : WAIT_SLICE;
+	end = now + (slice < at_most ? slice : at_most);
 	if (end > deadline)
 		end = deadline;
 
@@ -166,7 +167,7 @@ int wait_sleep(struct awaited *all, unsigned n, struct limit *limit, int64_t now
 	/* Asked after arming: chan_interrupt() sets it and then moves the sequence on. */
 	if (!any_interrupted(all, n))
 		err = guards ? sleep_guarded(all, n, places, guards, end) : sleep_on(all, n, end);
-	limit->quiet |= err == -ETIMEDOUT && at_most == WAIT_SLICE;
+	limit->quiet |= err == -ETIMEDOUT && at_most > WAIT_SLICE;
 	if (n == 1)
 		fetch_what_came(all);
 	for (unsigned i = 0; i < n; i++) {
@@ -225,8 +226,7 @@ int channel_wait(struct chan *ch, const struct condition *what, struct limit *li
 	if (channel_look_for_name(ch, now))
 		return 0;
 	if (now < deadline) {
-		err = wait_sleep(&me, 1, limit, now,
-			what->at_most && what->at_most < WAIT_SLICE ? what->at_most : WAIT_SLICE);
+		err = wait_sleep(&me, 1, limit, now, what->at_most ? what->at_most : INT64_MAX);
 		if (what->spin)
 			spin_slept(what->spin, clock_monotonic() - now);
 	} else if (interrupted(ch)) {

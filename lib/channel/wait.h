@@ -39,8 +39,8 @@ struct awaited {
  * this. */
 void wait_arm(struct awaited *all, unsigned n);
 
-/* Sleep, from `now`, until one of them is signalled, for `at_most` (WAIT_SLICE, or less), or
- * until the end of the time limit.  n is at most COND_WORDS_MAX - 1.  Returns 0 (look again), or
+/* Sleep, from `now`, until one of them is signalled, for a slice or `at_most` ns if that is less,
+ * or until the end of the time limit.  n is at most COND_WORDS_MAX - 1.  Returns 0 (look again), or
  *
  *   -ETIMEDOUT  the time is over
  *   -EINTR      chan_interrupt() of one of the endpoints

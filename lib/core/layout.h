@@ -37,8 +37,11 @@
 #define LAYOUT_FORMAT 3u
 #define LAYOUT_PAIR 128 /* two cache lines */
 #define LAYOUT_ENDPOINTS_MAX 4096u
-/* The most where messages have a header: two numbers stand for those that no endpoint holds. */
+/* The most where messages have a header, or can be buried: two numbers above stand for holders
+ * that are no endpoints, so that nobody gets the message, and no death frees it. */
 #define LAYOUT_ENDPOINTS_HEADED 4094u
+#define LAYOUT_BURIED 4094u  /* until somebody kicks it */
+#define LAYOUT_DELAYED 4095u /* until it is due */
 #define LAYOUT_TABLE_OFFSET 4096u
 
 /* ---- header ---- */
@@ -175,6 +178,12 @@ struct layout_receivers {
 	/* Of messages with a header: those that were removed because their time was over, or
 	 * because they make no sense. */
 	struct layout_removed expired, malformed;
+	/* Derived: when the first of those that are delayed is due, or earlier, by the monotonic
+	 * clock of the time namespace `due_clock` (clock.h), 0 if there is none; how many records
+	 * LAYOUT_DELAYED and LAYOUT_BURIED have. */
+	_Atomic int64_t due;
+	_Atomic uint32_t due_clock;
+	_Atomic uint32_t delayed, buried;
 	/* Of kind broadcast, a hint: starts of records, one for each part of the ring, so that
 	 * senders need not read their way to one. */
 	alignas(LAYOUT_PAIR) _Atomic uint64_t mark[LAYOUT_MARKS];

@@ -63,7 +63,8 @@ struct ring {
 	struct ring_window *window;
 	bool pausing;
 	struct layout_control *control;
-	uint32_t fresh; /* the state of a record that is sent */
+	uint32_t fresh;	 /* the state of a record that is sent */
+	bool sets_aside; /* LAYOUT_BURIED and LAYOUT_DELAYED are no endpoints */
 
 	/* Of kind broadcast: the table of subscribers, and its size. */
 	uint32_t subscribers;

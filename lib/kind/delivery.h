@@ -140,6 +140,19 @@ struct kind {
 	int (*release)(struct ring *r, const struct ring_claim *claim);
 	int (*untake)(struct ring *r, const struct ring_claim *claim);
 
+	/* Set a message aside for `holder`, which is LAYOUT_BURIED or LAYOUT_DELAYED: the ready
+	 * record that ring_next() found from ring_first() on; another ready one; or one that is
+	 * leased, 0 or -ESTALE.  What it counts as attempts stays.  NULL, all of them, if the
+	 * kind can't. */
+	void (*set_first_aside)(struct ring *r, const struct ring_item *it, uint32_t holder);
+	void (*set_aside)(struct ring *r, const struct ring_item *it, uint32_t holder);
+	int (*end_aside)(struct ring *r, const struct ring_claim *claim, uint32_t holder);
+
+	/* Make the records of that holder ready for which wanted(it, arg); `anew`: as if they had
+	 * never been delivered.  Returns how many, or -EBADMSG. */
+	int (*restore)(struct ring *r, uint32_t holder, bool anew,
+		bool (*wanted)(const struct ring_item *it, void *arg), void *arg);
+
 	/* Find out whether the claimant holds the lease: 0 or -ESTALE. */
 	int (*holds)(struct ring *r, const struct ring_claim *claim);
 

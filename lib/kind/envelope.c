@@ -193,6 +193,13 @@ static int64_t end_of(const struct layout_meta *f)
 	return f->ttl == 0 || __builtin_add_overflow(f->sent_mono, f->ttl, &end) ? INT64_MAX : end;
 }
 
+int64_t envelope_due(const struct layout_meta *f, uint32_t clock, int64_t delay)
+{
+	int64_t due;
+
+	return __builtin_add_overflow(now_by(f, clock), delay, &due) ? INT64_MAX : due;
+}
+
 int64_t envelope_wait(const struct layout_meta *f, uint32_t clock)
 {
 	int64_t due = atomic_load_explicit(&f->due, memory_order_relaxed), now;

@@ -40,6 +40,9 @@ int envelope_read(const void *from, uint64_t n, uint64_t most, struct layout_met
 int envelope_show(
 	const void *from, const struct layout_meta *fixed, uint32_t clock, struct chan_meta *ret);
 
+/* Return when it is `delay` ns from now, as `due` says that. */
+int64_t envelope_due(const struct layout_meta *fixed, uint32_t clock, int64_t delay);
+
 /* Return for how long it must not be delivered yet, ns: 0 not at all; or -1 if its time is over
  * and nobody gets it any more. */
 int64_t envelope_wait(const struct layout_meta *fixed, uint32_t clock);

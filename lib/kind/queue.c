@@ -258,6 +258,13 @@ int queue_untake(struct ring *r, const struct ring_claim *claim)
 	return end_claim(r, claim, claim->attempt - counted);
 }
 
+/* Returns true if nobody has the record, and nobody gets it. */
+static bool is_aside(const struct ring *r, uint32_t state)
+{
+	return r->sets_aside && record_kind(state) == RECORD_LEASED &&
+	       record_holder(state) >= LAYOUT_ENDPOINTS_HEADED;
+}
+
 int queue_reclaim(struct ring *r, bool (*gone)(uint32_t holder, void *arg), void *arg)
 {
 	uint64_t head = ring_head(r), first = ring_held(r, head);
@@ -276,7 +283,7 @@ int queue_reclaim(struct ring *r, bool (*gone)(uint32_t holder, void *arg), void
 		err = ring_read(r, pos, &it);
 		if (err < 0)
 			return err == -EAGAIN ? n : err;
-		if (record_kind(it.state) != RECORD_LEASED)
+		if (record_kind(it.state) != RECORD_LEASED || is_aside(r, it.state))
 			continue;
 		if (record_holder(it.state) != last) {
 			last = record_holder(it.state);
@@ -302,6 +309,79 @@ static uint32_t queue_other_holder(struct ring *r, uint32_t me)
 			record_holder(it.state) < LAYOUT_ENDPOINTS_HEADED)
 			return record_holder(it.state);
 	return UINT32_MAX;
+}
+
+/* ---- set aside ----
+ *
+ * A record that is set aside is leased, by its header, to a number that no endpoint has.  The
+ * store to its state commits that, and its end. */
+
+/* Count one more or less of the holder's. */
+static void count_aside(const struct ring *r, uint32_t holder, uint32_t change)
+{
+	_Atomic uint32_t *n = holder == LAYOUT_DELAYED ? &rx(r)->delayed : &rx(r)->buried;
+
+	store(n, load(n) + change);
+}
+
+static void put_aside(
+	struct ring *r, const struct ring_item *it, uint32_t attempts, uint32_t holder)
+{
+	raise_frontier(r, it->end);
+	count_aside(r, holder, 1);
+	atomic_store_explicit(&it->record->state, record_state(RECORD_LEASED, holder, attempts),
+		memory_order_release);
+}
+
+static void queue_set_aside(struct ring *r, const struct ring_item *it, uint32_t holder)
+{
+	put_aside(r, it, record_attempts(it->state), holder);
+}
+
+static void queue_set_first_aside(struct ring *r, const struct ring_item *it, uint32_t holder)
+{
+	queue_set_aside(r, it, holder);
+	store(&rx(r)->deliver, it->end);
+}
+
+static int queue_end_aside(struct ring *r, const struct ring_claim *claim, uint32_t holder)
+{
+	struct ring_item it;
+	int err = find_claimed(r, claim, &it);
+
+	if (err == 0 && it.pos < load(&rx(r)->held))
+		err = spread(r, it.pos);
+	if (err == 0)
+		put_aside(r, &it, claim->attempt, holder);
+	return err;
+}
+
+static void bring_back(struct ring *r, const struct ring_item *it, bool anew)
+{
+	count_aside(r, record_holder(it->state), UINT32_MAX);
+	if (it->pos < load(&rx(r)->deliver))
+		store(&rx(r)->deliver, it->pos);
+	set_state(it, RECORD_READY, anew ? 0 : record_attempts(it->state));
+}
+
+static int queue_restore(struct ring *r, uint32_t holder, bool anew,
+	bool (*wanted)(const struct ring_item *it, void *arg), void *arg)
+{
+	struct ring_item it;
+	int n = 0, err;
+
+	for (uint64_t pos = ring_held(r, ring_head(r)); pos < load(&rx(r)->frontier);
+		pos = it.end) {
+		err = ring_read(r, pos, &it);
+		if (err < 0)
+			return err == -EAGAIN ? n : err;
+		if (!is_aside(r, it.state) || record_holder(it.state) != holder ||
+			!wanted(&it, arg))
+			continue;
+		bring_back(r, &it, anew);
+		n++;
+	}
+	return n;
 }
 
 /* ---- dropping, with an exact count ----
@@ -374,7 +454,9 @@ static int queue_drop(struct ring *r)
 		return 0;
 	if (err < 0)
 		return err;
-	if (record_kind(it.state) != RECORD_READY)
+	if (is_aside(r, it.state) && record_holder(it.state) == LAYOUT_DELAYED)
+		bring_back(r, &it, false);
+	else if (record_kind(it.state) != RECORD_READY)
 		return KIND_LEASED;
 	drop_prepare(r, KIND_DROPPED, head, 1);
 	atomic_store_explicit(&rx(r)->position, it.end, memory_order_release);
@@ -480,8 +562,12 @@ int queue_rebuild(struct ring *r)
 	end = r->rx.seen;
 	if (end - head > ring_most(r) || first - head > end - head)
 		return -EBADMSG;
+	store(&rx(r)->delayed, 0);
+	store(&rx(r)->buried, 0);
 	while (pos != end && (err = read_inside(r, pos, &it)) == 0) {
 		pos = it.end;
+		if (is_aside(r, it.state))
+			count_aside(r, record_holder(it.state), 1);
 		if (record_kind(it.state) != RECORD_READY)
 			frontier = pos;
 	}
@@ -493,6 +579,7 @@ int queue_rebuild(struct ring *r)
 	store(&rx(r)->frontier, frontier);
 	if (err < 0)
 		return err;
+	store(&rx(r)->due, load(&rx(r)->delayed) > 0); /* long ago: look */
 	drop_repair(r, KIND_DROPPED);
 	drop_repair(r, KIND_EXPIRED);
 	drop_repair(r, KIND_MALFORMED);
@@ -590,6 +677,10 @@ const struct kind kind_queue = {
 	.remove = queue_remove,
 	.other_holder = queue_other_holder,
 	.reclaim = queue_reclaim,
+	.set_first_aside = queue_set_first_aside,
+	.set_aside = queue_set_aside,
+	.end_aside = queue_end_aside,
+	.restore = queue_restore,
 	.drop = queue_drop,
 	.discard = queue_discard,
 	.purge = queue_purge,

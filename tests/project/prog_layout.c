@@ -80,6 +80,10 @@ int main(void)
 	CONTROL(receivers.expired.next, "receivers.expired.next");
 	CONTROL(receivers.malformed.n, "receivers.malformed.n");
 	CONTROL(receivers.malformed.next, "receivers.malformed.next");
+	CONTROL(receivers.due, "receivers.due");
+	CONTROL(receivers.due_clock, "receivers.due_clock");
+	CONTROL(receivers.delayed, "receivers.delayed");
+	CONTROL(receivers.buried, "receivers.buried");
 	CONTROL(receivers.mark, "receivers.mark");
 	SUBSCRIBER(position);
 	SUBSCRIBER(state);

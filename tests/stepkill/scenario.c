@@ -436,6 +436,55 @@ static int op_reply(void)
 	return chan_reply(ch, lease, "reply", 5, NULL, TIME);
 }
 
+/* ---- messages with a header ---- */
+
+static void send_with(int64_t ttl, int64_t delay)
+{
+	struct chan_meta meta;
+	chan_t *tx = must_open(CHAN_SEND);
+
+	chan_meta_init(&meta);
+	meta.ttl = ttl;
+	meta.delay = delay;
+	expect(chan_send_meta(tx, "nobody's", 8, &meta, TIME), 0);
+	chan_detach(tx);
+}
+static void expired_first(void)
+{
+	send_with(1, 0);
+}
+static void delayed_first(void)
+{
+	send_with(0, INT64_C(3600000000000));
+}
+/* It is set aside, and due at once. */
+static void due_first(void)
+{
+	take1();
+	expect(chan_release_after(ch, lease, 1, 1), 1);
+}
+static int op_recv_none(void)
+{
+	return (int)chan_recv(ch, in[0], sizeof(in[0]), 0);
+}
+static int op_release_after(void)
+{
+	return chan_release_after(ch, lease, 3, 1);
+}
+static int op_bury(void)
+{
+	return chan_bury(ch, lease, 1);
+}
+static void take1_and_bury(void)
+{
+	take1();
+	expect(chan_bury(ch, lease, 1), 1);
+}
+static int op_kick(void)
+{
+	return chan_kick(ch, 1);
+}
+
 static int op_recv(void)
 {
 	return (int)chan_recv(ch, in[0], sizeof(in[0]), TIME);
@@ -777,6 +826,22 @@ const struct scenario scenarios[] = {
 	{ "lanes, close, drain", CHAIN | IN(ASLEEP), .opt = LANES, .fill = 2, .roles = CHAN_SEND,
 		.operation = op_close, .states = 2, .ends = true },
 
+	{ "receive, expired", IN(ALONE) | CHAIN, .opt = OPT(.flags = CHAN_META),
+		.roles = CHAN_RECV, .setup = expired_first, .operation = op_recv_none,
+		.result = -EAGAIN, .states = 2 },
+	{ "receive, delayed", IN(ALONE) | CHAIN, .opt = OPT(.flags = CHAN_META),
+		.roles = CHAN_RECV, .setup = delayed_first, .operation = op_recv_none,
+		.result = -EAGAIN, .states = 1 },
+	{ "receive, due", IN(ALONE) | CHAIN, .opt = OPT(.flags = CHAN_META), .fill = 3,
+		.roles = CHAN_RECV, .setup = due_first, .operation = op_recv, .result = USUAL,
+		.states = 3, .eats = 1 },
+	{ "release after", ALL | CHAIN, .opt = OPT(.flags = CHAN_META), .fill = 3,
+		.roles = CHAN_RECV, .setup = take3, .operation = op_release_after, .result = 3,
+		.states = 4 },
+	{ "bury", IN(ALONE) | CHAIN, .opt = OPT(), .fill = 3, .roles = CHAN_RECV, .setup = take1,
+		.operation = op_bury, .result = 1, .states = 2 },
+	{ "kick", IN(ALONE) | CHAIN, .opt = OPT(), .fill = 3, .roles = CHAN_RECV,
+		.setup = take1_and_bury, .operation = op_kick, .result = 1, .states = 2 },
 	{ "release", ALL | CHAIN, .opt = OPT(), .fill = FULL, .roles = CHAN_RECV, .setup = take3,
 		.operation = op_release, .result = 3, .states = 1 },
 	{ "untake", ALL | CHAIN, .opt = OPT(), .fill = FULL, .roles = CHAN_RECV, .setup = take3,

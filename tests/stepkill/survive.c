@@ -729,6 +729,8 @@ static void drain(chan_t *ch)
 {
 	ssize_t n;
 
+	if (ch->kind->restore)
+		chan_kick(ch, UINT64_MAX);
 	while ((n = note_recv(ch, 0)) >= 0)
 		;
 	if (n != -EAGAIN && n != -EPIPE && n != -EIDRM)
