@@ -169,7 +169,7 @@ int client_create(uid_t owner, const char *name, const struct chan_options *opt)
 
 	begin(&r, VERB_CREATE, owner, name);
 	put(&r, "kind=%s\n", word(&words_kind, opt->kind));
-	if (opt->capacity && opt->kind == CHAN_KIND_QUEUE) /* the others take none */
+	if (opt->capacity && (opt->kind == CHAN_KIND_QUEUE || opt->kind == CHAN_KIND_BROADCAST))
 		put(&r, "capacity=%" PRIu64 "\n", opt->capacity);
 	if (opt->max_capacity)
 		put(&r, "max-capacity=%" PRIu64 "\n", opt->max_capacity);

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -510,6 +511,87 @@ START_TEST(should_deliver_what_is_left_in_all_rings_and_end)
 }
 END_TEST
 
+/* A descriptor, and a selection: the step to another ring is no message. */
+START_TEST(should_be_ready_for_messages_only)
+{
+	chan_t *rx = subscribe(NULL);
+	struct chan_case one = {.size = sizeof(one),
+		.op = CHAN_OP_RECV,
+		.ch = rx,
+		.data = &(char[4096]){0},
+		.len = 4096};
+	uint64_t n = fill(1);
+	int fd = chan_fd(rx, CHAN_RECV);
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+
+	ck_assert_int_ge(fd, 0);
+	expect_from_to(rx, 1, n);
+	expect_nothing(rx);
+	be_quiet();
+	for (int i = 0; i < 3; i++) {
+		while (poll(&p, 1, 0) == 1)
+			expect_nothing(rx);
+		ck_assert_int_eq(chan_select(&one, 1, MS, 0), -ETIMEDOUT);
+		expect_nothing(rx);
+		ck_assert_int_eq(send_numbered(n + (unsigned)i), 0);
+		ck_assert_int_eq(poll(&p, 1, 10000), 1);
+		ck_assert_int_eq(chan_select(&one, 1, 0, 0), 0);
+		check_numbered(one.data, (size_t)one.result, n + (unsigned)i);
+	}
+	chan_detach(rx);
+}
+END_TEST
+
+START_TEST(should_keep_headers_in_all_rings)
+{
+	chan_t *holds, *loses;
+	static struct chan_meta meta;
+	unsigned char buf[4096];
+	uint64_t n = 1;
+	int err;
+
+	chan_detach(tx);
+	ck_assert_int_eq(chan_remove(name), 0);
+	tx = open_as(CHAN_SEND, GROWING(.flags = CHAN_META));
+	before = allocated();
+	holds = subscribe(NULL);
+	loses = subscribe(HOW(.on_lag = CHAN_LAG_LOSE));
+	chan_meta_init(&meta);
+	while ((err = chan_send_meta(tx, buf, message(n, buf), &meta, 0)) == 0)
+		n++;
+	ck_assert_int_eq(err, -EAGAIN);
+	ck_assert_uint_ge(allocated(), MOST);
+	expect_from_to(loses, 1, n);
+	expect_from_to(holds, 1, n);
+	be_quiet();
+	ck_assert_uint_eq(allocated(), before);
+	chan_detach(holds);
+	chan_detach(loses);
+}
+END_TEST
+
+START_TEST(should_grow_for_an_exclusive_sender)
+{
+	chan_t *rx = subscribe(NULL), *was = tx;
+	uint64_t n;
+
+	chan_detach(was);
+	tx = open_as(CHAN_SEND | CHAN_EXCLUSIVE, NULL);
+	n = fill(1);
+	ck_assert_uint_ge(allocated(), MOST);
+	expect_from_to(rx, 1, n);
+	for (int i = 0; i < 3; i++) {
+		atomic_store(&tx->control->ladder.needed, 0);
+		for (int j = 0; j < 600; j++, n++) {
+			ck_assert_int_eq(send_numbered(n), 0);
+			expect_numbered(rx, n);
+		}
+	}
+	ck_assert_uint_eq(allocated(), before);
+	chan_detach(rx);
+}
+END_TEST
+
 /* ---- several at once ---- */
 
 static _Atomic bool over;
@@ -673,6 +755,7 @@ void add_tests(void)
 		should_let_a_subscriber_that_waits_give_it_back,
 		should_go_back_to_a_small_ring_under_a_small_load,
 		should_give_it_back_when_the_last_one_leaves,
-		should_deliver_what_is_left_in_all_rings_and_end,
+		should_deliver_what_is_left_in_all_rings_and_end, should_be_ready_for_messages_only,
+		should_grow_for_an_exclusive_sender, should_keep_headers_in_all_rings,
 		should_lose_nothing_while_it_grows_and_shrinks);
 }
