@@ -525,6 +525,11 @@ class options
 	{
 		return flag(CHAN_NEED_RECEIVERS, on);
 	}
+	/* Each message has a header: class meta. */
+	options &meta(bool on = true) noexcept
+	{
+		return flag(CHAN_META, on);
+	}
 	options &type(std::uint64_t number) noexcept
 	{
 		opt.type = number;
@@ -629,6 +634,94 @@ class subscription
 	}
 };
 
+/* ---- headers ---- */
+
+/* The header of a message: meta().key("k").put("color", "red"). */
+class meta
+{
+	friend class channel;
+	friend class lease;
+	chan_meta raw;
+
+      public:
+	meta() noexcept
+	{
+		chan_meta_init(&raw);
+	}
+	/* The first CHAN_KEY_MAX bytes are the key. */
+	meta &key(std::string_view k) noexcept
+	{
+		raw.flags |= CHAN_META_HAS_KEY;
+		raw.key_length =
+			static_cast<std::uint32_t>(std::min<std::size_t>(k.size(), CHAN_KEY_MAX));
+		std::memcpy(raw.key, k.data(), raw.key_length);
+		return *this;
+	}
+	/* 0 to 7 */
+	meta &priority(std::uint8_t p) noexcept
+	{
+		raw.flags |= CHAN_META_HAS_PRIORITY;
+		raw.priority = p;
+		return *this;
+	}
+	/* Nobody gets it later than so long after it was sent. */
+	meta &ttl(std::chrono::nanoseconds t) noexcept
+	{
+		raw.ttl = t.count();
+		return *this;
+	}
+	/* Nobody gets it before that. */
+	meta &delay(std::chrono::nanoseconds t) noexcept
+	{
+		raw.delay = t.count();
+		return *this;
+	}
+	/* Set a pair, in place of one of that name. */
+	status put(const char *name, const char *value) noexcept
+	{
+		return detail::status_of(chan_meta_put(&raw, name, value));
+	}
+	std::optional<std::string_view> key() const noexcept
+	{
+		if (!(raw.flags & CHAN_META_HAS_KEY))
+			return {};
+		return std::string_view(raw.key, raw.key_length);
+	}
+	std::optional<unsigned> priority() const noexcept
+	{
+		if (!(raw.flags & CHAN_META_HAS_PRIORITY))
+			return {};
+		return raw.priority;
+	}
+	/* The value of a pair, or nullptr. */
+	const char *get(const char *name) const noexcept
+	{
+		return chan_meta_get(&raw, name);
+	}
+	/* Call f(name, value) for each pair. */
+	template <class F> void pairs(F f) const
+	{
+		const char *at = raw.header, *end = at + raw.header_length;
+
+		while (at < end) {
+			std::string_view pair = at;
+			auto equals = pair.find('=');
+
+			f(pair.substr(0, equals), pair.substr(equals + 1));
+			at += pair.size() + 1;
+		}
+	}
+	/* All of it, and what is received with it: who sent it when. */
+	chan_meta &native() noexcept
+	{
+		return raw;
+	}
+	const chan_meta &native() const noexcept
+	{
+		return raw;
+	}
+};
+
 /* ---- leases and loans ---- */
 
 /* What became of a message that was sent. */
@@ -696,6 +789,16 @@ class lease
 	std::uint32_t attempt() const noexcept
 	{
 		return raw.attempt;
+	}
+	/* Its header, in a channel with headers. */
+	result<shmchan::meta> meta() const noexcept
+	{
+		shmchan::meta m;
+		int r = of ? chan_lease_meta(of, &raw, &m.raw) : -ESTALE;
+
+		if (r < 0)
+			return failure(r);
+		return m;
 	}
 	/* The message is done with. */
 	status ack() noexcept
@@ -862,6 +965,21 @@ class channel
 		if (r < 0)
 			return failure(r);
 		return r == CHAN_DROPPED ? sent::dropped : sent::committed;
+	}
+	/* Send with a header, in a channel with headers. */
+	result<sent> send(bytes message, const shmchan::meta &m, timeout t = forever) noexcept
+	{
+		int r = chan_send_meta(ch, message.data(), message.size(), &m.raw, t.count());
+
+		if (r < 0)
+			return failure(r);
+		return r == CHAN_DROPPED ? sent::dropped : sent::committed;
+	}
+	/* Receive, and set the header. */
+	result<std::size_t> receive(room buffer, shmchan::meta &m, timeout t = forever) noexcept
+	{
+		return detail::value_of<std::size_t>(
+			chan_recv_meta(ch, buffer.data(), buffer.size(), &m.raw, t.count()));
 	}
 	/* Send a prefix of n messages, with one store, and return how many. */
 	result<std::size_t> send(const bytes *messages, std::size_t n, timeout t = forever) noexcept

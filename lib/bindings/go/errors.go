@@ -70,7 +70,7 @@ func (e *Error) Is(target error) bool {
 	return false
 }
 
-var sends = map[string]bool{"send": true, "send_batch": true, "reserve": true, "commit": true}
+var sends = map[string]bool{"send": true, "send_meta": true, "send_batch": true, "reserve": true, "commit": true}
 
 var textOfAgain = C.GoString(C.chan_strerror(-C.EAGAIN))
 

@@ -112,6 +112,7 @@ type Options struct {
 	OnLag          Lag
 	Groups         uint32
 	Patience       time.Duration
+	Meta           bool   // each message has a header: Meta
 	MaxCapacity    uint64 // Unbounded: as much as is reasonable
 }
 
@@ -145,6 +146,9 @@ func (o *Options) c() *C.struct_chan_options {
 	}
 	if o.NeedReceivers {
 		opt.flags |= C.CHAN_NEED_RECEIVERS
+	}
+	if o.Meta {
+		opt.flags |= C.CHAN_META
 	}
 	if o.ForbidBlock {
 		opt.flags |= C.CHAN_FORBID_BLOCK

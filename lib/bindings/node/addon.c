@@ -684,6 +684,160 @@ static napi_value receive(napi_env env, napi_callback_info info)
 	return value;
 }
 
+/* Copy the bytes of a Buffer, if it is one: its length, or `most` + 1 if it is longer. */
+static size_t copy_bytes(napi_env env, napi_value value, void *to, size_t most)
+{
+	size_t len = 0;
+	void *from;
+
+	if (napi_get_buffer_info(env, value, &from, &len) != 0)
+		return 0;
+	if (len > most)
+		return most + 1;
+	memcpy(to, from, len);
+	return len;
+}
+
+/* The header that index.js describes: 0, or an error. */
+static int meta_of(napi_env env, napi_value object, struct chan_meta *m)
+{
+	napi_value key, id, pairs, item;
+	char text[2][CHAN_HEADER_MAX];
+	uint32_t n = 0;
+	size_t len;
+
+	chan_meta_init(m);
+	m->flags = (uint32_t)member(env, object, "flags");
+	m->priority = (uint8_t)member(env, object, "priority");
+	m->ttl = (int64_t)member(env, object, "ttl");
+	m->delay = (int64_t)member(env, object, "delay");
+	napi_get_named_property(env, object, "key", &key);
+	napi_get_named_property(env, object, "id", &id);
+	napi_get_named_property(env, object, "pairs", &pairs);
+	m->key_length = (uint32_t)copy_bytes(env, key, m->key, CHAN_KEY_MAX);
+	copy_bytes(env, id, m->id, sizeof(m->id));
+	napi_get_array_length(env, pairs, &n);
+	for (uint32_t i = 0; i + 1 < n; i += 2) {
+		for (uint32_t j = 0; j < 2; j++) {
+			napi_get_element(env, pairs, i + j, &item);
+			napi_get_value_string_utf8(env, item, text[j], sizeof(text[j]), &len);
+		}
+		int r = chan_meta_put(m, text[0], text[1]);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static void set_bytes(
+	napi_env env, napi_value object, const char *name, const void *from, size_t len)
+{
+	napi_value value;
+
+	napi_create_buffer_copy(env, len, from, NULL, &value);
+	napi_set_named_property(env, object, name, value);
+}
+
+static napi_value meta_value(napi_env env, const struct chan_meta *m)
+{
+	napi_value object, pairs;
+	uint32_t n = 0;
+
+	napi_create_object(env, &object);
+	if (m->flags & CHAN_META_HAS_KEY)
+		set_bytes(env, object, "key", m->key, m->key_length);
+	if (m->flags & CHAN_META_HAS_ID)
+		set_bytes(env, object, "id", m->id, sizeof(m->id));
+	if (m->flags & CHAN_META_HAS_PRIORITY)
+		set_number(env, object, "priority", m->priority);
+	set_number(env, object, "ttl", (double)m->ttl / 1e6);
+	set_number(env, object, "delay", (double)m->delay / 1e6);
+	set_number(env, object, "seq", (double)m->seq);
+	set_number(env, object, "sent", (double)m->sent / 1e6);
+	set_number(env, object, "pid", m->pid);
+	set_number(env, object, "uid", m->uid);
+	set_number(env, object, "attempt", m->attempt);
+	napi_create_array(env, &pairs);
+	for (const char *at = m->header; at < m->header + m->header_length; at += strlen(at) + 1)
+		napi_set_element(env, pairs, n++, string(env, at));
+	napi_set_named_property(env, object, "pairs", pairs);
+	return object;
+}
+
+/* sendMeta(endpoint, message, header) */
+static napi_value send_meta(napi_env env, napi_callback_info info)
+{
+	struct endpoint *e;
+	napi_value arg[3];
+	struct chan_meta m;
+	void *message;
+	size_t len;
+	int r;
+
+	arguments(env, info, arg, 3);
+	e = endpoint_of(env, arg[0]);
+	if (!e)
+		return NULL;
+	napi_get_buffer_info(env, arg[1], &message, &len);
+	r = meta_of(env, arg[2], &m);
+	if (r < 0)
+		return result_now(env, r, "chan_meta_put");
+	return result_of(env, chan_send_meta(e->ch, message, len, &m, 0), "chan_send_meta");
+}
+
+/* recvMeta(endpoint): {data, meta}. */
+static napi_value receive_meta(napi_env env, napi_callback_info info)
+{
+	struct chan_meta m = {.size = sizeof(m)};
+	napi_value arg[1], object;
+	ssize_t n = -EMSGSIZE;
+	struct endpoint *e;
+	size_t size = 16384;
+
+	arguments(env, info, arg, 1);
+	e = endpoint_of(env, arg[0]);
+	if (!e)
+		return NULL;
+	while (n == -EMSGSIZE) {
+		if (!make_room(e, size))
+			return throw_text(env, -ENOMEM, "memory has run out", "chan_recv_meta");
+		n = chan_recv_meta(e->ch, e->room, e->size, &m, 0);
+		if (n == -EMSGSIZE)
+			size = chan_error_size((int)n);
+	}
+	if (n < 0)
+		return result_of(env, n, "chan_recv_meta");
+	napi_create_object(env, &object);
+	set_bytes(env, object, "data", e->room, (size_t)n);
+	napi_set_named_property(env, object, "meta", meta_value(env, &m));
+	return object;
+}
+
+/* leaseMeta(endpoint, id) */
+static napi_value lease_meta(napi_env env, napi_callback_info info)
+{
+	struct chan_meta m = {.size = sizeof(m)};
+	struct endpoint *e;
+	struct lease *l;
+	napi_value arg[2];
+	void *id = NULL;
+	int r;
+
+	arguments(env, info, arg, 2);
+	e = endpoint_of(env, arg[0]);
+	if (!e)
+		return NULL;
+	napi_get_value_external(env, arg[1], &id);
+	for (l = e->leases; l && l != id; l = l->next)
+		;
+	if (!l)
+		return throw_text(
+			env, -ESTALE, "this message is not held any more", "chan_lease_meta");
+	r = chan_lease_meta(e->ch, &l->raw, &m);
+	return r < 0 ? result_now(env, r, "chan_lease_meta") : meta_value(env, &m);
+}
+
 enum { BATCH = 256, SLOT = 1024 };
 
 /* sendBatch(endpoint, buffers): of 256 at most how many were sent. */
@@ -1357,6 +1511,9 @@ napi_value napi_register_module_v1(napi_env env, napi_value exports)
 		{"unwatch", unwatch},
 		{"send", send_message},
 		{"recv", receive},
+		{"sendMeta", send_meta},
+		{"recvMeta", receive_meta},
+		{"leaseMeta", lease_meta},
 		{"sendBatch", send_batch},
 		{"recvBatch", recv_batch},
 		{"take", take},

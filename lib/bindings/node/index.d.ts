@@ -46,6 +46,8 @@ export interface Options {
 	linger?: number;
 	endWithSenders?: boolean;
 	needReceivers?: boolean;
+	/** Each message has a header: Meta. */
+	meta?: boolean;
 	/** A number for what the messages are. */
 	type?: number;
 	/** Of a broadcast: */
@@ -85,6 +87,33 @@ export interface Subscriber {
 	patience: number;
 	groupAge: number;
 	group: string;
+}
+
+/** The header of a message: see struct chan_meta in shmchan.h. */
+export interface Meta {
+	key?: Message;
+	/** 0 to 7. */
+	priority?: number;
+	/** 16 bytes. */
+	id?: Message;
+	/** Milliseconds, after which nobody gets the message. */
+	ttl?: number;
+	/** Milliseconds, before which nobody gets it. */
+	delay?: number;
+	headers?: { [name: string]: string };
+}
+
+/** The same, received. */
+export interface ReceivedMeta extends Meta {
+	key?: Buffer;
+	id?: Buffer;
+	headers: { [name: string]: string };
+	seq: number;
+	/** As a Date's. */
+	sent: number;
+	pid: number;
+	uid: number;
+	attempt: number;
 }
 
 export interface OpenOptions extends Options {
@@ -188,6 +217,8 @@ export class Lease {
 	/** 1 on its first delivery. */
 	readonly attempt: number;
 	readonly settled: boolean;
+	/** Its header, in a channel with headers. */
+	meta(): ReceivedMeta;
 	/** The message is consumed. */
 	ack(): void;
 	/** Give it back, to be delivered again. */
@@ -216,7 +247,9 @@ export class Channel implements AsyncIterable<Buffer> {
 
 	/** Send one message.  False: the overflow policy dropped it. */
 	send(message: Message, options?: Waiting): Promise<boolean>;
-	/** The same at once; undefined: there is no room.  EBUSY: that can't be seen. */
+	/** The same with a header, in a channel with headers. */
+	sendMeta(message: Message, meta: Meta, options?: Waiting): Promise<boolean>;
+	/** send() at once; undefined: there is no room.  EBUSY: that can't be seen. */
 	trySend(message: Message): boolean | undefined;
 	/** Send as many of the messages as there is room for, the first ones; how many. */
 	sendBatch(messages: Iterable<Message>, options?: Waiting): Promise<number>;
@@ -227,7 +260,9 @@ export class Channel implements AsyncIterable<Buffer> {
 
 	/** Receive one message. */
 	recv(options?: Waiting): Promise<Buffer>;
-	/** The same at once; undefined: there is none.  EBUSY: that can't be seen. */
+	/** The same with its header, in a channel with headers. */
+	recvMeta(options?: Waiting): Promise<{ data: Buffer; meta: ReceivedMeta }>;
+	/** recv() at once; undefined: there is none.  EBUSY: that can't be seen. */
 	tryRecv(): Buffer | undefined;
 	/** Receive 1 to `most` messages. */
 	recvBatch(most: number, options?: Waiting): Promise<Buffer[]>;

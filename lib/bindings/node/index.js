@@ -54,7 +54,7 @@ function numberOf(what, words, value) {
 
 function makeOptions({ capacity = 0, maxMessage = 0, overflow = 'block', mode = 0, endpoints = 0,
 	lifetime = 'persist', kind = 'queue', linger = 0, endWithSenders = false, needReceivers = false,
-	forbidBlock = false, onLag = 'default', patience = 0, groups = 0, type = 0,
+	forbidBlock = false, meta = false, onLag = 'default', patience = 0, groups = 0, type = 0,
 	maxCapacity = 0, ...others }) {
 	for (const name in others)
 		throw new TypeError(`there is no option ${name}`);
@@ -66,7 +66,7 @@ function makeOptions({ capacity = 0, maxMessage = 0, overflow = 'block', mode = 
 		if (!(value >= 0 && value < limit))
 			throw new RangeError(`${name}: ${value} is outside what the library takes`);
 	return {
-		flags: (endWithSenders ? 1 : 0) | (needReceivers ? 2 : 0) | (forbidBlock ? 8 : 0),
+		flags: (endWithSenders ? 1 : 0) | (needReceivers ? 2 : 0) | (forbidBlock ? 8 : 0) | (meta ? 16 : 0),
 		capacity, maxMessage, mode, endpoints, linger: linger * 1e6,
 		patience: patience * 1e6, groups, type, maxCapacity,
 		onLag: numberOf('onLag', LAGS, onLag),
@@ -90,6 +90,33 @@ function makeSubscription({ start = 'next', at = 0, onLag = 'default', patience 
 		onLag: numberOf('onLag', LAGS, onLag),
 		patience: patience * 1e6, groupAge: groupAge * 1e6, group,
 	};
+}
+
+// A header as the addon takes it, and as a program sees it.
+function rawMeta({ key, priority, id, ttl = 0, delay = 0, headers = {}, ...others }) {
+	for (const name of Object.keys(others))
+		if (!['seq', 'sent', 'pid', 'uid', 'attempt'].includes(name))
+			throw new TypeError(`a header has no ${name}`);
+	const has = { key: key === undefined ? undefined : bytesOf(key), id: id && bytesOf(id) };
+	if (has.key?.length > 255)
+		throw new RangeError(`a key has at most 255 bytes, not ${has.key.length}`);
+	if (has.id && has.id.length !== 16)
+		throw new RangeError(`an id has 16 bytes, not ${has.id.length}`);
+	if (priority !== undefined && !(priority >= 0 && priority < 256))
+		throw new RangeError(`a priority is 0 to 7, not ${priority}`);
+	for (const [name, value] of Object.entries({ ttl, delay }))
+		if (!(value >= 0 && value < 2 ** 43))
+			throw new RangeError(`${name}: ${value} is outside what the library takes`);
+	const pairs = Object.entries(headers).flat().map(String);
+	if (pairs.some((text) => text.includes('\0') || Buffer.byteLength(text) > 1000))
+		throw new RangeError('a pair has no NUL in it, and is not that long');
+	return { ...has, priority: priority ?? 0, ttl: ttl * 1e6, delay: delay * 1e6, pairs,
+		flags: (id ? 1 : 0) | (key === undefined ? 0 : 2) | (priority === undefined ? 0 : 4) };
+}
+
+function metaOf({ pairs, ...rest }) {
+	const cut = (pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)];
+	return { ...rest, headers: Object.fromEntries(pairs.map(cut)) };
 }
 
 const isLater = (result) => result === -EAGAIN || result === -EBUSY;
@@ -240,6 +267,7 @@ class Lease {
 		this.settled = false;
 	}
 
+	meta() { return metaOf(addon.leaseMeta(this.channel.handle, this.id)); }
 	ack() { this.settle(ACK); }
 	release() { this.settle(RELEASE); }
 	untake() { this.settle(UNTAKE); }
@@ -359,6 +387,16 @@ class Channel {
 		}
 	}
 
+	async sendMeta(message, meta, { signal } = {}) {
+		const bytes = bytesOf(message), raw = rawMeta(meta);
+		return this.senders.run(() => {
+			const result = addon.sendMeta(this.handle, bytes, raw);
+			if (result === -EAGAIN && this.fails)
+				throw noRoom();
+			return isLater(result) ? result : result !== DROPPED;
+		}, signal);
+	}
+
 	trySend(message) {
 		const bytes = bytesOf(message);
 		if (this.senders.queue.length > 0)
@@ -431,6 +469,13 @@ class Channel {
 
 	recv({ signal } = {}) {
 		return this.receivers.run(() => addon.recv(this.handle), signal);
+	}
+
+	recvMeta({ signal } = {}) {
+		return this.receivers.run(() => {
+			const got = addon.recvMeta(this.handle);
+			return isLater(got) ? got : { data: got.data, meta: metaOf(got.meta) };
+		}, signal);
 	}
 
 	tryRecv() {

@@ -264,6 +264,10 @@ static const struct chan_options *options(unsigned i)
 			opt.flags |= CHAN_NEED_RECEIVERS;
 			continue;
 		}
+		if (!strcmp(word[i], "meta")) {
+			opt.flags |= CHAN_META;
+			continue;
+		}
 		if (!value)
 			give_up("what is '%s'?", word[i]);
 		*value++ = '\0';
@@ -402,6 +406,66 @@ static void do_recv(struct endpoint *e)
 	print_received(chan_recv(e->ch, buf, ROOM, timeout(arg(2))), buf);
 }
 
+/* ---- headers ---- */
+
+/* The header that the words from the i-th on describe. */
+static const struct chan_meta *meta(unsigned i)
+{
+	static struct chan_meta m;
+
+	chan_meta_init(&m);
+	for (; i < words; i++) {
+		char *value = strchr(word[i], '=');
+
+		if (!value)
+			give_up("what is '%s'?", word[i]);
+		*value++ = '\0';
+		if (!strcmp(word[i], "key")) {
+			m.flags |= CHAN_META_HAS_KEY;
+			m.key_length = (uint32_t)strlen(value);
+			memcpy(m.key, value, m.key_length);
+		} else if (!strcmp(word[i], "priority")) {
+			m.flags |= CHAN_META_HAS_PRIORITY;
+			m.priority = (uint8_t)number(value);
+		} else if (!strcmp(word[i], "ttl")) {
+			m.ttl = timeout(value);
+		} else if (!strcmp(word[i], "delay")) {
+			m.delay = timeout(value);
+		} else {
+			chan_meta_put(&m, word[i], value);
+		}
+	}
+	return &m;
+}
+
+static void print_meta(const struct chan_meta *m)
+{
+	if (m->flags & CHAN_META_HAS_KEY)
+		printf(" key=%s", m->key);
+	if (m->flags & CHAN_META_HAS_PRIORITY)
+		printf(" priority=%u", m->priority);
+	for (const char *pair = m->header; pair < m->header + m->header_length;
+		pair += strlen(pair) + 1)
+		printf(" %s", pair);
+}
+
+static void do_send_meta(struct endpoint *e)
+{
+	int64_t limit = timeout(arg(3));
+
+	print_sent(chan_send_meta(e->ch, buf, message(arg(2), buf), meta(4), limit));
+}
+
+static void do_recv_meta(struct endpoint *e)
+{
+	struct chan_meta m = {.size = sizeof(m)};
+	ssize_t r = chan_recv_meta(e->ch, buf, ROOM, &m, timeout(arg(2)));
+
+	print_received(r, buf);
+	if (r >= 0)
+		print_meta(&m);
+}
+
 static void do_sendmany(struct endpoint *e)
 {
 	struct iovec batch[WORDS_MAX];
@@ -478,6 +542,19 @@ static void do_take(struct endpoint *e)
 	struct held *l = free_lease(arg(2));
 
 	print_taken(chan_take(e->ch, &l->lease, 1, timeout(arg(3))), l, e);
+}
+
+static void do_take_meta(struct endpoint *e)
+{
+	struct chan_meta m = {.size = sizeof(m)};
+	struct held *l = free_lease(arg(2));
+	int r = chan_take(e->ch, &l->lease, 1, timeout(arg(3)));
+
+	if (r == 1)
+		r = chan_lease_meta(e->ch, &l->lease, &m) < 0 ? -EINVAL : 1;
+	print_taken(r, l, e);
+	if (r == 1)
+		print_meta(&m);
 }
 
 static void settle(int (*how)(chan_t *, const struct chan_lease *, unsigned))
@@ -776,6 +853,9 @@ static const struct {
 	{"discard", do_discard, 1},
 	{"send", do_send, 1},
 	{"recv", do_recv, 1},
+	{"sendmeta", do_send_meta, 1},
+	{"recvmeta", do_recv_meta, 1},
+	{"takemeta", do_take_meta, 1},
 	{"sendmany", do_sendmany, 1},
 	{"recvmany", do_recvmany, 1},
 	{"all", do_all, 1},

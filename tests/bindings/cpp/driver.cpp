@@ -204,6 +204,8 @@ static shmchan::options options(const words &w, std::size_t first)
 			opt.end_with_senders();
 		else if (key == "need-receivers")
 			opt.need_receivers();
+		else if (key == "meta")
+			opt.meta();
 		else
 			give_up("what is '" + w[i] + "'?");
 	}
@@ -266,6 +268,64 @@ static std::string do_receive(const words &w)
 	auto r = endpoint_of(w.at(1)).channel.receive_to(buffer, timeout(w.at(2)));
 
 	return r ? "data " + shown(buffer) : outcome(r.error(), "empty");
+}
+
+/* ---- headers ---- */
+
+static std::string do_send_meta(const words &w)
+{
+	shmchan::meta m;
+
+	for (std::size_t i = 4; i < w.size(); i++) {
+		std::string key = w[i].substr(0, w[i].find('='));
+		std::string value = w[i].substr(w[i].find('=') + 1);
+
+		if (key == "key")
+			m.key(value);
+		else if (key == "priority")
+			m.priority(static_cast<std::uint8_t>(std::stoul(value)));
+		else if (key == "ttl")
+			m.ttl(std::chrono::milliseconds(std::stoll(value)));
+		else if (key == "delay")
+			m.delay(std::chrono::milliseconds(std::stoll(value)));
+		else if (!m.put(key.c_str(), value.c_str()))
+			give_up("a header: " + w[i]);
+	}
+	return sent(endpoint_of(w.at(1)).channel.send(message(w.at(2)), m, timeout(w.at(3))));
+}
+
+static std::string shown(const shmchan::meta &m)
+{
+	std::string said;
+
+	if (m.key())
+		said += " key=" + std::string(*m.key());
+	if (m.priority())
+		said += " priority=" + std::to_string(*m.priority());
+	m.pairs([&said](std::string_view name, std::string_view value) {
+		said.append(" ").append(name).append("=").append(value);
+	});
+	return said;
+}
+
+static std::string do_receive_meta(const words &w)
+{
+	static std::vector<char> buffer(1 << 20);
+	shmchan::meta m;
+	auto r = endpoint_of(w.at(1)).channel.receive(buffer, m, timeout(w.at(2)));
+
+	return r ? "data " + shown({buffer.data(), *r}) + shown(m) : outcome(r.error(), "empty");
+}
+
+static std::string do_take_meta(const words &w)
+{
+	endpoint &e = endpoint_of(w.at(1));
+	auto l = e.channel.take(timeout(w.at(3)));
+
+	if (!l)
+		return outcome(l.error(), "empty");
+	shmchan::lease &held = e.leases[w.at(2)] = std::move(*l);
+	return taken(held) + shown(held.meta().value());
 }
 
 static std::string do_send_batch(const words &w)
@@ -520,6 +580,9 @@ static const std::map<std::string, std::function<std::string(const words &)>> op
 	{"discard", [](auto &w) { return done(channel(w).discard()); }},
 	{"send", [](auto &w) { return sent(channel(w).send(message(w.at(2)), timeout(w.at(3)))); }},
 	{"recv", do_receive},
+	{"sendmeta", do_send_meta},
+	{"recvmeta", do_receive_meta},
+	{"takemeta", do_take_meta},
 	{"sendmany", do_send_batch},
 	{"recvmany", do_receive_batch},
 	{"all", do_all},

@@ -173,6 +173,8 @@ func options(words []string) *shmchan.Options {
 			opt.EndWithSenders = true
 		case "need-receivers":
 			opt.NeedReceivers = true
+		case "meta":
+			opt.Meta = true
 		default:
 			giveUp("what is '%s'?", w)
 		}
@@ -360,6 +362,55 @@ func all(ch *shmchan.Channel) string {
 	return said + " closed"
 }
 
+func header(words []string) *shmchan.Meta {
+	m := &shmchan.Meta{Header: map[string]string{}}
+	for _, w := range words {
+		switch name, value, _ := strings.Cut(w, "="); name {
+		case "key":
+			m.Key = []byte(value)
+		case "priority":
+			n := uint8(number(value))
+			m.Priority = &n
+		case "ttl":
+			m.TTL = time.Duration(number(value)) * time.Millisecond
+		case "delay":
+			m.Delay = time.Duration(number(value)) * time.Millisecond
+		default:
+			m.Header[name] = value
+		}
+	}
+	return m
+}
+
+// shown gives the words of a header; its pairs, which Go has in no order, in the alphabet's.
+func shown(m *shmchan.Meta) string {
+	said := ""
+	if m.Key != nil {
+		said += " key=" + string(m.Key)
+	}
+	if m.Priority != nil {
+		said += fmt.Sprintf(" priority=%d", *m.Priority)
+	}
+	var pairs []string
+	for name, value := range m.Header {
+		pairs = append(pairs, fmt.Sprintf(" %s=%s", name, value))
+	}
+	sort.Strings(pairs)
+	return said + strings.Join(pairs, "")
+}
+
+func takeMeta(ctx context.Context, ch *shmchan.Channel, name string) string {
+	l, err := ch.Take(ctx)
+	if err != nil {
+		return outcome(err, "empty")
+	}
+	m, err := l.Meta()
+	if err != nil {
+		return outcome(err, "empty")
+	}
+	return taken(l, name) + shown(m)
+}
+
 func count(n int64, err error, again string) string {
 	if err != nil {
 		return outcome(err, again)
@@ -416,6 +467,7 @@ func execute(w []string) string {
 func onEndpoint(ch *shmchan.Channel, w []string) string {
 	limit := "wait"
 	if place := map[string]int{"send": 3, "recv": 2, "sendmany": 2, "recvmany": 2, "take": 3,
+		"sendmeta": 3, "recvmeta": 2, "takemeta": 3,
 		"reserve": 3}[w[0]]; place > 0 {
 		limit = w[place]
 	}
@@ -445,6 +497,16 @@ func onEndpoint(ch *shmchan.Channel, w []string) string {
 			return outcome(err, "empty")
 		}
 		return "data " + word(msg)
+	case "sendmeta":
+		return outcome(ch.SendMeta(ctx, message(w[2]), header(w[4:])), "full")
+	case "recvmeta":
+		msg, m, err := ch.RecvMeta(ctx)
+		if err != nil {
+			return outcome(err, "empty")
+		}
+		return "data " + word(msg) + shown(m)
+	case "takemeta":
+		return takeMeta(ctx, ch, w[2])
 	case "sendmany":
 		var msgs [][]byte
 		for _, m := range w[3:] {

@@ -100,6 +100,25 @@ function taken(lease, name) {
 	return `${data(lease.data)} ${lease.attempt}`;
 }
 
+function header(words) {
+	const made = { headers: {} };
+	for (const [name, value] of words.map((each) => each.split('='))) {
+		if (['ttl', 'delay', 'priority'].includes(name))
+			made[name] = Number(value);
+		else if (name === 'key')
+			made.key = value;
+		else
+			made.headers[name] = value;
+	}
+	return made;
+}
+
+function shown(meta) {
+	const said = meta.key === undefined ? '' : ` key=${meta.key}`;
+	return [said + (meta.priority === undefined ? '' : ` priority=${meta.priority}`),
+		...Object.entries(meta.headers).map((pair) => ` ${pair.join('=')}`)].join('');
+}
+
 async function all(ch) {
 	const said = ['all'];
 	try {
@@ -218,6 +237,15 @@ const onEndpoint = {
 		const result = ch.tryRecv();
 		return result === undefined ? 'empty' : data(result);
 	},
+	sendmeta: async (ch, name, what, limit, ...words) =>
+		sent(await limited(limit, (o) => ch.sendMeta(message(what), header(words), o))),
+	async recvmeta(ch, name, limit) {
+		const got = await limited(limit, (o) => ch.recvMeta(o));
+		return data(got.data) + shown(got.meta);
+	},
+	async takemeta(ch, name, lease, limit) {
+		return taken(await limited(limit, (o) => ch.take(o)), lease) + shown(leases.get(lease).meta());
+	},
 	sendmany: async (ch, name, limit, ...words) =>
 		count(await limited(limit, (o) => ch.sendBatch(words.map(message), o))),
 	recvmany: async (ch, name, limit, n) =>
@@ -259,7 +287,7 @@ async function execute([operation, ...words]) {
 		}
 		return await onEndpoint[operation](get(endpoints, words[0]), ...words) ?? 'ok';
 	} catch (e) {
-		return outcome(e, ['send', 'sendmany', 'reserve', 'commit'].includes(operation) ? 'full' : 'empty');
+		return outcome(e, ['send', 'sendmeta', 'sendmany', 'reserve', 'commit'].includes(operation) ? 'full' : 'empty');
 	}
 }
 

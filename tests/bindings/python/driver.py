@@ -95,6 +95,37 @@ def do_detach(name):
     loans.pop(name, None)
 
 
+def do_sendmeta(name, what, limit, *words):
+    meta = shmchan.Meta()
+    for each in words:
+        key, _, value = each.partition("=")
+        if key == "key":
+            meta.key = value.encode()
+        elif key == "priority":
+            meta.priority = int(value)
+        elif key in ("ttl", "delay"):
+            setattr(meta, key, int(value) / 1000)
+        else:
+            meta.headers[key] = value
+    return sent(endpoints[name].send_meta(message(what), meta, timeout(limit)))
+
+
+def header(meta):
+    said = [] if meta.key is None else [f"key={meta.key.decode()}"]
+    said += [] if meta.priority is None else [f"priority={meta.priority}"]
+    return "".join(f" {each}" for each in [*said, *map("=".join, meta.headers.items())])
+
+
+def do_recvmeta(name, limit):
+    got, meta = endpoints[name].recv_meta(timeout(limit))
+    return data(got) + header(meta)
+
+
+def do_takemeta(name, lease, limit):
+    said = taken(endpoints[name].take(timeout(limit)), lease)
+    return said + header(leases[lease].meta())
+
+
 def do_sendmany(name, limit, *words):
     return f"count {endpoints[name].send_batch(map(message, words), timeout(limit))}"
 
@@ -209,6 +240,9 @@ OPERATIONS = {
     "discard": lambda name: endpoints[name].close(discard=True),
     "send": lambda name, what, limit: sent(endpoints[name].send(message(what), timeout(limit))),
     "recv": lambda name, limit: data(endpoints[name].recv(timeout(limit))),
+    "sendmeta": do_sendmeta,
+    "recvmeta": do_recvmeta,
+    "takemeta": do_takemeta,
     "sendmany": do_sendmany,
     "recvmany": lambda name, limit, n: data(*endpoints[name].recv_batch(int(n), timeout(limit))),
     "all": do_all,
@@ -237,7 +271,7 @@ OPERATIONS = {
     "flood": do_flood,
     "drain": do_drain,
 }
-SENDS = ("send", "sendmany", "reserve", "commit")
+SENDS = ("send", "sendmeta", "sendmany", "reserve", "commit")
 
 for line in sys.stdin:
     operation, *words = line.split()

@@ -4,7 +4,7 @@
 //! each, and prints the outcome of each.
 
 use shmchan::{
-    select, Case, Channel, Choice, Cursor, Done, Error, ErrorKind, Kind, Lease, Loan, OnLag,
+    select, Case, Channel, Choice, Cursor, Done, Error, ErrorKind, Kind, Lease, Loan, Meta, OnLag,
     Options, Overflow, Role, Sent, Set, Start, Subscription, Timeout,
 };
 use std::collections::HashMap;
@@ -152,6 +152,7 @@ fn options(words: Words) -> Options {
             ("lifetime", "ref") => o.lifetime_ref(Duration::ZERO),
             ("end-with-senders", _) => o.end_with_senders(true),
             ("need-receivers", _) => o.need_receivers(true),
+            ("meta", _) => o.meta(true),
             _ => panic!("what is '{word}'?"),
         }
     })
@@ -211,6 +212,41 @@ fn subscribe(endpoints: &mut Endpoints, w: Words) -> String {
         s = s.group(group);
     }
     opened(endpoints, w[1], Channel::subscribe(w[2], &s))
+}
+
+fn header(words: Words) -> Meta {
+    let ms = |n: &str| Duration::from_millis(n.parse().unwrap());
+    words
+        .iter()
+        .fold(Meta::new(), |m, word| match word.split_once('=').unwrap() {
+            ("key", key) => m.key(key.as_bytes()).unwrap(),
+            ("priority", n) => m.priority(n.parse().unwrap()),
+            ("ttl", n) => m.ttl(ms(n)),
+            ("delay", n) => m.delay(ms(n)),
+            (name, value) => m.put(name, value).unwrap(),
+        })
+}
+
+fn shown_header(m: &Meta) -> String {
+    let mut said = String::new();
+    if let Some(key) = m.key_bytes() {
+        said += &format!(" key={}", String::from_utf8_lossy(key));
+    }
+    if let Some(n) = m.priority_number() {
+        said += &format!(" priority={n}");
+    }
+    for (name, value) in m.pairs() {
+        said += &format!(" {name}={value}");
+    }
+    said
+}
+
+fn recv_meta(ch: &Channel, w: Words) -> String {
+    let mut buffer = vec![0; 1 << 20];
+    match ch.recv_meta(&mut buffer, timeout(w[2])) {
+        Ok((n, m)) => format!("data {}{}", shown(&buffer[..n]), shown_header(&m)),
+        Err(e) => failed(e, "empty"),
+    }
 }
 
 fn send_batch(ch: &Channel, w: Words) -> String {
@@ -412,6 +448,16 @@ fn on_endpoint(e: &mut Endpoint, w: Words) -> String {
                 Err(e) => failed(e, "empty"),
             }
         }
+        "sendmeta" => sent(ch.send_meta(&message(w[2]), &header(&w[4..]), timeout(w[3]))),
+        "recvmeta" => recv_meta(ch, w),
+        "takemeta" => match ch.take(timeout(w[3])) {
+            Err(e) => failed(e, "empty"),
+            Ok(l) => {
+                let said = taken(&l) + &shown_header(&l.meta().unwrap());
+                e.leases.insert(w[2].into(), l);
+                said
+            }
+        },
         "sendmany" => send_batch(ch, w),
         "recvmany" => recv_batch(ch, w),
         "all" => all(ch),

@@ -176,6 +176,10 @@ fn options(from: usize) shmchan.Options {
             ret.flags |= shmchan.c.CHAN_NEED_RECEIVERS;
             continue;
         }
+        if (std.mem.eql(u8, word, "meta")) {
+            ret.flags |= shmchan.c.CHAN_META;
+            continue;
+        }
         const at = std.mem.indexOfScalar(u8, word, '=') orelse giveUp("what is '{s}'?", .{word});
         const value = word[at + 1 ..];
         switch (oneOf(word[0..at], &.{ "capacity", "max-message", "endpoints", "kind", "overflow", "lifetime", "max-capacity", "on-lag" })) {
@@ -259,6 +263,54 @@ fn detach() void {
 fn settle(comptime how: fn (shmchan.Lease) shmchan.Error!void) void {
     const held = leases.fetchRemove(arg(1)) orelse giveUp("there is no lease '{s}'", .{arg(1)});
     sayDone(how(held.value.lease));
+}
+
+// ---- headers ----
+
+fn sendMeta(e: *Endpoint) void {
+    var m = shmchan.Meta.init();
+    for (words[4..count]) |word| {
+        const at = std.mem.indexOfScalar(u8, word, '=') orelse giveUp("what is '{s}'?", .{word});
+        const name = word[0..at];
+        const value = word[at + 1 ..];
+        if (std.mem.eql(u8, name, "key")) {
+            m.setKey(value) catch giveUp("a key: {s}", .{value});
+        } else if (std.mem.eql(u8, name, "priority")) {
+            m.setPriority(@intCast(number(value)));
+        } else if (std.mem.eql(u8, name, "ttl")) {
+            m.raw.ttl = @intCast(number(value) * std.time.ns_per_ms);
+        } else if (std.mem.eql(u8, name, "delay")) {
+            m.raw.delay = @intCast(number(value) * std.time.ns_per_ms);
+        } else m.put(zero(name), zero(value)) catch giveUp("a pair: {s}", .{word});
+    }
+    saySent(e.ch.sendMeta(message(arg(2)), &m, timeout(arg(3))));
+}
+
+fn sayMeta(m: *const shmchan.Meta) void {
+    if (m.key()) |key| say(" key={s}", .{key});
+    if (m.priority()) |n| say(" priority={d}", .{n});
+    var it = m.pairs();
+    while (it.next()) |pair| say(" {s}", .{pair});
+}
+
+fn recvMeta(e: *Endpoint) void {
+    var m = shmchan.Meta.init();
+    const result = e.ch.recvMeta(&room, &m, timeout(arg(2)));
+    sayReceived(result);
+    if (result) |got| {
+        if (got != null) sayMeta(&m);
+    } else |_| {}
+}
+
+fn takeMeta(e: *Endpoint) void {
+    const result = e.ch.take(timeout(arg(3)));
+    sayTaken(result, arg(1), arg(2));
+    if (result) |got| {
+        if (got) |lease| {
+            const m = lease.meta() catch giveUp("no header", .{});
+            sayMeta(&m);
+        }
+    } else |_| {}
 }
 
 fn sendMany(e: *Endpoint) void {
@@ -435,7 +487,7 @@ fn timed(e: *Endpoint, receive: bool) void {
 }
 
 fn execute() void {
-    const Op = enum { create, remove, unlink, open, detach, close, discard, send, recv, sendmany, recvmany, all, take, ack, release, untake, reserve, commit, subscribe, abort, select, peek, purge, recover, overflow, pause, resume_, subscribers, removegroup, watch, unwatch, ready, forget, stat, flood, drain };
+    const Op = enum { create, remove, unlink, open, detach, close, discard, send, recv, sendmeta, recvmeta, takemeta, sendmany, recvmany, all, take, ack, release, untake, reserve, commit, subscribe, abort, select, peek, purge, recover, overflow, pause, resume_, subscribers, removegroup, watch, unwatch, ready, forget, stat, flood, drain };
     const word = if (std.mem.eql(u8, words[0], "resume")) "resume_" else words[0];
     const op = std.meta.stringToEnum(Op, word) orelse giveUp("there is no operation '{s}'", .{words[0]});
     switch (op) {
@@ -461,6 +513,9 @@ fn execute() void {
         .discard => sayDone(e.ch.close(.discard)),
         .send => saySent(e.ch.offer(message(arg(2)), timeout(arg(3)))),
         .recv => sayReceived(e.ch.recvFor(&room, timeout(arg(2)))),
+        .sendmeta => sendMeta(e),
+        .recvmeta => recvMeta(e),
+        .takemeta => takeMeta(e),
         .sendmany => sendMany(e),
         .recvmany => recvMany(e),
         .all => receiveAll(e),

@@ -26,13 +26,14 @@ from ._library import (
     Closed, Empty, Error, Exists, Full, Invalid, Lost, NotFound, NotPermitted, Removed,
     TooLarge, UNBOUNDED,
 )
+from ._meta import Meta
 from ._queue import Queue
 from ._select import select
 from ._set import Ready, Set
 
 __all__ = [
     "AsyncChannel", "BaseChannel", "Channel", "Closed", "Empty", "Endpoint", "Error", "Exists",
-    "Full", "Invalid", "Lease", "Loan", "Lost", "NotFound", "NotPermitted", "Peeked", "Queue",
+    "Full", "Invalid", "Lease", "Loan", "Lost", "Meta", "NotFound", "NotPermitted", "Peeked", "Queue",
     "Ready", "Removed", "Set", "Stat", "Subscriber", "TooLarge", "UNBOUNDED", "channels",
     "collect", "create", "footprint", "remove", "select", "unlink", "version",
 ]

@@ -15,7 +15,7 @@ from itertools import accumulate
 from typing import Any, Literal, NamedTuple, Optional, Union
 
 from . import _library as c
-from . import _signals
+from . import _meta, _signals
 from ._held import Held, Lease, Loan
 from ._library import Closed, Empty, Error, Full, check, error, lib
 
@@ -474,7 +474,7 @@ class Channel(BaseChannel):
     `create` makes the channel first if it is missing, with the `options`: capacity,
     max_capacity (UNBOUNDED: as much as is reasonable), max_message, overflow ("block", "fail", "drop-new", "drop-old"), mode, endpoints, lifetime
     ("persist", "ref"), kind ("queue", "rendezvous", "latest", "broadcast"), linger (seconds),
-    end_with_senders, need_receivers, type; of a broadcast on_lag, patience (seconds), groups
+    end_with_senders, need_receivers, meta (each message has a header), type; of a broadcast on_lag, patience (seconds), groups
     and forbid_block: see struct chan_options in shmchan.h.
 
     Timeouts are in seconds: None waits for ever, 0 does not wait.  Calls that wait leave the
@@ -552,6 +552,35 @@ class Channel(BaseChannel):
             if n < 0:
                 raise error(n, Empty)
             return n
+
+    def send_meta(
+        self, message: BytesLike, meta: _meta.Meta, timeout: Optional[float] = None
+    ) -> bool:
+        """send() with a header."""
+        data, size = address_of(message)
+        raw = meta._raw()
+        with self._using():
+            handle = self._handle or self._open_again()
+            result = self._until(handle, nanoseconds(timeout), lib.chan_send_meta, handle, data,
+                                 size, ctypes.byref(raw))
+            if result < 0:
+                raise error(result, Full)
+            return result != c.DROPPED
+
+    def recv_meta(self, timeout: Optional[float] = None) -> tuple[bytes, _meta.Meta]:
+        """recv() with the header."""
+        raw, size = _meta.empty(), FIRST_ROOM
+        with self._using():
+            handle = self._handle or self._open_again()
+            while True:
+                room = ctypes.create_string_buffer(size)
+                n = self._until(handle, nanoseconds(timeout), lib.chan_recv_meta, handle, room,
+                                size, ctypes.byref(raw))
+                if n >= 0:
+                    return ctypes.string_at(room, n), _meta.received(raw)
+                if n != -errno.EMSGSIZE:
+                    raise error(n, Empty)
+                size = lib.chan_error_size(n)
 
     def __iter__(self) -> Iterator[bytes]:
         """Each message, until the channel has ended."""

@@ -14,6 +14,7 @@ import weakref
 from typing import Any, Optional, Protocol
 
 from . import _library as c
+from . import _meta
 from ._library import Error, Full, check, error, lib
 
 
@@ -116,6 +117,15 @@ class Lease(Held):
     def attempt(self) -> int:
         """1 on its first delivery."""
         return self._raw.attempt
+
+    def meta(self) -> _meta.Meta:
+        """Its header, in a channel with headers."""
+        channel, raw = self._channel, _meta.empty()
+        with channel._using():
+            if self._settled or not channel._handle or self._generation != channel._generation:
+                raise ValueError("this message is not held any more")
+            check(lib.chan_lease_meta(channel._handle, ctypes.byref(self._raw), ctypes.byref(raw)))
+            return _meta.received(raw)
 
     def _settle(self, function: Any, even_if_viewed: bool = False) -> None:
         channel = self._channel

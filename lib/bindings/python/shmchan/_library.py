@@ -11,13 +11,14 @@ import ctypes
 import errno
 import queue
 from ctypes import c_char, c_char_p, c_int, c_int32, c_int64, c_size_t, c_ssize_t, c_uint
-from ctypes import c_uint32, c_uint64, c_void_p
+from ctypes import c_uint8, c_uint32, c_uint64, c_void_p
 from typing import Any, Optional, Union
 
 SONAME = "libshmchan.so.0"
 
 SEND, RECV, CREATE, EXCLUSIVE = 1, 2, 4, 8
-END_WITH_SENDERS, NEED_RECEIVERS, FORBID_BLOCK = 1, 2, 8
+END_WITH_SENDERS, NEED_RECEIVERS, FORBID_BLOCK, META = 1, 2, 8, 16
+HAS_ID, HAS_KEY, HAS_PRIORITY = 1, 2, 4
 OR_OLDEST, RENEW_GROUP = 1, 2
 DRAIN, DISCARD = 0, 1
 DROPPED = 1
@@ -87,6 +88,24 @@ RawLease = _structure(
     ("pos", c_uint64),
     ("attempt", c_uint32),
     ("reserved", c_uint32),
+)
+RawMeta = _structure(
+    "RawMeta",
+    ("size", c_uint32),
+    ("flags", c_uint32),
+    ("seq", c_uint64),
+    *((name, c_int64) for name in ("sent", "ttl", "delay")),
+    ("correlation", c_uint64),
+    ("pid", c_int32),
+    ("uid", c_uint32),
+    ("status", c_int32),
+    *((name, c_uint32) for name in ("attempt", "key_length", "header_length")),
+    ("id", c_uint8 * 16),
+    ("priority", c_uint8),
+    ("reserved", c_uint8 * 7),
+    ("reply_to", c_char * 256),
+    ("key", c_uint8 * 256),
+    ("header", c_uint8 * 1024),
 )
 Case = _structure(
     "Case",
@@ -169,6 +188,11 @@ _FUNCTIONS = {
     "chan_ack": (c_int, _channel, _pointer, c_uint),
     "chan_release": (c_int, _channel, _pointer, c_uint),
     "chan_untake": (c_int, _channel, _pointer, c_uint),
+    "chan_meta_init": (None, _pointer),
+    "chan_meta_put": (c_int, _pointer, c_char_p, c_char_p),
+    "chan_send_meta": (c_int, _channel, _pointer, c_size_t, _pointer, c_int64),
+    "chan_recv_meta": (c_ssize_t, _channel, _pointer, c_size_t, _pointer, c_int64),
+    "chan_lease_meta": (c_int, _channel, _pointer, _pointer),
     "chan_select": (c_int, _pointer, c_uint, c_int64, c_uint),
     "chan_set_create": (c_int, _pointer),
     "chan_set_destroy": (None, c_void_p),
@@ -330,6 +354,7 @@ def make_options(
     end_with_senders: bool = False,
     need_receivers: bool = False,
     forbid_block: bool = False,
+    meta: bool = False,
     on_lag: Union[str, int] = "default",
     groups: int = 0,
     patience: float = 0,
@@ -347,7 +372,7 @@ def make_options(
     return Options(
         size=ctypes.sizeof(Options),
         flags=END_WITH_SENDERS * bool(end_with_senders) + NEED_RECEIVERS * bool(need_receivers)
-        + FORBID_BLOCK * bool(forbid_block),
+        + FORBID_BLOCK * bool(forbid_block) + META * bool(meta),
         capacity=capacity,
         max_message=max_message,
         overflow=_number(OVERFLOWS, "overflow", overflow),

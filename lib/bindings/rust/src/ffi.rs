@@ -139,6 +139,35 @@ pub struct Stat {
 }
 
 #[repr(C)]
+#[derive(Clone)]
+pub struct Meta {
+    pub size: u32,
+    pub flags: u32,
+    pub seq: u64,
+    pub sent: i64,
+    pub ttl: i64,
+    pub delay: i64,
+    pub correlation: u64,
+    pub pid: i32,
+    pub uid: u32,
+    pub status: i32,
+    pub attempt: u32,
+    pub key_length: u32,
+    pub header_length: u32,
+    pub id: [u8; 16],
+    pub priority: u8,
+    pub reserved: [u8; 7],
+    pub reply_to: [u8; 256],
+    pub key: [u8; KEY_MAX + 1],
+    pub header: [u8; 1024],
+}
+
+pub const KEY_MAX: usize = 255;
+pub const HAS_ID: u32 = 1;
+pub const HAS_KEY: u32 = 2;
+pub const HAS_PRIORITY: u32 = 4;
+
+#[repr(C)]
 pub struct Set {
     _opaque: [u8; 0],
 }
@@ -199,6 +228,7 @@ pub const OP_SEND: u32 = 3;
 pub const END_WITH_SENDERS: u32 = 1;
 pub const NEED_RECEIVERS: u32 = 2;
 pub const FORBID_BLOCK: u32 = 8;
+pub const META: u32 = 16;
 pub const OR_OLDEST: u32 = 1;
 pub const RENEW_GROUP: u32 = 2;
 
@@ -242,6 +272,23 @@ extern "C" {
     pub fn chan_set_overflow(ch: *mut Chan, overflow: c_uint) -> c_int;
     pub fn chan_interrupt(ch: *mut Chan, on: c_int);
     pub fn chan_stat(ch: *const Chan, ret: *mut Stat) -> c_int;
+    pub fn chan_meta_init(meta: *mut Meta);
+    pub fn chan_meta_put(meta: *mut Meta, name: *const c_char, value: *const c_char) -> c_int;
+    pub fn chan_send_meta(
+        ch: *mut Chan,
+        msg: *const c_void,
+        len: usize,
+        meta: *const Meta,
+        timeout: i64,
+    ) -> c_int;
+    pub fn chan_recv_meta(
+        ch: *mut Chan,
+        buf: *mut c_void,
+        size: usize,
+        ret: *mut Meta,
+        timeout: i64,
+    ) -> isize;
+    pub fn chan_lease_meta(ch: *const Chan, lease: *const Lease, ret: *mut Meta) -> c_int;
     pub fn chan_endpoints(ch: *const Chan, ret: *mut Endpoint, n: c_uint) -> c_int;
     pub fn chan_subscribers(ch: *const Chan, ret: *mut Subscriber, n: c_uint) -> c_int;
     pub fn chan_set_create(ret: *mut *mut Set) -> c_int;

@@ -43,8 +43,8 @@ unsafe impl<T: Plain> View for T {
 /// sent; a hostile one with the right to write the channel can, so copy what you check before
 /// you check it.
 pub struct Lease<'a, M: View + ?Sized = [u8]> {
-    channel: &'a Channel,
-    raw: ffi::Lease,
+    pub(crate) channel: &'a Channel,
+    pub(crate) raw: ffi::Lease,
     view: PhantomData<&'a M>,
 }
 

@@ -37,6 +37,7 @@ mod channel;
 mod error;
 mod ffi;
 mod guard;
+mod meta;
 mod options;
 mod plain;
 mod select;
@@ -50,6 +51,7 @@ pub use channel::{
 };
 pub use error::{Error, ErrorKind, Result};
 pub use guard::{Lease, Loan, View};
+pub use meta::Meta;
 pub use options::{Kind, OnLag, Options, Overflow, Start, Subscription, Timeout};
 pub use plain::Plain;
 #[doc(hidden)]

@@ -129,6 +129,12 @@ impl Options {
         self.flag(ffi::NEED_RECEIVERS, on)
     }
 
+    /// Each message has a header, [`Meta`](crate::Meta).
+    #[must_use]
+    pub fn meta(self, on: bool) -> Self {
+        self.flag(ffi::META, on)
+    }
+
     /// A number for what the messages are; 0: it is not said.
     #[must_use]
     pub fn type_number(mut self, number: u64) -> Self {

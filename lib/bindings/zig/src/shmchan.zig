@@ -253,6 +253,57 @@ pub fn list(allocator: std.mem.Allocator) (Error || std.mem.Allocator.Error)![][
     return names.all.toOwnedSlice();
 }
 
+/// The header of a message, in a channel that was made with the flag c.CHAN_META.  `raw` is all of
+/// it, and what is received with it: see struct chan_meta in shmchan.h.
+pub const Meta = struct {
+    raw: c.struct_chan_meta,
+
+    /// An empty one.
+    pub fn init() Meta {
+        var m: Meta = undefined;
+        c.chan_meta_init(&m.raw);
+        return m;
+    }
+
+    pub fn setKey(m: *Meta, text_of_key: []const u8) Error!void {
+        if (text_of_key.len > c.CHAN_KEY_MAX) return error.Invalid;
+        m.raw.flags |= c.CHAN_META_HAS_KEY;
+        m.raw.key_length = @intCast(text_of_key.len);
+        for (text_of_key, 0..) |b, i| m.raw.key[i] = @bitCast(b);
+    }
+
+    pub fn key(m: *const Meta) ?[]const u8 {
+        if (m.raw.flags & c.CHAN_META_HAS_KEY == 0) return null;
+        return std.mem.sliceAsBytes(m.raw.key[0..@min(m.raw.key_length, c.CHAN_KEY_MAX)]);
+    }
+
+    /// 0 to 7.
+    pub fn setPriority(m: *Meta, n: u8) void {
+        m.raw.flags |= c.CHAN_META_HAS_PRIORITY;
+        m.raw.priority = n;
+    }
+
+    pub fn priority(m: *const Meta) ?u8 {
+        return if (m.raw.flags & c.CHAN_META_HAS_PRIORITY == 0) null else m.raw.priority;
+    }
+
+    /// Set the pair of that name, in place of one that is there.
+    pub fn put(m: *Meta, name: [:0]const u8, value: [:0]const u8) Error!void {
+        try check(c.chan_meta_put(&m.raw, name, value), error.Full);
+    }
+
+    /// The value of the pair of that name.
+    pub fn get(m: *const Meta, name: [:0]const u8) ?[:0]const u8 {
+        return std.mem.span(@as(?[*:0]const u8, c.chan_meta_get(&m.raw, name)) orelse return null);
+    }
+
+    /// Its pairs, each `name=value`.
+    pub fn pairs(m: *const Meta) std.mem.TokenIterator(u8, .scalar) {
+        const all = std.mem.sliceAsBytes(m.raw.header[0..@min(m.raw.header_length, c.CHAN_HEADER_MAX)]);
+        return std.mem.tokenizeScalar(u8, all, 0);
+    }
+};
+
 /// What `select` waits for, and its outcome.
 pub const Case = struct {
     ch: Bytes,
@@ -443,6 +494,17 @@ pub const Bytes = struct {
         return sentAs(c.chan_send(ch.handle, message.ptr, message.len, timeoutOf(ns)));
     }
 
+    /// Send with a header, and say what became of it.
+    pub fn sendMeta(ch: Bytes, message: []const u8, meta: *const Meta, ns: ?u64) Error!Sent {
+        return sentAs(c.chan_send_meta(ch.handle, message.ptr, message.len, &meta.raw, timeoutOf(ns)));
+    }
+
+    /// Receive into `buffer`, and set the header.
+    pub fn recvMeta(ch: Bytes, buffer: []u8, meta: *Meta, ns: ?u64) Error!?[]u8 {
+        meta.raw.size = @sizeOf(c.struct_chan_meta);
+        return received(c.chan_recv_meta(ch.handle, buffer.ptr, buffer.len, &meta.raw, timeoutOf(ns)), buffer);
+    }
+
     /// Send up to 64 messages in one call: how many, or null if the channel was closed.
     pub fn sendMany(ch: Bytes, messages: []const []const u8, ns: ?u64) Error!?usize {
         var batch: [64]c.struct_iovec = undefined;
@@ -608,6 +670,13 @@ pub const Lease = struct {
     /// 1 on first delivery.
     pub fn attempt(l: Lease) u32 {
         return l.lease.attempt;
+    }
+
+    /// Its header.
+    pub fn meta(l: Lease) Error!Meta {
+        var m = Meta.init();
+        try check(c.chan_lease_meta(l.handle, &l.lease, &m.raw), error.Empty);
+        return m;
     }
 
     /// The message is done.

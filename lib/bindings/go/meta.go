@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: MIT
+
+package shmchan
+
+// #include <stdlib.h>
+// #include "glue.h"
+import "C"
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"syscall"
+	"time"
+	"unsafe"
+)
+
+// Meta is the header of a message, in a channel that was made with Options.Meta.  What is not
+// for the sender to say is set by what receives: see struct chan_meta in shmchan.h.
+type Meta struct {
+	Key      []byte // nil: it has none
+	Priority *uint8 // 0 to 7; nil: it has none
+	ID       []byte // 16 bytes, or nil
+	TTL      time.Duration
+	Delay    time.Duration
+	Header   map[string]string
+
+	Seq     uint64
+	Sent    time.Time
+	PID     int
+	UID     uint32
+	Attempt uint32
+}
+
+// c is the header as the library takes it.
+func (m *Meta) c() (*C.struct_chan_meta, error) {
+	raw := &C.struct_chan_meta{}
+	C.chan_meta_init(raw)
+	if m == nil {
+		return raw, nil
+	}
+	invalid := func(format string, args ...any) error {
+		return &Error{"send_meta", "", syscall.EINVAL, fmt.Sprintf(format, args...), 0}
+	}
+	if m.Key != nil {
+		if len(m.Key) > C.CHAN_KEY_MAX {
+			return nil, invalid("a key has at most %d bytes, not %d", C.CHAN_KEY_MAX, len(m.Key))
+		}
+		raw.flags |= C.CHAN_META_HAS_KEY
+		raw.key_length = C.uint32_t(len(m.Key))
+		for i, b := range m.Key {
+			raw.key[i] = C.char(b)
+		}
+	}
+	if m.Priority != nil {
+		raw.flags |= C.CHAN_META_HAS_PRIORITY
+		raw.priority = C.uint8_t(*m.Priority)
+	}
+	if m.ID != nil {
+		if len(m.ID) != len(raw.id) {
+			return nil, invalid("an ID has %d bytes, not %d", len(raw.id), len(m.ID))
+		}
+		raw.flags |= C.CHAN_META_HAS_ID
+		for i, b := range m.ID {
+			raw.id[i] = C.uint8_t(b)
+		}
+	}
+	raw.ttl, raw.delay = C.int64_t(m.TTL), C.int64_t(m.Delay)
+	for name, value := range m.Header {
+		if strings.ContainsRune(name+value, 0) {
+			return nil, invalid("a pair has no NUL in it")
+		}
+		n, v := C.CString(name), C.CString(value)
+		_, err := locked("send_meta", "", func() C.int64_t { return C.int64_t(C.chan_meta_put(raw, n, v)) })
+		C.free(unsafe.Pointer(n))
+		C.free(unsafe.Pointer(v))
+		if err != nil {
+			return nil, err
+		}
+	}
+	return raw, nil
+}
+
+func received(raw *C.struct_chan_meta) *Meta {
+	m := &Meta{
+		TTL:     time.Duration(raw.ttl),
+		Delay:   time.Duration(raw.delay),
+		Header:  map[string]string{},
+		Seq:     uint64(raw.seq),
+		Sent:    time.Unix(0, int64(raw.sent)),
+		PID:     int(raw.pid),
+		UID:     uint32(raw.uid),
+		Attempt: uint32(raw.attempt),
+	}
+	if raw.flags&C.CHAN_META_HAS_KEY != 0 {
+		m.Key = C.GoBytes(unsafe.Pointer(&raw.key[0]), C.int(raw.key_length))
+	}
+	if raw.flags&C.CHAN_META_HAS_PRIORITY != 0 {
+		priority := uint8(raw.priority)
+		m.Priority = &priority
+	}
+	if raw.flags&C.CHAN_META_HAS_ID != 0 {
+		m.ID = C.GoBytes(unsafe.Pointer(&raw.id[0]), C.int(len(raw.id)))
+	}
+	all := string(C.GoBytes(unsafe.Pointer(&raw.header[0]), C.int(raw.header_length)))
+	for _, pair := range strings.Split(all, "\x00") {
+		if name, value, ok := strings.Cut(pair, "="); ok {
+			m.Header[name] = value
+		}
+	}
+	return m
+}
+
+func emptyMeta() *C.struct_chan_meta {
+	return &C.struct_chan_meta{size: C.sizeof_struct_chan_meta}
+}
+
+// SendMeta is Send with a header.
+func (c *Channel) SendMeta(ctx context.Context, msg []byte, meta *Meta) error {
+	raw, err := meta.c()
+	if err != nil {
+		return err
+	}
+	n, err := c.until(ctx, "send_meta", Send, func(ch *C.chan_t) C.int64_t {
+		return C.int64_t(C.chan_send_meta(ch, bytesOf(msg), C.size_t(len(msg)), raw, 0))
+	})
+	if err == nil && n == C.CHAN_DROPPED {
+		return ErrDropped
+	}
+	return err
+}
+
+// RecvMeta is Recv with the header.
+func (c *Channel) RecvMeta(ctx context.Context) ([]byte, *Meta, error) {
+	raw, room := emptyMeta(), make([]byte, firstRoom)
+	for {
+		n, err := c.until(ctx, "recv_meta", Recv, func(ch *C.chan_t) C.int64_t {
+			return C.int64_t(C.chan_recv_meta(ch, bytesOf(room), C.size_t(len(room)), raw, 0))
+		})
+		if e, ok := err.(*Error); ok && e.Errno == syscall.EMSGSIZE {
+			room = make([]byte, e.Size)
+			continue
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		return room[:n:n], received(raw), nil
+	}
+}
+
+// Meta returns its header, in a channel with headers.
+func (l *Lease) Meta() (*Meta, error) {
+	raw := emptyMeta()
+	_, err := l.channel.now("lease_meta", func(ch *C.chan_t) C.int64_t {
+		return C.int64_t(C.chan_lease_meta(ch, l.raw, raw))
+	})
+	if err != nil {
+		return nil, err
+	}
+	return received(raw), nil
+}

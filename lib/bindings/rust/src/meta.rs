@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: MIT
+
+use crate::options::Timeout;
+use crate::sent::Sent;
+use crate::{checked, ffi, Channel, Error, Lease, Result};
+use std::ffi::CString;
+use std::fmt;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// The header of a message, in a channel that was made with [`Options::meta`](crate::Options::meta).
+///
+/// ```
+/// use shmchan::{Channel, Meta, Options, Role, Timeout};
+/// # let name = &format!("doc.{}.meta", std::process::id());
+/// let both = Role::SEND | Role::RECEIVE | Role::CREATE;
+/// let jobs = Channel::open(name, both, &Options::new().meta(true))?;
+/// jobs.send_meta(b"sweep", &Meta::new().key(b"kitchen")?.put("by", "me")?, Timeout::Never)?;
+/// let mut buffer = [0; 64];
+/// let (n, meta) = jobs.recv_meta(&mut buffer, Timeout::Never)?;
+/// assert_eq!((&buffer[..n], meta.key_bytes()), (&b"sweep"[..], Some(&b"kitchen"[..])));
+/// assert_eq!(meta.get("by"), Some("me"));
+/// # shmchan::remove(name)?;
+/// # Ok::<(), shmchan::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Meta(Box<ffi::Meta>);
+
+impl Default for Meta {
+    fn default() -> Self {
+        Meta::new()
+    }
+}
+
+fn nanoseconds(d: Duration) -> i64 {
+    d.as_nanos().min(i64::MAX as u128) as i64
+}
+
+impl Meta {
+    /// An empty one.
+    pub fn new() -> Self {
+        // SAFETY: it is numbers only, so zeros are one; and the pointer is valid for the call.
+        let mut raw: Box<ffi::Meta> = Box::new(unsafe { std::mem::zeroed() });
+        unsafe { ffi::chan_meta_init(&mut *raw) };
+        Meta(raw)
+    }
+
+    /// Set the key: at most 255 bytes.
+    pub fn key(mut self, key: &[u8]) -> Result<Self> {
+        if key.len() > ffi::KEY_MAX {
+            let why = format!(
+                "a key has at most {} bytes, not {}",
+                ffi::KEY_MAX,
+                key.len()
+            );
+            return Err(Error::because(22, why));
+        }
+        self.0.flags |= ffi::HAS_KEY;
+        self.0.key_length = key.len() as u32;
+        self.0.key[..key.len()].copy_from_slice(key);
+        Ok(self)
+    }
+
+    /// Set the priority: 0 to 7.
+    pub fn priority(mut self, priority: u8) -> Self {
+        self.0.flags |= ffi::HAS_PRIORITY;
+        self.0.priority = priority;
+        self
+    }
+
+    /// Set the id, from which a channel sees duplicates.
+    pub fn id(mut self, id: [u8; 16]) -> Self {
+        self.0.flags |= ffi::HAS_ID;
+        self.0.id = id;
+        self
+    }
+
+    /// Nobody gets it later than so long after it was sent.
+    pub fn ttl(mut self, ttl: Duration) -> Self {
+        self.0.ttl = nanoseconds(ttl);
+        self
+    }
+
+    /// Nobody gets it before that.
+    pub fn delay(mut self, delay: Duration) -> Self {
+        self.0.delay = nanoseconds(delay);
+        self
+    }
+
+    /// Set the pair of that name, in place of one that is there.
+    pub fn put(mut self, name: &str, value: &str) -> Result<Self> {
+        let text = |s: &str| {
+            CString::new(s).map_err(|_| Error::because(22, "a pair has no NUL in it".into()))
+        };
+        let (name, value) = (text(name)?, text(value)?);
+        // SAFETY: the pointers are valid for the call.
+        checked(unsafe { ffi::chan_meta_put(&mut *self.0, name.as_ptr(), value.as_ptr()) }.into())?;
+        Ok(self)
+    }
+
+    /// The key, if it has one.
+    pub fn key_bytes(&self) -> Option<&[u8]> {
+        let length = (self.0.key_length as usize).min(ffi::KEY_MAX);
+        (self.0.flags & ffi::HAS_KEY != 0).then(|| &self.0.key[..length])
+    }
+
+    /// The priority, if it has one.
+    pub fn priority_number(&self) -> Option<u8> {
+        (self.0.flags & ffi::HAS_PRIORITY != 0).then(|| self.0.priority)
+    }
+
+    /// Name and value of each pair; what is not UTF-8 is left out.
+    pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        let length = (self.0.header_length as usize).min(self.0.header.len());
+        self.0.header[..length]
+            .split(|b| *b == 0)
+            .filter_map(|pair| std::str::from_utf8(pair).ok()?.split_once('='))
+    }
+
+    /// The value of the pair of that name.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.pairs().find(|(n, _)| *n == name).map(|(_, v)| v)
+    }
+
+    /// Received: its place in the channel's order.
+    pub fn seq(&self) -> u64 {
+        self.0.seq
+    }
+
+    /// Received: when it was sent.
+    pub fn sent(&self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_nanos(self.0.sent.max(0) as u64)
+    }
+
+    /// Received: the sender's process, as it says.
+    pub fn pid(&self) -> i32 {
+        self.0.pid
+    }
+
+    /// Received: 1 on first delivery.
+    pub fn attempt(&self) -> u32 {
+        self.0.attempt
+    }
+}
+
+impl fmt::Debug for Meta {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Meta")
+            .field("key", &self.key_bytes())
+            .field("priority", &self.priority_number())
+            .field("pairs", &self.pairs().collect::<Vec<_>>())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Channel {
+    /// Send a message with a header.
+    pub fn send_meta(
+        &self,
+        message: &[u8],
+        meta: &Meta,
+        timeout: impl Into<Timeout>,
+    ) -> Result<Sent> {
+        let (at, ns) = (message.as_ptr().cast(), timeout.into().ns());
+        // SAFETY (here and below): it is open, and the pointers are valid for the call.
+        Sent::of(unsafe { ffi::chan_send_meta(self.ch, at, message.len(), &*meta.0, ns) })
+    }
+
+    /// Receive a message and its header, as [`Channel::recv`].
+    pub fn recv_meta(
+        &self,
+        buffer: &mut [u8],
+        timeout: impl Into<Timeout>,
+    ) -> Result<(usize, Meta)> {
+        let (at, ns) = (buffer.as_mut_ptr().cast(), timeout.into().ns());
+        let mut meta = Meta::new();
+        let r = unsafe { ffi::chan_recv_meta(self.ch, at, buffer.len(), &mut *meta.0, ns) };
+        Ok((checked(r as i64)? as usize, meta))
+    }
+}
+
+impl<M: crate::View + ?Sized> Lease<'_, M> {
+    /// Its header.
+    pub fn meta(&self) -> Result<Meta> {
+        let mut meta = Meta::new();
+        // SAFETY: the endpoint is open, since it is borrowed.
+        checked(unsafe { ffi::chan_lease_meta(self.channel.ch, &self.raw, &mut *meta.0) }.into())?;
+        Ok(meta)
+    }
+}
