@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "core/condvar.h"
+#include "core/lock.h"
 #include "segment/bell.h"
 
 #include <errno.h>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #define SLICE INT64_C(1000000000) /* as wait.c's */
+#define IDLE INT64_C(60000000000) /* a look at the orders, of which none is missed */
 
 struct listener {
 	pthread_t thread;
@@ -21,6 +23,7 @@ struct listener {
 	pthread_mutex_t lock;	   /* guards it */
 	struct layout_cond *cond;  /* NULL: there is nothing to listen to */
 	uint32_t key;
+	int64_t at; /* when to ring, whatever happens; DEADLINE_NEVER */
 	bool over;
 };
 
@@ -48,6 +51,7 @@ struct order {
 	bool over;
 	struct cond_word words[2]; /* the orders, and the condition if there is one */
 	struct layout_cond *cond;
+	int64_t at;
 };
 
 static struct order current_order(struct listener *l)
@@ -57,6 +61,7 @@ static struct order current_order(struct listener *l)
 	pthread_mutex_lock(&l->lock);
 	o.over = l->over;
 	o.cond = l->cond;
+	o.at = l->at;
 	if (o.cond)
 		o.words[1] = cond_word(o.cond, l->key);
 	pthread_mutex_unlock(&l->lock);
@@ -68,8 +73,10 @@ static struct order current_order(struct listener *l)
 static void order_done(struct listener *l, const struct order *o)
 {
 	pthread_mutex_lock(&l->lock);
-	if (!cond_moved(&l->orders, o->key))
+	if (!cond_moved(&l->orders, o->key)) {
 		l->cond = NULL;
+		l->at = DEADLINE_NEVER;
+	}
 	pthread_mutex_unlock(&l->lock);
 }
 
@@ -87,15 +94,21 @@ static void *listen(void *arg)
 
 	for (;;) {
 		struct order o = current_order(l);
+		int64_t end = clock_monotonic() + (o.cond ? SLICE : IDLE);
 
 		if (o.over)
 			return NULL;
-		if (cond_wait_any(o.words, o.cond ? 2 : 1, clock_monotonic() + SLICE) == -EINTR ||
-			!o.cond || cond_moved(&l->orders, o.key))
+		if (cond_wait_any(o.words, o.cond ? 2 : 1, end < o.at ? end : o.at) == -EINTR ||
+			cond_moved(&l->orders, o.key))
+			continue;
+		if (!o.cond && clock_monotonic() < o.at)
 			continue;
 		order_done(l, &o);
-		listener_ring(l->to);
-		if (l->segment->writable && cond_moved(o.cond, o.words[1].key))
+		if (l->to)
+			listener_ring(l->to);
+		else
+			bell_ring(l->segment);
+		if (o.cond && l->segment->writable && cond_moved(o.cond, o.words[1].key))
 			pass_on(l, o.cond);
 	}
 }
@@ -126,6 +139,7 @@ int listener_start(struct listener **ret, const struct descriptor *d, const stru
 		return -ENOMEM;
 	l->to = d;
 	l->segment = s;
+	l->at = DEADLINE_NEVER;
 	pthread_mutex_init(&l->lock, NULL);
 	err = cond_init(&l->orders);
 	if (err == 0)
@@ -137,19 +151,20 @@ int listener_start(struct listener **ret, const struct descriptor *d, const stru
 	return err;
 }
 
-static void order(struct listener *l, struct layout_cond *c, uint32_t key, bool over)
+static void order(struct listener *l, struct layout_cond *c, uint32_t key, int64_t at, bool over)
 {
 	pthread_mutex_lock(&l->lock);
 	l->cond = c;
 	l->key = key;
+	l->at = at;
 	l->over |= over;
 	cond_broadcast(&l->orders);
 	pthread_mutex_unlock(&l->lock);
 }
 
-void listener_listen(struct listener *l, struct layout_cond *c, uint32_t key)
+void listener_listen(struct listener *l, struct layout_cond *c, uint32_t key, int64_t at)
 {
-	order(l, c, key, false);
+	order(l, c, key, at, false);
 }
 
 void listener_end(struct listener *l, bool orphan)
@@ -159,7 +174,7 @@ void listener_end(struct listener *l, bool orphan)
 	if (!l)
 		return;
 	if (!orphan) {
-		order(l, NULL, 0, true);
+		order(l, NULL, 0, DEADLINE_NEVER, true);
 		pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
 		pthread_join(l->thread, NULL);
 		pthread_setcancelstate(before, &before);

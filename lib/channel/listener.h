@@ -15,11 +15,14 @@
 
 struct listener;
 
-/* Start one that makes `d`, an eventfd(2), readable: 0 and *ret, or -ENOMEM. */
+/* Start one that makes `d`, an eventfd(2), readable, or rings the segment's bell if that is
+ * NULL: 0 and *ret, or -ENOMEM. */
 int listener_start(struct listener **ret, const struct descriptor *d, const struct segment *s);
 
-/* Let it sleep on a condition that cond_arm() gave `key` for, and no longer on another. */
-void listener_listen(struct listener *l, struct layout_cond *c, uint32_t key);
+/* Let it sleep on a condition that cond_arm() gave `key` for, or on none (NULL), and no longer
+ * on another; and until that time (DEADLINE_NEVER: there is none), and no longer until
+ * another. */
+void listener_listen(struct listener *l, struct layout_cond *c, uint32_t key, int64_t at);
 
 /* End it.  In a child of fork() there is no thread: `orphan`. */
 void listener_end(struct listener *l, bool orphan);

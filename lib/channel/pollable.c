@@ -17,6 +17,7 @@ void pollable_init(struct pollable *p, _Atomic bool *orphan)
 void pollable_close(struct pollable *p, bool orphan)
 {
 	listener_end(p->listener, orphan);
+	listener_end(p->alarm, orphan);
 	descriptor_close(&p->own);
 	pthread_mutex_destroy(&p->lock);
 }
@@ -57,6 +58,19 @@ static int make(struct pollable *p, const struct segment *s)
 	/* Release: pairs with the acquire in pollable_there(). */
 	atomic_store_explicit(&p->there, true, memory_order_release);
 	return 0;
+}
+
+int pollable_alarm(struct pollable *p, const struct segment *s, int64_t at)
+{
+	int err = 0;
+
+	pthread_mutex_lock(&p->lock);
+	if (!p->alarm)
+		err = listener_start(&p->alarm, NULL, s);
+	if (err == 0)
+		listener_listen(p->alarm, NULL, 0, at);
+	pthread_mutex_unlock(&p->lock);
+	return err;
 }
 
 int pollable_get(struct pollable *p, const struct segment *s)

@@ -11,6 +11,9 @@
  *
  * Where the bell can't be heard, a thread listens (listener.h).
  *
+ * Times.  What happens by itself, as the end of a subscriber's patience, nobody rings for.  The
+ * call that found nothing knows of it, and has a thread of this endpoint ring then.
+ *
  * Deaths.  A peer that is killed before it rang wakes the loop by the end of its file.  The
  * kernel says so a moment before it gives up the file's locks, by which endpoints live.
  * So where something depends on who lives, the descriptor stays readable for REST_ALERT after
@@ -32,6 +35,7 @@ struct listener;
 struct pollable {
 	_Atomic bool there;
 	struct listener *listener; /* NULL: it listens to the bell */
+	struct listener *alarm;	   /* NULL: no time was waited for yet; see pollable_alarm() */
 	struct descriptor own;
 	_Atomic int64_t rested; /* since when it is not readable, 0 if it may be */
 	_Atomic int64_t alert;	/* stay readable until then */
@@ -46,6 +50,10 @@ static inline bool pollable_there(const struct pollable *p)
 	/* Acquire: pairs with the release in make(). */
 	return atomic_load_explicit(&p->there, memory_order_acquire);
 }
+
+/* Let the segment's bell ring at that time: 0 or -ENOMEM.  That costs a thread, from the first
+ * time on. */
+int pollable_alarm(struct pollable *p, const struct segment *s, int64_t at);
 
 /* Return its number; make it, readable, if it is not there.  Or an error. */
 int pollable_get(struct pollable *p, const struct segment *s);

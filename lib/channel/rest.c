@@ -8,9 +8,13 @@
 #include "channel/name.h"
 #include "channel/wake.h"
 #include "core/cpu.h"
+#include "core/lock.h"
 #include "segment/bell.h"
 
 #include <sched.h>
+
+/* A ring that comes too early is harmless. */
+#define ALARM_MOST INT64_C(3600000000000)
 
 #define load(p) atomic_load_explicit((p), memory_order_relaxed)
 #define store(p, v) atomic_store_explicit((p), (v), memory_order_relaxed)
@@ -63,6 +67,12 @@ static bool hear(struct chan *ch, struct pollable *p, int64_t now)
 	return heard.named && channel_notice(ch);
 }
 
+/* Returns true if a set listens to the channel for the endpoint. */
+static bool in_a_set(struct chan *ch)
+{
+	return atomic_load_explicit(&ch->holders, memory_order_relaxed) > 1;
+}
+
 /* Make it readable again. */
 static void ring(const struct chan *ch, const struct pollable *p)
 {
@@ -72,6 +82,26 @@ static void ring(const struct chan *ch, const struct pollable *p)
 		bell_ring(&ch->segment);
 }
 
+/* Return when what the call waits for happens by itself, of which nobody rings. */
+static int64_t due(const struct condition *what)
+{
+	int64_t most = what->at_most < ALARM_MOST ? what->at_most : ALARM_MOST;
+
+	return what->at_most == 0 || what->at_most == INT64_MAX ? DEADLINE_NEVER
+								: clock_monotonic() + most;
+}
+
+/* See to it that the bell rings at that time. */
+static void set_alarm(struct chan *ch, const struct condition *what)
+{
+	int64_t at = due(what);
+
+	if (at != DEADLINE_NEVER && pollable_alarm(what->pollable, &ch->segment, at) < 0) {
+		sched_yield();
+		bell_ring(&ch->segment);
+	}
+}
+
 bool pollable_rest(struct chan *ch, const struct condition *what)
 {
 	struct pollable *p = what->pollable;
@@ -79,8 +109,11 @@ bool pollable_rest(struct chan *ch, const struct condition *what)
 	int64_t now;
 	bool over;
 
-	if (likely(!p || !pollable_there(p)))
+	if (likely(!p || !pollable_there(p))) {
+		if (p && unlikely(what->at_most) && in_a_set(ch))
+			set_alarm(ch, what);
 		return false;
+	}
 	now = clock_monotonic();
 	if (spin_first(ch, what, now))
 		return true;
@@ -102,6 +135,8 @@ bool pollable_rest(struct chan *ch, const struct condition *what)
 	}
 	store(&p->rested, now);
 	if (p->listener)
-		listener_listen(p->listener, what->cond, key);
+		listener_listen(p->listener, what->cond, key, due(what));
+	else if (unlikely(what->at_most))
+		set_alarm(ch, what);
 	return false;
 }

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -454,6 +455,50 @@ START_TEST(should_tell_the_next_user_of_a_group_what_was_lost)
 }
 END_TEST
 
+/* Fill the channel, until a subscriber stops the sender that may be patient for 50 ms. */
+static chan_t *fill_up_to_an_impatient_end(void)
+{
+	chan_t *ch = subscribe(HOW(.on_lag = CHAN_LAG_EVICT, .patience = 50 * MS));
+	int err;
+
+	do
+		err = chan_send(sender, "x", 1, 0);
+	while (err == 0);
+	ck_assert_int_eq(err, -EAGAIN);
+	return ch;
+}
+
+START_TEST(should_wake_a_loop_when_a_patience_ends)
+{
+	struct pollfd p = {.fd = chan_fd(sender, CHAN_SEND), .events = POLLIN};
+	chan_t *ch = fill_up_to_an_impatient_end();
+	int64_t end = clock_monotonic() + 10 * SECOND;
+
+	/* Nobody rings but the clock. */
+	while (chan_send(sender, "x", 1, 0) == -EAGAIN) {
+		ck_assert_int_lt(clock_monotonic(), end);
+		ck_assert_int_eq(poll(&p, 1, 10000), 1);
+	}
+	chan_detach(ch);
+}
+END_TEST
+
+START_TEST(should_wake_a_set_when_a_patience_ends)
+{
+	struct chan_ready ready;
+	chan_set_t *set;
+	chan_t *ch;
+
+	ck_assert_int_eq(chan_set_create(&set), 0);
+	ck_assert_int_eq(chan_set_add(set, sender, CHAN_SEND, NULL), 0);
+	ch = fill_up_to_an_impatient_end();
+	ck_assert_int_eq(chan_set_wait(set, &ready, 1, 10 * SECOND), 1);
+	ck_assert_int_eq(chan_send(sender, "x", 1, 0), 0);
+	chan_set_destroy(set);
+	chan_detach(ch);
+}
+END_TEST
+
 /* What a user of the lapped group `g` was told it had lost, in a process that is killed then:
  * before it receives a message, or after. */
 struct user {
@@ -867,6 +912,8 @@ void add_tests(void)
 		should_take_nothing_without_holding_the_ring);
 	GROUP("joining", setup, teardown, should_begin_where_it_is_asked_to,
 		should_say_what_is_gone, should_begin_at_a_time);
+	GROUP("loops", setup, teardown, should_wake_a_loop_when_a_patience_ends,
+		should_wake_a_set_when_a_patience_ends);
 	GROUP_FOR(CHAN_LAG_LOSE, CHAN_LAG_EVICT + 1, "told", setup, teardown,
 		should_tell_a_group_its_loss_until_a_message_was_received);
 	GROUP("groups", setup, teardown, should_go_on_where_the_last_user_of_a_group_was,
