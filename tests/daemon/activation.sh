@@ -16,6 +16,8 @@ quiet() {
 	[ "$(wc -w <<<"$(echo /proc/"$bus_pid"/task/*)")" = 1 ] && sleep 2 &&
 		equal "$(wakes)" "$before"
 }
+# got N: the receiver's last message
+got() { equal "$(tail -n 1 "$t/got")" "$1"; }
 # are_ready N: so many channels are
 are_ready() { equal "$(find "$run/ready" -type f | wc -l)" "$1"; }
 
@@ -61,7 +63,7 @@ for loop in $loops; do
 	for ((i = 1; i <= 20; i++)); do
 		chansend "$one" $i
 	done
-	await "which gets all" equal "$(tail -n 1 "$t/got")" 20
+	await "which gets all" got 20
 	check "is no reason to start another one" test ! -e "$run/ready/$one"
 	kill -KILL "$receiver"
 	wait "$receiver" 2>/dev/null

@@ -259,7 +259,8 @@ chanctl remove chand/mine
 
 # ---- the end ----
 
-await "nothing failed" equal "$(systemctl list-units --failed --no-legend --plain)" ""
+none_failed() { equal "$(systemctl list-units --failed --no-legend --plain)" ""; }
+await "nothing failed" none_failed
 systemctl stop web.socket chan-worker@receipts.service chan-worker@orders.service chan-worker@orders.path chand.socket
 check "no process is left" equal "$(pgrep -u chand,web,billing,mailer)" ""
 finish
