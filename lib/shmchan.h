@@ -995,8 +995,8 @@ int chan_select(struct chan_case *cases, unsigned n, int64_t timeout, unsigned f
  * returned -EAGAIN.  After fork() the child has no use for it.
  *
  * If a broadcast's sender finds no room because of a subscriber that will be evicted, the
- * descriptor becomes readable when that one's patience ends.  For that the endpoint has a
- * thread, from the first time on.
+ * descriptor becomes readable when that one's patience ends; and if a message is delayed, when it
+ * is due.  For that the endpoint has a thread, from the first time on.
  *
  * The descriptor is an inotify(7) instance.  Where there can't be one, because the user's
  * are used up (fs.inotify.max_user_instances), or because chand opened the channel for a

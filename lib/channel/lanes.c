@@ -204,6 +204,7 @@ static bool rest(struct chan *ch)
 	struct condition what = {.cond = &ch->control->not_empty,
 		.changed = any_came,
 		.pollable = &ch->to_receive,
+		.at_most = delay_left(ch),
 		.abandoned = receiver_abandoned};
 
 	return channel_look_for_name(ch, clock_coarse()) || pollable_rest(ch, &what);

@@ -11,7 +11,6 @@
 #include "channel/set.h"
 
 #include "channel/create.h"
-#include "channel/delay.h"
 #include "channel/detach.h"
 #include "channel/name.h"
 #include "channel/receive.h"
@@ -36,7 +35,6 @@ struct member {
 	size_t len; /* to send: ready when so many bytes have room */
 	void *data;
 	int64_t alert; /* hot until then: a peer may be dying */
-	int64_t due;   /* idle: hot again then, since a message is due */
 	struct ear *ear;
 	struct waiter waiter;		     /* idle: what the endpoint table shows */
 	struct member *next;		     /* of the same ear */
@@ -60,7 +58,6 @@ struct chan_set {
 	void *ears; /* a tree, by number */
 	struct member *hot, **hot_end;
 	int64_t now; /* when the call last looked at the clock */
-	int64_t due; /* the smallest of its members', or earlier */
 };
 
 /* ---- one call at a time ---- */
@@ -132,35 +129,6 @@ static int look(struct member *m, struct limit *round)
 	return err == -EAGAIN || err == -EBUSY ? err : 0;
 }
 
-/* It becomes idle: note when a message is due there. */
-static void note_due(chan_set_t *set, struct member *m)
-{
-	int64_t left = INT64_MAX;
-
-	if (m->role == CHAN_RECV && m->ch->headed && !is_orphan(m->ch))
-		left = delay_left(m->ch);
-	if (__builtin_add_overflow(set->now, left, &m->due))
-		m->due = INT64_MAX;
-	if (m->due < set->due)
-		set->due = m->due;
-}
-
-/* Make those hot where a message is due. */
-static void heat_due(chan_set_t *set)
-{
-	if (likely(set->now < set->due))
-		return;
-	set->due = INT64_MAX;
-	for (struct ear *e = set->first; e; e = e->next)
-		for (struct member *m = e->first; m; m = m->next)
-			if (m->hot_link)
-				continue;
-			else if (m->due <= set->now)
-				make_hot(set, m);
-			else if (m->due < set->due)
-				set->due = m->due;
-}
-
 /* A look found nothing.  Make it idle, unless a second one finds something: its result. */
 static int settle(chan_set_t *set, struct member *m, struct limit *round)
 {
@@ -172,7 +140,6 @@ static int settle(chan_set_t *set, struct member *m, struct limit *round)
 	err = look(m, round);
 	if (err == -EAGAIN && set->now >= m->alert) {
 		make_idle(set, m);
-		note_due(set, m);
 		if (!m->waiter.since) /* else what was heard was not for it */
 			waiters_add(&m->ch->waiters, &m->waiter, set->now);
 	}
@@ -310,7 +277,6 @@ int chan_set_wait(chan_set_t *set, struct chan_ready *ret, unsigned n, int64_t t
 			return leave(set, -EBADFD);
 		set->now = clock_monotonic();
 		bell_hear(&set->own, heard, set);
-		heat_due(set);
 		got = gather(set, ret, n);
 		if (got != -EAGAIN && got != -EBUSY)
 			return answer(set, got);
@@ -321,8 +287,6 @@ int chan_set_wait(chan_set_t *set, struct chan_ready *ret, unsigned n, int64_t t
 		end = got == -EBUSY ? set->now + MOMENT
 		      : set->hot    ? set->now + DYING
 				    : longest_sleep(set->now);
-		if (set->due < end)
-			end = set->due;
 		sleep_until(set, end < deadline ? end : deadline);
 		if (CONDVAR_KIND != LAYOUT_CONDVAR_FUTEX)
 			heard_of_all(set, (struct bell_heard){.closed = false});
@@ -492,7 +456,6 @@ int chan_set_create(chan_set_t **ret)
 	if (!set)
 		return -ENOMEM;
 	set->hot_end = &set->hot;
-	set->due = INT64_MAX;
 	set->own = (struct descriptor){.fd = -1, .orphan = &set->orphan};
 	err = bell_open(&set->own);
 	if (err < 0) {

@@ -313,6 +313,38 @@ START_TEST(should_wake_selections_and_sets)
 }
 END_TEST
 
+START_TEST(should_wake_event_loops)
+{
+	struct chan_ready ready;
+	struct pollfd p[2];
+	chan_set_t *set;
+	int64_t start;
+
+	ck_assert_int_eq(chan_set_create(&set), 0);
+	ck_assert_int_eq(chan_set_add(set, rx, CHAN_RECV, NULL), 0);
+	p[0] = (struct pollfd){.fd = chan_fd(rx, CHAN_RECV), .events = POLLIN};
+	p[1] = (struct pollfd){.fd = chan_set_fd(set), .events = POLLIN};
+	ck_assert_int_ge(p[0].fd, 3);
+	ck_assert_int_ge(p[1].fd, 3);
+	for (int i = 0; i < 2; i++) {
+		start = monotonic();
+		send_delayed("e", 150 * MS);
+		/* Until both rest. */
+		for (int j = 0; j < 100 && poll(p, 2, 0) > 0; j++) {
+			ck_assert_int_eq(chan_recv(rx, buf, sizeof(buf), 0), -EAGAIN);
+			ck_assert_int_eq(chan_set_wait(set, &ready, 1, 0), -EAGAIN);
+		}
+		ck_assert_int_eq(poll(&p[i], 1, (int)(SOON / MS)), 1);
+		ck_assert_int_ge(monotonic() - start, 150 * MS);
+		ck_assert_int_lt(monotonic() - start, 900 * MS);
+		if (i == 1)
+			ck_assert_int_eq(chan_set_wait(set, &ready, 1, 0), 1);
+		expect_text(rx, "e");
+	}
+	chan_set_destroy(set);
+}
+END_TEST
+
 /* ---- the end waits for it ---- */
 
 START_TEST(should_end_after_what_is_delayed)
@@ -490,8 +522,9 @@ void add_tests(void)
 		should_expire_what_is_delayed_for_longer, should_come_again_after_the_delay,
 		should_refuse_bad_delays, should_wake_a_sleeper_that_knows_of_no_delay,
 		should_wake_for_an_earlier_one, should_wake_selections_and_sets,
-		should_end_after_what_is_delayed, should_end_at_once_if_it_is_discarded,
-		should_not_be_freed_by_a_death, should_bury_and_kick);
+		should_wake_event_loops, should_end_after_what_is_delayed,
+		should_end_at_once_if_it_is_discarded, should_not_be_freed_by_a_death,
+		should_bury_and_kick);
 	GROUP("delay, ends with senders", setup_ends, teardown,
 		should_end_with_the_senders_after_it);
 	GROUP("delay, lanes", setup_lanes, teardown, should_delay_and_bury_in_lanes);
