@@ -70,7 +70,8 @@ enum class errc : int {
 	canceled = ECANCELED,
 	interrupted = EINTR,
 	damaged = EBADMSG,
-	lost = EOVERFLOW, /* a subscriber lost messages; size() is how many */
+	reset = ECONNRESET, /* a request's server died */
+	lost = EOVERFLOW,   /* a subscriber lost messages; size() is how many */
 	denied = EACCES,
 };
 
@@ -676,8 +677,34 @@ class meta
 		raw.delay = t.count();
 		return *this;
 	}
+	/* Of a request: it must not be delivered twice. */
+	meta &once() noexcept
+	{
+		raw.flags |= CHAN_META_ONCE;
+		return *this;
+	}
+	/* Of a reply: */
+	meta &status(std::int32_t s) noexcept
+	{
+		raw.status = s;
+		return *this;
+	}
+	/* Others follow. */
+	meta &more() noexcept
+	{
+		raw.flags |= CHAN_META_MORE;
+		return *this;
+	}
+	std::int32_t status() const noexcept
+	{
+		return raw.status;
+	}
+	bool has_more() const noexcept
+	{
+		return raw.flags & CHAN_META_MORE;
+	}
 	/* Set a pair, in place of one of that name. */
-	status put(const char *name, const char *value) noexcept
+	shmchan::status put(const char *name, const char *value) noexcept
 	{
 		return detail::status_of(chan_meta_put(&raw, name, value));
 	}
@@ -799,6 +826,24 @@ class lease
 		if (r < 0)
 			return failure(r);
 		return m;
+	}
+	/* Reply to a request; the last reply, which does not say more(), ends the lease. */
+	result<sent> reply(bytes message, const shmchan::meta &m = shmchan::meta(),
+		timeout t = forever) noexcept
+	{
+		int r = of ? chan_reply(of, &raw, message.data(), message.size(), &m.raw, t.count())
+			   : -ESTALE;
+
+		if (r < 0)
+			return failure(r);
+		if (!m.has_more())
+			of = nullptr;
+		return r == CHAN_DROPPED ? sent::dropped : sent::committed;
+	}
+	/* Is a request still worth a reply? */
+	result<bool> wanted() const noexcept
+	{
+		return detail::value_of<bool>(of ? chan_wanted(of, &raw) : -ESTALE);
 	}
 	/* The message is done with. */
 	status ack() noexcept
@@ -980,6 +1025,40 @@ class channel
 	{
 		return detail::value_of<std::size_t>(
 			chan_recv_meta(ch, buffer.data(), buffer.size(), &m.raw, t.count()));
+	}
+	/* Send a request, and return its number. */
+	result<std::uint64_t> request(bytes message, const shmchan::meta &m = shmchan::meta(),
+		timeout t = forever) noexcept
+	{
+		std::uint64_t number;
+		int r = chan_request(
+			ch, message.data(), message.size(), &m.raw, t.count(), &number);
+
+		if (r < 0)
+			return failure(r);
+		if (r == CHAN_DROPPED)
+			return failure(-ECANCELED);
+		return number;
+	}
+	/* Receive a reply to the request of that number, or to any if it is 0; `m`, which becomes
+	 * its header, says if there are more. */
+	result<std::size_t> response(
+		std::uint64_t number, room buffer, shmchan::meta &m, timeout t = forever) noexcept
+	{
+		return detail::value_of<std::size_t>(
+			chan_response(ch, number, buffer.data(), buffer.size(), &m.raw, t.count()));
+	}
+	/* Send a request with the header and receive its reply, whose header `m` then is. */
+	result<std::size_t> call(
+		bytes message, room buffer, shmchan::meta &m, timeout t = forever) noexcept
+	{
+		return detail::value_of<std::size_t>(chan_call(ch, message.data(), message.size(),
+			buffer.data(), buffer.size(), &m.raw, t.count()));
+	}
+	/* Forget a request: true if nobody gets it. */
+	result<bool> cancel(std::uint64_t number) noexcept
+	{
+		return detail::value_of<bool>(chan_cancel(ch, number));
 	}
 	/* Send a prefix of n messages, with one store, and return how many. */
 	result<std::size_t> send(const bytes *messages, std::size_t n, timeout t = forever) noexcept

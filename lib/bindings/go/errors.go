@@ -28,6 +28,8 @@ var (
 	ErrTooLarge = errors.New("shmchan: the message is too long")
 	// ErrLost: a subscriber was lapped: the Size of the Error is how many messages are lost.
 	ErrLost = errors.New("shmchan: messages are lost")
+	// ErrReset: the server of a request died, and the request was to be tried once only.
+	ErrReset = errors.New("shmchan: the request's server has died")
 	// ErrDropped: the overflow policy dropped the message.
 	ErrDropped = errors.New("shmchan: the message was dropped")
 	// ErrDetached: this process has detached the endpoint.
@@ -62,6 +64,8 @@ func (e *Error) Is(target error) bool {
 		return target == ErrRemoved
 	case syscall.EMSGSIZE:
 		return target == ErrTooLarge
+	case syscall.ECONNRESET:
+		return target == ErrReset
 	case syscall.EOVERFLOW:
 		return target == ErrLost
 	case syscall.EAGAIN, syscall.ETIMEDOUT:
@@ -70,7 +74,7 @@ func (e *Error) Is(target error) bool {
 	return false
 }
 
-var sends = map[string]bool{"send": true, "send_meta": true, "send_batch": true, "reserve": true, "commit": true}
+var sends = map[string]bool{"send": true, "send_meta": true, "request": true, "reply": true, "send_batch": true, "reserve": true, "commit": true}
 
 var textOfAgain = C.GoString(C.chan_strerror(-C.EAGAIN))
 

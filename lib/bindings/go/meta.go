@@ -24,6 +24,9 @@ type Meta struct {
 	TTL      time.Duration
 	Delay    time.Duration
 	Header   map[string]string
+	Once     bool  // of a request: it must not be delivered twice
+	Status   int32 // of a reply
+	More     bool  // of a reply: others follow
 
 	Seq     uint64
 	Sent    time.Time
@@ -65,6 +68,13 @@ func (m *Meta) c() (*C.struct_chan_meta, error) {
 			raw.id[i] = C.uint8_t(b)
 		}
 	}
+	if m.Once {
+		raw.flags |= C.CHAN_META_ONCE
+	}
+	if m.More {
+		raw.flags |= C.CHAN_META_MORE
+	}
+	raw.status = C.int32_t(m.Status)
 	raw.ttl, raw.delay = C.int64_t(m.TTL), C.int64_t(m.Delay)
 	for name, value := range m.Header {
 		if strings.ContainsRune(name+value, 0) {
@@ -86,6 +96,9 @@ func received(raw *C.struct_chan_meta) *Meta {
 		TTL:     time.Duration(raw.ttl),
 		Delay:   time.Duration(raw.delay),
 		Header:  map[string]string{},
+		Once:    raw.flags&C.CHAN_META_ONCE != 0,
+		Status:  int32(raw.status),
+		More:    raw.flags&C.CHAN_META_MORE != 0,
 		Seq:     uint64(raw.seq),
 		Sent:    time.Unix(0, int64(raw.sent)),
 		PID:     int(raw.pid),
@@ -158,4 +171,103 @@ func (l *Lease) Meta() (*Meta, error) {
 		return nil, err
 	}
 	return received(raw), nil
+}
+
+// Request sends a request, a message that asks for replies, in a channel with headers, and
+// returns its number.  `meta` may be nil.
+func (c *Channel) Request(ctx context.Context, msg []byte, meta *Meta) (uint64, error) {
+	raw, err := meta.c()
+	if err != nil {
+		return 0, err
+	}
+	var number C.uint64_t
+	n, err := c.until(ctx, "request", Send, func(ch *C.chan_t) C.int64_t {
+		return C.int64_t(C.chan_request(ch, bytesOf(msg), C.size_t(len(msg)), raw, 0, &number))
+	})
+	if err == nil && n == C.CHAN_DROPPED {
+		return 0, ErrDropped
+	}
+	return uint64(number), err
+}
+
+// tried makes a call that waits inside the library, first without waiting.
+func (c *Channel) tried(ctx context.Context, op string, f func(*C.chan_t, C.int64_t) C.int64_t) (int64, error) {
+	n, err := c.now(op, func(ch *C.chan_t) C.int64_t { return f(ch, 0) })
+	if err == nil || !later(err) {
+		return n, err
+	}
+	if ctx.Err() != nil {
+		return 0, &ended{ctx.Err(), err}
+	}
+	return c.inside(ctx, op, func(ch *C.chan_t) C.int64_t { return f(ch, C.CHAN_WAIT) })
+}
+
+// Response receives a reply to the request of that number, or to any of this endpoint's if it is
+// 0; its Meta says if More follow.  ErrReset: the server died.
+func (c *Channel) Response(ctx context.Context, number uint64) ([]byte, *Meta, error) {
+	raw, room := emptyMeta(), make([]byte, firstRoom)
+	for {
+		n, err := c.tried(ctx, "response", func(ch *C.chan_t, timeout C.int64_t) C.int64_t {
+			return C.int64_t(C.chan_response(ch, C.uint64_t(number), bytesOf(room), C.size_t(len(room)), raw, timeout))
+		})
+		if e, ok := err.(*Error); ok && e.Errno == syscall.EMSGSIZE {
+			room = make([]byte, e.Size)
+			continue
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		return room[:n:n], received(raw), nil
+	}
+}
+
+// Call sends a request and receives its reply.  A deadline of the context is the request's TTL,
+// if it has none.  If the call fails, the request is cancelled.
+func (c *Channel) Call(ctx context.Context, msg []byte, meta *Meta) ([]byte, *Meta, error) {
+	m := Meta{}
+	if meta != nil {
+		m = *meta
+	}
+	if end, ok := ctx.Deadline(); ok && m.TTL == 0 {
+		if m.TTL = time.Until(end); m.TTL <= 0 {
+			m.TTL = 1
+		}
+	}
+	number, err := c.Request(ctx, msg, &m)
+	if err != nil {
+		return nil, nil, err
+	}
+	got, reply, err := c.Response(ctx, number)
+	if err != nil || reply.More {
+		c.Cancel(number)
+	}
+	return got, reply, err
+}
+
+// Cancel forgets a request, and says if it is so that nobody gets it.
+func (c *Channel) Cancel(number uint64) (bool, error) {
+	n, err := c.now("cancel", func(ch *C.chan_t) C.int64_t { return C.int64_t(C.chan_cancel(ch, C.uint64_t(number))) })
+	return n == 1, err
+}
+
+// Reply replies to a request.  A reply whose Meta, which may be nil, does not say More is the
+// last, and acknowledges it.  ErrDropped: its client is gone.
+func (l *Lease) Reply(ctx context.Context, msg []byte, meta *Meta) error {
+	raw, err := meta.c()
+	if err != nil {
+		return err
+	}
+	n, err := l.channel.tried(ctx, "reply", func(ch *C.chan_t, timeout C.int64_t) C.int64_t {
+		return C.int64_t(C.chan_reply(ch, l.raw, bytesOf(msg), C.size_t(len(msg)), raw, timeout))
+	})
+	if err == nil && n == C.CHAN_DROPPED {
+		return ErrDropped
+	}
+	return err
+}
+
+// Wanted says if a request is still worth a reply.
+func (l *Lease) Wanted() (bool, error) {
+	n, err := l.channel.now("wanted", func(ch *C.chan_t) C.int64_t { return C.int64_t(C.chan_wanted(ch, l.raw)) })
+	return n == 1, err
 }

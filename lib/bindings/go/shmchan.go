@@ -11,7 +11,7 @@
 // everybody; Detach leaves it.
 //
 // A call that waits does so in Go's own poller, until its context ends: it holds no thread.
-// (The one exception is a Send to a rendezvous.)  It is tried at least once, and if it can't
+// (The exceptions are a Send to a rendezvous, and Response, Call and Reply.)  It is tried at least once, and if it can't
 // go on, its error is both the context's and ErrFull or ErrEmpty.  Any number of goroutines may use a Channel.
 package shmchan
 
@@ -239,6 +239,7 @@ type Channel struct {
 	leave    sync.Once
 	// Held while chan_interrupt() is called, and detached closed.
 	interruptMu sync.Mutex
+	interrupts  int         // contexts that have ended and whose calls have not yet
 	fails       atomic.Bool // the policy is Fail
 	rendezvous  bool
 	kind        Kind
@@ -470,10 +471,22 @@ func (c *Channel) Send(ctx context.Context, msg []byte) error {
 	}
 }
 
-// offer sends in a rendezvous: only a call that waits can be met, so it holds a thread.
+// offer sends in a rendezvous: only a call that waits can be met.
 func (c *Channel) offer(ctx context.Context, msg []byte) error {
+	n, err := c.inside(ctx, "send", func(ch *C.chan_t) C.int64_t {
+		return C.int64_t(C.chan_send(ch, bytesOf(msg), C.size_t(len(msg)), C.CHAN_WAIT))
+	})
+	if n == C.CHAN_DROPPED {
+		return ErrDropped
+	}
+	return err
+}
+
+// inside makes a call that waits inside the library, and so holds a thread, until the context
+// ends.
+func (c *Channel) inside(ctx context.Context, op string, f func(*C.chan_t) C.int64_t) (int64, error) {
 	if err := ctx.Err(); err != nil {
-		return err
+		return 0, err
 	}
 	over := make(chan struct{})
 	var watch sync.WaitGroup
@@ -488,24 +501,29 @@ func (c *Channel) offer(ctx context.Context, msg []byte) error {
 			}
 		}()
 	}
-	err := c.offerUntil(ctx, msg)
+	n, err := c.insideUntil(ctx, op, f)
 	close(over)
 	watch.Wait()
-	return err
+	return n, err
 }
 
 // interrupt ends the calls that wait inside the library, until `over`, for those of others
 // call again.
 func (c *Channel) interrupt(over <-chan struct{}) {
-	c.setInterrupt(1)
+	c.addInterrupt(1)
 	<-over
-	c.setInterrupt(0)
+	c.addInterrupt(-1)
 }
 
-// setInterrupt does nothing to an endpoint that is being detached, whose calls all end.
-func (c *Channel) setInterrupt(on C.int) {
+// addInterrupt does nothing to an endpoint that is being detached, whose calls all end.
+func (c *Channel) addInterrupt(n int) {
 	c.interruptMu.Lock()
 	defer c.interruptMu.Unlock()
+	c.interrupts += n
+	var on C.int
+	if c.interrupts > 0 {
+		on = 1
+	}
 	select {
 	case <-c.detached:
 	default:
@@ -513,24 +531,19 @@ func (c *Channel) setInterrupt(on C.int) {
 	}
 }
 
-func (c *Channel) offerUntil(ctx context.Context, msg []byte) error {
+func (c *Channel) insideUntil(ctx context.Context, op string, f func(*C.chan_t) C.int64_t) (int64, error) {
 	for {
 		select {
 		case <-c.detached:
-			return ErrDetached
+			return 0, ErrDetached
 		default:
 		}
-		n, err := c.now("send", func(ch *C.chan_t) C.int64_t {
-			return C.int64_t(C.chan_send(ch, bytesOf(msg), C.size_t(len(msg)), C.CHAN_WAIT))
-		})
-		if n == C.CHAN_DROPPED {
-			return ErrDropped
-		}
+		n, err := c.now(op, f)
 		if e, ok := err.(*Error); !ok || e.Errno != syscall.EINTR {
-			return err
+			return n, err
 		}
 		if err := ctx.Err(); err != nil {
-			return err
+			return 0, err
 		}
 	}
 }

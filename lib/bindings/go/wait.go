@@ -19,10 +19,10 @@ import (
 // Of a stopped process that holds a lock: the descriptor stays readable meanwhile.
 const busyPause = time.Millisecond
 
-// busy: could the call not see, or is a call on a member of the set being interrupted?
+// busy: could the call not see, or is a call that waits on the endpoint being interrupted?
 func busy(err error) bool {
 	e, ok := err.(*Error)
-	return ok && (e.Errno == syscall.EBUSY || e.Op == "set_wait" && e.Errno == syscall.EINTR)
+	return ok && (e.Errno == syscall.EBUSY || e.Errno == syscall.EINTR)
 }
 
 // later: did the call find the channel full or empty, or could it not see?

@@ -130,7 +130,7 @@ static const char *const error_names[] = {NAME(EAGAIN), NAME(ETIMEDOUT), NAME(EP
 	NAME(EINTR), NAME(EDEADLK), NAME(ECANCELED), NAME(ENOLCK), NAME(ESTALE), NAME(EUSERS),
 	NAME(ENOSPC), NAME(EFBIG), NAME(EDQUOT), NAME(EROFS), NAME(EOPNOTSUPP), NAME(EMFILE),
 	NAME(ENFILE), NAME(ENOMEM), NAME(EIO), NAME(ESRCH), NAME(ECONNREFUSED), NAME(EINPROGRESS),
-	NAME(EPROTONOSUPPORT), NAME(EPROTOTYPE), NAME(EXDEV)};
+	NAME(EPROTONOSUPPORT), NAME(EPROTOTYPE), NAME(EXDEV), NAME(ECONNRESET)};
 
 static napi_value error_of(napi_env env, const struct failure *f, const char *call)
 {
@@ -308,10 +308,11 @@ static napi_value detach(napi_env env, napi_callback_info info)
 
 /* ---- jobs: calls that may wait, in a thread of the pool ---- */
 
-enum call { OPEN, CREATE, REMOVE, UNLINK, COLLECT, PURGE, RECOVER, OFFER, SUBSCRIBE };
+enum call { OPEN, CREATE, REMOVE, UNLINK, COLLECT, PURGE, RECOVER, OFFER, SUBSCRIBE, RESPONSE };
 
 static const char *const call_names[] = {"chan_open", "chan_create", "chan_remove", "chan_unlink",
-	"chan_collect", "chan_purge", "chan_recover", "chan_send", "chan_subscribe"};
+	"chan_collect", "chan_purge", "chan_recover", "chan_send", "chan_subscribe",
+	"chan_response"};
 
 struct job {
 	enum call call;
@@ -321,7 +322,10 @@ struct job {
 	bool has_opt;
 	struct chan_subscription how;
 	char group[64];
-	struct endpoint *e; /* of PURGE, RECOVER, OFFER */
+	struct endpoint *e; /* of PURGE, RECOVER, OFFER, RESPONSE */
+	uint64_t number;    /* of RESPONSE, and so below */
+	char *reply;
+	struct chan_meta meta;
 	chan_t *opened;
 	void *message;
 	size_t len;
@@ -330,6 +334,28 @@ struct job {
 	napi_deferred deferred;
 	napi_async_work work;
 };
+
+/* How long a job waits for a response before index.js looks if it is still wanted, ns. */
+#define SLICE INT64_C(100000000)
+
+static ssize_t get_response(struct job *j, int64_t timeout)
+{
+	size_t size = 16384;
+	ssize_t r;
+
+	do {
+		char *room = realloc(j->reply, size);
+
+		if (!room)
+			return -ENOMEM;
+		j->reply = room;
+		j->meta.size = sizeof(j->meta);
+		r = chan_response(j->e->ch, j->number, room, size, &j->meta, timeout);
+		if (r == -EMSGSIZE)
+			size = chan_error_size((int)r);
+	} while (r == -EMSGSIZE);
+	return r;
+}
 
 static int64_t make_call(struct job *j)
 {
@@ -354,6 +380,8 @@ static int64_t make_call(struct job *j)
 		return chan_recover(j->e->ch);
 	case OFFER:
 		return chan_send(j->e->ch, j->message, j->len, CHAN_WAIT);
+	case RESPONSE:
+		return get_response(j, SLICE);
 	}
 	return -EINVAL;
 }
@@ -368,12 +396,16 @@ static void execute(napi_env env, void *data)
 		note_failure(&j->failure, j->result);
 }
 
+static napi_value response_value(napi_env env, const struct job *j);
+
 /* What the job's call returns to JavaScript. */
 static napi_value job_value(napi_env env, struct job *j)
 {
 	struct endpoint *e;
 	napi_value value;
 
+	if (j->call == RESPONSE)
+		return response_value(env, j);
 	if (j->call != OPEN && j->call != SUBSCRIBE)
 		return number(env, (double)j->result);
 	e = calloc(1, sizeof(*e));
@@ -403,11 +435,12 @@ static void complete(napi_env env, int status, void *data)
 		napi_resolve_deferred(env, j->deferred, job_value(env, j));
 	napi_delete_async_work(env, j->work);
 	if (e) {
-		if (!e->leaving)
+		if (!e->leaving && j->call != RESPONSE)
 			chan_interrupt(e->ch, 0);
 		e->waits_for--;
 		end(e);
 	}
+	free(j->reply);
 	free(j->message);
 	free(j);
 }
@@ -523,6 +556,10 @@ static napi_value endpoint_job(napi_env env, napi_callback_info info)
 		return throw_text(env, -ENOMEM, "memory has run out", "shmchan");
 	j->e = e;
 	j->call = (enum call)number_of(env, arg[1]);
+	if (j->call == RESPONSE) {
+		napi_get_buffer_info(env, arg[2], &message, &j->len);
+		memcpy(&j->number, message, sizeof(j->number));
+	}
 	if (j->call == OFFER) {
 		napi_get_buffer_info(env, arg[2], &message, &j->len);
 		j->message = malloc(j->len + 1);
@@ -709,6 +746,7 @@ static int meta_of(napi_env env, napi_value object, struct chan_meta *m)
 	chan_meta_init(m);
 	m->flags = (uint32_t)member(env, object, "flags");
 	m->priority = (uint8_t)member(env, object, "priority");
+	m->status = (int32_t)member(env, object, "status");
 	m->ttl = (int64_t)member(env, object, "ttl");
 	m->delay = (int64_t)member(env, object, "delay");
 	napi_get_named_property(env, object, "key", &key);
@@ -758,6 +796,8 @@ static napi_value meta_value(napi_env env, const struct chan_meta *m)
 	set_number(env, object, "pid", m->pid);
 	set_number(env, object, "uid", m->uid);
 	set_number(env, object, "attempt", m->attempt);
+	set_number(env, object, "status", m->status);
+	set_number(env, object, "flags", m->flags);
 	napi_create_array(env, &pairs);
 	for (const char *at = m->header; at < m->header + m->header_length; at += strlen(at) + 1)
 		napi_set_element(env, pairs, n++, string(env, at));
@@ -836,6 +876,145 @@ static napi_value lease_meta(napi_env env, napi_callback_info info)
 			env, -ESTALE, "this message is not held any more", "chan_lease_meta");
 	r = chan_lease_meta(e->ch, &l->raw, &m);
 	return r < 0 ? result_now(env, r, "chan_lease_meta") : meta_value(env, &m);
+}
+
+/* ---- requests and replies; the number of a request is a Buffer ---- */
+
+static napi_value response_value(napi_env env, const struct job *j)
+{
+	napi_value object;
+
+	napi_create_object(env, &object);
+	set_bytes(env, object, "data", j->reply, (size_t)j->result);
+	napi_set_named_property(env, object, "meta", meta_value(env, &j->meta));
+	return object;
+}
+
+static uint64_t request_number(napi_env env, napi_value value)
+{
+	uint64_t number = 0;
+
+	copy_bytes(env, value, &number, sizeof(number));
+	return number;
+}
+
+/* request(endpoint, message, header): its number. */
+static napi_value request(napi_env env, napi_callback_info info)
+{
+	napi_value arg[3], value;
+	struct endpoint *e;
+	struct chan_meta m;
+	uint64_t number;
+	void *message;
+	size_t len;
+	int r;
+
+	arguments(env, info, arg, 3);
+	e = endpoint_of(env, arg[0]);
+	if (!e)
+		return NULL;
+	napi_get_buffer_info(env, arg[1], &message, &len);
+	r = meta_of(env, arg[2], &m);
+	if (r < 0)
+		return result_now(env, r, "chan_meta_put");
+	r = chan_request(e->ch, message, len, &m, 0, &number);
+	if (r == CHAN_DROPPED)
+		r = -ECANCELED;
+	if (r < 0)
+		return result_of(env, r, "chan_request");
+	napi_create_buffer_copy(env, sizeof(number), &number, NULL, &value);
+	return value;
+}
+
+/* response(endpoint, number): {data, meta}. */
+static napi_value response(napi_env env, napi_callback_info info)
+{
+	struct job j = {.call = RESPONSE};
+	napi_value arg[2], value;
+
+	arguments(env, info, arg, 2);
+	j.e = endpoint_of(env, arg[0]);
+	if (!j.e)
+		return NULL;
+	j.number = request_number(env, arg[1]);
+	j.result = get_response(&j, 0);
+	value = j.result < 0 ? result_of(env, j.result, "chan_response") : response_value(env, &j);
+	free(j.reply);
+	return value;
+}
+
+/* cancel(endpoint, number) */
+static napi_value cancel(napi_env env, napi_callback_info info)
+{
+	struct endpoint *e;
+	napi_value arg[2];
+
+	arguments(env, info, arg, 2);
+	e = endpoint_of(env, arg[0]);
+	if (!e)
+		return NULL;
+	return result_now(env, chan_cancel(e->ch, request_number(env, arg[1])), "chan_cancel");
+}
+
+static struct lease **lease_at(napi_env env, struct endpoint *e, napi_value value)
+{
+	struct lease **at = &e->leases;
+	void *id = NULL;
+
+	napi_get_value_external(env, value, &id);
+	while (*at && *at != id)
+		at = &(*at)->next;
+	return at;
+}
+
+/* reply(endpoint, id, message, header): the last one ends the lease. */
+static napi_value reply(napi_env env, napi_callback_info info)
+{
+	struct lease **at, *l;
+	struct endpoint *e;
+	struct chan_meta m;
+	napi_value arg[4];
+	void *message;
+	size_t len;
+	int r;
+
+	arguments(env, info, arg, 4);
+	e = endpoint_of(env, arg[0]);
+	if (!e)
+		return NULL;
+	at = lease_at(env, e, arg[1]);
+	l = *at;
+	if (!l)
+		return throw_text(env, -ESTALE, "this message is not held any more", "chan_reply");
+	napi_get_buffer_info(env, arg[2], &message, &len);
+	r = meta_of(env, arg[3], &m);
+	if (r < 0)
+		return result_now(env, r, "chan_meta_put");
+	r = chan_reply(e->ch, &l->raw, message, len, &m, 0);
+	if (r >= 0 && !(m.flags & CHAN_META_MORE)) {
+		take_back(e, l->data);
+		napi_delete_reference(env, l->data);
+		*at = l->next;
+		free(l);
+	}
+	return result_of(env, r, "chan_reply");
+}
+
+/* wanted(endpoint, id) */
+static napi_value wanted(napi_env env, napi_callback_info info)
+{
+	struct endpoint *e;
+	napi_value arg[2];
+	struct lease *l;
+
+	arguments(env, info, arg, 2);
+	e = endpoint_of(env, arg[0]);
+	if (!e)
+		return NULL;
+	l = *lease_at(env, e, arg[1]);
+	if (!l)
+		return throw_text(env, -ESTALE, "this message is not held any more", "chan_wanted");
+	return result_now(env, chan_wanted(e->ch, &l->raw), "chan_wanted");
 }
 
 enum { BATCH = 256, SLOT = 1024 };
@@ -1514,6 +1693,11 @@ napi_value napi_register_module_v1(napi_env env, napi_value exports)
 		{"sendMeta", send_meta},
 		{"recvMeta", receive_meta},
 		{"leaseMeta", lease_meta},
+		{"request", request},
+		{"response", response},
+		{"cancel", cancel},
+		{"reply", reply},
+		{"wanted", wanted},
 		{"sendBatch", send_batch},
 		{"recvBatch", recv_batch},
 		{"take", take},

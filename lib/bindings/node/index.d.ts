@@ -101,6 +101,12 @@ export interface Meta {
 	/** Milliseconds, before which nobody gets it. */
 	delay?: number;
 	headers?: { [name: string]: string };
+	/** Of a request: it must not be delivered twice. */
+	once?: boolean;
+	/** Of a reply. */
+	status?: number;
+	/** Of a reply: others follow. */
+	more?: boolean;
 }
 
 /** The same, received. */
@@ -108,6 +114,9 @@ export interface ReceivedMeta extends Meta {
 	key?: Buffer;
 	id?: Buffer;
 	headers: { [name: string]: string };
+	once: boolean;
+	status: number;
+	more: boolean;
 	seq: number;
 	/** As a Date's. */
 	sent: number;
@@ -219,6 +228,13 @@ export class Lease {
 	readonly settled: boolean;
 	/** Its header, in a channel with headers. */
 	meta(): ReceivedMeta;
+	/**
+	 * Reply to a request.  A reply that does not say `more` is the last, and acknowledges it.
+	 * False: its client is gone.
+	 */
+	reply(message: Message, meta?: Meta, options?: Waiting): Promise<boolean>;
+	/** Is a request still worth a reply? */
+	wanted(): boolean;
 	/** The message is consumed. */
 	ack(): void;
 	/** Give it back, to be delivered again. */
@@ -236,6 +252,15 @@ export class Loan {
 	commit(length?: number): boolean;
 	/** Send nothing.  After commit() it does nothing. */
 	abort(): void;
+}
+
+/** A request that is outstanding. */
+export class Request {
+	private constructor();
+	/** A reply; its header says if `more` follow.  It keeps a thread of libuv's pool while it waits. */
+	response(options?: Waiting): Promise<{ data: Buffer; meta: ReceivedMeta }>;
+	/** Forget it.  Is it so that nobody gets it? */
+	cancel(): boolean;
 }
 
 /** An endpoint of a channel. */
@@ -257,6 +282,11 @@ export class Channel implements AsyncIterable<Buffer> {
 	reserve(length: number, options?: Waiting): Promise<Loan>;
 	/** The same, and send what `write` writes: as many bytes as it returns, or all. */
 	sendInPlace(length: number, write: (room: Buffer) => number | void, options?: Waiting): Promise<boolean>;
+
+	/** Send a request, a message that asks for replies, in a channel with headers. */
+	request(message: Message, meta?: Meta, options?: Waiting): Promise<Request>;
+	/** The same, and receive its reply.  If that fails, the request is cancelled. */
+	call(message: Message, meta?: Meta, options?: Waiting): Promise<{ data: Buffer; meta: ReceivedMeta }>;
 
 	/** Receive one message. */
 	recv(options?: Waiting): Promise<Buffer>;

@@ -11,8 +11,9 @@ const { Readable, Writable } = require('stream');
 
 const SEND = 1, RECV = 2, CREATE = 4, EXCLUSIVE = 8;
 const OPEN = 0, MAKE = 1, REMOVE = 2, UNLINK = 3, COLLECT = 4, PURGE = 5, RECOVER = 6, OFFER = 7,
-	SUBSCRIBE = 8;
+	SUBSCRIBE = 8, RESPONSE = 9;
 const ACK = 0, RELEASE = 1, UNTAKE = 2;
+const MORE = 16, ONCE = 32;
 const DROPPED = 1, FAIL = 1, RENDEZVOUS = 1;
 const { EAGAIN, EBADF, EBUSY, EINVAL, ENOTCONN, ESTALE } = require('os').constants.errno;
 const MODES = { r: RECV, w: SEND, rw: SEND | RECV, '': 0 };
@@ -93,7 +94,8 @@ function makeSubscription({ start = 'next', at = 0, onLag = 'default', patience 
 }
 
 // A header as the addon takes it, and as a program sees it.
-function rawMeta({ key, priority, id, ttl = 0, delay = 0, headers = {}, ...others }) {
+function rawMeta({ key, priority, id, ttl = 0, delay = 0, headers = {}, once = false,
+	status = 0, more = false, ...others }) {
 	for (const name of Object.keys(others))
 		if (!['seq', 'sent', 'pid', 'uid', 'attempt'].includes(name))
 			throw new TypeError(`a header has no ${name}`);
@@ -110,13 +112,14 @@ function rawMeta({ key, priority, id, ttl = 0, delay = 0, headers = {}, ...other
 	const pairs = Object.entries(headers).flat().map(String);
 	if (pairs.some((text) => text.includes('\0') || Buffer.byteLength(text) > 1000))
 		throw new RangeError('a pair has no NUL in it, and is not that long');
-	return { ...has, priority: priority ?? 0, ttl: ttl * 1e6, delay: delay * 1e6, pairs,
-		flags: (id ? 1 : 0) | (key === undefined ? 0 : 2) | (priority === undefined ? 0 : 4) };
+	return { ...has, priority: priority ?? 0, status, ttl: ttl * 1e6, delay: delay * 1e6, pairs,
+		flags: (id ? 1 : 0) | (key === undefined ? 0 : 2) | (priority === undefined ? 0 : 4) |
+			(more ? MORE : 0) | (once ? ONCE : 0) };
 }
 
-function metaOf({ pairs, ...rest }) {
+function metaOf({ pairs, flags, ...rest }) {
 	const cut = (pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)];
-	return { ...rest, headers: Object.fromEntries(pairs.map(cut)) };
+	return { ...rest, more: (flags & MORE) !== 0, once: (flags & ONCE) !== 0, headers: Object.fromEntries(pairs.map(cut)) };
 }
 
 const isLater = (result) => result === -EAGAIN || result === -EBUSY;
@@ -268,6 +271,23 @@ class Lease {
 	}
 
 	meta() { return metaOf(addon.leaseMeta(this.channel.handle, this.id)); }
+	wanted() { return addon.wanted(this.channel.handle, this.id) === 1; }
+
+	async reply(message, meta = {}, { signal } = {}) {
+		const bytes = bytesOf(message), raw = rawMeta(meta);
+		for (let pause = BUSY_PAUSE;; pause = Math.min(2 * pause, BUSY_PAUSE_MOST)) {
+			if (this.settled)
+				throw failure('ESTALE', ESTALE, 'this message is not held any more', 'chan_reply');
+			const result = addon.reply(this.channel.handle, this.id, bytes, raw);
+			if (!isLater(result)) {
+				this.settled = !meta.more;
+				return result !== DROPPED;
+			}
+			signal?.throwIfAborted();
+			await new Promise((resolve) => setTimeout(resolve, pause));
+		}
+	}
+
 	ack() { this.settle(ACK); }
 	release() { this.settle(RELEASE); }
 	untake() { this.settle(UNTAKE); }
@@ -308,6 +328,33 @@ class Loan {
 			addon.commit(this.channel.handle, -1);
 		this.over = true;
 	}
+}
+
+class Request {
+	constructor(channel, number) {
+		this.channel = channel;
+		this.number = number;
+	}
+
+	async response({ signal } = {}) {
+		const seen = ({ data, meta }) => ({ data, meta: metaOf(meta) });
+		const now = addon.response(this.channel.handle, this.number);
+		if (!isLater(now))
+			return seen(now);
+		for (;;) {
+			signal?.throwIfAborted();
+			try {
+				return seen(await addon.job(this.channel.handle, RESPONSE, this.number));
+			} catch (e) {
+				if (this.channel.detached)
+					throw gone();
+				if (e.code !== 'ETIMEDOUT' && e.code !== 'EINTR')
+					throw e;
+			}
+		}
+	}
+
+	cancel() { return addon.cancel(this.channel.handle, this.number) === 1; }
 }
 
 class Channel {
@@ -462,6 +509,34 @@ class Channel {
 			return loan.commit(write(loan.data) ?? length);
 		} finally {
 			loan.abort();
+		}
+	}
+
+	async request(message, meta = {}, { signal } = {}) {
+		const bytes = bytesOf(message), raw = rawMeta(meta);
+		const number = await this.senders.run(() => {
+			const result = addon.request(this.handle, bytes, raw);
+			if (result === -EAGAIN && this.fails)
+				throw noRoom();
+			return result;
+		}, signal);
+		return new Request(this, number);
+	}
+
+	async call(message, meta = {}, options = {}) {
+		const request = await this.request(message, meta, options);
+		try {
+			const got = await request.response(options);
+			if (got.meta.more)
+				request.cancel();
+			return got;
+		} catch (e) {
+			try {
+				request.cancel();
+			} catch {
+				// it is done with, or the endpoint is gone
+			}
+			throw e;
 		}
 	}
 
@@ -720,6 +795,6 @@ const footprint = (options = {}) => addon.footprint(makeOptions(options));
 const version = () => addon.version();
 
 module.exports = {
-	Channel, Lease, Loan, open, openSync, subscribe, create, remove, unlink, collect, channels, footprint, select,
+	Channel, Lease, Loan, Request, open, openSync, subscribe, create, remove, unlink, collect, channels, footprint, select,
 	version, WaitSet,
 };

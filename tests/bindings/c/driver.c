@@ -17,7 +17,7 @@
 #define MS INT64_C(1000000)
 
 /* Endpoints, leases and sets, by the names that the lines give them. */
-enum { ENDPOINTS = 16, LEASES = 64, SETS = 4, READY = 16 };
+enum { ENDPOINTS = 16, LEASES = 64, SETS = 4, READY = 16, REQUESTS = 16 };
 
 static struct endpoint {
 	char name[32];
@@ -30,6 +30,11 @@ static struct held {
 	struct endpoint *of;
 	struct chan_lease lease;
 } leases[LEASES];
+
+static struct request {
+	char name[32];
+	uint64_t number;
+} requests[REQUESTS]; /* those of each name, or of the oldest */
 
 static struct set {
 	char name[32];
@@ -164,6 +169,7 @@ static const struct {
 	{EPERM, "denied"},
 	{ENOTCONN, "detached"},
 	{EINTR, "interrupted"},
+	{ECONNRESET, "reset"},
 };
 
 /* The word for a result that is an error; `again` is the word for -EAGAIN. */
@@ -709,6 +715,93 @@ static void do_stat(struct endpoint *e)
 	print_count(r < 0 ? r : (int64_t)values[one_of(arg(2), fields, 12)]);
 }
 
+/* ---- requests and replies ---- */
+
+static void do_request(struct endpoint *e)
+{
+	static unsigned next;
+	struct request *q = &requests[next++ % REQUESTS];
+	struct chan_meta m;
+	int64_t limit = timeout(arg(4));
+
+	chan_meta_init(&m);
+	if (words > 5)
+		m.flags |= CHAN_META_ONCE;
+	for (int i = 0; i < REQUESTS; i++)
+		if (!strcmp(requests[i].name, arg(2)))
+			q = &requests[i];
+	snprintf(q->name, sizeof(q->name), "%s", arg(2));
+	print_sent(chan_request(e->ch, buf, message(arg(3), buf), &m, limit, &q->number));
+}
+
+static uint64_t request_of(const char *name)
+{
+	for (int i = 0; i < REQUESTS; i++)
+		if (!strcmp(requests[i].name, name))
+			return requests[i].number;
+	give_up("there is no request '%s'", name);
+}
+
+static void print_response(ssize_t r, const struct chan_meta *m)
+{
+	print_received(r, buf);
+	if (r >= 0)
+		printf(" status=%d%s", m->status, m->flags & CHAN_META_MORE ? " more" : "");
+}
+
+static void do_response(struct endpoint *e)
+{
+	struct chan_meta m = {.size = sizeof(m)};
+
+	print_response(
+		chan_response(e->ch, request_of(arg(2)), buf, ROOM, &m, timeout(arg(3))), &m);
+}
+
+static void do_call(struct endpoint *e)
+{
+	struct chan_meta m;
+	size_t len = message(arg(2), buf);
+	ssize_t r;
+
+	chan_meta_init(&m);
+	r = chan_call(e->ch, buf, len, buf + len, ROOM - len, &m, timeout(arg(3)));
+	if (r > 0)
+		memmove(buf, buf + len, (size_t)r);
+	print_response(r, &m);
+}
+
+static void do_cancel(struct endpoint *e)
+{
+	print_count(chan_cancel(e->ch, request_of(arg(2))));
+}
+
+static void do_reply(struct endpoint *e)
+{
+	struct held *l = held(arg(1));
+	struct chan_meta m;
+	int r;
+
+	(void)e;
+	chan_meta_init(&m);
+	for (unsigned i = 4; i < words; i++)
+		if (!strcmp(word[i], "more"))
+			m.flags |= CHAN_META_MORE;
+		else
+			m.status = (int32_t)number(strchr(word[i], '=') + 1);
+	r = chan_reply(l->of->ch, &l->lease, buf, message(arg(2), buf), &m, timeout(arg(3)));
+	if (r >= 0 && !(m.flags & CHAN_META_MORE))
+		l->of = NULL;
+	print_sent(r);
+}
+
+static void do_wanted(struct endpoint *e)
+{
+	struct held *l = held(arg(1));
+
+	(void)e;
+	print_count(chan_wanted(l->of->ch, &l->lease));
+}
+
 /* ---- sets ---- */
 
 static struct set *set_of(const char *name)
@@ -856,6 +949,12 @@ static const struct {
 	{"sendmeta", do_send_meta, 1},
 	{"recvmeta", do_recv_meta, 1},
 	{"takemeta", do_take_meta, 1},
+	{"request", do_request, 1},
+	{"response", do_response, 1},
+	{"call", do_call, 1},
+	{"cancel", do_cancel, 1},
+	{"reply", do_reply, 0},
+	{"wanted", do_wanted, 0},
 	{"sendmany", do_sendmany, 1},
 	{"recvmany", do_recvmany, 1},
 	{"all", do_all, 1},

@@ -109,6 +109,7 @@ static std::string outcome(const shmchan::failure &e, const char *again)
 		{EPERM, "denied"},
 		{ENOTCONN, "detached"},
 		{EINTR, "interrupted"},
+		{ECONNRESET, "reset"},
 	};
 
 	if (e == errc::again)
@@ -326,6 +327,76 @@ static std::string do_take_meta(const words &w)
 		return outcome(l.error(), "empty");
 	shmchan::lease &held = e.leases[w.at(2)] = std::move(*l);
 	return taken(held) + shown(held.meta().value());
+}
+
+/* ---- requests and replies ---- */
+
+static std::map<std::string, std::uint64_t> requests;
+
+static std::string do_request(const words &w)
+{
+	shmchan::meta m;
+
+	if (w.size() > 5)
+		m.once();
+	auto r = endpoint_of(w.at(1)).channel.request(message(w.at(3)), m, timeout(w.at(4)));
+	if (!r)
+		return outcome(r.error(), "full");
+	requests[w.at(2)] = *r;
+	return "ok";
+}
+
+static std::vector<char> replied(1 << 20);
+
+static std::string response(const shmchan::result<std::size_t> &r, const shmchan::meta &m)
+{
+	if (!r)
+		return outcome(r.error(), "empty");
+	return "data " + shown({replied.data(), r.value_or(0)}) +
+	       " status=" + std::to_string(m.status()) + (m.has_more() ? " more" : "");
+}
+
+static std::string do_response(const words &w)
+{
+	shmchan::meta m;
+	auto r = endpoint_of(w.at(1)).channel.response(
+		requests.at(w.at(2)), replied, m, timeout(w.at(3)));
+
+	return response(r, m);
+}
+
+static std::string do_call(const words &w)
+{
+	shmchan::meta m;
+	auto r = endpoint_of(w.at(1)).channel.call(message(w.at(2)), replied, m, timeout(w.at(3)));
+
+	return response(r, m);
+}
+
+static std::string do_cancel(const words &w)
+{
+	return counted(endpoint_of(w.at(1)).channel.cancel(requests.at(w.at(2))), "empty");
+}
+
+static std::string do_reply(const words &w)
+{
+	endpoint &e = holder_of(w.at(1));
+	shmchan::meta m;
+
+	for (std::size_t i = 4; i < w.size(); i++)
+		if (w[i] == "more")
+			m.more();
+		else
+			m.status(std::stoi(w[i].substr(w[i].find('=') + 1)));
+	std::string said = sent(e.leases[w[1]].reply(message(w.at(2)), m, timeout(w.at(3))));
+	if (!e.leases[w[1]])
+		e.leases.erase(w[1]);
+	return said;
+}
+
+static std::string do_wanted(const words &w)
+{
+	return counted(holder_of(w.at(1)).leases[w[1]].wanted(), "empty");
 }
 
 static std::string do_send_batch(const words &w)
@@ -583,6 +654,12 @@ static const std::map<std::string, std::function<std::string(const words &)>> op
 	{"sendmeta", do_send_meta},
 	{"recvmeta", do_receive_meta},
 	{"takemeta", do_take_meta},
+	{"request", do_request},
+	{"response", do_response},
+	{"call", do_call},
+	{"cancel", do_cancel},
+	{"reply", do_reply},
+	{"wanted", do_wanted},
 	{"sendmany", do_send_batch},
 	{"recvmany", do_receive_batch},
 	{"all", do_all},

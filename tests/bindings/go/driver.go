@@ -29,6 +29,7 @@ var (
 	leases    = map[string]*shmchan.Lease{}
 	loans     = map[string]*shmchan.Loan{}
 	sets      = map[string]*shmchan.Set{}
+	requests  = map[string]uint64{}
 	allBytes  = func() (all []byte) {
 		for i := 0; i < 256; i++ {
 			all = append(all, byte(i))
@@ -116,7 +117,7 @@ var outcomes = map[syscall.Errno]string{
 	syscall.EINVAL: "invalid", syscall.EBADF: "role", syscall.ESTALE: "stale",
 	syscall.ECANCELED: "canceled", syscall.EDEADLK: "deadlock", syscall.EBADMSG: "damaged",
 	syscall.EACCES: "denied", syscall.EPERM: "denied", syscall.ENOTCONN: "detached",
-	syscall.EINTR: "interrupted",
+	syscall.EINTR: "interrupted", syscall.ECONNRESET: "reset",
 }
 
 // outcome gives the words for an error; again is the one for EAGAIN.
@@ -411,6 +412,35 @@ func takeMeta(ctx context.Context, ch *shmchan.Channel, name string) string {
 	return taken(l, name) + shown(m)
 }
 
+func response(msg []byte, m *shmchan.Meta, err error) string {
+	if err != nil {
+		return outcome(err, "empty")
+	}
+	return fmt.Sprintf("data %s status=%d%s", word(msg), m.Status, map[bool]string{true: " more"}[m.More])
+}
+
+func reply(w []string) string {
+	m := &shmchan.Meta{}
+	for _, each := range w[4:] {
+		if name, value, _ := strings.Cut(each, "="); name == "more" {
+			m.More = true
+		} else {
+			m.Status = int32(number(value))
+		}
+	}
+	ctx, cancel := until(w[3])
+	defer cancel()
+	err := get(leases, w[1]).Reply(ctx, message(w[2]), m)
+	if !m.More && (err == nil || errors.Is(err, shmchan.ErrDropped)) {
+		delete(leases, w[1])
+	}
+	return outcome(err, "full")
+}
+
+func yes(is bool, err error) string {
+	return count(map[bool]int64{true: 1}[is], err, "empty")
+}
+
 func count(n int64, err error, again string) string {
 	if err != nil {
 		return outcome(err, again)
@@ -458,6 +488,10 @@ func execute(w []string) string {
 		return settled(w[1], (*shmchan.Lease).Ack)
 	case "release":
 		return settled(w[1], (*shmchan.Lease).Release)
+	case "reply":
+		return reply(w)
+	case "wanted":
+		return yes(get(leases, w[1]).Wanted())
 	case "untake":
 		return settled(w[1], (*shmchan.Lease).Untake)
 	}
@@ -467,7 +501,7 @@ func execute(w []string) string {
 func onEndpoint(ch *shmchan.Channel, w []string) string {
 	limit := "wait"
 	if place := map[string]int{"send": 3, "recv": 2, "sendmany": 2, "recvmany": 2, "take": 3,
-		"sendmeta": 3, "recvmeta": 2, "takemeta": 3,
+		"sendmeta": 3, "recvmeta": 2, "takemeta": 3, "request": 4, "response": 3, "call": 3,
 		"reserve": 3}[w[0]]; place > 0 {
 		limit = w[place]
 	}
@@ -505,6 +539,16 @@ func onEndpoint(ch *shmchan.Channel, w []string) string {
 			return outcome(err, "empty")
 		}
 		return "data " + word(msg) + shown(m)
+	case "request":
+		n, err := ch.Request(ctx, message(w[3]), &shmchan.Meta{Once: len(w) > 5})
+		requests[w[2]] = n
+		return outcome(err, "full")
+	case "response":
+		return response(ch.Response(ctx, get(requests, w[2])))
+	case "call":
+		return response(ch.Call(ctx, message(w[2]), nil))
+	case "cancel":
+		return yes(ch.Cancel(get(requests, w[2])))
 	case "takemeta":
 		return takeMeta(ctx, ch, w[2])
 	case "sendmany":

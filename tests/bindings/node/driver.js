@@ -10,11 +10,11 @@ const OUTCOMES = {
 	ETIMEDOUT: 'timeout', EPIPE: 'closed', EIDRM: 'removed', EBUSY: 'busy', EEXIST: 'exists',
 	ENOENT: 'absent', EINVAL: 'invalid', EBADF: 'role', ESTALE: 'stale', ECANCELED: 'canceled',
 	EDEADLK: 'deadlock', EBADMSG: 'damaged', EACCES: 'denied', EPERM: 'denied',
-	ENOTCONN: 'detached', EINTR: 'interrupted',
+	ENOTCONN: 'detached', EINTR: 'interrupted', ECONNRESET: 'reset',
 };
 const ALL_BYTES = Buffer.from([...Array(256).keys()]);
 const endpoints = new Map(), leases = new Map(), loans = new Map(),
-	sets = new Map();
+	sets = new Map(), requests = new Map();
 
 function get(from, name) {
 	if (!from.has(name)) {
@@ -119,6 +119,16 @@ function shown(meta) {
 		...Object.entries(meta.headers).map((pair) => ` ${pair.join('=')}`)].join('');
 }
 
+const response = ({ data: reply, meta }) =>
+	`${data(reply)} status=${meta.status}${meta.more ? ' more' : ''}`;
+
+async function reply(lease, what, limit, ...words) {
+	const meta = { more: words.includes('more') };
+	for (const each of words.filter((each) => each.startsWith('status=')))
+		meta.status = Number(each.slice(7));
+	return sent(await limited(limit, (o) => get(leases, lease).reply(message(what), meta, o)));
+}
+
 async function all(ch) {
 	const said = ['all'];
 	try {
@@ -211,6 +221,8 @@ const named = {
 	async subscribe(name, channel, ...words) {
 		endpoints.set(name, await shmchan.subscribe(channel, options(words)));
 	},
+	reply,
+	wanted: (lease) => count(Number(get(leases, lease).wanted())),
 	ack: (lease) => takeOut(leases, lease).ack(),
 	release: (lease) => takeOut(leases, lease).release(),
 	untake: (lease) => takeOut(leases, lease).untake(),
@@ -246,6 +258,15 @@ const onEndpoint = {
 	async takemeta(ch, name, lease, limit) {
 		return taken(await limited(limit, (o) => ch.take(o)), lease) + shown(leases.get(lease).meta());
 	},
+	async request(ch, name, request, what, limit, once) {
+		requests.set(request, await limited(limit,
+			(o) => ch.request(message(what), { once: once !== undefined }, o)));
+	},
+	response: async (ch, name, request, limit) =>
+		response(await limited(limit, (o) => get(requests, request).response(o))),
+	call: async (ch, name, what, limit) =>
+		response(await limited(limit, (o) => ch.call(message(what), {}, o))),
+	cancel: (ch, name, request) => count(Number(get(requests, request).cancel())),
 	sendmany: async (ch, name, limit, ...words) =>
 		count(await limited(limit, (o) => ch.sendBatch(words.map(message), o))),
 	recvmany: async (ch, name, limit, n) =>
@@ -287,7 +308,7 @@ async function execute([operation, ...words]) {
 		}
 		return await onEndpoint[operation](get(endpoints, words[0]), ...words) ?? 'ok';
 	} catch (e) {
-		return outcome(e, ['send', 'sendmeta', 'sendmany', 'reserve', 'commit'].includes(operation) ? 'full' : 'empty');
+		return outcome(e, ['send', 'sendmeta', 'request', 'reply', 'sendmany', 'reserve', 'commit'].includes(operation) ? 'full' : 'empty');
 	}
 }
 

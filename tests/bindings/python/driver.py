@@ -14,10 +14,11 @@ OUTCOMES = {
     errno.EBADF: "role", errno.ESTALE: "stale", errno.ECANCELED: "canceled",
     errno.EDEADLK: "deadlock", errno.EBADMSG: "damaged", errno.EACCES: "denied",
     errno.EPERM: "denied", errno.ENOTCONN: "detached", errno.EINTR: "interrupted",
+    errno.ECONNRESET: "reset",
 }
 ALL_BYTES = bytes(range(256))
 
-endpoints, leases, loans, sets = {}, {}, {}, {}
+endpoints, leases, loans, sets, requests = {}, {}, {}, {}, {}
 
 
 def message(word):
@@ -124,6 +125,31 @@ def do_recvmeta(name, limit):
 def do_takemeta(name, lease, limit):
     said = taken(endpoints[name].take(timeout(limit)), lease)
     return said + header(leases[lease].meta())
+
+
+def do_request(name, request, what, limit, *once):
+    meta = shmchan.Meta(once=bool(once))
+    requests[request] = endpoints[name].request(message(what), meta, timeout(limit))
+
+
+def response(got, meta):
+    return f"{data(got)} status={meta.status}{' more' * meta.more}"
+
+
+def do_response(name, request, limit):
+    return response(*endpoints[name].response(requests[request], timeout(limit)))
+
+
+def do_call(name, what, limit):
+    return response(*endpoints[name].call(message(what), timeout=timeout(limit)))
+
+
+def do_reply(lease, what, limit, *words):
+    meta = shmchan.Meta(more="more" in words)
+    for each in words:
+        if each.startswith("status="):
+            meta.status = int(each[7:])
+    return sent(leases[lease].reply(message(what), meta, timeout(limit)))
 
 
 def do_sendmany(name, limit, *words):
@@ -243,6 +269,12 @@ OPERATIONS = {
     "sendmeta": do_sendmeta,
     "recvmeta": do_recvmeta,
     "takemeta": do_takemeta,
+    "request": do_request,
+    "response": do_response,
+    "call": do_call,
+    "cancel": lambda name, request: f"count {+endpoints[name].cancel(requests[request])}",
+    "reply": do_reply,
+    "wanted": lambda lease: f"count {+leases[lease].wanted()}",
     "sendmany": do_sendmany,
     "recvmany": lambda name, limit, n: data(*endpoints[name].recv_batch(int(n), timeout(limit))),
     "all": do_all,
@@ -271,7 +303,7 @@ OPERATIONS = {
     "flood": do_flood,
     "drain": do_drain,
 }
-SENDS = ("send", "sendmeta", "sendmany", "reserve", "commit")
+SENDS = ("send", "sendmeta", "request", "reply", "sendmany", "reserve", "commit")
 
 for line in sys.stdin:
     operation, *words = line.split()

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 struct Endpoint {
     channel: &'static Channel,
     leases: HashMap<String, Lease<'static>>,
+    requests: HashMap<String, u64>,
     loan: Option<Loan<'static>>,
 }
 
@@ -91,6 +92,7 @@ fn failed(e: Error, again: &str) -> String {
         ErrorKind::Denied => "denied".into(),
         ErrorKind::Detached => "detached".into(),
         ErrorKind::Interrupted => "interrupted".into(),
+        ErrorKind::Reset => "reset".into(),
         _ => format!("error {}", e.errno()),
     }
 }
@@ -183,6 +185,7 @@ fn opened(endpoints: &mut Endpoints, name: &str, channel: shmchan::Result<Channe
             let endpoint = Endpoint {
                 channel: Box::leak(Box::new(channel)),
                 leases: HashMap::new(),
+                requests: HashMap::new(),
                 loan: None,
             };
             endpoints.insert(name.into(), endpoint);
@@ -247,6 +250,46 @@ fn recv_meta(ch: &Channel, w: Words) -> String {
         Ok((n, m)) => format!("data {}{}", shown(&buffer[..n]), shown_header(&m)),
         Err(e) => failed(e, "empty"),
     }
+}
+
+fn request(e: &mut Endpoint, w: Words) -> String {
+    let meta = match w.get(5) {
+        Some(_) => Meta::new().once(),
+        None => Meta::new(),
+    };
+    match e.channel.request(&message(w[3]), &meta, timeout(w[4])) {
+        Err(e) => failed(e, "full"),
+        Ok(number) => {
+            e.requests.insert(w[2].into(), number);
+            "ok".into()
+        }
+    }
+}
+
+fn response(buffer: &[u8], r: shmchan::Result<(usize, Meta)>) -> String {
+    match r {
+        Err(e) => failed(e, "empty"),
+        Ok((n, m)) => {
+            let more = if m.has_more() { " more" } else { "" };
+            format!(
+                "data {} status={}{more}",
+                shown(&buffer[..n]),
+                m.status_number()
+            )
+        }
+    }
+}
+
+fn reply(endpoints: &mut Endpoints, w: Words) -> String {
+    let mut all = endpoints.values_mut();
+    let e = all.find(|e| e.leases.contains_key(w[1])).unwrap();
+    let status = w[4..].iter().find_map(|word| word.strip_prefix("status="));
+    let meta = Meta::new().status(status.map_or(0, |n| n.parse().unwrap()));
+    if w.contains(&"more") {
+        return sent(e.leases[w[1]].reply_more(&message(w[2]), &meta, timeout(w[3])));
+    }
+    let lease = e.leases.remove(w[1]).unwrap();
+    sent(lease.reply(&message(w[2]), &meta, timeout(w[3])))
 }
 
 fn send_batch(ch: &Channel, w: Words) -> String {
@@ -458,6 +501,18 @@ fn on_endpoint(e: &mut Endpoint, w: Words) -> String {
                 said
             }
         },
+        "request" => request(e, w),
+        "response" => {
+            let mut buffer = vec![0; 1 << 20];
+            let r = ch.response(e.requests[w[2]], &mut buffer, timeout(w[3]));
+            response(&buffer, r)
+        }
+        "call" => {
+            let mut buffer = vec![0; 1 << 20];
+            let r = ch.call(&message(w[2]), &mut buffer, &Meta::new(), timeout(w[3]));
+            response(&buffer, r)
+        }
+        "cancel" => counted(ch.cancel(e.requests[w[2]]).map(|n| n.into()), "empty"),
         "sendmany" => send_batch(ch, w),
         "recvmany" => recv_batch(ch, w),
         "all" => all(ch),
@@ -521,6 +576,11 @@ fn execute(state: &mut State, w: Words) -> String {
         "select" => select_one(endpoints, w),
         "ack" => settle(endpoints, w[1], Lease::ack),
         "release" => settle(endpoints, w[1], Lease::release),
+        "reply" => reply(endpoints, w),
+        "wanted" => {
+            let lease = endpoints.values().find_map(|e| e.leases.get(w[1]));
+            counted(lease.unwrap().wanted().map(|n| n.into()), "empty")
+        }
         "untake" => settle(endpoints, w[1], Lease::untake),
         _ => {
             let e = endpoints.get_mut(w[1]);

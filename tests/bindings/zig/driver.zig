@@ -107,6 +107,7 @@ fn sayError(err: shmchan.Error) void {
             error.Stale => "stale",
             error.WrongRole => "role",
             error.Canceled => "canceled",
+            error.Reset => "reset",
             error.Detached => "detached",
             error.Damaged => "damaged",
             else => "invalid",
@@ -313,6 +314,69 @@ fn takeMeta(e: *Endpoint) void {
     } else |_| {}
 }
 
+// ---- requests and replies ----
+
+var requests = std.StringHashMap(u64).init(gpa);
+
+fn requestOf(name: []const u8) u64 {
+    return requests.get(name) orelse giveUp("there is no request '{s}'", .{name});
+}
+
+fn request(e: *Endpoint) void {
+    var m = shmchan.Meta.init();
+    if (count > 5) m.raw.flags |= shmchan.c.CHAN_META_ONCE;
+    const result = e.ch.request(message(arg(3)), &m, timeout(arg(4)));
+    if (result) |got| {
+        const number_of = got orelse return say("closed", .{});
+        requests.put(own(arg(2)), number_of) catch giveUp("no memory", .{});
+        say("ok", .{});
+    } else |err| sayError(err);
+}
+
+fn sayResponse(result: shmchan.Error!?[]u8, m: *const shmchan.Meta) void {
+    sayReceived(result);
+    const got = result catch return;
+    if (got != null) say(" status={d}{s}", .{ m.raw.status, if (m.more()) " more" else "" });
+}
+
+fn response(e: *Endpoint) void {
+    var m = shmchan.Meta.init();
+    sayResponse(e.ch.response(requestOf(arg(2)), &room, &m, timeout(arg(3))), &m);
+}
+
+fn call(e: *Endpoint) void {
+    var m = shmchan.Meta.init();
+    sayResponse(e.ch.call(message(arg(2)), &room, &m, timeout(arg(3))), &m);
+}
+
+fn cancel(e: *Endpoint) void {
+    const result = e.ch.cancel(requestOf(arg(2)));
+    if (result) |gone| say("count {d}", .{@intFromBool(gone)}) else |err| sayError(err);
+}
+
+fn leaseOf(name: []const u8) shmchan.Lease {
+    return (leases.get(name) orelse giveUp("there is no lease '{s}'", .{name})).lease;
+}
+
+fn reply() void {
+    var m = shmchan.Meta.init();
+    for (words[4..@max(count, 4)]) |word| {
+        if (std.mem.eql(u8, word, "more")) {
+            m.raw.flags |= shmchan.c.CHAN_META_MORE;
+        } else m.raw.status = @intCast(number(word["status=".len..]));
+    }
+    const result = leaseOf(arg(1)).reply(message(arg(2)), &m, timeout(arg(3)));
+    if (result) |_| {
+        if (!m.more()) _ = leases.remove(arg(1));
+    } else |_| {}
+    saySent(result);
+}
+
+fn wanted() void {
+    const result = leaseOf(arg(1)).wanted();
+    if (result) |n| say("count {d}", .{@intFromBool(n)}) else |err| sayError(err);
+}
+
 fn sendMany(e: *Endpoint) void {
     var batch: [64][]const u8 = undefined;
     const limit = timeout(arg(2));
@@ -487,7 +551,7 @@ fn timed(e: *Endpoint, receive: bool) void {
 }
 
 fn execute() void {
-    const Op = enum { create, remove, unlink, open, detach, close, discard, send, recv, sendmeta, recvmeta, takemeta, sendmany, recvmany, all, take, ack, release, untake, reserve, commit, subscribe, abort, select, peek, purge, recover, overflow, pause, resume_, subscribers, removegroup, watch, unwatch, ready, forget, stat, flood, drain };
+    const Op = enum { create, remove, unlink, open, detach, close, discard, send, recv, sendmeta, recvmeta, takemeta, request, response, call, cancel, reply, wanted, sendmany, recvmany, all, take, ack, release, untake, reserve, commit, subscribe, abort, select, peek, purge, recover, overflow, pause, resume_, subscribers, removegroup, watch, unwatch, ready, forget, stat, flood, drain };
     const word = if (std.mem.eql(u8, words[0], "resume")) "resume_" else words[0];
     const op = std.meta.stringToEnum(Op, word) orelse giveUp("there is no operation '{s}'", .{words[0]});
     switch (op) {
@@ -500,6 +564,8 @@ fn execute() void {
         .ack => return settle(shmchan.Lease.ack),
         .release => return settle(shmchan.Lease.release),
         .untake => return settle(shmchan.Lease.untake),
+        .reply => return reply(),
+        .wanted => return wanted(),
         .select => return select(),
         .watch => return watch(),
         .unwatch => return sayDone(setOf(arg(1)).remove(endpoint(arg(2)).ch, roleOf(arg(3)))),
@@ -516,6 +582,10 @@ fn execute() void {
         .sendmeta => sendMeta(e),
         .recvmeta => recvMeta(e),
         .takemeta => takeMeta(e),
+        .request => request(e),
+        .response => response(e),
+        .call => call(e),
+        .cancel => cancel(e),
         .sendmany => sendMany(e),
         .recvmany => recvMany(e),
         .all => receiveAll(e),

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import dataclasses
 import errno
 import os
 import threading
@@ -581,6 +583,70 @@ class Channel(BaseChannel):
                 if n != -errno.EMSGSIZE:
                     raise error(n, Empty)
                 size = lib.chan_error_size(n)
+
+    def request(
+        self, message: BytesLike, meta: Optional[_meta.Meta] = None,
+        timeout: Optional[float] = None,
+    ) -> int:
+        """Send a request, a message that asks for replies, in a channel with headers; its number,
+        for response()."""
+        data, size = address_of(message)
+        raw, number = (meta or _meta.Meta())._raw(), ctypes.c_uint64()
+
+        def send(handle: int, limit: int) -> int:
+            return lib.chan_request(handle, data, size, ctypes.byref(raw), limit,
+                                    ctypes.byref(number))
+        with self._using():
+            handle = self._handle or self._open_again()
+            result = self._until(handle, nanoseconds(timeout), send, handle)
+            if result == c.DROPPED:
+                result = -errno.ECANCELED
+            if result < 0:
+                raise error(result, Full)
+            return number.value
+
+    def response(
+        self, number: int = 0, timeout: Optional[float] = None
+    ) -> tuple[bytes, _meta.Meta]:
+        """Receive a reply to the request of that number, or to any of this endpoint's."""
+        raw, size = _meta.empty(), FIRST_ROOM
+        with self._using():
+            handle = self._handle or self._open_again()
+            while True:
+                room = ctypes.create_string_buffer(size)
+                n = self._until(handle, nanoseconds(timeout), lib.chan_response, handle, number,
+                                room, size, ctypes.byref(raw))
+                if n >= 0:
+                    return ctypes.string_at(room, n), _meta.received(raw)
+                if n != -errno.EMSGSIZE:
+                    raise error(n, Empty)
+                size = lib.chan_error_size(n)
+
+    def cancel(self, number: int) -> bool:
+        """Forget a request.  Is it so that nobody gets it?"""
+        return self._now(lib.chan_cancel, number) == 1
+
+    def call(
+        self, message: BytesLike, meta: Optional[_meta.Meta] = None,
+        timeout: Optional[float] = None,
+    ) -> tuple[bytes, _meta.Meta]:
+        """Send a request and receive its reply.  If that fails, the request is cancelled."""
+        end = None if timeout is None else time.monotonic() + timeout
+        if timeout and not (meta and meta.ttl):
+            meta = dataclasses.replace(meta or _meta.Meta(), ttl=timeout)
+        number = self.request(message, meta, timeout)
+        try:
+            got = self.response(number, None if end is None else max(end - time.monotonic(), 0))
+        except BaseException:
+            self._forget(number)
+            raise
+        if got[1].more:
+            self._forget(number)
+        return got
+
+    def _forget(self, number: int) -> None:
+        with contextlib.suppress(Error, ValueError):
+            self.cancel(number)
 
     def __iter__(self) -> Iterator[bytes]:
         """Each message, until the channel has ended."""

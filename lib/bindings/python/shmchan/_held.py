@@ -120,12 +120,41 @@ class Lease(Held):
 
     def meta(self) -> _meta.Meta:
         """Its header, in a channel with headers."""
-        channel, raw = self._channel, _meta.empty()
-        with channel._using():
-            if self._settled or not channel._handle or self._generation != channel._generation:
-                raise ValueError("this message is not held any more")
-            check(lib.chan_lease_meta(channel._handle, ctypes.byref(self._raw), ctypes.byref(raw)))
+        raw = _meta.empty()
+        with self._channel._using():
+            check(lib.chan_lease_meta(self._held_by(), ctypes.byref(self._raw), ctypes.byref(raw)))
             return _meta.received(raw)
+
+    def _held_by(self) -> int:
+        channel = self._channel
+        if self._settled or not channel._handle or self._generation != channel._generation:
+            raise ValueError("this message is not held any more")
+        return channel._handle
+
+    def reply(
+        self, message: Any, meta: Optional[_meta.Meta] = None, timeout: Optional[float] = None
+    ) -> bool:
+        """Reply to a request.  A reply that does not say `more` is the last, and acknowledges it.
+        False: its client is gone."""
+        meta, channel = meta or _meta.Meta(), self._channel
+        raw, data = meta._raw(), bytes(memoryview(message))
+        limit = c.WAIT if timeout is None else round(timeout * 1e9)
+        with channel._using():
+            handle = self._held_by()
+            result = channel._until(handle, limit, lib.chan_reply, handle,
+                                    ctypes.byref(self._raw), data, len(data), ctypes.byref(raw))
+            if result < 0:
+                raise error(result, Full)
+            if not meta.more:
+                with contextlib.suppress(BufferError):
+                    self._drop_view()
+                self._settled = True
+            return result != c.DROPPED
+
+    def wanted(self) -> bool:
+        """Is a request still worth a reply?"""
+        with self._channel._using():
+            return check(lib.chan_wanted(self._held_by(), ctypes.byref(self._raw))) == 1
 
     def _settle(self, function: Any, even_if_viewed: bool = False) -> None:
         channel = self._channel

@@ -18,7 +18,7 @@ SONAME = "libshmchan.so.0"
 
 SEND, RECV, CREATE, EXCLUSIVE = 1, 2, 4, 8
 END_WITH_SENDERS, NEED_RECEIVERS, FORBID_BLOCK, META = 1, 2, 8, 16
-HAS_ID, HAS_KEY, HAS_PRIORITY = 1, 2, 4
+HAS_ID, HAS_KEY, HAS_PRIORITY, MORE, ONCE = 1, 2, 4, 16, 32
 OR_OLDEST, RENEW_GROUP = 1, 2
 DRAIN, DISCARD = 0, 1
 DROPPED = 1
@@ -193,6 +193,11 @@ _FUNCTIONS = {
     "chan_send_meta": (c_int, _channel, _pointer, c_size_t, _pointer, c_int64),
     "chan_recv_meta": (c_ssize_t, _channel, _pointer, c_size_t, _pointer, c_int64),
     "chan_lease_meta": (c_int, _channel, _pointer, _pointer),
+    "chan_request": (c_int, _channel, _pointer, c_size_t, _pointer, c_int64, _pointer),
+    "chan_response": (c_ssize_t, _channel, c_uint64, _pointer, c_size_t, _pointer, c_int64),
+    "chan_cancel": (c_int, _channel, c_uint64),
+    "chan_reply": (c_int, _channel, _pointer, _pointer, c_size_t, _pointer, c_int64),
+    "chan_wanted": (c_int, _channel, _pointer),
     "chan_select": (c_int, _pointer, c_uint, c_int64, c_uint),
     "chan_set_create": (c_int, _pointer),
     "chan_set_destroy": (None, c_void_p),

@@ -16,7 +16,8 @@ class Meta:
     """The header of a message, in a channel that was made with meta=True.
 
     A `ttl` and a `delay` are in seconds: nobody gets the message later, or before.  `headers`
-    are pairs of text.  The rest is set by what receives: see struct chan_meta in shmchan.h.
+    are pairs of text.  A request that says `once` is not delivered twice; a reply has a `status`,
+    and says if `more` follow.  The rest is set by what receives: see struct chan_meta in shmchan.h.
     """
 
     key: Optional[bytes] = None
@@ -25,6 +26,9 @@ class Meta:
     delay: float = 0
     id: Optional[bytes] = None
     headers: dict[str, str] = dataclasses.field(default_factory=dict)
+    once: bool = False
+    status: int = 0
+    more: bool = False
     seq: int = 0
     sent: float = 0
     pid: int = 0
@@ -50,6 +54,8 @@ class Meta:
                 raise ValueError(f"a priority is 0 to 7, not {self.priority}")
             raw.flags |= c.HAS_PRIORITY
             raw.priority = self.priority
+        raw.flags |= c.ONCE * bool(self.once) + c.MORE * bool(self.more)
+        raw.status = self.status
         for what in ("ttl", "delay"):
             if not 0 <= getattr(self, what) < 1 << 33:
                 raise ValueError(f"{what}: {getattr(self, what)} is outside what the library takes")
@@ -75,6 +81,9 @@ def received(raw: c.RawMeta) -> Meta:
         delay=raw.delay / 1e9,
         id=bytes(raw.id) if raw.flags & c.HAS_ID else None,
         headers={name: value for name, _, value in (pair.partition("=") for pair in pairs)},
+        once=bool(raw.flags & c.ONCE),
+        status=raw.status,
+        more=bool(raw.flags & c.MORE),
         seq=raw.seq,
         sent=raw.sent / 1e9,
         pid=raw.pid,

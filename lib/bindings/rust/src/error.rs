@@ -57,6 +57,8 @@ pub enum ErrorKind {
     Interrupted,
     /// `EOVERFLOW`: a subscriber of a broadcast lost messages; [`Error::size`] is how many.
     Lost,
+    /// `ECONNRESET`: the server of a request died.
+    Reset,
     /// Any other: see [`Error::errno`].
     Other,
 }
@@ -115,6 +117,7 @@ impl Error {
             107 => Detached,
             4 => Interrupted,
             75 => Lost,
+            104 => Reset,
             _ => Other,
         }
     }

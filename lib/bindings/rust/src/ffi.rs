@@ -166,6 +166,8 @@ pub const KEY_MAX: usize = 255;
 pub const HAS_ID: u32 = 1;
 pub const HAS_KEY: u32 = 2;
 pub const HAS_PRIORITY: u32 = 4;
+pub const MORE: u32 = 16;
+pub const ONCE: u32 = 32;
 
 #[repr(C)]
 pub struct Set {
@@ -289,6 +291,41 @@ extern "C" {
         timeout: i64,
     ) -> isize;
     pub fn chan_lease_meta(ch: *const Chan, lease: *const Lease, ret: *mut Meta) -> c_int;
+    pub fn chan_request(
+        ch: *mut Chan,
+        msg: *const c_void,
+        len: usize,
+        meta: *const Meta,
+        timeout: i64,
+        ret: *mut u64,
+    ) -> c_int;
+    pub fn chan_response(
+        ch: *mut Chan,
+        number: u64,
+        buf: *mut c_void,
+        size: usize,
+        ret: *mut Meta,
+        timeout: i64,
+    ) -> isize;
+    pub fn chan_call(
+        ch: *mut Chan,
+        msg: *const c_void,
+        len: usize,
+        buf: *mut c_void,
+        size: usize,
+        meta: *mut Meta,
+        timeout: i64,
+    ) -> isize;
+    pub fn chan_cancel(ch: *mut Chan, number: u64) -> c_int;
+    pub fn chan_reply(
+        ch: *mut Chan,
+        request: *const Lease,
+        msg: *const c_void,
+        len: usize,
+        meta: *const Meta,
+        timeout: i64,
+    ) -> c_int;
+    pub fn chan_wanted(ch: *mut Chan, request: *const Lease) -> c_int;
     pub fn chan_endpoints(ch: *const Chan, ret: *mut Endpoint, n: c_uint) -> c_int;
     pub fn chan_subscribers(ch: *const Chan, ret: *mut Subscriber, n: c_uint) -> c_int;
     pub fn chan_set_create(ret: *mut *mut Set) -> c_int;

@@ -86,6 +86,34 @@ impl Meta {
         self
     }
 
+    /// Of a request: it must not be delivered twice.
+    pub fn once(mut self) -> Self {
+        self.0.flags |= ffi::ONCE;
+        self
+    }
+
+    /// Of a reply: what its client finds as [`Meta::status_number`].
+    pub fn status(mut self, status: i32) -> Self {
+        self.0.status = status;
+        self
+    }
+
+    /// Of a reply: others follow.
+    pub fn more(mut self) -> Self {
+        self.0.flags |= ffi::MORE;
+        self
+    }
+
+    /// Of a reply: what the server says.
+    pub fn status_number(&self) -> i32 {
+        self.0.status
+    }
+
+    /// Of a reply: do others follow?
+    pub fn has_more(&self) -> bool {
+        self.0.flags & ffi::MORE != 0
+    }
+
     /// Set the pair of that name, in place of one that is there.
     pub fn put(mut self, name: &str, value: &str) -> Result<Self> {
         let text = |s: &str| {
@@ -178,7 +206,114 @@ impl Channel {
     }
 }
 
+impl Channel {
+    /// Send a request, a message that asks for replies, in a channel with headers, and return its
+    /// number for [`Channel::response`].
+    pub fn request(&self, message: &[u8], meta: &Meta, timeout: impl Into<Timeout>) -> Result<u64> {
+        let (at, ns) = (message.as_ptr().cast(), timeout.into().ns());
+        let mut number = 0;
+        let r = unsafe { ffi::chan_request(self.ch, at, message.len(), &*meta.0, ns, &mut number) };
+        match Sent::of(r)? {
+            Sent::Committed => Ok(number),
+            Sent::Dropped => Err(Error::because(125, "it was dropped".into())),
+        }
+    }
+
+    /// Receive a reply to the request of that number, or to any of this endpoint's if it is 0.
+    /// Its header says if more follow.
+    pub fn response(
+        &self,
+        number: u64,
+        buffer: &mut [u8],
+        timeout: impl Into<Timeout>,
+    ) -> Result<(usize, Meta)> {
+        let (at, ns) = (buffer.as_mut_ptr().cast(), timeout.into().ns());
+        let mut meta = Meta::new();
+        let r = unsafe { ffi::chan_response(self.ch, number, at, buffer.len(), &mut *meta.0, ns) };
+        Ok((checked(r as i64)? as usize, meta))
+    }
+
+    /// Send a request and receive its reply.
+    ///
+    /// ```
+    /// use shmchan::{Channel, Meta, Options, Role, Timeout};
+    /// # let name = &format!("doc.{}.call", std::process::id());
+    /// let client = Channel::open(name, Role::SEND | Role::CREATE, &Options::new().meta(true))?;
+    /// let server = Channel::open(name, Role::RECEIVE, &Options::new())?;
+    /// let serving = std::thread::spawn(move || {
+    ///     let request = server.take(Timeout::Never)?;
+    ///     let answer = request.to_ascii_uppercase();
+    ///     request.reply(&answer, &Meta::new(), Timeout::Never)
+    /// });
+    /// let mut buffer = [0; 64];
+    /// let (n, _) = client.call(b"hello", &mut buffer, &Meta::new(), Timeout::Never)?;
+    /// assert_eq!(&buffer[..n], b"HELLO");
+    /// serving.join().unwrap()?;
+    /// # shmchan::remove(name)?;
+    /// # Ok::<(), shmchan::Error>(())
+    /// ```
+    pub fn call(
+        &self,
+        message: &[u8],
+        buffer: &mut [u8],
+        meta: &Meta,
+        timeout: impl Into<Timeout>,
+    ) -> Result<(usize, Meta)> {
+        let mut meta = meta.clone();
+        let r = unsafe {
+            ffi::chan_call(
+                self.ch,
+                message.as_ptr().cast(),
+                message.len(),
+                buffer.as_mut_ptr().cast(),
+                buffer.len(),
+                &mut *meta.0,
+                timeout.into().ns(),
+            )
+        };
+        Ok((checked(r as i64)? as usize, meta))
+    }
+
+    /// Forget a request: true if no server gets it.
+    pub fn cancel(&self, number: u64) -> Result<bool> {
+        checked(unsafe { ffi::chan_cancel(self.ch, number) }.into()).map(|n| n == 1)
+    }
+}
+
 impl<M: crate::View + ?Sized> Lease<'_, M> {
+    /// Send the last reply to a request, which acknowledges it.  If it fails, the request is
+    /// delivered again.
+    pub fn reply(self, message: &[u8], meta: &Meta, timeout: impl Into<Timeout>) -> Result<Sent> {
+        let mut last = meta.clone();
+        last.0.flags &= !ffi::MORE;
+        let sent = self.send_reply(message, &last, timeout.into())?;
+        std::mem::forget(self); // it is acknowledged
+        Ok(sent)
+    }
+
+    /// Send a reply to a request that is not the last.
+    pub fn reply_more(
+        &self,
+        message: &[u8],
+        meta: &Meta,
+        timeout: impl Into<Timeout>,
+    ) -> Result<Sent> {
+        self.send_reply(message, &meta.clone().more(), timeout.into())
+    }
+
+    fn send_reply(&self, message: &[u8], meta: &Meta, timeout: Timeout) -> Result<Sent> {
+        let (at, len) = (message.as_ptr().cast(), message.len());
+        // SAFETY (here and below): the endpoint is open, since it is borrowed.
+        Sent::of(unsafe {
+            ffi::chan_reply(self.channel.ch, &self.raw, at, len, &*meta.0, timeout.ns())
+        })
+    }
+
+    /// Is a request still worth a reply?
+    pub fn wanted(&self) -> Result<bool> {
+        checked(unsafe { ffi::chan_wanted(self.channel.ch, &self.raw) }.into()).map(|n| n == 1)
+    }
+
     /// Its header.
     pub fn meta(&self) -> Result<Meta> {
         let mut meta = Meta::new();

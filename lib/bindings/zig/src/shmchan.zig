@@ -49,6 +49,8 @@ pub const Error = error{
     WrongRole,
     /// A rendezvous: the message was purged before a receiver had it.
     Canceled,
+    /// The server of a request died, and the request was to be tried once only.
+    Reset,
     /// A subscriber was too late: `errorSize()` messages are lost, and it goes on with the oldest
     /// that is kept.
     Lost,
@@ -110,6 +112,7 @@ fn errorOf(result: anytype, full: Error) Error {
         .PROTONOSUPPORT, .PROTOTYPE, .XDEV => error.Incompatible,
         .BADF => error.WrongRole,
         .CANCELED => error.Canceled,
+        .CONNRESET => error.Reset,
         .NOTCONN => error.Detached,
         .INVAL, .NAMETOOLONG => error.Invalid,
         .NOSPC, .DQUOT => error.NoSpace,
@@ -285,6 +288,11 @@ pub const Meta = struct {
 
     pub fn priority(m: *const Meta) ?u8 {
         return if (m.raw.flags & c.CHAN_META_HAS_PRIORITY == 0) null else m.raw.priority;
+    }
+
+    /// Do more replies follow this one?
+    pub fn more(m: *const Meta) bool {
+        return m.raw.flags & c.CHAN_META_MORE != 0;
     }
 
     /// Set the pair of that name, in place of one that is there.
@@ -505,6 +513,36 @@ pub const Bytes = struct {
         return received(c.chan_recv_meta(ch.handle, buffer.ptr, buffer.len, &meta.raw, timeoutOf(ns)), buffer);
     }
 
+    /// Send a request, a message that asks for replies: its number for `response`, or null if the
+    /// channel was closed.
+    pub fn request(ch: Bytes, message: []const u8, meta: *const Meta, ns: ?u64) Error!?u64 {
+        var number: u64 = 0;
+        return switch (try sentAs(c.chan_request(ch.handle, message.ptr, message.len, &meta.raw, timeoutOf(ns), &number))) {
+            .sent => number,
+            .dropped => error.Canceled,
+            .closed => null,
+        };
+    }
+
+    /// Receive a reply to the request of that number, or to any of this endpoint's if it is 0, and
+    /// set its header, which says if more follow.
+    pub fn response(ch: Bytes, number: u64, buffer: []u8, meta: *Meta, ns: ?u64) Error!?[]u8 {
+        meta.raw.size = @sizeOf(c.struct_chan_meta);
+        return received(c.chan_response(ch.handle, number, buffer.ptr, buffer.len, &meta.raw, timeoutOf(ns)), buffer);
+    }
+
+    /// Send a request with the header and receive its reply, whose header `meta` then is.
+    pub fn call(ch: Bytes, message: []const u8, buffer: []u8, meta: *Meta, ns: ?u64) Error!?[]u8 {
+        return received(c.chan_call(ch.handle, message.ptr, message.len, buffer.ptr, buffer.len, &meta.raw, timeoutOf(ns)), buffer);
+    }
+
+    /// Forget a request: true if nobody gets it.
+    pub fn cancel(ch: Bytes, number: u64) Error!bool {
+        const n = c.chan_cancel(ch.handle, number);
+        try check(n, error.Full);
+        return n == 1;
+    }
+
     /// Send up to 64 messages in one call: how many, or null if the channel was closed.
     pub fn sendMany(ch: Bytes, messages: []const []const u8, ns: ?u64) Error!?usize {
         var batch: [64]c.struct_iovec = undefined;
@@ -677,6 +715,19 @@ pub const Lease = struct {
         var m = Meta.init();
         try check(c.chan_lease_meta(l.handle, &l.lease, &m.raw), error.Empty);
         return m;
+    }
+
+    /// Reply to a request.  A reply whose header does not say c.CHAN_META_MORE is the last, and ends
+    /// the lease.  .dropped: the client is gone.
+    pub fn reply(l: Lease, message: []const u8, m: *const Meta, ns: ?u64) Error!Sent {
+        return sentAs(c.chan_reply(l.handle, &l.lease, message.ptr, message.len, &m.raw, timeoutOf(ns)));
+    }
+
+    /// Is a request still worth a reply?
+    pub fn wanted(l: Lease) Error!bool {
+        const n = c.chan_wanted(l.handle, &l.lease);
+        try check(n, error.Empty);
+        return n == 1;
     }
 
     /// The message is done.
