@@ -191,7 +191,7 @@ int spec_key(
 	if (!strcmp(key, "mode"))
 		return mode_key(spec, value, why, size);
 	if (!strcmp(key, "end-with-senders") || !strcmp(key, "need-receivers") ||
-		!strcmp(key, "forbid-block"))
+		!strcmp(key, "forbid-block") || !strcmp(key, "meta"))
 		return flag_key(spec, key, value, why, size);
 	if (!strcmp(key, "owner")) {
 		if (user_id(value, names, &id))
@@ -227,6 +227,9 @@ int spec_check(const struct spec *spec, char *why, size_t size)
 		 (spec->options.on_lag || spec->options.groups ||
 			 spec->options.flags & CHAN_FORBID_BLOCK))
 		wrong = "on-lag, groups and forbid-block are for kind=broadcast";
+	else if (spec->options.flags & CHAN_META && spec->options.kind != CHAN_KIND_QUEUE &&
+		 spec->options.kind != CHAN_KIND_BROADCAST)
+		wrong = "meta is for a queue and a broadcast";
 	else if (spec->options.on_lag == CHAN_LAG_BLOCK && spec->options.flags & CHAN_FORBID_BLOCK)
 		wrong = "on-lag=block is what forbid-block forbids";
 	else if (chan_footprint(&spec->options) < 0)
@@ -277,6 +280,8 @@ void spec_write(const struct spec *spec, FILE *out)
 		fprintf(out, "groups=%" PRIu32 "\n", o->groups);
 	if (o->flags & CHAN_FORBID_BLOCK)
 		fputs("forbid-block=yes\n", out);
+	if (o->flags & CHAN_META)
+		fputs("meta=yes\n", out);
 	fprintf(out, "end-with-senders=%s\n", o->flags & CHAN_END_WITH_SENDERS ? "yes" : "no");
 	fprintf(out, "need-receivers=%s\n", o->flags & CHAN_NEED_RECEIVERS ? "yes" : "no");
 	fprintf(out, "mode=%04" PRIo32 "\nowner=%u\n", o->mode, (unsigned)spec->owner);
@@ -325,6 +330,8 @@ const char *spec_differs(const struct spec *spec, const struct chan_stat *is)
 		return "end-with-senders or need-receivers";
 	if ((is->flags ^ o->flags) & CHAN_FORBID_BLOCK)
 		return "forbid-block";
+	if ((is->flags ^ o->flags) & CHAN_META)
+		return "meta";
 	if (o->on_lag && (is->on_lag != o->on_lag || is->patience != o->patience))
 		return "on-lag";
 	if (o->groups && is->max_groups != o->groups)

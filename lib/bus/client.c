@@ -183,6 +183,8 @@ int client_create(uid_t owner, const char *name, const struct chan_options *opt)
 	put(&r, "lifetime=%s\n", word(&words_lifetime, opt->lifetime));
 	if (opt->linger)
 		put(&r, "linger=%" PRIu64 "ns\n", opt->linger);
+	if (opt->flags & CHAN_META)
+		put(&r, "meta=yes\n");
 	if (opt->flags & CHAN_END_WITH_SENDERS)
 		put(&r, "end-with-senders=yes\n");
 	if (opt->flags & CHAN_NEED_RECEIVERS)

@@ -29,7 +29,10 @@ is 'default lifetime' "$(value "$ch.a" LIFETIME)" persist
 expect 1 chanctl create "$ch.a"
 
 (umask 077 && chanctl create -c 64K -m 1000 -o drop-old --mode=0640 --endpoints=7 --lifetime=ref \
-	--linger=1h --end-with-senders --need-receivers "$ch.b")
+	--linger=1h --meta --end-with-senders --need-receivers "$ch.b")
+is meta "$(value "$ch.b" META)" yes
+is 'no meta' "$(value "$ch.a" META)" no
+expect 2 chanctl create --meta -k latest "$ch.m"
 is max-message "$(value "$ch.b" MAX-MESSAGE)" 1000
 is overflow "$(value "$ch.b" OVERFLOW)" drop-old
 is 'mode, whatever the umask' "$(value "$ch.b" MODE)" 0640

@@ -142,6 +142,7 @@ static const struct {
 	{"on-lag", set_on_lag, 0},
 	{"groups", set_groups, 0},
 	{"forbid-block", NULL, CHAN_FORBID_BLOCK},
+	{"meta", NULL, CHAN_META},
 	{"end-with-senders", NULL, CHAN_END_WITH_SENDERS},
 	{"need-receivers", NULL, CHAN_NEED_RECEIVERS},
 };
@@ -175,7 +176,7 @@ int cli_parse_key(
 	snprintf(why, size,
 		"unknown key '%s'; there are capacity, max-capacity, max-message, overflow, mode, "
 		"endpoints, "
-		"lifetime, linger, kind, on-lag, groups, forbid-block, end-with-senders, "
+		"lifetime, linger, kind, on-lag, groups, forbid-block, meta, end-with-senders, "
 		"need-receivers",
 		key);
 	return -EINVAL;

@@ -32,6 +32,7 @@ enum {
 	LINGER,
 	ON_LAG,
 	GROUPS,
+	META,
 	FORBID_BLOCK,
 	END_WITH_SENDERS,
 	NEED_RECEIVERS,
@@ -69,6 +70,7 @@ static const struct cli_option options[] = {
 		"broadcast: no subscriber may block senders, or for\n"
 		"longer than evict:D says"},
 	{GROUPS, "groups", "N", "broadcast: most groups at once (default 16)"},
+	{META, "meta", NULL, "queue, broadcast: each message has a header"},
 	{END_WITH_SENDERS, "end-with-senders", NULL, "receivers end when the last sender is gone"},
 	{NEED_RECEIVERS, "need-receivers", NULL, "senders fail when the last receiver is gone"},
 	{OWNER, "owner", "USER", "on a bus: the user that it belongs to (root only)"},
@@ -298,6 +300,7 @@ static void compare(struct differences *d, const struct chan_stat *is)
 	if (want.groups)
 		compare_size(d, "groups", is->max_groups, want.groups);
 	compare_flag(d, "forbid-block", CHAN_FORBID_BLOCK, is->flags);
+	compare_flag(d, "meta", CHAN_META, is->flags);
 	compare_flag(d, "end-with-senders", CHAN_END_WITH_SENDERS, is->flags);
 	compare_flag(d, "need-receivers", CHAN_NEED_RECEIVERS, is->flags);
 }
@@ -364,6 +367,13 @@ static int create_on_bus(const char *name)
 	return CLI_OK;
 }
 
+static void check_meta(void)
+{
+	if (want.flags & CHAN_META && want.kind != CHAN_KIND_QUEUE &&
+		want.kind != CHAN_KIND_BROADCAST)
+		cli_usage("--meta is for a queue and a broadcast");
+}
+
 static void check_broadcast(void)
 {
 	bool forbids = want.flags & CHAN_FORBID_BLOCK;
@@ -398,6 +408,7 @@ static int create(int n, char **operand)
 	if (want.kind == CHAN_KIND_LATEST &&
 		(want.overflow == CHAN_DROP_OLDEST || want.overflow == CHAN_DROP_NEWEST))
 		cli_usage("--overflow: a channel of kind latest is never full");
+	check_meta();
 	check_broadcast();
 	if (cli_bus())
 		return create_on_bus(name);
