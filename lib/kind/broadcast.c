@@ -538,7 +538,9 @@ static int make_group(struct ring *r, uint32_t endpoints, const struct chan_subs
 		store(&e->position, at->pos);
 		return (int)i;
 	}
-	return error_because(-EUSERS, "the channel has %" PRIu32 " groups, as many as it may have",
+	return error_because(-EUSERS,
+		"the channel has %" PRIu32
+		" groups, as many as it may have: remove one that is not needed",
 		r->subscribers - endpoints);
 }
 

@@ -110,7 +110,7 @@ exec 7<&-
 status 0 chanctl group remove "$ch" audit
 status 1 chanctl group remove "$ch" audit
 says "no group 'audit'"
-is 'none is left' "$(chanctl group list "$ch")" ''
+is 'none is left' "$(chanctl group list "$ch" | cut -d' ' -f1)" GROUP
 
 # A group that is unused for too long.
 chanrecv -e --group=old --group-age=1ms --from=oldest "$ch" >"$tmp/out"
@@ -209,6 +209,15 @@ for some in --jobs=2 --batch=2; do
 done
 status 2 chanrecv -N --hold "$ch" -- true
 says '--hold: every holder would get'
+status 2 chanrecv -N --group=refused --on-lag=lose "$ch" -- cat
+status 2 chanrecv -N --group=refused --jobs=2 "$ch" -- cat
+is 'what is refused makes no group' "$(chanctl group list "$ch" | grep -c refused)" 0
+status 2 chanrecv -N --dead-letter= "$ch" -- cat
+says '--dead-letter: names no channel'
+for verb in purge pause resume; do
+	status 2 chanctl $verb "$ch"
+	says "a broadcast can't be"
+done
 status 2 chanctl group "$ch"
 status 2 chanctl group show "$ch"
 says "'show' is neither list nor remove"

@@ -139,6 +139,35 @@ static int64_t with_open(const char *name, int64_t (*change)(chan_t *ch))
 	return r;
 }
 
+static uint32_t seen_kind;
+
+/* Report why a channel can't be paused, let go on or purged: the exit status. */
+static int not_changed(const char *name, int err, const char *what)
+{
+	if (err == -EINVAL && seen_kind == CHAN_KIND_BROADCAST)
+		cli_error(name,
+			"a broadcast can't be %s: each subscriber has its own place; "
+			"'chanctl group remove' ends a group that holds messages",
+			what);
+	else if (err == -EINVAL && seen_kind == CHAN_KIND_LATEST)
+		cli_error(name,
+			"a latest can't be %s: it keeps one value; send another one, or "
+			"'chanctl rm' the channel",
+			what);
+	else
+		return cli_fail(name, NULL, err);
+	return CLI_USAGE;
+}
+
+/* Note the kind for not_changed(), after the channel was changed with this result. */
+static int64_t change_noted(chan_t *ch, int64_t r)
+{
+	struct chan_stat st = {.size = sizeof(st)};
+
+	seen_kind = chan_stat(ch, &st) < 0 ? CHAN_KIND_QUEUE : st.kind;
+	return r;
+}
+
 static int64_t close_open(chan_t *ch)
 {
 	return chan_close(ch, how_to_close);
@@ -173,12 +202,12 @@ const struct ctl_verb ctl_verb_close = {
 
 static int64_t pause_open(chan_t *ch)
 {
-	return chan_pause(ch, 1);
+	return change_noted(ch, chan_pause(ch, 1));
 }
 
 static int64_t resume_open(chan_t *ch)
 {
-	return chan_pause(ch, 0);
+	return change_noted(ch, chan_pause(ch, 0));
 }
 
 static int pause_one(const char *name)
@@ -186,7 +215,7 @@ static int pause_one(const char *name)
 	int64_t r = with_open(name, pause_open);
 
 	if (r < 0)
-		return cli_fail(name, NULL, (int)r);
+		return not_changed(name, (int)r, "paused");
 	cli_note(name, "paused");
 	return CLI_OK;
 }
@@ -196,7 +225,7 @@ static int resume_one(const char *name)
 	int64_t r = with_open(name, resume_open);
 
 	if (r < 0)
-		return cli_fail(name, NULL, (int)r);
+		return not_changed(name, (int)r, "paused");
 	cli_note(name, "goes on");
 	return CLI_OK;
 }
@@ -233,12 +262,17 @@ const struct ctl_verb ctl_verb_resume = {
 
 static const struct cli_option purge_options[] = {CLI_BUS, CLI_COMMON, CLI_END};
 
+static int64_t purge_open(chan_t *ch)
+{
+	return change_noted(ch, chan_purge(ch));
+}
+
 static int purge_one(const char *name)
 {
-	int64_t dropped = with_open(name, chan_purge);
+	int64_t dropped = with_open(name, purge_open);
 
 	if (dropped < 0)
-		return cli_fail(name, NULL, (int)dropped);
+		return not_changed(name, (int)dropped, "purged");
 	cli_note(name, "%" PRId64 " messages dropped", dropped);
 	return CLI_OK;
 }

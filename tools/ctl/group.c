@@ -37,8 +37,7 @@ static int list_groups(const struct ctl_channel *ch)
 		status = ctl_write_json(array);
 	} else {
 		out = ctl_memory(&text, &len);
-		if (groups.n)
-			subscribers_table(&groups, "", out);
+		subscribers_table(&groups, "", out);
 		ctl_memory_end(out);
 		status = ctl_write_free(text, len);
 	}

@@ -101,6 +101,8 @@ static void parse_backoff(struct exec_options *x, const char *arg)
 static void parse_dead_letter(struct exec_options *x, char *arg)
 {
 	x->dead_letter = NULL;
+	if (!*arg)
+		cli_usage("--dead-letter: names no channel; it is a CHANNEL, drop or hold");
 	if (!strcmp(arg, "drop")) {
 		x->dead = DEAD_DROP;
 	} else if (!strcmp(arg, "hold")) {

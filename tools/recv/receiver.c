@@ -48,16 +48,39 @@ static bool can_work(const struct receiver *r, uint32_t kind)
 	return false;
 }
 
+/* Find that out before a group is made which outlives the refusal: the exit status. */
+static int look_first(struct receiver *r, int64_t deadline)
+{
+	const struct recv_options *o = r->run->options;
+	struct chan_stat st = {.size = sizeof(st)};
+	int err = place_open(&r->ch, r->name, 0, NULL, NULL, deadline, o->nowait);
+
+	if (err)
+		return err;
+	err = chan_stat(r->ch, &st);
+	chan_detach(r->ch);
+	r->ch = NULL;
+	if (err)
+		return cli_fail(r->name, NULL, err);
+	r->copies = subscription_copies(&o->subscription, &st);
+	r->in_order = st.kind == CHAN_KIND_BROADCAST;
+	return can_work(r, st.kind) ? CLI_OK : CLI_USAGE;
+}
+
 int receiver_open(struct receiver *ret, struct run *run, struct sink *sink, const char *name)
 {
 	const struct recv_options *o = run->options;
 	struct chan_stat st = {.size = sizeof(st)};
 	int64_t deadline = cli_sooner(o->deadline, cli_deadline(o->idle));
-	int err;
+	int err = CLI_OK;
 
 	ret->run = run;
 	ret->sink = sink;
 	ret->name = name;
+	if (o->command && o->subscription.how.group)
+		err = look_first(ret, deadline);
+	if (err)
+		return err;
 	err = place_open(&ret->ch, name, o->peek ? 0 : CHAN_RECV, NULL,
 		subscription_asked(&o->subscription), deadline, o->nowait);
 	if (err)
