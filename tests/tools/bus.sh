@@ -28,7 +28,7 @@ fails 3 "nor to send to" "$BUILD/chansend" --system "$b" x
 fails 1 "doctor says so" ctl doctor --system
 check "doctor says so" shows "^problem chand can't ask the system's chand: there is neither the socket" ctl doctor --system
 check "unasked it doesn't" lacks ' chand ' ctl doctor
-check "the list is as ever" shows "^${of}$b open 0 0 1M 0 0 0600\$" ctl list
+check "the list is as ever" shows "^${of}$b queue open 0 0 1M - 0 0 0600\$" ctl list
 check "and its JSON" equal "$(ctl list -J "$of$b" | jq -c '.[0] | has("bus")')" false
 check "my own need none" "$BUILD/chanctl" create --user -p --help
 fails 3 "but to ask for one" "$BUILD/chanctl" create --user "$a"
@@ -83,9 +83,9 @@ check "made without chand" keep "$BUILD/chanctl" create -c 16K $b
 taken_up() { equal "$(field BUS $b)" system; }
 await "taken up" taken_up
 check "list" shows "^NAME KIND STATE .* BUS ORIGIN LIFETIME ACTIVATION RIGHTS\$" ctl list
-check "declared" shows "^$of$d open 0 0 64K 0 0 0644 system declared persist " ctl list
-check "requested" shows "^$of$a open 0 0 16K 0 0 0640 system requested ref - " ctl list
-check "adopted" shows "^$of$b open 0 0 16K 0 0 0600 system adopted persist - " ctl list --system
+check "declared" shows "^$of$d queue open 0 0 64K - 0 0 0644 system declared persist " ctl list
+check "requested" shows "^$of$a queue open 0 0 16K - 0 0 0640 system requested ref - " ctl list
+check "adopted" shows "^$of$b queue open 0 0 16K - 0 0 0600 system adopted persist - " ctl list --system
 check "a glob is of the name alone" equal "$(ctl list --system -H -o NAME "$prefix-[ab]" | sort | paste -sd' ')" \
 	"$of$a $of$b"
 if [ -n "$of" ]; then
@@ -166,7 +166,7 @@ check "one end" equal "$(grep -n EOF "$t/metrics" | cut -d: -f1)" "$(wc -l <"$t/
 check "doctor" shows "^ok chand the system's: version .* by (io_uring|epoll), 3 channels" ctl doctor --system
 kill -STOP "$bus_pid"
 check "one that does not answer" shows "^problem chand can't ask the system's chand: chand at .* does not answer" ctl doctor --system
-check "is no hindrance" shows "^$of$d open" ctl list
+check "is no hindrance" shows "^$of$d queue open" ctl list
 kill -CONT "$bus_pid"
 stop
 start --loop=epoll
