@@ -51,6 +51,7 @@ static int when_empty(struct chan *ch, bool *sleep)
 {
 	uint32_t state = channel_state(ch);
 	bool ended = state & LAYOUT_ENDED;
+	uint64_t end = ch->ring.rx.seen;
 	struct ring_item it;
 	int n = 0, err;
 
@@ -60,6 +61,7 @@ static int when_empty(struct chan *ch, bool *sleep)
 		channel_seal(ch);
 	if (unlikely(ring_leased(&ch->ring)))
 		n = reclaim_leases(ch);
+	ring_back_to(&ch->ring, end);
 	if (n < 0)
 		return n;
 	if (n == 0 && !ended) {
@@ -118,13 +120,13 @@ int receiver_wait(struct chan *ch, struct limit *limit, struct ring_item *it, in
 		}
 		if (sleep) {
 			/* Paused, it does not know that there is nothing. */
+			message.seen = ch->ring.rx.seen;
 			freed = !paused && ch->kind->note_end(&ch->ring);
 			if (delay_any(ch) && !paused) {
 				message.changed = message_or_damage;
 				message.abandoned = never;
 				message.at_most = delay_left(ch);
 			}
-			message.seen = ch->ring.rx.seen;
 			message.next = ring_at(&ch->ring, &ch->ring.rx, message.seen);
 			receivers_leave(ch);
 			if (freed)

@@ -537,6 +537,14 @@ static inline bool ring_change(struct layout_record *rec, uint32_t from, uint32_
  * that is done, ring_next() may return -EAGAIN too early.  Needs no lock. */
 void ring_seal(const struct ring *r);
 
+/* See no further than `end` again, up to which nothing was found: a look into other rungs
+ * since then has seen newer records, which nobody has looked at. */
+static inline void ring_back_to(struct ring *r, uint64_t end)
+{
+	ring_at(r, &r->rx, end);
+	r->rx.seen = end;
+}
+
 /* Return where a position goes on: at the start of the next rung, if it is where one ends and
  * `limit` is behind that. */
 uint64_t ring_onward(const struct ring *r, uint64_t pos, uint64_t limit);

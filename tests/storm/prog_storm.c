@@ -39,6 +39,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/statvfs.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -66,6 +67,7 @@ enum {
 	REPAIRS = 1 << 8,  /* a bystander calls chan_recover() */
 	CLOSES = 1 << 9,   /* short rounds, that end with a close while all are at work */
 	REMOVES = 1 << 10, /* the channel is removed while all are at work; workers make it again */
+	BREATHES = 1 << 11, /* it grows, receivers rest in between, and memory is given back */
 };
 
 static const struct scenario {
@@ -93,6 +95,9 @@ static const struct scenario {
 	{"remove", PLAIN | TAKES | ATTACHES | REMOVES, 3, 3, 0, CHAN_BLOCK, 8192},
 	{"remove, rendezvous", PLAIN | TAKES | TIMEOUTS | REMOVES, 3, 3, CHAN_RENDEZVOUS,
 		CHAN_BLOCK, 0},
+	{"breathe", PLAIN | TAKES | ATTACHES | BREATHES, 3, 3, 0, CHAN_BLOCK, 4096},
+	{"breathe, plain", PLAIN | BREATHES, 2, 2, 0, CHAN_BLOCK, 4096},
+	{"breathe, drop-oldest", PLAIN | TAKES | BREATHES, 4, 2, 0, CHAN_DROP_OLDEST, 4096},
 	{"one-cpu", PLAIN | TAKES | ATTACHES | ONE_CPU | REPAIRS, 3, 3, 0, CHAN_BLOCK, 8192},
 	{"timeouts", PLAIN | TAKES | ATTACHES | TIMEOUTS | NO_STOPS, 3, 3, 0, CHAN_BLOCK, 8192},
 	{"signals", PLAIN | TAKES | ATTACHES | SIGNALS, 3, 3, 0, CHAN_BLOCK, 8192},
@@ -129,13 +134,20 @@ struct hands {
 
 static struct books {
 	_Atomic uint32_t lanes, seen, failures;
+	_Atomic uint32_t rest;	 /* receivers do */
 	_Atomic int64_t overrun; /* the worst */
 	char failure[256];
 	struct hands hands[WORKERS];
 	struct lane lane[LANES];
 } * books;
 
+/* The largest of those that breathe, long form and short. */
+#define BREATH (UINT64_C(512) << 20)
+#define SHORT_BREATH (UINT64_C(2) << 20)
+#define MANY_KILLS 10000
+
 static const struct scenario *scene;
+static uint64_t breath = SHORT_BREATH;
 static char channel[64];
 static uint64_t rng;
 static int me;	     /* a worker's number */
@@ -161,6 +173,7 @@ static struct chan_options options(void)
 		.flags = scene->flags,
 		.overflow = scene->overflow,
 		.capacity = scene->capacity,
+		.max_capacity = scene->what & BREATHES ? breath : 0,
 		.max_message = MESSAGE_MAX,
 		.endpoints = 32};
 }
@@ -430,8 +443,13 @@ static void receiver(void)
 		bool take =
 			scene->what & TAKES && (!(scene->what & PLAIN) || random_below(&rng, 2));
 		bool leave = scene->what & ATTACHES && random_below(&rng, 300) == 0;
-		int64_t timeout = some_timeout(), begin = now();
-		int got = take ? take_some(ch, timeout, &leave) : receive_some(ch, timeout);
+		int64_t timeout = some_timeout(), begin;
+		int got;
+
+		while (atomic_load(&books->rest))
+			nap(50000);
+		begin = now();
+		got = take ? take_some(ch, timeout, &leave) : receive_some(ch, timeout);
 
 		note_overrun(begin, timeout);
 		if (got < 0 && !expected(got))
@@ -621,6 +639,78 @@ static void remove_channel(const chan_t *ch)
 	}
 }
 
+/* ---- breathing ---- */
+
+static struct chan_stat look_at(const chan_t *ch)
+{
+	struct chan_stat st = {.size = sizeof(st)};
+
+	if (chan_stat(ch, &st) < 0)
+		give_up("the channel can't be looked at");
+	return st;
+}
+
+/* As if the channel had been quiet for long enough. */
+static void be_quiet(chan_t *ch)
+{
+	int err;
+
+	atomic_store(&ch->control->ladder.needed, 0);
+	err = chan_recover(ch);
+	if (err < 0 && err != -EBUSY)
+		give_up(chan_strerror(err));
+}
+
+/* Let receivers rest until so much lies in the channel, or it is full, and senders die meanwhile;
+ * then let them catch up, while memory is given back. */
+static void breathe(struct tally *t)
+{
+	uint64_t deep = (breath - breath / 8) >> random_below(&rng, 12);
+	int64_t end = now() + PATIENCE * INT64_C(1000000000);
+	struct chan_stat st;
+	chan_t *ch;
+
+	if (chan_open(&ch, channel, 0, NULL) < 0)
+		give_up("the channel can't be opened");
+	atomic_store(&books->rest, 1);
+	for (st = look_at(ch); st.used < deep && !st.full; st = look_at(ch)) {
+		int i = (int)random_below(&rng, (uint32_t)scene->senders);
+
+		if (atomic_load(&books->lanes) >= LANES - 64 || now() > end)
+			break;
+
+		if (atomic_load(&books->failures))
+			give_up(books->failure);
+		nap(random_below(&rng, 3000000));
+		if (random_below(&rng, 4))
+			continue;
+		kill_worker(i);
+		t->kills++;
+		worker[i] = start(i);
+	}
+	atomic_store(&books->rest, 0);
+	for (int i = 0; i < 8; i++) {
+		nap(random_below(&rng, 2000000));
+		be_quiet(ch);
+	}
+	chan_detach(ch);
+}
+
+/* All of it was received: the channel is as small as one that was just made. */
+static void memory_is_back(chan_t *ch)
+{
+	struct chan_options opt = options();
+	uint64_t size;
+
+	opt.max_capacity = 0;
+	size = (uint64_t)chan_footprint(&opt);
+	be_quiet(ch);
+	if (look_at(ch).segment > size)
+		give_up("the memory is not given back");
+	if (look_at(ch).grown == 0)
+		give_up("it never grew");
+}
+
 struct balance {
 	uint64_t consumed, dropped; /* noted */
 	uint64_t perhaps;	    /* not noted, but in the hands of one that was killed */
@@ -739,6 +829,8 @@ static void drain(chan_t *ch, bool removed, struct chan_stat *sum)
 		give_up("the drained channel is not empty, or not deserted");
 	if (ch->kind->valid(&ch->ring) < 0)
 		give_up("the ring is not sound");
+	if (scene->what & BREATHES)
+		memory_is_back(ch);
 	sum->sent += st.sent;
 	sum->received += st.received;
 	sum->recoveries += st.recoveries;
@@ -821,6 +913,8 @@ static void run_round(const struct scenario *s, uint64_t blows, struct tally *t)
 		one_blow(t);
 		if (s->what & REPAIRS && random_below(&rng, 32) == 0)
 			repair_aside();
+		if (s->what & BREATHES && i % 8 == 0)
+			breathe(t);
 		if (s->what & REMOVES && random_below(&rng, BLOWS_BEFORE_CLOSE) == 0)
 			remove_and_drain(t, &sum);
 	}
@@ -855,7 +949,7 @@ static void add(struct tally *to, const struct tally *t)
 
 static void print(const char *name, const struct tally *t)
 {
-	printf("%-18s %8llu %7llu %10llu %9llu %11llu %8llu %8llu %9.1f", name,
+	printf("%-21s %8llu %7llu %10llu %9llu %11llu %8llu %8llu %9.1f", name,
 		(unsigned long long)t->kills, (unsigned long long)t->stops,
 		(unsigned long long)t->messages, (unsigned long long)t->recoveries,
 		(unsigned long long)t->redelivered, (unsigned long long)t->dropped,
@@ -885,6 +979,17 @@ static uint64_t number(const char *text)
 	return n;
 }
 
+/* Return how large those may become that breathe: a quarter of /dev/shm, if that is less. */
+static uint64_t breath_for_memory(void)
+{
+	struct statvfs shm;
+	uint64_t room = BREATH;
+
+	if (statvfs("/dev/shm", &shm) == 0)
+		room = (uint64_t)shm.f_bavail * shm.f_frsize / 4;
+	return room < SHORT_BREATH ? SHORT_BREATH : room < BREATH ? room : BREATH;
+}
+
 int main(int argc, char **argv)
 {
 	static struct tally tally[SCENARIOS], sum;
@@ -907,6 +1012,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "prog_storm: nothing to do\n");
 		return 2;
 	}
+	if (kills >= MANY_KILLS)
+		breath = breath_for_memory();
 	rng = seed;
 	setvbuf(stdout, NULL, _IOLBF, 0); /* a child must not print it again */
 	printf("seed %llu\n", (unsigned long long)seed);
@@ -934,7 +1041,7 @@ int main(int argc, char **argv)
 			add(&tally[i], &t);
 			add(&sum, &t);
 		}
-	printf("%-18s %8s %7s %10s %9s %11s %8s %8s %9s\n", "scenario", "kills", "stops",
+	printf("%-21s %8s %7s %10s %9s %11s %8s %8s %9s\n", "scenario", "kills", "stops",
 		"messages", "recovered", "redelivered", "dropped", "in hands", "worst ms");
 	for (int i = 0; i < SCENARIOS; i++)
 		if (tally[i].kills)
