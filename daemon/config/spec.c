@@ -232,6 +232,13 @@ int spec_check(const struct spec *spec, char *why, size_t size)
 		wrong = "meta is for a queue and a broadcast";
 	else if (spec->options.on_lag == CHAN_LAG_BLOCK && spec->options.flags & CHAN_FORBID_BLOCK)
 		wrong = "on-lag=block is what forbid-block forbids";
+	else if (!spec->options.lanes != !spec->options.lane_by)
+		wrong = "lanes and lane-by go together";
+	else if (spec->options.lanes &&
+		 (spec->options.kind != CHAN_KIND_QUEUE || spec->options.max_capacity))
+		wrong = "lanes are for kind=queue without max-capacity";
+	else if (spec->options.lane_by == CHAN_BY_PRIORITY && spec->options.lanes != 8)
+		wrong = "by priority there are 8 lanes";
 	else if (chan_footprint(&spec->options) < 0)
 		wrong = "no channel can be made so; a message of max-message bytes and its header "
 			"must fit the capacity, a rendezvous and a broadcast have no "
@@ -278,10 +285,13 @@ void spec_write(const struct spec *spec, FILE *out)
 		fprintf(out, "on-lag=%s\n", on_lag_text(on_lag, o->on_lag, o->patience));
 	if (o->groups)
 		fprintf(out, "groups=%" PRIu32 "\n", o->groups);
-	if (o->flags & CHAN_FORBID_BLOCK)
-		fputs("forbid-block=yes\n", out);
 	if (o->flags & CHAN_META)
 		fputs("meta=yes\n", out);
+	if (o->lanes)
+		fprintf(out, "lanes=%" PRIu32 "\nlane-by=%s\n", o->lanes,
+			word(&words_lane_by, o->lane_by));
+	if (o->flags & CHAN_FORBID_BLOCK)
+		fputs("forbid-block=yes\n", out);
 	fprintf(out, "end-with-senders=%s\n", o->flags & CHAN_END_WITH_SENDERS ? "yes" : "no");
 	fprintf(out, "need-receivers=%s\n", o->flags & CHAN_NEED_RECEIVERS ? "yes" : "no");
 	fprintf(out, "mode=%04" PRIo32 "\nowner=%u\n", o->mode, (unsigned)spec->owner);
@@ -301,8 +311,9 @@ bool spec_equal(const struct spec *a, const struct spec *b)
 	       x->max_message == y->max_message && x->overflow == y->overflow &&
 	       x->mode == y->mode && x->endpoints == y->endpoints && x->lifetime == y->lifetime &&
 	       x->linger == y->linger && x->on_lag == y->on_lag && x->patience == y->patience &&
-	       x->groups == y->groups && a->daemon == b->daemon && a->activate == b->activate &&
-	       a->owner == b->owner && a->has_group == b->has_group && a->group == b->group &&
+	       x->groups == y->groups && x->lanes == y->lanes && x->lane_by == y->lane_by &&
+	       a->daemon == b->daemon && a->activate == b->activate && a->owner == b->owner &&
+	       a->has_group == b->has_group && a->group == b->group &&
 	       who_equal(&a->send, &b->send) && who_equal(&a->receive, &b->receive);
 }
 
@@ -332,6 +343,8 @@ const char *spec_differs(const struct spec *spec, const struct chan_stat *is)
 		return "forbid-block";
 	if ((is->flags ^ o->flags) & CHAN_META)
 		return "meta";
+	if (is->lanes != o->lanes || is->lane_by != o->lane_by)
+		return "lanes or lane-by";
 	if (o->on_lag && (is->on_lag != o->on_lag || is->patience != o->patience))
 		return "on-lag";
 	if (o->groups && is->max_groups != o->groups)

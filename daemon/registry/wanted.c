@@ -26,14 +26,22 @@ static int spec_of_segment(struct spec *spec, const char *name)
 		return err;
 	spec_init(spec, name, settings_default_owner());
 	spec->options.kind = st.kind;
-	spec->options.flags = st.flags & (CHAN_END_WITH_SENDERS | CHAN_NEED_RECEIVERS);
+	spec->options.flags = st.flags & (CHAN_END_WITH_SENDERS | CHAN_NEED_RECEIVERS |
+						 CHAN_FORBID_BLOCK | CHAN_META);
+	spec->options.on_lag = st.on_lag;
+	spec->options.patience = st.patience;
+	spec->options.groups = st.max_groups;
+	spec->options.lanes = st.lanes;
+	spec->options.lane_by = st.lane_by;
 	spec->options.max_message = st.max_message;
 	spec->options.overflow = st.overflow;
 	spec->options.endpoints = st.endpoints;
 	spec->options.lifetime = st.lifetime;
 	spec->options.linger = st.linger;
 	/* 0 for a rendezvous; of one that grows, what it was made with */
-	spec->options.capacity = st.max_capacity ? st.start_capacity : st.capacity;
+	spec->options.capacity = st.max_capacity ? st.start_capacity
+				 : st.lanes	 ? st.capacity / st.lanes
+						 : st.capacity;
 	spec->options.max_capacity = st.max_capacity;
 	spec->options.mode = (st.mode & 0666) | 0600;
 	spec->group = st.gid;

@@ -21,6 +21,7 @@ WORDS(overflow, [CHAN_BLOCK] = "block", [CHAN_FAIL] = "fail", [CHAN_DROP_NEWEST]
 	[CHAN_DROP_OLDEST] = "drop-old");
 WORDS(on_lag, [CHAN_LAG_DEFAULT] = "default", [CHAN_LAG_BLOCK] = "block", [CHAN_LAG_LOSE] = "lose",
 	[CHAN_LAG_EVICT] = "evict");
+WORDS(lane_by, [0] = "none", [CHAN_BY_KEY] = "key", [CHAN_BY_PRIORITY] = "priority");
 WORDS(lifetime, [CHAN_PERSIST] = "persist", [CHAN_REF] = "ref");
 
 const char *word(const struct words *of, uint32_t value)

@@ -20,6 +20,7 @@ extern const struct words words_side;	  /* the same, for an endpoint: "sender" *
 extern const struct words words_kind;	  /* enum chan_kind */
 extern const struct words words_overflow; /* enum chan_overflow */
 extern const struct words words_on_lag;	  /* enum chan_on_lag */
+extern const struct words words_lane_by;  /* enum chan_lane_by, 0 none */
 extern const struct words words_lifetime; /* enum chan_lifetime */
 
 /* Return the word for a value, "unknown" for one that has none. */

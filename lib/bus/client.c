@@ -183,8 +183,19 @@ int client_create(uid_t owner, const char *name, const struct chan_options *opt)
 	put(&r, "lifetime=%s\n", word(&words_lifetime, opt->lifetime));
 	if (opt->linger)
 		put(&r, "linger=%" PRIu64 "ns\n", opt->linger);
+	if (opt->on_lag == CHAN_LAG_EVICT)
+		put(&r, "on-lag=evict:%" PRIu64 "ns\n", opt->patience);
+	else if (opt->on_lag)
+		put(&r, "on-lag=%s\n", opt->on_lag == CHAN_LAG_BLOCK ? "block" : "lose");
+	if (opt->groups)
+		put(&r, "groups=%" PRIu32 "\n", opt->groups);
+	if (opt->flags & CHAN_FORBID_BLOCK)
+		put(&r, "forbid-block=yes\n");
 	if (opt->flags & CHAN_META)
 		put(&r, "meta=yes\n");
+	if (opt->lanes)
+		put(&r, "lanes=%" PRIu32 "\nlane-by=%s\n", opt->lanes,
+			word(&words_lane_by, opt->lane_by));
 	if (opt->flags & CHAN_END_WITH_SENDERS)
 		put(&r, "end-with-senders=yes\n");
 	if (opt->flags & CHAN_NEED_RECEIVERS)

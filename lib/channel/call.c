@@ -8,7 +8,6 @@
 #include "channel/call.h"
 
 #include "base/bytes.h"
-#include "channel/headed.h"
 #include "channel/inbox.h"
 #include "channel/lanes.h"
 #include "channel/reclaim.h"

@@ -23,15 +23,10 @@
 
 #include <stdbool.h>
 
-/* Free what the endpoint asked, and where it replied; it is about to be detached. */
+/* Free what the endpoint asked; it is about to be detached. */
 void calls_free(chan_t *ch);
-void replies_free(chan_t *ch);
 
 /* Let chan_interrupt() reach a wait for replies.  Async-signal-safe. */
 void calls_interrupt(chan_t *ch, bool on);
-
-/* The endpoint has just taken a request again, whose server died and which is to be tried once
- * only: tell the client, and be done with it. */
-void reply_broken(chan_t *ch, const struct chan_lease *request);
 
 #endif

@@ -19,7 +19,7 @@
 #ifndef CHAN_DELAY_H
 #define CHAN_DELAY_H
 
-#include "channel/headed.h"
+#include "channel/handle.h"
 
 struct awaited;
 
@@ -29,7 +29,10 @@ struct awaited;
 void delay_look(struct chan *ch);
 
 /* Set the message that was found aside, which is due in `wait` ns. */
-void delay_first(struct chan *ch, const struct headed *h, int64_t wait);
+void delay_first(struct chan *ch, const struct ring_item *it, int64_t wait);
+
+/* Note that a message is due in `wait` ns.  Returns true if none was due earlier. */
+bool delay_note(const struct chan *ch, int64_t wait);
 
 /* Make ready all that is delayed, though it is not due: 0 or -EBADMSG. */
 int delay_forget(struct chan *ch);

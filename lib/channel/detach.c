@@ -2,11 +2,13 @@
 /* Leaving a channel. */
 #include "channel/detach.h"
 
+#include "channel/attach.h"
 #include "channel/call.h"
 #include "channel/collect.h"
 #include "channel/grow.h"
-#include "channel/lanes.h"
+#include "channel/serve.h"
 #include "channel/side.h"
+#include "channel/steal.h"
 #include "channel/subscriber.h"
 #include "channel/wake.h"
 #include "segment/endpoint.h"

@@ -3,7 +3,7 @@
  * The handle: one endpoint of one channel, as its process has it, and the states of the
  * channel.  What each file of channel/ does:
  *
- *   create, open, detach, collect   a channel's and an endpoint's life
+ *   create, open, attach, detach, collect   a channel's and an endpoint's life
  *   close, name, remove             the channel's end
  *   wait, spin, lag                 sleep, look again and again, stay away for a moment
  *   limit, waiters                  time limits; the calls that wait
@@ -20,10 +20,10 @@
  *   value, subscriber               the same for a kind that keeps a value, or that has
  *                                   subscribers;  receiver: what all have
  *   headed, meta                    messages with a header;  the header as callers have it
- *   delay                           messages that are delayed or buried
+ *   delay, aside                    messages that are delayed; or buried
  *   subscribe                       joining, groups, the list of subscribers
  *   call, serve, inbox              requests: the client's side, the server's, where replies come
- *   lanes                           a channel that is several queues
+ *   lanes, steal                    a channel that is several queues; which one is used
  *   inspect, recover                stat and peek; purge and recover
  *   settings                        policy, interruption
  *
@@ -165,21 +165,6 @@ struct chan {
 	struct watched watched;
 };
 
-/* Make a handle of no segment yet: NULL if there is no memory. */
-struct chan *handle_new(const struct segment_path *path, unsigned roles);
-
-/* Fill in what follows from the segment, or from a lane's view of it, which is mapped: 0 or
- * -EBADMSG. */
-int handle_begin(struct chan *ch);
-
-/* It has its place in the endpoint table: give back a dead receiver's leases, since those of the
- * endpoint that had this place before would look like ours from now on.  Returns 0, or an error
- * of receivers_visit(). */
-int handle_succeed(struct chan *ch);
-
-/* Give up a hold of a handle of which nothing is open: the last one frees it. */
-void handle_release(struct chan *ch);
-
 /* How often, in ns of clock_coarse(), a busy sender asks the kernel which endpoints are
  * there. */
 #define LOOK_EVERY INT64_C(1000000)
@@ -214,6 +199,16 @@ static inline int channel_checked(struct chan *ch, int err)
 	if (unlikely(err == -EBADMSG) && ch->segment.writable)
 		channel_mark(ch, LAYOUT_DAMAGED);
 	return err;
+}
+
+/* Return 0; or -EINVAL and the detail, if the channel's messages have no header. */
+static inline int headed_check(const struct chan *ch)
+{
+	return likely(ch->headed)
+		       ? 0
+		       : error_because(-EINVAL,
+				 "the channel's messages have no header: it was made without "
+				 "CHAN_META");
 }
 
 /* Why an endpoint of a channel that ended gets nothing more.  A channel that was closed

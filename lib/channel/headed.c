@@ -3,24 +3,15 @@
 #include "channel/headed.h"
 
 #include "base/bytes.h"
-#include "channel/call.h"
 #include "channel/delay.h"
 #include "channel/inbox.h"
 #include "channel/receive.h"
 #include "channel/receiver.h"
 #include "channel/reclaim.h"
 #include "channel/sender.h"
+#include "channel/serve.h"
 
 #include <inttypes.h>
-
-int headed_check(const struct chan *ch)
-{
-	return likely(ch->headed)
-		       ? 0
-		       : error_because(-EINVAL,
-				 "the channel's messages have no header: it was made without "
-				 "CHAN_META");
-}
 
 /* ---- sending ---- */
 
@@ -167,7 +158,7 @@ static int try_headed(struct chan *ch, struct limit *limit, struct headed *h, bo
 		if (likely(fate == HEADED_DELIVER))
 			break;
 		if (fate == HEADED_EARLY) {
-			delay_first(ch, h, h->wait);
+			delay_first(ch, &h->it, h->wait);
 			limit->slept = true; /* another one may have to know, see done() */
 			continue;
 		}

@@ -19,9 +19,6 @@
 #include "channel/handle.h"
 #include "channel/limit.h"
 
-/* Return 0; or -EINVAL and the detail, if the channel's messages have no header. */
-int headed_check(const struct chan *ch);
-
 /* What is to become of a message. */
 enum headed_fate {
 	HEADED_DELIVER,

@@ -8,7 +8,6 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
@@ -25,17 +24,31 @@
 #define LONGEST (UINT32_C(16) << 20)
 #define NUMBERS "0123456789abcdef"
 
+/* Read a number without a zero in front, up to `most`.  Returns what follows it, or NULL. */
+static const char *read_number(const char *text, uint64_t most, uint64_t *ret)
+{
+	uint64_t n = 0;
+	const char *p = text;
+
+	for (; *p >= '0' && *p <= '9'; p++) {
+		n = 10 * n + (uint64_t)(*p - '0');
+		if (n > most)
+			return NULL;
+	}
+	*ret = n;
+	return p == text || (*text == '0' && p > text + 1) ? NULL : p;
+}
+
 /* Returns true if it is the name of an inbox; then sets the process's number. */
 static bool inbox_name(const char *name, pid_t *pid)
 {
-	char *end;
-	long n;
+	const char *end;
+	uint64_t n;
 
 	if (strncmp(name, PREFIX, sizeof(PREFIX) - 1) != 0)
 		return false;
-	name += sizeof(PREFIX) - 1;
-	n = strtol(name, &end, 10);
-	if (*name < '1' || *name > '9' || *end != '.' || n > INT32_MAX)
+	end = read_number(name + sizeof(PREFIX) - 1, INT32_MAX, &n);
+	if (!end || n == 0 || *end != '.')
 		return false;
 	*pid = (pid_t)n;
 	return end[1] && !end[1 + strspn(end + 1, NUMBERS)];
@@ -99,12 +112,11 @@ int inbox_make(const chan_t *requests, chan_t **ret, char address[INBOX_ADDRESS_
 
 int inbox_check(const char *address, uid_t uid)
 {
-	char *name;
+	uint64_t owner;
+	const char *name = read_number(address, UINT32_MAX, &owner);
 	pid_t pid;
-	unsigned long owner = strtoul(address, &name, 10);
 
-	if (*address >= '0' && *address <= '9' && *name == '/' && owner == uid &&
-		inbox_name(name + 1, &pid))
+	if (name && *name == '/' && owner == uid && inbox_name(name + 1, &pid))
 		return 0;
 	return error_because(
 		-EINVAL, "the reply address %s is not an inbox of its sender", address);

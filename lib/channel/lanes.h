@@ -23,8 +23,6 @@
 
 #include "channel/handle.h"
 
-struct awaited;
-
 struct lanes {
 	uint32_t n;
 	uint32_t home;
@@ -33,10 +31,6 @@ struct lanes {
 	struct spin spin;
 	struct chan *lane[LAYOUT_LANES_MAX];
 };
-
-/* Make the handles of the lanes of an endpoint that is attached: 0 or an error. */
-int lanes_begin(struct chan *ch);
-void lanes_free(struct chan *ch);
 
 /* Return the handles that do an endpoint's work, and set *n: the lanes', or its own. */
 static inline struct chan *const *lanes_of(struct chan *const *ch, uint32_t *n)
@@ -52,8 +46,21 @@ static inline struct chan *lanes_home(struct chan *ch)
 	return likely(!ch->lanes) ? ch : ch->lanes->lane[ch->lanes->home];
 }
 
+/* Where the number of the lane is in the position of a lease and of a cursor. */
+#define LANE_SHIFT 58
+#define LANE_MASK (UINT64_C(63) << LANE_SHIFT)
+
 /* Return the handle of the lane that a lease is of, or NULL, and make of *pos and *seq what they
  * are there.  Without lanes, that is the endpoint's own. */
-struct chan *lanes_at(struct chan *ch, uint64_t *pos, uint64_t *seq);
+static inline struct chan *lanes_at(struct chan *ch, uint64_t *pos, uint64_t *seq)
+{
+	uint64_t i = *pos >> LANE_SHIFT;
+
+	if (likely(!ch->lanes))
+		return ch;
+	*pos &= ~LANE_MASK;
+	*seq /= ch->lanes->n;
+	return i < ch->lanes->n ? ch->lanes->lane[i] : NULL;
+}
 
 #endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The server's side of requests; the model is in call.h. */
-#include "base/bytes.h"
-#include "channel/call.h"
-#include "channel/headed.h"
+#include "channel/serve.h"
+
 #include "channel/inbox.h"
 #include "channel/lanes.h"
 #include "channel/receiver.h"

@@ -10,6 +10,7 @@
  */
 #include "channel/set.h"
 
+#include "channel/attach.h"
 #include "channel/create.h"
 #include "channel/detach.h"
 #include "channel/name.h"

@@ -78,7 +78,7 @@ status 7 chansend -F raw:1K "$ch" < <(printf 12345678901)
 is "raw:11 of nothing, and of too much" "$(chanctl stat -H -o DEPTH "$ch")" 0
 
 # jsonl: a member that is ignored may be a number larger than any integer.
-status 0 chansend -F jsonl "$ch" < <(printf '{"id":18446744073709551615,"data":"a","len":1}\n')
+status 0 chansend -F jsonl "$ch" < <(printf '{"other":18446744073709551615,"data":"a","len":1}\n')
 is "jsonl with a large number" "$(chanrecv -e -o '<%p>' "$ch")" '<a>'
 status 1 chansend -F jsonl "$ch" < <(printf '{"data":"a","len":2}\n')
 says '"len" is not the length of the message'

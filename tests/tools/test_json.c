@@ -35,10 +35,13 @@ END_TEST
 /* Decode a line; on success, returns the message, which is in `payload`. */
 static int decode(const char *line, char **payload, size_t *len, char why[96], size_t *at)
 {
+	struct chan_meta meta;
 	size_t size = 0;
+	bool headed;
 
+	chan_meta_init(&meta);
 	*payload = NULL;
-	return json_decode(line, strlen(line), payload, &size, len, why, 96, at);
+	return json_decode(line, strlen(line), payload, &size, len, &meta, &headed, why, 96, at);
 }
 
 START_TEST(should_read_text_and_base64_and_ignore_the_rest)

@@ -228,8 +228,12 @@ static int next_jsonl(struct decoder *d, struct input *in, struct iovec *msg, bo
 		return 0;
 	*none = is_blank(in->at, len);
 	if (!*none) {
-		r = json_decode(in->at, len, &d->payload, &d->payload_size, &payload_len, why,
-			sizeof(why), &at);
+		if (d->base)
+			d->meta = *d->base;
+		else
+			chan_meta_init(&d->meta);
+		r = json_decode(in->at, len, &d->payload, &d->payload_size, &payload_len, &d->meta,
+			&d->headed, why, sizeof(why), &at);
 		if (r == -EPROTO)
 			fail(d, in, at, r, "%s", why);
 		else if (!r && payload_len > d->max)

@@ -18,6 +18,11 @@ struct decoder {
 	uint64_t max;	 /* longest message wanted */
 	uint64_t offset; /* bytes of the stream used so far */
 	char error[160]; /* after an error: "byte N: what is wrong" */
+	/* jsonl: the header of the one message, which begins as *base (NULL: as an empty one);
+	 * and whether the line says anything of it. */
+	const struct chan_meta *base;
+	struct chan_meta meta;
+	bool headed;
 
 	/* private */
 	uint64_t skip;	 /* bytes still to come of a message that is too long */

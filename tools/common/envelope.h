@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "shmchan.h"
+
 /* A member behind `len` is unknown if it is 0 or NULL. */
 struct envelope {
 	const void *data;
@@ -16,7 +18,8 @@ struct envelope {
 	int64_t time;	  /* ns since 1970 */
 	uint32_t attempt; /* deliveries so far */
 	bool leased;
-	uint64_t lost; /* messages that are gone, just before this one */
+	uint64_t lost;		      /* messages that are gone, just before this one */
+	const struct chan_meta *meta; /* its header */
 };
 
 #endif

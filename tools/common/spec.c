@@ -125,6 +125,23 @@ static const char *set_groups(struct chan_options *opt, const char *value)
 	return NULL;
 }
 
+static const char *set_lanes(struct chan_options *opt, const char *value)
+{
+	uint64_t n;
+
+	if (cli_parse_count(value, &n) || n < 2 || n > 64)
+		return "a number from 2 to 64";
+	opt->lanes = (uint32_t)n;
+	opt->flags |= CHAN_META;
+	return NULL;
+}
+
+static const char *set_lane_by(struct chan_options *opt, const char *value)
+{
+	return word_value(&words_lane_by, value, &opt->lane_by) || !opt->lane_by ? "key or priority"
+										 : NULL;
+}
+
 static const struct {
 	const char *key;
 	const char *(*set)(struct chan_options *opt, const char *value);
@@ -143,6 +160,8 @@ static const struct {
 	{"groups", set_groups, 0},
 	{"forbid-block", NULL, CHAN_FORBID_BLOCK},
 	{"meta", NULL, CHAN_META},
+	{"lanes", set_lanes, 0},
+	{"lane-by", set_lane_by, 0},
 	{"end-with-senders", NULL, CHAN_END_WITH_SENDERS},
 	{"need-receivers", NULL, CHAN_NEED_RECEIVERS},
 };
@@ -176,8 +195,8 @@ int cli_parse_key(
 	snprintf(why, size,
 		"unknown key '%s'; there are capacity, max-capacity, max-message, overflow, mode, "
 		"endpoints, "
-		"lifetime, linger, kind, on-lag, groups, forbid-block, meta, end-with-senders, "
-		"need-receivers",
+		"lifetime, linger, kind, on-lag, groups, forbid-block, meta, lanes, lane-by, "
+		"end-with-senders, need-receivers",
 		key);
 	return -EINVAL;
 }

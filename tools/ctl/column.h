@@ -12,7 +12,7 @@
 
 #include "ctl/channel.h"
 
-enum { CTL_COLUMN_MAX = 64 };
+enum { CTL_COLUMN_MAX = 80 };
 
 struct ctl_column;
 struct ctl_columns {

@@ -32,8 +32,10 @@ enum {
 	LINGER,
 	ON_LAG,
 	GROUPS,
-	META,
 	FORBID_BLOCK,
+	META,
+	LANES_OPTION,
+	LANE_BY,
 	END_WITH_SENDERS,
 	NEED_RECEIVERS,
 	/* From here on, options that only a bus has. */
@@ -70,7 +72,9 @@ static const struct cli_option options[] = {
 		"broadcast: no subscriber may block senders, or for\n"
 		"longer than evict:D says"},
 	{GROUPS, "groups", "N", "broadcast: most groups at once (default 16)"},
-	{META, "meta", NULL, "queue, broadcast: each message has a header"},
+	{META, "meta", NULL, "messages have a header: id, key, pairs, ..."},
+	{LANES_OPTION, "lanes", "N", "so many queues in one; implies --meta"},
+	{LANE_BY, "lane-by", "key|priority", "what decides on a message's lane"},
 	{END_WITH_SENDERS, "end-with-senders", NULL, "receivers end when the last sender is gone"},
 	{NEED_RECEIVERS, "need-receivers", NULL, "senders fail when the last receiver is gone"},
 	{OWNER, "owner", "USER", "on a bus: the user that it belongs to (root only)"},
@@ -301,6 +305,11 @@ static void compare(struct differences *d, const struct chan_stat *is)
 		compare_size(d, "groups", is->max_groups, want.groups);
 	compare_flag(d, "forbid-block", CHAN_FORBID_BLOCK, is->flags);
 	compare_flag(d, "meta", CHAN_META, is->flags);
+	if (want.lanes)
+		compare_size(d, "lanes", is->lanes, want.lanes);
+	if (want.lane_by && is->lane_by != want.lane_by)
+		differs(d, "lane-by", word(&words_lane_by, is->lane_by),
+			word(&words_lane_by, want.lane_by));
 	compare_flag(d, "end-with-senders", CHAN_END_WITH_SENDERS, is->flags);
 	compare_flag(d, "need-receivers", CHAN_NEED_RECEIVERS, is->flags);
 }
@@ -392,6 +401,19 @@ static void check_broadcast(void)
 		cli_usage("--on-lag=block is what --forbid-block forbids");
 }
 
+static void check_lanes(void)
+{
+	if (!want.lanes != !want.lane_by)
+		cli_usage("%s", want.lanes ? "--lanes needs --lane-by=key or priority"
+					   : "--lane-by is for --lanes=N");
+	if (want.lanes && want.kind != CHAN_KIND_QUEUE)
+		cli_usage("--lanes: only a queue has them");
+	if (want.lane_by == CHAN_BY_PRIORITY && want.lanes != 8)
+		cli_usage("--lanes: by priority there are 8");
+	if (want.lanes && want.max_capacity)
+		cli_usage("--max-capacity: a channel with lanes does not grow");
+}
+
 static int create(int n, char **operand)
 {
 	const char *name = operand[n - 1];
@@ -409,6 +431,7 @@ static int create(int n, char **operand)
 		(want.overflow == CHAN_DROP_OLDEST || want.overflow == CHAN_DROP_NEWEST))
 		cli_usage("--overflow: a channel of kind latest is never full");
 	check_meta();
+	check_lanes();
 	check_broadcast();
 	if (cli_bus())
 		return create_on_bus(name);

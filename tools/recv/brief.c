@@ -12,9 +12,13 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "common/header.h"
+#include "common/json.h"
 
 /* The kernel's limit of one argument, its NUL included (MAX_ARG_STRLEN). */
 #define ARG_MOST 131072
+/* More than any object has that is told of a message. */
+#define META_MOST 16384
 
 /* ---- the environment ---- */
 
@@ -31,6 +35,8 @@ __attribute__((format(printf, 2, 3))) static void add(struct brief_env *e, const
 		return; /* not with the names and numbers that there are */
 	while (e->list[i])
 		i++;
+	if (i + 1 == BRIEF_ENV_MOST)
+		return; /* of the pairs of a header there may be more */
 	e->list[i] = e->text + e->used;
 	e->list[i + 1] = NULL;
 	e->used += (size_t)n + 1;
@@ -50,8 +56,46 @@ void brief_env_channel(struct brief_env *ret, const struct exec_options *x, cons
 	add(ret, "CHAN_MAX_DELIVER=%" PRIu32, x->max_deliver);
 }
 
+/* CHAN_HDR_NAME for each pair; in the name only A-Z, 0-9 and _, others are _. */
+static void add_pairs(struct brief_env *e, const struct chan_meta *m)
+{
+	const char *end = m->header + m->header_length;
+
+	for (const char *p = m->header; p < end; p += strlen(p) + 1) {
+		char name[CHAN_HEADER_MAX];
+		size_t n = strcspn(p, "=");
+
+		for (size_t i = 0; i < n; i++) {
+			char c = p[i] >= 'a' && p[i] <= 'z' ? (char)(p[i] - 'a' + 'A') : p[i];
+			bool fine = (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+
+			name[i] = fine ? c : '_';
+		}
+		name[n] = 0;
+		add(e, "CHAN_HDR_%s=%s", name, p + n + 1);
+	}
+}
+
+static void add_header(struct brief_env *e, const struct chan_meta *m)
+{
+	char id[HEADER_ID_SIZE];
+
+	add(e, "CHAN_SENDER_PID=%" PRId32, m->pid);
+	add(e, "CHAN_SENDER_UID=%" PRIu32, m->uid);
+	if (m->flags & CHAN_META_HAS_ID) {
+		header_print_id(m, id);
+		add(e, "CHAN_ID=%s", id);
+	}
+	/* A key may have any bytes, and an environment no NUL. */
+	if (m->flags & CHAN_META_HAS_KEY && strlen(m->key) == m->key_length)
+		add(e, "CHAN_KEY=%s", m->key);
+	if (m->reply_to[0])
+		add(e, "CHAN_REPLY_TO=%s", m->reply_to);
+	add_pairs(e, m);
+}
+
 void brief_env(struct brief_env *ret, const struct exec_options *x, const char *channel,
-	const struct chan_lease *lease, size_t len)
+	const struct chan_lease *lease, size_t len, const struct chan_meta *meta)
 {
 	int64_t now = clock_real(), deadline;
 
@@ -59,7 +103,9 @@ void brief_env(struct brief_env *ret, const struct exec_options *x, const char *
 	add(ret, "CHAN_SEQ=%" PRIu64, lease->seq);
 	add(ret, "CHAN_SIZE=%zu", len);
 	add(ret, "CHAN_ATTEMPT=%" PRIu32, lease->attempt);
-	add_time(ret, "CHAN_TIME", now);
+	add_time(ret, "CHAN_TIME", meta ? meta->sent : now);
+	if (meta)
+		add_header(ret, meta);
 	if (x->ttr != CHAN_WAIT && !__builtin_add_overflow(now, x->ttr, &deadline))
 		add_time(ret, "CHAN_DEADLINE", deadline);
 }
@@ -135,23 +181,22 @@ void brief_args_free(char **args)
 
 /* ---- JSON ---- */
 
-int brief_meta(
-	int fd, const struct exec_options *x, const char *channel, const struct chan_lease *lease)
+int brief_meta(int fd, const struct exec_options *x, const char *channel,
+	const struct chan_lease *lease, const struct chan_meta *meta)
 {
-	int64_t now = clock_real(), deadline;
-	char text[512], until[64] = "";
-	int n;
+	struct envelope m = {.channel = channel,
+		.seq = lease->seq,
+		.time = clock_real(),
+		.len = lease->len,
+		.attempt = lease->attempt,
+		.meta = meta};
+	char *text = malloc(META_MOST);
+	ssize_t n = text ? json_encode_about(&m, x->max_deliver, x->ttr, text, META_MOST) : -ENOMEM;
 
-	if (x->ttr != CHAN_WAIT && !__builtin_add_overflow(now, x->ttr, &deadline))
-		snprintf(until, sizeof(until), ",\"deadline\":%" PRId64 ".%06" PRId64,
-			deadline / 1000000000, deadline / 1000 % 1000000);
-	/* No name of a channel has a byte that JSON escapes. */
-	n = snprintf(text, sizeof(text),
-		"{\"ch\":\"%s\",\"seq\":%" PRIu64 ",\"ts\":%" PRId64 ".%06" PRId64
-		",\"len\":%zu,\"attempt\":%" PRIu32 ",\"max_deliver\":%" PRIu32 "%s}\n",
-		channel, lease->seq, now / 1000000000, now / 1000 % 1000000, lease->len,
-		lease->attempt, x->max_deliver, until);
-	if (n < 0 || (size_t)n >= sizeof(text))
-		return -ENAMETOOLONG;
-	return write(fd, text, (size_t)n) == n ? 0 : -EIO;
+	if (n > META_MOST)
+		n = -ENAMETOOLONG;
+	if (n > 0 && write(fd, text, (size_t)n) != n)
+		n = -EIO;
+	free(text);
+	return n < 0 ? (int)n : 0;
 }

@@ -119,26 +119,36 @@ static int open_pipe(struct capture *c, int *ret_out)
 
 /* ---- a file in memory ---- */
 
-static void print_file(struct capture *c)
+/* Returns what is in it, which the caller frees; NULL if that is nothing, or there is no
+ * memory. */
+static char *read_file(struct capture *c, size_t *len)
 {
 	struct stat st;
 	char *data;
-	size_t len = 0;
 	ssize_t n;
 
+	*len = 0;
 	if (fstat(c->fd, &st) || !st.st_size)
-		return;
+		return NULL;
 	data = malloc((size_t)st.st_size);
 	if (!data) {
 		c->err = -ENOMEM;
-		return;
+		return NULL;
 	}
-	while (len < (size_t)st.st_size) {
-		n = pread(c->fd, data + len, (size_t)st.st_size - len, (off_t)len);
+	while (*len < (size_t)st.st_size) {
+		n = pread(c->fd, data + *len, (size_t)st.st_size - *len, (off_t)*len);
 		if (n <= 0)
 			break;
-		len += (size_t)n;
+		*len += (size_t)n;
 	}
+	return data;
+}
+
+static void print_file(struct capture *c)
+{
+	size_t len;
+	char *data = read_file(c, &len);
+
 	print(c, data, len);
 	free(data);
 }
@@ -151,6 +161,7 @@ int capture_open(struct capture *ret, enum exec_output how, int *ret_out)
 	*ret_out = -1;
 	switch (how) {
 	case OUTPUT_GROUP:
+	case OUTPUT_REPLY:
 		ret->fd = memfd_create("chanrecv stdout", MFD_CLOEXEC);
 		*ret_out = ret->fd;
 		return ret->fd < 0 ? -errno : 0;
@@ -176,6 +187,8 @@ int capture_finish(struct capture *c)
 		print_file(c);
 	} else if (c->how == OUTPUT_LINE) {
 		print_rest(c);
+	} else if (c->how == OUTPUT_REPLY) {
+		c->reply = read_file(c, &c->reply_len);
 	}
 	capture_close(c);
 	return c->err;

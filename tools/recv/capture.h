@@ -5,6 +5,7 @@
  *   line     a pipe, of which each line is printed as one piece when it is whole
  *   pass     this process's own stdout
  *   discard  /dev/null
+ *   reply    (--reply) a file in memory, which is the caller's when the child has ended
  * What a child's own children write after the child has ended is printed only with `pass`.
  */
 #ifndef SHMCHAN_CAPTURE_H
@@ -19,6 +20,8 @@ struct capture {
 	int fd; /* the file or our end of the pipe, or -1 */
 	char *line;
 	size_t used, room;
+	char *reply; /* what the child has written, once it ended; the owner frees it */
+	size_t reply_len;
 	int err; /* of printing it */
 };
 

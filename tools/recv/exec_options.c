@@ -165,6 +165,9 @@ bool exec_options_parse(struct exec_options *x, int letter, char *arg)
 	case OPT_JOBLOG:
 		x->joblog = arg;
 		break;
+	case OPT_REPLY:
+		x->reply = true;
+		break;
 	case OPT_HOLD:
 		x->hold = true;
 		break;
@@ -194,6 +197,12 @@ void exec_options_finish(struct exec_options *x, char *const *channels, char *co
 			       x->halt != HALT_NEVER || x->output != OUTPUT_DEFAULT))
 		cli_usage("--hold runs COMMAND once, and its status is all that counts: no --ttr, "
 			  "--joblog, --dead-letter, --strict, --halt or --output");
+	if (x->reply && (x->hold || x->pipe || x->batch > 1))
+		cli_usage("--reply is for a child for each message: no --hold, --pipe or --batch");
+	if (x->reply && x->output != OUTPUT_DEFAULT)
+		cli_usage("--output is for what is printed, and --reply sends it to the client");
+	if (x->reply)
+		x->output = OUTPUT_REPLY;
 	if (x->output == OUTPUT_DEFAULT) /* a child of --pipe may not end */
 		x->output = x->pipe ? OUTPUT_LINE : OUTPUT_GROUP;
 	if (x->pipe && (x->arg || x->meta_fd >= 0))

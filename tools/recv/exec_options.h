@@ -12,13 +12,20 @@
 
 enum { EXEC_JOBS_MOST = 10000, EXEC_BATCH_MOST = 1024, EXEC_FD_MOST = 255 };
 
-enum exec_output { OUTPUT_GROUP, OUTPUT_LINE, OUTPUT_PASS, OUTPUT_DISCARD, OUTPUT_DEFAULT };
+enum exec_output {
+	OUTPUT_GROUP,
+	OUTPUT_LINE,
+	OUTPUT_PASS,
+	OUTPUT_DISCARD,
+	OUTPUT_REPLY, /* as --reply says */
+	OUTPUT_DEFAULT,
+};
 enum exec_dead { DEAD_HOLD, DEAD_DROP, DEAD_CHANNEL };
 enum exec_halt { HALT_NEVER, HALT_SOON, HALT_NOW };
 
 struct exec_options {
 	bool given; /* one of these */
-	bool exec, pipe, arg, hold, strict;
+	bool exec, pipe, arg, hold, strict, reply;
 	unsigned jobs, batch;
 	int64_t ttr, kill_after; /* CHAN_WAIT: no limit */
 	uint32_t max_deliver;	 /* 0: no limit */
@@ -48,6 +55,7 @@ enum {
 	OPT_META_FD,
 	OPT_JOBLOG,
 	OPT_HOLD,
+	OPT_REPLY,
 };
 
 /* The rows of chanrecv's table of options. */
@@ -77,6 +85,8 @@ enum {
 	{OPT_META_FD, "meta-fd", "N", \
 		"what is known of the message, in JSON, on\ndescriptor N of the child"}, \
 	{OPT_JOBLOG, "joblog", "FILE", "append a line for each child that ended"}, \
+	{OPT_REPLY, "reply", NULL, \
+		"the child's stdout and status are the reply to a\nrequest (chansend --request)"}, \
 	{OPT_HOLD, "hold", NULL, "run COMMAND once, while one message is taken"}
 /* clang-format on */
 

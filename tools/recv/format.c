@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/header.h"
+
 /* An output that counts all bytes, and stores those that fit. */
 struct output {
 	char *out;
@@ -65,6 +67,46 @@ static void put_time(struct output *o, int64_t ns)
 	put(o, text, (size_t)len);
 }
 
+/* Write what the header has of a field; nothing if there is none. */
+static void put_header(struct output *o, char field, const struct chan_meta *m)
+{
+	char id[HEADER_ID_SIZE];
+
+	switch (m ? field : 0) {
+	case 'i':
+		if (m->flags & CHAN_META_HAS_ID) {
+			header_print_id(m, id);
+			put(o, id, strlen(id));
+		}
+		break;
+	case 'k':
+		put(o, m->key, m->key_length);
+		break;
+	case 'T':
+		put_time(o, m->sent);
+		break;
+	case 'u':
+		put_number(o, m->uid);
+		break;
+	case 'P':
+		put_number(o, (uint64_t)m->pid);
+		break;
+	}
+}
+
+/* Write the pair of the name in "{NAME}", which begins at `format`.  Returns what follows. */
+static const char *put_pair(struct output *o, const char *format, const struct envelope *m)
+{
+	const char *end = strchr(format, '}'), *value;
+	char name[CHAN_HEADER_MAX];
+
+	snprintf(name, sizeof(name), "%.*s", (int)(end - format - 1), format + 1);
+	value = m->meta ? chan_meta_get(m->meta, name) : NULL;
+	if (value)
+		put(o, value, strlen(value));
+	return end + 1;
+}
+
 static void put_field(struct output *o, char field, const struct envelope *m)
 {
 	static const struct framing len32 = {.kind = FRAMING_LEN32};
@@ -95,9 +137,14 @@ static void put_field(struct output *o, char field, const struct envelope *m)
 	case 't':
 		put_time(o, m->time);
 		break;
+	case 'a':
+		put_number(o, m->meta ? m->meta->attempt : m->attempt);
+		break;
 	case '%':
 		put(o, "%", 1);
 		break;
+	default:
+		put_header(o, field, m->meta);
 	}
 }
 
@@ -107,9 +154,13 @@ int format_check(const char *format, const char **bad)
 
 	while (*format) {
 		*bad = format;
-		if (*format == '%' && (!format[1] || !strchr("pxqlLnst%", format[1])))
+		if (*format == '%' && (!format[1] || !strchr("pxqlLnstikTuPah%", format[1])))
 			return -EINVAL;
-		if (*format == '\\') {
+		if (*format == '%' && format[1] == 'h') {
+			if (format[2] != '{' || !strchr(format, '}'))
+				return -EINVAL;
+			format = strchr(format, '}') + 1;
+		} else if (*format == '\\') {
 			format++;
 			if (framing_parse_escape(&format, &byte))
 				return -EINVAL;
@@ -130,7 +181,9 @@ ssize_t format_encode(const char *format, const struct envelope *m, char *out, s
 
 		put(&o, format, plain);
 		format += plain;
-		if (*format == '%') {
+		if (*format == '%' && format[1] == 'h') {
+			format = put_pair(&o, format + 2, m);
+		} else if (*format == '%') {
 			put_field(&o, format[1], m);
 			format += 2;
 		} else if (*format) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * chanrecv --format: %p payload, %x hexadecimal, %q quoted for a shell, %l
- * length, %L length as 4 bytes big-endian, %n channel, %s sequence, %t time,
+ * length, %L length as 4 bytes big-endian, %n channel, %s sequence, %t time, %a attempt;
+ * of the header %i id, %k key, %h{NAME} a pair, %T when it was sent, %u and %P by whom;
  * %% itself; \n \t \r \0 \\ \xHH.  Pure.
  */
 #ifndef SHMCHAN_FORMAT_H

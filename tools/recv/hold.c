@@ -32,10 +32,11 @@ static int run_while(struct receiver *r, const struct chan_lease *lease)
 {
 	const struct recv_options *o = r->run->options;
 	struct brief_env env;
+	struct chan_meta meta;
 	int status;
 	pid_t pid;
 
-	brief_env(&env, &o->exec, r->name, lease, lease->len);
+	brief_env(&env, &o->exec, r->name, lease, lease->len, receiver_header(r, lease, &meta));
 	spawn_init();
 	pid = spawn_start(&(struct spawn){
 		.argv = o->command, .env = env.list, .in = -1, .out = -1, .extra = -1});

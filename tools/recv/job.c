@@ -27,6 +27,7 @@ struct job {
 static void free_job(struct job *j)
 {
 	free(j->framed);
+	free(j->child.capture.reply);
 	free(j);
 }
 
@@ -49,7 +50,8 @@ static void on_end(struct child *c, int status, int err)
 		/* Neither is the message's fault. */
 		for (unsigned i = 0; i < j->n; i++)
 			settle_return(j->tasks[i]);
-	} else {
+	} else if (c->capture.how != OUTPUT_REPLY || why ||
+		   !settle_by_reply(j->tasks[0], status, c->capture.reply, c->capture.reply_len)) {
 		settle_by_status(j->tasks, j->n, status, why);
 	}
 	free_job(j);
@@ -66,6 +68,7 @@ static int frame(struct job *j, const struct exec_options *x)
 	batch_drop(&b);
 	for (unsigned i = 0; i < j->n && !err; i++) {
 		const struct task *t = j->tasks[i];
+		struct chan_meta meta;
 
 		err = batch_add(&b, &x->framing,
 			&(struct envelope){.data = t->lease.data,
@@ -73,7 +76,8 @@ static int frame(struct job *j, const struct exec_options *x)
 				.channel = t->r->name,
 				.seq = t->lease.seq,
 				.time = clock_real(),
-				.attempt = t->lease.attempt});
+				.attempt = t->lease.attempt,
+				.meta = receiver_header(t->r, &t->lease, &meta)});
 	}
 	if (err)
 		return err;
@@ -90,8 +94,13 @@ static int open_meta(const struct job *j, const struct exec_options *x)
 {
 	int fd = memfd_create("chanrecv meta", MFD_CLOEXEC), err = fd < 0 ? -errno : 0;
 
-	for (unsigned i = 0; i < j->n && !err; i++)
-		err = brief_meta(fd, x, j->tasks[i]->r->name, &j->tasks[i]->lease);
+	for (unsigned i = 0; i < j->n && !err; i++) {
+		const struct task *t = j->tasks[i];
+		struct chan_meta meta;
+
+		err = brief_meta(
+			fd, x, t->r->name, &t->lease, receiver_header(t->r, &t->lease, &meta));
+	}
 	if (!err && lseek(fd, 0, SEEK_SET))
 		err = -errno;
 	if (err && fd >= 0)
@@ -104,6 +113,7 @@ static int start_child(struct job *j, const struct exec_options *x, char *const 
 	const struct task *first = j->tasks[0];
 	size_t len = x->batch > 1 ? j->size : first->lease.len;
 	struct brief_env env;
+	struct chan_meta header;
 	int in, meta = -1, err;
 
 	in = input_open(x->batch > 1 ? j->framed : first->lease.data, len);
@@ -111,7 +121,8 @@ static int start_child(struct job *j, const struct exec_options *x, char *const 
 		return in;
 	if (x->meta_fd >= 0)
 		meta = open_meta(j, x);
-	brief_env(&env, x, first->r->name, &first->lease, len);
+	brief_env(&env, x, first->r->name, &first->lease, len,
+		receiver_header(first->r, &first->lease, &header));
 	err = x->meta_fd >= 0 && meta < 0
 		      ? meta
 		      : child_start(&j->child, x, argv, env.list, in, meta, x->meta_fd);

@@ -12,17 +12,21 @@
 static bool peek_once(struct receiver *r, char *buf, size_t size, struct chan_cursor *at)
 {
 	struct envelope m = {.data = buf, .channel = r->name};
+	struct chan_meta meta = {.size = sizeof(meta)};
 	ssize_t n;
 
 	if (!run_wanted(r->run) || run_stopping(r->run))
 		return false;
-	n = chan_peek(r->ch, buf, size, at);
+	n = r->headed ? chan_peek_meta(r->ch, buf, size, at, &meta)
+		      : chan_peek(r->ch, buf, size, at);
 	if (n == -EAGAIN)
 		return false;
 	if (n < 0)
 		return receiver_fail(r, cli_fail(r->name, NULL, (int)n));
 	m.len = (size_t)n;
 	m.seq = at->seq;
+	if (r->headed)
+		m.meta = &meta;
 	m.time = clock_real();
 	run_claim(r->run, 1);
 	if (!receiver_put(r, &m) || (batch_is_full(&r->sink->batch) && !receiver_flush(r)))

@@ -97,6 +97,7 @@ int receiver_open(struct receiver *ret, struct run *run, struct sink *sink, cons
 	}
 	ret->copies = !o->peek && subscription_copies(&o->subscription, &st);
 	ret->in_order = st.kind == CHAN_KIND_BROADCAST;
+	ret->headed = st.flags & CHAN_META;
 	if (o->command && !can_work(ret, st.kind))
 		return CLI_USAGE;
 	return st.kind == CHAN_KIND_LATEST || ret->copies ? make_room(ret, st.max_message) : CLI_OK;
@@ -129,6 +130,13 @@ static bool fail_output(struct receiver *r, int err)
 	sink_report(r->sink, err);
 	run_stop(r->run);
 	return receiver_fail(r, CLI_ERROR);
+}
+
+const struct chan_meta *receiver_header(
+	const struct receiver *r, const struct chan_lease *lease, struct chan_meta *ret)
+{
+	ret->size = sizeof(*ret);
+	return r->headed && chan_lease_meta(r->ch, lease, ret) == 0 ? ret : NULL;
 }
 
 bool receiver_put(struct receiver *r, const struct envelope *m)
@@ -230,6 +238,7 @@ static bool put_taken(struct receiver *r, const struct chan_lease *lease, unsign
 {
 	unsigned wanted = run_claim(r->run, n);
 	int64_t now = clock_real();
+	struct chan_meta meta;
 
 	for (unsigned i = 0; i < n; i++) {
 		struct envelope m = {
@@ -246,6 +255,9 @@ static bool put_taken(struct receiver *r, const struct chan_lease *lease, unsign
 			return receiver_end(r, STOPPED);
 		if (r->run->options->drain && m.seq > r->last)
 			return receiver_end(r, DRAINED);
+		m.meta = receiver_header(r, &lease[i], &meta);
+		if (m.meta && lease[i].attempt > 1)
+			m.attempt = lease[i].attempt;
 		if (!receiver_put(r, &m))
 			return false;
 		r->lost = 0;

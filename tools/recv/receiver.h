@@ -44,6 +44,7 @@ struct receiver {
 	int status;	 /* the exit status, if it failed */
 	uint64_t last;	 /* -e: the last sequence number wanted */
 	int64_t created; /* the channel, for names of files */
+	bool headed;	 /* its messages have a header */
 	unsigned busy;	 /* how often, in a row, the lock was busy */
 
 	/* Where there are no leases: room for a copy; of a channel that keeps a value, the one
@@ -72,6 +73,10 @@ void receiver_close(struct receiver *r);
 /* End with this outcome, or with an exit status that says what failed: false. */
 bool receiver_end(struct receiver *r, enum outcome outcome);
 bool receiver_fail(struct receiver *r, int status);
+
+/* Return the header of a message that was taken, in *ret; NULL if it has none. */
+const struct chan_meta *receiver_header(
+	const struct receiver *r, const struct chan_lease *lease, struct chan_meta *ret);
 
 /* Add a message to the batch. */
 bool receiver_put(struct receiver *r, const struct envelope *m);

@@ -369,6 +369,49 @@ void settle_by_status(struct task **tasks, unsigned n, int status, const char *w
 	}
 }
 
+/* How long a client whose inbox is full may keep the worker waiting. */
+#define REPLY_PATIENCE INT64_C(100000000)
+
+/* Statuses that ask for another try, or say that the command can't be run, are no replies. */
+static bool is_reply(int status)
+{
+	int code = WIFEXITED(status) ? WEXITSTATUS(status) : CLI_CHILD_RETRY;
+
+	return code != CLI_CHILD_RETRY && code != CLI_CHILD_RETRY_TOO &&
+	       code != CLI_CHILD_NO_EXEC && code != CLI_CHILD_NOT_FOUND;
+}
+
+bool settle_by_reply(struct task *t, int status, const char *data, size_t len)
+{
+	struct chan_meta meta;
+	int err;
+
+	if (!is_reply(status) || !receiver_header(t->r, &t->lease, &meta) || !meta.reply_to[0])
+		return false;
+	if (WEXITSTATUS(status) == CLI_CHILD_LAST)
+		settle_stop(CLI_OK);
+	chan_meta_init(&meta);
+	meta.status = WEXITSTATUS(status) == CLI_CHILD_LAST ? 0 : WEXITSTATUS(status);
+	err = chan_reply(t->r->ch, &t->lease, data, len, &meta, REPLY_PATIENCE);
+	if (err < 0) {
+		char why[160];
+
+		snprintf(why, sizeof(why), "the reply can't be sent: %s", chan_strerror(err));
+		if (err == -ETIMEDOUT || err == -EBUSY)
+			settle_retry(t, why);
+		else
+			settle_reject(t, why);
+		return true;
+	}
+	if (err == CHAN_DROPPED)
+		cli_note(t->r->name, "message %" PRIu64 ": its client is gone", t->lease.seq);
+	all.failures = 0;
+	run_claim(t->r->run, 1);
+	run_count(t->r->run, 1, t->lease.len);
+	end_task(t);
+	return true;
+}
+
 /* ---- the end ---- */
 
 void settle_hurry(void)

@@ -59,6 +59,10 @@ void settle_unprinted(int err);
  * failed for another reason. */
 void settle_by_status(struct task **tasks, unsigned n, int status, const char *why);
 
+/* End a task, if its message asks for a reply and the wait status of its child is one: send that,
+ * with what the child has written.  Returns false if the status has to decide. */
+bool settle_by_reply(struct task *t, int status, const char *data, size_t len);
+
 /* From now on nothing pauses: messages that failed go back at once, those that pause, too. */
 void settle_hurry(void);
 

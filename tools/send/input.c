@@ -114,15 +114,18 @@ static bool send_stream(struct sender *s, const char *name, int fd, const struct
 
 	in.regular = !fstat(fd, &file) && S_ISREG(file.st_mode);
 	decoder_init(&decoder, framing, st.max_message);
+	decoder.base = s->meta;
 	while (go && !in.unreadable) {
 		size_t used = 0;
 
 		n = decoder_next(&decoder, in.buf + in.start, in.end - in.start, in.eof, msg,
 			SENDER_BATCH, &used);
 		in.start += used;
-		if (n > 0)
+		if (n > 0) {
+			s->meta = decoder.headed ? &decoder.meta : decoder.base;
 			go = sender_send(s, framing, msg, (unsigned)n);
-		else if (n < 0)
+			s->meta = decoder.base;
+		} else if (n < 0)
 			go = report_bad_input(s, &in, &decoder, n, used);
 		else if (!used && in.eof)
 			break;

@@ -7,6 +7,7 @@
 #include <getopt.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/words.h"
@@ -14,6 +15,7 @@
 #include "common/deadline.h"
 #include "common/failure.h"
 #include "common/framing_option.h"
+#include "common/header.h"
 #include "common/message.h"
 #include "common/options.h"
 #include "common/parse.h"
@@ -27,6 +29,13 @@ enum {
 	OPT_OVERFLOW,
 	OPT_EOF,
 	OPT_PROGRESS,
+	OPT_ID,
+	OPT_KEY,
+	OPT_PRIORITY,
+	OPT_TTL,
+	OPT_DELAY,
+	OPT_REQUEST,
+	OPT_ON_DEATH,
 };
 
 static const struct cli_option options[] = {
@@ -48,6 +57,14 @@ static const struct cli_option options[] = {
 	{'c', "create", "[SPEC]",
 		"create the channel if it is missing; SPEC is\n"
 		"capacity=1M,max-message=64K,... (man page)"},
+	{'H', "header", "NAME=VALUE", "a pair of each message's header; repeatable"},
+	{OPT_ID, "id", "ID", "its id: up to 16 bytes, or 32 hex digits"},
+	{OPT_KEY, "key", "KEY", "its key"},
+	{OPT_PRIORITY, "priority", "0..7", "its priority, 7 first"},
+	{OPT_TTL, "ttl", "D", "nobody gets it after D"},
+	{OPT_DELAY, "delay", "D", "nobody gets it before D"},
+	{OPT_REQUEST, "request", "[D]", "await a reply, for D at most, and print it"},
+	{OPT_ON_DEATH, "on-death", "redeliver|fail", "what a request is to do if its server dies"},
 	{OPT_EOF, "eof", NULL, "close the channel after the last message"},
 	{'T', "tee", NULL, "copy what was sent to stdout"},
 	{'K', "keep-going", NULL, "count messages that fail, go on, and end with 8"},
@@ -102,6 +119,62 @@ static void parse_overflow(struct send_options *o, const char *arg)
 	o->overflow = (int)overflow;
 }
 
+/* Returns true if it is an option that says what is in the header. */
+static bool parse_header(struct send_options *o, int letter, char *arg)
+{
+	struct chan_meta *m = &o->meta;
+	char *value;
+
+	switch (letter) {
+	case 'H':
+		value = strchr(arg, '=');
+		if (!value || value == arg)
+			cli_usage("--header: '%s' is not NAME=VALUE", arg);
+		*value++ = 0;
+		if (chan_meta_put(m, arg, value))
+			cli_usage("--header: all pairs have more than %d bytes", CHAN_HEADER_MAX);
+		break;
+	case OPT_ID:
+		if (header_set_id(m, arg, strlen(arg)))
+			cli_usage("--id: '%s' is neither up to 16 bytes nor 32 hex digits", arg);
+		break;
+	case OPT_KEY:
+		if (header_set_key(m, arg, strlen(arg)))
+			cli_usage("--key: has more than %d bytes", CHAN_KEY_MAX);
+		break;
+	case OPT_PRIORITY:
+		if (header_set_priority(m, (double)cli_count_arg("--priority", arg)))
+			cli_usage("--priority: '%s' is not 0 to 7", arg);
+		break;
+	case OPT_TTL:
+		m->ttl = cli_duration_arg("--ttl", arg);
+		if (m->ttl == 0)
+			cli_usage("--ttl: 0 is no time to live; leave it out for any time");
+		if (m->ttl == CHAN_WAIT)
+			m->ttl = 0;
+		break;
+	case OPT_DELAY:
+		m->delay = cli_duration_arg("--delay", arg);
+		if (m->delay == CHAN_WAIT)
+			cli_usage("--delay: the message would never be delivered");
+		break;
+	case OPT_REQUEST:
+		o->request = true;
+		o->reply_timeout = arg ? cli_duration_arg("--request", arg) : CHAN_WAIT;
+		break;
+	case OPT_ON_DEATH:
+		if (!strcmp(arg, "fail"))
+			m->flags |= CHAN_META_ONCE;
+		else if (strcmp(arg, "redeliver"))
+			cli_usage("--on-death: '%s' is not redeliver or fail", arg);
+		break;
+	default:
+		return false;
+	}
+	o->headed = true;
+	return true;
+}
+
 /* Returns true if it is an option that says how messages lie in stdin. */
 static bool parse_framing(struct send_options *o, int letter, const char *arg)
 {
@@ -130,8 +203,9 @@ void send_options_parse(struct send_options *o, int argc, char **argv)
 	o->files = calloc((size_t)argc, sizeof(*o->files));
 	if (!o->files)
 		exit(cli_fail(NULL, NULL, -ENOMEM));
+	chan_meta_init(&o->meta);
 	while ((c = cli_next(&tool, argc, argv)) != -1) {
-		if (parse_framing(o, c, optarg))
+		if (parse_framing(o, c, optarg) || parse_header(o, c, optarg))
 			continue;
 		switch (c) {
 		case OPT_SKIP_EMPTY:
@@ -194,6 +268,10 @@ void send_options_parse(struct send_options *o, int argc, char **argv)
 	o->channel = argv[optind++];
 	o->messages = argv + optind;
 	o->message_count = argc - optind;
+	if (o->meta.flags & CHAN_META_ONCE && !o->request)
+		cli_usage("--on-death is for --request only");
+	if (o->headed)
+		o->create.flags |= CHAN_META;
 	if (o->framing.kind == FRAMING_WHOLE && (o->file_count || o->message_count))
 		cli_usage("--whole reads stdin, which is left alone when messages are given");
 }

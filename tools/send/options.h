@@ -28,6 +28,12 @@ struct send_options {
 	int overflow;	 /* enum chan_overflow, or -1: the channel's */
 	double interval; /* ns between messages, 0: no pace */
 
+	/* What each message's header says, if `headed`. */
+	struct chan_meta meta;
+	bool headed;
+	bool request;	       /* it asks for a reply */
+	int64_t reply_timeout; /* within so long */
+
 	bool close, tee, keep_going;
 	int progress;	   /* the descriptor, or -1 */
 	bool progress_bar; /* a line that is overwritten, for people */

@@ -11,6 +11,7 @@
 #include "common/message.h"
 #include "common/place.h"
 #include "common/signals.h"
+#include "send/request.h"
 
 bool sender_stop(struct sender *s, int status)
 {
@@ -55,6 +56,11 @@ static int open_channel(struct sender *s)
 		r = chan_stat(s->ch, &st);
 	if (r)
 		return cli_fail(o->channel, &o->create, r);
+	if (o->headed && !(st.flags & CHAN_META)) {
+		cli_error(o->channel, "its messages have no header; make the channel with 'chanctl "
+				      "create --meta'");
+		return CLI_USAGE;
+	}
 	s->drops = o->overflow == CHAN_DROP_NEWEST ||
 		   (o->overflow < 0 && st.overflow == CHAN_DROP_NEWEST);
 	if (o->require_receiver && !st.receivers) {
@@ -70,6 +76,8 @@ bool sender_open(struct sender *ret, const struct send_options *options)
 	*ret = (struct sender){.options = options};
 	pace_init(&ret->pace, options->interval);
 	progress_init(&ret->progress, options->progress, options->progress_bar);
+	if (options->headed)
+		ret->meta = &options->meta;
 	ret->status = open_channel(ret);
 	return !ret->status;
 }
@@ -111,6 +119,15 @@ static bool report_refusal(struct sender *s, int err, size_t len)
 	switch (err) {
 	case -EINTR:
 		return sender_stop(s, CLI_ERROR);
+	case -ETIME:
+		cli_error(o->channel, "no reply to message %" PRIu64 " in time", number);
+		return sender_stop(s, CLI_TIMEOUT);
+	case -ECONNRESET:
+		cli_error(o->channel,
+			"the server of message %" PRIu64
+			" died; whether it was carried out is not known",
+			number);
+		return sender_stop(s, CLI_CONDITION);
 	case -EPIPE:
 		return report_no_peer(s);
 	case -EMSGSIZE:
@@ -179,21 +196,36 @@ static int64_t send_patience(const struct sender *s)
 	return cli_sooner(cli_remaining(s->options->deadline), s->options->send_timeout);
 }
 
+/* Send one message as a request, and print what is replied: 1, or an error. */
+static int ask(struct sender *s, const struct iovec *msg)
+{
+	int r = request_send(
+		s->ch, msg, s->meta, send_patience(s), s->options->reply_timeout, &s->reply_status);
+
+	return r ? r : 1;
+}
+
 /* Send some of n messages: returns how many, or an error.  Sets *dropped if the channel
  * dropped the message instead. */
-static int send_some(const struct sender *s, const struct iovec *msg, unsigned n, bool *dropped)
+static int send_some(struct sender *s, const struct iovec *msg, unsigned n, bool *dropped)
 {
 	unsigned tries = 0;
 	int64_t wait;
 	int r;
 
+	*dropped = false;
+	if (s->options->request)
+		return ask(s, msg);
 	do {
 		wait = send_patience(s);
-		r = s->drops ? chan_send(s->ch, msg->iov_base, msg->iov_len, wait)
-			     : chan_send_batch(s->ch, msg, n, wait);
+		if (s->meta)
+			r = chan_send_meta(s->ch, msg->iov_base, msg->iov_len, s->meta, wait);
+		else
+			r = s->drops ? chan_send(s->ch, msg->iov_base, msg->iov_len, wait)
+				     : chan_send_batch(s->ch, msg, n, wait);
 	} while (r == -EBUSY && wait == 0 && ++tries < CLI_BUSY_TRIES);
-	*dropped = s->drops && r == CHAN_DROPPED;
-	return s->drops && r >= 0 ? 1 : r;
+	*dropped = (s->drops || s->meta) && r == CHAN_DROPPED;
+	return (s->drops || s->meta) && r >= 0 ? 1 : r;
 }
 
 /* Copy to stdout, for --tee. */
@@ -285,6 +317,8 @@ void sender_finish(struct sender *s)
 	const struct send_options *o = s->options;
 	const struct tally *t = &s->tally;
 
+	if (!s->status)
+		s->status = s->reply_status;
 	if (o->close && !s->status && !t->failed && !cli_signalled())
 		close_channel(s);
 	if (t->failed && o->keep_going) {

@@ -27,7 +27,10 @@ _Static_assert((int)SENDER_BATCH <= (int)BATCH_MAX, "they are copied at once, to
 struct sender {
 	const struct send_options *options;
 	chan_t *ch;
-	bool drops; /* a full channel drops new messages, so they are sent one by one */
+	/* The header of the messages that are sent next, or NULL. */
+	const struct chan_meta *meta;
+	int reply_status; /* of the last reply, with --request */
+	bool drops;	  /* a full channel drops new messages, so they are sent one by one */
 	struct tally tally;
 	struct pace pace;
 	struct progress progress;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* The model is in lanes.h. */
-#include "channel/lanes.h"
+#include "channel/steal.h"
 
+#include "channel/attach.h"
 #include "channel/close.h"
 #include "channel/delay.h"
-#include "channel/headed.h"
 #include "channel/name.h"
 #include "channel/receive.h"
 #include "channel/receiver.h"
@@ -15,25 +15,11 @@
 
 #include <stdlib.h>
 
-/* Where the number of the lane is in the position of a lease and of a cursor. */
-#define LANE_SHIFT 58
-#define LANE_MASK (UINT64_C(63) << LANE_SHIFT)
 /* How long one round of tries waits for locks, and how soon a lane is tried again whose lock
  * was not free that long. */
 #define MOMENT INT64_C(10000000)
 /* By priority, each so many calls look from below. */
 #define FROM_BELOW 16u
-
-struct chan *lanes_at(struct chan *ch, uint64_t *pos, uint64_t *seq)
-{
-	uint32_t i = (uint32_t)(*pos >> LANE_SHIFT);
-
-	if (!ch->lanes)
-		return ch;
-	*pos &= ~LANE_MASK;
-	*seq /= ch->lanes->n;
-	return i < ch->lanes->n ? ch->lanes->lane[i] : NULL;
-}
 
 /* A number that no two messages of the channel have, and that grows in each lane. */
 static uint64_t seq_outside(const struct lanes *all, uint32_t i, uint64_t seq)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What a handle knows from the start; the model is in handle.h. */
-#include "channel/handle.h"
+/* What a handle knows from the start. */
+#include "channel/attach.h"
 
 #include "channel/create.h"
 #include "channel/receiver.h"
