@@ -46,6 +46,12 @@ int channel_new(struct channel **ret, const struct spec *spec, enum origin origi
 	return 0;
 }
 
+uint64_t channel_memory(const struct channel *c)
+{
+	/* Any other keeps what it has. */
+	return c->spec.options.max_capacity ? segment_memory(&c->observer->segment) : c->segment;
+}
+
 int channel_descriptor(const struct channel *c)
 {
 	return c->observer->segment.own.fd;

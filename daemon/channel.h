@@ -23,7 +23,7 @@ struct channel {
 	struct spec spec;
 	enum origin origin;
 	chan_t *observer;
-	uint64_t segment; /* bytes */
+	uint64_t segment; /* bytes, when chand got to know it */
 	char *file;	  /* that declares it, or NULL */
 
 	struct watch *watch;	       /* watch/ */
@@ -41,6 +41,9 @@ int channel_new(struct channel **ret, const struct spec *spec, enum origin origi
 
 /* Returns the descriptor with which chand observes the segment; the channel keeps it. */
 int channel_descriptor(const struct channel *channel);
+
+/* Returns the bytes of memory that it has now. */
+uint64_t channel_memory(const struct channel *channel);
 
 void channel_hold(struct channel *channel);
 

@@ -46,7 +46,7 @@ void channels_usage(uid_t owner, uint64_t *channels, uint64_t *bytes)
 
 		if (c->origin == ORIGIN_REQUESTED && c->spec.owner == owner) {
 			++*channels;
-			*bytes += c->segment;
+			*bytes += channel_memory(c);
 		}
 	}
 }

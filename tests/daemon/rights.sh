@@ -90,6 +90,20 @@ check "with the reason" grep -q "user $member has 3 channels of 3" "$t/said"
 check "one less" as $member $group "$BUILD/chanctl" remove "$keeper/$a-3"
 fails 1 "too large" as $member $group "$BUILD/chanctl" create --system -c 1M $a-3
 check "with the reason" grep -q "bytes of 204800" "$t/said"
+fails 1 "a maximum above it" \
+	as $member $group "$BUILD/chanctl" create --system -c 16K --max-capacity=1M $a-3
+check "both figures" grep -q "quota of 204800 bytes, which is less than 1048576" "$t/said"
+bytes_of_member() {
+	as $member $group "$BUILD/tests/daemon/prog_ask" STATUS | sed -n 's/^your-bytes=\([0-9]*\).*/\1/p'
+}
+check "a lower one" as $member $group "$BUILD/chanctl" create --system -c 16K --max-capacity=128K $a-3
+small=$(bytes_of_member)
+head -c 4000 /dev/zero >"$t/message"
+for _ in 1 2 3 4 5 6 7 8 9 10; do
+	as $member $group "$BUILD/chansend" --whole "$keeper/$a-3" <"$t/message"
+done
+check "what it grew by counts" test "$(bytes_of_member)" -ge $((small + 16384))
+check "it is removed" as $member $group "$BUILD/chanctl" remove "$keeper/$a-3"
 check "not the others' quota" as $owner - "$BUILD/chanctl" create --system -c 1M $a-3
 check "connections" as $member - "$BUILD/tests/daemon/prog_connect" "$SHMCHAN_CONTROL" 5 8
 check "they are free again" as $member - "$BUILD/tests/daemon/prog_connect" "$SHMCHAN_CONTROL" 5 8
