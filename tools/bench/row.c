@@ -18,7 +18,7 @@
 
 /* Returns the warm-up, unless an option says another: a tenth of the messages, but not
  * more than what fills the channel twice, after which all its memory was touched.  A backlog
- * needs enough for the channel to grow to the ring that holds it. */
+ * needs enough for the channel to grow to the ring that holds it, and for two laps of that. */
 static uint64_t warmup_for(const struct bench_job *job)
 {
 	uint64_t enough = 2 * job->spec.capacity / job->spec.size, tenth = job->messages / 10;
@@ -26,7 +26,7 @@ static uint64_t warmup_for(const struct bench_job *job)
 	if (job->kind == BENCH_BURSTS)
 		return 0;
 	if (job->backlog > 0)
-		return 4 * job->backlog;
+		return 12 * job->backlog;
 	return (tenth < enough ? tenth : enough) + 1;
 }
 
