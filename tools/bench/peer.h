@@ -86,7 +86,7 @@ struct bench_peer {
 extern const struct bench_peer bench_shmchan, bench_many;
 extern const struct bench_peer bench_pipe, bench_socketpair, bench_seqpacket, bench_mqueue;
 extern const struct bench_peer bench_eventfd;
-extern const struct bench_peer bench_latest, bench_seqlock;
+extern const struct bench_peer bench_latest, bench_seqlock, bench_call;
 extern const struct bench_peer bench_ring, bench_cacheline, bench_futex;
 
 /* Make an epoll instance that watches a descriptor: it, or an error. */

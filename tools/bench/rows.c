@@ -24,6 +24,7 @@ static const enum bench_kind mode_kind[] = {
 	[MODE_BCAST] = BENCH_STREAM,
 	[MODE_GROW] = BENCH_STREAM,
 	[MODE_EXEC] = BENCH_JOBS,
+	[MODE_CALL] = BENCH_ROUND_TRIP,
 };
 
 /* Of several channels, so many carry messages, one after the other.  Among channels there is
@@ -352,6 +353,22 @@ static void exec_rows(struct bench_rows *rows, const struct bench_setup *s)
 	asleep->job.receivers = (unsigned)asleep->job.messages;
 }
 
+/* Add the calls of each size, two plain messages as their floor, and what others have. */
+static void call_rows(struct bench_rows *rows, const struct bench_setup *s)
+{
+	static const struct bench_peer *const others[] = {&bench_mqueue, &bench_socketpair};
+
+	for (unsigned i = 0; i < s->sizes; i++) {
+		struct bench_row *row =
+			add_row(rows, s, MODE_CALL, s->size[i], &bench_call, "call");
+
+		row->floor = add_row(rows, s, MODE_CALL, s->size[i], &bench_shmchan, "shmchan");
+		for (unsigned p = 0; p < 2; p++)
+			add_row(rows, s, MODE_CALL, s->size[i], others[p], others[p]->name)
+				->shmchan = row;
+	}
+}
+
 void bench_rows_make(struct bench_rows *rows, const struct bench_setup *s)
 {
 	if (s->mode != MODE_COMPARE) {
@@ -359,6 +376,7 @@ void bench_rows_make(struct bench_rows *rows, const struct bench_setup *s)
 			: s->mode == MODE_BCAST ? broadcast_rows
 			: s->mode == MODE_GROW	? growing_rows
 			: s->mode == MODE_EXEC	? exec_rows
+			: s->mode == MODE_CALL	? call_rows
 						: plain_rows)(rows, s);
 		return;
 	}

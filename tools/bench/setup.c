@@ -24,8 +24,8 @@
 #define STALL INT64_C(10000000000)
 #define ARGUMENT_MOST 65536
 
-const char *const bench_mode_name[MODES] = {
-	"lat", "thr", "fan", "wake", "select", "latest", "bcast", "grow", "exec", "compare"};
+const char *const bench_mode_name[MODES] = {"lat", "thr", "fan", "wake", "select", "latest",
+	"bcast", "grow", "exec", "call", "compare"};
 
 enum {
 	OPT_CPUS = CLI_LONG,
@@ -103,6 +103,7 @@ static const struct cli_tool chanbench = {
 		 "  bcast            one sender to many subscribers, beside a queue\n"
 		 "  grow             a channel that may grow, beside a fixed one; bursts\n"
 		 "  exec             a child for each message, beside xargs and GNU parallel\n"
+		 "  call             a request and its reply, beside two plain messages\n"
 		 "  compare [MODE..] lat, thr and wake over shmchan, other means and floors",
 };
 
@@ -413,11 +414,11 @@ static void read_modes(struct bench_setup *s, int n, char **word)
 	if (n == 0)
 		cli_usage(
 			"what is to be measured: lat, thr, fan, wake, select, latest, bcast, grow, "
-			"exec or compare");
+			"exec, call or compare");
 	found = mode_find(word[0]);
 	if (found < 0)
-		cli_usage("'%s' is none of lat, thr, fan, wake, select, latest, bcast, grow, exec "
-			  "and compare",
+		cli_usage("'%s' is none of lat, thr, fan, wake, select, latest, bcast, grow, exec, "
+			  "call and compare",
 			word[0]);
 	s->mode = (enum bench_mode)found;
 	if (n > 1 && s->mode != MODE_COMPARE)
@@ -448,6 +449,8 @@ static void check_way(const struct bench_setup *s, const struct bench_way *way)
 		cli_usage("--via: bcast waits by recv");
 	if (s->mode == MODE_GROW)
 		cli_usage("--via: grow waits by recv");
+	if (s->mode == MODE_CALL)
+		cli_usage("--via: call waits by recv");
 	if (s->mode == MODE_EXEC)
 		cli_usage("--via: exec runs chanrecv");
 	if (s->mode == MODE_COMPARE)

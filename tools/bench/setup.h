@@ -23,6 +23,7 @@ enum bench_mode {
 	MODE_BCAST,
 	MODE_GROW,
 	MODE_EXEC,
+	MODE_CALL,
 	MODE_COMPARE,
 	MODES
 };
