@@ -246,10 +246,7 @@ int chan_request(chan_t *ch, const void *msg, size_t len, const struct chan_meta
 	if (!c)
 		return -ENOMEM;
 	c->last = &c->first;
-	if (meta)
-		full = *meta;
-	else
-		chan_meta_init(&full);
+	envelope_copy(&full, meta);
 	memcpy(full.reply_to, cs->address, sizeof(cs->address));
 
 	/* It is known before it is sent: the reply may be faster than this thread. */
@@ -349,9 +346,12 @@ static int keep(struct calls *cs, struct call *c, const struct chan_meta *meta,
 static bool receive_reply(
 	struct calls *cs, const struct chan_lease *lease, const struct wish *w, ssize_t *result)
 {
-	struct chan_meta meta = {.size = sizeof(meta)};
+	struct chan_meta meta;
 	struct call *c;
-	int err = chan_lease_meta(cs->inbox, lease, &meta);
+	int err;
+
+	meta.size = sizeof(meta);
+	err = chan_lease_meta(cs->inbox, lease, &meta);
 
 	c = err == 0 && meta.flags & CHAN_META_REPLY ? find(cs, meta.correlation) : NULL;
 	if (!c) /* of a call that was cancelled, or of nobody */
@@ -723,12 +723,11 @@ ssize_t chan_call(chan_t *ch, const void *msg, size_t len, void *buf, size_t siz
 	if (timeout < CHAN_WAIT)
 		return error_of_timeout(timeout);
 	err = meta ? envelope_check_wanted(meta) : 0;
+	if (err == 0)
+		err = envelope_check_given(meta);
 	if (err < 0)
 		return err;
-	if (meta)
-		full = *meta;
-	else
-		chan_meta_init(&full);
+	envelope_copy(&full, meta);
 	if (full.ttl == 0 && timeout > 0)
 		full.ttl = timeout;
 	deadline = deadline_of(timeout);

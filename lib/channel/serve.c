@@ -194,6 +194,7 @@ static int read_request(struct chan *ch, const struct chan_lease *request, struc
 	struct chan *lane;
 	int err;
 
+	asked->size = sizeof(*asked);
 	if (is_orphan(ch))
 		return -ENOTCONN;
 	if (!(ch->roles & CHAN_RECV))
@@ -217,7 +218,7 @@ static int read_request(struct chan *ch, const struct chan_lease *request, struc
 int chan_reply(chan_t *ch, const struct chan_lease *request, const void *msg, size_t len,
 	const struct chan_meta *meta, int64_t timeout)
 {
-	struct chan_meta asked = {.size = sizeof(asked)}, full;
+	struct chan_meta asked, full;
 	int err, sent;
 
 	error_forget();
@@ -226,10 +227,7 @@ int chan_reply(chan_t *ch, const struct chan_lease *request, const void *msg, si
 	err = envelope_check_given(meta);
 	if (err < 0)
 		return err;
-	if (meta)
-		full = *meta;
-	else
-		chan_meta_init(&full);
+	envelope_copy(&full, meta);
 	if (full.reply_to[0])
 		return error_because(-EINVAL, "meta: a reply has no reply address");
 	err = read_request(ch, request, &asked);
@@ -247,7 +245,7 @@ int chan_reply(chan_t *ch, const struct chan_lease *request, const void *msg, si
 
 int chan_wanted(chan_t *ch, const struct chan_lease *request)
 {
-	struct chan_meta asked = {.size = sizeof(asked)};
+	struct chan_meta asked;
 	struct replies *rs;
 	struct known *k;
 	int err;
@@ -269,10 +267,11 @@ int chan_wanted(chan_t *ch, const struct chan_lease *request)
 
 void reply_broken(chan_t *ch, const struct chan_lease *request)
 {
-	struct chan_meta asked = {.size = sizeof(asked)}, meta;
+	struct chan_meta asked, meta;
 
+	asked.size = sizeof(asked);
 	if (chan_lease_meta(ch, request, &asked) == 0 && asked.reply_to[0]) {
-		chan_meta_init(&meta);
+		envelope_blank(&meta);
 		meta.correlation = asked.correlation;
 		meta.flags = CHAN_META_REPLY | CHAN_META_BROKEN;
 		/* If the inbox is full, the client finds out by its deadline. */

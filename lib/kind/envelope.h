@@ -12,6 +12,9 @@
 #include "core/layout.h"
 #include "shmchan.h"
 
+#include <stddef.h>
+#include <string.h>
+
 /* Who sends, and by which monotonic clock. */
 struct envelope_sender {
 	int32_t pid;
@@ -24,6 +27,29 @@ int envelope_check_given(const struct chan_meta *meta);
 
 /* Check the structure that is to be filled: 0, or -EINVAL and the detail. */
 int envelope_check_wanted(const struct chan_meta *ret);
+
+/* Make an empty one, as far as its lengths say that it is anything: chan_meta_init() also clears
+ * what nobody reads. */
+static inline void envelope_blank(struct chan_meta *meta)
+{
+	memset(meta, 0, offsetof(struct chan_meta, reply_to));
+	meta->size = sizeof(*meta);
+	meta->reply_to[0] = 0;
+}
+
+/* Copy what the caller gave, which was checked, or make an empty one if that is NULL. */
+static inline void envelope_copy(struct chan_meta *to, const struct chan_meta *from)
+{
+	if (!from) {
+		envelope_blank(to);
+		return;
+	}
+	memcpy(to, from, offsetof(struct chan_meta, reply_to));
+	memcpy(to->reply_to, from->reply_to, strlen(from->reply_to) + 1);
+	if (from->flags & CHAN_META_HAS_KEY)
+		memcpy(to->key, from->key, from->key_length);
+	memcpy(to->header, from->header, from->header_length);
+}
 
 /* Return the bytes that the header takes; `meta` was checked, or is NULL. */
 uint32_t envelope_size(const struct chan_meta *meta);

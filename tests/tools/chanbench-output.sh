@@ -138,7 +138,7 @@ refused() {
 	is 'nothing on stdout' "$(cat "$tmp/out")" ''
 }
 refused 'what is to be measured'
-refused "'fly' is none of lat, thr, fan, wake, select, latest, bcast, grow, exec and compare" fly
+refused "'fly' is none of lat, thr, fan, wake, select, latest, bcast, grow, exec, call and compare" fly
 refused "'x': lat takes no operand" lat x
 refused "'fan': compare takes" compare fan
 refused "--via: latest does not wait" latest --via fd

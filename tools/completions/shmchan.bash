@@ -83,7 +83,7 @@ END
 		;;
 	group:0) _shmchan_reply "$cur" <<<'list remove' ;;
 	completion:0) _shmchan_reply "$cur" <<<'bash zsh fish' ;;
-	chanbench:0) _shmchan_reply "$cur" <<<'lat thr fan wake select latest bcast grow exec compare' ;;
+	chanbench:0) _shmchan_reply "$cur" <<<'lat thr fan wake select latest bcast grow exec call compare' ;;
 	esac
 }
 

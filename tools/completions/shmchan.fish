@@ -90,7 +90,7 @@ end
 complete -c chansend -n '__shmchan_at 0' -a '(__shmchan_channels)'
 complete -c chanrecv -n 'not contains -- -- (commandline -opc)' -a '(__shmchan_channels)'
 complete -c chanrecv -n 'contains -- -- (commandline -opc)' -F -a '(__fish_complete_command)'
-complete -c chanbench -n '__shmchan_at 0' -a 'lat thr fan wake select latest bcast grow exec compare'
+complete -c chanbench -n '__shmchan_at 0' -a 'lat thr fan wake select latest bcast grow exec call compare'
 
 complete -c chanctl -f
 __shmchan_options '__shmchan_at 0' chanctl

@@ -115,7 +115,7 @@ _shmchan() {
 	case $service in
 	(chansend) _arguments -s -S : $specs '1:channel:_shmchan_channels' '*:message:' ;;
 	(chanrecv) _arguments -s -S : $specs '*:channel:_shmchan_channels' ;;
-	(chanbench) _arguments -s -S : $specs '1:mode:(lat thr fan wake select latest bcast grow exec compare)' ;;
+	(chanbench) _arguments -s -S : $specs '1:mode:(lat thr fan wake select latest bcast grow exec call compare)' ;;
 	(chanctl)
 		_arguments -s -S -C : $specs '1:verb:_shmchan_verbs' '*::argument:->verb'
 		[[ $state == verb ]] && _shmchan_verb
