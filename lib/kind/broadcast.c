@@ -176,10 +176,10 @@ static uint64_t find_bound(struct ring *r, uint64_t head, uint64_t needed, bool 
 		 * ring was read before we write there. */
 		position = atomic_load_explicit(&e->position, memory_order_acquire);
 		/* At the end of a rung that is used anew it is where the tail is: between the
-		 * two there is nothing. */
+		 * two there is nothing.  And the tail itself may be at an end. */
 		at = ring_onward(r, position, head);
 		if (at < tail)
-			at = tail;
+			at = ring_onward(r, tail, head);
 		if (at >= needed) {
 			if (load(&e->blocked_since))
 				store(&e->blocked_since, 0);
