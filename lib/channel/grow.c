@@ -6,6 +6,8 @@
 #include "channel/side.h"
 #include "kind/broadcast.h"
 
+#include <unistd.h>
+
 #define load(p) atomic_load_explicit((p), memory_order_relaxed)
 #define store(p, v) atomic_store_explicit((p), (v), memory_order_relaxed)
 

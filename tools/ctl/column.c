@@ -120,7 +120,6 @@ static const struct ctl_column all[] = {
 	{"OVERFLOW", OVERFLOW_POLICY, .at = AT(overflow)},
 	{"LIFETIME", LIFETIME, .at = AT(lifetime), .chand = "lifetime"},
 	{"LINGER", DURATION, .at = AT(linger)},
-	{"META", FLAG, .at = CHAN_META},
 	{"END-WITH-SENDERS", FLAG, .at = CHAN_END_WITH_SENDERS},
 	{"NEED-RECEIVERS", FLAG, .at = CHAN_NEED_RECEIVERS},
 	{"RENDEZVOUS", FLAG, .at = CHAN_RENDEZVOUS},

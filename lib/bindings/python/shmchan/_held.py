@@ -29,6 +29,8 @@ class Owner(Protocol):
 
     def _wait(self, handle: int, function: Any, *args: Any) -> int: ...
 
+    def _until(self, handle: int, timeout: int, function: Any, *args: Any) -> int: ...
+
 
 class _Memory(ctypes.c_ubyte * (1 << 31)):  # type: ignore[misc]
     """Bytes of a segment, which keep the endpoint that maps them while a view is left."""
