@@ -20,7 +20,7 @@ chanctl create "$ch.alpha"
 chanctl create "$ch.beta"
 tools='chansend chanrecv chanctl chanbench'
 mapfile -t verbs < <(chanctl --help | sed -n '/^Verbs:/,/^$/s/^  \([a-z]*\) .*/\1/p')
-is 'verbs there are' "${#verbs[@]}" 21
+is 'verbs there are' "${#verbs[@]}" 25
 
 # long TOOL [VERB]: its long options, sorted
 long() { "$@" --help-options | cut -f2 | sed '/./!d; s/^/--/' | sort; }

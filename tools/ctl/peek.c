@@ -35,10 +35,16 @@ static int show_messages(struct ctl_channel *ch, const struct framing *framing,
 
 	while (limit-- && !status) {
 		struct envelope m = {.data = data, .channel = ch->name};
+		struct chan_meta meta = {.size = sizeof(meta)};
 
-		len = chan_peek(ch->ch, data, size, at);
+		if (ch->stat.flags & CHAN_META)
+			len = chan_peek_meta(ch->ch, data, size, at, &meta);
+		else
+			len = chan_peek(ch->ch, data, size, at);
 		if (len < 0)
 			break;
+		if (ch->stat.flags & CHAN_META)
+			m.meta = &meta;
 		m.len = (size_t)len;
 		m.seq = at->seq;
 		m.attempt = at->attempt;

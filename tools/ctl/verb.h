@@ -45,6 +45,7 @@ extern const struct ctl_verb ctl_verb_monitor, ctl_verb_metrics, ctl_verb_doctor
 extern const struct ctl_verb ctl_verb_peek, ctl_verb_dump, ctl_verb_completion, ctl_verb_top;
 extern const struct ctl_verb ctl_verb_drain, ctl_verb_pause, ctl_verb_resume;
 extern const struct ctl_verb ctl_verb_group;
+extern const struct ctl_verb ctl_verb_dead, ctl_verb_kick, ctl_verb_bury, ctl_verb_release;
 
 /* Entries of a table for the output options. */
 /* clang-format off */

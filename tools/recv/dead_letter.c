@@ -3,12 +3,14 @@
 #include "recv/dead_letter.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #include "common/failure.h"
 #include "common/message.h"
 
 static const char *target;
 static chan_t *letters;
+static bool headed;  /* its messages have a header */
 static int reported; /* the last error */
 static const char not_a_queue[] = "a channel for dead messages must be of kind queue";
 
@@ -34,6 +36,7 @@ static int open_letters(void)
 		err = chan_stat(letters, &st);
 	if (!err && st.kind != CHAN_KIND_QUEUE)
 		err = -EMEDIUMTYPE;
+	headed = !err && st.flags & CHAN_META;
 	if (err)
 		dead_letter_close();
 	else
@@ -69,11 +72,35 @@ void dead_letter_close(void)
 	letters = NULL;
 }
 
-int dead_letter_send(const struct chan_lease *lease)
+/* Send it with a header.  What does not fit into that is left out, the reason last. */
+static int send_headed(const struct chan_lease *lease, const struct chan_meta *meta,
+	const char *from, const char *reason)
+{
+	struct chan_meta letter;
+	char attempts[16];
+
+	chan_meta_init(&letter);
+	if (meta) {
+		letter = *meta;
+		letter.flags &= ~(uint32_t)(CHAN_META_ONCE | CHAN_META_REPLY | CHAN_META_MORE);
+		letter.reply_to[0] = '\0'; /* nobody replies there */
+		letter.ttl = letter.delay = 0;
+	}
+	snprintf(attempts, sizeof(attempts), "%u", (unsigned)lease->attempt);
+	chan_meta_put(&letter, "reason", reason);
+	chan_meta_put(&letter, "from", from);
+	chan_meta_put(&letter, "attempts", attempts);
+	return chan_send_meta(letters, lease->data, lease->len, &letter, 0);
+}
+
+int dead_letter_send(const struct chan_lease *lease, const struct chan_meta *meta, const char *from,
+	const char *reason)
 {
 	int err = letters ? 0 : open_letters();
 
-	if (!err)
+	if (!err && headed)
+		err = send_headed(lease, meta, from, reason);
+	else if (!err)
 		err = chan_send(letters, lease->data, lease->len, 0);
 	if (err != reported && err < 0)
 		cli_error(target, "dead messages wait: %s", describe_failure(err));

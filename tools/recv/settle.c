@@ -130,11 +130,26 @@ static uint32_t next_random(void)
 	return (uint32_t)(all.random >> 32);
 }
 
-/* Give the message back to be delivered again after a pause.  The library can't do that yet, so
- * it is done when the pause is over. */
+/* Returns true if the channel can keep the message until its pause is over, and this worker does
+ * not end before that. */
+static bool channel_waits(const struct receiver *r)
+{
+	const struct recv_options *o = r->run->options;
+
+	return r->headed && !r->in_order && !o->drain && !o->nowait && o->idle_exit == CHAN_WAIT;
+}
+
+/* Give the message back to be delivered again after a pause: to the channel at once, if that waits,
+ * so that nobody has the lease meanwhile; else when the pause is over. */
 static void release_later(struct task *t, int64_t pause)
 {
-	if (all.hurry || !pause || reactor_set(&t->timer, cli_deadline(pause)))
+	struct receiver *r = t->r;
+
+	if (!all.hurry && pause && channel_waits(r) &&
+		chan_release_after(r->ch, &t->lease, 1, pause) == 1) {
+		end_task(t);
+		all.released(r);
+	} else if (all.hurry || !pause || reactor_set(&t->timer, cli_deadline(pause)))
 		give_back(t, true);
 	else
 		set_state(t, PAUSING);
@@ -161,7 +176,9 @@ static void count_dead(const struct task *t)
 /* Send it to the channel for dead messages; if that fails, it is stuck. */
 static bool send_dead(struct task *t)
 {
-	int err = dead_letter_send(&t->lease);
+	struct chan_meta meta;
+	int err = dead_letter_send(
+		&t->lease, receiver_header(t->r, &t->lease, &meta), t->r->name, t->reason);
 
 	if (err) {
 		all.why_stuck = err;
@@ -217,16 +234,22 @@ static void bury(struct task *t)
 		break;
 	case DEAD_HOLD:
 		count_dead(t);
+		/* Where the channel can't keep it, the worker does, as long as it runs. */
+		if (chan_bury(t->r->ch, &t->lease, 1) == 1) {
+			end_task(t);
+			break;
+		}
 		set_state(t, HELD);
 		if (t->r->in_order) /* no other one can be taken */
 			all.stop(CLI_OK, false);
 	}
 }
 
-static void report_dead(const struct task *t, const char *why)
+static void report_dead(struct task *t, const char *why)
 {
 	static const char *const where[] = {"held", "dropped", "sent to "};
 
+	snprintf(t->reason, sizeof(t->reason), "%s", why);
 	cli_error(t->r->name, "message %" PRIu64 " is dead at attempt %" PRIu32 ": %s; it is %s%s",
 		t->lease.seq, t->lease.attempt, why, where[all.x->dead],
 		all.x->dead_letter ? all.x->dead_letter : "");

@@ -25,6 +25,7 @@ struct task {
 	struct chan_lease lease;
 
 	/* private */
+	char reason[120]; /* why it is dead */
 	struct task *next, *prev;
 	struct reactor_timer timer;
 	enum { RUNNING, PAUSING, POSTING, HELD } state;

@@ -1,0 +1,90 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# Dead messages: where they go, with which reason, and how they come back; chanctl dead, kick, bury
+# and release.
+
+# shellcheck source=tests/support/lib.sh
+. "$(dirname "$0")/../support/lib.sh"
+
+numbers() { chanctl dead -H "$1" | awk '{ printf "%s ", $1 }'; }
+
+# ---- buried in place ----
+
+channel
+printf '%s\n' a b c d | chansend "$ch"
+status 0 chanctl bury "$ch" 2 3
+is 'the others' "$(chanrecv -N "$ch" | tr '\n' ' ')" 'a d '
+is 'the buried ones' "$(numbers "$ch")" '2 3 '
+is 'they are counted' "$(chanctl stat -H -o DEPTH,BURIED "$ch" | tr -s ' ')" '3 2'
+chanctl dead "$ch" | head -1 | grep -q '^SEQ *ATTEMPTS *AGE *SIZE *FROM *REASON$' && pass || fail headings
+is 'as JSON' "$(chanctl dead -J "$ch" | jq -r .data | tr '\n' ' ')" 'b c '
+status 0 chanctl -v kick "$ch" 1
+says '1 message is ready again'
+is 'the oldest' "$(chanrecv -N "$ch")" b
+status 0 chanctl release "$ch" 3
+is 'by number' "$(chanrecv -N "$ch")" c
+is 'no more' "$(numbers "$ch")" ''
+status 0 chanctl -v kick "$ch"
+says '0 messages are ready again'
+
+# ---- what is refused ----
+
+status 1 chanctl bury "$ch" 99
+says 'there is no message 99'
+status 1 chanctl release "$ch" 1
+says 'there is no message 1'
+status 2 chanctl bury "$ch" x
+says 'SEQ'
+status 2 chanctl bury "$ch"
+status 2 chanctl kick "$ch" -- -1
+status 3 chanctl dead nonexistent
+status 3 chanctl kick nonexistent
+chansend "$ch" held
+chanrecv -q --hold "$ch" -- sleep 100 &
+holder=$!
+await 'it is held' sh -c "chanctl dump $ch | grep -q leased"
+status 1 chanctl bury "$ch" "$(chanctl dump "$ch" | jq .seq)"
+says 'a receiver has message'
+kill $holder
+wait $holder 2>/dev/null
+channel -k latest
+status 2 chanctl kick "$ch"
+says 'no queue'
+
+# ---- a worker buries ----
+
+channel --meta
+printf '%s\n' good bad | chansend -H job=7 "$ch"
+chanrecv -q -e --max-deliver=2 --backoff=1ms --dead-letter=hold "$ch" -- sh -c 'read -r x; [ "$x" = good ]' 2>/dev/null
+is 'it is buried' "$(chanctl dead -J "$ch" | jq -r .data)" bad
+status 0 chanctl kick "$ch"
+is 'and comes back' "$(chanrecv -N "$ch")" bad
+
+# ---- dead letters say why ----
+
+from=$ch
+channel --meta
+letters=$ch
+printf '%s\n' good bad | chansend -H job=7 --key=k "$from"
+chanrecv -q -e --max-deliver=2 --backoff=1ms --dead-letter="$letters" "$from" -- \
+	sh -c 'read -r x; [ "$x" = good ] || exit 4' 2>/dev/null
+is 'the letter' "$(chanrecv -p -o '%p|%k|%h{job}|%h{from}|%h{attempts}|%h{reason}' "$letters")" \
+	"bad|k|7|$from|2|sh ended with status 4"
+chanctl dead -H "$letters" | grep -q " 2 .* $from .*sh ended with status 4\$" && pass ||
+	fail "dead shows: $(chanctl dead "$letters")"
+
+# ---- a pause without a lease ----
+
+chansend "$from" later
+chanrecv -q --max-deliver=0 --backoff=fixed:1h "$from" -- false 2>/dev/null &
+worker=$!
+await 'it is delayed' sh -c "[ \"\$(chanctl stat -H -o DELAYED $from)\" = 1 ]"
+kill -9 $worker
+wait $worker 2>/dev/null
+is 'no death ends the pause' "$(chanrecv -N "$from" || echo nothing)" nothing
+number=$(chanctl dump "$from" | jq .seq)
+status 0 chanctl release "$from" "$number"
+is 'but a release does' "$(chanrecv -N "$from")" later
+
+finish
