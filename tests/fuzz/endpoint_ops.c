@@ -50,14 +50,37 @@ static void check(int64_t r)
 	}
 }
 
+/* A header from the input; some are refused. */
+static void take_meta(struct input *in, struct chan_meta *m)
+{
+	chan_meta_init(m);
+	m->flags = take_byte(in) & 31;
+	m->key_length = take_byte(in);
+	m->priority = take_byte(in) & 15;
+	m->ttl = take_byte(in) & 1 ? take_byte(in) : 0;
+	m->delay = take_byte(in) & 1 ? (int64_t)take_byte(in) << 16 : 0;
+	if (take_byte(in) & 1)
+		chan_meta_put(m, "name", "value");
+}
+
 static void act_send(struct user *u, struct input *in, int64_t timeout)
 {
 	static const char bytes[2048];
 	size_t len = take_bytes(in, 2) % sizeof(bytes);
+	struct chan_meta meta;
 	struct iovec iov[3];
 	void *place;
 
 	switch (take_byte(in) % 4) {
+	case 3:
+		if (u->ch->headed) {
+			take_meta(in, &meta);
+			check(chan_send_meta(u->ch, bytes, len, &meta, timeout));
+			return;
+		}
+		/* fallthrough */
+	case 2:
+		break;
 	case 0:
 		check(chan_send(u->ch, bytes, len, timeout));
 		return;
@@ -66,15 +89,23 @@ static void act_send(struct user *u, struct input *in, int64_t timeout)
 			iov[i] = (struct iovec){(void *)(uintptr_t)bytes, len / (i + 1)};
 		check(chan_send_batch(u->ch, iov, 3, timeout));
 		return;
-	default:
-		if (chan_reserve(u->ch, &place, len, timeout) < 0)
-			return;
-		memset(place, 'r', len);
-		if (take_byte(in) & 1)
-			chan_abort(u->ch);
-		else
-			check(chan_commit(u->ch, len / 2));
 	}
+	if (chan_reserve(u->ch, &place, len, timeout) < 0)
+		return;
+	memset(place, 'r', len);
+	if (take_byte(in) & 1)
+		chan_abort(u->ch);
+	else
+		check(chan_commit(u->ch, len / 2));
+}
+
+/* What a header says is inside its bounds, whatever a peer wrote. */
+static void check_meta(const struct chan_meta *m)
+{
+	MUST(m->key_length <= CHAN_KEY_MAX && m->header_length <= CHAN_HEADER_MAX);
+	MUST(memchr(m->reply_to, 0, sizeof(m->reply_to)) && m->priority <= 7);
+	MUST(m->ttl >= 0 && m->delay >= 0);
+	chan_meta_get(m, "name");
 }
 
 static void act_receive(struct user *u, struct input *in, int64_t timeout)
@@ -82,12 +113,16 @@ static void act_receive(struct user *u, struct input *in, int64_t timeout)
 	size_t size = take_bytes(in, 2) % 4096;
 	char *buf = malloc(size ? size : 1); /* exactly: the sanitizer looks */
 	struct iovec iov[2] = {{buf, size / 2}, {buf + size / 2, size - size / 2}};
+	struct chan_meta meta;
 	int64_t r;
 
 	MUST(buf);
 	if (take_byte(in) & 1) {
-		r = chan_recv(u->ch, buf, size, timeout);
+		chan_meta_init(&meta);
+		r = u->ch->headed ? chan_recv_meta(u->ch, buf, size, &meta, timeout)
+				  : chan_recv(u->ch, buf, size, timeout);
 		MUST(r <= (int64_t)size);
+		check_meta(&meta);
 	} else {
 		r = chan_recv_batch(u->ch, iov, 2, timeout);
 		MUST(r <= 2);
@@ -100,6 +135,7 @@ static void act_take(struct user *u, int64_t timeout)
 {
 	const unsigned char *ring = u->ch->ring.data;
 	int n = chan_take(u->ch, u->lease, 4, timeout);
+	struct chan_meta meta;
 
 	check(n);
 	u->leases = n > 0 ? (unsigned)n : 0;
@@ -110,6 +146,9 @@ static void act_take(struct user *u, int64_t timeout)
 			p + u->lease[i].len <= ring + 2 * u->ch->ring.capacity);
 		for (size_t j = 0; j < u->lease[i].len; j++)
 			__asm__ volatile("" : : "r"(p[j]));
+		chan_meta_init(&meta);
+		check(chan_lease_meta(u->ch, &u->lease[i], &meta));
+		check_meta(&meta);
 	}
 }
 
@@ -129,6 +168,19 @@ static void act_look(struct user *u, struct input *in)
 	check(chan_peek(u->ch, buf, sizeof(buf), &at));
 	at.flags = CHAN_LEASED_TOO;
 	check(chan_peek(u->ch, buf, sizeof(buf), &at));
+}
+
+static void act_aside(struct user *u, unsigned arg)
+{
+	int r;
+
+	if (arg & 1) {
+		check(chan_kick(u->ch, arg >> 1 & 3));
+		return;
+	}
+	r = arg & 2 ? chan_bury_seq(u->ch, arg >> 2) : chan_release_seq(u->ch, arg >> 2);
+	if (r != -ENOENT)
+		check(r);
 }
 
 /* Wait in the ways of event loops: whatever the hints say, each call ends, and what it says
@@ -224,8 +276,13 @@ void user_act(struct user *u, struct input *in)
 		check(chan_ack(u->ch, u->lease, u->leases));
 		break;
 	case 6:
-		check(arg & 2 ? chan_untake(u->ch, u->lease, u->leases)
-			      : chan_release(u->ch, u->lease, u->leases));
+		if (arg & 4)
+			check(arg & 2 ? chan_bury(u->ch, u->lease, u->leases)
+				      : chan_release_after(
+						u->ch, u->lease, u->leases, (int64_t)arg << 12));
+		else
+			check(arg & 2 ? chan_untake(u->ch, u->lease, u->leases)
+				      : chan_release(u->ch, u->lease, u->leases));
 		break;
 	case 7:
 		act_look(u, in);
@@ -234,7 +291,10 @@ void user_act(struct user *u, struct input *in)
 		check(chan_recover(u->ch));
 		break;
 	case 9:
-		check(chan_purge(u->ch));
+		if (arg & 1)
+			check(chan_purge(u->ch));
+		else
+			act_aside(u, arg >> 1);
 		break;
 	case 12:
 		act_wait(u, in, timeout);
@@ -257,7 +317,15 @@ void user_leave(struct user *u)
 
 /* The channels, one for each way to make it: they are made once, and set right
  * again before each execution. */
-enum { WAYS = 16, OF_RINGS = 8, OF_LATEST = 12, BROADCAST_FROM = 224, LATEST_FROM = 240 };
+enum {
+	WAYS = 18,
+	OF_RINGS = 8,
+	OF_LATEST = 12,
+	OF_BROADCAST = 16, /* the last two have headers */
+	HEADED_FROM = 192,
+	BROADCAST_FROM = 224,
+	LATEST_FROM = 240,
+};
 static struct channel {
 	char name[128];
 	struct spoiler spoiler;
@@ -287,7 +355,12 @@ static void make(struct channel *c, uint32_t how)
 	struct stat st;
 	char path[256];
 
-	if (how >= OF_LATEST) {
+	if (how >= OF_BROADCAST) {
+		opt.flags = CHAN_META;
+		opt.kind = how & 1 ? CHAN_KIND_BROADCAST : CHAN_KIND_QUEUE;
+		opt.groups = how & 1 ? FUZZ_GROUPS : 0;
+		how <<= 3;
+	} else if (how >= OF_LATEST) {
 		opt.kind = CHAN_KIND_BROADCAST;
 		opt.groups = FUZZ_GROUPS;
 		how <<= 1;
@@ -351,7 +424,8 @@ struct spoiler *spoiler_ready(uint32_t how)
 	reported = true;
 	how %= 256;
 	how = how >= LATEST_FROM      ? OF_RINGS + how % (OF_LATEST - OF_RINGS)
-	      : how >= BROADCAST_FROM ? OF_LATEST + how % (WAYS - OF_LATEST)
+	      : how >= BROADCAST_FROM ? OF_LATEST + how % (OF_BROADCAST - OF_LATEST)
+	      : how >= HEADED_FROM    ? OF_BROADCAST + how % (WAYS - OF_BROADCAST)
 				      : how % OF_RINGS;
 	current = &channels[how];
 	s = &current->spoiler;
