@@ -36,7 +36,7 @@ SCRIPTS := $(filter-out $(NO_TESTS) $(PROOFS),$(wildcard tests/*/*.sh))
 LAST := tests/leftovers.sh
 # Run one by one, behind all others: chand watches each channel of its user, so where that is who
 # runs the tests there is no other test meanwhile.  (As root, most take another user.)
-ALONE := tests/tools/inotify.sh tests/tools/unreachable.sh \
+ALONE := tests/inject/seccomp.sh tests/tools/inotify.sh tests/tools/unreachable.sh \
 	$(if $(filter-out 0,$(shell id -u)),tests/tools/bus.sh $(filter tests/daemon/% tests/workers/%,\
 		$(SCRIPTS) $(PROOFS)))
 # The proofs take longest, so they begin.
