@@ -576,6 +576,10 @@ ALWAYS_INLINE int take_messages(
 
 	enter(s);
 	while ((err = find(ch, s, NULL, 0, &it, o)) < 0) {
+		/* One that was evicted gets nothing in place any more: it does not wait for that,
+		 * and keep what it had taken from being given back. */
+		if (err == -EAGAIN && state_of(s) == SUBSCRIBER_EVICTED)
+			break;
 		err = wait_or_fail(ch, s, limit, err);
 		if (err < 0)
 			return err;

@@ -315,6 +315,10 @@ START_TEST(should_take_nothing_without_holding_the_ring)
 	ck_assert_int_eq(chan_ack(evict, &lease, 1), -ESTALE);
 	ck_assert_int_eq(chan_take(evict, &lease, 1, 0), -EOVERFLOW);
 	ck_assert_int_eq(chan_take(evict, &lease, 1, 0), -ESTALE);
+	/* Nor does it wait for what it will not get. */
+	while (chan_recv(evict, (char[64]){0}, 64, 0) >= 0) {
+	}
+	ck_assert_int_eq(chan_take(evict, &lease, 1, CHAN_WAIT), -ESTALE);
 	chan_detach(lose);
 	chan_detach(evict);
 }
