@@ -26,7 +26,7 @@ n=$(grep -cE '^test .*(ok|compile fail.*ok)$' "$tmp/out")
 [ "$n" -ge 29 ] || fail "only $n tests were run"
 check "its example runs" in_crate timeout 60 cargo run -q --example two_processes
 is "what the example prints" "$(grep received "$tmp/out")" 'received 1 and 2, and then the end'
-if cargo fmt --version >/dev/null 2>&1; then
+if { cargo fmt --version && rustfmt --version; } >/dev/null 2>&1; then
 	check "it is as rustfmt writes it" cargo fmt --check --manifest-path lib/bindings/rust/Cargo.toml
 	check "the driver is, too" rustfmt --check --edition 2021 tests/bindings/rust/driver.rs
 else

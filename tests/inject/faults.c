@@ -17,7 +17,7 @@
 
 static _Atomic int listener = -1; /* the filter's notifications */
 static _Atomic unsigned countdown;
-static _Atomic int fault, victim = -1;
+static _Atomic int fault, victim = -1, always = -1;
 
 /* System calls that can't fail, or whose failure would be the test's: a close that does not
  * close. */
@@ -83,7 +83,8 @@ static void *judge(void *arg)
 			return NULL;
 		}
 		answer.id = call.id;
-		if (atomic_load(&countdown) && atomic_fetch_sub(&countdown, 1) == 1) {
+		if (call.data.nr == atomic_load(&always) ||
+			(atomic_load(&countdown) && atomic_fetch_sub(&countdown, 1) == 1)) {
 			atomic_store(&victim, call.data.nr);
 			answer.error = -atomic_load(&fault);
 		} else {
@@ -115,8 +116,16 @@ void faults_arm(unsigned k, int error)
 	atomic_store(&countdown, k);
 }
 
+void faults_arm_all(int number, int error)
+{
+	atomic_store(&victim, -1);
+	atomic_store(&fault, error);
+	atomic_store(&always, number);
+}
+
 int faults_disarm(void)
 {
+	atomic_store(&always, -1);
 	atomic_store(&countdown, 0);
 	return atomic_load(&victim);
 }

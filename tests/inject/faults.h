@@ -17,6 +17,9 @@ bool faults_start(void);
 /* Make the k-th system call from now on fail with `error`. */
 void faults_arm(unsigned k, int error);
 
+/* Make each system call of that number fail with `error` from now on. */
+void faults_arm_all(int number, int error);
+
 /* Let no more system calls fail.  Returns the number of the one that failed, or -1 if there
  * were fewer. */
 int faults_disarm(void);

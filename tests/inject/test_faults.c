@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -260,11 +261,102 @@ START_TEST(should_survive_the_failure_of_each_system_call)
 }
 END_TEST
 
+/* ---- growing ---- */
+
+enum { GROW_MESSAGE = 1000, GROW_MESSAGES = 400, GROW_MAX = 1 << 20 };
+
+static int send_number(chan_t *ch, unsigned n)
+{
+	char m[GROW_MESSAGE];
+
+	memset(m, (int)n, sizeof(m));
+	memcpy(m, &n, sizeof(n));
+	return chan_send(ch, m, sizeof(m), 0);
+}
+
+static void expect_number(chan_t *ch, unsigned n)
+{
+	char m[GROW_MESSAGE];
+
+	ck_assert_int_eq(chan_recv(ch, m, sizeof(m), 0), sizeof(m));
+	ck_assert_mem_eq(m, &n, sizeof(n));
+	ck_assert_int_eq(m[sizeof(m) - 1], (char)n);
+}
+
+/* Fail the k-th system call of sends that let the channel grow, or all that allocate, if k is 0;
+ * returns whether there was one.  One failure is no reason not to grow: another try, or a smaller
+ * one, succeeds.  If none does, the sender is told; nothing is lost, and it grows afterwards. */
+static bool fail_to_grow(unsigned kind, unsigned k, int error)
+{
+	chan_t *tx, *rx;
+	unsigned sent = 0;
+	int nr, r = 0;
+
+	chan_remove(name);
+	tx = open_as(CHAN_SEND | CHAN_CREATE,
+		OPTIONS(.capacity = 4096, .max_capacity = GROW_MAX, .kind = kind,
+			.overflow = CHAN_FAIL, .endpoints = 8));
+	rx = open_as(CHAN_RECV, NULL);
+	if (k)
+		faults_arm(k, error);
+	else
+		faults_arm_all(SYS_fallocate, error);
+	while (sent < GROW_MESSAGES && (r = send_number(tx, sent + 1)) == 0)
+		sent++;
+	nr = faults_disarm();
+	if (k) {
+		ck_assert_msg(r == 0, "the %u. system call, %d, failed with %s: %s (%s)", k, nr,
+			strerror(error), strerror(-r), chan_error_detail(r));
+	} else {
+		ck_assert_uint_lt(sent, 5);
+		ck_assert_int_eq(r, error == EPERM || error == ENOSYS ? -EOPNOTSUPP : -error);
+		ck_assert_ptr_nonnull(strstr(chan_error_detail(r), error == ENOSPC ? "growing needs"
+								   : error == EDQUOT ? "quota"
+										     : ""));
+		ck_assert_uint_eq(stat_of(tx).grow_error, (unsigned)-r);
+		ck_assert_uint_eq(stat_of(tx).grown, 0);
+	}
+	ck_assert_uint_eq(stat_of(tx).depth, sent);
+	while (sent < 2 * GROW_MESSAGES && (r = send_number(tx, sent + 1)) == 0)
+		sent++;
+	ck_assert_int_eq(r, 0);
+	ck_assert_uint_gt(stat_of(tx).grown, 3);
+	for (unsigned i = 1; i <= sent; i++)
+		expect_number(rx, i);
+	chan_detach(rx);
+	chan_detach(tx);
+	return nr >= 0;
+}
+
+START_TEST(should_lose_nothing_where_growing_fails)
+{
+	static const unsigned kinds[] = {CHAN_KIND_QUEUE, CHAN_KIND_BROADCAST};
+	static const int why[] = {ENOSPC, EDQUOT, ENOMEM, EPERM, EIO, ENOSYS, EINTR};
+	enum { WHY = sizeof(why) / sizeof(why[0]), BUT_EINTR = WHY - 1 };
+	bool more = true;
+	unsigned k;
+
+	ck_assert(faults_start());
+	for (unsigned i = 0; i < BUT_EINTR; i++)
+		fail_to_grow(kinds[_i], 0, why[i]);
+	for (k = 1; more; k++) {
+		ck_assert_uint_lt(k, 1000);
+		more = false;
+		for (unsigned i = 0; i < WHY; i++)
+			more |= fail_to_grow(kinds[_i], k, why[i]);
+	}
+	ck_assert_uint_gt(k, 4); /* or nothing was tried */
+}
+END_TEST
+
 void add_tests(void)
 {
 	if (ADDRESS_SANITIZER || THREAD_SANITIZER)
 		not_tried("the sanitizer's own system calls would fail");
-	else if (place_has(NEED_SECCOMP))
+	else if (place_has(NEED_SECCOMP)) {
+		GROUP_FOR(0, 2, "growing", channel_setup, channel_teardown,
+			should_lose_nothing_where_growing_fails);
 		GROUP_FOR(0, sizeof(trials) / sizeof(trials[0]), "faults", channel_setup,
 			channel_teardown, should_survive_the_failure_of_each_system_call);
+	}
 }

@@ -35,8 +35,10 @@ NO_TESTS := %/lib.sh %inside.sh
 SCRIPTS := $(filter-out $(NO_TESTS) $(PROOFS),$(wildcard tests/*/*.sh))
 LAST := tests/leftovers.sh
 # Run one by one, behind all others: chand watches each channel of its user, so where that is who
-# runs the tests there is no other test meanwhile.  (As root, most take another user.)
+# runs the tests there is no other test meanwhile.  (As root, most take another user.)  And each name
+# that appears in /dev/shm wakes chand, so that it sleeps is seen where nobody else makes any.
 ALONE := tests/inject/seccomp.sh tests/tools/inotify.sh tests/tools/unreachable.sh \
+	tests/daemon/activation.sh tests/daemon/idle.sh \
 	$(if $(filter-out 0,$(shell id -u)),tests/tools/bus.sh $(filter tests/daemon/% tests/workers/%,\
 		$(SCRIPTS) $(PROOFS)))
 # The proofs take longest, so they begin.
