@@ -9,6 +9,7 @@ import "C"
 import (
 	"context"
 	"fmt"
+	"sort"
 	"strings"
 	"syscall"
 	"time"
@@ -23,10 +24,10 @@ type Meta struct {
 	ID       []byte // 16 bytes, or nil
 	TTL      time.Duration
 	Delay    time.Duration
-	Header   map[string]string
-	Once     bool  // of a request: it must not be delivered twice
-	Status   int32 // of a reply
-	More     bool  // of a reply: others follow
+	Header   map[string]string // sent in the order of the names
+	Once     bool              // of a request: it must not be delivered twice
+	Status   int32             // of a reply
+	More     bool              // of a reply: others follow
 
 	Seq     uint64
 	Sent    time.Time
@@ -76,7 +77,13 @@ func (m *Meta) c() (*C.struct_chan_meta, error) {
 	}
 	raw.status = C.int32_t(m.Status)
 	raw.ttl, raw.delay = C.int64_t(m.TTL), C.int64_t(m.Delay)
-	for name, value := range m.Header {
+	names := make([]string, 0, len(m.Header))
+	for name := range m.Header {
+		names = append(names, name)
+	}
+	sort.Strings(names) // a map has no order, and the same header is to be the same bytes
+	for _, name := range names {
+		value := m.Header[name]
 		if strings.ContainsRune(name+value, 0) {
 			return nil, invalid("a pair has no NUL in it")
 		}
