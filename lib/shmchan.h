@@ -811,7 +811,8 @@ int chan_request(chan_t *ch, const void *msg, size_t len, const struct chan_meta
  * Errors:
  *   -EAGAIN     the timeout is 0, and there is no reply
  *   -ETIMEDOUT  the time passed; the request is still outstanding: see chan_cancel()
- *   -ECONNRESET the server died, and the request was to be tried once only; it is done with
+ *   -ECONNRESET the server died, and the request was to be tried once only; it is done with,
+ *               and `correlation` in *ret is its number
  *   -ENOENT     no request of that number, or none at all, is outstanding
  *   -EMSGSIZE   the reply is longer than `size`, and stays: chan_error_size() returns its
  *               length

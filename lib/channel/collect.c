@@ -27,7 +27,8 @@ static int64_t idle_since(struct layout_control *c, int64_t now)
 	return now;
 }
 
-bool collect_now(const struct segment *s)
+/* Do as collect_now(), and also if nobody ever was attached, if `unused_too`. */
+static bool collect(const struct segment *s, bool unused_too)
 {
 	struct layout_control *c = &s->layout->control;
 	int64_t linger = (int64_t)s->header.linger;
@@ -35,8 +36,8 @@ bool collect_now(const struct segment *s)
 	bool removed = false;
 
 	if (s->header.lifetime != CHAN_REF || !s->writable ||
-		!(atomic_load_explicit(&c->state, memory_order_acquire) &
-			(LAYOUT_HAD_SENDER | LAYOUT_HAD_RECEIVER)))
+		(!unused_too && !(atomic_load_explicit(&c->state, memory_order_acquire) &
+					(LAYOUT_HAD_SENDER | LAYOUT_HAD_RECEIVER))))
 		return false;
 	if (endpoint_close_gate(&s->own) < 0)
 		return false;
@@ -49,12 +50,17 @@ bool collect_now(const struct segment *s)
 	return removed;
 }
 
+bool collect_now(const struct segment *s)
+{
+	return collect(s, false);
+}
+
 bool channel_collect(struct chan *ch)
 {
 	return collect_now(&ch->segment);
 }
 
-int collect_at(const struct segment_path *path)
+int collect_at(const struct segment_path *path, bool unused_too)
 {
 	struct segment s = {.own.fd = -1, .path = *path};
 	int before, err;
@@ -62,7 +68,7 @@ int collect_at(const struct segment_path *path)
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
 	err = segment_open(&s, true);
 	if (err == 0) {
-		err = collect_now(&s);
+		err = collect(&s, unused_too);
 		segment_close(&s);
 	}
 	pthread_setcancelstate(before, &before);
@@ -78,5 +84,5 @@ int chan_collect(const char *name)
 	err = channels_prepare();
 	if (err == 0)
 		err = segment_resolve(name, &path);
-	return err < 0 ? err : collect_at(&path);
+	return err < 0 ? err : collect_at(&path, false);
 }

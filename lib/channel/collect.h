@@ -9,8 +9,9 @@
  * than the channel lingers.  Returns true if the name was removed. */
 bool collect_now(const struct segment *s);
 
-/* Do the same with a channel that is not open: 1, 0 or an error, as chan_collect(). */
-int collect_at(const struct segment_path *path);
+/* Do the same with a channel that is not open: 1, 0 or an error, as chan_collect(); and if
+ * `unused_too`, also if nobody ever was attached. */
+int collect_at(const struct segment_path *path, bool unused_too);
 
 /* Do the same with an endpoint that is there, and open nothing. */
 bool channel_collect(struct chan *ch);

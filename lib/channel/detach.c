@@ -120,5 +120,5 @@ void chan_detach(chan_t *ch)
 	atomic_store_explicit(&ch->orphan, true, memory_order_relaxed);
 	handle_release(ch);
 	if (blind) /* its locks went with the mapping */
-		collect_at(&path);
+		collect_at(&path, false);
 }

@@ -2,7 +2,7 @@
 /* The model is in inbox.h. */
 #include "channel/inbox.h"
 
-#include "channel/handle.h"
+#include "channel/collect.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -56,13 +56,17 @@ static bool inbox_name(const char *name, pid_t *pid)
 
 /* ---- of the client ---- */
 
+/* Its client may have died before it had opened it.  (If the client lives after all, in another
+ * PID namespace, and has not opened it yet, it makes it again.) */
 static int collect_dead(const char *name, void *arg)
 {
+	struct segment_path path;
 	pid_t pid;
 
 	(void)arg;
-	if (inbox_name(name, &pid) && kill(pid, 0) < 0 && errno == ESRCH)
-		chan_collect(name);
+	if (inbox_name(name, &pid) && kill(pid, 0) < 0 && errno == ESRCH &&
+		segment_resolve(name, &path) == 0)
+		collect_at(&path, true);
 	return 0;
 }
 

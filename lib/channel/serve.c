@@ -15,6 +15,9 @@
 #define KNOWN 64u
 /* How often it looks whether a client of those has died. */
 #define SWEEP INT64_C(1000000000)
+/* When a client is told again whose server died, if its inbox was full or its lock not to be
+ * had. */
+#define TELL_AGAIN INT64_C(20000000)
 
 /* An inbox that is open. */
 struct known {
@@ -274,8 +277,9 @@ void reply_broken(chan_t *ch, const struct chan_lease *request)
 		envelope_blank(&meta);
 		meta.correlation = asked.correlation;
 		meta.flags = CHAN_META_REPLY | CHAN_META_BROKEN;
-		/* If the inbox is full, the client finds out by its deadline. */
-		deliver(ch, &asked, NULL, 0, &meta, 0);
+		if (deliver(ch, &asked, NULL, 0, &meta, 0) < 0 &&
+			chan_release_after(ch, request, 1, TELL_AGAIN) == 1)
+			return;
 	}
 	chan_ack(ch, request, 1);
 }

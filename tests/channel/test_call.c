@@ -413,6 +413,33 @@ START_TEST(should_be_told_by_the_next_server)
 }
 END_TEST
 
+/* It has no room for that, at first. */
+START_TEST(should_be_told_when_its_inbox_has_room)
+{
+	static char large[1 << 20];
+	struct chan_meta more = meta_with(CHAN_META_MORE);
+	uint64_t a = ask("a", 0), b = ask("b", CHAN_META_ONCE);
+	struct chan_lease lease = take(server), none;
+	int parts = 0, err;
+
+	start_and_kill_a_server(false);
+	while ((err = chan_reply(server, &lease, large, sizeof(large), &more, 0)) == 0)
+		parts++;
+	ck_assert_int_eq(err, -EAGAIN);
+	while ((err = chan_reply(server, &lease, "", 0, &more, 0)) == 0)
+		parts++;
+	ck_assert_int_eq(err, -EAGAIN);
+	ck_assert_int_eq(chan_take(server, &none, 1, 0), -EAGAIN);
+	for (; parts > 0; parts--)
+		ck_assert_int_ge(chan_response(client, a, large, sizeof(large), NULL, SOON), 0);
+	ck_assert_int_eq(chan_take(server, &none, 1, 100 * MS), -ETIMEDOUT);
+	ck_assert_int_eq(chan_response(client, b, buf, sizeof(buf), NULL, 0), -ECONNRESET);
+	answer(&lease, "end", 0, 0);
+	expect_reply(a, "end");
+	ck_assert_uint_eq(stat_of(server).depth, 0);
+}
+END_TEST
+
 START_TEST(should_not_deliver_again_what_a_server_gave_back)
 {
 	uint64_t a = ask("a", CHAN_META_ONCE);
@@ -495,6 +522,7 @@ void add_tests(void)
 		should_let_threads_share_an_inbox, should_have_thousands_outstanding);
 	GROUP("call, deaths", setup, teardown, should_redeliver_what_a_dead_server_had,
 		should_not_try_twice_what_is_to_be_tried_once, should_be_told_by_the_next_server,
+		should_be_told_when_its_inbox_has_room,
 		should_not_deliver_again_what_a_server_gave_back,
 		should_bring_the_parts_of_a_dead_server_and_then_its_end,
 		should_notice_a_dead_client, should_tell_that_nobody_will_reply);

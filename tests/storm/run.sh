@@ -4,16 +4,17 @@
 # Usage: BUILD=DIR tests/storm/run.sh --quick|--full
 #
 # Storms of SIGKILL, SIGSTOP, detaching and attaching: over a broadcast (prog_broadcast), for
-# 5 s, or an hour, and over one that grows, for as long; and in every scenario of prog_storm: 2,000 kills, or 30,000; ten passes of
-# the proof are 300,000.
+# 5 s, or an hour, and over one that grows, for as long; of requests (prog_calls), for 5 s or 5
+# minutes, and as long in lanes; and in every scenario of prog_storm: 2,000 kills, or 30,000; ten
+# passes of the proof are 300,000.
 
 set -u
 cd "$(dirname "$0")/../.." || exit
 : "${BUILD:?is not set: use make test}"
 
 case ${1-} in
---quick) kills=2000 seconds=5 ;;
---full) kills=30000 seconds=3600 ;;
+--quick) kills=2000 seconds=5 calls=5 ;;
+--full) kills=30000 seconds=3600 calls=300 ;;
 *) echo 'usage: run.sh --quick|--full' >&2; exit 2 ;;
 esac
 if [ "${CONDVAR-}" = pthread ]; then
@@ -22,4 +23,6 @@ if [ "${CONDVAR-}" = pthread ]; then
 fi
 "$BUILD/tests/storm/prog_broadcast" -t "$seconds" || exit
 "$BUILD/tests/storm/prog_broadcast" -g -t "$seconds" || exit
+"$BUILD/tests/storm/prog_calls" -t "$calls" || exit
+"$BUILD/tests/storm/prog_calls" -l -t "$calls" || exit
 exec "$BUILD/tests/storm/prog_storm" -k "$kills"
