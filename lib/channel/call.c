@@ -8,6 +8,7 @@
 #include "channel/call.h"
 
 #include "base/bytes.h"
+#include "channel/delay.h"
 #include "channel/inbox.h"
 #include "channel/lanes.h"
 #include "channel/reclaim.h"
@@ -439,17 +440,20 @@ static void visit(const void *node, VISIT which, int depth)
 static void look_into(struct round *r)
 {
 	struct chan *lane = r->lane;
-	bool freed;
+	bool freed, given_back;
 
 	if (receivers_visit(lane, NULL) < 0)
 		return; /* later */
-	reclaim_leases(lane);
+	given_back = reclaim_leases(lane) > 0;
+	delay_look(lane); /* a server may not have been able to say it: reply_broken() */
 	this_round = r;
 	twalk(r->cs->all, visit);
 	freed = lane->kind->free(&lane->ring);
 	receivers_leave(lane);
 	if (freed)
 		channel_freed(lane);
+	if (given_back) /* of other requests, too */
+		channel_signal(lane, &lane->control->not_empty);
 }
 
 /* Look for such deaths.  The lock of `cs` is held, and this thread may read the inbox. */
