@@ -3,7 +3,6 @@
 #include "channel/delay.h"
 
 #include "channel/lanes.h"
-#include "channel/wait.h"
 
 #define load(p) atomic_load_explicit((p), memory_order_relaxed)
 #define store(p, v) atomic_store_explicit((p), (v), memory_order_relaxed)
@@ -60,20 +59,6 @@ int64_t delay_left(struct chan *ch)
 
 	for (uint32_t i = 0; i < n; i++) {
 		left = left_in(lane[i]);
-		if (left < least)
-			least = left;
-	}
-	return least;
-}
-
-int64_t delay_left_of(const struct awaited *all, unsigned n)
-{
-	int64_t least = INT64_MAX, left;
-
-	for (unsigned i = 0; i < n; i++) {
-		if (!all[i].ch->headed || all[i].cond != &all[i].ch->control->not_empty)
-			continue;
-		left = left_in(all[i].ch);
 		if (left < least)
 			least = left;
 	}

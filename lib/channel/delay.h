@@ -21,8 +21,6 @@
 
 #include "channel/handle.h"
 
-struct awaited;
-
 /* ---- the receivers' lock is held ---- */
 
 /* Make ready what is due. */
@@ -45,9 +43,8 @@ static inline bool delay_any(const struct chan *ch)
 	return atomic_load_explicit(&ch->control->receivers.delayed, memory_order_relaxed) > 0;
 }
 
-/* Return for how long a receiver may sleep, ns: at least 1, and INT64_MAX if nothing is delayed;
- * and a call that sleeps on all of these conditions. */
+/* Return for how long a receiver may sleep, ns: at least 1, and INT64_MAX if nothing is delayed.
+ * Call after arming: what is noted later wakes the receiver. */
 int64_t delay_left(struct chan *ch);
-int64_t delay_left_of(const struct awaited *all, unsigned n);
 
 #endif

@@ -208,13 +208,12 @@ static bool kept_out(struct chan *ch)
 	return false;
 }
 
-/* Do as receiver_done(): who slept, and goes off, lets another one know for how long to sleep. */
+/* Do as receiver_done(): who slept, and goes off, lets another one know for how long to sleep.  It
+ * looks behind the rearming: a wake-up before that may have counted it. */
 static void done(struct chan *ch, const struct limit *limit, bool freed)
 {
-	bool delayed = delay_any(ch);
-
 	receiver_done(ch, limit, freed);
-	if (unlikely(delayed && limit->slept))
+	if (unlikely(limit->slept && delay_any(ch)))
 		channel_signal(ch, &ch->control->not_empty);
 }
 

@@ -106,7 +106,7 @@ int receiver_wait(struct chan *ch, struct limit *limit, struct ring_item *it, in
 		paused = err == RECEIVER_PAUSED;
 		message.changed = paused ? goes_on : message_or_end;
 		message.abandoned = paused ? never : receiver_abandoned;
-		message.at_most = 0;
+		message.comes_in = NULL;
 		if (paused) {
 			err = channel_state(ch) & LAYOUT_DAMAGED ? -EBADMSG : 0;
 			sleep = true;
@@ -125,8 +125,9 @@ int receiver_wait(struct chan *ch, struct limit *limit, struct ring_item *it, in
 			if (delay_any(ch) && !paused) {
 				message.changed = message_or_damage;
 				message.abandoned = never;
-				message.at_most = delay_left(ch);
 			}
+			if (ch->headed && !paused)
+				message.comes_in = delay_left;
 			message.next = ring_at(&ch->ring, &ch->ring.rx, message.seen);
 			receivers_leave(ch);
 			if (freed)

@@ -83,18 +83,23 @@ static void ring(const struct chan *ch, const struct pollable *p)
 }
 
 /* Return when what the call waits for happens by itself, of which nobody rings. */
-static int64_t due(const struct condition *what)
+static int64_t due(struct chan *ch, const struct condition *what)
 {
-	int64_t most = what->at_most < ALARM_MOST ? what->at_most : ALARM_MOST;
+	int64_t bound = condition_bound(ch, what);
 
-	return what->at_most == 0 || what->at_most == INT64_MAX ? DEADLINE_NEVER
-								: clock_monotonic() + most;
+	return bound == INT64_MAX ? DEADLINE_NEVER
+				  : clock_monotonic() + (bound < ALARM_MOST ? bound : ALARM_MOST);
+}
+
+static bool comes_by_itself(const struct condition *what)
+{
+	return what->at_most || what->comes_in;
 }
 
 /* See to it that the bell rings at that time. */
 static void set_alarm(struct chan *ch, const struct condition *what)
 {
-	int64_t at = due(what);
+	int64_t at = due(ch, what);
 
 	if (at != DEADLINE_NEVER && pollable_alarm(what->pollable, &ch->segment, at) < 0) {
 		sched_yield();
@@ -110,7 +115,7 @@ bool pollable_rest(struct chan *ch, const struct condition *what)
 	bool over;
 
 	if (likely(!p || !pollable_there(p))) {
-		if (p && unlikely(what->at_most) && in_a_set(ch))
+		if (p && unlikely(comes_by_itself(what)) && in_a_set(ch))
 			set_alarm(ch, what);
 		return false;
 	}
@@ -135,8 +140,8 @@ bool pollable_rest(struct chan *ch, const struct condition *what)
 	}
 	store(&p->rested, now);
 	if (p->listener)
-		listener_listen(p->listener, what->cond, key, due(what));
-	else if (unlikely(what->at_most))
+		listener_listen(p->listener, what->cond, key, due(ch, what));
+	else if (unlikely(comes_by_itself(what)))
 		set_alarm(ch, what);
 	return false;
 }

@@ -9,7 +9,6 @@
  * arming takes the place of a look at each condition.  What a wake-up that this call got for
  * a case it did not execute owes is in wait.c.
  */
-#include "channel/delay.h"
 #include "channel/lanes.h"
 #include "channel/receive.h"
 #include "channel/receiver.h"
@@ -273,7 +272,7 @@ static int wait_for_one(struct selection *s)
 			err = -ETIMEDOUT;
 			break;
 		}
-		err = wait_sleep(all, n, &s->limit, now, s->busy ? MOMENT : delay_left_of(all, n));
+		err = wait_sleep(all, n, &s->limit, now, s->busy ? MOMENT : wait_bound(all, n));
 		spin_slept(spin, clock_monotonic() - now);
 	} while (err != -EINTR);
 	for (served = 0; served < n; served++)

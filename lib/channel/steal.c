@@ -190,7 +190,7 @@ static bool rest(struct chan *ch)
 	struct condition what = {.cond = &ch->control->not_empty,
 		.changed = any_came,
 		.pollable = &ch->to_receive,
-		.at_most = delay_left(ch),
+		.comes_in = delay_left,
 		.abandoned = receiver_abandoned};
 
 	return channel_look_for_name(ch, clock_coarse()) || pollable_rest(ch, &what);
@@ -225,7 +225,7 @@ static ssize_t wait_for_any(struct chan *ch, struct wish *w, struct limit *limit
 		if (channel_look_for_name(ch, now))
 			continue;
 		err = wait_sleep(
-			all, lanes->n, limit, now, w->busy ? MOMENT : delay_left_of(all, lanes->n));
+			all, lanes->n, limit, now, w->busy ? MOMENT : wait_bound(all, lanes->n));
 		spin_slept(&lanes->spin, clock_monotonic() - now);
 		if (atomic_load_explicit(&ch->interrupted, memory_order_relaxed))
 			err = -EINTR;

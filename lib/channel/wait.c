@@ -19,7 +19,7 @@
  */
 #include "channel/wait.h"
 
-#include "channel/handle.h"
+#include "channel/delay.h"
 #include "channel/name.h"
 #include "channel/rest.h"
 #include "channel/side.h"
@@ -129,6 +129,20 @@ void wait_arm(struct awaited *all, unsigned n)
 		channel_receiver_came(all[i].ch, all[i].cond);
 }
 
+int64_t wait_bound(const struct awaited *all, unsigned n)
+{
+	int64_t least = INT64_MAX, left;
+
+	for (unsigned i = 0; i < n; i++) {
+		if (!all[i].ch->headed || all[i].cond != &all[i].ch->control->not_empty)
+			continue;
+		left = delay_left(all[i].ch);
+		if (left < least)
+			least = left;
+	}
+	return least;
+}
+
 /* Fetch what is touched next after a sleep.  Whoever woke us has just written it all, so each
  * line would be waited for by itself. */
 static void fetch_what_came(const struct awaited *what)
@@ -189,7 +203,7 @@ static void leave_served(struct awaited *s)
 	cond_rearm(s->cond);
 	if (!exclusive(s->ch, CHAN_RECV))
 		channel_announced(s->ch, s->cond);
-	if (ring_any(&s->ch->ring))
+	if (ring_any(&s->ch->ring) || delay_any(s->ch))
 		channel_signal(s->ch, s->cond);
 }
 
@@ -226,7 +240,7 @@ int channel_wait(struct chan *ch, const struct condition *what, struct limit *li
 	if (channel_look_for_name(ch, now))
 		return 0;
 	if (now < deadline) {
-		err = wait_sleep(&me, 1, limit, now, what->at_most ? what->at_most : INT64_MAX);
+		err = wait_sleep(&me, 1, limit, now, condition_bound(ch, what));
 		if (what->spin)
 			spin_slept(what->spin, clock_monotonic() - now);
 	} else if (interrupted(ch)) {

@@ -39,6 +39,10 @@ struct awaited {
  * this. */
 void wait_arm(struct awaited *all, unsigned n);
 
+/* After wait_arm(): return for how long the call may sleep, ns, since a message is due then; or
+ * INT64_MAX. */
+int64_t wait_bound(const struct awaited *all, unsigned n);
+
 /* Sleep, from `now`, until one of them is signalled, for a slice or `at_most` ns if that is less,
  * or until the end of the time limit.  n is at most COND_WORDS_MAX - 1.  Returns 0 (look again), or
  *
