@@ -27,6 +27,8 @@
 /* How long it sleeps on the inbox alone: a call that takes longer is worth a descriptor that
  * tells of the server's death. */
 #define BRIEF INT64_C(1000000)
+/* For how long a call whose time is over goes on reading what is in the inbox for others. */
+#define OVERTIME INT64_C(10000000)
 /* How often it looks while a peer is dying (rest.h). */
 #define DYING INT64_C(500000)
 
@@ -566,8 +568,10 @@ static int take_reply(
 	return watch && end < deadline ? take_watching(ch, cs, lease, deadline) : -EAGAIN;
 }
 
-/* Be the thread that reads the inbox, once: 0 (look again), or a result. */
-static bool read_inbox(struct chan *ch, struct calls *cs, const struct wish *w, ssize_t *result)
+/* Be the thread that reads the inbox, once.  Returns true, and *result, if that ends the call. Sets
+ * *empty if there was nothing. */
+static bool read_inbox(
+	struct chan *ch, struct calls *cs, const struct wish *w, ssize_t *result, bool *empty)
 {
 	struct chan_lease lease;
 	bool watch = cs->once > 0, over = false;
@@ -578,6 +582,7 @@ static bool read_inbox(struct chan *ch, struct calls *cs, const struct wish *w, 
 	err = take_reply(ch, cs, watch, &lease, w->deadline);
 	pthread_mutex_lock(&cs->lock);
 	cs->reading = false;
+	*empty = err != 1;
 	if (err == 1) {
 		over = accept_reply(cs, &lease, w, result);
 	} else if (err != -EAGAIN) {
@@ -607,9 +612,10 @@ static void await_reader(struct calls *cs, int64_t deadline)
 
 static ssize_t await(struct chan *ch, struct calls *cs, const struct wish *w, bool tries)
 {
+	int64_t now = clock_monotonic(), end = (w->deadline > now ? w->deadline : now);
 	struct call *c;
 	ssize_t result;
-	bool looked = false;
+	bool empty = false;
 
 	for (;;) {
 		c = w->number ? find(cs, w->number) : cs->first;
@@ -619,14 +625,14 @@ static ssize_t await(struct chan *ch, struct calls *cs, const struct wish *w, bo
 			return give(cs, c, w);
 		if (atomic_load_explicit(&ch->interrupted, memory_order_relaxed))
 			return -EINTR;
-		if (clock_monotonic() >= w->deadline && (looked || cs->reading))
+		now = clock_monotonic();
+		if (now >= w->deadline && (empty || cs->reading || now - end >= OVERTIME))
 			return tries ? -EAGAIN : -ETIMEDOUT;
 		if (cs->reading) {
 			await_reader(cs, w->deadline);
 			continue;
 		}
-		looked = true;
-		if (read_inbox(ch, cs, w, &result))
+		if (read_inbox(ch, cs, w, &result, &empty))
 			return result == -ETIMEDOUT && tries ? -EAGAIN : result;
 	}
 }

@@ -122,6 +122,22 @@ START_TEST(should_bring_parts_in_order_until_the_last)
 }
 END_TEST
 
+START_TEST(should_find_a_reply_behind_others_at_once)
+{
+	uint64_t a = ask("a", 0), b = ask("b", 0), c = ask("c", 0);
+	struct chan_lease lease[3] = {take(server), take(server), take(server)};
+
+	answer(&lease[0], "of a", 0, 0);
+	answer(&lease[1], "of b", 0, 0);
+	answer(&lease[2], "of c", 0, 0);
+	ck_assert_int_eq(chan_cancel(client, b), 0);
+	ck_assert_int_eq(chan_response(client, c, buf, sizeof(buf), NULL, 0), 4);
+	ck_assert_mem_eq(buf, "of c", 4);
+	ck_assert_int_eq(chan_response(client, a, buf, sizeof(buf), NULL, 0), 4);
+	ck_assert_int_eq(chan_response(client, 0, buf, sizeof(buf), NULL, 0), -ENOENT);
+}
+END_TEST
+
 START_TEST(should_keep_a_reply_that_the_buffer_has_no_room_for)
 {
 	uint64_t a = ask("a", 0);
@@ -513,6 +529,7 @@ void add_tests(void)
 {
 	GROUP("call", setup, teardown, should_bring_the_reply_to_its_request,
 		should_say_status_and_which_request, should_bring_parts_in_order_until_the_last,
+		should_find_a_reply_behind_others_at_once,
 		should_keep_a_reply_that_the_buffer_has_no_room_for,
 		should_refuse_what_is_no_request,
 		should_not_send_an_address_that_is_no_inbox_of_this_user,

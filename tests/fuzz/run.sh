@@ -22,7 +22,7 @@ case ${1-} in
 *) echo 'usage: run.sh --quick|--full [TARGET...]' >&2; exit 2 ;;
 esac
 shift
-targets=${*:-ring segment live framing parse}
+targets=${*:-ring segment live reply framing parse}
 export FUZZ_NAME=fuzz-$$
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:abort_on_error=0}
 
