@@ -149,6 +149,34 @@ more 'leases of the dead kept' channel/reclaim.c \
 	's/return endpoint_receives(.*/return false;/' \
 	take/alone 'lost|of 15 messages|neither before nor after|changed less'
 
+control 'a request that stays after its reply' channel/serve.c \
+	'/^int chan_reply/,/^}/s/err = chan_ack(ch, request, 1);/err = 0;/' \
+	'reply/alone' 'changed less|neither before nor after'
+
+more 'a cancelled request that stays' channel/call.c \
+	'/^static int take_back/,/^}/s/err = lane->kind->remove(.*/err = 0;/' \
+	'cancel, one that a server has/alone' 'the operation returned'
+
+more 'a request tried twice' channel/headed.c \
+	's/h->meta.flags & CHAN_META_ONCE && record_attempts(h->it.state) > 0/false/' \
+	'receive, not to be tried twice/alone' 'the operation returned'
+
+control 'an expired message delivered' channel/headed.c \
+	's/h->wait < 0 ? HEADED_EXPIRED : HEADED_EARLY/h->wait < 0 ? HEADED_DELIVER : HEADED_EARLY/' \
+	'receive, expired/alone' 'the operation returned'
+
+more 'the count of the expired not repaired' kind/queue.c \
+	's/^\tdrop_repair(r, KIND_EXPIRED);$//' \
+	'receive, expired/alone' 'neither before nor after|changed less|back to'
+
+control 'a delay that the repair forgets' kind/queue.c \
+	's/store(&rx(r)->due, load(&rx(r)->delayed) > 0);/store(\&rx(r)->due, 0);/' \
+	'release after/alone' 'lost|changed less|neither before nor after|of 15 messages'
+
+control 'what is buried freed by a death' kind/queue.c \
+	'/^int queue_reclaim/,/^}/s/ || is_aside(r, it.state)//' \
+	'bury/alone' 'changed less|neither before nor after|back to|hangs'
+
 # glibc before 2.41 keeps count of the waiters of a pthread_cond_t, dead ones too.
 glibc=$(getconf GNU_LIBC_VERSION | sed 's/.* //')
 if quick; then

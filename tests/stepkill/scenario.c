@@ -423,6 +423,33 @@ static void take_request(void)
 	expect(ask(must_open(CHAN_SEND)), 0);
 	take1();
 }
+/* The server that had it, and was not to try it twice, is gone. */
+static void lose_a_server(void)
+{
+	struct chan_meta meta;
+
+	chan_meta_init(&meta);
+	meta.flags = CHAN_META_ONCE;
+	expect(chan_request(must_open(CHAN_SEND), out[0], length, &meta, TIME, &request), 0);
+	take1();
+	expect(chan_release(ch, lease, 1), 1);
+}
+static void take_own_request(void)
+{
+	chan_t *server = must_open(CHAN_RECV);
+
+	asked();
+	expect(chan_take(server, lease, 1, 0), 1);
+}
+static void reply_to_own_request(void)
+{
+	chan_t *server = must_open(CHAN_RECV);
+
+	asked();
+	expect(chan_take(server, lease, 1, 0), 1);
+	expect(chan_reply(server, lease, "reply", 5, NULL, TIME), 0);
+	chan_detach(server);
+}
 static int op_request(void)
 {
 	return ask(ch);
@@ -434,6 +461,22 @@ static int op_cancel(void)
 static int op_reply(void)
 {
 	return chan_reply(ch, lease, "reply", 5, NULL, TIME);
+}
+static int op_reply_more(void)
+{
+	struct chan_meta meta;
+
+	chan_meta_init(&meta);
+	meta.flags = CHAN_META_MORE;
+	return chan_reply(ch, lease, "reply", 5, &meta, TIME);
+}
+static int op_wanted(void)
+{
+	return chan_wanted(ch, lease) == 1 ? 0 : -EPROTO;
+}
+static int op_response(void)
+{
+	return (int)chan_response(ch, request, in[0], sizeof(in[0]), NULL, TIME);
 }
 
 /* ---- messages with a header ---- */
@@ -483,6 +526,20 @@ static void take1_and_bury(void)
 static int op_kick(void)
 {
 	return chan_kick(ch, 1);
+}
+/* lease[0] knows the number. */
+static void take1_and_untake(void)
+{
+	take1();
+	expect(chan_untake(ch, lease, 1), 1);
+}
+static int op_bury_seq(void)
+{
+	return chan_bury_seq(ch, lease[0].seq);
+}
+static int op_release_seq(void)
+{
+	return chan_release_seq(ch, lease[0].seq);
 }
 
 static int op_recv(void)
@@ -814,6 +871,21 @@ const struct scenario scenarios[] = {
 		.setup = asked, .operation = op_cancel, .result = 1, .states = 2, .sends = 1 },
 	{ "reply", IN(ALONE), .opt = OPT(.flags = CHAN_META), .roles = CHAN_RECV,
 		.setup = take_request, .operation = op_reply, .states = 2, .sends = 1, .eats = 1 },
+	{ "reply, more follow", IN(ALONE), .opt = OPT(.flags = CHAN_META), .roles = CHAN_RECV,
+		.setup = take_request, .operation = op_reply_more, .states = 1, .sends = 1,
+		.eats = 1 },
+	{ "wanted", IN(ALONE), .opt = OPT(.flags = CHAN_META), .roles = CHAN_RECV,
+		.setup = take_request, .operation = op_wanted, .states = 1,
+		.sends = 1, .eats = 1 },
+	{ "cancel, one that a server has", IN(ALONE), .opt = OPT(.flags = CHAN_META),
+		.roles = CHAN_SEND, .setup = take_own_request, .operation = op_cancel,
+		.states = 1, .sends = 1, .eats = 1 },
+	{ "response", IN(ALONE), .opt = OPT(.flags = CHAN_META), .roles = CHAN_SEND,
+		.setup = reply_to_own_request, .operation = op_response, .result = 5,
+		.states = 1, .sends = 1, .eats = 1 },
+	{ "receive, not to be tried twice", IN(ALONE), .opt = OPT(.flags = CHAN_META),
+		.roles = CHAN_RECV, .setup = lose_a_server, .operation = op_recv_none,
+		.result = -EAGAIN, .states = 2, .sends = 1, .eats = 1 },
 
 	{ "lanes, send", CHAIN | IN(ASLEEP), .opt = LANES, .roles = CHAN_SEND,
 		.operation = op_send, .states = 2, .sends = 1 },
@@ -842,6 +914,14 @@ const struct scenario scenarios[] = {
 		.operation = op_bury, .result = 1, .states = 2 },
 	{ "kick", IN(ALONE) | CHAIN, .opt = OPT(), .fill = 3, .roles = CHAN_RECV,
 		.setup = take1_and_bury, .operation = op_kick, .result = 1, .states = 2 },
+	{ "bury by number", IN(ALONE) | CHAIN, .opt = OPT(), .fill = 3, .roles = CHAN_RECV,
+		.setup = take1_and_untake, .operation = op_bury_seq, .states = 2 },
+	{ "release by number, a buried one", IN(ALONE) | CHAIN, .opt = OPT(), .fill = 3,
+		.roles = CHAN_RECV, .setup = take1_and_bury, .operation = op_release_seq,
+		.states = 2 },
+	{ "release by number, a delayed one", IN(ALONE) | CHAIN, .opt = OPT(.flags = CHAN_META),
+		.fill = 3, .roles = CHAN_RECV, .setup = due_first,
+		.operation = op_release_seq, .states = 2 },
 	{ "release", ALL | CHAIN, .opt = OPT(), .fill = FULL, .roles = CHAN_RECV, .setup = take3,
 		.operation = op_release, .result = 3, .states = 1 },
 	{ "untake", ALL | CHAIN, .opt = OPT(), .fill = FULL, .roles = CHAN_RECV, .setup = take3,

@@ -711,12 +711,12 @@ void snapshot(char *ret, int64_t since, unsigned receivers)
 	if (st.senders || st.receivers != receivers)
 		fail("%u senders and %u receivers are left", st.senders, st.receivers);
 	say(&text,
-		"used %llu depth %llu sent %llu dropped %llu+%llu+%llu closed %u removed %u paused "
-		"%u:",
+		"used %llu depth %llu sent %llu dropped %llu+%llu+%llu expired %llu closed %u "
+		"removed %u paused %u:",
 		(unsigned long long)st.used, (unsigned long long)st.depth,
 		(unsigned long long)st.sent, (unsigned long long)st.dropped_newest,
 		(unsigned long long)st.dropped_oldest, (unsigned long long)st.dropped_leased,
-		st.closed, st.removed, st.paused);
+		(unsigned long long)st.expired, st.closed, st.removed, st.paused);
 	chan_pause(ch, 0);
 	say_messages(&text, ch);
 	say_groups(&text);
