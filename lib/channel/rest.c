@@ -73,8 +73,7 @@ static bool in_a_set(struct chan *ch)
 	return atomic_load_explicit(&ch->holders, memory_order_relaxed) > 1;
 }
 
-/* Make it readable again. */
-static void ring(const struct chan *ch, const struct pollable *p)
+void pollable_ring(const struct chan *ch, const struct pollable *p)
 {
 	if (p->listener)
 		listener_ring(&p->own);
@@ -130,12 +129,12 @@ bool pollable_rest(struct chan *ch, const struct condition *what)
 	channel_announced(ch, what->cond);
 	channel_receiver_came(ch, what->cond);
 	if (over || what->changed(ch, what->seen) || what->abandoned(ch)) {
-		ring(ch, p); /* there may be more than the call takes */
+		pollable_ring(ch, p); /* there may be more than the call takes */
 		return true;
 	}
 	if (now < load(&p->alert) || unlikely(now < ch->known_at)) {
 		sched_yield();
-		ring(ch, p);
+		pollable_ring(ch, p);
 		return false;
 	}
 	store(&p->rested, now);

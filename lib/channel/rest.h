@@ -8,6 +8,7 @@
 
 struct chan;
 struct condition;
+struct pollable;
 
 /* How long something stays awake where it depends on who lives, after a peer's file was
  * closed: see pollable.h.  From the end of a dead process's file to the end of its locks it
@@ -24,5 +25,8 @@ bool depends_on_life(struct chan *ch);
  * should look again.
  */
 bool pollable_rest(struct chan *ch, const struct condition *what);
+
+/* Make the descriptor readable again. */
+void pollable_ring(const struct chan *ch, const struct pollable *p);
 
 #endif

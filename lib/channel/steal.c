@@ -175,11 +175,37 @@ static ssize_t try_lanes(struct chan *ch, struct wish *w, struct limit *outer, b
 
 /* ---- waiting ---- */
 
+/* Returns true if another endpoint's lease may be what keeps this one from messages that are
+ * there. */
+static bool may_be_kept_out(const struct chan *lane)
+{
+	return lane->ordered && ring_any(&lane->ring) && ring_leased(&lane->ring);
+}
+
+/* Returns true if something came since a look at all lanes found nothing.  Leases are no news, nor
+ * is the end as long as something is delayed. */
 static bool any_came(struct chan *ch, uint64_t unused)
 {
+	bool over = true;
+
 	(void)unused;
+	for (uint32_t i = 0; i < ch->lanes->n; i++) {
+		const struct chan *lane = ch->lanes->lane[i];
+		uint32_t state = channel_state(lane);
+
+		if (state & (LAYOUT_DISCARD | LAYOUT_DAMAGED) ||
+			(ring_any(&lane->ring) && !may_be_kept_out(lane)))
+			return true;
+		over &= state & LAYOUT_ENDED && !delay_any(lane);
+	}
+	return over;
+}
+
+/* Returns true if a look without the locks can't tell. */
+static bool must_look(const struct chan *ch)
+{
 	for (uint32_t i = 0; i < ch->lanes->n; i++)
-		if (!hopeless(ch->lanes->lane[i]))
+		if (may_be_kept_out(ch->lanes->lane[i]))
 			return true;
 	return false;
 }
@@ -248,6 +274,14 @@ static ssize_t find(struct chan *ch, struct wish *w, struct limit *limit)
 		if (limit->timeout != 0)
 			return wait_for_any(ch, w, limit);
 	} while (rest(ch));
+	if (pollable_there(&ch->to_receive) && must_look(ch)) {
+		/* It waits now: whoever ends a lease after this look rings. */
+		result = try_lanes(ch, w, limit, false);
+		if (result != -EAGAIN) {
+			pollable_ring(ch, &ch->to_receive); /* there may be more */
+			return result;
+		}
+	}
 	return w->busy ? -EBUSY : -EAGAIN;
 }
 

@@ -426,6 +426,67 @@ START_TEST(should_be_waited_for)
 }
 END_TEST
 
+/* Let its descriptor rest: nothing is there for it. */
+static void rest(chan_t *ch, struct pollfd *p)
+{
+	for (int i = 0; i < 1000 && poll(p, 1, 0) != 0; i++)
+		ck_assert_int_eq(chan_recv(ch, buf, sizeof(buf), 0), -EAGAIN);
+	ck_assert_int_eq(poll(p, 1, 0), 0);
+}
+
+START_TEST(should_rest_while_something_is_leased)
+{
+	struct pollfd p = {.fd = chan_fd(rx, CHAN_RECV), .events = POLLIN},
+		      q = {.fd = chan_fd(ry, CHAN_RECV), .events = POLLIN};
+	struct chan_lease lease[2];
+
+	ck_assert_int_eq(send_key("1", "a"), 0);
+	ck_assert_int_eq(chan_take(rx, lease, 2, 0), 1);
+	rest(rx, &p);
+	ck_assert_int_eq(send_key("2", "a"), 0);
+	rest(ry, &q); /* it is kept out, and no message is news */
+	ck_assert_int_eq(poll(&p, 1, (int)(SOON / MS)), 1);
+	ck_assert_int_eq(chan_take(rx, lease + 1, 1, 0), 1);
+	rest(rx, &p);
+	rest(ry, &q);
+	ck_assert_int_eq(send_key("3", "a"), 0);
+	rest(ry, &q);
+	ck_assert_int_eq(chan_ack(rx, lease, 2), 2);
+	ck_assert_int_eq(poll(&q, 1, (int)(SOON / MS)), 1);
+	expect_text(ry, "3");
+}
+END_TEST
+
+START_TEST(should_rest_though_it_ends_with_its_senders)
+{
+	struct pollfd p = {.fd = chan_fd(rx, CHAN_RECV), .events = POLLIN};
+
+	rest(rx, &p);
+	chan_detach(tx);
+	tx = NULL;
+	ck_assert_int_eq(poll(&p, 1, (int)(SOON / MS)), 1);
+	ck_assert_int_eq(chan_recv(rx, buf, sizeof(buf), 0), -EPIPE);
+}
+END_TEST
+
+START_TEST(should_rest_while_something_is_delayed)
+{
+	struct pollfd p = {.fd = chan_fd(rx, CHAN_RECV), .events = POLLIN};
+	struct chan_lease lease;
+	ssize_t n;
+
+	ck_assert_int_eq(send_key("1", "a"), 0);
+	ck_assert_int_eq(chan_take(rx, &lease, 1, 0), 1);
+	ck_assert_int_eq(chan_release_after(rx, &lease, 1, 300 * MS), 1);
+	ck_assert_int_eq(chan_close(tx, 0), 0);
+	ck_assert_int_eq(chan_recv(rx, buf, sizeof(buf), 0), -EAGAIN);
+	do
+		ck_assert_int_eq(poll(&p, 1, (int)(SOON / MS)), 1);
+	while ((n = chan_recv(rx, buf, sizeof(buf), 0)) == -EAGAIN);
+	ck_assert_int_eq(n, 1);
+}
+END_TEST
+
 static void *select_x(void *arg)
 {
 	struct chan_case c = {
@@ -596,9 +657,11 @@ void add_tests(void)
 	GROUP("lanes", setup_keys, teardown, should_count_and_show_all_lanes,
 		should_number_messages_apart, should_close_all_lanes,
 		should_end_with_its_first_lane, should_end_when_it_is_removed,
-		should_pause_all_lanes, should_be_waited_for, should_wake_sleepers_by_any_lane,
+		should_pause_all_lanes, should_be_waited_for, should_rest_while_something_is_leased,
+		should_rest_while_something_is_delayed, should_wake_sleepers_by_any_lane,
 		should_be_interrupted, should_reserve_and_batch,
 		should_fill_one_lane_and_not_another, should_answer_requests,
 		should_be_the_parents_after_a_fork, should_refuse_lanes_that_make_no_sense);
-	GROUP("lanes, end with senders", setup_ends, teardown, should_end_with_its_senders);
+	GROUP("lanes, end with senders", setup_ends, teardown, should_end_with_its_senders,
+		should_rest_though_it_ends_with_its_senders);
 }

@@ -113,6 +113,16 @@ static void parse_dead_letter(struct exec_options *x, char *arg)
 	}
 }
 
+static void parse_order(struct exec_options *x, const char *arg)
+{
+	x->order = !strcmp(arg, "none") ? ORDER_NONE : !strcmp(arg, "key") ? ORDER_KEY : ORDER_PAIR;
+	if (x->order != ORDER_PAIR)
+		return;
+	x->order_pair = arg + strlen("key:");
+	if (strncmp(arg, "key:", 4) != 0 || !*x->order_pair || strchr(x->order_pair, '='))
+		cli_usage("--order: '%s' is not none, key or key:NAME", arg);
+}
+
 bool exec_options_parse(struct exec_options *x, int letter, char *arg)
 {
 	static const char *const outputs[] = {"group", "line", "pass", "discard", NULL};
@@ -168,6 +178,9 @@ bool exec_options_parse(struct exec_options *x, int letter, char *arg)
 	case OPT_REPLY:
 		x->reply = true;
 		break;
+	case OPT_ORDER:
+		parse_order(x, arg);
+		break;
 	case OPT_HOLD:
 		x->hold = true;
 		break;
@@ -199,6 +212,8 @@ void exec_options_finish(struct exec_options *x, char *const *channels, char *co
 			  "--joblog, --dead-letter, --strict, --halt or --output");
 	if (x->reply && (x->hold || x->pipe || x->batch > 1))
 		cli_usage("--reply is for a child for each message: no --hold, --pipe or --batch");
+	if (x->order != ORDER_NONE && (x->hold || x->pipe || x->batch > 1))
+		cli_usage("--order is for a child for each message: no --hold, --pipe or --batch");
 	if (x->reply && x->output != OUTPUT_DEFAULT)
 		cli_usage("--output is for what is printed, and --reply sends it to the client");
 	if (x->reply)

@@ -21,6 +21,7 @@ enum exec_output {
 	OUTPUT_DEFAULT,
 };
 enum exec_dead { DEAD_HOLD, DEAD_DROP, DEAD_CHANNEL };
+enum exec_order { ORDER_NONE, ORDER_KEY, ORDER_PAIR };
 enum exec_halt { HALT_NEVER, HALT_SOON, HALT_NOW };
 
 struct exec_options {
@@ -32,6 +33,8 @@ struct exec_options {
 	struct retry_plan backoff;
 	enum exec_dead dead;
 	char *dead_letter; /* the channel, or NULL */
+	enum exec_order order;
+	const char *order_pair; /* its name */
 	enum exec_halt halt;
 	uint64_t halt_at; /* failures in a row */
 	enum exec_output output;
@@ -56,6 +59,7 @@ enum {
 	OPT_JOBLOG,
 	OPT_HOLD,
 	OPT_REPLY,
+	OPT_ORDER,
 };
 
 /* The rows of chanrecv's table of options. */
@@ -80,6 +84,9 @@ enum {
 		"where dead messages go (hold: they stay)"}, \
 	{OPT_STRICT, "strict", NULL, "an exit status that has no meaning ends chanrecv"}, \
 	{OPT_HALT, "halt", "never|soon,fail=N|now,fail=N", "end after N failures in a row"}, \
+	{OPT_ORDER, "order", "none|key|key:NAME", \
+		"messages with the same key, or the same pair NAME\n" \
+		"of their headers, one after the other"}, \
 	{OPT_OUTPUT, "output", "group|line|pass|discard", \
 		"what becomes of the children's stdout (group)"}, \
 	{OPT_META_FD, "meta-fd", "N", \

@@ -39,7 +39,7 @@ static void on_end(struct child *c, int status, int err)
 	const char *why = c->overran ? "it ran longer than --ttr" : NULL;
 
 	for (unsigned i = 0; i < j->n; i++)
-		joblog_put(&j->tasks[i]->lease, c->start, c->took, status);
+		joblog_put(j->tasks[i], c->start, c->took, status);
 	if (err == -ENOMEM) { /* which is the child's doing, and must not end each worker */
 		why = "there is no memory for its output";
 		err = 0;
@@ -76,7 +76,7 @@ static int frame(struct job *j, const struct exec_options *x)
 				.channel = t->r->name,
 				.seq = t->lease.seq,
 				.time = clock_real(),
-				.attempt = t->lease.attempt,
+				.attempt = t->attempt,
 				.meta = receiver_header(t->r, &t->lease, &meta)});
 	}
 	if (err)
@@ -96,10 +96,11 @@ static int open_meta(const struct job *j, const struct exec_options *x)
 
 	for (unsigned i = 0; i < j->n && !err; i++) {
 		const struct task *t = j->tasks[i];
+		struct chan_lease shown = settle_shown(t);
 		struct chan_meta meta;
 
 		err = brief_meta(
-			fd, x, t->r->name, &t->lease, receiver_header(t->r, &t->lease, &meta));
+			fd, x, t->r->name, &shown, receiver_header(t->r, &t->lease, &meta));
 	}
 	if (!err && lseek(fd, 0, SEEK_SET))
 		err = -errno;
@@ -112,6 +113,7 @@ static int start_child(struct job *j, const struct exec_options *x, char *const 
 {
 	const struct task *first = j->tasks[0];
 	size_t len = x->batch > 1 ? j->size : first->lease.len;
+	struct chan_lease shown = settle_shown(first);
 	struct brief_env env;
 	struct chan_meta header;
 	int in, meta = -1, err;
@@ -121,7 +123,7 @@ static int start_child(struct job *j, const struct exec_options *x, char *const 
 		return in;
 	if (x->meta_fd >= 0)
 		meta = open_meta(j, x);
-	brief_env(&env, x, first->r->name, &first->lease, len,
+	brief_env(&env, x, first->r->name, &shown, len,
 		receiver_header(first->r, &first->lease, &header));
 	err = x->meta_fd >= 0 && meta < 0
 		      ? meta

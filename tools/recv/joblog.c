@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/header.h"
 #include "common/message.h"
 
 static int log_fd = -1;
@@ -51,19 +52,22 @@ int joblog_open(const char *path)
 	return 0;
 }
 
-void joblog_put(const struct chan_lease *lease, int64_t start, int64_t took, int status)
+void joblog_put(const struct task *t, int64_t start, int64_t took, int status)
 {
-	char line[192];
+	char line[256], id[HEADER_ID_SIZE] = "-";
+	struct chan_meta meta;
 	int n;
 
 	if (log_fd < 0)
 		return;
+	if (receiver_header(t->r, &t->lease, &meta) && meta.flags & CHAN_META_HAS_ID)
+		header_print_id(&meta, id);
 	n = snprintf(line, sizeof(line),
-		"%" PRIu64 "\t-\t%" PRIu32 "\t%" PRId64 ".%06" PRId64 "\t%" PRId64 ".%06" PRId64
+		"%" PRIu64 "\t%s\t%" PRIu32 "\t%" PRId64 ".%06" PRId64 "\t%" PRId64 ".%06" PRId64
 		"\t%d\t%d\t%zu\n",
-		lease->seq, lease->attempt, start / 1000000000, start / 1000 % 1000000,
+		t->lease.seq, id, t->attempt, start / 1000000000, start / 1000 % 1000000,
 		took / 1000000000, took / 1000 % 1000000,
 		WIFEXITED(status) ? WEXITSTATUS(status) : 0,
-		WIFSIGNALED(status) ? WTERMSIG(status) : 0, lease->len);
+		WIFSIGNALED(status) ? WTERMSIG(status) : 0, t->lease.len);
 	append(line, (size_t)n);
 }

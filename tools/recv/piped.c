@@ -74,7 +74,7 @@ static void settle(struct piped *p, unsigned i, int status)
 	reactor_cancel(&p->silence);
 	p->answered = true;
 	memmove(&p->fed[i], &p->fed[i + 1], (--p->n - i) * sizeof(struct fed));
-	joblog_put(&f.task->lease, f.start, cli_now() - f.fed, status);
+	joblog_put(f.task, f.start, cli_now() - f.fed, status);
 	settle_by_status(&f.task, 1, status, NULL);
 	if (p->n)
 		child_limit(&p->child); /* now for the next one */
@@ -178,7 +178,7 @@ static void on_end(struct child *c, int status, int err)
 				  : status   ? NULL
 					     : "COMMAND ended, and had not said that it is done";
 
-		joblog_put(&f.task->lease, f.start, cli_now() - f.fed, status);
+		joblog_put(f.task, f.start, cli_now() - f.fed, status);
 		if (err || c->told || last)
 			settle_return(f.task);
 		else
@@ -281,7 +281,7 @@ static int feed_one(struct piped *p, const struct exec_options *x, struct task *
 			.channel = t->r->name,
 			.seq = t->lease.seq,
 			.time = clock_real(),
-			.attempt = t->lease.attempt});
+			.attempt = t->attempt});
 	if (!err)
 		err = feed_more(&p->feed, b.buf, b.used);
 	if (err)

@@ -88,7 +88,8 @@ int receiver_open(struct receiver *ret, struct run *run, struct sink *sink, cons
 	err = chan_stat(ret->ch, &st);
 	if (err)
 		return cli_fail(name, NULL, err);
-	ret->last = st.sent;
+	/* Lanes have numbers of their own: all that is found is read. */
+	ret->last = st.lanes ? UINT64_MAX : st.sent;
 	ret->created = st.created;
 	if (o->latest && st.kind != CHAN_KIND_LATEST) {
 		cli_error(name, "--latest: the channel is of kind %s, not latest",

@@ -14,6 +14,7 @@
 #include "common/failure.h"
 #include "common/message.h"
 #include "recv/dead_letter.h"
+#include "recv/order.h"
 
 /* How long a dead message waits before it is sent again to its channel. */
 #define POST_AGAIN INT64_C(100000000)
@@ -42,6 +43,8 @@ static void set_state(struct task *t, int state)
 	all.waiting -= t->state == PAUSING || t->state == POSTING;
 	all.stuck -= t->state == POSTING;
 	t->state = state;
+	if (state == POSTING || state == HELD)
+		order_leave(t);
 	all.open += t->state != HELD;
 	all.waiting += t->state == PAUSING || t->state == POSTING;
 	all.stuck += t->state == POSTING;
@@ -63,7 +66,11 @@ struct task *settle_task(struct receiver *r, const struct chan_lease *lease)
 
 	if (!t)
 		return NULL;
-	*t = (struct task){.r = r, .lease = *lease, .next = all.first, .timer.due = on_pause_end};
+	*t = (struct task){.r = r,
+		.lease = *lease,
+		.attempt = lease->attempt,
+		.next = all.first,
+		.timer.due = on_pause_end};
 	if (all.first)
 		all.first->prev = t;
 	else
@@ -72,14 +79,33 @@ struct task *settle_task(struct receiver *r, const struct chan_lease *lease)
 	all.open++;
 	r->taken++;
 	if (r->in_order && r->failed == lease->seq) /* the channel does not count it */
-		t->lease.attempt += r->attempt;
+		t->attempt += r->attempt;
 	return t;
+}
+
+struct chan_lease settle_shown(const struct task *t)
+{
+	struct chan_lease shown = t->lease;
+
+	shown.attempt = t->attempt;
+	return shown;
+}
+
+void settle_wait(struct task *t)
+{
+	set_state(t, QUEUED);
+}
+
+void settle_run(struct task *t)
+{
+	set_state(t, RUNNING);
 }
 
 static void end_task(struct task *t)
 {
 	reactor_cancel(&t->timer);
 	set_state(t, RUNNING);
+	order_leave(t);
 	all.open--;
 	t->r->taken--;
 	if (t->prev)
@@ -111,7 +137,7 @@ static void give_back(struct task *t, bool counted)
 		fail(t, n);
 	if (counted) {
 		r->failed = t->lease.seq;
-		r->attempt = t->lease.attempt;
+		r->attempt = t->attempt;
 	}
 	end_task(t);
 	all.released(r);
@@ -139,14 +165,25 @@ static bool channel_waits(const struct receiver *r)
 	return r->headed && !r->in_order && !o->drain && !o->nowait && o->idle_exit == CHAN_WAIT;
 }
 
-/* Give the message back to be delivered again after a pause: to the channel at once, if that waits,
- * so that nobody has the lease meanwhile; else when the pause is over. */
+/* Run it again, in its place. */
+static void run_again(struct task *t)
+{
+	t->attempt++;
+	set_state(t, QUEUED);
+	order_again(t);
+}
+
+/* Let the message be run again after a pause.  In a line it keeps its place, and its lease.  Else
+ * it goes back: to the channel at once, if that waits, so that nobody has the lease meanwhile; or
+ * when the pause is over. */
 static void release_later(struct task *t, int64_t pause)
 {
 	struct receiver *r = t->r;
 
-	if (!all.hurry && pause && channel_waits(r) &&
-		chan_release_after(r->ch, &t->lease, 1, pause) == 1) {
+	if (t->line && !all.hurry && !pause)
+		run_again(t);
+	else if (!t->line && !all.hurry && pause && channel_waits(r) &&
+		 chan_release_after(r->ch, &t->lease, 1, pause) == 1) {
 		end_task(t);
 		all.released(r);
 	} else if (all.hurry || !pause || reactor_set(&t->timer, cli_deadline(pause)))
@@ -177,8 +214,9 @@ static void count_dead(const struct task *t)
 static bool send_dead(struct task *t)
 {
 	struct chan_meta meta;
+	struct chan_lease shown = settle_shown(t);
 	int err = dead_letter_send(
-		&t->lease, receiver_header(t->r, &t->lease, &meta), t->r->name, t->reason);
+		&shown, receiver_header(t->r, &t->lease, &meta), t->r->name, t->reason);
 
 	if (err) {
 		all.why_stuck = err;
@@ -251,13 +289,18 @@ static void report_dead(struct task *t, const char *why)
 
 	snprintf(t->reason, sizeof(t->reason), "%s", why);
 	cli_error(t->r->name, "message %" PRIu64 " is dead at attempt %" PRIu32 ": %s; it is %s%s",
-		t->lease.seq, t->lease.attempt, why, where[all.x->dead],
+		t->lease.seq, t->attempt, why, where[all.x->dead],
 		all.x->dead_letter ? all.x->dead_letter : "");
 }
 
 static void on_pause_end(struct reactor_timer *timer)
 {
-	give_back(container_of(timer, struct task, timer), true);
+	struct task *t = container_of(timer, struct task, timer);
+
+	if (t->line)
+		run_again(t);
+	else
+		give_back(t, true);
 }
 
 /* ---- what becomes of a run ---- */
@@ -276,7 +319,7 @@ void settle_ack(struct task *t)
 
 bool settle_exhausted(struct task *t)
 {
-	if (!all.x->max_deliver || t->lease.attempt <= all.x->max_deliver)
+	if (!all.x->max_deliver || t->attempt <= all.x->max_deliver)
 		return false;
 	report_dead(t, "it was delivered as often as it may be");
 	bury(t);
@@ -301,15 +344,15 @@ void settle_reject(struct task *t, const char *why)
 
 void settle_retry(struct task *t, const char *why)
 {
-	int64_t pause = retry_pause(&all.x->backoff, t->lease.attempt, next_random());
+	int64_t pause = retry_pause(&all.x->backoff, t->attempt, next_random());
 
-	if (all.x->max_deliver && t->lease.attempt >= all.x->max_deliver) {
+	if (all.x->max_deliver && t->attempt >= all.x->max_deliver) {
 		settle_reject(t, why);
 		return;
 	}
 	cli_warn(t->r->name,
 		"%s; message %" PRIu64 " is tried again in %.3g s (attempt %" PRIu32 ")", why,
-		t->lease.seq, all.hurry ? 0.0 : (double)pause / 1e9, t->lease.attempt);
+		t->lease.seq, all.hurry ? 0.0 : (double)pause / 1e9, t->attempt);
 	release_later(t, pause);
 	count_failure();
 }
@@ -449,6 +492,8 @@ void settle_hurry(void)
 		next = t->next;
 		if (t->state == PAUSING || t->state == POSTING)
 			give_back(t, true);
+		else if (t->state == QUEUED) /* its last run failed, if it had one */
+			give_back(t, t->attempt > t->lease.attempt);
 	}
 }
 

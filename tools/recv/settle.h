@@ -15,20 +15,29 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 #include "recv/reactor.h"
 #include "recv/receiver.h"
+
+TAILQ_HEAD(task_list, task);
 
 /* A message that this process has taken. */
 struct task {
 	struct receiver *r;
 	struct chan_lease lease;
+	uint32_t attempt; /* the run that is next, or goes on: 1 at first */
 
 	/* private */
 	char reason[120]; /* why it is dead */
 	struct task *next, *prev;
 	struct reactor_timer timer;
-	enum { RUNNING, PAUSING, POSTING, HELD } state;
+	enum { RUNNING, PAUSING, POSTING, HELD, QUEUED } state;
+
+	/* private to order.c */
+	struct line *line;
+	struct task_list *waits_in;
+	TAILQ_ENTRY(task) place;
 };
 
 /* Begin.  `released` is called when a message has gone back to the channel of a receiver, and
@@ -39,6 +48,13 @@ void settle_start(const struct exec_options *x, void (*released)(struct receiver
 
 /* Make a task of a lease, or return NULL if there is no memory. */
 struct task *settle_task(struct receiver *r, const struct chan_lease *lease);
+
+/* Returns the lease as people see it: its attempt is the task's. */
+struct chan_lease settle_shown(const struct task *t);
+
+/* The task waits for others of its key, or runs now. */
+void settle_wait(struct task *t);
+void settle_run(struct task *t);
 
 /* Returns true if the message had its deliveries already, and is dead: it is no task any
  * more. */

@@ -20,6 +20,7 @@
 #include "recv/dead_letter.h"
 #include "recv/job.h"
 #include "recv/joblog.h"
+#include "recv/order.h"
 #include "recv/piped.h"
 #include "recv/reactor.h"
 #include "recv/settle.h"
@@ -144,7 +145,8 @@ static unsigned room(void)
 	uint64_t wanted = run_wanted(w.run), open = settle_open();
 	unsigned n;
 
-	if (settle_waiting() >= WAITING_MOST || wanted <= open)
+	if (settle_waiting() >= WAITING_MOST || order_waiting() >= ORDER_AHEAD * w.jobs ||
+		wanted <= open)
 		return 0;
 	if (w.x->pipe)
 		n = piped_room(w.x);
@@ -186,6 +188,20 @@ static void start_children(struct task **tasks, unsigned n)
 	}
 }
 
+/* Returns true if the task may run now; if not, it waits, or went back. */
+static bool may_run(struct task *t)
+{
+	int n = order_enter(w.x, t);
+
+	if (n == 0) {
+		settle_wait(t);
+	} else if (n < 0) {
+		on_stop(cli_fail(t->r->name, NULL, n), false);
+		settle_return(t);
+	}
+	return n > 0;
+}
+
 /* Make tasks of n leases, but for those that are not to be run. */
 static void use(struct receiver *r, const struct chan_lease *lease, unsigned n)
 {
@@ -204,7 +220,7 @@ static void use(struct receiver *r, const struct chan_lease *lease, unsigned n)
 		}
 		if (!t)
 			chan_untake(r->ch, &lease[i], 1);
-		else if (!settle_exhausted(t))
+		else if (!settle_exhausted(t) && may_run(t))
 			tasks[used++] = t;
 	}
 	if (used)
@@ -237,6 +253,17 @@ static bool take(struct source *s, unsigned n)
 	return false;
 }
 
+/* Start children for those that waited for others of their key. */
+static void start_waiting(void)
+{
+	struct task *t;
+
+	while (!w.stopping && child_count() < w.jobs && (t = order_next())) {
+		settle_run(t);
+		start_children(&t, 1);
+	}
+}
+
 /* Start children while there are messages for them, from each channel in its turn. */
 static void start_more(void)
 {
@@ -245,6 +272,7 @@ static void start_more(void)
 
 	/* Its event may come after that of a child. */
 	w.stopping |= cli_signalled() != 0;
+	start_waiting();
 	while (idle < w.count && !w.stopping && (n = room())) {
 		struct source *s = &w.sources[w.o->biased ? idle : w.next];
 
@@ -410,6 +438,12 @@ static int watch_channels(void)
 
 		if (dead_letter_is(r->ch)) {
 			cli_error(r->name, "--dead-letter: it is the channel itself");
+			return CLI_USAGE;
+		}
+		if (w.x->order != ORDER_NONE && !r->headed) {
+			cli_error(r->name,
+				"--order: its messages have no header; chanctl create --meta "
+				"makes a channel whose messages have one");
 			return CLI_USAGE;
 		}
 		*s = (struct source){.fd = {.ready = on_ready, .fd = fd}, .r = r};
