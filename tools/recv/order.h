@@ -14,7 +14,7 @@
 
 #include <stdbool.h>
 
-#include "recv/settle.h"
+#include "recv/task.h"
 
 /* So many messages are taken ahead for each child that may run, to find others that may run. */
 enum { ORDER_AHEAD = 32 };

@@ -15,30 +15,8 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/queue.h>
 
-#include "recv/reactor.h"
-#include "recv/receiver.h"
-
-TAILQ_HEAD(task_list, task);
-
-/* A message that this process has taken. */
-struct task {
-	struct receiver *r;
-	struct chan_lease lease;
-	uint32_t attempt; /* the run that is next, or goes on: 1 at first */
-
-	/* private */
-	char reason[120]; /* why it is dead */
-	struct task *next, *prev;
-	struct reactor_timer timer;
-	enum { RUNNING, PAUSING, POSTING, HELD, QUEUED } state;
-
-	/* private to order.c */
-	struct line *line;
-	struct task_list *waits_in;
-	TAILQ_ENTRY(task) place;
-};
+#include "recv/task.h"
 
 /* Begin.  `released` is called when a message has gone back to the channel of a receiver, and
  * `stop` when the whole worker has to end with this exit status, `now` without waiting for its
