@@ -108,6 +108,9 @@ extern "C" {
 /* Longest NAME, in bytes, without the OWNER/ part. */
 #define CHAN_NAME_MAX 200
 
+/* Longest `OWNER/NAME` that a channel keeps, in bytes. */
+#define CHAN_PLACE_MAX 255
+
 /* One endpoint: an open handle of a channel.  Opaque. */
 typedef struct chan chan_t;
 
@@ -236,6 +239,10 @@ struct chan_options {
 	 * (CHAN_META, which this sets).  It can't grow, and no endpoint can be exclusive. */
 	uint32_t lanes;
 	uint32_t lane_by; /* enum chan_lane_by; with `lanes` only */
+	/* Only for a queue: the channel for messages that nobody can use, `NAME`, which is then of
+	 * this channel's owner, or `OWNER/NAME`; "": none.  It need not be there.  The library only
+	 * keeps it; who gives a message up sends it there, as chanrecv's workers do. */
+	char dead_letter[CHAN_PLACE_MAX + 1];
 };
 
 /* What decides in which lane of a channel a message goes.  A lane keeps its order, and there is
@@ -1294,6 +1301,7 @@ struct chan_stat {
 	uint64_t unwanted;  /* replies that were dropped, since the client was gone */
 	uint32_t lanes;	    /* 0: it has none.  What is counted is counted in all of them */
 	uint32_t lane_by;   /* enum chan_lane_by */
+	char dead_letter[CHAN_PLACE_MAX + 1]; /* as UID/NAME; "": none */
 };
 
 /* Why a channel grew. */

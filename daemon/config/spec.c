@@ -239,6 +239,8 @@ int spec_check(const struct spec *spec, char *why, size_t size)
 		wrong = "lanes are for kind=queue without max-capacity";
 	else if (spec->options.lane_by == CHAN_BY_PRIORITY && spec->options.lanes != 8)
 		wrong = "by priority there are 8 lanes";
+	else if (spec->options.dead_letter[0] && spec->options.kind != CHAN_KIND_QUEUE)
+		wrong = "dead-letter is for kind=queue";
 	else if (chan_footprint(&spec->options) < 0)
 		wrong = "no channel can be made so; a message of max-message bytes and its header "
 			"must fit the capacity, a rendezvous and a broadcast have no "
@@ -290,6 +292,8 @@ void spec_write(const struct spec *spec, FILE *out)
 	if (o->lanes)
 		fprintf(out, "lanes=%" PRIu32 "\nlane-by=%s\n", o->lanes,
 			word(&words_lane_by, o->lane_by));
+	if (o->dead_letter[0])
+		fprintf(out, "dead-letter=%s\n", o->dead_letter);
 	if (o->flags & CHAN_FORBID_BLOCK)
 		fputs("forbid-block=yes\n", out);
 	fprintf(out, "end-with-senders=%s\n", o->flags & CHAN_END_WITH_SENDERS ? "yes" : "no");
@@ -312,9 +316,10 @@ bool spec_equal(const struct spec *a, const struct spec *b)
 	       x->mode == y->mode && x->endpoints == y->endpoints && x->lifetime == y->lifetime &&
 	       x->linger == y->linger && x->on_lag == y->on_lag && x->patience == y->patience &&
 	       x->groups == y->groups && x->lanes == y->lanes && x->lane_by == y->lane_by &&
-	       a->daemon == b->daemon && a->activate == b->activate && a->owner == b->owner &&
-	       a->has_group == b->has_group && a->group == b->group &&
-	       who_equal(&a->send, &b->send) && who_equal(&a->receive, &b->receive);
+	       !strcmp(x->dead_letter, y->dead_letter) && a->daemon == b->daemon &&
+	       a->activate == b->activate && a->owner == b->owner && a->has_group == b->has_group &&
+	       a->group == b->group && who_equal(&a->send, &b->send) &&
+	       who_equal(&a->receive, &b->receive);
 }
 
 /* As spec_differs(), of a channel that may grow: `segment` is what it has now. */
@@ -345,6 +350,8 @@ const char *spec_differs(const struct spec *spec, const struct chan_stat *is)
 		return "meta";
 	if (is->lanes != o->lanes || is->lane_by != o->lane_by)
 		return "lanes or lane-by";
+	if (strcmp(name_base(is->dead_letter), name_base(o->dead_letter)) != 0)
+		return "dead-letter";
 	if (o->on_lag && (is->on_lag != o->on_lag || is->patience != o->patience))
 		return "on-lag";
 	if (o->groups && is->max_groups != o->groups)

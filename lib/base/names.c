@@ -13,6 +13,18 @@ bool name_valid(const char *name)
 	return n > 0 && n <= CHAN_NAME_MAX && !name[n] && name[0] != '.';
 }
 
+bool name_valid_anywhere(const char *name, size_t size)
+{
+	return memchr(name, '\0', size) && *name != '/' && name_valid(name_base(name));
+}
+
+const char *name_base(const char *name)
+{
+	const char *slash = strchr(name, '/');
+
+	return slash ? slash + 1 : name;
+}
+
 void name_file(char ret[NAMES_FILE_SIZE], uid_t owner, const char *name)
 {
 	snprintf(ret, NAMES_FILE_SIZE, NAMES_PREFIX "%u.%s", (unsigned)owner, name);

@@ -22,6 +22,12 @@
  * A-Z a-z 0-9 . _ - and no dot in front. */
 bool name_valid(const char *name);
 
+/* Returns true if it is such a name, or one with OWNER/ in front, and ends before `size` bytes. */
+bool name_valid_anywhere(const char *name, size_t size);
+
+/* Returns NAME of what is NAME or OWNER/NAME. */
+const char *name_base(const char *name);
+
 /* Write the name of the file of `owner`'s channel `name`, which is valid. */
 void name_file(char ret[NAMES_FILE_SIZE], uid_t owner, const char *name);
 

@@ -196,6 +196,8 @@ int client_create(uid_t owner, const char *name, const struct chan_options *opt)
 	if (opt->lanes)
 		put(&r, "lanes=%" PRIu32 "\nlane-by=%s\n", opt->lanes,
 			word(&words_lane_by, opt->lane_by));
+	if (opt->dead_letter[0])
+		put(&r, "dead-letter=%s\n", opt->dead_letter);
 	if (opt->flags & CHAN_END_WITH_SENDERS)
 		put(&r, "end-with-senders=yes\n");
 	if (opt->flags & CHAN_NEED_RECEIVERS)

@@ -11,6 +11,9 @@
 #include "kind/options.h"
 #include "segment/claim.h"
 
+#include <stdio.h>
+#include <string.h>
+
 static void forget_locks(void)
 {
 	thread_locks = 0; /* they are the parent's */
@@ -113,6 +116,30 @@ static int make_or_await(
 	return err;
 }
 
+/* Make the name of the channel for dead messages UID/NAME, whose channel is at `path`: 0 or an
+ * error. */
+static int place_dead_letters(const struct segment_path *path, char place[LAYOUT_PLACE])
+{
+	struct segment_path dead;
+	char given[LAYOUT_PLACE];
+	int n, err;
+
+	if (!place[0])
+		return 0;
+	memcpy(given, place, sizeof(given));
+	err = segment_resolve(given, &dead);
+	if (err < 0)
+		return err;
+	n = snprintf(place, LAYOUT_PLACE, "%u/%s",
+		(unsigned)(strchr(given, '/') ? dead.owner : path->owner), segment_base(&dead));
+	if (n >= (int)LAYOUT_PLACE)
+		return error_because(-EINVAL, "dead_letter: is too long");
+	err = segment_resolve(place, &dead);
+	if (err == 0 && !strcmp(dead.file, path->file))
+		err = error_because(-EINVAL, "dead_letter: is the channel itself");
+	return err;
+}
+
 int channel_create(const struct segment_path *path, const struct chan_options *opt)
 {
 	struct segment s = {.own.fd = -1, .path = *path};
@@ -120,6 +147,8 @@ int channel_create(const struct segment_path *path, const struct chan_options *o
 	struct geometry geometry;
 	int before, err = options_resolve(opt, &full, &geometry);
 
+	if (err == 0)
+		err = place_dead_letters(path, full.dead_letter);
 	if (err < 0)
 		return err;
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);

@@ -187,6 +187,7 @@ int chan_stat(const chan_t *ch, struct chan_stat *ret)
 	channel_growth(ch, &st);
 	st.lanes = h->lanes;
 	st.lane_by = h->lane_by;
+	memcpy(st.dead_letter, h->dead_letter, sizeof(st.dead_letter));
 	st.idle = st.senders || st.receivers ? 0 : idle_time(ch, state);
 	memcpy(ret, &st, ret->size);
 	return 0;

@@ -184,29 +184,32 @@ static int open_once(struct chan *ch)
 static void note_difference(const struct chan *ch, const struct chan_options *opt)
 {
 	const struct layout_header *h = &ch->segment.header;
+	struct chan_options is;
 	struct stat st;
 
 	error_forget();
 	if (!opt || fstat(ch->segment.own.fd, &st) < 0)
 		return;
-	options_compare(opt, &(struct chan_options){
-				     .flags = h->options,
-				     .kind = h->kind,
-				     .capacity = h->capacity,
-				     .max_message = h->max_message,
-				     .overflow = h->overflow,
-				     .mode = st.st_mode & 0666,
-				     .endpoints = h->endpoints,
-				     .lifetime = h->lifetime,
-				     .linger = h->linger,
-				     .type = h->type,
-				     .on_lag = h->on_lag,
-				     .groups = h->groups,
-				     .patience = (uint64_t)h->patience,
-				     .max_capacity = h->max_capacity,
-				     .lanes = h->lanes,
-				     .lane_by = h->lane_by,
-			     });
+	is = (struct chan_options){
+		.flags = h->options,
+		.kind = h->kind,
+		.capacity = h->capacity,
+		.max_message = h->max_message,
+		.overflow = h->overflow,
+		.mode = st.st_mode & 0666,
+		.endpoints = h->endpoints,
+		.lifetime = h->lifetime,
+		.linger = h->linger,
+		.type = h->type,
+		.on_lag = h->on_lag,
+		.groups = h->groups,
+		.patience = (uint64_t)h->patience,
+		.max_capacity = h->max_capacity,
+		.lanes = h->lanes,
+		.lane_by = h->lane_by,
+	};
+	memcpy(is.dead_letter, h->dead_letter, sizeof(is.dead_letter));
+	options_compare(opt, &is);
 }
 
 /* Returns true if the next try may succeed: a process may be about to remove the channel,

@@ -49,6 +49,8 @@
 enum { LAYOUT_LIBC_GLIBC = 1, LAYOUT_LIBC_OTHER = 2 };
 enum { LAYOUT_CONDVAR_FUTEX = 1, LAYOUT_CONDVAR_PTHREAD = 2 };
 
+#define LAYOUT_PLACE 256u
+
 struct layout_header {
 	_Atomic uint64_t magic; /* written last */
 	uint32_t format;
@@ -72,9 +74,10 @@ struct layout_header {
 	uint32_t groups;
 	uint32_t on_lag;
 	int64_t patience;
-	uint64_t max_capacity; /* with LAYOUT_GROWS, else 0 */
-	uint32_t lanes;	       /* with LAYOUT_HAS_LANES, else 0 */
-	uint32_t lane_by;      /* enum chan_lane_by; else 0 */
+	uint64_t max_capacity;		/* with LAYOUT_GROWS, else 0 */
+	uint32_t lanes;			/* with LAYOUT_HAS_LANES, else 0 */
+	uint32_t lane_by;		/* enum chan_lane_by; else 0 */
+	char dead_letter[LAYOUT_PLACE]; /* UID/NAME, and a NUL; else "" */
 };
 
 /* A bit of layout_header.options that the header alone has: the ring may grow (ladder.h).  A

@@ -2,6 +2,7 @@
 #include "kind/options.h"
 
 #include "base/errors.h"
+#include "base/names.h"
 #include "base/words.h"
 #include "core/ring.h"
 #include "kind/delivery.h"
@@ -171,6 +172,20 @@ static int check_lanes(const struct chan_options *o)
 	return 0;
 }
 
+/* Check the channel for dead messages: 0 or -EINVAL. */
+static int check_dead_letter(const struct chan_options *o)
+{
+	if (!o->dead_letter[0])
+		return 0;
+	if (!name_valid_anywhere(o->dead_letter, sizeof(o->dead_letter)))
+		return error_because(
+			-EINVAL, "dead_letter: is no name of a channel, NAME or OWNER/NAME");
+	if (o->kind != CHAN_KIND_QUEUE)
+		return error_because(-EINVAL, "dead_letter: is for a queue, not for a %s",
+			word(&words_kind, o->kind));
+	return 0;
+}
+
 /* Check all options but the sizes: 0 or -EINVAL. */
 static int check_words(const struct chan_options *o)
 {
@@ -213,6 +228,8 @@ static int check_words(const struct chan_options *o)
 			"headers",
 			word(&words_kind, o->kind));
 	err = check_lanes(o);
+	if (err == 0)
+		err = check_dead_letter(o);
 	return err < 0 ? err : check_subscribers(o);
 }
 
@@ -296,6 +313,12 @@ void options_compare(const struct chan_options *opt, const struct chan_options *
 		differs("lanes", is->lanes, given.lanes) ||
 		differs("lane_by", is->lane_by, given.lane_by))
 		return;
+	if (given.dead_letter[0] &&
+		strcmp(name_base(given.dead_letter), name_base(is->dead_letter)) != 0) {
+		error_because(-EEXIST, "dead_letter: the channel has '%s', not '%s'",
+			is->dead_letter, given.dead_letter);
+		return;
+	}
 	if (full.flags & ~is->flags)
 		error_because(
 			-EEXIST, "flags: the channel lacks 0x%" PRIx32, full.flags & ~is->flags);

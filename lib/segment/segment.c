@@ -488,6 +488,7 @@ int segment_fill(struct segment *s, const struct chan_options *full, const struc
 		     (g->lanes > 1 ? LAYOUT_HAS_LANES : 0);
 	h->lanes = full->lanes;
 	h->lane_by = full->lane_by;
+	memcpy(h->dead_letter, full->dead_letter, sizeof(h->dead_letter));
 	h->max_capacity = g->max_capacity;
 	h->lifetime = full->lifetime;
 	h->linger = full->linger;
@@ -667,6 +668,9 @@ static int check_header(struct segment *s, uint64_t size)
 	if (h->options & LAYOUT_HAS_LANES &&
 		(h->lanes < 2 || h->kind != CHAN_KIND_QUEUE || h->options & LAYOUT_GROWS ||
 			h->lane_by < CHAN_BY_KEY || h->lane_by > CHAN_BY_PRIORITY))
+		return -EBADMSG;
+	if (h->dead_letter[0] && (h->kind != CHAN_KIND_QUEUE || !name_valid_anywhere(h->dead_letter,
+									sizeof(h->dead_letter))))
 		return -EBADMSG;
 	h->options &= ~(LAYOUT_GROWS | LAYOUT_HAS_LANES); /* max_capacity and lanes say it */
 	if (h->segment_size != size || h->overflow > CHAN_DROP_OLDEST || h->lifetime > CHAN_REF ||

@@ -87,4 +87,35 @@ number=$(chanctl dump "$from" | jq .seq)
 status 0 chanctl release "$from" "$number"
 is 'but a release does' "$(chanrecv -N "$from")" later
 
+# ---- the channel says where its dead messages go ----
+
+letters=$ch.letters
+channel --dead-letter="$letters"
+at_end "chanctl rm -f '$letters'"
+is 'it is shown' "$(chanctl stat -H -o DEAD-LETTER "$ch")" "$(id -u)/$letters"
+status 0 chanctl create -p --dead-letter="$letters" "$ch"
+status 1 chanctl create -p --dead-letter=other "$ch"
+says "dead-letter is $(id -u)/$letters, not other"
+for bad in a/b/c .x ''; do
+	status 2 chanctl create --dead-letter="$bad" "$ch.bad"
+	says --dead-letter
+done
+status 2 chanctl create -k latest --dead-letter=x "$ch.bad"
+says 'only a queue'
+status 2 chanctl create --dead-letter="$ch.bad" "$ch.bad"
+says 'the channel itself'
+chansend "$ch" waits
+status 3 chanrecv -N --backoff=0 --max-deliver=1 "$ch" -- false
+is 'nothing is lost while it is missing' "$(chanctl stat -H -o DEPTH,BURIED "$ch" | xargs)" '1 0'
+chanctl create --meta "$letters"
+status 123 chanrecv -e --backoff=0 --max-deliver=1 "$ch" -- false
+is 'then it gets them' "$(chanctl dead -J "$letters" | jq -r .data)" waits
+chansend "$ch" stays
+status 123 chanrecv -e --backoff=0 --max-deliver=1 --dead-letter=hold "$ch" -- false
+is 'an option goes first' "$(chanctl dead -J "$ch" | jq -r .data)" stays
+one=$ch
+channel
+status 2 chanrecv -N "$one" "$ch" -- true
+says 'go elsewhere'
+
 finish

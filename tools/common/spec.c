@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/names.h"
 #include "base/words.h"
 #include "common/message.h"
 #include "common/on_lag.h"
@@ -142,6 +143,16 @@ static const char *set_lane_by(struct chan_options *opt, const char *value)
 										 : NULL;
 }
 
+static const char *set_dead_letter(struct chan_options *opt, const char *value)
+{
+	if (strlen(value) >= sizeof(opt->dead_letter) ||
+		!name_valid_anywhere(value, sizeof(opt->dead_letter)))
+		return "the name of a channel";
+	memset(opt->dead_letter, 0, sizeof(opt->dead_letter));
+	memcpy(opt->dead_letter, value, strlen(value));
+	return NULL;
+}
+
 static const struct {
 	const char *key;
 	const char *(*set)(struct chan_options *opt, const char *value);
@@ -162,6 +173,7 @@ static const struct {
 	{"meta", NULL, CHAN_META},
 	{"lanes", set_lanes, 0},
 	{"lane-by", set_lane_by, 0},
+	{"dead-letter", set_dead_letter, 0},
 	{"end-with-senders", NULL, CHAN_END_WITH_SENDERS},
 	{"need-receivers", NULL, CHAN_NEED_RECEIVERS},
 };
@@ -196,6 +208,7 @@ int cli_parse_key(
 		"unknown key '%s'; there are capacity, max-capacity, max-message, overflow, mode, "
 		"endpoints, "
 		"lifetime, linger, kind, on-lag, groups, forbid-block, meta, lanes, lane-by, "
+		"dead-letter, "
 		"end-with-senders, need-receivers",
 		key);
 	return -EINVAL;
@@ -206,7 +219,7 @@ int cli_parse_spec(struct chan_options *opt, const char *spec, char *why, size_t
 	struct chan_options options = *opt;
 
 	do {
-		char item[128];
+		char item[CHAN_PLACE_MAX + 32];
 		size_t len = strcspn(spec, ",");
 		char *equals;
 		int r;

@@ -47,6 +47,7 @@ enum type {
 	LIFETIME,
 	KIND,
 	LAG_POLICY,
+	PLACE,
 	CONDVAR,
 	WHY_GROWN,
 	GROW_ERROR,
@@ -115,6 +116,7 @@ static const struct ctl_column all[] = {
 	{"MALFORMED", COUNT, .at = AT(malformed)},
 	{"UNWANTED", COUNT, .at = AT(unwanted)},
 	{"LANES", COUNT32, .at = AT(lanes)},
+	{"DEAD-LETTER", .type = PLACE},
 	{"KEPT", BROADCAST_COUNT, .at = AT(kept)},
 	{"LOST", BROADCAST_COUNT, .at = AT(lost)},
 	{"EVICTED", BROADCAST_COUNT, .at = AT(evicted)},
@@ -394,6 +396,8 @@ static json_t *make_value(const struct ctl_column *column, const struct ctl_chan
 		return ctl_text(cli_user(stat->uid));
 	case GROUP:
 		return ctl_text(cli_group(stat->gid));
+	case PLACE:
+		return stat->dead_letter[0] ? ctl_text(stat->dead_letter) : json_null();
 	case OVERFLOW_POLICY:
 		return ctl_text(word(&words_overflow, stat->overflow));
 	case LIFETIME:

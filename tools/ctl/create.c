@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/names.h"
 #include "base/words.h"
 #include "common/bus.h"
 #include "common/failure.h"
@@ -36,6 +37,7 @@ enum {
 	META,
 	LANES_OPTION,
 	LANE_BY,
+	DEAD_LETTER,
 	END_WITH_SENDERS,
 	NEED_RECEIVERS,
 	/* From here on, options that only a bus has. */
@@ -75,6 +77,7 @@ static const struct cli_option options[] = {
 	{META, "meta", NULL, "messages have a header: id, key, pairs, ..."},
 	{LANES_OPTION, "lanes", "N", "so many queues in one; implies --meta"},
 	{LANE_BY, "lane-by", "key|priority", "what decides on a message's lane"},
+	{DEAD_LETTER, "dead-letter", "NAME", "where workers send what they give up"},
 	{END_WITH_SENDERS, "end-with-senders", NULL, "receivers end when the last sender is gone"},
 	{NEED_RECEIVERS, "need-receivers", NULL, "senders fail when the last receiver is gone"},
 	{OWNER, "owner", "USER", "on a bus: the user that it belongs to (root only)"},
@@ -277,6 +280,12 @@ static void compare_on_lag(struct differences *d, const struct chan_stat *is)
 		on_lag_text(b, want.on_lag, want.patience));
 }
 
+static void compare_dead_letter(struct differences *d, const char *is)
+{
+	if (strcmp(name_base(is), name_base(want.dead_letter)) != 0)
+		differs(d, "dead-letter", *is ? is : "none", want.dead_letter);
+}
+
 static void compare(struct differences *d, const struct chan_stat *is)
 {
 	if ((queue_given || want.capacity || want.kind) && is->kind != want.kind)
@@ -310,6 +319,8 @@ static void compare(struct differences *d, const struct chan_stat *is)
 	if (want.lane_by && is->lane_by != want.lane_by)
 		differs(d, "lane-by", word(&words_lane_by, is->lane_by),
 			word(&words_lane_by, want.lane_by));
+	if (want.dead_letter[0])
+		compare_dead_letter(d, is->dead_letter);
 	compare_flag(d, "end-with-senders", CHAN_END_WITH_SENDERS, is->flags);
 	compare_flag(d, "need-receivers", CHAN_NEED_RECEIVERS, is->flags);
 }
@@ -431,6 +442,8 @@ static int create(int n, char **operand)
 		(want.overflow == CHAN_DROP_OLDEST || want.overflow == CHAN_DROP_NEWEST))
 		cli_usage("--overflow: a channel of kind latest is never full");
 	check_meta();
+	if (want.dead_letter[0] && want.kind != CHAN_KIND_QUEUE)
+		cli_usage("--dead-letter: only a queue has one");
 	check_lanes();
 	check_broadcast();
 	if (cli_bus())

@@ -44,12 +44,17 @@ static int open_letters(void)
 	return err;
 }
 
-int dead_letter_open(const char *name)
+int dead_letter_open(const char *name, bool now)
 {
 	int err;
 
 	target = name;
 	err = open_letters();
+	if (err == -ENOENT && !now) {
+		cli_warn(name,
+			"the channel for dead messages is missing; they wait until it is there");
+		return CLI_OK;
+	}
 	if (err == -EMEDIUMTYPE) {
 		cli_error(name, "--dead-letter: %s", not_a_queue);
 		return CLI_USAGE;

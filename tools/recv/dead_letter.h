@@ -12,8 +12,8 @@
 #include "shmchan.h"
 
 /* Open it: the exit status.  It has to be a queue: of the other kinds none keeps each message
- * until somebody receives it. */
-int dead_letter_open(const char *name);
+ * until somebody receives it.  It may be missing, unless it must be there `now`. */
+int dead_letter_open(const char *name, bool now);
 /* Returns true if the channel is the one that is open. */
 bool dead_letter_is(const chan_t *ch);
 void dead_letter_close(void);

@@ -101,6 +101,7 @@ static void parse_backoff(struct exec_options *x, const char *arg)
 static void parse_dead_letter(struct exec_options *x, char *arg)
 {
 	x->dead_letter = NULL;
+	x->dead_given = true;
 	if (!*arg)
 		cli_usage("--dead-letter: names no channel; it is a CHANNEL, drop or hold");
 	if (!strcmp(arg, "drop")) {

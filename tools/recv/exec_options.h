@@ -32,6 +32,7 @@ struct exec_options {
 	uint32_t max_deliver;	 /* 0: no limit */
 	struct retry_plan backoff;
 	enum exec_dead dead;
+	bool dead_given;   /* or the channel says it */
 	char *dead_letter; /* the channel, or NULL */
 	enum exec_order order;
 	const char *order_pair; /* its name */

@@ -456,6 +456,33 @@ static int watch_channels(void)
 	return CLI_OK;
 }
 
+/* Without --dead-letter the channels say it: the exit status. */
+static int ask_channels(struct exec_options *x)
+{
+	static char place[CHAN_PLACE_MAX + 1];
+
+	for (int i = 0; i < w.count && !x->dead_given; i++) {
+		struct chan_stat st = {.size = sizeof(st)};
+		int err = chan_stat(w.receivers[i].ch, &st);
+
+		if (err)
+			return cli_fail(w.receivers[i].name, NULL, err);
+		if (i && strcmp(st.dead_letter, place) != 0) {
+			cli_error(w.receivers[i].name,
+				"its dead messages go elsewhere than those of %s; --dead-letter "
+				"says where all of them go",
+				w.receivers[0].name);
+			return CLI_USAGE;
+		}
+		memcpy(place, st.dead_letter, sizeof(place));
+	}
+	if (place[0] && !x->dead_given) {
+		x->dead = DEAD_CHANNEL;
+		x->dead_letter = place;
+	}
+	return CLI_OK;
+}
+
 /* Open what the options name: the exit status. */
 static int open_files(void)
 {
@@ -465,7 +492,7 @@ static int open_files(void)
 		cli_error(NULL, "%s: %s", w.x->joblog, strerror(-err));
 		return err == -EACCES ? CLI_DENIED : CLI_ERROR;
 	}
-	return w.x->dead_letter ? dead_letter_open(w.x->dead_letter) : CLI_OK;
+	return w.x->dead_letter ? dead_letter_open(w.x->dead_letter, w.x->dead_given) : CLI_OK;
 }
 
 static int start(void)
@@ -495,17 +522,21 @@ static int conclude_work(void)
 
 int worker_run(struct run *run, struct receiver *receivers, int count)
 {
+	static struct exec_options x;
 	int status;
 
+	x = run->options->exec;
 	w = (struct worker){.run = run,
 		.o = run->options,
-		.x = &run->options->exec,
+		.x = &x,
 		.receivers = receivers,
 		.count = count,
 		.jobs = run->options->exec.jobs};
 	spawn_init();
+	status = ask_channels(&x);
 	settle_start(w.x, on_released, on_stop);
-	status = start();
+	if (!status)
+		status = start();
 	if (!status) {
 		run_jobs();
 		status = conclude_work();
