@@ -79,9 +79,10 @@ rm -rf "$d" "$etc/chand.conf"
 mkdir "$d"
 
 # A channel that its users have; then its file is edited wrongly.
-declare_channel "$a" 'capacity = 64K' 'send = 1234' 'receive = 1235' 'activate = yes'
+declare_channel "$a" 'capacity = 64K' 'send = 1234' 'receive = 1235' 'activate = yes' 'dead-letter = letters'
 start
 check "declared" is_declared
+check "where dead messages go" equal "$(chanctl stat -H -o DEAD-LETTER "$a")" "$keeper/letters"
 check "nothing is refused" reported refused=0 STATUS
 check "a message" chansend "$a" kept
 declare_channel "$a" 'capacity = 64K' 'send = 1234' 'receive 1235'

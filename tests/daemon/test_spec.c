@@ -40,6 +40,8 @@ END_TEST
 static const struct {
 	const char *key, *value;
 } good[] = {
+	{"dead-letter", "dead"},
+	{"dead-letter", "1000/dead"},
 	{"capacity", "64K"},
 	{"capacity", "4096"},
 	{"max-message", "1"},
@@ -97,6 +99,7 @@ static const struct {
 	{"on-lag", "evict:0", "on-lag: 'evict:0'"},
 	{"groups", "0", "groups: '0'"},
 	{"forbid-block", "maybe", "forbid-block: 'maybe' is not yes or no"},
+	{"dead-letter", "a/b/c", "dead-letter: 'a/b/c'"},
 	{"endpoints", "0", "endpoints: '0'"},
 	{"endpoints", "4097", "endpoints: '4097'"},
 	{"lifetime", "long", "lifetime: 'long' is not persist, ref or daemon"},
@@ -214,10 +217,12 @@ START_TEST(should_refuse_what_makes_no_channel)
 		{"kind", "rendezvous", "overflow", "drop-old"},
 		{"kind", "latest", "overflow", "drop-new"},
 		{"kind", "latest", "activate", "yes"},
+		{"kind", "broadcast", "dead-letter", "dead"},
 	};
 	static const char *const says[] = {"linger is for lifetime=ref",
 		"there is no group=", "there is no group=", "must fit the capacity",
-		"no overflow=drop-old", "latest no drop", "activate is not for kind=latest"};
+		"no overflow=drop-old", "latest no drop", "activate is not for kind=latest",
+		"dead-letter is for kind=queue"};
 
 	ck_assert_int_eq(key(pairs[_i][0], pairs[_i][1]), 0);
 	ck_assert_int_eq(key(pairs[_i][2], pairs[_i][3]), 0);
@@ -364,6 +369,12 @@ START_TEST(should_say_what_can_not_be_changed)
 	ck_assert_str_eq(spec_differs(&spec, &is), "lifetime");
 	is.endpoints = 17;
 	ck_assert_str_eq(spec_differs(&spec, &is), "endpoints");
+	is.endpoints = 16;
+	key("dead-letter", "dead");
+	ck_assert_str_eq(spec_differs(&spec, &is), "dead-letter");
+	snprintf(is.dead_letter, sizeof(is.dead_letter), "7/dead");
+	ck_assert_str_eq(spec_differs(&spec, &is), "lifetime");
+	is.endpoints = 17;
 	is.overflow = CHAN_FAIL;
 	ck_assert_str_eq(spec_differs(&spec, &is), "overflow");
 	is.max_message = 101;
@@ -389,5 +400,5 @@ void add_tests(void)
 		should_accept_good_keys, should_read_the_same_from_what_it_wrote);
 	GROUP_FOR(0, sizeof(bad) / sizeof(bad[0]), "bad keys", setup, NULL,
 		should_refuse_bad_keys_and_say_why);
-	GROUP_FOR(0, 7, "no channels", setup, NULL, should_refuse_what_makes_no_channel);
+	GROUP_FOR(0, 8, "no channels", setup, NULL, should_refuse_what_makes_no_channel);
 }
