@@ -67,6 +67,8 @@ static int end_all_in(
 	receivers_leave(ch);
 	if (earlier || (done && ch->ordered)) /* or they were kept from what is left: lanes.h */
 		channel_signal(ch, &ch->control->not_empty);
+	if (done && holder == LAYOUT_BURIED) /* who waits until nothing is left to be done */
+		channel_freed(ch);
 	return done ? (int)done : err;
 }
 
@@ -229,6 +231,8 @@ int chan_bury_seq(chan_t *ch, uint64_t seq)
 	if (err == 0)
 		ch->kind->set_aside(&ch->ring, &it, LAYOUT_BURIED);
 	receivers_leave(ch);
+	if (err == 0)
+		channel_freed(ch);
 	return err == -EALREADY ? 0 : err;
 }
 

@@ -94,6 +94,20 @@ wait $sender 2>/dev/null
 status 124 chanctl drain -W 10ms "$ch"
 says "$ch: closed, and 1 message is left; 0 receivers are there"
 
+# What is buried waits for nobody.
+channel
+chansend "$ch" bad
+chanctl wait -W 60 "$ch" idle &
+waiter=$!
+chanrecv --max-deliver=1 "$ch" -- false 2>/dev/null &
+worker=$!
+wait $waiter
+is 'it is idle' $? 0
+status 1 chanctl test "$ch" empty
+status 0 chanctl drain -W 60 "$ch"
+is 'though something is buried' "$(chanctl dead -J "$ch" | jq -r .data)" bad
+ended $worker 123
+
 status 2 chanctl drain
 status 2 chanctl drain -W x "$ch"
 finish

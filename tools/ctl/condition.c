@@ -12,7 +12,7 @@ static const struct condition words[] = {
 	{"exists", EXISTS, false, 0, 0},
 	{"gone", GONE, false, 0, 0},
 	{"empty", EMPTY, false, 0, 0},
-	{"idle", EMPTY, false, 0, 0}, /* a leased message is still in it */
+	{"idle", IDLE, false, 0, 0},
 	{"nonempty", EMPTY, true, 0, 0},
 	{"full", FULL, false, 0, 0},
 	{"notfull", FULL, true, 0, 0},
@@ -80,6 +80,8 @@ bool condition_holds(const struct condition *cond, const struct chan_stat *stat)
 		break;
 	case EMPTY:
 		return cond->negated == (ctl_depth(stat) != 0);
+	case IDLE: /* a leased message is still in it; what is buried waits for nobody */
+		return ctl_depth(stat) <= stat->buried;
 	case FULL:
 		return cond->negated == !stat->full;
 	case CLOSED:

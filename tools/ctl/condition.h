@@ -8,7 +8,7 @@
 
 #include "shmchan.h"
 
-enum subject { EXISTS, GONE, EMPTY, FULL, CLOSED, RECEIVERS, SENDERS, DEPTH };
+enum subject { EXISTS, GONE, EMPTY, IDLE, FULL, CLOSED, RECEIVERS, SENDERS, DEPTH };
 
 struct condition {
 	const char *text;

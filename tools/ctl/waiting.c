@@ -154,6 +154,8 @@ static unsigned needs(const struct condition *cond)
 	case FULL:
 		/* nonempty and full need a message, empty and notfull need one to go */
 		return cond->negated == (cond->subject == EMPTY) ? WATCH_MORE : WATCH_LESS;
+	case IDLE:
+		return WATCH_LESS;
 	case DEPTH:
 		return cond->relation == '>'   ? WATCH_MORE
 		       : cond->relation == '<' ? WATCH_LESS
@@ -178,7 +180,7 @@ static int state_holds(struct wish *a)
 
 		if (err < 0)
 			return err;
-		if (a->cond.subject == EMPTY || a->cond.subject == DEPTH)
+		if (a->cond.subject == EMPTY || a->cond.subject == IDLE || a->cond.subject == DEPTH)
 			ctl_discount(&a->ch);
 		if (condition_holds(&a->cond, &a->ch.stat))
 			return 1;
