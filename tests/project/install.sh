@@ -30,7 +30,7 @@ listing >"$t/second"
 cmp -s "$t/first" "$t/second" || fail "installed twice, it differs"
 
 for f in bin/chansend bin/chanrecv bin/chanctl include/shmchan.h lib/libshmchan.a \
-	lib/libshmchan.so lib/libshmchan.so.0 lib/pkgconfig/shmchan.pc share/man/man7/shmchan.7 \
+	lib/libshmchan.so lib/libshmchan.so.0 lib/pkgconfig/shmchan.pc share/man/man7/shmchan.7 share/man/man7/shmchan-patterns.7 \
 	share/man/man3/shmchan.3 share/man/man3/chan_send.3 share/man/man1/chansend.1 \
 	share/man/man1/chanrecv.1 share/man/man1/chanctl.1 \
 	share/bash-completion/completions/chansend share/zsh/site-functions/_shmchan \
