@@ -9,9 +9,12 @@
 
 # ---- what is said, and shown ----
 
+channel --lanes=2 --lane-by=key
+keyed=$ch
 channel --meta
 a=$ch
-chansend -H kind=order -H 'odd=a=b' -H empty= --id=abc --key=k1 --priority=5 --ttl=1h "$a" hello
+chansend -H kind=order -H 'odd=a=b' -H empty= --id=abc --key=k1 --ttl=1h "$keyed" hello
+chanrecv -J -N "$keyed" | sed 's/^{/{"priority":5,/' | chansend -F jsonl "$a" # a copy keeps both
 is 'formats' "$(chanrecv -p -o '%i|%k|%h{kind}|%h{odd}|%h{empty}|%h{none}|%u|%p' "$a")" \
 	"abc|k1|order|a=b|||$(id -u)|hello"
 line=$(chanrecv -p -J "$a")
@@ -28,8 +31,10 @@ status 0 chanctl purge "$a"
 channel --meta
 b=$ch
 odd=$(printf 'k\xff\001')
-chansend --key="$odd" -H "v=$odd" --id=x "$a" "$(printf 'not \xfe UTF-8')"
-chansend -H 'n=ü "\\' --key= "$a" ''
+chansend --key="$odd" -H "v=$odd" --id=x "$keyed" "$(printf 'not \xfe UTF-8')"
+chanrecv -J -N "$keyed" | chansend -F jsonl "$a"
+chansend -H 'n=ü "\\' --key= "$keyed" ''
+chanrecv -J -N "$keyed" | chansend -F jsonl "$a"
 chansend "$a" plain
 chanrecv -J -e "$a" >"$tmp/one"
 chansend -F jsonl "$b" <"$tmp/one"
@@ -68,8 +73,8 @@ is 'still nothing' "$(chanctl stat -H -o DEPTH "$a")" 0
 
 # ---- a child ----
 
-chansend -H my-name=v --key=kk --id=job7 "$a" payload
-chanrecv -e "$a" -- sh -c 'echo "$CHAN_ID $CHAN_KEY $CHAN_HDR_MY_NAME $CHAN_SENDER_UID"' >"$tmp/env"
+chansend -H my-name=v --key=kk --id=job7 "$keyed" payload
+chanrecv -e "$keyed" -- sh -c 'echo "$CHAN_ID $CHAN_KEY $CHAN_HDR_MY_NAME $CHAN_SENDER_UID"' >"$tmp/env"
 is 'the environment' "$(cat "$tmp/env")" "job7 kk v $(id -u)"
 chansend -H m=1 "$a" payload
 chanrecv -e --meta-fd=3 "$a" -- sh -c 'cat <&3' >"$tmp/meta"
@@ -107,6 +112,15 @@ channel --lanes=8 --lane-by=priority
 for i in 1 7 3; do chansend --priority=$i "$ch" $i; done
 is 'the highest first' "$(chanrecv -N "$ch" | tr '\n' ' ')" '7 3 1 '
 is 'they are shown' "$(chanctl stat -H -o LANES,META "$ch" | tr -s ' ')" '8 yes'
+status 2 chansend --key=k "$ch" x
+says '--lane-by=key'
+status 2 chansend --priority=1 "$keyed" x
+says '--lane-by=priority'
+status 2 chansend --key=k "$a" x
+says 'decides nothing here; make the channel with'
+status 2 chansend --priority=1 "$a" x
+says 'decides nothing here; make the channel with'
+is 'nothing went anywhere' "$(chanctl stat -H -o DEPTH "$ch" "$keyed" "$a" | xargs)" '0 0 0'
 status 2 chanctl create --lanes=4 x
 says 'lane-by'
 status 2 chanctl create --lanes=4 --lane-by=priority x

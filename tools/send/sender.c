@@ -40,6 +40,30 @@ bool sender_reports_failure(const struct sender *s)
 
 /* ---- the channel ---- */
 
+/* Say so if the channel does not go by the key or the priority that the user gave, and return
+ * true. */
+static bool decides_nothing(const struct send_options *o, const struct chan_stat *st)
+{
+	static const struct {
+		uint32_t flag, by;
+		const char *why;
+	} all[] = {
+		{CHAN_META_HAS_KEY, CHAN_BY_KEY,
+			"--key decides nothing here; make the channel with 'chanctl create "
+			"--lanes=8 --lane-by=key'"},
+		{CHAN_META_HAS_PRIORITY, CHAN_BY_PRIORITY,
+			"--priority decides nothing here; make the channel with 'chanctl create "
+			"--lanes=8 --lane-by=priority'"},
+	};
+
+	for (unsigned i = 0; i < 2; i++)
+		if (o->meta.flags & all[i].flag && (!st->lanes || st->lane_by != all[i].by)) {
+			cli_error(o->channel, "%s", all[i].why);
+			return true;
+		}
+	return false;
+}
+
 static int open_channel(struct sender *s)
 {
 	const struct send_options *o = s->options;
@@ -61,6 +85,8 @@ static int open_channel(struct sender *s)
 				      "create --meta'");
 		return CLI_USAGE;
 	}
+	if (decides_nothing(o, &st))
+		return CLI_USAGE;
 	s->drops = o->overflow == CHAN_DROP_NEWEST ||
 		   (o->overflow < 0 && st.overflow == CHAN_DROP_NEWEST);
 	if (o->require_receiver && !st.receivers) {
