@@ -54,6 +54,17 @@ mails() { # all that are wanted, each once
 
 # ---- kill -9 of each part ----
 
+# With control groups of version 1 systemd does not learn that a unit's last process is gone, if it
+# did not know that process: a worker whose chanrecv was killed is then started again only after the
+# time that a stop may take.
+if [ "$(stat -f -c %T /sys/fs/cgroup)" != cgroup2fs ]; then
+	install -D -m 644 /dev/stdin /etc/systemd/system/chan-worker@.service.d/version-1.conf <<'END'
+[Service]
+TimeoutStopSec=15s
+END
+	systemctl daemon-reload
+fi
+
 main_killed() { # SERVICE
 	local pid
 	pid=$(systemctl show -p MainPID --value "$1") && [ "$pid" != 0 ] && kill -KILL "$pid"
