@@ -243,6 +243,17 @@ struct chan_options {
 	 * this channel's owner, or `OWNER/NAME`; "": none.  It need not be there.  The library only
 	 * keeps it; who gives a message up sends it there, as chanrecv's workers do. */
 	char dead_letter[CHAN_PLACE_MAX + 1];
+	/* Only with CHAN_META: a message whose id is that of one of the last `dedup` messages is
+	 * not sent again, and the call returns CHAN_DUPLICATE; at most 2^24, 0: ids are not
+	 * compared. They are remembered from when they are sent, whether they are still there or
+	 * not, and across crashes: if a sender is killed in the middle, either its message was sent
+	 * and its id is known, or neither is.  In a channel with lanes each lane remembers so many,
+	 * and a message with an id and no key goes in a lane by its id.  One takes about 45 bytes.
+	 */
+	uint32_t dedup;
+	uint32_t reserved;
+	uint64_t
+		dedup_age; /* with `dedup` only: ns, after which an id is forgotten; 0: it is not */
 };
 
 /* What decides in which lane of a channel a message goes.  A lane keeps its order, and there is
@@ -263,6 +274,8 @@ enum chan_lane_by {
 
 /* Returned by chan_send() and chan_commit() if the overflow policy dropped the message. */
 #define CHAN_DROPPED 1
+/* A send returns this where chan_options.dedup says that its message was sent before. */
+#define CHAN_DUPLICATE 2
 
 /*
  * Make the channel `name`.  `name` is `NAME`, a channel of the caller's own, or
@@ -757,7 +770,9 @@ const char *chan_meta_get(const struct chan_meta *meta, const char *name);
 /*
  * Send a message with a header, or with an empty one if `meta` is NULL.  In a channel with
  * CHAN_META every message has one: what is sent in another way has one that says when and by
- * whom it was sent.  All calls go on such a channel.  Otherwise as chan_send().
+ * whom it was sent.  All calls go on such a channel.  Otherwise as chan_send(), or
+ * CHAN_DUPLICATE, with nothing sent, if a message of this id was sent before and is remembered
+ * (chan_options.dedup); that never waits for room.
  *
  * Errors: those of chan_send(), and, with nothing sent:
  *   -EINVAL    the channel is one without headers; or a member is outside its bounds:
@@ -790,7 +805,8 @@ int chan_lease_meta(const chan_t *ch, const struct chan_lease *lease, struct cha
  * made with the first request: chan_response() returns them.  `meta` may be NULL; its reply
  * address must be empty.  Its `ttl` says for how long the request is worth a reply: a server
  * does not get it later, and sees what is left.  Thousands of requests may be outstanding.
- * Result, waiting and errors as chan_send_meta(); *ret is set if that is 0.
+ * Result, waiting and errors as chan_send_meta(); *ret is set if that is 0: of a duplicate or a
+ * dropped request no reply comes.
  *
  * If the server dies before its last reply, the request is delivered again, to the next
  * server; so it may be carried out twice.  With CHAN_META_ONCE in the header's flags it is
@@ -1302,6 +1318,9 @@ struct chan_stat {
 	uint32_t lanes;	    /* 0: it has none.  What is counted is counted in all of them */
 	uint32_t lane_by;   /* enum chan_lane_by */
 	char dead_letter[CHAN_PLACE_MAX + 1]; /* as UID/NAME; "": none */
+	uint32_t dedup;			      /* chan_options.dedup, dedup_age */
+	uint64_t dedup_age;
+	uint64_t duplicates; /* messages that were not sent again, since their id was known */
 };
 
 /* Why a channel grew. */

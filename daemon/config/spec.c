@@ -12,6 +12,7 @@
 
 #include "base/names.h"
 #include "base/words.h"
+#include "common/dedup.h"
 #include "common/on_lag.h"
 #include "common/parse.h"
 #include "common/spec.h"
@@ -241,6 +242,9 @@ int spec_check(const struct spec *spec, char *why, size_t size)
 		wrong = "by priority there are 8 lanes";
 	else if (spec->options.dead_letter[0] && spec->options.kind != CHAN_KIND_QUEUE)
 		wrong = "dead-letter is for kind=queue";
+	else if (spec->options.dedup && spec->options.kind != CHAN_KIND_QUEUE &&
+		 spec->options.kind != CHAN_KIND_BROADCAST)
+		wrong = "dedup is for a queue and a broadcast";
 	else if (chan_footprint(&spec->options) < 0)
 		wrong = "no channel can be made so; a message of max-message bytes and its header "
 			"must fit the capacity, a rendezvous and a broadcast have no "
@@ -266,7 +270,7 @@ const char *who_text(char text[WHO_TEXT], const struct who_list *list)
 void spec_write(const struct spec *spec, FILE *out)
 {
 	const struct chan_options *o = &spec->options;
-	char who[WHO_TEXT], on_lag[ON_LAG_TEXT];
+	char who[WHO_TEXT], on_lag[ON_LAG_TEXT], dedup[DEDUP_TEXT];
 
 	fprintf(out, "kind=%s\n", word(&words_kind, o->kind));
 	if (o->capacity)
@@ -294,6 +298,8 @@ void spec_write(const struct spec *spec, FILE *out)
 			word(&words_lane_by, o->lane_by));
 	if (o->dead_letter[0])
 		fprintf(out, "dead-letter=%s\n", o->dead_letter);
+	if (o->dedup)
+		fprintf(out, "dedup=%s\n", dedup_text(dedup, o->dedup, o->dedup_age));
 	if (o->flags & CHAN_FORBID_BLOCK)
 		fputs("forbid-block=yes\n", out);
 	fprintf(out, "end-with-senders=%s\n", o->flags & CHAN_END_WITH_SENDERS ? "yes" : "no");
@@ -316,7 +322,8 @@ bool spec_equal(const struct spec *a, const struct spec *b)
 	       x->mode == y->mode && x->endpoints == y->endpoints && x->lifetime == y->lifetime &&
 	       x->linger == y->linger && x->on_lag == y->on_lag && x->patience == y->patience &&
 	       x->groups == y->groups && x->lanes == y->lanes && x->lane_by == y->lane_by &&
-	       !strcmp(x->dead_letter, y->dead_letter) && a->daemon == b->daemon &&
+	       !strcmp(x->dead_letter, y->dead_letter) && x->dedup == y->dedup &&
+	       x->dedup_age == y->dedup_age && a->daemon == b->daemon &&
 	       a->activate == b->activate && a->owner == b->owner && a->has_group == b->has_group &&
 	       a->group == b->group && who_equal(&a->send, &b->send) &&
 	       who_equal(&a->receive, &b->receive);
@@ -352,6 +359,8 @@ const char *spec_differs(const struct spec *spec, const struct chan_stat *is)
 		return "lanes or lane-by";
 	if (strcmp(name_base(is->dead_letter), name_base(o->dead_letter)) != 0)
 		return "dead-letter";
+	if (is->dedup != o->dedup || is->dedup_age != o->dedup_age)
+		return "dedup";
 	if (o->on_lag && (is->on_lag != o->on_lag || is->patience != o->patience))
 		return "on-lag";
 	if (o->groups && is->max_groups != o->groups)

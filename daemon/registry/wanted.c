@@ -33,6 +33,8 @@ static int spec_of_segment(struct spec *spec, const char *name)
 	spec->options.groups = st.max_groups;
 	spec->options.lanes = st.lanes;
 	spec->options.lane_by = st.lane_by;
+	spec->options.dedup = st.dedup;
+	spec->options.dedup_age = st.dedup_age;
 	memcpy(spec->options.dead_letter, st.dead_letter, sizeof(spec->options.dead_letter));
 	spec->options.max_message = st.max_message;
 	spec->options.overflow = st.overflow;

@@ -62,6 +62,8 @@ int handle_begin(struct chan *ch)
 	struct segment *s = &ch->segment;
 
 	ch->ring = ring_in(s);
+	ch->ids = ids_at((char *)s->layout + geometry_ids(&s->geometry), s->geometry.dedup,
+		s->header.dedup_age, (uint64_t)s->header.created);
 	ch->kind = kind_of(s->header.kind);
 	ch->headed = s->header.options & CHAN_META;
 	ch->indirect = ch->headed || ch->kind != &kind_queue;

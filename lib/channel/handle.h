@@ -42,6 +42,7 @@
 #include "channel/waiters.h"
 #include "channel/watched.h"
 #include "core/backoff.h"
+#include "core/ids.h"
 #include "kind/delivery.h"
 #include "kind/envelope.h"
 #include "segment/segment.h"
@@ -70,6 +71,7 @@ struct chan {
 	 * compiled in. */
 	bool indirect;
 	bool headed;		    /* messages have a header: headed.h */
+	struct ids ids;		    /* those of the last ones, if they are remembered */
 	struct envelope_sender who; /* what it says of this endpoint */
 	struct lanes *lanes;	    /* NULL: it has none but itself (lanes.h) */
 	bool ordered;		    /* it is a lane in which one endpoint at a time has leases */

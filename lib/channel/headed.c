@@ -15,9 +15,52 @@
 
 /* ---- sending ---- */
 
+static struct ids_now now_for_ids(const struct chan *ch)
+{
+	return ch->ids.age ? (struct ids_now){clock_coarse(), ch->who.clock} : (struct ids_now){0};
+}
+
+/* Returns true if the message's id is that of one of those before `next`, and counts it then. */
+static bool is_duplicate(struct chan *ch, const struct chan_meta *meta, uint64_t next)
+{
+	_Atomic uint64_t *n = &ch->control->senders.duplicates;
+
+	if (!ids_has(&ch->ids, next, meta->id, now_for_ids(ch)))
+		return false;
+	atomic_store_explicit(
+		n, atomic_load_explicit(n, memory_order_relaxed) + 1, memory_order_relaxed);
+	return true;
+}
+
+/* Do as sender_find_any(), for a message whose id must be new: also CHAN_DUPLICATE, the lock
+ * held.  It looks before it waits for room, and again after that: others sent meanwhile. */
+static int find_for_new(struct chan *ch, struct limit *limit, uint64_t length,
+	const struct chan_meta *meta, struct ring_cursor *at)
+{
+	uint64_t looked;
+	int err = senders_enter(ch, limit);
+
+	if (err < 0)
+		return err;
+	err = sendable(ch, false);
+	if (err == 0)
+		err = ring_begin(&ch->ring, at);
+	if (err < 0) {
+		senders_leave(ch);
+		return channel_checked(ch, err);
+	}
+	looked = at->seq;
+	if (is_duplicate(ch, meta, looked))
+		return CHAN_DUPLICATE;
+	err = sender_find_any_entered(ch, limit, length, false, at);
+	return err == 0 && at->seq != looked && is_duplicate(ch, meta, at->seq) ? CHAN_DUPLICATE
+										: err;
+}
+
 static int headed_send_meta(struct chan *ch, const void *msg, size_t len,
 	const struct chan_meta *meta, struct limit *limit, struct headed_place *place)
 {
+	bool compares = ch->ids.slot && meta && meta->flags & CHAN_META_HAS_ID;
 	uint32_t front = envelope_size(meta);
 	struct ring_cursor at;
 	uint64_t old;
@@ -26,14 +69,21 @@ static int headed_send_meta(struct chan *ch, const void *msg, size_t len,
 
 	if (unlikely(len > ch->segment.header.max_message))
 		return send_too_long(ch, len);
-	err = sender_find_any(ch, limit, front + len, false, &at);
+	err = compares ? find_for_new(ch, limit, front + len, meta, &at)
+		       : sender_find_any(ch, limit, front + len, false, &at);
 	if (err < 0)
 		return err;
+	if (err == CHAN_DUPLICATE) {
+		sender_done(ch, limit, 0);
+		return err;
+	}
 	if (err == CHAN_DROPPED) {
 		senders_leave(ch);
 		return err;
 	}
 	sender_stamp(ch);
+	if (compares)
+		ids_put(&ch->ids, at.seq, meta->id, now_for_ids(ch));
 	old = at.pos;
 	if (place)
 		*place = (struct headed_place){at.pos, at.seq};

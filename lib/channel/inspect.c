@@ -102,6 +102,7 @@ static void count_lane(const struct chan *ch, struct chan_stat *st)
 	st->capacity = ch->kind->shown_capacity(&ch->ring);
 	st->dropped_newest = load_acquire(&c->senders.dropped);
 	st->dropped_leased = load_acquire(&c->senders.dropped_leased);
+	st->duplicates = load_acquire(&c->senders.duplicates);
 	st->redelivered = load_acquire(&c->receivers.redelivered);
 	st->recoveries =
 		(uint64_t)atomic_load_explicit(&c->senders.lock.recoveries, memory_order_relaxed) +
@@ -120,6 +121,7 @@ static void add_lane(struct chan_stat *st, const struct chan_stat *more)
 	st->dropped_newest += more->dropped_newest;
 	st->dropped_oldest += more->dropped_oldest;
 	st->dropped_leased += more->dropped_leased;
+	st->duplicates += more->duplicates;
 	st->redelivered += more->redelivered;
 	st->recoveries += more->recoveries;
 	st->bytes += more->bytes;
@@ -188,6 +190,8 @@ int chan_stat(const chan_t *ch, struct chan_stat *ret)
 	st.lanes = h->lanes;
 	st.lane_by = h->lane_by;
 	memcpy(st.dead_letter, h->dead_letter, sizeof(st.dead_letter));
+	st.dedup = h->dedup;
+	st.dedup_age = (uint64_t)h->dedup_age;
 	st.idle = st.senders || st.receivers ? 0 : idle_time(ch, state);
 	memcpy(ret, &st, ret->size);
 	return 0;

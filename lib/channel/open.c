@@ -207,6 +207,8 @@ static void note_difference(const struct chan *ch, const struct chan_options *op
 		.max_capacity = h->max_capacity,
 		.lanes = h->lanes,
 		.lane_by = h->lane_by,
+		.dedup = h->dedup,
+		.dedup_age = (uint64_t)h->dedup_age,
 	};
 	memcpy(is.dead_letter, h->dead_letter, sizeof(is.dead_letter));
 	options_compare(opt, &is);

@@ -302,15 +302,20 @@ static int try_any(struct chan *ch, uint64_t length, bool look, struct ring_curs
 	return -EAGAIN;
 }
 
+int sender_find_any_entered(struct chan *ch, struct limit *limit, uint64_t length, bool in_place,
+	struct ring_cursor *at)
+{
+	int err = try_any(ch, length, false, at);
+
+	return err < 0 ? sender_wait(ch, limit, length, in_place, at, err) : 0;
+}
+
 int sender_find_any(struct chan *ch, struct limit *limit, uint64_t length, bool in_place,
 	struct ring_cursor *at)
 {
 	int err = senders_enter(ch, limit);
 
-	if (err < 0)
-		return err;
-	err = try_any(ch, length, false, at);
-	return err < 0 ? sender_wait(ch, limit, length, in_place, at, err) : 0;
+	return err < 0 ? err : sender_find_any_entered(ch, limit, length, in_place, at);
 }
 
 int sender_wait(struct chan *ch, struct limit *limit, uint64_t length, bool in_place,

@@ -166,7 +166,9 @@ ALWAYS_INLINE int sender_find(struct chan *ch, struct limit *limit, uint64_t len
 	return sender_find_entered(ch, limit, length, in_place, at, senders_enter(ch, limit));
 }
 
-/* Do the same for any length up to max_message. */
+/* Do the same for any length up to max_message, the lock held; or after taking it. */
+int sender_find_any_entered(struct chan *ch, struct limit *limit, uint64_t length, bool in_place,
+	struct ring_cursor *at);
 int sender_find_any(struct chan *ch, struct limit *limit, uint64_t length, bool in_place,
 	struct ring_cursor *at) OUT_OF_LINE;
 

@@ -25,8 +25,12 @@ struct call {
 static int repair_senders(void *arg)
 {
 	struct chan *ch = ((struct call *)arg)->ch;
+	int err = channel_checked(ch, ch->kind->repair_senders(&ch->ring));
+	struct ring_cursor next;
 
-	return channel_checked(ch, ch->kind->repair_senders(&ch->ring));
+	if (err == 0 && ch->ids.slot && ring_begin(&ch->ring, &next) == 0)
+		ids_repair(&ch->ids, next.seq);
+	return err;
 }
 
 static int repair_receivers(void *arg)

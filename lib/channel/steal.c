@@ -47,6 +47,9 @@ static struct chan *lane_for(const struct chan *ch, const struct chan_meta *meta
 		return all->lane[meta && meta->flags & CHAN_META_HAS_PRIORITY ? meta->priority : 0];
 	if (meta && meta->flags & CHAN_META_HAS_KEY)
 		return all->lane[lane_of_key(all, meta->key, meta->key_length)];
+	if (ch->ids.slot && meta && meta->flags & CHAN_META_HAS_ID)
+		/* Where it would be, whoever sent it before. */
+		return all->lane[lane_of_key(all, (const char *)meta->id, sizeof(meta->id))];
 	return all->lane[all->home];
 }
 

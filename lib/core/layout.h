@@ -7,6 +7,7 @@
  *   512     struct layout_control   closing, wake-up words, the two sides
  *   4096    struct layout_endpoint  [endpoints], informative only
  *           struct layout_subscriber  [endpoints + groups], of kind broadcast only
+ *           struct layout_id, buckets  [dedup + 1], if ids are remembered (ids.h)
  *   ring    capacity bytes          page-aligned, mapped twice back to back; or slots
  *
  * A channel with lanes has all that once for each lane, one after the other, and of the lanes
@@ -15,10 +16,10 @@
  * These bytes are authoritative: the header; `state` and `seal`; a side's `position` (of a
  * channel with slots the senders', and the slot that it names);
  * the header of each record between the two positions; `held` and `held_by`; `seq` of
- * the record at the senders' position; the drop counters; of a subscriber `position`,
- * `state`, its policy, and what makes it a group.  Everything else is either derived, and
- * the repair of its side (kind/) recomputes it, or a hint: if that is stale, it costs
- * time only.
+ * the record at the senders' position; the drop counters; the log of ids; of a subscriber
+ * `position`, `state`, its policy, and what makes it a group.  Everything else is either derived,
+ * and the repair of its side (kind/) recomputes it, or a hint: if that is stale, it costs time
+ * only.
  *
  * Cache lines: what one side writes for each message never shares a pair of
  * lines (128 bytes: adjacent-line prefetch) with what the other side writes.
@@ -78,6 +79,8 @@ struct layout_header {
 	uint32_t lanes;			/* with LAYOUT_HAS_LANES, else 0 */
 	uint32_t lane_by;		/* enum chan_lane_by; else 0 */
 	char dead_letter[LAYOUT_PLACE]; /* UID/NAME, and a NUL; else "" */
+	uint32_t dedup;			/* with LAYOUT_HAS_IDS, else 0, as the next one */
+	int64_t dedup_age;
 };
 
 /* A bit of layout_header.options that the header alone has: the ring may grow (ladder.h).  A
@@ -85,6 +88,9 @@ struct layout_header {
 #define LAYOUT_GROWS (1u << 8)
 /* Another one: the channel has lanes. */
 #define LAYOUT_HAS_LANES (1u << 9)
+/* Another one: the ids of the last messages are remembered. */
+#define LAYOUT_HAS_IDS (1u << 10)
+#define LAYOUT_IDS_MAX (1u << 24)
 #define LAYOUT_LANES_MAX 64u
 #define LAYOUT_PRIORITIES 8u
 
@@ -138,6 +144,7 @@ struct layout_senders {
 	/* A hint for waking: 1 more than the smallest position of a subscriber, for which a
 	 * sender waits. */
 	_Atomic uint64_t wanted;
+	_Atomic uint64_t duplicates; /* messages that were not sent, since their id was known */
 	/* The commit of a send is the store to this. */
 	alignas(LAYOUT_PAIR) _Atomic uint64_t position;
 };
@@ -388,6 +395,17 @@ struct layout_meta {
 		    LAYOUT_HEADER_MAX + RING_ALIGN - 1) /                                          \
 		RING_ALIGN * RING_ALIGN)
 
+/* What is known of the id of a message: see ids.h. */
+struct layout_id {
+	_Atomic uint64_t seq; /* of the message; 0: of none */
+	_Atomic uint64_t id[2];
+	/* When it was sent, by the coarse monotonic clock of the time namespace `clock`
+	 * (clock.h); where ids are remembered for ever, 0. */
+	_Atomic int64_t sent;
+	_Atomic uint32_t clock;
+	_Atomic uint32_t next; /* of the same bucket, the entry before */
+};
+
 /* ---- slots: where the ring would be, in a channel that keeps the latest value ---- */
 
 #define LAYOUT_SLOTS 4u
@@ -425,6 +443,7 @@ static_assert(sizeof(struct layout_endpoint) == 64, "endpoint");
 static_assert(sizeof(struct layout_subscriber) == 2 * LAYOUT_PAIR, "subscriber");
 static_assert(sizeof(struct layout_record) == RING_ALIGN, "record");
 static_assert(sizeof(struct layout_meta) == 96, "meta");
+static_assert(sizeof(struct layout_id) == 40, "id");
 static_assert(sizeof(struct layout_slot) == LAYOUT_PAIR / 2, "slot");
 static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2,
 	"atomics in shared memory must not hide a lock");

@@ -186,6 +186,24 @@ static int check_dead_letter(const struct chan_options *o)
 	return 0;
 }
 
+/* Check for how long ids are remembered: 0 or -EINVAL. */
+static int check_dedup(const struct chan_options *o)
+{
+	if (o->dedup > LAYOUT_IDS_MAX)
+		return error_because(-EINVAL, "dedup: %" PRIu32 " is above %u", o->dedup,
+			(unsigned)LAYOUT_IDS_MAX);
+	if (o->dedup && !(o->flags & CHAN_META))
+		return error_because(-EINVAL,
+			"dedup: is for messages with a header, where the id is: CHAN_META");
+	if (o->dedup_age && !o->dedup)
+		return error_because(-EINVAL, "dedup_age: is for a channel with dedup only");
+	if (o->reserved)
+		return error_because(-EINVAL, "reserved: is not 0");
+	if (o->dedup_age > INT64_MAX)
+		return error_because(-EINVAL, "dedup_age: is above INT64_MAX");
+	return 0;
+}
+
 /* Check all options but the sizes: 0 or -EINVAL. */
 static int check_words(const struct chan_options *o)
 {
@@ -230,6 +248,8 @@ static int check_words(const struct chan_options *o)
 	err = check_lanes(o);
 	if (err == 0)
 		err = check_dead_letter(o);
+	if (err == 0)
+		err = check_dedup(o);
 	return err < 0 ? err : check_subscribers(o);
 }
 
@@ -265,7 +285,7 @@ int options_resolve(const struct chan_options *opt, struct chan_options *full, s
 			o.on_lag = o.flags & CHAN_FORBID_BLOCK ? CHAN_LAG_LOSE : CHAN_LAG_BLOCK;
 	}
 	g = geometry_of(o.capacity, o.max_message + header_most(&o), o.endpoints,
-		o.kind == CHAN_KIND_BROADCAST ? o.endpoints + o.groups : 0);
+		o.kind == CHAN_KIND_BROADCAST ? o.endpoints + o.groups : 0, o.dedup);
 	if (o.max_capacity)
 		geometry_grow(&g, o.max_capacity);
 	if (o.lanes)
@@ -311,7 +331,9 @@ void options_compare(const struct chan_options *opt, const struct chan_options *
 		differs("patience", is->patience, given.patience) ||
 		differs("groups", is->groups, given.groups) ||
 		differs("lanes", is->lanes, given.lanes) ||
-		differs("lane_by", is->lane_by, given.lane_by))
+		differs("lane_by", is->lane_by, given.lane_by) ||
+		differs("dedup", is->dedup, given.dedup) ||
+		differs("dedup_age", is->dedup_age, given.dedup_age))
 		return;
 	if (given.dead_letter[0] &&
 		strcmp(name_base(given.dead_letter), name_base(is->dead_letter)) != 0) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "segment/geometry.h"
 
+#include "core/ids.h"
 #include "core/ring.h"
 
 #include <errno.h>
@@ -26,21 +27,27 @@ uint64_t geometry_subscribers(const struct geometry *g)
 	return (end + LAYOUT_PAIR - 1) & ~(uint64_t)(LAYOUT_PAIR - 1);
 }
 
-/* Return where both tables end. */
-static uint64_t tables_end(const struct geometry *g)
+uint64_t geometry_ids(const struct geometry *g)
 {
 	return geometry_subscribers(g) +
 	       (uint64_t)g->subscribers * sizeof(struct layout_subscriber);
 }
 
-struct geometry geometry_of(
-	uint64_t capacity, uint32_t max_message, uint32_t endpoints, uint32_t subscribers)
+/* Return where all tables end. */
+static uint64_t tables_end(const struct geometry *g)
+{
+	return geometry_ids(g) + ids_size(g->dedup);
+}
+
+struct geometry geometry_of(uint64_t capacity, uint32_t max_message, uint32_t endpoints,
+	uint32_t subscribers, uint32_t dedup)
 {
 	struct geometry g = {
 		.capacity = capacity,
 		.max_message = max_message,
 		.endpoints = endpoints,
 		.subscribers = subscribers,
+		.dedup = dedup,
 		.lanes = 1,
 	};
 
@@ -95,7 +102,7 @@ int geometry_check(const struct geometry *g)
 	return good_capacity(g) && g->ring_offset % page_size() == 0 && g->endpoints &&
 			       g->endpoints <= LAYOUT_ENDPOINTS_MAX &&
 			       g->subscribers <= 2 * LAYOUT_ENDPOINTS_MAX &&
-			       g->ring_offset >= tables_end(g) &&
+			       g->dedup <= LAYOUT_IDS_MAX && g->ring_offset >= tables_end(g) &&
 			       g->ring_offset <= UINT64_C(1) << 30 && g->lanes &&
 			       g->lanes <= LAYOUT_LANES_MAX &&
 			       g->size == (g->max_capacity ? g->ring_offset + g->max_capacity

@@ -15,6 +15,7 @@ struct geometry {
 	uint32_t max_message; /* with its header, if messages have one */
 	uint32_t endpoints;
 	uint32_t subscribers;  /* entries of that table; 0: there is none */
+	uint32_t dedup;    /* how many ids are remembered */
 	uint64_t max_capacity; /* of a ring that may grow, whole pages; else 0 */
 	uint32_t lanes;	       /* 1: it has none but itself */
 };
@@ -22,13 +23,16 @@ struct geometry {
 /* Round up to whole pages. */
 uint64_t geometry_pages(uint64_t bytes);
 
-/* Lay out a ring of `capacity`, which is whole pages, behind tables of `endpoints` and of
- * `subscribers`. */
-struct geometry geometry_of(
-	uint64_t capacity, uint32_t max_message, uint32_t endpoints, uint32_t subscribers);
+/* Lay out a ring of `capacity`, which is whole pages, behind tables of `endpoints`, of
+ * `subscribers` and of ids. */
+struct geometry geometry_of(uint64_t capacity, uint32_t max_message, uint32_t endpoints,
+	uint32_t subscribers, uint32_t dedup);
 
 /* Return where the table of subscribers is. */
 uint64_t geometry_subscribers(const struct geometry *g);
+
+/* Return where the table of ids is. */
+uint64_t geometry_ids(const struct geometry *g);
 
 /* Let the ring grow up to `max_capacity`, which is whole pages and more than its capacity. */
 void geometry_grow(struct geometry *g, uint64_t max_capacity);

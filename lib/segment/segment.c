@@ -485,10 +485,12 @@ int segment_fill(struct segment *s, const struct chan_options *full, const struc
 	h->kind = full->kind;
 	h->overflow = full->overflow;
 	h->options = full->flags | (g->max_capacity ? LAYOUT_GROWS : 0) |
-		     (g->lanes > 1 ? LAYOUT_HAS_LANES : 0);
+		     (g->lanes > 1 ? LAYOUT_HAS_LANES : 0) | (g->dedup ? LAYOUT_HAS_IDS : 0);
 	h->lanes = full->lanes;
 	h->lane_by = full->lane_by;
 	memcpy(h->dead_letter, full->dead_letter, sizeof(h->dead_letter));
+	h->dedup = g->dedup;
+	h->dedup_age = (int64_t)full->dedup_age;
 	h->max_capacity = g->max_capacity;
 	h->lifetime = full->lifetime;
 	h->linger = full->linger;
@@ -631,7 +633,7 @@ static int check_header(struct segment *s, uint64_t size)
 	if (h->kind >= words_kind.n ||
 		h->options & ~(uint32_t)(CHAN_END_WITH_SENDERS | CHAN_NEED_RECEIVERS |
 					 CHAN_FORBID_BLOCK | CHAN_META | LAYOUT_GROWS |
-					 LAYOUT_HAS_LANES))
+					 LAYOUT_HAS_LANES | LAYOUT_HAS_IDS))
 		return -EPROTONOSUPPORT;
 	if (h->abi != LAYOUT_ABI || h->libc != THIS_LIBC || h->condvar != CONDVAR_KIND)
 		return -EPROTOTYPE;
@@ -652,6 +654,7 @@ static int check_header(struct segment *s, uint64_t size)
 		.max_message = h->max_message + header,
 		.endpoints = h->endpoints,
 		.subscribers = h->kind == CHAN_KIND_BROADCAST ? h->endpoints + h->groups : 0,
+		.dedup = h->options & LAYOUT_HAS_IDS ? h->dedup : 0,
 		.max_capacity = h->options & LAYOUT_GROWS ? h->max_capacity : 0,
 		.lanes = h->options & LAYOUT_HAS_LANES ? h->lanes : 1,
 	};
@@ -672,7 +675,10 @@ static int check_header(struct segment *s, uint64_t size)
 	if (h->dead_letter[0] && (h->kind != CHAN_KIND_QUEUE || !name_valid_anywhere(h->dead_letter,
 									sizeof(h->dead_letter))))
 		return -EBADMSG;
-	h->options &= ~(LAYOUT_GROWS | LAYOUT_HAS_LANES); /* max_capacity and lanes say it */
+	if (h->options & LAYOUT_HAS_IDS && (!h->dedup || !header || h->dedup_age < 0))
+		return -EBADMSG;
+	/* max_capacity, lanes and dedup say it */
+	h->options &= ~(LAYOUT_GROWS | LAYOUT_HAS_LANES | LAYOUT_HAS_IDS);
 	if (h->segment_size != size || h->overflow > CHAN_DROP_OLDEST || h->lifetime > CHAN_REF ||
 		h->linger > INT64_MAX)
 		return -EBADMSG;

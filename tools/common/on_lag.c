@@ -32,21 +32,13 @@ int on_lag_parse(const char *text, uint32_t *on_lag, uint64_t *patience)
 	return 0;
 }
 
-/* The largest unit that leaves nothing over, so that it reads as it was written. */
 const char *on_lag_text(char text[ON_LAG_TEXT], uint32_t on_lag, uint64_t patience)
 {
-	static const struct {
-		uint64_t ns;
-		const char *name;
-	} unit[] = {{UINT64_C(1000000000), "s"}, {1000000, "ms"}, {1000, "us"}, {1, "ns"}};
-	size_t i = 0;
+	int n = snprintf(text, ON_LAG_TEXT, "%s", word(&words_on_lag, on_lag));
 
-	if (on_lag != CHAN_LAG_EVICT) {
-		snprintf(text, ON_LAG_TEXT, "%s", word(&words_on_lag, on_lag));
-		return text;
+	if (on_lag == CHAN_LAG_EVICT) {
+		text[n++] = ':';
+		cli_duration_exact(text + n, ON_LAG_TEXT - (size_t)n, patience);
 	}
-	while (patience % unit[i].ns)
-		i++;
-	snprintf(text, ON_LAG_TEXT, "evict:%" PRIu64 "%s", patience / unit[i].ns, unit[i].name);
 	return text;
 }

@@ -3,7 +3,9 @@
 #include "common/parse.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "common/message.h"
@@ -237,4 +239,17 @@ double cli_rate_arg(const char *option, const char *text)
 	check_arg(cli_parse_rate(text, &rate), option, text,
 		"a rate above 0 (as 100/s, 0.5/s, 30/m)");
 	return rate;
+}
+
+void cli_duration_exact(char *text, size_t size, uint64_t ns)
+{
+	static const struct {
+		uint64_t ns;
+		const char *name;
+	} unit[] = {{UINT64_C(1000000000), "s"}, {1000000, "ms"}, {1000, "us"}, {1, "ns"}};
+	size_t i = 0;
+
+	while (ns % unit[i].ns)
+		i++;
+	snprintf(text, size, "%" PRIu64 "%s", ns / unit[i].ns, unit[i].name);
 }

@@ -6,6 +6,7 @@
 #ifndef SHMCHAN_PARSE_H
 #define SHMCHAN_PARSE_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 /* Each returns 0, or sets nothing and returns
@@ -24,6 +25,9 @@ int64_t cli_duration_arg(const char *option, const char *text);
 uint64_t cli_size_arg(const char *option, const char *text);
 uint64_t cli_count_arg(const char *option, const char *text);
 double cli_rate_arg(const char *option, const char *text);
+
+/* Write a duration as it was written: in the largest unit that leaves nothing over. */
+void cli_duration_exact(char *text, size_t size, uint64_t ns);
 
 #define CLI_A_SIZE "a size (as 4096, 64K, 1M, 2G)"
 

@@ -9,6 +9,7 @@
 
 #include "base/names.h"
 #include "base/words.h"
+#include "common/dedup.h"
 #include "common/message.h"
 #include "common/on_lag.h"
 #include "common/parse.h"
@@ -153,6 +154,12 @@ static const char *set_dead_letter(struct chan_options *opt, const char *value)
 	return NULL;
 }
 
+static const char *set_dedup(struct chan_options *opt, const char *value)
+{
+	opt->flags |= CHAN_META;
+	return dedup_parse(value, &opt->dedup, &opt->dedup_age) ? DEDUP_WANTED : NULL;
+}
+
 static const struct {
 	const char *key;
 	const char *(*set)(struct chan_options *opt, const char *value);
@@ -174,6 +181,7 @@ static const struct {
 	{"lanes", set_lanes, 0},
 	{"lane-by", set_lane_by, 0},
 	{"dead-letter", set_dead_letter, 0},
+	{"dedup", set_dedup, 0},
 	{"end-with-senders", NULL, CHAN_END_WITH_SENDERS},
 	{"need-receivers", NULL, CHAN_NEED_RECEIVERS},
 };
@@ -208,7 +216,7 @@ int cli_parse_key(
 		"unknown key '%s'; there are capacity, max-capacity, max-message, overflow, mode, "
 		"endpoints, "
 		"lifetime, linger, kind, on-lag, groups, forbid-block, meta, lanes, lane-by, "
-		"dead-letter, "
+		"dead-letter, dedup, "
 		"end-with-senders, need-receivers",
 		key);
 	return -EINVAL;

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "base/words.h"
+#include "common/dedup.h"
 #include "common/message.h"
 #include "common/on_lag.h"
 #include "common/parse.h"
@@ -48,6 +49,7 @@ enum type {
 	KIND,
 	LAG_POLICY,
 	PLACE,
+	DEDUP_WINDOW,
 	CONDVAR,
 	WHY_GROWN,
 	GROW_ERROR,
@@ -117,6 +119,8 @@ static const struct ctl_column all[] = {
 	{"UNWANTED", COUNT, .at = AT(unwanted)},
 	{"LANES", COUNT32, .at = AT(lanes)},
 	{"DEAD-LETTER", .type = PLACE},
+	{"DEDUP", .type = DEDUP_WINDOW},
+	{"DUPLICATES", COUNT, .at = AT(duplicates)},
 	{"KEPT", BROADCAST_COUNT, .at = AT(kept)},
 	{"LOST", BROADCAST_COUNT, .at = AT(lost)},
 	{"EVICTED", BROADCAST_COUNT, .at = AT(evicted)},
@@ -342,7 +346,7 @@ static json_t *make_value(const struct ctl_column *column, const struct ctl_chan
 {
 	const struct chan_stat *stat = &ch->stat;
 	json_t *by_chand = chand_value(column, ch->bus);
-	char on_lag[ON_LAG_TEXT];
+	char on_lag[ON_LAG_TEXT], dedup[DEDUP_TEXT];
 
 	if (by_chand)
 		return by_chand;
@@ -398,6 +402,9 @@ static json_t *make_value(const struct ctl_column *column, const struct ctl_chan
 		return ctl_text(cli_group(stat->gid));
 	case PLACE:
 		return stat->dead_letter[0] ? ctl_text(stat->dead_letter) : json_null();
+	case DEDUP_WINDOW:
+		return stat->dedup ? ctl_text(dedup_text(dedup, stat->dedup, stat->dedup_age))
+				   : json_null();
 	case OVERFLOW_POLICY:
 		return ctl_text(word(&words_overflow, stat->overflow));
 	case LIFETIME:

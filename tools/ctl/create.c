@@ -15,6 +15,7 @@
 #include "base/names.h"
 #include "base/words.h"
 #include "common/bus.h"
+#include "common/dedup.h"
 #include "common/failure.h"
 #include "common/message.h"
 #include "common/on_lag.h"
@@ -38,6 +39,7 @@ enum {
 	LANES_OPTION,
 	LANE_BY,
 	DEAD_LETTER,
+	DEDUP,
 	END_WITH_SENDERS,
 	NEED_RECEIVERS,
 	/* From here on, options that only a bus has. */
@@ -78,6 +80,9 @@ static const struct cli_option options[] = {
 	{LANES_OPTION, "lanes", "N", "so many queues in one; implies --meta"},
 	{LANE_BY, "lane-by", "key|priority", "what decides on a message's lane"},
 	{DEAD_LETTER, "dead-letter", "NAME", "where workers send what they give up"},
+	{DEDUP, "dedup", "N[,DURATION]",
+		"send no message whose id one of the last N had;\n"
+		"implies --meta"},
 	{END_WITH_SENDERS, "end-with-senders", NULL, "receivers end when the last sender is gone"},
 	{NEED_RECEIVERS, "need-receivers", NULL, "senders fail when the last receiver is gone"},
 	{OWNER, "owner", "USER", "on a bus: the user that it belongs to (root only)"},
@@ -286,6 +291,15 @@ static void compare_dead_letter(struct differences *d, const char *is)
 		differs(d, "dead-letter", *is ? is : "none", want.dead_letter);
 }
 
+static void compare_dedup(struct differences *d, const struct chan_stat *is)
+{
+	char a[DEDUP_TEXT], b[DEDUP_TEXT];
+
+	if (is->dedup != want.dedup || is->dedup_age != want.dedup_age)
+		differs(d, "dedup", dedup_text(a, is->dedup, is->dedup_age),
+			dedup_text(b, want.dedup, want.dedup_age));
+}
+
 static void compare(struct differences *d, const struct chan_stat *is)
 {
 	if ((queue_given || want.capacity || want.kind) && is->kind != want.kind)
@@ -321,6 +335,8 @@ static void compare(struct differences *d, const struct chan_stat *is)
 			word(&words_lane_by, want.lane_by));
 	if (want.dead_letter[0])
 		compare_dead_letter(d, is->dead_letter);
+	if (want.dedup)
+		compare_dedup(d, is);
 	compare_flag(d, "end-with-senders", CHAN_END_WITH_SENDERS, is->flags);
 	compare_flag(d, "need-receivers", CHAN_NEED_RECEIVERS, is->flags);
 }
@@ -391,7 +407,7 @@ static void check_meta(void)
 {
 	if (want.flags & CHAN_META && want.kind != CHAN_KIND_QUEUE &&
 		want.kind != CHAN_KIND_BROADCAST)
-		cli_usage("--meta is for a queue and a broadcast");
+		cli_usage("--meta, and what implies it, is for a queue and a broadcast");
 }
 
 static void check_broadcast(void)

@@ -52,8 +52,8 @@ int request_send(chan_t *ch, const struct iovec *msg, const struct chan_meta *me
 	if (asked.ttl == 0 && timeout > 0)
 		asked.ttl = timeout;
 	err = chan_request(ch, msg->iov_base, msg->iov_len, &asked, patience, &number);
-	if (err > 0) /* the channel dropped it */
-		err = -EAGAIN;
+	if (err > 0)
+		err = err == CHAN_DUPLICATE ? -EALREADY : -EAGAIN; /* the channel dropped it */
 	while (err == 0) {
 		n = receive(ch, number, &buf, &size, &reply, deadline);
 		err = n == -ETIMEDOUT || n == -EAGAIN ? -ETIME : n < 0 ? (int)n : 0;

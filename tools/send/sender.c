@@ -154,6 +154,11 @@ static bool report_refusal(struct sender *s, int err, size_t len)
 			" died; whether it was carried out is not known",
 			number);
 		return sender_stop(s, CLI_CONDITION);
+	case -EALREADY:
+		cli_error(o->channel,
+			"message %" PRIu64 " was sent before, as its id says; no reply comes",
+			number);
+		return sender_stop(s, CLI_CONDITION);
 	case -EPIPE:
 		return report_no_peer(s);
 	case -EMSGSIZE:
@@ -231,15 +236,15 @@ static int ask(struct sender *s, const struct iovec *msg)
 	return r ? r : 1;
 }
 
-/* Send some of n messages: returns how many, or an error.  Sets *dropped if the channel
- * dropped the message instead. */
-static int send_some(struct sender *s, const struct iovec *msg, unsigned n, bool *dropped)
+/* Send some of n messages: returns how many, or an error.  Sets *unsent to CHAN_DROPPED or
+ * CHAN_DUPLICATE if the channel did not take the message, else to 0. */
+static int send_some(struct sender *s, const struct iovec *msg, unsigned n, int *unsent)
 {
 	unsigned tries = 0;
 	int64_t wait;
 	int r;
 
-	*dropped = false;
+	*unsent = 0;
 	if (s->options->request)
 		return ask(s, msg);
 	do {
@@ -250,8 +255,10 @@ static int send_some(struct sender *s, const struct iovec *msg, unsigned n, bool
 			r = s->drops ? chan_send(s->ch, msg->iov_base, msg->iov_len, wait)
 				     : chan_send_batch(s->ch, msg, n, wait);
 	} while (r == -EBUSY && wait == 0 && ++tries < CLI_BUSY_TRIES);
-	*dropped = (s->drops || s->meta) && r == CHAN_DROPPED;
-	return (s->drops || s->meta) && r >= 0 ? 1 : r;
+	if ((!s->drops && !s->meta) || r < 0)
+		return r;
+	*unsent = r;
+	return 1;
 }
 
 /* Copy to stdout, for --tee. */
@@ -284,7 +291,7 @@ static bool count_sent(
 /* Returns how many messages --count still wants. */
 static uint64_t count_wanted(const struct sender *s)
 {
-	return s->options->limit - s->tally.sent - s->tally.dropped;
+	return s->options->limit - s->tally.sent - s->tally.dropped - s->tally.duplicates;
 }
 
 bool sender_send(
@@ -293,22 +300,24 @@ bool sender_send(
 	while (n) {
 		uint64_t wanted = count_wanted(s);
 		unsigned k = n < wanted ? n : (unsigned)wanted;
-		bool dropped;
+		int unsent;
 		int r;
 
 		if (!k || cli_signalled())
 			return sender_stop(s, CLI_OK);
 		if (!check_time(s) || !keep_pace(s, &k))
 			return false;
-		r = send_some(s, msg, k, &dropped);
+		r = send_some(s, msg, k, &unsent);
 		if (r < 0) {
 			if (!report_refusal(s, r, msg->iov_len))
 				return false;
 			r = 1;
 		} else {
 			pace_count(&s->pace, r);
-			if (dropped)
+			if (unsent == CHAN_DROPPED)
 				s->tally.dropped++;
+			else if (unsent == CHAN_DUPLICATE)
+				s->tally.duplicates++;
 			else if (!count_sent(s, framing, msg, (unsigned)r))
 				return false;
 		}
@@ -357,5 +366,8 @@ void sender_finish(struct sender *s)
 	if (t->dropped)
 		cli_note(o->channel, "dropped %" PRIu64 " messages, as the channel was full",
 			t->dropped);
+	if (t->duplicates)
+		cli_note(o->channel, "%" PRIu64 " messages were sent before, as their ids say",
+			t->duplicates);
 	cli_note(o->channel, "sent %" PRIu64 " messages, %" PRIu64 " bytes", t->sent, t->bytes);
 }
