@@ -7,7 +7,8 @@
  * lane: where a message goes (by its key or its priority), and where a receiver looks.
  *
  * A receiver has a home, by its place in the endpoint table, and looks there first, so that
- * receivers seldom meet.  If there is nothing, it takes from another lane, in that lane's own
+ * receivers seldom meet; but now and then with another one, so that none starves where there are
+ * fewer receivers than lanes.  If there is nothing, it takes from another lane, in that lane's own
  * way and in its own name: a lease is a lease, whoever has it, and nothing is copied.  It sleeps
  * only when nothing is in any lane, on all of their conditions, and then owes each what a
  * waiter owes (wait.h).
@@ -27,7 +28,7 @@ struct lanes {
 	uint32_t n;
 	uint32_t home;
 	bool by_key;
-	_Atomic uint32_t turn; /* by priority: calls that receive */
+	_Atomic uint32_t turn; /* counts looks at all lanes */
 	struct spin spin;
 	struct chan *lane[LAYOUT_LANES_MAX];
 };

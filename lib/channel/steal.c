@@ -18,8 +18,9 @@
 /* How long one round of tries waits for locks, and how soon a lane is tried again whose lock
  * was not free that long. */
 #define MOMENT INT64_C(10000000)
-/* By priority, each so many calls look from below. */
-#define FROM_BELOW 16u
+/* Each so many calls begin elsewhere, so that no lane starves: by priority from below, by key with
+ * one lane after the other. */
+#define ELSEWHERE 16u
 
 /* A number that no two messages of the channel have, and that grows in each lane. */
 static uint64_t seq_outside(const struct lanes *all, uint32_t i, uint64_t seq)
@@ -133,9 +134,11 @@ static bool hopeless(struct chan *lane)
 /* Return the lane to look into as the i-th. */
 static uint32_t in_order(const struct lanes *all, uint32_t turn, uint32_t i)
 {
+	bool elsewhere = turn % ELSEWHERE == ELSEWHERE - 1;
+
 	if (all->by_key)
-		return (all->home + i) % all->n;
-	return turn % FROM_BELOW == FROM_BELOW - 1 ? i : all->n - 1 - i;
+		return ((elsewhere ? turn / ELSEWHERE : all->home) + i) % all->n;
+	return elsewhere ? i : all->n - 1 - i;
 }
 
 /* Look into each lane, without waiting.  Returns what the first success does, or -EAGAIN, or the
@@ -143,9 +146,7 @@ static uint32_t in_order(const struct lanes *all, uint32_t turn, uint32_t i)
 static ssize_t try_lanes(struct chan *ch, struct wish *w, struct limit *outer, bool quickly)
 {
 	const struct lanes *all = ch->lanes;
-	uint32_t turn =
-		all->by_key ? 0
-			    : atomic_fetch_add_explicit(&ch->lanes->turn, 1, memory_order_relaxed);
+	uint32_t turn = atomic_fetch_add_explicit(&ch->lanes->turn, 1, memory_order_relaxed);
 	int64_t deadline = limit_deadline(outer), moment = clock_monotonic() + MOMENT;
 	struct limit round = {.timeout = 0,
 		.deadline = deadline != DEADLINE_NOW && deadline < moment ? deadline : moment};

@@ -112,6 +112,25 @@ static void two_keys(char a[4], char b[4])
 
 /* ---- by key ---- */
 
+/* Two lanes that are never empty, and one receiver. */
+START_TEST(should_let_no_lane_starve)
+{
+	char a[4], b[4];
+	int of_a = 0, of_b = 0;
+
+	two_keys(a, b);
+	ck_assert_int_eq(send_key("a", a), 0);
+	ck_assert_int_eq(send_key("b", b), 0);
+	for (int i = 0; i < 500; i++) {
+		ck_assert_int_eq(chan_recv(rx, buf, sizeof(buf), 0), 1);
+		*(buf[0] == 'a' ? &of_a : &of_b) += 1;
+		ck_assert_int_eq(buf[0] == 'a' ? send_key("a", a) : send_key("b", b), 0);
+	}
+	ck_assert_int_gt(of_a, 0);
+	ck_assert_int_gt(of_b, 0);
+}
+END_TEST
+
 START_TEST(should_keep_the_order_of_a_key)
 {
 	char text[8];
@@ -649,8 +668,9 @@ END_TEST
 void add_tests(void)
 {
 	GROUP("lanes by key", setup_keys, teardown, should_keep_the_order_of_a_key,
-		should_not_overtake_what_is_leased, should_wake_who_was_kept_out,
-		should_work_on_lanes_at_the_same_time, should_let_others_in_when_the_holder_died,
+		should_let_no_lane_starve, should_not_overtake_what_is_leased,
+		should_wake_who_was_kept_out, should_work_on_lanes_at_the_same_time,
+		should_let_others_in_when_the_holder_died,
 		should_keep_what_has_no_key_in_its_senders_lane);
 	GROUP("lanes by priority", setup_priorities, teardown, should_deliver_the_highest_first,
 		should_starve_no_priority);

@@ -177,6 +177,14 @@ control 'what is buried freed by a death' kind/queue.c \
 	'/^int queue_reclaim/,/^}/s/ || is_aside(r, it.state)//' \
 	'bury/alone' 'changed less|neither before nor after|back to|hangs'
 
+control 'an id that is not taken back' channel/side.c \
+	's/^\t\tids_repair(&ch->ids, next.seq);/\t\t;/' \
+	'send, id/alone' 'changed less|neither before nor after|back to'
+
+more 'an id in its chain before its number' core/ids.c \
+	'/^void ids_put/,/^}/{s/store_behind(&slot->seq, next);/store_behind(bucket, i);/;t;s/store_behind(bucket, i);/store_behind(\&slot->seq, next);/}' \
+	'send, id/alone' 'changed less|neither before nor after|back to'
+
 # glibc before 2.41 keeps count of the waiters of a pthread_cond_t, dead ones too.
 glibc=$(getconf GNU_LIBC_VERSION | sed 's/.* //')
 if quick; then

@@ -279,7 +279,7 @@ static void completed(const struct trace *t, bool undisturbed)
 			scenario->result);
 	for (unsigned i = 1; i <= scenario->sends; i++)
 		atomic_store(&board->sending[VICTIM][i],
-			got < 0 || (got == CHAN_DROPPED && scenario->sends == 1) ? REFUSED : SENT);
+			got < 0 || (got > 0 && scenario->sends == 1) ? REFUSED : SENT);
 }
 
 static int64_t kill_it(struct trace *t)

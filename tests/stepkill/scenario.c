@@ -492,6 +492,36 @@ static void send_with(int64_t ttl, int64_t delay)
 	expect(chan_send_meta(tx, "nobody's", 8, &meta, TIME), 0);
 	chan_detach(tx);
 }
+/* Ids are remembered, those of the last one or three; the victim's is 9. */
+static int send_id(chan_t *tx, int id)
+{
+	struct chan_meta meta;
+
+	chan_meta_init(&meta);
+	meta.flags = CHAN_META_HAS_ID;
+	meta.id[0] = (unsigned char)id;
+	meta.ttl = tx == ch ? 0 : 1; /* nobody gets these */
+	return chan_send_meta(tx, out[0], length, &meta, TIME);
+}
+static void ids_before(void)
+{
+	chan_t *tx = must_open(CHAN_SEND);
+
+	for (int id = 1; id <= 6; id++)
+		expect(send_id(tx, id), 0);
+	chan_detach(tx);
+}
+static void same_id_before(void)
+{
+	chan_t *tx = must_open(CHAN_SEND);
+
+	expect(send_id(tx, 9), 0);
+	chan_detach(tx);
+}
+static int op_send_id(void)
+{
+	return send_id(ch, 9);
+}
 static void expired_first(void)
 {
 	send_with(1, 0);
@@ -897,6 +927,19 @@ const struct scenario scenarios[] = {
 		.setup = take3, .operation = op_ack, .result = 3, .states = 2, .eats = 3 },
 	{ "lanes, close, drain", CHAIN | IN(ASLEEP), .opt = LANES, .fill = 2, .roles = CHAN_SEND,
 		.operation = op_close, .states = 2, .ends = true },
+
+	{ "send, id", ALL | CHAIN, true, .opt = OPT(.flags = CHAN_META, .dedup = 1),
+		.roles = CHAN_SEND, .setup = ids_before, .operation = op_send_id, .states = 2,
+		.sends = 1 },
+	{ "send, id, three", CHAIN, .opt = OPT(.flags = CHAN_META, .dedup = 3),
+		.roles = CHAN_SEND, .setup = ids_before, .operation = op_send_id, .states = 2,
+		.sends = 1 },
+	{ "send, id, a duplicate", ALL | CHAIN, true, .opt = OPT(.flags = CHAN_META, .dedup = 3),
+		.roles = CHAN_SEND, .setup = same_id_before, .operation = op_send_id,
+		.result = CHAN_DUPLICATE, .states = 2, .sends = 1 },
+	{ "lanes, send, id", CHAIN, .opt = OPT(.lanes = 4, .lane_by = CHAN_BY_KEY, .dedup = 1),
+		.roles = CHAN_SEND, .setup = ids_before, .operation = op_send_id, .states = 2,
+		.sends = 1 },
 
 	{ "receive, expired", IN(ALONE) | CHAIN, .opt = OPT(.flags = CHAN_META),
 		.roles = CHAN_RECV, .setup = expired_first, .operation = op_recv_none,

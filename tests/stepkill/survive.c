@@ -9,6 +9,7 @@
  */
 #include "stepkill.h"
 
+#include "channel/lanes.h"
 #include "core/ladder.h"
 
 #include <errno.h>
@@ -662,6 +663,23 @@ static void say_groups(struct text *t)
 				(unsigned long long)atomic_load(&subscriber(i)->position));
 }
 
+/* Of a channel that remembers ids: which. */
+static void say_ids(struct text *t, chan_t *ch, uint64_t duplicates)
+{
+	uint32_t lanes;
+	struct chan *const *lane = lanes_of(&ch, &lanes);
+
+	for (uint32_t i = 0; i < lanes && lane[i]->ids.slot; i++) {
+		struct ring_cursor at = {.pos = 0};
+
+		say(t, i ? ";" : " duplicates %llu ids", (unsigned long long)duplicates);
+		ring_begin(&lane[i]->ring, &at);
+		for (uint8_t id = 0; id < 16; id++)
+			if (ids_has(&lane[i]->ids, at.seq, (uint8_t[16]){id}, (struct ids_now){0}))
+				say(t, " %u", id);
+	}
+}
+
 /* Wait until the dead are gone.  A program that reads /proc/PID/cmdline or the like (ps)
  * keeps the memory of a dead process, and so its endpoint, a moment longer. */
 static void await_deserted(const chan_t *ch, unsigned receivers)
@@ -719,6 +737,7 @@ void snapshot(char *ret, int64_t since, unsigned receivers)
 		(unsigned long long)st.expired, st.closed, st.removed, st.paused);
 	chan_pause(ch, 0);
 	say_messages(&text, ch);
+	say_ids(&text, ch, st.duplicates);
 	say_groups(&text);
 	newcomer_leaves(ch);
 }
