@@ -43,7 +43,7 @@ static int64_t left_in(const struct chan *ch)
 {
 	int64_t due = atomic_load_explicit(&rx(ch)->due, memory_order_acquire), left;
 
-	if (!due)
+	if (!due || !ch->kind->restore)
 		return INT64_MAX;
 	if (load(&rx(ch)->due_clock) != ch->who.clock)
 		return 1;

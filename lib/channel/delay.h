@@ -37,10 +37,12 @@ int delay_forget(struct chan *ch);
 
 /* ---- no lock is needed ---- */
 
-/* Returns true if anything is delayed. */
+/* Returns true if anything is delayed: never in a kind that delays nothing, whatever a peer wrote.
+ */
 static inline bool delay_any(const struct chan *ch)
 {
-	return atomic_load_explicit(&ch->control->receivers.delayed, memory_order_relaxed) > 0;
+	return ch->kind->restore &&
+	       atomic_load_explicit(&ch->control->receivers.delayed, memory_order_relaxed) > 0;
 }
 
 /* Return for how long a receiver may sleep, ns: at least 1, and INT64_MAX if nothing is delayed.

@@ -56,6 +56,7 @@ static void take_meta(struct input *in, struct chan_meta *m)
 	chan_meta_init(m);
 	m->flags = take_byte(in) & 31;
 	m->key_length = take_byte(in);
+	m->id[0] = m->key_length % 8;
 	m->priority = take_byte(in) & 15;
 	m->ttl = take_byte(in) & 1 ? take_byte(in) : 0;
 	m->delay = take_byte(in) & 1 ? (int64_t)take_byte(in) << 16 : 0;
@@ -319,11 +320,13 @@ void user_leave(struct user *u)
 /* The channels, one for each way to make it: they are made once, and set right
  * again before each execution. */
 enum {
-	WAYS = 18,
+	WAYS = 20,
 	OF_RINGS = 8,
 	OF_LATEST = 12,
-	OF_BROADCAST = 16, /* the last two have headers */
+	OF_BROADCAST = 16, /* with headers from here on */
+	OF_HEADED = 18,
 	HEADED_FROM = 192,
+	LANES_FROM = 208,
 	BROADCAST_FROM = 224,
 	LATEST_FROM = 240,
 };
@@ -356,7 +359,13 @@ static void make(struct channel *c, uint32_t how)
 	struct stat st;
 	char path[256];
 
-	if (how >= OF_BROADCAST) {
+	if (how >= OF_HEADED) {
+		opt.lanes = how & 1 ? 8 : 2;
+		opt.lane_by = how & 1 ? CHAN_BY_PRIORITY : CHAN_BY_KEY;
+		opt.dedup = FUZZ_IDS;
+		how <<= 4;
+	} else if (how >= OF_BROADCAST) {
+		opt.dedup = FUZZ_IDS;
 		opt.flags = CHAN_META;
 		opt.kind = how & 1 ? CHAN_KIND_BROADCAST : CHAN_KIND_QUEUE;
 		opt.groups = how & 1 ? FUZZ_GROUPS : 0;
@@ -388,7 +397,13 @@ static void make(struct channel *c, uint32_t how)
 	s->layout = mmap(NULL, s->size, PROT_READ | PROT_WRITE, MAP_SHARED, s->fd, 0);
 	MUST(s->layout != MAP_FAILED);
 	s->ring = (unsigned char *)s->layout + s->layout->header.ring_offset;
+	s->lanes = opt.lanes ? opt.lanes : 1;
 	s->subscriber = NULL;
+	s->ids = NULL;
+	if (opt.dedup)
+		s->ids = (char *)s->layout +
+			 geometry_ids(&(struct geometry){.endpoints = FUZZ_ENDPOINTS,
+				 .subscribers = opt.groups ? FUZZ_ENDPOINTS + opt.groups : 0});
 	if (opt.kind == CHAN_KIND_BROADCAST)
 		s->subscriber =
 			(struct layout_subscriber *)((char *)s->layout +
@@ -414,6 +429,20 @@ struct layout_subscriber *spoiler_entry(const struct spoiler *s, struct input *i
 	return &s->subscriber[n & 4 ? FUZZ_ENDPOINTS + n % FUZZ_GROUPS : n % 4];
 }
 
+void spoil_lane(const struct spoiler *s, bool ring, struct input *in)
+{
+	uint64_t lane = s->lanes > 1 ? take_byte(in) % s->lanes : 0;
+	uint64_t at = lane * (s->size / s->lanes);
+	struct layout *l = (struct layout *)(void *)((char *)s->layout + at);
+
+	if (ring && s->ids && take_byte(in) % 4 == 0)
+		spoil_ids((char *)s->ids + at, ids_size(FUZZ_IDS), in);
+	else if (ring)
+		spoil_ring(s->ring + at, FUZZ_CAPACITY, in);
+	else
+		spoil_control(&l->control, in);
+}
+
 struct spoiler *spoiler_ready(uint32_t how)
 {
 	static bool reported;
@@ -426,7 +455,8 @@ struct spoiler *spoiler_ready(uint32_t how)
 	how %= 256;
 	how = how >= LATEST_FROM      ? OF_RINGS + how % (OF_LATEST - OF_RINGS)
 	      : how >= BROADCAST_FROM ? OF_LATEST + how % (OF_BROADCAST - OF_LATEST)
-	      : how >= HEADED_FROM    ? OF_BROADCAST + how % (WAYS - OF_BROADCAST)
+	      : how >= LANES_FROM     ? OF_HEADED + how % (WAYS - OF_HEADED)
+	      : how >= HEADED_FROM    ? OF_BROADCAST + how % (OF_HEADED - OF_BROADCAST)
 				      : how % OF_RINGS;
 	current = &channels[how];
 	s = &current->spoiler;

@@ -34,16 +34,22 @@ struct spoiler {
 	struct layout *layout;
 	unsigned char *ring;
 	struct layout_subscriber *subscriber; /* of a broadcast, else NULL */
+	void *ids;			      /* of one with headers, else NULL */
+	uint32_t lanes;			      /* 1: it has none but itself */
 	size_t size;
 	int fd;
 };
 
 #define FUZZ_CAPACITY 4096u
 #define FUZZ_ENDPOINTS 64u
+#define FUZZ_IDS 4u
 #define FUZZ_GROUPS 2u /* of a broadcast: fewer than are asked for */
 
 /* An entry of its subscribers' table: one that may be in use. */
 struct layout_subscriber *spoiler_entry(const struct spoiler *s, struct input *in);
+
+/* Spoil something of a lane. */
+void spoil_lane(const struct spoiler *s, bool ring, struct input *in);
 
 /* As new, of one of several kinds; nobody has it open. */
 struct spoiler *spoiler_ready(uint32_t how);

@@ -57,4 +57,7 @@ void spoil_subscriber(struct layout_control *c, struct layout_subscriber *entry,
 /* Spoil a record's header, or a byte, in ring[0..capacity-1]. */
 void spoil_ring(unsigned char *ring, uint64_t capacity, struct input *in);
 
+/* Spoil a word of ids[0..size-1], the log of ids and its buckets. */
+void spoil_ids(void *ids, uint64_t size, struct input *in);
+
 #endif

@@ -90,9 +90,9 @@ static void spoil(struct spoiler *s, const uint8_t *data, size_t size)
 		if (s->subscriber && take_byte(&in) & 1)
 			spoil_subscriber(&s->layout->control, spoiler_entry(s, &in), &in);
 		else if (take_byte(&in) % 4)
-			spoil_control(&s->layout->control, &in);
+			spoil_lane(s, false, &in);
 		else
-			spoil_ring(s->ring, FUZZ_CAPACITY, &in);
+			spoil_lane(s, true, &in);
 		if (i % 16 == 0)
 			sched_yield();
 	}

@@ -27,7 +27,7 @@ static void spoil_header(struct spoiler *s, struct input *in)
 		MUST(ftruncate(s->fd, (off_t)h->segment_size) == 0);
 		break;
 	case 1:
-		h->options ^= 1u << take_byte(in) % 4;
+		h->options ^= 1u << take_byte(in) % 11;
 		break;
 	case 2:
 		h->lifetime = CHAN_REF;
@@ -84,10 +84,10 @@ static void spoil_somewhere(struct spoiler *s, struct input *in)
 		/* fallthrough */
 	case 3:
 	case 4:
-		spoil_ring(s->ring, FUZZ_CAPACITY, in);
+		spoil_lane(s, true, in);
 		break;
 	default:
-		spoil_control(&s->layout->control, in);
+		spoil_lane(s, false, in);
 	}
 }
 
@@ -117,9 +117,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		else if (what % 8 == 0 && s->subscriber)
 			spoil_subscriber(&s->layout->control, spoiler_entry(s, &in), &in);
 		else if (what % 4 == 0)
-			spoil_control(&s->layout->control, &in);
+			spoil_lane(s, false, &in);
 		else if (what % 4 == 1 && !nobody(user))
-			spoil_ring(s->ring, FUZZ_CAPACITY, &in);
+			spoil_lane(s, true, &in);
 		else if (!u->ch)
 			open_one(u, &in);
 		else if (what == 255)

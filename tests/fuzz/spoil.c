@@ -14,6 +14,31 @@ struct word {
 	_Atomic uint64_t *w64;
 };
 
+/* From here on, a byte means one of those that came later: what is kept of the fuzzer goes on to
+ * mean what it did. */
+#define LATER_WORDS 204u
+
+static struct word later_word(struct layout_control *c, uint32_t n)
+{
+	const struct word words[] = {
+		{.w64 = &c->receivers.expired.n},
+		{.w64 = &c->receivers.expired.next},
+		{.w64 = &c->receivers.malformed.n},
+		{.w64 = &c->receivers.malformed.next},
+		{.w64 = (_Atomic uint64_t *)&c->receivers.due},
+		{.w32 = &c->receivers.due_clock},
+		{.w32 = &c->receivers.delayed},
+		{.w32 = &c->receivers.buried},
+		{.w64 = &c->receivers.fenced},
+		{.w64 = &c->senders.duplicates},
+		{.w64 = &c->calls.unwanted},
+		{.w64 = &c->calls.cancellations},
+		{.w64 = &c->calls.cancelled[n / 16 % LAYOUT_CANCELLED]},
+	};
+
+	return words[n % (sizeof words / sizeof *words)];
+}
+
 static struct word control_word(struct layout_control *c, uint32_t n)
 {
 	const struct word words[] = {
@@ -53,7 +78,8 @@ static struct word control_word(struct layout_control *c, uint32_t n)
 		{.w64 = (_Atomic uint64_t *)&c->ladder.needed},
 	};
 
-	return words[n % (sizeof words / sizeof *words)];
+	return n >= LATER_WORDS ? later_word(c, n - LATER_WORDS)
+				: words[n % (sizeof words / sizeof *words)];
 }
 
 static uint64_t new_value(uint64_t old, uint64_t other, struct input *in)
@@ -154,6 +180,14 @@ void spoil_ring(unsigned char *ring, uint64_t capacity, struct input *in)
 		set(&rec->length, (uint32_t)take_bytes(in, 4));
 		set(&rec->state, (uint32_t)take_bytes(in, 4));
 	}
+}
+
+void spoil_ids(void *ids, uint64_t size, struct input *in)
+{
+	uint64_t at = take_bytes(in, 2) * sizeof(uint32_t) % size;
+	_Atomic uint32_t *word = (void *)((char *)ids + at);
+
+	set(word, (uint32_t)new_value(get(word), 0, in));
 }
 
 static void over(int sig)
