@@ -15,7 +15,7 @@ struct geometry {
 	uint32_t max_message; /* with its header, if messages have one */
 	uint32_t endpoints;
 	uint32_t subscribers;  /* entries of that table; 0: there is none */
-	uint32_t dedup;    /* how many ids are remembered */
+	uint32_t dedup;	       /* how many ids are remembered */
 	uint64_t max_capacity; /* of a ring that may grow, whole pages; else 0 */
 	uint32_t lanes;	       /* 1: it has none but itself */
 };

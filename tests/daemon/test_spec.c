@@ -42,6 +42,9 @@ static const struct {
 } good[] = {
 	{"dead-letter", "dead"},
 	{"dead-letter", "1000/dead"},
+	{"dedup", "1"},
+	{"dedup", "16777216,1h"},
+	{"dedup", "1000:250ms"},
 	{"capacity", "64K"},
 	{"capacity", "4096"},
 	{"max-message", "1"},
@@ -100,6 +103,11 @@ static const struct {
 	{"groups", "0", "groups: '0'"},
 	{"forbid-block", "maybe", "forbid-block: 'maybe' is not yes or no"},
 	{"dead-letter", "a/b/c", "dead-letter: 'a/b/c'"},
+	{"dedup", "0", "dedup: '0'"},
+	{"dedup", "16777217", "dedup: '16777217'"},
+	{"dedup", "5,", "dedup: '5,'"},
+	{"dedup", "5,0", "dedup: '5,0'"},
+	{"dedup", ",1s", "dedup: ',1s'"},
 	{"endpoints", "0", "endpoints: '0'"},
 	{"endpoints", "4097", "endpoints: '4097'"},
 	{"lifetime", "long", "lifetime: 'long' is not persist, ref or daemon"},
@@ -370,6 +378,9 @@ START_TEST(should_say_what_can_not_be_changed)
 	is.endpoints = 17;
 	ck_assert_str_eq(spec_differs(&spec, &is), "endpoints");
 	is.endpoints = 16;
+	is.dedup = 3;
+	ck_assert_str_eq(spec_differs(&spec, &is), "dedup");
+	is.dedup = 0;
 	key("dead-letter", "dead");
 	ck_assert_str_eq(spec_differs(&spec, &is), "dead-letter");
 	snprintf(is.dead_letter, sizeof(is.dead_letter), "7/dead");
