@@ -59,9 +59,8 @@ static void open_one(struct user *u, struct input *in)
 	if (flags == CHAN_EXCLUSIVE)
 		flags = 0;
 	err = chan_open(&u->ch, fuzz_channel(), flags, NULL);
-	/* A subscriber can't be exclusive. */
-	MUST(err == 0 || refused_soundly(err) ||
-		(err == -EINVAL && flags & CHAN_RECV && flags & CHAN_EXCLUSIVE));
+	/* A subscriber can't be exclusive, nor who works in lanes. */
+	MUST(err == 0 || refused_soundly(err) || (err == -EINVAL && flags & CHAN_EXCLUSIVE));
 	if (err < 0)
 		u->ch = NULL;
 }
