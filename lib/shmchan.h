@@ -719,6 +719,9 @@ enum {
 	CHAN_META_MORE = 1u << 4,   /* of a reply: it is not the last one */
 	CHAN_META_ONCE = 1u << 5,   /* of a request: it must not be delivered twice */
 	CHAN_META_BROKEN = 1u << 6, /* the library's: the request's server has died */
+	/* Said by a sender only: carry a key or a priority that decides nothing in this channel, as
+	 * a copy of a message from another channel does.  Without it that is an error. */
+	CHAN_META_KEEP = 1u << 7,
 };
 
 /*
@@ -776,7 +779,8 @@ const char *chan_meta_get(const struct chan_meta *meta, const char *name);
  * (chan_options.dedup); that never waits for room.
  *
  * Errors: those of chan_send(), and, with nothing sent:
- *   -EINVAL    the channel is one without headers; or a member is outside its bounds:
+ *   -EINVAL    the channel is one without headers; or a member is outside its bounds; or there is
+ *              a key or a priority, no lanes go by it, and CHAN_META_KEEP is not set:
  *              chan_error_detail() says which
  */
 int chan_send_meta(

@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "channel/delay.h"
+#include "channel/headed.h"
 #include "channel/inbox.h"
 #include "channel/lanes.h"
 #include "channel/reclaim.h"
@@ -215,9 +216,9 @@ static int check_asker(const struct chan *ch)
 	return headed_check(ch);
 }
 
-static int check_request(const struct chan_meta *meta)
+static int check_request(const struct chan *ch, const struct chan_meta *meta)
 {
-	int err = envelope_check_given(meta);
+	int err = headed_check_given(ch->lanes, meta);
 
 	if (err == 0 && meta && meta->reply_to[0])
 		err = error_because(-EINVAL,
@@ -240,7 +241,7 @@ int chan_request(chan_t *ch, const void *msg, size_t len, const struct chan_meta
 	if (err == 0 && timeout < CHAN_WAIT)
 		err = error_of_timeout(timeout);
 	if (err == 0)
-		err = check_request(meta);
+		err = check_request(ch, meta);
 	if (err == 0)
 		err = calls_of(ch, &cs);
 	if (err < 0)

@@ -5,6 +5,7 @@
 #include "base/bytes.h"
 #include "channel/delay.h"
 #include "channel/inbox.h"
+#include "channel/lanes.h"
 #include "channel/receive.h"
 #include "channel/receiver.h"
 #include "channel/reclaim.h"
@@ -134,6 +135,22 @@ static int headed_send_batch(
 	return err < 0 ? err : (int)sent;
 }
 
+int headed_check_given(const struct lanes *lanes, const struct chan_meta *meta)
+{
+	int err = envelope_check_given(meta);
+
+	if (err < 0 || !meta || meta->flags & CHAN_META_KEEP)
+		return err;
+	if (meta->flags & CHAN_META_HAS_KEY && !(lanes && lanes->by_key))
+		return error_because(-EINVAL,
+			"meta: a key decides nothing here: the channel has no lanes by key");
+	if (meta->flags & CHAN_META_HAS_PRIORITY && !(lanes && !lanes->by_key))
+		return error_because(-EINVAL,
+			"meta: a priority decides nothing here: the channel has no lanes by "
+			"priority");
+	return 0;
+}
+
 int chan_send_meta(
 	chan_t *ch, const void *msg, size_t len, const struct chan_meta *meta, int64_t timeout)
 {
@@ -147,7 +164,7 @@ int chan_send_meta(
 	if (err == 0)
 		err = headed_check(ch);
 	if (err == 0)
-		err = envelope_check_given(meta);
+		err = headed_check_given(ch->lanes, meta);
 	if (err == 0 && meta && meta->delay && ch->kind->subscribed)
 		err = error_because(-EINVAL,
 			"meta: delay is not for a broadcast, where each subscriber is at another "

@@ -37,6 +37,10 @@ struct headed {
 	int64_t wait; /* ns until it is due */
 };
 
+/* Check what the caller gave (or NULL) for a message to a channel with these lanes (NULL: none):
+ * 0, or -EINVAL and the detail. */
+int headed_check_given(const struct lanes *lanes, const struct chan_meta *meta);
+
 /* Read the header of h->it, and fill in the rest, unless it is malformed. */
 enum headed_fate headed_look(const struct chan *ch, struct headed *h);
 

@@ -12,7 +12,10 @@
 
 #define GIVEN_FLAGS                                                                                \
 	(uint32_t)(CHAN_META_HAS_ID | CHAN_META_HAS_KEY | CHAN_META_HAS_PRIORITY |                 \
-		   CHAN_META_REPLY | CHAN_META_MORE | CHAN_META_ONCE | CHAN_META_BROKEN)
+		   CHAN_META_REPLY | CHAN_META_MORE | CHAN_META_ONCE | CHAN_META_BROKEN |          \
+		   CHAN_META_KEEP)
+/* Those that a record has. */
+#define KEPT_FLAGS (GIVEN_FLAGS & ~(uint32_t)CHAN_META_KEEP)
 #define PRIORITY_MOST 7u
 
 static_assert(CHAN_KEY_MAX == LAYOUT_KEY_MAX && CHAN_REPLY_MAX == LAYOUT_REPLY_MAX &&
@@ -114,7 +117,7 @@ void envelope_write(void *to, const struct chan_meta *m, const struct envelope_s
 	fixed.key_length = (uint16_t)key_length(m);
 	fixed.reply_length = (uint16_t)strlen(m->reply_to);
 	fixed.header_length = m->header_length;
-	fixed.flags = m->flags;
+	fixed.flags = m->flags & KEPT_FLAGS;
 	fixed.status = m->status;
 	fixed.ttl = m->ttl;
 	fixed.correlation = m->correlation;
@@ -217,7 +220,7 @@ int envelope_show(
 	int64_t now = f->ttl || due ? now_by(f, clock) : 0;
 	const char *at = (const char *)from + sizeof(*f);
 
-	ret->flags = f->flags & GIVEN_FLAGS;
+	ret->flags = f->flags & KEPT_FLAGS;
 	ret->sent = f->sent;
 	ret->ttl = f->ttl ? left_until(end_of(f), now) : 0;
 	ret->delay = due ? left_until(due, now) : 0;

@@ -110,6 +110,15 @@ static void two_keys(char a[4], char b[4])
 	ck_abort_msg("all keys are in one lane");
 }
 
+/* Lanes by key don't go by a priority, and the other way round. */
+START_TEST(should_refuse_what_its_lanes_do_not_go_by)
+{
+	ck_assert_int_eq(send_key("x", "k"), _i ? -EINVAL : 0);
+	ck_assert_int_eq(send_priority("x", 3), _i ? 0 : -EINVAL);
+	ck_assert_uint_eq(stat_of(tx).sent, 1);
+}
+END_TEST
+
 /* ---- by key ---- */
 
 /* Two lanes that are never empty, and one receiver. */
@@ -667,6 +676,10 @@ END_TEST
 
 void add_tests(void)
 {
+	GROUP_FOR(0, 1, "lanes by key only", setup_keys, teardown,
+		should_refuse_what_its_lanes_do_not_go_by);
+	GROUP_FOR(1, 2, "lanes by priority only", setup_priorities, teardown,
+		should_refuse_what_its_lanes_do_not_go_by);
 	GROUP("lanes by key", setup_keys, teardown, should_keep_the_order_of_a_key,
 		should_let_no_lane_starve, should_not_overtake_what_is_leased,
 		should_wake_who_was_kept_out, should_work_on_lanes_at_the_same_time,

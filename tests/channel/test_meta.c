@@ -71,7 +71,7 @@ static int send_meta(const char *text)
 static void fill_in(struct chan_meta *m)
 {
 	m->flags = CHAN_META_HAS_ID | CHAN_META_HAS_KEY | CHAN_META_HAS_PRIORITY | CHAN_META_REPLY |
-		   CHAN_META_MORE;
+		   CHAN_META_MORE | CHAN_META_KEEP;
 	memcpy(m->id, "0123456789abcdef", 16);
 	m->key_length = 3;
 	memcpy(m->key, "k\0y", 3);
@@ -86,7 +86,7 @@ static void fill_in(struct chan_meta *m)
 
 static void expect_filled_in(const struct chan_meta *m)
 {
-	ck_assert_uint_eq(m->flags, meta.flags);
+	ck_assert_uint_eq(m->flags, meta.flags & ~(uint32_t)CHAN_META_KEEP);
 	ck_assert_mem_eq(m->id, "0123456789abcdef", 16);
 	ck_assert_uint_eq(m->key_length, 3);
 	ck_assert_mem_eq(m->key, "k\0y", 4);
@@ -172,7 +172,7 @@ START_TEST(should_carry_the_most)
 	memset(buf, 'b', 1000);
 	memset(value, 'v', sizeof(value));
 	value[CHAN_HEADER_MAX - 3] = 0;
-	meta.flags = CHAN_META_HAS_KEY;
+	meta.flags = CHAN_META_HAS_KEY | CHAN_META_KEEP;
 	meta.key_length = CHAN_KEY_MAX;
 	memset(meta.key, 'k', CHAN_KEY_MAX);
 	memset(meta.reply_to, 'f', CHAN_REPLY_MAX); /* the end of a long address */
@@ -191,6 +191,32 @@ START_TEST(should_carry_the_most)
 	}
 	ck_assert_int_eq(chan_send_meta(tx, buf, 1001, &meta, 0), -EMSGSIZE);
 	ck_assert_uint_eq(chan_error_size(-EMSGSIZE), 1000);
+}
+END_TEST
+
+/* What no lanes go by is a mistake, but in a copy. */
+START_TEST(should_refuse_what_decides_nothing)
+{
+	static const struct {
+		uint32_t flag;
+		const char *why;
+	} bad[] = {{CHAN_META_HAS_KEY, "meta: a key decides nothing here"},
+		{CHAN_META_HAS_PRIORITY, "meta: a priority decides nothing here"}};
+	uint64_t number;
+
+	for (int i = 0; i < 2; i++) {
+		meta.flags = bad[i].flag;
+		ck_assert_int_eq(send_meta("x"), -EINVAL);
+		ck_assert_ptr_nonnull(strstr(chan_error_detail(-EINVAL), bad[i].why));
+		ck_assert_int_eq(chan_request(tx, "x", 1, &meta, 0, &number), -EINVAL);
+		ck_assert_ptr_nonnull(strstr(chan_error_detail(-EINVAL), bad[i].why));
+		ck_assert_int_eq(chan_call(tx, "x", 1, buf, 1, &meta, 0), -EINVAL);
+		meta.flags |= CHAN_META_KEEP;
+		ck_assert_int_eq(send_meta("kept"), 0);
+		expect_meta("kept");
+		ck_assert_uint_eq(got.flags, bad[i].flag);
+	}
+	ck_assert_uint_eq(stat_of(tx).sent, 2);
 }
 END_TEST
 
@@ -749,10 +775,10 @@ void add_tests(void)
 {
 	GROUP("headers", setup, teardown, should_carry_all_of_a_header,
 		should_take_nothing_for_a_key_that_is_none, should_carry_the_most,
-		should_replace_a_pair, should_go_with_plain_calls, should_go_with_select,
-		should_serve_exclusive_endpoints, should_be_refused_outside_its_bounds,
-		should_be_refused_to_other_kinds, should_never_deliver_what_is_too_old,
-		should_make_room_for_a_sender_that_waits);
+		should_replace_a_pair, should_refuse_what_decides_nothing,
+		should_go_with_plain_calls, should_go_with_select, should_serve_exclusive_endpoints,
+		should_be_refused_outside_its_bounds, should_be_refused_to_other_kinds,
+		should_never_deliver_what_is_too_old, should_make_room_for_a_sender_that_waits);
 	GROUP("headers, growing", setup_growing, teardown, should_grow);
 	GROUP("headers, a channel without", setup_plain, teardown,
 		should_be_refused_by_a_channel_without);

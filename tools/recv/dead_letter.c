@@ -88,6 +88,7 @@ static int send_headed(const struct chan_lease *lease, const struct chan_meta *m
 	if (meta) {
 		letter = *meta;
 		letter.flags &= ~(uint32_t)(CHAN_META_ONCE | CHAN_META_REPLY | CHAN_META_MORE);
+		letter.flags |= CHAN_META_KEEP;
 		letter.reply_to[0] = '\0'; /* nobody replies there */
 		letter.ttl = letter.delay = 0;
 	}

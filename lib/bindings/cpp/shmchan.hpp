@@ -665,6 +665,19 @@ class meta
 		raw.priority = p;
 		return *this;
 	}
+	/* From which a channel that remembers ids sees duplicates. */
+	meta &id(const std::array<std::uint8_t, 16> &i) noexcept
+	{
+		raw.flags |= CHAN_META_HAS_ID;
+		std::memcpy(raw.id, i.data(), i.size());
+		return *this;
+	}
+	/* Carry a key or a priority that decides nothing in this channel, as a copy does. */
+	meta &keep() noexcept
+	{
+		raw.flags |= CHAN_META_KEEP;
+		return *this;
+	}
 	/* Nobody gets it later than so long after it was sent. */
 	meta &ttl(std::chrono::nanoseconds t) noexcept
 	{

@@ -26,6 +26,7 @@ type Meta struct {
 	Delay    time.Duration
 	Header   map[string]string // sent in the order of the names
 	Once     bool              // of a request: it must not be delivered twice
+	Keep     bool              // carry a Key or a Priority that decides nothing here, as a copy does
 	Status   int32             // of a reply
 	More     bool              // of a reply: others follow
 
@@ -71,6 +72,9 @@ func (m *Meta) c() (*C.struct_chan_meta, error) {
 	}
 	if m.Once {
 		raw.flags |= C.CHAN_META_ONCE
+	}
+	if m.Keep {
+		raw.flags |= C.CHAN_META_KEEP
 	}
 	if m.More {
 		raw.flags |= C.CHAN_META_MORE

@@ -103,6 +103,8 @@ export interface Meta {
 	headers?: { [name: string]: string };
 	/** Of a request: it must not be delivered twice. */
 	once?: boolean;
+	/** Carry a key or a priority that decides nothing in this channel, as a copy does. */
+	keep?: boolean;
 	/** Of a reply. */
 	status?: number;
 	/** Of a reply: others follow. */

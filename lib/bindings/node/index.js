@@ -13,7 +13,7 @@ const SEND = 1, RECV = 2, CREATE = 4, EXCLUSIVE = 8;
 const OPEN = 0, MAKE = 1, REMOVE = 2, UNLINK = 3, COLLECT = 4, PURGE = 5, RECOVER = 6, OFFER = 7,
 	SUBSCRIBE = 8, RESPONSE = 9;
 const ACK = 0, RELEASE = 1, UNTAKE = 2;
-const MORE = 16, ONCE = 32;
+const MORE = 16, ONCE = 32, KEEP = 128;
 const DROPPED = 1, FAIL = 1, RENDEZVOUS = 1;
 const { EAGAIN, EBADF, EBUSY, EINVAL, ENOTCONN, ESTALE } = require('os').constants.errno;
 const MODES = { r: RECV, w: SEND, rw: SEND | RECV, '': 0 };
@@ -94,7 +94,7 @@ function makeSubscription({ start = 'next', at = 0, onLag = 'default', patience 
 }
 
 // A header as the addon takes it, and as a program sees it.
-function rawMeta({ key, priority, id, ttl = 0, delay = 0, headers = {}, once = false,
+function rawMeta({ key, priority, id, ttl = 0, delay = 0, headers = {}, once = false, keep = false,
 	status = 0, more = false, ...others }) {
 	for (const name of Object.keys(others))
 		if (!['seq', 'sent', 'pid', 'uid', 'attempt'].includes(name))
@@ -114,7 +114,7 @@ function rawMeta({ key, priority, id, ttl = 0, delay = 0, headers = {}, once = f
 		throw new RangeError('a pair has no NUL in it, and is not that long');
 	return { ...has, priority: priority ?? 0, status, ttl: ttl * 1e6, delay: delay * 1e6, pairs,
 		flags: (id ? 1 : 0) | (key === undefined ? 0 : 2) | (priority === undefined ? 0 : 4) |
-			(more ? MORE : 0) | (once ? ONCE : 0) };
+			(more ? MORE : 0) | (once ? ONCE : 0) | (keep ? KEEP : 0) };
 }
 
 function metaOf({ pairs, flags, ...rest }) {

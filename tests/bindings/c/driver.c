@@ -423,6 +423,10 @@ static const struct chan_meta *meta(unsigned i)
 	for (; i < words; i++) {
 		char *value = strchr(word[i], '=');
 
+		if (!value && !strcmp(word[i], "keep")) {
+			m.flags |= CHAN_META_KEEP;
+			continue;
+		}
 		if (!value)
 			give_up("what is '%s'?", word[i]);
 		*value++ = '\0';

@@ -285,6 +285,8 @@ static std::string do_send_meta(const words &w)
 			m.key(value);
 		else if (key == "priority")
 			m.priority(static_cast<std::uint8_t>(std::stoul(value)));
+		else if (key == "keep")
+			m.keep();
 		else if (key == "ttl")
 			m.ttl(std::chrono::milliseconds(std::stoll(value)));
 		else if (key == "delay")

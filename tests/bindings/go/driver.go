@@ -369,6 +369,8 @@ func header(words []string) *shmchan.Meta {
 		switch name, value, _ := strings.Cut(w, "="); name {
 		case "key":
 			m.Key = []byte(value)
+		case "keep":
+			m.Keep = true
 		case "priority":
 			n := uint8(number(value))
 			m.Priority = &n

@@ -105,6 +105,8 @@ function header(words) {
 	for (const [name, value] of words.map((each) => each.split('='))) {
 		if (['ttl', 'delay', 'priority'].includes(name))
 			made[name] = Number(value);
+		else if (name === 'keep')
+			made.keep = true;
 		else if (name === 'key')
 			made.key = value;
 		else

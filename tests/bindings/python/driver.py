@@ -102,6 +102,8 @@ def do_sendmeta(name, what, limit, *words):
         key, _, value = each.partition("=")
         if key == "key":
             meta.key = value.encode()
+        elif key == "keep":
+            meta.keep = True
         elif key == "priority":
             meta.priority = int(value)
         elif key in ("ttl", "delay"):

@@ -181,6 +181,10 @@ fn options(from: usize) shmchan.Options {
             ret.flags |= shmchan.c.CHAN_META;
             continue;
         }
+        if (std.mem.eql(u8, word, "keep")) {
+            m.keep();
+            continue;
+        }
         const at = std.mem.indexOfScalar(u8, word, '=') orelse giveUp("what is '{s}'?", .{word});
         const value = word[at + 1 ..];
         switch (oneOf(word[0..at], &.{ "capacity", "max-message", "endpoints", "kind", "overflow", "lifetime", "max-capacity", "on-lag" })) {

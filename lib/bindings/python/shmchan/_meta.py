@@ -16,7 +16,8 @@ class Meta:
     """The header of a message, in a channel that was made with meta=True.
 
     A `ttl` and a `delay` are in seconds: nobody gets the message later, or before.  `headers`
-    are pairs of text.  A request that says `once` is not delivered twice; a reply has a `status`,
+    are pairs of text.  `keep` carries a key or a priority that decides nothing in this channel, as
+    a copy does.  A request that says `once` is not delivered twice; a reply has a `status`,
     and says if `more` follow.  The rest is set by what receives: see struct chan_meta in shmchan.h.
     """
 
@@ -27,6 +28,7 @@ class Meta:
     id: Optional[bytes] = None
     headers: dict[str, str] = dataclasses.field(default_factory=dict)
     once: bool = False
+    keep: bool = False
     status: int = 0
     more: bool = False
     seq: int = 0
@@ -54,7 +56,7 @@ class Meta:
                 raise ValueError(f"a priority is 0 to 7, not {self.priority}")
             raw.flags |= c.HAS_PRIORITY
             raw.priority = self.priority
-        raw.flags |= c.ONCE * bool(self.once) + c.MORE * bool(self.more)
+        raw.flags |= c.ONCE * bool(self.once) + c.MORE * bool(self.more) + c.KEEP * bool(self.keep)
         raw.status = self.status
         for what in ("ttl", "delay"):
             if not 0 <= getattr(self, what) < 1 << 33:

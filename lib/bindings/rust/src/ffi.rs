@@ -168,6 +168,7 @@ pub const HAS_KEY: u32 = 2;
 pub const HAS_PRIORITY: u32 = 4;
 pub const MORE: u32 = 16;
 pub const ONCE: u32 = 32;
+pub const KEEP: u32 = 128;
 
 #[repr(C)]
 pub struct Set {

@@ -74,6 +74,12 @@ impl Meta {
         self
     }
 
+    /// Carry a key or a priority that decides nothing in this channel, as a copy does.
+    pub fn keep(mut self) -> Self {
+        self.0.flags |= ffi::KEEP;
+        self
+    }
+
     /// Nobody gets it later than so long after it was sent.
     pub fn ttl(mut self, ttl: Duration) -> Self {
         self.0.ttl = nanoseconds(ttl);

@@ -290,6 +290,11 @@ pub const Meta = struct {
         return if (m.raw.flags & c.CHAN_META_HAS_PRIORITY == 0) null else m.raw.priority;
     }
 
+    /// Carry a key or a priority that decides nothing in this channel, as a copy does.
+    pub fn keep(m: *Meta) void {
+        m.raw.flags |= c.CHAN_META_KEEP;
+    }
+
     /// Do more replies follow this one?
     pub fn more(m: *const Meta) bool {
         return m.raw.flags & c.CHAN_META_MORE != 0;
