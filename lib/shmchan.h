@@ -240,8 +240,13 @@ struct chan_options {
 	uint32_t lanes;
 	uint32_t lane_by; /* enum chan_lane_by; with `lanes` only */
 	/* Only for a queue: the channel for messages that nobody can use, `NAME`, which is then of
-	 * this channel's owner, or `OWNER/NAME`; "": none.  It need not be there.  The library only
-	 * keeps it; who gives a message up sends it there, as chanrecv's workers do. */
+	 * this channel's owner, or `OWNER/NAME`; "": none.  It need not be there.  Receivers
+	 * send expired messages of a channel with headers there (CHAN_META), without waiting; what
+	 * it does not take is buried: chan_kick() lets it be tried again.  If a receiver is killed
+	 * then, the letter may come twice.  A letter's header is the message's, without its reply
+	 * address and times, and with the pairs reason=expired, from=NAME and attempts=N.  Letters
+	 * of another user's channel go to channels of that user only, and are buried otherwise.
+	 * Who gives a message up sends it there, too, as chanrecv's workers do. */
 	char dead_letter[CHAN_PLACE_MAX + 1];
 	/* Only with CHAN_META: a message whose id is that of one of the last `dedup` messages is
 	 * not sent again, and the call returns CHAN_DUPLICATE; at most 2^24, 0: ids are not

@@ -9,7 +9,6 @@
 
 #include "base/bytes.h"
 #include "channel/delay.h"
-#include "channel/headed.h"
 #include "channel/inbox.h"
 #include "channel/lanes.h"
 #include "channel/reclaim.h"
@@ -218,7 +217,7 @@ static int check_asker(const struct chan *ch)
 
 static int check_request(const struct chan *ch, const struct chan_meta *meta)
 {
-	int err = headed_check_given(ch->lanes, meta);
+	int err = lanes_check_given(ch->lanes, meta);
 
 	if (err == 0 && meta && meta->reply_to[0])
 		err = error_because(-EINVAL,

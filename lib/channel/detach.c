@@ -5,6 +5,7 @@
 #include "channel/attach.h"
 #include "channel/call.h"
 #include "channel/collect.h"
+#include "channel/dead.h"
 #include "channel/grow.h"
 #include "channel/serve.h"
 #include "channel/side.h"
@@ -96,6 +97,7 @@ void chan_detach(chan_t *ch)
 	path = ch->segment.path;
 	calls_free(ch);
 	replies_free(ch);
+	dead_free(ch);
 	pollable_close(&ch->to_receive, is_orphan(ch));
 	pollable_close(&ch->to_send, is_orphan(ch));
 	if (!is_orphan(ch) && ch->slot >= 0) {

@@ -20,7 +20,7 @@
  *   value, subscriber               the same for a kind that keeps a value, or that has
  *                                   subscribers;  receiver: what all have
  *   headed, meta                    messages with a header;  the header as callers have it
- *   delay, aside                    messages that are delayed; or buried
+ *   delay, aside, dead              messages that are delayed; or buried; or expired
  *   subscribe                       joining, groups, the list of subscribers
  *   call, serve, inbox              requests: the client's side, the server's, where replies come
  *   lanes, steal                    a channel that is several queues; which one is used
@@ -160,6 +160,7 @@ struct chan {
 	/* What it asked, and where it replied: made when they are needed (call.h). */
 	struct calls *_Atomic calls;
 	struct replies *_Atomic replies;
+	struct letters *_Atomic letters; /* where expired messages go (dead.h) */
 
 	struct waiters waiters;
 	_Atomic unsigned holders; /* the endpoint itself, until it is detached, and sets */

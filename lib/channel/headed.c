@@ -3,6 +3,7 @@
 #include "channel/headed.h"
 
 #include "base/bytes.h"
+#include "channel/dead.h"
 #include "channel/delay.h"
 #include "channel/inbox.h"
 #include "channel/lanes.h"
@@ -135,22 +136,6 @@ static int headed_send_batch(
 	return err < 0 ? err : (int)sent;
 }
 
-int headed_check_given(const struct lanes *lanes, const struct chan_meta *meta)
-{
-	int err = envelope_check_given(meta);
-
-	if (err < 0 || !meta || meta->flags & CHAN_META_KEEP)
-		return err;
-	if (meta->flags & CHAN_META_HAS_KEY && !(lanes && lanes->by_key))
-		return error_because(-EINVAL,
-			"meta: a key decides nothing here: the channel has no lanes by key");
-	if (meta->flags & CHAN_META_HAS_PRIORITY && !(lanes && !lanes->by_key))
-		return error_because(-EINVAL,
-			"meta: a priority decides nothing here: the channel has no lanes by "
-			"priority");
-	return 0;
-}
-
 int chan_send_meta(
 	chan_t *ch, const void *msg, size_t len, const struct chan_meta *meta, int64_t timeout)
 {
@@ -164,7 +149,7 @@ int chan_send_meta(
 	if (err == 0)
 		err = headed_check(ch);
 	if (err == 0)
-		err = headed_check_given(ch->lanes, meta);
+		err = lanes_check_given(ch->lanes, meta);
 	if (err == 0 && meta && meta->delay && ch->kind->subscribed)
 		err = error_because(-EINVAL,
 			"meta: delay is not for a broadcast, where each subscriber is at another "
@@ -209,11 +194,13 @@ int headed_show(
 
 /* ---- receiving ---- */
 
-/* It is a request that must not be delivered again. */
+/* It is a request that must not be delivered again; or an expired message that goes elsewhere. */
 #define TELL_CLIENT (-ECONNRESET)
+#define SEND_AWAY (-ETIME)
 
 /* Find the first message that is to be delivered, the lock held, and remove those that nobody
- * gets: 0, or TELL_CLIENT, or an error of receiver_try().  Sets *freed if that freed space. */
+ * gets: 0, or TELL_CLIENT or SEND_AWAY, or an error of receiver_try().  Sets *freed if that freed
+ * space. */
 static int try_headed(struct chan *ch, struct limit *limit, struct headed *h, bool *freed)
 {
 	enum headed_fate fate;
@@ -231,6 +218,8 @@ static int try_headed(struct chan *ch, struct limit *limit, struct headed *h, bo
 		}
 		if (fate == HEADED_BROKEN)
 			return TELL_CLIENT;
+		if (fate == HEADED_EXPIRED && dead_letters_wanted(ch) && ch->ring.sets_aside)
+			return SEND_AWAY;
 		*freed |= ch->kind->discard(
 			&ch->ring, &h->it, fate == HEADED_EXPIRED ? KIND_EXPIRED : KIND_MALFORMED);
 	}
@@ -249,16 +238,28 @@ static struct chan_lease lease_of(struct chan *ch, struct headed *h)
 		.reserved = h->meta.length};
 }
 
-/* After TELL_CLIENT: do so, without the lock. */
-static int tell_client(struct chan *ch, struct limit *limit, struct headed *h, bool *freed)
+static void send_away(
+	struct chan *ch, const struct headed *h, const struct chan_lease *lease, uint32_t attempts)
 {
+	struct chan_meta meta = {.size = sizeof(meta)};
+
+	dead_expired(ch, lease, headed_show(ch, h, attempts, &meta) == 0 ? &meta : NULL, attempts);
+}
+
+/* After TELL_CLIENT or SEND_AWAY: do so, without the lock. */
+static int do_outside(struct chan *ch, struct limit *limit, struct headed *h, bool *freed, int what)
+{
+	uint32_t attempts = record_attempts(h->it.state);
 	struct chan_lease lease = lease_of(ch, h);
 
 	receivers_leave(ch);
 	if (*freed)
 		channel_freed(ch);
 	*freed = false;
-	reply_broken(ch, &lease);
+	if (what == TELL_CLIENT)
+		reply_broken(ch, &lease);
+	else
+		send_away(ch, h, &lease, attempts);
 	return receivers_enter(ch, limit);
 }
 
@@ -298,8 +299,8 @@ static int find_headed(struct chan *ch, struct limit *limit, struct headed *h, b
 		err = try_headed(ch, limit, h, freed);
 		if (err == 0)
 			return 0;
-		if (unlikely(err == TELL_CLIENT)) {
-			err = tell_client(ch, limit, h, freed);
+		if (unlikely(err == TELL_CLIENT || err == SEND_AWAY)) {
+			err = do_outside(ch, limit, h, freed, err);
 			continue;
 		}
 		if (*freed) { /* a sender may wait for it */

@@ -7,6 +7,7 @@
  *
  *   delivers it
  *   removes it, and counts it, if its time is over or the header makes no sense
+ *   sends it to the channel for dead messages first, if its time is over and there is one (dead.h)
  *   sets it aside, if it is not due yet (delay.h)
  *   tells the client, if it is a request that must not be delivered again (call.h)
  *
@@ -36,10 +37,6 @@ struct headed {
 	uint64_t length;
 	int64_t wait; /* ns until it is due */
 };
-
-/* Check what the caller gave (or NULL) for a message to a channel with these lanes (NULL: none):
- * 0, or -EINVAL and the detail. */
-int headed_check_given(const struct lanes *lanes, const struct chan_meta *meta);
 
 /* Read the header of h->it, and fill in the rest, unless it is malformed. */
 enum headed_fate headed_look(const struct chan *ch, struct headed *h);

@@ -47,6 +47,24 @@ static inline struct chan *lanes_home(struct chan *ch)
 	return likely(!ch->lanes) ? ch : ch->lanes->lane[ch->lanes->home];
 }
 
+/* Check what the caller gave (or NULL) for a message to a channel with these lanes (NULL: none):
+ * 0, or -EINVAL and the detail. */
+static inline int lanes_check_given(const struct lanes *lanes, const struct chan_meta *meta)
+{
+	int err = envelope_check_given(meta);
+
+	if (err < 0 || !meta || meta->flags & CHAN_META_KEEP)
+		return err;
+	if (meta->flags & CHAN_META_HAS_KEY && !(lanes && lanes->by_key))
+		return error_because(-EINVAL,
+			"meta: a key decides nothing here: the channel has no lanes by key");
+	if (meta->flags & CHAN_META_HAS_PRIORITY && !(lanes && !lanes->by_key))
+		return error_because(-EINVAL,
+			"meta: a priority decides nothing here: the channel has no lanes by "
+			"priority");
+	return 0;
+}
+
 /* Where the number of the lane is in the position of a lease and of a cursor. */
 #define LANE_SHIFT 58
 #define LANE_MASK (UINT64_C(63) << LANE_SHIFT)

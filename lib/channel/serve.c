@@ -2,7 +2,6 @@
 /* The server's side of requests; the model is in call.h. */
 #include "channel/serve.h"
 
-#include "channel/headed.h"
 #include "channel/inbox.h"
 #include "channel/lanes.h"
 #include "channel/receiver.h"
@@ -228,7 +227,7 @@ int chan_reply(chan_t *ch, const struct chan_lease *request, const void *msg, si
 	error_forget();
 	if (timeout < CHAN_WAIT)
 		return error_of_timeout(timeout);
-	err = headed_check_given(NULL, meta);
+	err = lanes_check_given(NULL, meta);
 	if (err < 0)
 		return err;
 	envelope_copy(&full, meta);

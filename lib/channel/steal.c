@@ -4,12 +4,14 @@
 
 #include "channel/attach.h"
 #include "channel/close.h"
+#include "channel/dead.h"
 #include "channel/delay.h"
 #include "channel/name.h"
 #include "channel/receive.h"
 #include "channel/receiver.h"
 #include "channel/rest.h"
 #include "channel/sender.h"
+#include "channel/serve.h"
 #include "channel/wait.h"
 #include "core/cpu.h"
 
@@ -520,6 +522,8 @@ void lanes_free(struct chan *ch)
 	for (uint32_t i = 0; ch->lanes && i < ch->lanes->n; i++) {
 		struct chan *lane = ch->lanes->lane[i];
 
+		replies_free(lane);
+		dead_free(lane);
 		pollable_close(&lane->to_receive, is_orphan(ch));
 		pollable_close(&lane->to_send, is_orphan(ch));
 		lane->segment.layout = NULL; /* the endpoint's */

@@ -140,6 +140,10 @@ struct kind {
 	int (*release)(struct ring *r, const struct ring_claim *claim);
 	int (*untake)(struct ring *r, const struct ring_claim *claim);
 
+	/* End a lease: the message is done, and counted as expired.  0, or -ESTALE as above. Absent
+	 * where discard is. */
+	int (*expire)(struct ring *r, const struct ring_claim *claim);
+
 	/* Set a message aside for `holder`, which is LAYOUT_BURIED or LAYOUT_DELAYED: the ready
 	 * record that ring_next() found from ring_first() on; another ready one; or one that is
 	 * leased, 0 or -ESTALE.  What it counts as attempts stays.  NULL, all of them, if the

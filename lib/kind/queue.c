@@ -479,6 +479,23 @@ static bool queue_discard(struct ring *r, const struct ring_item *it, enum kind_
 	return ring_head(r) != head;
 }
 
+/* The same of a leased one, which is not the first: `deliver` stays. */
+static int queue_expire(struct ring *r, const struct ring_claim *claim)
+{
+	struct ring_item it;
+	int err = find_claimed(r, claim, &it);
+
+	if (err == 0 && it.pos < load(&rx(r)->held))
+		err = spread(r, it.pos);
+	if (err < 0)
+		return err;
+	drop_prepare(r, KIND_EXPIRED, it.pos, 1);
+	atomic_store_explicit(&it.record->state, record_state(RECORD_DONE, RECORD_PURGED, 0),
+		memory_order_release);
+	drop_finish(r, KIND_EXPIRED);
+	return 0;
+}
+
 int64_t queue_purge_each(struct ring *r)
 {
 	uint64_t pos = ring_first(r);
@@ -683,6 +700,7 @@ const struct kind kind_queue = {
 	.restore = queue_restore,
 	.drop = queue_drop,
 	.discard = queue_discard,
+	.expire = queue_expire,
 	.purge = queue_purge,
 	.repair_receivers = queue_repair_receivers,
 	.valid = queue_valid,

@@ -57,6 +57,41 @@ static void observe(void)
 	ck_assert_int_eq(chan_remove(name), 0);
 }
 
+/* What an endpoint opens on its way, in each lane: the channel for dead messages, and inboxes. */
+static void send_elsewhere(void)
+{
+	struct chan_options opt = {
+		.size = sizeof(opt), .lanes = 2, .lane_by = CHAN_BY_KEY, .flags = CHAN_META};
+	const char *dead = channel_other("dead");
+	struct chan_lease lease;
+	struct chan_meta meta;
+	uint64_t number;
+	char buf[8];
+	chan_t *ch;
+
+	ck_assert_int_eq(chan_create(dead, &(struct chan_options){.size = sizeof(opt)}), 0);
+	memcpy(opt.dead_letter, dead, strlen(dead) + 1);
+	ch = open_as(CHAN_SEND | CHAN_RECV | CHAN_CREATE, &opt);
+	for (char key = 'a'; key < 'i'; key++) {
+		chan_meta_init(&meta);
+		meta.flags = CHAN_META_HAS_KEY;
+		meta.key_length = 1;
+		meta.key[0] = key;
+		meta.ttl = 1;
+		ck_assert_int_eq(chan_send_meta(ch, "a", 1, &meta, 0), 0);
+		meta.ttl = 0;
+		meta.flags |= CHAN_META_ONCE;
+		ck_assert_int_eq(chan_request(ch, "b", 1, &meta, 0, &number), 0);
+		ck_assert_int_eq(chan_take(ch, &lease, 1, 0), 1);
+		ck_assert_int_eq(chan_release(ch, &lease, 1), 1); /* the client is told */
+		ck_assert_int_eq(chan_recv(ch, buf, sizeof(buf), 0), -EAGAIN);
+	}
+	ck_assert_uint_eq(stat_of(ch).expired, 8);
+	chan_detach(ch);
+	ck_assert_int_eq(chan_remove(name), 0);
+	ck_assert_int_eq(chan_remove(dead), 0);
+}
+
 /* With 0, 1, 2, ... descriptors left, until it works. */
 static void too_few_descriptors(void)
 {
@@ -114,6 +149,12 @@ START_TEST(should_leave_nothing_of_a_failure_to_open)
 }
 END_TEST
 
+START_TEST(should_leave_nothing_of_what_an_endpoint_opened)
+{
+	check_rounds(send_elsewhere);
+}
+END_TEST
+
 START_TEST(should_leave_nothing_of_an_observer)
 {
 	check_rounds(observe);
@@ -131,5 +172,6 @@ void add_tests(void)
 	GROUP("leaks", channel_setup, channel_teardown,
 		should_leave_nothing_of_a_channel_that_was_used,
 		should_leave_nothing_of_a_failure_to_open, should_leave_nothing_of_an_observer,
-		should_leave_nothing_of_an_open_without_descriptors);
+		should_leave_nothing_of_an_open_without_descriptors,
+		should_leave_nothing_of_what_an_endpoint_opened);
 }

@@ -139,9 +139,9 @@ wrong=$(includes "${sources[@]}" | grep -vP "^($not_yet)" | forbidden "$layers")
 wrong=$(includes "${sources[@]}" | grep -vP "^($not_yet)" | circles_of "$circles")
 [ -z "$wrong" ] || fail "circles of files:"$'\n'"$wrong"
 
-rule 'pthread synchronization and futex: lock, condvar and guard only (descriptor, waiters, pollable, listener, watched, call, serve: within a process)' \
+rule 'pthread synchronization and futex: lock, condvar and guard only (descriptor, waiters, pollable, listener, watched, call, serve, dead: within a process)' \
 	'pthread_(mutex|cond|rwlock|barrier|spin)_[a-z]+ *\(|SYS_futex|__NR_futex' \
-	'lib/core/(lock|guard|futex_words|condvar[a-z_]*)\.[ch]:|lib/base/descriptor\.c:|lib/channel/(waiters|pollable|listener|watched|call|serve)\.c:|tools/|daemon/' 'pthread_mutex_lock(&m);'
+	'lib/core/(lock|guard|futex_words|condvar[a-z_]*)\.[ch]:|lib/base/descriptor\.c:|lib/channel/(waiters|pollable|listener|watched|call|serve|dead)\.c:|tools/|daemon/' 'pthread_mutex_lock(&m);'
 rule 'mapping and naming of shared memory: segment only' \
 	'\b(shm_open|shm_unlink|mmap|mremap|munmap|madvise|memfd_create) *\(' \
 	"lib/segment/(segment|guard_file)\.c:|tools/recv/(capture|input|job)\.c:|daemon/cutoff\.c:|$bench" 'p = mmap(NULL, n, 0, 0, fd, 0);'

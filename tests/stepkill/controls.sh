@@ -169,6 +169,10 @@ more 'the count of the expired not repaired' kind/queue.c \
 	's/^\tdrop_repair(r, KIND_EXPIRED);$//' \
 	'receive, expired/alone' 'neither before nor after|changed less|back to'
 
+control 'a lease ended before its letter' channel/dead.c \
+	's/^\tif (deliver(ch, lease, meta, attempts) == 0)/\tend(ch, lease);\n&/' \
+	'receive, expired, to dead letters/alone' '0 letters|neither before nor after|changed less'
+
 control 'a delay that the repair forgets' kind/queue.c \
 	's/store(&rx(r)->due, load(&rx(r)->delayed) > 0);/store(\&rx(r)->due, 0);/' \
 	'release after/alone' 'lost|changed less|neither before nor after|of 15 messages'

@@ -124,12 +124,14 @@ static void prepare(unsigned endpoints)
 		return;
 	}
 	opt.endpoints = endpoints;
-	must("create", chan_create(channel, &opt));
 	if (scenario->second) {
 		snprintf(second, sizeof(second), "%s.2", channel);
 		chan_remove(second); /* what a job left that failed */
 		must("create", chan_create(second, &opt));
+		if (scenario->letters)
+			memcpy(opt.dead_letter, second, sizeof(second));
 	}
+	must("create", chan_create(channel, &opt));
 	must("open", chan_open(&ch, channel, CHAN_SEND | CHAN_RECV, NULL));
 	for (unsigned i = 0; i < scenario->advance; i++) {
 		must("send", chan_send(ch, buf, USUAL, 0));

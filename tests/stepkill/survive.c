@@ -680,6 +680,30 @@ static void say_ids(struct text *t, chan_t *ch, uint64_t duplicates)
 	}
 }
 
+/* Return how many letters came in the second channel. */
+static uint64_t letters(void)
+{
+	struct chan_stat st = {.size = sizeof(st)};
+	chan_t *ch;
+	int err = chan_open(&ch, second, 0, NULL);
+
+	if (err == 0) {
+		err = chan_stat(ch, &st);
+		chan_detach(ch);
+	}
+	if (err < 0)
+		fail("the channel for letters: %s (%d)", chan_strerror(err), err);
+	return st.sent;
+}
+
+static void letters_came(void)
+{
+	doing("the letters");
+	/* Twice, if who had sent it died before it ended its lease. */
+	if (letters() < 1 || letters() > 2)
+		fail("%llu letters came", (unsigned long long)letters());
+}
+
 /* Wait until the dead are gone.  A program that reads /proc/PID/cmdline or the like (ps)
  * keeps the memory of a dead process, and so its endpoint, a moment longer. */
 static void await_deserted(const chan_t *ch, unsigned receivers)
@@ -738,6 +762,8 @@ void snapshot(char *ret, int64_t since, unsigned receivers)
 	chan_pause(ch, 0);
 	say_messages(&text, ch);
 	say_ids(&text, ch, st.duplicates);
+	if (st.dead_letter[0])
+		say(&text, " letters %llu", (unsigned long long)letters());
 	say_groups(&text);
 	newcomer_leaves(ch);
 }
@@ -842,6 +868,8 @@ void take_stock(const struct scenario *s)
 		fail("the ring is not valid in the end");
 	if (s->opt.max_capacity)
 		becomes_small(ch);
+	if (s->letters)
+		letters_came();
 	newcomer_leaves(ch);
 }
 

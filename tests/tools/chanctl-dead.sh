@@ -118,4 +118,24 @@ channel
 status 2 chanrecv -N "$one" "$ch" -- true
 says 'go elsewhere'
 
+# ---- expired ones go there, whoever finds them ----
+
+channel --meta
+letters=$ch
+channel --meta --dead-letter="$letters"
+chansend --ttl=1us -H colour=red --id=x "$ch" late
+status 5 chanrecv -N "$ch"
+is 'its letter' "$(chanrecv -p -N -o '%i %h{colour} %h{reason} %h{from} %h{attempts} %p' "$letters")" \
+	"x red expired $ch 0 late"
+is 'counted' "$(chanctl stat -H -o EXPIRED,BURIED "$ch" | tr -s ' ')" '1 0'
+is 'listed' "$(chanctl dead -H "$letters" | wc -l)" 1
+chanctl remove "$letters"
+chansend --ttl=1us "$ch" later
+status 5 chanrecv -N "$ch"
+is 'buried where that is missing' "$(chanctl stat -H -o EXPIRED,BURIED "$ch" | tr -s ' ')" '1 1'
+chanctl create --meta "$letters"
+status 0 chanctl kick "$ch"
+status 5 chanrecv -N "$ch"
+is 'sent when it is there' "$(chanrecv -N "$letters")" later
+
 finish

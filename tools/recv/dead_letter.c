@@ -3,8 +3,8 @@
 #include "recv/dead_letter.h"
 
 #include <errno.h>
-#include <stdio.h>
 
+#include "base/letter.h"
 #include "common/failure.h"
 #include "common/message.h"
 
@@ -82,20 +82,8 @@ static int send_headed(const struct chan_lease *lease, const struct chan_meta *m
 	const char *from, const char *reason)
 {
 	struct chan_meta letter;
-	char attempts[16];
 
-	chan_meta_init(&letter);
-	if (meta) {
-		letter = *meta;
-		letter.flags &= ~(uint32_t)(CHAN_META_ONCE | CHAN_META_REPLY | CHAN_META_MORE);
-		letter.flags |= CHAN_META_KEEP;
-		letter.reply_to[0] = '\0'; /* nobody replies there */
-		letter.ttl = letter.delay = 0;
-	}
-	snprintf(attempts, sizeof(attempts), "%u", (unsigned)lease->attempt);
-	chan_meta_put(&letter, "reason", reason);
-	chan_meta_put(&letter, "from", from);
-	chan_meta_put(&letter, "attempts", attempts);
+	letter_make(&letter, meta, from, lease->attempt, reason);
 	return chan_send_meta(letters, lease->data, lease->len, &letter, 0);
 }
 

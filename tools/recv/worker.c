@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -460,6 +461,7 @@ static int watch_channels(void)
 static int ask_channels(struct exec_options *x)
 {
 	static char place[CHAN_PLACE_MAX + 1];
+	char owners[16];
 
 	for (int i = 0; i < w.count && !x->dead_given; i++) {
 		struct chan_stat st = {.size = sizeof(st)};
@@ -475,6 +477,15 @@ static int ask_channels(struct exec_options *x)
 			return CLI_USAGE;
 		}
 		memcpy(place, st.dead_letter, sizeof(place));
+		snprintf(owners, sizeof(owners), "%u/", (unsigned)st.uid);
+		if (place[0] && st.uid != geteuid() &&
+			strncmp(place, owners, strlen(owners)) != 0) {
+			cli_error(w.receivers[i].name,
+				"its dead messages would go to %s, which is not its owner's; "
+				"--dead-letter says where they go",
+				place);
+			return CLI_USAGE;
+		}
 	}
 	if (place[0] && !x->dead_given) {
 		x->dead = DEAD_CHANNEL;

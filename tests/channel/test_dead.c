@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: MIT */
+/* Expired messages of a channel that has another one for dead messages. */
+#include "support/channel.h"
+#include "support/clock.h"
+#include "support/process.h"
+#include "support/suite.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static chan_t *tx, *rx, *letters;
+static char buf[4096], dead[64];
+static struct chan_meta meta, got;
+
+static chan_t *open_letters(unsigned flags, const struct chan_options *opt)
+{
+	chan_t *ch;
+
+	ck_assert_int_eq(chan_open(&ch, dead, flags | (opt ? CHAN_CREATE : 0), opt), 0);
+	return ch;
+}
+
+static void open_all(uint32_t lanes)
+{
+	struct chan_options *opt = OPTIONS(.flags = CHAN_META, .max_message = 1000, .lanes = lanes,
+		.lane_by = lanes ? CHAN_BY_KEY : 0);
+
+	channel_setup();
+	snprintf(dead, sizeof(dead), "%s", channel_other("dead"));
+	memcpy(opt->dead_letter, dead, sizeof(dead));
+	tx = open_as(CHAN_SEND, opt);
+	rx = open_as(CHAN_RECV, NULL);
+	chan_meta_init(&meta);
+	chan_meta_init(&got);
+	letters = NULL;
+}
+
+static void setup_missing(void)
+{
+	open_all(0);
+}
+
+static void setup(void)
+{
+	open_all(0);
+	letters = open_letters(CHAN_RECV, OPTIONS(.flags = CHAN_META, .max_message = 1000));
+}
+
+static void setup_lanes(void)
+{
+	open_all(4);
+	letters = open_letters(CHAN_RECV, OPTIONS(.flags = CHAN_META, .max_message = 1000));
+}
+
+static void teardown(void)
+{
+	chan_detach(tx);
+	chan_detach(rx);
+	chan_detach(letters);
+	chan_remove(dead);
+	channel_teardown();
+}
+
+static void send_late(const char *text)
+{
+	meta.ttl = 1;
+	ck_assert_int_eq(chan_send_meta(tx, text, strlen(text), &meta, 0), 0);
+}
+
+/* Look for a message, where none is. */
+static void expect_none(void)
+{
+	ck_assert_int_eq(chan_recv(rx, buf, sizeof(buf), 0), -EAGAIN);
+}
+
+static void expect_letter(const char *text)
+{
+	ck_assert_int_eq(chan_recv_meta(letters, buf, sizeof(buf), &got, 0), strlen(text));
+	ck_assert_mem_eq(buf, text, strlen(text));
+	ck_assert_str_eq(chan_meta_get(&got, "reason"), "expired");
+	ck_assert_str_eq(chan_meta_get(&got, "from"), name);
+}
+
+START_TEST(should_send_it_with_its_header)
+{
+	meta.flags = CHAN_META_HAS_ID | CHAN_META_HAS_KEY | CHAN_META_HAS_PRIORITY | CHAN_META_KEEP;
+	memcpy(meta.id, "0123456789abcdef", 16);
+	meta.key_length = 1;
+	meta.key[0] = 'k';
+	meta.priority = 3;
+	meta.correlation = 7;
+	chan_meta_put(&meta, "colour", "red");
+	snprintf(meta.reply_to, sizeof(meta.reply_to), "%u/inbox.1.0", geteuid());
+	send_late("late");
+	expect_none();
+	expect_letter("late");
+	ck_assert_uint_eq(got.flags, CHAN_META_HAS_ID | CHAN_META_HAS_KEY | CHAN_META_HAS_PRIORITY);
+	ck_assert_mem_eq(got.id, "0123456789abcdef", 16);
+	ck_assert_str_eq(got.key, "k");
+	ck_assert_uint_eq(got.priority, 3);
+	ck_assert_str_eq(chan_meta_get(&got, "colour"), "red");
+	ck_assert_str_eq(chan_meta_get(&got, "attempts"), "0");
+	ck_assert_str_eq(got.reply_to, "");
+	ck_assert_int_eq(got.ttl, 0);
+	ck_assert_uint_eq(stat_of(rx).expired, 1);
+	ck_assert_uint_eq(stat_of(rx).depth, 0);
+	ck_assert_uint_eq(stat_of(rx).buried, 0);
+}
+END_TEST
+
+START_TEST(should_say_how_often_it_was_delivered)
+{
+	struct chan_lease lease;
+
+	meta.ttl = 50 * MS;
+	ck_assert_int_eq(chan_send_meta(tx, "x", 1, &meta, 0), 0);
+	ck_assert_int_eq(chan_take(rx, &lease, 1, 0), 1);
+	ck_assert_int_eq(chan_release(rx, &lease, 1), 1);
+	nap(60 * MS); /* its time passes */
+	expect_none();
+	expect_letter("x");
+	ck_assert_str_eq(chan_meta_get(&got, "attempts"), "1");
+}
+END_TEST
+
+/* Whatever call finds it. */
+START_TEST(should_be_found_by_all_calls)
+{
+	struct chan_case one = {.size = sizeof(one), .op = CHAN_OP_RECV, .ch = rx, .len = 100};
+	struct iovec in = {buf, 100};
+	struct chan_lease lease[4];
+
+	for (int i = 0; i < 3; i++)
+		send_late("late");
+	send_text(tx, "good");
+	for (int i = 0; i < 3; i++)
+		send_late("later");
+	switch (_i) {
+	case 0:
+		expect_text(rx, "good");
+		break;
+	case 1:
+		ck_assert_int_eq(chan_recv_batch(rx, &in, 1, 0), 1);
+		break;
+	case 2:
+		ck_assert_int_eq(chan_take(rx, lease, 4, 0), 1);
+		ck_assert_int_eq(chan_ack(rx, lease, 1), 1);
+		break;
+	case 3:
+		ck_assert_int_eq(chan_select(&one, 1, 0, CHAN_ONLY_READY), 0);
+		expect_text(rx, "good");
+	}
+	expect_none();
+	for (int i = 0; i < 3; i++)
+		expect_letter("late");
+	for (int i = 0; i < 3; i++)
+		expect_letter("later");
+	ck_assert_uint_eq(stat_of(rx).expired, 6);
+	ck_assert_uint_eq(stat_of(rx).used, 0);
+}
+END_TEST
+
+/* Other leases lie around it. */
+START_TEST(should_end_its_own_lease_only)
+{
+	struct chan_lease first, last;
+
+	send_text(tx, "first");
+	send_late("late");
+	send_text(tx, "last");
+	ck_assert_int_eq(chan_take(rx, &first, 1, 0), 1);
+	ck_assert_int_eq(chan_take(rx, &last, 1, 0), 1);
+	expect_letter("late");
+	ck_assert_int_eq(chan_release(rx, &first, 1), 1);
+	expect_text(rx, "first");
+	ck_assert_int_eq(chan_ack(rx, &last, 1), 1);
+	expect_none();
+	ck_assert_uint_eq(stat_of(rx).used, 0);
+}
+END_TEST
+
+START_TEST(should_bury_it_where_that_is_missing)
+{
+	send_late("late");
+	expect_none();
+	ck_assert_uint_eq(stat_of(rx).buried, 1);
+	ck_assert_uint_eq(stat_of(rx).expired, 0);
+	expect_none(); /* and not again */
+	letters = open_letters(CHAN_RECV, OPTIONS(.flags = CHAN_META, .max_message = 1000));
+	ck_assert_int_eq(chan_kick(rx, 10), 1);
+	expect_none();
+	expect_letter("late");
+	ck_assert_uint_eq(stat_of(rx).buried, 0);
+	ck_assert_uint_eq(stat_of(rx).expired, 1);
+}
+END_TEST
+
+START_TEST(should_bury_it_where_that_is_full_or_unfit)
+{
+	const struct chan_options *opt[] = {
+		OPTIONS(.flags = CHAN_META, .capacity = 4096, .max_message = 1000,
+			.overflow = CHAN_DROP_OLDEST),
+		OPTIONS(.capacity = 4096, .max_message = 3),
+		OPTIONS(.kind = CHAN_KIND_LATEST),
+		OPTIONS(.kind = CHAN_KIND_BROADCAST),
+		OPTIONS(.flags = CHAN_META, .endpoints = 1),
+	};
+	chan_t *fills;
+	int64_t start;
+
+	letters = open_letters(_i == 4 ? CHAN_RECV : 0, opt[_i]);
+	if (_i == 0) {
+		fills = open_letters(CHAN_SEND, NULL);
+		ck_assert_int_eq(chan_set_overflow(fills, CHAN_FAIL), 0);
+		while (chan_send(fills, buf, 0, 0) == 0)
+			;
+		chan_detach(fills);
+	}
+	send_late("late");
+	start = now();
+	expect_none();
+	ck_assert_int_lt(now() - start, SOON / 2);
+	ck_assert_uint_eq(stat_of(rx).buried, 1);
+	ck_assert_uint_eq(stat_of(letters).dropped_oldest, 0);
+}
+END_TEST
+
+START_TEST(should_send_the_message_alone_where_that_has_no_headers)
+{
+	letters = open_letters(CHAN_RECV, OPTIONS(.max_message = 1000));
+	send_late("late");
+	expect_none();
+	expect_text(letters, "late");
+}
+END_TEST
+
+START_TEST(should_find_that_which_is_made_anew)
+{
+	send_late("late");
+	expect_none();
+	expect_letter("late");
+	chan_detach(letters);
+	ck_assert_int_eq(chan_remove(dead), 0);
+	letters = open_letters(CHAN_RECV, OPTIONS(.flags = CHAN_META, .max_message = 1000));
+	send_late("later");
+	expect_none();
+	expect_letter("later");
+}
+END_TEST
+
+START_TEST(should_work_in_lanes)
+{
+	for (int i = 0; i < 8; i++) {
+		meta.flags = CHAN_META_HAS_KEY;
+		meta.key_length = 1;
+		meta.key[0] = (char)('a' + i);
+		send_late("late");
+	}
+	expect_none();
+	for (int i = 0; i < 8; i++)
+		expect_letter("late");
+	ck_assert_uint_eq(stat_of(rx).expired, 8);
+}
+END_TEST
+
+static int use_in_child(void *arg)
+{
+	(void)arg;
+	chan_detach(rx); /* the parent's */
+	rx = open_as(CHAN_RECV, NULL);
+	expect_none();
+	chan_detach(rx);
+	return 0;
+}
+
+START_TEST(should_go_on_in_a_child)
+{
+	send_late("late");
+	expect_none();
+	send_late("later");
+	ck_assert_int_eq(wait_child(in_child(use_in_child, NULL)), 0);
+	expect_letter("late");
+	expect_letter("later");
+}
+END_TEST
+
+/* Nobody is made to write to a channel of his own by another user's. */
+START_TEST(should_not_write_elsewhere_for_another_user)
+{
+	pid_t pid;
+	char theirs[128];
+	chan_t *ch;
+
+	if (geteuid() != 0)
+		return;
+	snprintf(theirs, sizeof(theirs), "%s", channel_other("theirs"));
+	pid = fork();
+	if (pid == 0) {
+		struct chan_options *opt = OPTIONS(.flags = CHAN_META);
+
+		if (setgid(65534) < 0 || setuid(65534) < 0)
+			_exit(1);
+		snprintf(opt->dead_letter, sizeof(opt->dead_letter), "0/%s", dead);
+		meta.ttl = 1;
+		if (chan_open(&ch, theirs, CHAN_SEND | CHAN_CREATE, opt) < 0 ||
+			chan_send_meta(ch, "forged", 6, &meta, 0) < 0)
+			_exit(1);
+		_exit(0);
+	}
+	ck_assert_int_eq(wait_child(pid), 0);
+	snprintf(buf, sizeof(buf), "65534/%s", theirs);
+	ck_assert_int_eq(chan_open(&ch, buf, CHAN_RECV, NULL), 0);
+	ck_assert_int_eq(chan_recv(ch, buf, sizeof(buf), 0), -EAGAIN);
+	ck_assert_uint_eq(stat_of(ch).buried, 1);
+	ck_assert_uint_eq(stat_of(letters).sent, 0);
+	chan_detach(ch);
+	snprintf(buf, sizeof(buf), "65534/%s", theirs);
+	ck_assert_int_eq(chan_remove(buf), 0);
+}
+END_TEST
+
+void add_tests(void)
+{
+	GROUP("dead letters", setup, teardown, should_send_it_with_its_header,
+		should_say_how_often_it_was_delivered, should_end_its_own_lease_only,
+		should_find_that_which_is_made_anew, should_go_on_in_a_child,
+		should_not_write_elsewhere_for_another_user);
+	GROUP_FOR(0, 4, "dead letters, calls", setup, teardown, should_be_found_by_all_calls);
+	GROUP("dead letters, missing", setup_missing, teardown,
+		should_bury_it_where_that_is_missing,
+		should_send_the_message_alone_where_that_has_no_headers);
+	GROUP_FOR(0, 5, "dead letters, unfit", setup_missing, teardown,
+		should_bury_it_where_that_is_full_or_unfit);
+	GROUP("dead letters, lanes", setup_lanes, teardown, should_work_in_lanes);
+}
