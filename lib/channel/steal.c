@@ -2,6 +2,7 @@
 /* The model is in lanes.h. */
 #include "channel/steal.h"
 
+#include "base/hash.h"
 #include "channel/attach.h"
 #include "channel/close.h"
 #include "channel/dead.h"
@@ -32,14 +33,9 @@ static uint64_t seq_outside(const struct lanes *all, uint32_t i, uint64_t seq)
 
 /* ---- sending ---- */
 
-/* FNV-1a, and once more over itself, since few lanes take few of its bits. */
-static uint32_t lane_of_key(const struct lanes *all, const char *key, uint32_t n)
+static uint32_t lane_of_key(const struct lanes *all, const void *key, uint32_t n)
 {
-	uint64_t h = UINT64_C(0xcbf29ce484222325);
-
-	for (uint32_t i = 0; i < n; i++)
-		h = (h ^ (unsigned char)key[i]) * UINT64_C(0x100000001b3);
-	return (uint32_t)((h ^ h >> 32) % all->n);
+	return (uint32_t)(hash_of(key, n) % all->n);
 }
 
 static struct chan *lane_for(const struct chan *ch, const struct chan_meta *meta)
@@ -52,7 +48,7 @@ static struct chan *lane_for(const struct chan *ch, const struct chan_meta *meta
 		return all->lane[lane_of_key(all, meta->key, meta->key_length)];
 	if (ch->ids.slot && meta && meta->flags & CHAN_META_HAS_ID)
 		/* Where it would be, whoever sent it before. */
-		return all->lane[lane_of_key(all, (const char *)meta->id, sizeof(meta->id))];
+		return all->lane[lane_of_key(all, meta->id, sizeof(meta->id))];
 	return all->lane[all->home];
 }
 

@@ -30,8 +30,8 @@ static bool row_failed(const struct bench_row *row)
 		return false;
 	if (row->error == -EINTR && cli_signalled())
 		return true;
-	if (row->job.peer != &bench_shmchan && row->job.peer != &bench_latest &&
-		row->job.peer != &bench_worker) {
+	if (row->job.peer != &bench_shmchan && row->job.peer != &bench_lanes &&
+		row->job.peer != &bench_latest && row->job.peer != &bench_worker) {
 		cli_warn(NULL, "%s", row->why);
 		return false;
 	}

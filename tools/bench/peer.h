@@ -48,6 +48,8 @@ struct bench_spec {
 	unsigned channels, in_turn;	 /* of select and set: how many, and how many are used */
 	unsigned send_batch, recv_batch; /* messages a call, at most */
 	bool exclusive, in_place;	 /* shmchan only, */
+	unsigned lanes;			 /* this, too: so many, by key; 0: none, */
+	bool one_lane;			 /* of which one is used */
 	bool broadcast, loses;		 /* and these: each message to each receiver, or not all */
 };
 
@@ -86,7 +88,7 @@ struct bench_peer {
 extern const struct bench_peer bench_shmchan, bench_many;
 extern const struct bench_peer bench_pipe, bench_socketpair, bench_seqpacket, bench_mqueue;
 extern const struct bench_peer bench_eventfd;
-extern const struct bench_peer bench_latest, bench_seqlock, bench_call;
+extern const struct bench_peer bench_lanes, bench_latest, bench_seqlock, bench_call;
 extern const struct bench_peer bench_ring, bench_cacheline, bench_futex;
 
 /* Make an epoll instance that watches a descriptor: it, or an error. */

@@ -25,6 +25,7 @@ static const enum bench_kind mode_kind[] = {
 	[MODE_GROW] = BENCH_STREAM,
 	[MODE_EXEC] = BENCH_JOBS,
 	[MODE_CALL] = BENCH_ROUND_TRIP,
+	[MODE_LANES] = BENCH_STREAM,
 };
 
 /* Of several channels, so many carry messages, one after the other.  Among channels there is
@@ -369,6 +370,34 @@ static void call_rows(struct bench_rows *rows, const struct bench_setup *s)
 	}
 }
 
+static struct bench_row *add_lanes(struct bench_rows *rows, const struct bench_setup *s,
+	size_t size, const char *label, unsigned lanes)
+{
+	struct bench_row *row = add_row(rows, s, MODE_LANES, size, &bench_lanes, label);
+
+	row->job.senders = (unsigned)s->senders;
+	row->job.receivers = (unsigned)s->receivers;
+	row->job.spec.recv_batch = s->recv_batch;
+	row->job.spec.lanes = lanes;
+	return row;
+}
+
+/* Add, for each size, one queue; as many lanes as receivers, all of them used; and the same, one of
+ * them used. */
+static void lanes_rows(struct bench_rows *rows, const struct bench_setup *s)
+{
+	unsigned lanes = s->receivers < 2 ? 2 : (unsigned)s->receivers;
+
+	for (unsigned i = 0; i < s->sizes; i++) {
+		struct bench_row *queue = add_lanes(rows, s, s->size[i], "queue", 0), *row;
+
+		add_lanes(rows, s, s->size[i], "lanes", lanes)->floor = queue;
+		row = add_lanes(rows, s, s->size[i], "lanes-one", lanes);
+		row->job.spec.one_lane = true;
+		row->floor = queue;
+	}
+}
+
 void bench_rows_make(struct bench_rows *rows, const struct bench_setup *s)
 {
 	if (s->mode != MODE_COMPARE) {
@@ -377,6 +406,7 @@ void bench_rows_make(struct bench_rows *rows, const struct bench_setup *s)
 			: s->mode == MODE_GROW	? growing_rows
 			: s->mode == MODE_EXEC	? exec_rows
 			: s->mode == MODE_CALL	? call_rows
+			: s->mode == MODE_LANES ? lanes_rows
 						: plain_rows)(rows, s);
 		return;
 	}

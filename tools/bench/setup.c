@@ -25,7 +25,7 @@
 #define ARGUMENT_MOST 65536
 
 const char *const bench_mode_name[MODES] = {"lat", "thr", "fan", "wake", "select", "latest",
-	"bcast", "grow", "exec", "call", "compare"};
+	"bcast", "grow", "exec", "call", "lanes", "compare"};
 
 enum {
 	OPT_CPUS = CLI_LONG,
@@ -51,8 +51,8 @@ static const struct cli_option options[] = {
 		"(a tenth, at most what fills the channel twice)" },
 	{ 'R', "runs", "N", "runs; rates are their medians, and if there are several,\n"
 		"their spread is shown (3; compare: 5)" },
-	{ 'P', "senders", "N", "senders (fan: 4)" },
-	{ 'C', "receivers", "N", "receivers (fan, bcast: 4; latest: readers); select:\n"
+	{ 'P', "senders", "N", "senders (fan: 4; lanes: 8)" },
+	{ 'C', "receivers", "N", "receivers (fan, bcast: 4; lanes: 8; latest: readers); select:\n"
 		"channels (8); exec: children at once (as many as CPUs)" },
 	{ 'b', "batch", "N[:M]", "messages a send, and a receive (thr, fan; compare: the\n"
 		"batch that is compared, 64)" },
@@ -104,6 +104,7 @@ static const struct cli_tool chanbench = {
 		 "  grow             a channel that may grow, beside a fixed one; bursts\n"
 		 "  exec             a child for each message, beside xargs and GNU parallel\n"
 		 "  call             a request and its reply, beside two plain messages\n"
+		 "  lanes            as many lanes as receivers, beside one queue\n"
 		 "  compare [MODE..] lat, thr and wake over shmchan, other means and floors",
 };
 
@@ -414,11 +415,11 @@ static void read_modes(struct bench_setup *s, int n, char **word)
 	if (n == 0)
 		cli_usage(
 			"what is to be measured: lat, thr, fan, wake, select, latest, bcast, grow, "
-			"exec, call or compare");
+			"exec, call, lanes or compare");
 	found = mode_find(word[0]);
 	if (found < 0)
 		cli_usage("'%s' is none of lat, thr, fan, wake, select, latest, bcast, grow, exec, "
-			  "call and compare",
+			  "call, lanes and compare",
 			word[0]);
 	s->mode = (enum bench_mode)found;
 	if (n > 1 && s->mode != MODE_COMPARE)
@@ -449,8 +450,8 @@ static void check_way(const struct bench_setup *s, const struct bench_way *way)
 		cli_usage("--via: bcast waits by recv");
 	if (s->mode == MODE_GROW)
 		cli_usage("--via: grow waits by recv");
-	if (s->mode == MODE_CALL)
-		cli_usage("--via: call waits by recv");
+	if (s->mode == MODE_CALL || s->mode == MODE_LANES)
+		cli_usage("--via: %s waits by recv", bench_mode_name[s->mode]);
 	if (s->mode == MODE_EXEC)
 		cli_usage("--via: exec runs chanrecv");
 	if (s->mode == MODE_COMPARE)
@@ -470,11 +471,22 @@ static void check_way(const struct bench_setup *s, const struct bench_way *way)
 /* Reject options that a mode has no use for. */
 static void check_setup(const struct bench_setup *s)
 {
-	bool stream = s->mode == MODE_THR || s->mode == MODE_FAN;
+	bool stream = s->mode == MODE_THR || s->mode == MODE_FAN || s->mode == MODE_LANES;
 	unsigned exclusive_most = s->exclusive ? 1 : BENCH_WORKERS_MAX;
 
 	if (s->messages > 0 && s->seconds > 0)
 		cli_usage("--messages or --duration, not both");
+	if (s->mode == MODE_LANES &&
+		(s->exclusive || s->in_place || s->rate > 0 || s->wait != BENCH_ADAPTIVE))
+		cli_usage("--%s: lanes has workers that take and acknowledge",
+			s->exclusive  ? "exclusive"
+			: s->in_place ? "in-place"
+			: s->rate > 0 ? "rate"
+				      : "wait");
+	if (s->mode == MODE_LANES && s->send_batch > 1)
+		cli_usage("--batch: lanes sends one message at a time (1:%u)", s->recv_batch);
+	if (s->mode == MODE_LANES && s->receivers > 64)
+		cli_usage("--receivers: there are 64 lanes at most");
 	if (s->mode == MODE_BCAST && s->exclusive)
 		cli_usage("--exclusive: a broadcast has many receivers");
 	if (s->mode == MODE_BCAST && s->in_place)
@@ -567,7 +579,7 @@ static void fill_growing(struct bench_setup *s)
 static void fill_defaults(struct bench_setup *s)
 {
 	bool compare = s->mode == MODE_COMPARE;
-	unsigned fan = s->mode == MODE_FAN && !s->exclusive ? 4 : 1;
+	unsigned fan = s->mode == MODE_LANES ? 8 : s->mode == MODE_FAN && !s->exclusive ? 4 : 1;
 	unsigned receivers = s->mode == MODE_BCAST ? 4 : fan;
 	bool jobs = s->receivers > 0;
 

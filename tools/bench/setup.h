@@ -24,6 +24,7 @@ enum bench_mode {
 	MODE_GROW,
 	MODE_EXEC,
 	MODE_CALL,
+	MODE_LANES,
 	MODE_COMPARE,
 	MODES
 };
