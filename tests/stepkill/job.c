@@ -517,8 +517,6 @@ static void busy(enum flow flow, bool every, unsigned point)
 	if (flow == ASLEEP)
 		still_wakes(scenario);
 	all_is_back(scenario);
-	if (scenario->second)
-		must("remove", chan_remove(second));
 }
 
 void job_run(const struct scenario *s, enum flow flow, bool every, unsigned point,
@@ -538,6 +536,8 @@ void job_run(const struct scenario *s, enum flow flow, bool every, unsigned poin
 		busy(flow, every, point);
 		break;
 	}
+	if (s->second)
+		chan_remove(second);
 	rest();
 	_exit(0);
 }

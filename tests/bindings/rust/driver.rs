@@ -219,16 +219,16 @@ fn subscribe(endpoints: &mut Endpoints, w: Words) -> String {
 
 fn header(words: Words) -> Meta {
     let ms = |n: &str| Duration::from_millis(n.parse().unwrap());
-    words
-        .iter()
-        .fold(Meta::new(), |m, word| match word.split_once('=').unwrap_or((word, "")) {
+    words.iter().fold(Meta::new(), |m, word| {
+        match word.split_once('=').unwrap_or((word, "")) {
             ("keep", _) => m.keep(),
             ("key", key) => m.key(key.as_bytes()).unwrap(),
             ("priority", n) => m.priority(n.parse().unwrap()),
             ("ttl", n) => m.ttl(ms(n)),
             ("delay", n) => m.delay(ms(n)),
             (name, value) => m.put(name, value).unwrap(),
-        })
+        }
+    })
 }
 
 fn shown_header(m: &Meta) -> String {

@@ -14,11 +14,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// # let name = &format!("doc.{}.meta", std::process::id());
 /// let both = Role::SEND | Role::RECEIVE | Role::CREATE;
 /// let jobs = Channel::open(name, both, &Options::new().meta(true))?;
-/// jobs.send_meta(b"sweep", &Meta::new().key(b"kitchen")?.put("by", "me")?, Timeout::Never)?;
+/// jobs.send_meta(b"sweep", &Meta::new().put("room", "kitchen")?, Timeout::Never)?;
 /// let mut buffer = [0; 64];
 /// let (n, meta) = jobs.recv_meta(&mut buffer, Timeout::Never)?;
-/// assert_eq!((&buffer[..n], meta.key_bytes()), (&b"sweep"[..], Some(&b"kitchen"[..])));
-/// assert_eq!(meta.get("by"), Some("me"));
+/// assert_eq!((&buffer[..n], meta.get("room")), (&b"sweep"[..], Some("kitchen")));
 /// # shmchan::remove(name)?;
 /// # Ok::<(), shmchan::Error>(())
 /// ```
