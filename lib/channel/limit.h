@@ -16,6 +16,10 @@ struct limit {
 	bool quiet;	       /* it slept for a slice, and nothing woke it */
 	bool ignores_end;      /* a close does not end the wait for a lock */
 	bool only_tries;       /* it does not even wait a moment for a lock */
+	/* It is one of the tries of a call with this limit: it waits for locks for `moment` at
+	 * most, and not for longer than that call. */
+	struct limit *within;
+	int64_t moment;
 };
 
 static inline struct limit limit_of(int64_t timeout)

@@ -88,12 +88,17 @@ static int receivers_give_up(void *arg)
 static int64_t lock_deadline(void *arg)
 {
 	struct limit *limit = ((struct call *)arg)->limit;
+	int64_t outer;
 
 	if (limit->timeout != 0 || limit->only_tries)
 		return limit_deadline(limit);
 	/* One moment for all locks that the call takes. */
-	if (limit->deadline == 0)
-		limit->deadline = clock_monotonic() + MOMENT;
+	if (limit->deadline == 0) {
+		limit->deadline = clock_monotonic() + (limit->within ? limit->moment : MOMENT);
+		outer = limit->within ? limit_deadline(limit->within) : DEADLINE_NOW;
+		if (outer != DEADLINE_NOW && outer < limit->deadline)
+			limit->deadline = outer;
+	}
 	return limit->deadline;
 }
 

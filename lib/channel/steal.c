@@ -129,14 +129,34 @@ static bool hopeless(struct chan *lane)
 	       !depends_on_life(lane);
 }
 
-/* Return the lane to look into as the i-th. */
-static uint32_t in_order(const struct lanes *all, uint32_t turn, uint32_t i)
+/* Where a look begins, and the way from one lane to the next. */
+struct order {
+	uint32_t at;
+	bool down;
+};
+
+static struct order begin(struct lanes *all)
 {
+	/* Threads may count as one: then one more of them begins where most do. */
+	uint32_t turn = atomic_load_explicit(&all->turn, memory_order_relaxed);
 	bool elsewhere = turn % ELSEWHERE == ELSEWHERE - 1;
 
+	atomic_store_explicit(&all->turn, turn + 1, memory_order_relaxed);
+	if (all->by_key && elsewhere)
+		return (struct order){.at = turn / ELSEWHERE % all->n};
+	if (all->by_key && hopeless(all->lane[all->home])) /* go on where it found something */
+		return (struct order){.at = atomic_load_explicit(&all->last, memory_order_relaxed)};
 	if (all->by_key)
-		return ((elsewhere ? turn / ELSEWHERE : all->home) + i) % all->n;
-	return elsewhere ? i : all->n - 1 - i;
+		return (struct order){.at = all->home};
+	return elsewhere ? (struct order){.at = 0} : (struct order){all->n - 1, true};
+}
+
+static void go_on(const struct lanes *all, struct order *o)
+{
+	if (o->down)
+		o->at--;
+	else if (++o->at == all->n)
+		o->at = 0;
 }
 
 /* Look into each lane, without waiting.  Returns what the first success does, or -EAGAIN, or the
@@ -144,24 +164,22 @@ static uint32_t in_order(const struct lanes *all, uint32_t turn, uint32_t i)
 static ssize_t try_lanes(struct chan *ch, struct wish *w, struct limit *outer, bool quickly)
 {
 	const struct lanes *all = ch->lanes;
-	uint32_t turn = atomic_fetch_add_explicit(&ch->lanes->turn, 1, memory_order_relaxed);
-	int64_t deadline = limit_deadline(outer), moment = clock_monotonic() + MOMENT;
-	struct limit round = {.timeout = 0,
-		.deadline = deadline != DEADLINE_NOW && deadline < moment ? deadline : moment};
+	struct limit round = {.within = outer, .moment = MOMENT};
+	struct order o = begin(ch->lanes);
 	uint32_t ended = 0;
 	ssize_t result, bad = 0;
 
 	w->busy = false;
 	if (unlikely(channel_state(ch) & LAYOUT_ENDED))
 		end_of(ch, all->lane[all->n - 1]);
-	for (uint32_t i = 0; i < all->n; i++) {
-		uint32_t at = in_order(all, turn, i);
-
-		if (quickly && hopeless(all->lane[at]))
+	for (uint32_t i = 0; i < all->n; i++, go_on(all, &o)) {
+		if (quickly && hopeless(all->lane[o.at]))
 			continue;
-		result = w->in(all->lane[at], w, &round);
+		result = w->in(all->lane[o.at], w, &round);
 		if (likely(result >= 0) || result == -EMSGSIZE) {
-			w->found = at;
+			w->found = o.at;
+			if (o.at != all->home)
+				atomic_store_explicit(&ch->lanes->last, o.at, memory_order_relaxed);
 			return result;
 		}
 		w->busy |= result == -EBUSY;
@@ -372,14 +390,15 @@ static int end_some(struct chan *ch, const struct chan_lease *lease, unsigned n,
 	end_fn *end_in(const struct receiving *))
 {
 	struct chan_lease some[64];
-	uint64_t pos = lease->pos, seq = lease->seq;
-	struct chan *lane = lanes_at(ch, &pos, &seq);
+	uint64_t number = lease->pos >> LANE_SHIFT;
+	struct chan *lane;
 	unsigned k = 0;
 	int done;
 
-	if (!lane)
+	if (number >= ch->lanes->n)
 		return -ESTALE;
-	for (; k < n && k < 64 && lease[k].pos >> LANE_SHIFT == lease->pos >> LANE_SHIFT; k++)
+	lane = ch->lanes->lane[number];
+	for (; k < n && k < 64 && lease[k].pos >> LANE_SHIFT == number; k++)
 		some[k] = inside(ch->lanes, &lease[k]);
 	done = end_in(lane->receiving)(lane, some, k);
 	/* Those that sleep may have been kept from what is left by these leases. */
