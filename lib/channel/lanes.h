@@ -29,7 +29,7 @@ struct lanes {
 	uint32_t home;
 	bool by_key;
 	_Atomic uint32_t turn; /* counts looks at all lanes */
-	_Atomic uint32_t last; /* where something was found, but for its home */
+	_Atomic uint32_t last; /* where something was found the last time; n: nowhere */
 	struct spin spin;
 	struct chan *lane[LAYOUT_LANES_MAX];
 };

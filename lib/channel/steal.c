@@ -129,9 +129,11 @@ static bool hopeless(struct chan *lane)
 	       !depends_on_life(lane);
 }
 
-/* Where a look begins, and the way from one lane to the next. */
+/* Where a look begins, and the way from one lane to the next.  In lane `sure` it looks with the
+ * lock: something was found there the last time, and to look whether there is more costs a line
+ * that its senders write. */
 struct order {
-	uint32_t at;
+	uint32_t at, sure;
 	bool down;
 };
 
@@ -140,15 +142,19 @@ static struct order begin(struct lanes *all)
 	/* Threads may count as one: then one more of them begins where most do. */
 	uint32_t turn = atomic_load_explicit(&all->turn, memory_order_relaxed);
 	bool elsewhere = turn % ELSEWHERE == ELSEWHERE - 1;
+	struct order o = {.sure = atomic_load_explicit(&all->last, memory_order_relaxed)};
 
 	atomic_store_explicit(&all->turn, turn + 1, memory_order_relaxed);
-	if (all->by_key && elsewhere)
-		return (struct order){.at = turn / ELSEWHERE % all->n};
-	if (all->by_key && hopeless(all->lane[all->home])) /* go on where it found something */
-		return (struct order){.at = atomic_load_explicit(&all->last, memory_order_relaxed)};
-	if (all->by_key)
-		return (struct order){.at = all->home};
-	return elsewhere ? (struct order){.at = 0} : (struct order){all->n - 1, true};
+	o.down = !all->by_key && !elsewhere;
+	if (elsewhere)
+		o.at = all->by_key ? turn / ELSEWHERE % all->n : 0;
+	else if (o.down)
+		o.at = all->n - 1;
+	else if (o.sure < all->n && o.sure != all->home && hopeless(all->lane[all->home]))
+		o.at = o.sure;
+	else
+		o.at = all->home;
+	return o;
 }
 
 static void go_on(const struct lanes *all, struct order *o)
@@ -173,15 +179,17 @@ static ssize_t try_lanes(struct chan *ch, struct wish *w, struct limit *outer, b
 	if (unlikely(channel_state(ch) & LAYOUT_ENDED))
 		end_of(ch, all->lane[all->n - 1]);
 	for (uint32_t i = 0; i < all->n; i++, go_on(all, &o)) {
-		if (quickly && hopeless(all->lane[o.at]))
+		if (quickly && o.at != o.sure && hopeless(all->lane[o.at]))
 			continue;
 		result = w->in(all->lane[o.at], w, &round);
 		if (likely(result >= 0) || result == -EMSGSIZE) {
 			w->found = o.at;
-			if (o.at != all->home)
+			if (o.at != o.sure)
 				atomic_store_explicit(&ch->lanes->last, o.at, memory_order_relaxed);
 			return result;
 		}
+		if (o.at == o.sure)
+			atomic_store_explicit(&ch->lanes->last, all->n, memory_order_relaxed);
 		w->busy |= result == -EBUSY;
 		if (result == -EPIPE || result == -EIDRM)
 			ended++;
@@ -253,7 +261,8 @@ static ssize_t wait_for_any(struct chan *ch, struct wish *w, struct limit *limit
 	for (uint32_t i = 0; i < lanes->n; i++)
 		all[i] = (struct awaited){
 			.ch = lanes->lane[i], .cond = &lanes->lane[i]->control->not_empty};
-	if (cpu_several() && spin_until(&lanes->spin, any_came, ch, 0, false)) {
+	/* For a lease to end it does not spin: its holder goes on, mostly. */
+	if (cpu_several() && !must_look(ch) && spin_until(&lanes->spin, any_came, ch, 0, false)) {
 		result = try_lanes(ch, w, limit, false);
 		if (result != -EAGAIN)
 			return result;
@@ -401,9 +410,11 @@ static int end_some(struct chan *ch, const struct chan_lease *lease, unsigned n,
 	for (; k < n && k < 64 && lease[k].pos >> LANE_SHIFT == number; k++)
 		some[k] = inside(ch->lanes, &lease[k]);
 	done = end_in(lane->receiving)(lane, some, k);
-	/* Those that sleep may have been kept from what is left by these leases. */
-	if (done > 0 && ch->lanes->by_key && ring_any(&lane->ring))
-		channel_signal(lane, &lane->control->not_empty);
+	/* Those that sleep may have been kept from what is left by these leases.  (Who sleeps is
+	 * known at less cost than what is left.) */
+	if (done > 0 && ch->lanes->by_key && cond_waited(&lane->control->not_empty) &&
+		ring_any(&lane->ring))
+		channel_wake(lane, &lane->control->not_empty, 1);
 	return done;
 }
 

@@ -17,6 +17,8 @@
 /* Those that a record has. */
 #define KEPT_FLAGS (GIVEN_FLAGS & ~(uint32_t)CHAN_META_KEEP)
 #define PRIORITY_MOST 7u
+/* How often the wall clock is looked at, ns. */
+#define WALL_EVERY INT64_C(1000000)
 
 static_assert(CHAN_KEY_MAX == LAYOUT_KEY_MAX && CHAN_REPLY_MAX == LAYOUT_REPLY_MAX &&
 		      CHAN_HEADER_MAX == LAYOUT_HEADER_MAX,
@@ -97,12 +99,23 @@ uint32_t envelope_size(const struct chan_meta *m)
 	return rounded(n);
 }
 
-void envelope_write(void *to, const struct chan_meta *m, const struct envelope_sender *who)
+/* Return CLOCK_REALTIME when the monotonic clock says `now`. */
+static int64_t real_time(struct envelope_sender *who, int64_t now)
 {
+	if (now - who->looked >= WALL_EVERY || !who->looked) {
+		who->looked = now;
+		who->ahead = clock_real() - now;
+	}
+	return now + who->ahead;
+}
+
+void envelope_write(void *to, const struct chan_meta *m, struct envelope_sender *who)
+{
+	int64_t now = clock_monotonic();
 	struct layout_meta fixed = {
 		.length = envelope_size(m),
-		.sent = clock_real(),
-		.sent_mono = clock_monotonic(),
+		.sent = real_time(who, now),
+		.sent_mono = now,
 		.clock = who->clock,
 		.pid = who->pid,
 		.uid = who->uid,

@@ -15,11 +15,14 @@
 #include <stddef.h>
 #include <string.h>
 
-/* Who sends, and by which monotonic clock. */
+/* Who sends, and by which monotonic clock; and what the wall clock is ahead of that, which is
+ * looked up once in a while: two looks at clocks cost more than the rest of a header.  So for a
+ * moment after the wall clock was set, messages say what it was before. */
 struct envelope_sender {
 	int32_t pid;
 	uint32_t uid;
 	uint32_t clock;
+	int64_t ahead, looked;
 };
 
 /* Check what the caller gave (or NULL): 0, or -EINVAL and the detail. */
@@ -54,8 +57,8 @@ static inline void envelope_copy(struct chan_meta *to, const struct chan_meta *f
 /* Return the bytes that the header takes; `meta` was checked, or is NULL. */
 uint32_t envelope_size(const struct chan_meta *meta);
 
-/* Write it to `to`, as of now. */
-void envelope_write(void *to, const struct chan_meta *meta, const struct envelope_sender *who);
+/* Write it to `to`, as of now.  One thread at a time uses *who. */
+void envelope_write(void *to, const struct chan_meta *meta, struct envelope_sender *who);
 
 /* Find the header in front of `n` bytes, of which the message may be `most`: copy what has a
  * fixed size to *ret, and check all of it.  Returns 0 or -EBADMSG. */

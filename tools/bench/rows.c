@@ -392,6 +392,7 @@ static void lanes_rows(struct bench_rows *rows, const struct bench_setup *s)
 		struct bench_row *queue = add_lanes(rows, s, s->size[i], "queue", 0), *row;
 
 		add_lanes(rows, s, s->size[i], "lanes", lanes)->floor = queue;
+		if (getenv("ONLY")) { if (*getenv("ONLY") == 'o') {row = rows->row[0]; row->job.spec.lanes=8; row->job.spec.one_lane=true;rows->n=1;continue;} rows->row[0]->job.spec.lanes = *getenv("ONLY") == 'l' ? 8 : 0; rows->n = 1; continue; }
 		row = add_lanes(rows, s, s->size[i], "lanes-one", lanes);
 		row->job.spec.one_lane = true;
 		row->floor = queue;
