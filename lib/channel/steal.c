@@ -121,14 +121,6 @@ struct wish {
 	bool busy;	/* a lock was not free in the last round */
 };
 
-/* Returns true if a look without the lock says that there is nothing, and nothing else can be
- * found out by trying. */
-static bool hopeless(struct chan *lane)
-{
-	return !ring_any(&lane->ring) && !(channel_state(lane) & (LAYOUT_ENDED | LAYOUT_DAMAGED)) &&
-	       !depends_on_life(lane);
-}
-
 /* Where a look begins, and the way from one lane to the next.  In lane `sure` it looks with the
  * lock: something was found there the last time, and to look whether there is more costs a line
  * that its senders write. */
@@ -150,7 +142,7 @@ static struct order begin(struct lanes *all)
 		o.at = all->by_key ? turn / ELSEWHERE % all->n : 0;
 	else if (o.down)
 		o.at = all->n - 1;
-	else if (o.sure < all->n && o.sure != all->home && hopeless(all->lane[all->home]))
+	else if (o.sure < all->n && o.sure != all->home && !ring_any(&all->lane[all->home]->ring))
 		o.at = o.sure;
 	else
 		o.at = all->home;
@@ -165,7 +157,8 @@ static void go_on(const struct lanes *all, struct order *o)
 		o->at = 0;
 }
 
-/* Look into each lane, without waiting.  Returns what the first success does, or -EAGAIN, or the
+/* Look into each lane, or, to be quick, into those that seem to have something, without waiting.
+ * Returns what the first success does, or -EAGAIN, or the
  * end of the channel: that of all lanes; or damage, if nothing is sound that has something. */
 static ssize_t try_lanes(struct chan *ch, struct wish *w, struct limit *outer, bool quickly)
 {
@@ -179,7 +172,7 @@ static ssize_t try_lanes(struct chan *ch, struct wish *w, struct limit *outer, b
 	if (unlikely(channel_state(ch) & LAYOUT_ENDED))
 		end_of(ch, all->lane[all->n - 1]);
 	for (uint32_t i = 0; i < all->n; i++, go_on(all, &o)) {
-		if (quickly && o.at != o.sure && hopeless(all->lane[o.at]))
+		if (quickly && o.at != o.sure && !ring_any(&all->lane[o.at]->ring))
 			continue;
 		result = w->in(all->lane[o.at], w, &round);
 		if (likely(result >= 0) || result == -EMSGSIZE) {

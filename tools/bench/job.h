@@ -16,6 +16,7 @@
  *   bursts      the sender sends `messages` in so many bursts; the receiver takes each
  *               burst when all of it is sent.  Only sending counts.  At the end both wait
  *               until the channel has given its memory back
+ *   stock       the senders send all before the clock starts; the receivers take it
  *   jobs        another program runs a child for each message (exec.h), `receivers` at once
  *   asleep      the same, and each child sleeps: what the program itself costs
  */
@@ -37,6 +38,7 @@ enum bench_kind {
 	BENCH_WAKE,
 	BENCH_LOOK,
 	BENCH_BURSTS,
+	BENCH_STOCK,
 	BENCH_JOBS,
 	BENCH_ASLEEP,
 };

@@ -23,7 +23,7 @@ static uint64_t warmup_for(const struct bench_job *job)
 {
 	uint64_t enough = 2 * job->spec.capacity / job->spec.size, tenth = job->messages / 10;
 
-	if (job->kind == BENCH_BURSTS)
+	if (job->kind == BENCH_BURSTS || job->kind == BENCH_STOCK)
 		return 0;
 	if (job->backlog > 0)
 		return 12 * job->backlog;
@@ -34,7 +34,8 @@ static int row_once(struct bench_row *row, struct bench_result *ret, struct hist
 {
 	if (bench_job_executed(&row->job))
 		return bench_exec_run(&row->job, ret, row->why);
-	if (!row->warmup_given || row->job.backlog > 0 || row->job.kind == BENCH_BURSTS)
+	if (!row->warmup_given || row->job.backlog > 0 || row->job.kind == BENCH_BURSTS ||
+		row->job.kind == BENCH_STOCK)
 		row->job.warmup = warmup_for(&row->job);
 	return bench_run(&row->job, ret, latency, row->why);
 }

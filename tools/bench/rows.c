@@ -25,7 +25,7 @@ static const enum bench_kind mode_kind[] = {
 	[MODE_GROW] = BENCH_STREAM,
 	[MODE_EXEC] = BENCH_JOBS,
 	[MODE_CALL] = BENCH_ROUND_TRIP,
-	[MODE_LANES] = BENCH_STREAM,
+	[MODE_LANES] = BENCH_STOCK,
 };
 
 /* Of several channels, so many carry messages, one after the other.  Among channels there is
@@ -370,33 +370,45 @@ static void call_rows(struct bench_rows *rows, const struct bench_setup *s)
 	}
 }
 
+/* What a message with a header and a key takes, at most. */
+static uint64_t headed_size(uint64_t size)
+{
+	return record_size(size + 96 + 16);
+}
+
+/* Add a channel that has room for all that is sent before it is received: so many lanes, or none,
+ * each with the messages of `share` senders. */
 static struct bench_row *add_lanes(struct bench_rows *rows, const struct bench_setup *s,
-	size_t size, const char *label, unsigned lanes)
+	size_t size, const char *label, unsigned lanes, unsigned share)
 {
 	struct bench_row *row = add_row(rows, s, MODE_LANES, size, &bench_lanes, label);
 
 	row->job.senders = (unsigned)s->senders;
 	row->job.receivers = (unsigned)s->receivers;
-	row->job.spec.recv_batch = s->recv_batch;
 	row->job.spec.lanes = lanes;
+	row->job.spec.capacity = share * s->messages * headed_size(size) + (1 << 20);
 	return row;
 }
 
-/* Add, for each size, one queue; as many lanes as receivers, all of them used; and the same, one of
- * them used. */
+/* Add, for each size, and for one message and for several at a time, one queue; as many lanes as
+ * receivers, all of them used; and the same, one of them used. */
 static void lanes_rows(struct bench_rows *rows, const struct bench_setup *s)
 {
-	unsigned lanes = s->receivers < 2 ? 2 : (unsigned)s->receivers;
+	unsigned lanes = s->receivers < 2 ? 2 : (unsigned)s->receivers, all = (unsigned)s->senders;
+	unsigned share = (all + lanes - 1) / lanes, first;
 
-	for (unsigned i = 0; i < s->sizes; i++) {
-		struct bench_row *queue = add_lanes(rows, s, s->size[i], "queue", 0), *row;
+	for (unsigned i = 0; i < s->sizes; i++)
+		for (unsigned batch = 1; batch; batch = batch < s->recv_batch ? s->recv_batch : 0) {
+			struct bench_row *queue;
 
-		add_lanes(rows, s, s->size[i], "lanes", lanes)->floor = queue;
-		if (getenv("ONLY")) { if (*getenv("ONLY") == 'o') {row = rows->row[0]; row->job.spec.lanes=8; row->job.spec.one_lane=true;rows->n=1;continue;} rows->row[0]->job.spec.lanes = *getenv("ONLY") == 'l' ? 8 : 0; rows->n = 1; continue; }
-		row = add_lanes(rows, s, s->size[i], "lanes-one", lanes);
-		row->job.spec.one_lane = true;
-		row->floor = queue;
-	}
+			first = rows->n;
+			queue = add_lanes(rows, s, s->size[i], "queue", 0, all);
+			add_lanes(rows, s, s->size[i], "lanes", lanes, share)->floor = queue;
+			add_lanes(rows, s, s->size[i], "lanes-one", lanes, all)->floor = queue;
+			rows->row[rows->n - 1]->job.spec.one_lane = true;
+			for (; first < rows->n; first++)
+				rows->row[first]->job.spec.recv_batch = batch;
+		}
 }
 
 void bench_rows_make(struct bench_rows *rows, const struct bench_setup *s)

@@ -476,13 +476,16 @@ static void check_setup(const struct bench_setup *s)
 
 	if (s->messages > 0 && s->seconds > 0)
 		cli_usage("--messages or --duration, not both");
-	if (s->mode == MODE_LANES &&
-		(s->exclusive || s->in_place || s->rate > 0 || s->wait != BENCH_ADAPTIVE))
-		cli_usage("--%s: lanes has workers that take and acknowledge",
-			s->exclusive  ? "exclusive"
-			: s->in_place ? "in-place"
-			: s->rate > 0 ? "rate"
-				      : "wait");
+	if (s->mode == MODE_LANES && (s->exclusive || s->in_place || s->rate > 0 ||
+					     s->capacity > 0 || s->wait != BENCH_ADAPTIVE))
+		cli_usage("--%s: lanes has workers that take and acknowledge what is there",
+			s->exclusive	  ? "exclusive"
+			: s->in_place	  ? "in-place"
+			: s->rate > 0	  ? "rate"
+			: s->capacity > 0 ? "capacity"
+					  : "wait");
+	if (s->mode == MODE_LANES && s->seconds > 0)
+		cli_usage("--duration: lanes has --messages, all of which are there first");
 	if (s->mode == MODE_LANES && s->send_batch > 1)
 		cli_usage("--batch: lanes sends one message at a time (1:%u)", s->recv_batch);
 	if (s->mode == MODE_LANES && s->receivers > 64)
@@ -581,12 +584,14 @@ static void fill_defaults(struct bench_setup *s)
 	bool compare = s->mode == MODE_COMPARE;
 	unsigned fan = s->mode == MODE_LANES ? 8 : s->mode == MODE_FAN && !s->exclusive ? 4 : 1;
 	unsigned receivers = s->mode == MODE_BCAST ? 4 : fan;
-	bool jobs = s->receivers > 0;
+	bool jobs = s->receivers > 0, batch_given = s->send_batch > 0;
 
 	if (s->sizes == 0)
 		sizes_arg(s, compare ? "64,1K,64K" : s->mode == MODE_GROW ? "64,64K" : "64");
 	if (s->messages == 0 && s->seconds <= 0 && s->mode == MODE_EXEC)
 		s->messages = 2000;
+	if (s->messages == 0 && s->mode == MODE_LANES)
+		s->messages = 25000;
 	if (s->messages == 0 && s->seconds <= 0)
 		s->seconds = compare ? 0.2 : 0.5;
 	if (s->stall == 0)
@@ -604,6 +609,8 @@ static void fill_defaults(struct bench_setup *s)
 		s->receivers = receivers;
 	if (s->send_batch == 0)
 		s->send_batch = s->recv_batch = compare ? 64 : 1;
+	if (s->mode == MODE_LANES && !batch_given)
+		s->recv_batch = 16;
 	if (s->ways == 0)
 		via_arg(s, s->mode == MODE_SELECT ? "select,set" : "recv");
 	if (s->mode == MODE_GROW)

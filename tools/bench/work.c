@@ -126,17 +126,23 @@ static void sender_start(struct work *k)
 	work_begin(k);
 }
 
-/* Note what all workers have by now, if it is the first sender that is done; end the link,
- * if it is the last. */
+/* Note what all workers have by now. */
+static void note_shares(const struct work *k)
+{
+	unsigned all = k->job->senders + k->job->receivers;
+
+	for (unsigned i = 0; i < all; i++)
+		k->board->worker[i].had =
+			atomic_load_explicit(&k->board->worker[i].progress, memory_order_relaxed);
+}
+
+/* Do so, if it is the first sender that is done; end the link, if it is the last. */
 static void sender_done(struct work *k)
 {
 	unsigned before = atomic_fetch_add(&k->board->done, 1);
-	unsigned all = k->job->senders + k->job->receivers;
 
 	if (before == 0)
-		for (unsigned i = 0; i < all; i++)
-			k->board->worker[i].had = atomic_load_explicit(
-				&k->board->worker[i].progress, memory_order_relaxed);
+		note_shares(k);
 	work_end(k);
 	if (k->job->most > 0) /* what stays in the channel is received later */
 		k->me->busy = k->me->end - atomic_load(&k->board->start);
@@ -429,6 +435,56 @@ static void work_drain(struct work *k)
 		bench_worker_fail(k->me, "the end of the channel", r);
 }
 
+/* A stock. */
+
+/* How soon it is seen that all was received. */
+#define SEEN_US 100
+
+/* Send all; who is the last one starts the clock, and stops it when all was received. */
+static void work_stock(struct work *k)
+{
+	struct bench_link *link = k->link[0];
+	uint64_t base = bench_stamp(k->me->index, 0), all = k->total * k->job->senders;
+
+	for (uint64_t i = 0; i < k->total; i++) {
+		uint64_t stamp = base | i;
+		int r = link->peer->send(link, &stamp, 1);
+
+		if (r < 0)
+			bench_worker_fail(k->me, "sending", r);
+		work_progress(k, i + 1);
+	}
+	work_begin(k);
+	if (atomic_fetch_add(&k->board->got, 1) + 1 < k->job->senders) {
+		work_end(k);
+		k->me->end = 0;
+		return;
+	}
+	atomic_store(&k->board->start, cli_now());
+	while (received_so_far(k) < all)
+		usleep(SEEN_US);
+	note_shares(k);
+	work_end(k);
+	link->peer->end(link);
+}
+
+static void work_take(struct work *k)
+{
+	uint64_t stamp[BENCH_BATCH_MAX];
+	struct intake in;
+	int r;
+
+	while (atomic_load(&k->board->start) == 0)
+		usleep(SEEN_US);
+	intake_open(&in, k);
+	while ((r = k->link[0]->peer->recv(k->link[0], stamp, k->job->spec.recv_batch)) > 0)
+		intake_count(&in, stamp, (unsigned)r);
+	if (r != -EPIPE)
+		bench_worker_fail(k->me, "taking", r);
+	intake_close(&in);
+	k->me->end = 0; /* the sender has the time */
+}
+
 /* Round trips. */
 
 static void trip(struct work *k, uint64_t number)
@@ -660,6 +716,7 @@ void bench_work(const struct bench_job *job, struct bench_board *board, struct b
 		[BENCH_WAKE] = {work_sleep, work_wake},
 		[BENCH_LOOK] = {work_look, work_replace},
 		[BENCH_BURSTS] = {work_drain, work_burst},
+		[BENCH_STOCK] = {work_take, work_stock},
 	};
 	struct work k = {
 		.job = job,
