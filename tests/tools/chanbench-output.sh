@@ -138,7 +138,7 @@ refused() {
 	is 'nothing on stdout' "$(cat "$tmp/out")" ''
 }
 refused 'what is to be measured'
-refused "'fly' is none of lat, thr, fan, wake, select, latest, bcast, grow, exec, call and compare" fly
+refused "'fly' is none of lat, thr, fan, wake, select, latest, bcast, grow, exec, call, lanes and compare" fly
 refused "'x': lat takes no operand" lat x
 refused "'fan': compare takes" compare fan
 refused "--via: latest does not wait" latest --via fd
@@ -146,6 +146,14 @@ refused "--wait: latest copies" latest -w spin
 refused "--in-place: latest copies" latest --in-place
 refused "--hdr: latest is about rates" latest --hdr "$tmp/hdr"
 refused "--senders: latest has one" latest -P 2
+refused "--simulate is for lanes" thr --simulate
+refused "--simulate is for lanes" lanes --simulate -J
+refused "--duration: lanes has --messages" lanes -d 1s
+refused "--exclusive: lanes has workers" lanes --exclusive
+refused "--capacity: lanes has workers" lanes -c 1M
+refused "--batch: lanes sends one" lanes -b 2
+refused "--receivers: there are 64 lanes" lanes -C 65
+refused "--via: lanes waits by recv" lanes --via fd
 refused "'7' is less than the 8 bytes" lat -s 7
 refused "'2G' is more than 1G" lat -s 2G
 refused "a value is missing or too long at ',8'" lat -s 64,,8

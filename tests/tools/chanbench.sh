@@ -149,6 +149,15 @@ is 'a message costs the sender something' "$(jq '[.results[].send_cpu_ns > 0] | 
 labels bcast -n 2000 -C 2 -w spin -b 16 -s 1000 -c 16K
 is 'bcast with nobody asleep' "$labels" 'shmchan broadcast broadcast-lose broadcast broadcast-lose'
 
+# Lanes: each worker finds each key's messages in their order; one queue is the floor.
+labels lanes -n 300 -P 3 -C 3 -b 1:4
+is 'lanes, one and four at a time' "$labels" 'queue lanes lanes-one queue lanes lanes-one'
+is 'each has its ratio' "$(jq -c '[.results[] | .of_floor != null]' "$tmp/out")" \
+	'[false,true,true,false,true,true]'
+status 0 chanbench lanes -n 300 -P 2 -C 2 -R 1 --simulate
+is 'up to 64 CPUs' "$(sed -n '/^simulation/,$p' "$tmp/out" | awk '$1 + 0 && NF > 3 { print $1 }' | tr '\n' ' ')" \
+	"$([ "$(nproc)" -lt 2 ] || echo '2 4 8 16 32 64 ')"
+
 # Growing: nothing is lost over the steps, and the memory comes back.
 labels grow -n 3000 -s 64,1000 -c 64K --backlog=300K --burst=3M --bursts=20
 rows='fixed growing fixed-backlog growing-backlog fresh-memory growing-burst growing-bursts/20'

@@ -18,6 +18,8 @@
 #include "bench/row.h"
 #include "bench/rows.h"
 #include "bench/setup.h"
+#include "bench/simulate.h"
+#include "common/failure.h"
 #include "common/message.h"
 #include "common/signals.h"
 #include "common/status.h"
@@ -124,6 +126,13 @@ static int report(const struct bench_setup *s, const struct bench_rows *rows)
 	return check_assertions(s, rows);
 }
 
+static int simulate(const struct bench_setup *s, const struct bench_rows *rows)
+{
+	int r = bench_simulate(stdout, rows, s->cpus.n);
+
+	return r < 0 ? cli_fail(NULL, NULL, r) : CLI_OK;
+}
+
 int main(int argc, char **argv)
 {
 	static struct bench_setup s;
@@ -145,6 +154,8 @@ int main(int argc, char **argv)
 	cli_die();
 	if (status == CLI_OK)
 		status = report(&s, &rows);
+	if (status == CLI_OK && s.simulate)
+		status = simulate(&s, &rows);
 	bench_rows_free(&rows);
 	return status;
 }

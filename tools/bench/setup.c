@@ -40,6 +40,7 @@ enum {
 	OPT_BACKLOG,
 	OPT_BURST,
 	OPT_BURSTS,
+	OPT_SIMULATE,
 };
 
 /* clang-format off */
@@ -76,6 +77,7 @@ static const struct cli_option options[] = {
 		"there is memory for)" },
 	{ OPT_BURSTS, "bursts", "N", "grow: how many small bursts, each of 4 times the\n"
 		"capacity (1000)" },
+	{ OPT_SIMULATE, "simulate", NULL, "lanes: then a simulation of up to 64 CPUs" },
 	{ 'p', "percentiles", "N[,N...]", "percentiles shown (50,90,99,99.9)" },
 	{ OPT_HDR, "hdr", "FILE", "write the latencies as HdrHistogram's text, in microseconds" },
 	{ 'J', "json", NULL, "JSON" },
@@ -379,6 +381,9 @@ static void read_option(struct bench_setup *s, int letter)
 	case OPT_BURSTS:
 		s->bursts = count_arg("--bursts", optarg, 1, 1000000);
 		break;
+	case OPT_SIMULATE:
+		s->simulate = true;
+		break;
 	case 'p':
 		percentiles_arg(s, optarg);
 		break;
@@ -486,6 +491,8 @@ static void check_setup(const struct bench_setup *s)
 					  : "wait");
 	if (s->mode == MODE_LANES && s->seconds > 0)
 		cli_usage("--duration: lanes has --messages, all of which are there first");
+	if (s->simulate && (s->mode != MODE_LANES || s->out.format != BENCH_TEXT))
+		cli_usage("--simulate is for lanes, and for people to read");
 	if (s->mode == MODE_LANES && s->send_batch > 1)
 		cli_usage("--batch: lanes sends one message at a time (1:%u)", s->recv_batch);
 	if (s->mode == MODE_LANES && s->receivers > 64)
@@ -590,7 +597,7 @@ static void fill_defaults(struct bench_setup *s)
 		sizes_arg(s, compare ? "64,1K,64K" : s->mode == MODE_GROW ? "64,64K" : "64");
 	if (s->messages == 0 && s->seconds <= 0 && s->mode == MODE_EXEC)
 		s->messages = 2000;
-	if (s->messages == 0 && s->mode == MODE_LANES)
+	if (s->messages == 0 && s->seconds <= 0 && s->mode == MODE_LANES)
 		s->messages = 25000;
 	if (s->messages == 0 && s->seconds <= 0)
 		s->seconds = compare ? 0.2 : 0.5;

@@ -51,7 +51,7 @@ struct bench_setup {
 	unsigned channels; /* that a receiver waits for: select and set */
 	unsigned ways;
 	const struct bench_way *way[BENCH_WAYS_MAX];
-	bool warmup_given, exclusive, in_place;
+	bool warmup_given, exclusive, in_place, simulate;
 	enum bench_wait wait;
 	struct bench_cpus cpus;
 	const char *against; /* --versus, or NULL */
