@@ -151,7 +151,7 @@ is 'bcast with nobody asleep' "$labels" 'shmchan broadcast broadcast-lose broadc
 
 # Lanes: each worker finds each key's messages in their order; one queue is the floor.
 labels lanes -n 300 -P 3 -C 3 -b 1:4
-is 'lanes, one and four at a time' "$labels" 'queue lanes lanes-one queue lanes lanes-one'
+is 'lanes, one and four at a time' "$labels" 'one-queue lanes lanes-one one-queue lanes lanes-one'
 is 'each has its ratio' "$(jq -c '[.results[] | .of_floor != null]' "$tmp/out")" \
 	'[false,true,true,false,true,true]'
 status 0 chanbench lanes -n 300 -P 2 -C 2 -R 1 --simulate

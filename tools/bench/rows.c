@@ -402,7 +402,7 @@ static void lanes_rows(struct bench_rows *rows, const struct bench_setup *s)
 			struct bench_row *queue;
 
 			first = rows->n;
-			queue = add_lanes(rows, s, s->size[i], "queue", 0, all);
+			queue = add_lanes(rows, s, s->size[i], "one-queue", 0, all);
 			add_lanes(rows, s, s->size[i], "lanes", lanes, share)->floor = queue;
 			add_lanes(rows, s, s->size[i], "lanes-one", lanes, all)->floor = queue;
 			rows->row[rows->n - 1]->job.spec.one_lane = true;
