@@ -8,18 +8,20 @@
 #include "channel/call.h"
 
 #include "base/bytes.h"
+#include "base/container.h"
 #include "channel/delay.h"
 #include "channel/inbox.h"
 #include "channel/lanes.h"
+#include "channel/outstanding.h"
 #include "channel/reclaim.h"
 #include "channel/rest.h"
 #include "channel/sender.h"
 #include "channel/side.h"
 #include "channel/wake.h"
+#include "core/lock.h"
 #include "segment/bell.h"
 
 #include <poll.h>
-#include <search.h>
 #include <stdlib.h>
 
 /* How long a wait sleeps before it looks who died, and whether the channel was discarded. */
@@ -42,7 +44,7 @@ struct part {
 
 /* A request whose last reply was not given to the program yet. */
 struct call {
-	uint64_t number;
+	struct entry entry;	   /* with its number */
 	struct headed_place place; /* of the request */
 	bool once, broken;
 	struct part *first, **last;
@@ -56,26 +58,23 @@ struct calls {
 	unsigned waiting;
 	chan_t *inbox;
 	char address[INBOX_ADDRESS_SIZE];
-	void *all; /* a tree, by number */
-	size_t n, once;
+	struct outstanding all;
+	size_t once;
+	struct call *spare;	    /* one that is free: most clients wait for each reply */
 	struct call *first, **last; /* what has something to give */
 	uint64_t number;	    /* of the last request */
 	struct descriptor ends;	    /* tells that an endpoint's file was closed */
 	bool listens;
 };
 
-static int by_number(const void *a, const void *b)
+static struct call *call_of(struct entry *e)
 {
-	uint64_t x = ((const struct call *)a)->number, y = ((const struct call *)b)->number;
-
-	return x < y ? -1 : x > y;
+	return e ? container_of(e, struct call, entry) : NULL;
 }
 
 static struct call *find(const struct calls *cs, uint64_t number)
 {
-	struct call key = {.number = number}, *const *found = tfind(&key, &cs->all, by_number);
-
-	return found ? *found : NULL;
+	return call_of(outstanding_find(&cs->all, number));
 }
 
 /* It has something to give: a part, or that it is broken. */
@@ -101,24 +100,49 @@ static void retract(struct calls *cs, struct call *c)
 	c->link = NULL;
 }
 
-static void free_call(void *arg)
+static void free_parts(struct call *c)
 {
-	struct call *c = arg;
-
 	for (struct part *next, *p = c->first; p; p = next) {
 		next = p->next;
 		free(p);
 	}
-	free(c);
+}
+
+static void free_call(struct entry *e, void *unused)
+{
+	(void)unused;
+	free_parts(call_of(e));
+	free(call_of(e));
 }
 
 static void forget(struct calls *cs, struct call *c)
 {
 	retract(cs, c);
-	tdelete(c, &cs->all, by_number);
-	cs->n--;
+	outstanding_remove(&cs->all, &c->entry);
 	cs->once -= c->once;
-	free_call(c);
+	free_parts(c);
+	if (cs->spare)
+		free(c);
+	else
+		cs->spare = c;
+}
+
+/* Return a new one, with the next number, or NULL: no memory. */
+static struct call *add(struct calls *cs)
+{
+	struct call *c = cs->spare ? cs->spare : malloc(sizeof(*c));
+
+	cs->spare = NULL;
+	if (!c)
+		return NULL;
+	*c = (struct call){.entry.number = cs->number + 1};
+	c->last = &c->first;
+	if (outstanding_add(&cs->all, &c->entry) < 0) {
+		free(c);
+		return NULL;
+	}
+	cs->number++;
+	return c;
 }
 
 /* ---- the inbox ---- */
@@ -127,7 +151,9 @@ static void destroy(struct calls *cs)
 {
 	chan_detach(cs->inbox);
 	descriptor_close(&cs->ends);
-	tdestroy(cs->all, free_call);
+	outstanding_each(&cs->all, free_call, NULL);
+	outstanding_free(&cs->all);
+	free(cs->spare);
 	pthread_cond_destroy(&cs->changed);
 	pthread_mutex_destroy(&cs->lock);
 	free(cs);
@@ -245,23 +271,17 @@ int chan_request(chan_t *ch, const void *msg, size_t len, const struct chan_meta
 		err = calls_of(ch, &cs);
 	if (err < 0)
 		return err;
-	c = calloc(1, sizeof(*c));
-	if (!c)
-		return -ENOMEM;
-	c->last = &c->first;
 	envelope_copy(&full, meta);
 	memcpy(full.reply_to, cs->address, sizeof(cs->address));
 
 	/* It is known before it is sent: the reply may be faster than this thread. */
 	pthread_mutex_lock(&cs->lock);
-	c->number = full.correlation = ++cs->number;
-	err = tsearch(c, &cs->all, by_number) ? 0 : -ENOMEM;
-	cs->n += err == 0;
+	c = add(cs);
+	if (c)
+		full.correlation = c->entry.number;
 	pthread_mutex_unlock(&cs->lock);
-	if (err < 0) {
-		free(c);
-		return err;
-	}
+	if (!c)
+		return -ENOMEM;
 	err = ch->sending->send_meta(ch, msg, len, &full, &limit, &place);
 	pthread_mutex_lock(&cs->lock);
 	c = find(cs, full.correlation);
@@ -296,7 +316,7 @@ static ssize_t give(struct calls *cs, struct call *c, const struct wish *w)
 	ssize_t len;
 
 	if (!p) {
-		uint64_t number = c->number;
+		uint64_t number = c->entry.number;
 
 		forget(cs, c);
 		if (w->meta) {
@@ -365,7 +385,7 @@ static bool receive_reply(
 		return false;
 	}
 	if (!c->first && !c->broken && lease->len <= w->size &&
-		(w->number ? w->number == c->number : cs->first == NULL)) {
+		(w->number ? w->number == c->entry.number : cs->first == NULL)) {
 		copy_bytes(w->buf, lease->data, lease->len);
 		if (w->meta)
 			*w->meta = meta;
@@ -428,15 +448,12 @@ static void look_at(struct round *r, struct call *c)
 	announce(r->cs, c);
 }
 
-static _Thread_local struct round *this_round; /* twalk() hands over nothing */
-
-static void visit(const void *node, VISIT which, int depth)
+static void visit(struct entry *e, void *arg)
 {
-	struct call *c = *(struct call *const *)node;
+	struct call *c = call_of(e);
 
-	(void)depth;
-	if ((which == postorder || which == leaf) && c->once && c->place.pos + c->place.seq)
-		look_at(this_round, c);
+	if (c->once && c->place.pos + c->place.seq)
+		look_at(arg, c);
 }
 
 static void look_into(struct round *r)
@@ -448,8 +465,7 @@ static void look_into(struct round *r)
 		return; /* later */
 	given_back = reclaim_leases(lane) > 0;
 	delay_look(lane); /* a server may not have been able to say it: reply_broken() */
-	this_round = r;
-	twalk(r->cs->all, visit);
+	outstanding_each(&r->cs->all, visit, r);
 	freed = lane->kind->free(&lane->ring);
 	receivers_leave(lane);
 	if (freed)
@@ -554,24 +570,22 @@ static int take_watching(
 /* Take a message out of the inbox, of which this thread is the reader; the lock of `cs` is not
  * held.  Returns 1, or an error of chan_take(), or -EAGAIN: look again whether there is
  * something. */
-static int take_reply(
-	struct chan *ch, struct calls *cs, bool watch, struct chan_lease *lease, int64_t deadline)
+static int take_reply(struct chan *ch, struct calls *cs, bool watch, struct chan_lease *lease,
+	int64_t deadline, int64_t now)
 {
-	int64_t now = clock_monotonic(), end = now + (watch ? BRIEF : SLICE);
-	int err;
+	int64_t most = watch ? BRIEF : SLICE;
+	int64_t left = deadline == DEADLINE_NEVER ? INT64_MAX : deadline - now;
+	int err = chan_take(cs->inbox, lease, 1, left > most ? most : left > 0 ? left : 0);
 
-	if (deadline < end)
-		end = deadline;
-	err = chan_take(cs->inbox, lease, 1, end > now ? end - now : 0);
 	if (err != -ETIMEDOUT)
 		return err;
-	return watch && end < deadline ? take_watching(ch, cs, lease, deadline) : -EAGAIN;
+	return watch && left > most ? take_watching(ch, cs, lease, deadline) : -EAGAIN;
 }
 
 /* Be the thread that reads the inbox, once.  Returns true, and *result, if that ends the call. Sets
  * *empty if there was nothing. */
-static bool read_inbox(
-	struct chan *ch, struct calls *cs, const struct wish *w, ssize_t *result, bool *empty)
+static bool read_inbox(struct chan *ch, struct calls *cs, const struct wish *w, int64_t now,
+	ssize_t *result, bool *empty)
 {
 	struct chan_lease lease;
 	bool watch = cs->once > 0, over = false;
@@ -579,7 +593,7 @@ static bool read_inbox(
 
 	cs->reading = true;
 	pthread_mutex_unlock(&cs->lock);
-	err = take_reply(ch, cs, watch, &lease, w->deadline);
+	err = take_reply(ch, cs, watch, &lease, w->deadline, now);
 	pthread_mutex_lock(&cs->lock);
 	cs->reading = false;
 	*empty = err != 1;
@@ -612,27 +626,30 @@ static void await_reader(struct calls *cs, int64_t deadline)
 
 static ssize_t await(struct chan *ch, struct calls *cs, const struct wish *w, bool tries)
 {
-	int64_t now = clock_monotonic(), end = (w->deadline > now ? w->deadline : now);
+	int64_t now = 0, end = 0; /* not known, and not asked for where there is no deadline */
 	struct call *c;
 	ssize_t result;
 	bool empty = false;
 
 	for (;;) {
 		c = w->number ? find(cs, w->number) : cs->first;
-		if (w->number ? !c : cs->n == 0)
+		if (w->number ? !c : cs->all.n == 0)
 			return error_because(-ENOENT, "no such request waits for a reply");
 		if (c && (c->first || c->broken))
 			return give(cs, c, w);
 		if (atomic_load_explicit(&ch->interrupted, memory_order_relaxed))
 			return -EINTR;
-		now = clock_monotonic();
+		if (w->deadline != DEADLINE_NEVER)
+			now = clock_monotonic();
+		if (!end)
+			end = w->deadline > now ? w->deadline : now;
 		if (now >= w->deadline && (empty || cs->reading || now - end >= OVERTIME))
 			return tries ? -EAGAIN : -ETIMEDOUT;
 		if (cs->reading) {
 			await_reader(cs, w->deadline);
 			continue;
 		}
-		if (read_inbox(ch, cs, w, &result, &empty))
+		if (read_inbox(ch, cs, w, now, &result, &empty))
 			return result == -ETIMEDOUT && tries ? -EAGAIN : result;
 	}
 }

@@ -23,6 +23,7 @@
  *   delay, aside, dead              messages that are delayed; or buried; or expired
  *   subscribe                       joining, groups, the list of subscribers
  *   call, serve, inbox              requests: the client's side, the server's, where replies come
+ *   outstanding                     what is asked and not answered, by number
  *   lanes, steal                    a channel that is several queues; which one is used
  *   inspect, recover                stat and peek; purge and recover
  *   settings                        policy, interruption
