@@ -256,7 +256,9 @@ struct chan_options {
 	 * and a message with an id and no key goes in a lane by its id.  One takes about 45 bytes.
 	 */
 	uint32_t dedup;
-	uint32_t reserved;
+	/* Only for a queue: how often a message is delivered at most before it is given up, up to
+	 * 65534; 0: it is not said.  The library only keeps it; workers go by it (chanrecv(1)). */
+	uint32_t max_deliver;
 	uint64_t
 		dedup_age; /* with `dedup` only: ns, after which an id is forgotten; 0: it is not */
 };
@@ -1329,6 +1331,7 @@ struct chan_stat {
 	uint32_t lane_by;   /* enum chan_lane_by */
 	char dead_letter[CHAN_PLACE_MAX + 1]; /* as UID/NAME; "": none */
 	uint32_t dedup;			      /* chan_options.dedup, dedup_age */
+	uint32_t max_deliver;		      /* 0: it is not said */
 	uint64_t dedup_age;
 	uint64_t duplicates; /* messages that were not sent again, since their id was known */
 };

@@ -242,6 +242,8 @@ int spec_check(const struct spec *spec, char *why, size_t size)
 		wrong = "by priority there are 8 lanes";
 	else if (spec->options.dead_letter[0] && spec->options.kind != CHAN_KIND_QUEUE)
 		wrong = "dead-letter is for kind=queue";
+	else if (spec->options.max_deliver && spec->options.kind != CHAN_KIND_QUEUE)
+		wrong = "max-deliver is for kind=queue";
 	else if (spec->options.dedup && spec->options.kind != CHAN_KIND_QUEUE &&
 		 spec->options.kind != CHAN_KIND_BROADCAST)
 		wrong = "dedup is for a queue and a broadcast";
@@ -298,6 +300,8 @@ void spec_write(const struct spec *spec, FILE *out)
 			word(&words_lane_by, o->lane_by));
 	if (o->dead_letter[0])
 		fprintf(out, "dead-letter=%s\n", o->dead_letter);
+	if (o->max_deliver)
+		fprintf(out, "max-deliver=%" PRIu32 "\n", o->max_deliver);
 	if (o->dedup)
 		fprintf(out, "dedup=%s\n", dedup_text(dedup, o->dedup, o->dedup_age));
 	if (o->flags & CHAN_FORBID_BLOCK)
@@ -323,10 +327,10 @@ bool spec_equal(const struct spec *a, const struct spec *b)
 	       x->linger == y->linger && x->on_lag == y->on_lag && x->patience == y->patience &&
 	       x->groups == y->groups && x->lanes == y->lanes && x->lane_by == y->lane_by &&
 	       !strcmp(x->dead_letter, y->dead_letter) && x->dedup == y->dedup &&
-	       x->dedup_age == y->dedup_age && a->daemon == b->daemon &&
-	       a->activate == b->activate && a->owner == b->owner && a->has_group == b->has_group &&
-	       a->group == b->group && who_equal(&a->send, &b->send) &&
-	       who_equal(&a->receive, &b->receive);
+	       x->max_deliver == y->max_deliver && x->dedup_age == y->dedup_age &&
+	       a->daemon == b->daemon && a->activate == b->activate && a->owner == b->owner &&
+	       a->has_group == b->has_group && a->group == b->group &&
+	       who_equal(&a->send, &b->send) && who_equal(&a->receive, &b->receive);
 }
 
 /* As spec_differs(), of a channel that may grow: `segment` is what it has now. */
@@ -359,6 +363,8 @@ const char *spec_differs(const struct spec *spec, const struct chan_stat *is)
 		return "lanes or lane-by";
 	if (strcmp(name_base(is->dead_letter), name_base(o->dead_letter)) != 0)
 		return "dead-letter";
+	if (is->max_deliver != o->max_deliver)
+		return "max-deliver";
 	if (is->dedup != o->dedup || is->dedup_age != o->dedup_age)
 		return "dedup";
 	if (o->on_lag && (is->on_lag != o->on_lag || is->patience != o->patience))

@@ -34,6 +34,7 @@ static int spec_of_segment(struct spec *spec, const char *name)
 	spec->options.lanes = st.lanes;
 	spec->options.lane_by = st.lane_by;
 	spec->options.dedup = st.dedup;
+	spec->options.max_deliver = st.max_deliver;
 	spec->options.dedup_age = st.dedup_age;
 	memcpy(spec->options.dead_letter, st.dead_letter, sizeof(spec->options.dead_letter));
 	spec->options.max_message = st.max_message;

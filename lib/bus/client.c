@@ -198,6 +198,8 @@ int client_create(uid_t owner, const char *name, const struct chan_options *opt)
 			word(&words_lane_by, opt->lane_by));
 	if (opt->dead_letter[0])
 		put(&r, "dead-letter=%s\n", opt->dead_letter);
+	if (opt->max_deliver)
+		put(&r, "max-deliver=%" PRIu32 "\n", opt->max_deliver);
 	if (opt->dedup_age)
 		put(&r, "dedup=%" PRIu32 ",%" PRIu64 "ns\n", opt->dedup, opt->dedup_age);
 	else if (opt->dedup)

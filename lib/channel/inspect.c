@@ -191,6 +191,7 @@ int chan_stat(const chan_t *ch, struct chan_stat *ret)
 	st.lane_by = h->lane_by;
 	memcpy(st.dead_letter, h->dead_letter, sizeof(st.dead_letter));
 	st.dedup = h->dedup;
+	st.max_deliver = h->max_deliver;
 	st.dedup_age = (uint64_t)h->dedup_age;
 	st.idle = st.senders || st.receivers ? 0 : idle_time(ch, state);
 	memcpy(ret, &st, ret->size);

@@ -208,6 +208,7 @@ static void note_difference(const struct chan *ch, const struct chan_options *op
 		.lanes = h->lanes,
 		.lane_by = h->lane_by,
 		.dedup = h->dedup,
+		.max_deliver = h->max_deliver,
 		.dedup_age = (uint64_t)h->dedup_age,
 	};
 	memcpy(is.dead_letter, h->dead_letter, sizeof(is.dead_letter));

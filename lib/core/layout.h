@@ -80,6 +80,7 @@ struct layout_header {
 	uint32_t lane_by;		/* enum chan_lane_by; else 0 */
 	char dead_letter[LAYOUT_PLACE]; /* UID/NAME, and a NUL; else "" */
 	uint32_t dedup;			/* with LAYOUT_HAS_IDS, else 0, as the next one */
+	uint32_t max_deliver;		/* for workers; 0: it is not said */
 	int64_t dedup_age;
 };
 

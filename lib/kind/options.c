@@ -197,8 +197,6 @@ static int check_dedup(const struct chan_options *o)
 			"dedup: is for messages with a header, where the id is: CHAN_META");
 	if (o->dedup_age && !o->dedup)
 		return error_because(-EINVAL, "dedup_age: is for a channel with dedup only");
-	if (o->reserved)
-		return error_because(-EINVAL, "reserved: is not 0");
 	if (o->dedup_age > INT64_MAX)
 		return error_because(-EINVAL, "dedup_age: is above INT64_MAX");
 	return 0;
@@ -245,6 +243,12 @@ static int check_words(const struct chan_options *o)
 			"flags: CHAN_META is for a queue and a broadcast only; a %s has no "
 			"headers",
 			word(&words_kind, o->kind));
+	if (o->max_deliver && o->kind != CHAN_KIND_QUEUE)
+		return error_because(-EINVAL, "max_deliver: is for a queue, not for a %s",
+			word(&words_kind, o->kind));
+	if (o->max_deliver >= RECORD_ATTEMPTS_MAX)
+		return error_because(-EINVAL, "max_deliver: %" PRIu32 " is above %u",
+			o->max_deliver, RECORD_ATTEMPTS_MAX - 1);
 	err = check_lanes(o);
 	if (err == 0)
 		err = check_dead_letter(o);
@@ -333,6 +337,7 @@ void options_compare(const struct chan_options *opt, const struct chan_options *
 		differs("lanes", is->lanes, given.lanes) ||
 		differs("lane_by", is->lane_by, given.lane_by) ||
 		differs("dedup", is->dedup, given.dedup) ||
+		differs("max_deliver", is->max_deliver, given.max_deliver) ||
 		differs("dedup_age", is->dedup_age, given.dedup_age))
 		return;
 	if (given.dead_letter[0] &&

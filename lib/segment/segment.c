@@ -490,6 +490,7 @@ int segment_fill(struct segment *s, const struct chan_options *full, const struc
 	h->lane_by = full->lane_by;
 	memcpy(h->dead_letter, full->dead_letter, sizeof(h->dead_letter));
 	h->dedup = g->dedup;
+	h->max_deliver = full->max_deliver;
 	h->dedup_age = (int64_t)full->dedup_age;
 	h->max_capacity = g->max_capacity;
 	h->lifetime = full->lifetime;
@@ -671,6 +672,8 @@ static int check_header(struct segment *s, uint64_t size)
 	if (h->options & LAYOUT_HAS_LANES &&
 		(h->lanes < 2 || h->kind != CHAN_KIND_QUEUE || h->options & LAYOUT_GROWS ||
 			h->lane_by < CHAN_BY_KEY || h->lane_by > CHAN_BY_PRIORITY))
+		return -EBADMSG;
+	if (h->max_deliver && (h->kind != CHAN_KIND_QUEUE || h->max_deliver >= RECORD_ATTEMPTS_MAX))
 		return -EBADMSG;
 	if (h->dead_letter[0] && (h->kind != CHAN_KIND_QUEUE || !name_valid_anywhere(h->dead_letter,
 									sizeof(h->dead_letter))))

@@ -341,7 +341,8 @@ START_TEST(should_refuse_bad_options)
 			"dedup: 16777217 is above 16777216"},
 		{{.dedup_age = 5, .flags = CHAN_META}, "dedup_age: is for a channel with dedup"},
 		{{.dedup = 1, .dedup_age = UINT64_MAX, .flags = CHAN_META}, "dedup_age: is above"},
-		{{.dedup = 1, .reserved = 1, .flags = CHAN_META}, "reserved: is not 0"},
+		{{.max_deliver = 65535}, "max_deliver: 65535 is above 65534"},
+		{{.max_deliver = 5, .kind = CHAN_KIND_LATEST}, "max_deliver: is for a queue"},
 		{{.dedup = 1, .flags = CHAN_META, .kind = CHAN_KIND_LATEST}, "flags: CHAN_META is"},
 	};
 

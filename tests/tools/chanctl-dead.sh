@@ -138,4 +138,23 @@ status 0 chanctl kick "$ch"
 status 5 chanrecv -N "$ch"
 is 'sent when it is there' "$(chanrecv -N "$letters")" later
 
+# ---- how often a message is delivered, as the channel says ----
+
+channel --max-deliver=2
+is 'it says so' "$(chanctl stat -H -o MAX-DELIVER "$ch")" 2
+echo bad | chansend "$ch"
+status 123 chanrecv -e --backoff=0 --dead-letter=drop "$ch" -- sh -c 'echo "$CHAN_MAX_DELIVER" >>"$0"; exit 1' "$tmp/tries"
+is 'tried twice' "$(tr '\n' ' ' <"$tmp/tries")" '2 2 '
+echo bad | chansend "$ch"
+status 123 chanrecv -e --backoff=0 --max-deliver=1 --dead-letter=drop "$ch" -- sh -c 'echo again >>"$0"; exit 1' "$tmp/tries"
+is 'an option overrides it' "$(grep -c again "$tmp/tries")" 1
+first=$ch
+channel
+status 2 chanrecv -e "$first" "$ch" -- true
+says '--max-deliver says how often all of them are'
+status 2 chanctl create --max-deliver=0 "$ch.bad"
+says "'0' is not a number from 1 to 65534"
+status 2 chanctl create --kind=latest --max-deliver=3 "$ch.bad"
+says 'only a queue has it'
+
 finish

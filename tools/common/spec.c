@@ -154,6 +154,16 @@ static const char *set_dead_letter(struct chan_options *opt, const char *value)
 	return NULL;
 }
 
+static const char *set_max_deliver(struct chan_options *opt, const char *value)
+{
+	uint64_t n;
+
+	if (cli_parse_count(value, &n) || n < 1 || n >= UINT16_MAX)
+		return "a number from 1 to 65534";
+	opt->max_deliver = (uint32_t)n;
+	return NULL;
+}
+
 static const char *set_dedup(struct chan_options *opt, const char *value)
 {
 	opt->flags |= CHAN_META;
@@ -182,6 +192,7 @@ static const struct {
 	{"lane-by", set_lane_by, 0},
 	{"dead-letter", set_dead_letter, 0},
 	{"dedup", set_dedup, 0},
+	{"max-deliver", set_max_deliver, 0},
 	{"end-with-senders", NULL, CHAN_END_WITH_SENDERS},
 	{"need-receivers", NULL, CHAN_NEED_RECEIVERS},
 };
@@ -216,7 +227,7 @@ int cli_parse_key(
 		"unknown key '%s'; there are capacity, max-capacity, max-message, overflow, mode, "
 		"endpoints, "
 		"lifetime, linger, kind, on-lag, groups, forbid-block, meta, lanes, lane-by, "
-		"dead-letter, dedup, "
+		"dead-letter, dedup, max-deliver, "
 		"end-with-senders, need-receivers",
 		key);
 	return -EINVAL;

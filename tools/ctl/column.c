@@ -119,6 +119,7 @@ static const struct ctl_column all[] = {
 	{"UNWANTED", COUNT, .at = AT(unwanted)},
 	{"LANES", COUNT32, .at = AT(lanes)},
 	{"DEAD-LETTER", .type = PLACE},
+	{"MAX-DELIVER", COUNT32, .at = AT(max_deliver)},
 	{"DEDUP", .type = DEDUP_WINDOW},
 	{"DUPLICATES", COUNT, .at = AT(duplicates)},
 	{"KEPT", BROADCAST_COUNT, .at = AT(kept)},

@@ -40,6 +40,7 @@ enum {
 	LANE_BY,
 	DEAD_LETTER,
 	DEDUP,
+	MAX_DELIVER,
 	END_WITH_SENDERS,
 	NEED_RECEIVERS,
 	/* From here on, options that only a bus has. */
@@ -83,6 +84,7 @@ static const struct cli_option options[] = {
 	{DEDUP, "dedup", "N[,DURATION]",
 		"send no message whose id one of the last N had;\n"
 		"implies --meta"},
+	{MAX_DELIVER, "max-deliver", "N", "after so many deliveries workers give up"},
 	{END_WITH_SENDERS, "end-with-senders", NULL, "receivers end when the last sender is gone"},
 	{NEED_RECEIVERS, "need-receivers", NULL, "senders fail when the last receiver is gone"},
 	{OWNER, "owner", "USER", "on a bus: the user that it belongs to (root only)"},
@@ -335,6 +337,8 @@ static void compare(struct differences *d, const struct chan_stat *is)
 			word(&words_lane_by, want.lane_by));
 	if (want.dead_letter[0])
 		compare_dead_letter(d, is->dead_letter);
+	if (want.max_deliver)
+		compare_size(d, "max-deliver", is->max_deliver, want.max_deliver);
 	if (want.dedup)
 		compare_dedup(d, is);
 	compare_flag(d, "end-with-senders", CHAN_END_WITH_SENDERS, is->flags);
@@ -460,6 +464,8 @@ static int create(int n, char **operand)
 	check_meta();
 	if (want.dead_letter[0] && want.kind != CHAN_KIND_QUEUE)
 		cli_usage("--dead-letter: only a queue has one");
+	if (want.max_deliver && want.kind != CHAN_KIND_QUEUE)
+		cli_usage("--max-deliver: only a queue has it");
 	check_lanes();
 	check_broadcast();
 	if (cli_bus())

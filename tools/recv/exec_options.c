@@ -154,6 +154,7 @@ bool exec_options_parse(struct exec_options *x, int letter, char *arg)
 		break;
 	case OPT_MAX_DELIVER:
 		x->max_deliver = bounded("--max-deliver", arg, 0, UINT16_MAX - 1);
+		x->max_deliver_given = true;
 		break;
 	case OPT_BACKOFF:
 		parse_backoff(x, arg);

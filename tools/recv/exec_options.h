@@ -30,6 +30,7 @@ struct exec_options {
 	unsigned jobs, batch;
 	int64_t ttr, kill_after; /* CHAN_WAIT: no limit */
 	uint32_t max_deliver;	 /* 0: no limit */
+	bool max_deliver_given;	 /* or the channel says it */
 	struct retry_plan backoff;
 	enum exec_dead dead;
 	bool dead_given;   /* or the channel says it */

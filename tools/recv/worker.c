@@ -457,41 +457,70 @@ static int watch_channels(void)
 	return CLI_OK;
 }
 
-/* Without --dead-letter the channels say it: the exit status. */
-static int ask_channels(struct exec_options *x)
+/* Do as the channel says, which no option did.  All channels have to say the same. */
+static int go_by_dead_letter(struct exec_options *x, const char *name, const struct chan_stat *st)
 {
 	static char place[CHAN_PLACE_MAX + 1];
 	char owners[16];
 
-	for (int i = 0; i < w.count && !x->dead_given; i++) {
+	if (name == w.receivers[0].name)
+		memcpy(place, st->dead_letter, sizeof(place));
+	if (strcmp(st->dead_letter, place) != 0) {
+		cli_error(name,
+			"its dead messages go elsewhere than those of %s; --dead-letter says where "
+			"all of them go",
+			w.receivers[0].name);
+		return CLI_USAGE;
+	}
+	snprintf(owners, sizeof(owners), "%u/", (unsigned)st->uid);
+	if (place[0] && st->uid != geteuid() && strncmp(place, owners, strlen(owners)) != 0) {
+		cli_error(name,
+			"its dead messages would go to %s, which is not its owner's; --dead-letter "
+			"says where they go",
+			place);
+		return CLI_USAGE;
+	}
+	if (place[0]) {
+		x->dead = DEAD_CHANNEL;
+		x->dead_letter = place;
+	}
+	return CLI_OK;
+}
+
+static int go_by_max_deliver(struct exec_options *x, const char *name, const struct chan_stat *st)
+{
+	static uint32_t said;
+
+	if (name == w.receivers[0].name)
+		said = st->max_deliver;
+	if (said != st->max_deliver) {
+		cli_error(name,
+			"its messages are delivered less often, or more, than those of %s; "
+			"--max-deliver says how often all of them are",
+			w.receivers[0].name);
+		return CLI_USAGE;
+	}
+	if (said)
+		x->max_deliver = said;
+	return CLI_OK;
+}
+
+static int ask_channels(struct exec_options *x)
+{
+	int status = CLI_OK;
+
+	for (int i = 0; i < w.count && status == CLI_OK; i++) {
 		struct chan_stat st = {.size = sizeof(st)};
 		int err = chan_stat(w.receivers[i].ch, &st);
 
 		if (err)
 			return cli_fail(w.receivers[i].name, NULL, err);
-		if (i && strcmp(st.dead_letter, place) != 0) {
-			cli_error(w.receivers[i].name,
-				"its dead messages go elsewhere than those of %s; --dead-letter "
-				"says where all of them go",
-				w.receivers[0].name);
-			return CLI_USAGE;
-		}
-		memcpy(place, st.dead_letter, sizeof(place));
-		snprintf(owners, sizeof(owners), "%u/", (unsigned)st.uid);
-		if (place[0] && st.uid != geteuid() &&
-			strncmp(place, owners, strlen(owners)) != 0) {
-			cli_error(w.receivers[i].name,
-				"its dead messages would go to %s, which is not its owner's; "
-				"--dead-letter says where they go",
-				place);
-			return CLI_USAGE;
-		}
+		if (!x->dead_given)
+			status = go_by_dead_letter(x, w.receivers[i].name, &st);
+		if (status == CLI_OK && !x->max_deliver_given)
+			status = go_by_max_deliver(x, w.receivers[i].name, &st);
 	}
-	if (place[0] && !x->dead_given) {
-		x->dead = DEAD_CHANNEL;
-		x->dead_letter = place;
-	}
-	return CLI_OK;
+	return status;
 }
 
 /* Open what the options name: the exit status. */

@@ -542,6 +542,35 @@ class options
 		opt.max_capacity = bytes;
 		return *this;
 	}
+	/* So many queues in one, by CHAN_BY_KEY or CHAN_BY_PRIORITY; this implies meta(). */
+	options &lanes(std::uint32_t n, std::uint32_t by = CHAN_BY_KEY) noexcept
+	{
+		opt.lanes = n;
+		opt.lane_by = by;
+		return *this;
+	}
+	/* A message whose id one of the last n messages had is not sent again, which is a success;
+	 * this needs meta(). */
+	options &dedup(std::uint32_t n, std::chrono::nanoseconds age = {}) noexcept
+	{
+		opt.dedup = n;
+		opt.dedup_age = static_cast<std::uint64_t>(age.count());
+		return *this;
+	}
+	/* The channel for messages that nobody can use; a name that is too long is none. */
+	options &dead_letter(std::string_view name) noexcept
+	{
+		std::size_t n = name.size() <= CHAN_PLACE_MAX ? name.size() : 0;
+
+		std::memcpy(opt.dead_letter, name.data(), n);
+		opt.dead_letter[n] = '\0';
+		return *this;
+	}
+	options &max_deliver(std::uint32_t n) noexcept
+	{
+		opt.max_deliver = n;
+		return *this;
+	}
 	/* Of a broadcast: its subscribers that don't say; the patience is for evict. */
 	options &on_lag(shmchan::on_lag policy, std::chrono::nanoseconds patience = {}) noexcept
 	{
@@ -780,7 +809,7 @@ class lease
 	chan_t *of = nullptr; /* nullptr: it has ended */
 	chan_lease raw{};
 
-	status settle(int (*how)(chan_t *, const chan_lease *, unsigned)) noexcept
+	template <class How> status settle(How how) noexcept
 	{
 		if (!of)
 			return failure(-ESTALE);
@@ -862,6 +891,18 @@ class lease
 	status ack() noexcept
 	{
 		return settle(chan_ack);
+	}
+	/* It is set aside, and nobody gets it until somebody kicks it. */
+	status bury() noexcept
+	{
+		return settle(chan_bury);
+	}
+	/* It goes back, and nobody gets it before so long; in a channel with headers. */
+	status release_after(std::chrono::nanoseconds delay) noexcept
+	{
+		return settle([delay](chan_t *ch, const chan_lease *l, unsigned n) {
+			return chan_release_after(ch, l, n, delay.count());
+		});
 	}
 	/* The message goes back, to be delivered again; without untake(), that counts. */
 	status release() noexcept
@@ -1141,6 +1182,11 @@ class channel
 	{
 		return detail::value_of<std::size_t>(
 			chan_peek(ch, buffer.data(), buffer.size(), &at));
+	}
+	/* Make buried messages ready again, the oldest ones, so many at most: how many. */
+	result<std::int64_t> kick(std::uint64_t most = UINT64_MAX) noexcept
+	{
+		return detail::value_of<std::int64_t>(chan_kick(ch, most));
 	}
 	result<std::int64_t> purge() noexcept
 	{

@@ -9,6 +9,7 @@ import (
 	"context"
 	"runtime"
 	"syscall"
+	"time"
 	"unsafe"
 )
 
@@ -71,6 +72,20 @@ func (l *Lease) Ack() error {
 func (l *Lease) Release() error {
 	return l.settle("release", func(ch *C.chan_t, raw *C.struct_chan_lease, n C.uint) C.int {
 		return C.chan_release(ch, raw, n)
+	})
+}
+
+// ReleaseAfter gives it back, and nobody gets it before delay; in a channel with headers.
+func (l *Lease) ReleaseAfter(delay time.Duration) error {
+	return l.settle("release_after", func(ch *C.chan_t, raw *C.struct_chan_lease, n C.uint) C.int {
+		return C.chan_release_after(ch, raw, n, C.int64_t(delay))
+	})
+}
+
+// Bury sets it aside: nobody gets it until somebody calls Kick.
+func (l *Lease) Bury() error {
+	return l.settle("bury", func(ch *C.chan_t, raw *C.struct_chan_lease, n C.uint) C.int {
+		return C.chan_bury(ch, raw, n)
 	})
 }
 

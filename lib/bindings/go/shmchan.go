@@ -114,7 +114,21 @@ type Options struct {
 	Patience       time.Duration
 	Meta           bool   // each message has a header: Meta
 	MaxCapacity    uint64 // Unbounded: as much as is reasonable
+	Lanes          uint32 // so many queues in one; this implies Meta
+	LaneBy         LaneBy
+	Dedup          uint32 // an ID that one of so many messages had is not sent again
+	DedupAge       time.Duration
+	DeadLetter     string // the channel for messages that nobody can use
+	MaxDeliver     uint32 // after so many deliveries workers give a message up
 }
+
+// LaneBy is what decides in which lane a message goes.
+type LaneBy uint32
+
+const (
+	ByKey      LaneBy = C.CHAN_BY_KEY
+	ByPriority LaneBy = C.CHAN_BY_PRIORITY
+)
 
 // Unbounded is a MaxCapacity.
 const Unbounded uint64 = C.CHAN_UNBOUNDED
@@ -137,6 +151,16 @@ func (o *Options) c() *C.struct_chan_options {
 		patience:    C.uint64_t(o.Patience),
 
 		max_capacity: C.uint64_t(o.MaxCapacity),
+
+		lanes:       C.uint32_t(o.Lanes),
+		lane_by:     C.uint32_t(o.LaneBy),
+		dedup:       C.uint32_t(o.Dedup),
+		dedup_age:   C.uint64_t(o.DedupAge),
+		max_deliver: C.uint32_t(o.MaxDeliver),
+	}
+	// A name that is too long has no NUL, so the library refuses it.
+	for i := 0; i < len(o.DeadLetter) && i < len(opt.dead_letter); i++ {
+		opt.dead_letter[i] = C.char(o.DeadLetter[i])
 	}
 	// "type" is a word of Go's, and cgo has another name for the member.
 	opt._type = C.uint64_t(o.Type)
@@ -393,6 +417,11 @@ func (c *Channel) SetOverflow(o Overflow) error {
 		c.fails.Store(o == Fail)
 	}
 	return err
+}
+
+// Kick makes buried messages ready again, the oldest ones, most at most, and returns how many.
+func (c *Channel) Kick(most uint64) (int64, error) {
+	return c.now("kick", func(ch *C.chan_t) C.int64_t { return C.int64_t(C.chan_kick(ch, C.uint64_t(most))) })
 }
 
 // Purge drops every undelivered message and returns how many there were.

@@ -308,11 +308,11 @@ static napi_value detach(napi_env env, napi_callback_info info)
 
 /* ---- jobs: calls that may wait, in a thread of the pool ---- */
 
-enum call { OPEN, CREATE, REMOVE, UNLINK, COLLECT, PURGE, RECOVER, OFFER, SUBSCRIBE, RESPONSE };
+enum call { OPEN, CREATE, REMOVE, UNLINK, COLLECT, PURGE, RECOVER, OFFER, SUBSCRIBE, RESPONSE, KICK };
 
 static const char *const call_names[] = {"chan_open", "chan_create", "chan_remove", "chan_unlink",
 	"chan_collect", "chan_purge", "chan_recover", "chan_send", "chan_subscribe",
-	"chan_response"};
+	"chan_response", "chan_kick"};
 
 struct job {
 	enum call call;
@@ -378,6 +378,8 @@ static int64_t make_call(struct job *j)
 		return chan_purge(j->e->ch);
 	case RECOVER:
 		return chan_recover(j->e->ch);
+	case KICK:
+		return chan_kick(j->e->ch, UINT64_MAX);
 	case OFFER:
 		return chan_send(j->e->ch, j->message, j->len, CHAN_WAIT);
 	case RESPONSE:
@@ -461,7 +463,9 @@ static napi_value queue_job(napi_env env, struct job *j)
 static void options_of(napi_env env, napi_value object, struct job *j)
 {
 	int type = NAPI_UNDEFINED;
+	napi_value place;
 	double max;
+	size_t len;
 
 	napi_typeof(env, object, &type);
 	j->has_opt = type != NAPI_UNDEFINED && type != NAPI_NULL;
@@ -482,7 +486,15 @@ static void options_of(napi_env env, napi_value object, struct job *j)
 		.on_lag = (uint32_t)member(env, object, "onLag"),
 		.groups = (uint32_t)member(env, object, "groups"),
 		.patience = (uint64_t)member(env, object, "patience"),
+		.lanes = (uint32_t)member(env, object, "lanes"),
+		.lane_by = (uint32_t)member(env, object, "laneBy"),
+		.dedup = (uint32_t)member(env, object, "dedup"),
+		.dedup_age = (uint64_t)member(env, object, "dedupAge"),
+		.max_deliver = (uint32_t)member(env, object, "maxDeliver"),
 	};
+	napi_get_named_property(env, object, "deadLetter", &place);
+	napi_get_value_string_utf8(
+		env, place, j->opt.dead_letter, sizeof(j->opt.dead_letter), &len);
 	max = member(env, object, "maxCapacity");
 	j->opt.max_capacity = max < 0x1p63 ? (uint64_t)max : CHAN_UNBOUNDED;
 }
@@ -1122,20 +1134,21 @@ static napi_value take(napi_env env, napi_callback_info info)
 	return object;
 }
 
-/* settle(endpoint, id, how): 0 acknowledge, 1 release, 2 untake. */
+/* settle(endpoint, id, how, ns): 0 acknowledge, 1 release, 2 untake, 3 bury; 4 release after ns. */
 static napi_value settle(napi_env env, napi_callback_info info)
 {
 	static int (*const call[])(chan_t *, const struct chan_lease *, unsigned) = {
-		chan_ack, chan_release, chan_untake};
-	static const char *const name[] = {"chan_ack", "chan_release", "chan_untake"};
+		chan_ack, chan_release, chan_untake, chan_bury};
+	static const char *const name[] = {
+		"chan_ack", "chan_release", "chan_untake", "chan_bury", "chan_release_after"};
 	struct lease *l, **at;
 	struct endpoint *e;
-	napi_value arg[3];
+	napi_value arg[4];
 	void *id = NULL;
 	unsigned how;
 	int r;
 
-	arguments(env, info, arg, 3);
+	arguments(env, info, arg, 4);
 	e = endpoint_of(env, arg[0]);
 	if (!e)
 		return NULL;
@@ -1146,7 +1159,8 @@ static napi_value settle(napi_env env, napi_callback_info info)
 	l = *at;
 	if (!l)
 		return throw_text(env, -ESTALE, "this message is not held any more", name[how]);
-	r = call[how](e->ch, &l->raw, 1);
+	r = how < 4 ? call[how](e->ch, &l->raw, 1)
+		    : chan_release_after(e->ch, &l->raw, 1, (int64_t)number_of(env, arg[3]));
 	if (r < 0 && r != -ESTALE)
 		return result_of(env, r, name[how]);
 	take_back(e, l->data);

@@ -48,6 +48,17 @@ export interface Options {
 	needReceivers?: boolean;
 	/** Each message has a header: Meta. */
 	meta?: boolean;
+	/** So many queues in one; this implies meta. */
+	lanes?: number;
+	laneBy?: 'none' | 'key' | 'priority' | number;
+	/** An id that one of so many messages had is not sent again. */
+	dedup?: number;
+	/** Milliseconds, after which an id is forgotten; 0: it is not. */
+	dedupAge?: number;
+	/** The channel for messages that nobody can use. */
+	deadLetter?: string;
+	/** After so many deliveries workers give a message up. */
+	maxDeliver?: number;
 	/** A number for what the messages are. */
 	type?: number;
 	/** Of a broadcast: */
@@ -243,6 +254,10 @@ export class Lease {
 	release(): void;
 	/** Give it back, and do not count this delivery. */
 	untake(): void;
+	/** Set it aside: nobody gets it until somebody calls kick(). */
+	bury(): void;
+	/** Give it back, and nobody gets it before so many milliseconds; in a channel with headers. */
+	releaseAfter(ms: number): void;
 }
 
 /** Room in the ring for a message. */
@@ -324,6 +339,8 @@ export class Channel implements AsyncIterable<Buffer> {
 	/** Pause the channel: receivers find nothing until pause(false). */
 	pause(on?: boolean): void;
 	/** Drop every undelivered message; how many there were. */
+	/** Make all buried messages ready again: how many. */
+	kick(): Promise<number>;
 	purge(): Promise<number>;
 	/** Clean up after dead peers now; how many messages were given back. */
 	recover(): Promise<number>;

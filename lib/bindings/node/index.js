@@ -11,8 +11,8 @@ const { Readable, Writable } = require('stream');
 
 const SEND = 1, RECV = 2, CREATE = 4, EXCLUSIVE = 8;
 const OPEN = 0, MAKE = 1, REMOVE = 2, UNLINK = 3, COLLECT = 4, PURGE = 5, RECOVER = 6, OFFER = 7,
-	SUBSCRIBE = 8, RESPONSE = 9;
-const ACK = 0, RELEASE = 1, UNTAKE = 2;
+	SUBSCRIBE = 8, RESPONSE = 9, KICK = 10;
+const ACK = 0, RELEASE = 1, UNTAKE = 2, BURY = 3, RELEASE_AFTER = 4;
 const MORE = 16, ONCE = 32, KEEP = 128;
 const DROPPED = 1, FAIL = 1, RENDEZVOUS = 1;
 const { EAGAIN, EBADF, EBUSY, EINVAL, ENOTCONN, ESTALE } = require('os').constants.errno;
@@ -56,20 +56,26 @@ function numberOf(what, words, value) {
 function makeOptions({ capacity = 0, maxMessage = 0, overflow = 'block', mode = 0, endpoints = 0,
 	lifetime = 'persist', kind = 'queue', linger = 0, endWithSenders = false, needReceivers = false,
 	forbidBlock = false, meta = false, onLag = 'default', patience = 0, groups = 0, type = 0,
-	maxCapacity = 0, ...others }) {
+	maxCapacity = 0, lanes = 0, laneBy = 'none', dedup = 0, dedupAge = 0, deadLetter = '',
+	maxDeliver = 0, ...others }) {
 	for (const name in others)
 		throw new TypeError(`there is no option ${name}`);
 	const sizes = { capacity: [capacity, 2 ** 53], maxMessage: [maxMessage, 2 ** 32],
 		mode: [mode, 2 ** 32], endpoints: [endpoints, 2 ** 32], linger: [linger * 1e6, 2 ** 53],
 		patience: [patience * 1e6, 2 ** 53], groups: [groups, 2 ** 32], type: [type, 2 ** 53],
-		maxCapacity: [maxCapacity === Infinity ? 0 : maxCapacity, 2 ** 53] };
+		maxCapacity: [maxCapacity === Infinity ? 0 : maxCapacity, 2 ** 53],
+		lanes: [lanes, 2 ** 32], dedup: [dedup, 2 ** 32], dedupAge: [dedupAge * 1e6, 2 ** 53],
+		maxDeliver: [maxDeliver, 2 ** 32] };
 	for (const [name, [value, limit]] of Object.entries(sizes))
 		if (!(value >= 0 && value < limit))
 			throw new RangeError(`${name}: ${value} is outside what the library takes`);
+	if (Buffer.byteLength(deadLetter) > 255)
+		throw new RangeError('deadLetter: is longer than 255 bytes');
 	return {
 		flags: (endWithSenders ? 1 : 0) | (needReceivers ? 2 : 0) | (forbidBlock ? 8 : 0) | (meta ? 16 : 0),
 		capacity, maxMessage, mode, endpoints, linger: linger * 1e6,
-		patience: patience * 1e6, groups, type, maxCapacity,
+		patience: patience * 1e6, groups, type, maxCapacity, lanes, dedup, maxDeliver, deadLetter,
+		dedupAge: dedupAge * 1e6, laneBy: numberOf('laneBy', { none: 0, key: 1, priority: 2 }, laneBy),
 		onLag: numberOf('onLag', LAGS, onLag),
 		overflow: numberOf('overflow', OVERFLOWS, overflow),
 		lifetime: numberOf('lifetime', LIFETIMES, lifetime),
@@ -291,11 +297,13 @@ class Lease {
 	ack() { this.settle(ACK); }
 	release() { this.settle(RELEASE); }
 	untake() { this.settle(UNTAKE); }
+	bury() { this.settle(BURY); }
+	releaseAfter(ms) { this.settle(RELEASE_AFTER, ms * 1e6); }
 
-	settle(how) {
+	settle(how, ns = 0) {
 		if (this.settled)
 			throw failure('ESTALE', ESTALE, 'this message is not held any more', 'chan_ack');
-		const result = addon.settle(this.channel.handle, this.id, how);
+		const result = addon.settle(this.channel.handle, this.id, how, ns);
 		if (isLater(result))
 			throw failure('EBUSY', EBUSY, 'a stopped process holds the lock', 'chan_ack');
 		this.settled = true;
@@ -398,6 +406,7 @@ class Channel {
 	removeGroup(group) { addon.removeGroup(this.handle, group); }
 	stat() { return addon.stat(this.handle); }
 	endpoints() { return addon.endpoints(this.handle); }
+	async kick() { return addon.job(this.handle, KICK); }
 	async purge() { return addon.job(this.handle, PURGE); }
 	async recover() { return addon.job(this.handle, RECOVER); }
 

@@ -283,6 +283,10 @@ static const struct chan_options *options(unsigned i)
 			opt.max_message = (uint32_t)number(value);
 		else if (!strcmp(word[i], "endpoints"))
 			opt.endpoints = (uint32_t)number(value);
+		else if (!strcmp(word[i], "lanes"))
+			opt.lanes = (uint32_t)number(value);
+		else if (!strcmp(word[i], "dedup"))
+			opt.dedup = (uint32_t)number(value);
 		else if (!strcmp(word[i], "max-capacity"))
 			opt.max_capacity = number(value);
 		else if (!strcmp(word[i], "on-lag"))
@@ -296,6 +300,7 @@ static const struct chan_options *options(unsigned i)
 		else
 			give_up("what is '%s'?", word[i]);
 	}
+	opt.lane_by = opt.lanes ? CHAN_BY_KEY : 0;
 	return &opt;
 }
 
@@ -437,6 +442,9 @@ static const struct chan_meta *meta(unsigned i)
 		} else if (!strcmp(word[i], "priority")) {
 			m.flags |= CHAN_META_HAS_PRIORITY;
 			m.priority = (uint8_t)number(value);
+		} else if (!strcmp(word[i], "id")) {
+			m.flags |= CHAN_META_HAS_ID;
+			memcpy(m.id, value, sizeof(m.id));
 		} else if (!strcmp(word[i], "ttl")) {
 			m.ttl = timeout(value);
 		} else if (!strcmp(word[i], "delay")) {
@@ -586,6 +594,17 @@ static void do_release(struct endpoint *e)
 {
 	(void)e;
 	settle(chan_release);
+}
+
+static void do_bury(struct endpoint *e)
+{
+	(void)e;
+	settle(chan_bury);
+}
+
+static void do_kick(struct endpoint *e)
+{
+	print_count(chan_kick(e->ch, UINT64_MAX));
 }
 
 static void do_untake(struct endpoint *e)
@@ -966,12 +985,14 @@ static const struct {
 	{"ack", do_ack, 0},
 	{"release", do_release, 0},
 	{"untake", do_untake, 0},
+	{"bury", do_bury, 0},
 	{"reserve", do_reserve, 1},
 	{"commit", do_commit, 1},
 	{"abort", do_abort, 1},
 	{"select", do_select, 0},
 	{"peek", do_peek, 1},
 	{"purge", do_purge, 1},
+	{"kick", do_kick, 1},
 	{"recover", do_recover, 1},
 	{"overflow", do_overflow, 1},
 	{"pause", do_pause, 1},

@@ -193,6 +193,10 @@ static shmchan::options options(const words &w, std::size_t first)
 			opt.kind(word_of<kind>(value,
 				{{"queue", kind::queue}, {"rendezvous", kind::rendezvous},
 					{"latest", kind::latest}, {"broadcast", kind::broadcast}}));
+		else if (key == "lanes")
+			opt.lanes(static_cast<std::uint32_t>(std::stoul(value)));
+		else if (key == "dedup")
+			opt.dedup(static_cast<std::uint32_t>(std::stoul(value)));
 		else if (key == "max-capacity")
 			opt.max_capacity(std::stoull(value));
 		else if (key == "on-lag")
@@ -285,7 +289,12 @@ static std::string do_send_meta(const words &w)
 			m.key(value);
 		else if (key == "priority")
 			m.priority(static_cast<std::uint8_t>(std::stoul(value)));
-		else if (key == "keep")
+		else if (key == "id") {
+			std::array<std::uint8_t, 16> id;
+
+			std::copy_n(value.begin(), id.size(), id.begin());
+			m.id(id);
+		} else if (key == "keep")
 			m.keep();
 		else if (key == "ttl")
 			m.ttl(std::chrono::milliseconds(std::stoll(value)));
@@ -668,6 +677,8 @@ static const std::map<std::string, std::function<std::string(const words &)>> op
 	{"take", do_take},
 	{"ack", [](auto &w) { return settle(w, &shmchan::lease::ack); }},
 	{"release", [](auto &w) { return settle(w, &shmchan::lease::release); }},
+	{"bury", [](auto &w) { return settle(w, &shmchan::lease::bury); }},
+	{"kick", [](auto &w) { return counted(channel(w).kick(), "empty"); }},
 	{"untake", [](auto &w) { return settle(w, &shmchan::lease::untake); }},
 	{"reserve", do_reserve},
 	{"commit", do_commit},

@@ -13,6 +13,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"runtime"
 	"sort"
@@ -160,6 +161,10 @@ func options(words []string) *shmchan.Options {
 			opt.MaxMessage = uint32(number(value))
 		case "endpoints":
 			opt.Endpoints = uint32(number(value))
+		case "lanes":
+			opt.Lanes, opt.LaneBy = uint32(number(value)), shmchan.ByKey
+		case "dedup":
+			opt.Dedup = uint32(number(value))
 		case "max-capacity":
 			opt.MaxCapacity = uint64(number(value))
 		case "on-lag":
@@ -369,6 +374,8 @@ func header(words []string) *shmchan.Meta {
 		switch name, value, _ := strings.Cut(w, "="); name {
 		case "key":
 			m.Key = []byte(value)
+		case "id":
+			m.ID = []byte(value)
 		case "keep":
 			m.Keep = true
 		case "priority":
@@ -494,6 +501,8 @@ func execute(w []string) string {
 		return reply(w)
 	case "wanted":
 		return yes(get(leases, w[1]).Wanted())
+	case "bury":
+		return settled(w[1], (*shmchan.Lease).Bury)
 	case "untake":
 		return settled(w[1], (*shmchan.Lease).Untake)
 	}
@@ -594,6 +603,9 @@ func onEndpoint(ch *shmchan.Channel, w []string) string {
 			return outcome(err, "empty")
 		}
 		return "data " + word(p.Data)
+	case "kick":
+		n, err := ch.Kick(math.MaxUint64)
+		return count(n, err, "empty")
 	case "purge":
 		n, err := ch.Purge()
 		return count(n, err, "empty")

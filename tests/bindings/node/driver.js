@@ -91,6 +91,8 @@ function options(words) {
 		const [name, value] = each.split('=');
 		made[name.replace(/-(.)/g, (_, letter) => letter.toUpperCase())] =
 			value === undefined ? true : isNaN(value) ? value : Number(value);
+		if (name === 'lanes')
+			made.laneBy = 'key';
 	}
 	return made;
 }
@@ -105,6 +107,8 @@ function header(words) {
 	for (const [name, value] of words.map((each) => each.split('='))) {
 		if (['ttl', 'delay', 'priority'].includes(name))
 			made[name] = Number(value);
+		else if (name === 'id')
+			made.id = value;
 		else if (name === 'keep')
 			made.keep = true;
 		else if (name === 'key')
@@ -227,6 +231,7 @@ const named = {
 	wanted: (lease) => count(Number(get(leases, lease).wanted())),
 	ack: (lease) => takeOut(leases, lease).ack(),
 	release: (lease) => takeOut(leases, lease).release(),
+	bury: (lease) => takeOut(leases, lease).bury(),
 	untake: (lease) => takeOut(leases, lease).untake(),
 	select: (limit, ...words) => select(limit, words),
 };
@@ -288,6 +293,7 @@ const onEndpoint = {
 			return data(each.data);
 		return 'empty';
 	},
+	kick: async (ch) => count(await ch.kick()),
 	purge: async (ch) => count(await ch.purge()),
 	recover: async (ch) => count(await ch.recover()),
 	overflow: (ch, name, policy) => ch.setOverflow(policy),

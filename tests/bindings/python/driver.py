@@ -52,6 +52,8 @@ def options(words):
         name, _, value = each.partition("=")
         name = name.replace("-", "_")
         made[name] = int(value) if value.isdigit() else value or True
+        if name == "lanes":
+            made["lane_by"] = "key"
     return made
 
 
@@ -102,6 +104,8 @@ def do_sendmeta(name, what, limit, *words):
         key, _, value = each.partition("=")
         if key == "key":
             meta.key = value.encode()
+        elif key == "id":
+            meta.id = value.encode()
         elif key == "keep":
             meta.keep = True
         elif key == "priority":
@@ -283,6 +287,8 @@ OPERATIONS = {
     "take": lambda name, lease, limit: taken(endpoints[name].take(timeout(limit)), lease),
     "ack": lambda lease: settle(lease, shmchan.Lease.ack),
     "release": lambda lease: settle(lease, shmchan.Lease.release),
+    "bury": lambda lease: settle(lease, shmchan.Lease.bury),
+    "kick": lambda name: f"count {endpoints[name].kick()}",
     "untake": lambda lease: settle(lease, shmchan.Lease.untake),
     "reserve": do_reserve,
     "commit": do_commit,

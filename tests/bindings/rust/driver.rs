@@ -148,6 +148,8 @@ fn options(words: Words) -> Options {
             ("kind", "rendezvous") => o.kind(Kind::Rendezvous),
             ("kind", "latest") => o.kind(Kind::Latest),
             ("kind", "broadcast") => o.kind(Kind::Broadcast),
+            ("lanes", n) => o.lanes_by_key(n.parse().unwrap()),
+            ("dedup", n) => o.dedup(n.parse().unwrap(), Duration::ZERO),
             ("max-capacity", n) => o.max_capacity(n.parse().unwrap()),
             ("on-lag", p) => o.on_lag(lag(p)),
             ("overflow", p) => o.overflow(policy(p)),
@@ -222,6 +224,7 @@ fn header(words: Words) -> Meta {
     words.iter().fold(Meta::new(), |m, word| {
         match word.split_once('=').unwrap_or((word, "")) {
             ("keep", _) => m.keep(),
+            ("id", id) => m.id(id.as_bytes().try_into().unwrap()),
             ("key", key) => m.key(key.as_bytes()).unwrap(),
             ("priority", n) => m.priority(n.parse().unwrap()),
             ("ttl", n) => m.ttl(ms(n)),
@@ -543,6 +546,7 @@ fn on_endpoint(e: &mut Endpoint, w: Words) -> String {
             "ok".into()
         }
         "peek" => peek(ch),
+        "kick" => counted(ch.kick(u64::MAX), "empty"),
         "purge" => counted(ch.purge(), "empty"),
         "recover" => counted(ch.recover(), "empty"),
         "overflow" => done(ch.set_overflow(policy(w[2]))),
@@ -582,6 +586,7 @@ fn execute(state: &mut State, w: Words) -> String {
             let lease = endpoints.values().find_map(|e| e.leases.get(w[1]));
             counted(lease.unwrap().wanted().map(|n| n.into()), "empty")
         }
+        "bury" => settle(endpoints, w[1], Lease::bury),
         "untake" => settle(endpoints, w[1], Lease::untake),
         _ => {
             let e = endpoints.get_mut(w[1]);

@@ -181,13 +181,9 @@ fn options(from: usize) shmchan.Options {
             ret.flags |= shmchan.c.CHAN_META;
             continue;
         }
-        if (std.mem.eql(u8, word, "keep")) {
-            m.keep();
-            continue;
-        }
         const at = std.mem.indexOfScalar(u8, word, '=') orelse giveUp("what is '{s}'?", .{word});
         const value = word[at + 1 ..];
-        switch (oneOf(word[0..at], &.{ "capacity", "max-message", "endpoints", "kind", "overflow", "lifetime", "max-capacity", "on-lag" })) {
+        switch (oneOf(word[0..at], &.{ "capacity", "max-message", "endpoints", "kind", "overflow", "lifetime", "max-capacity", "on-lag", "lanes", "dedup" })) {
             0 => ret.capacity = number(value),
             1 => ret.max_message = @intCast(number(value)),
             2 => ret.endpoints = @intCast(number(value)),
@@ -195,7 +191,12 @@ fn options(from: usize) shmchan.Options {
             4 => ret.overflow = overflow(value),
             5 => ret.lifetime = oneOf(value, &.{ "persist", "ref" }),
             6 => ret.max_capacity = number(value),
-            else => ret.on_lag = onLag(value),
+            7 => ret.on_lag = onLag(value),
+            8 => {
+                ret.lanes = @intCast(number(value));
+                ret.lane_by = shmchan.c.CHAN_BY_KEY;
+            },
+            else => ret.dedup = @intCast(number(value)),
         }
     }
     return ret;
@@ -275,6 +276,10 @@ fn settle(comptime how: fn (shmchan.Lease) shmchan.Error!void) void {
 fn sendMeta(e: *Endpoint) void {
     var m = shmchan.Meta.init();
     for (words[4..count]) |word| {
+        if (std.mem.eql(u8, word, "keep")) {
+            m.keep();
+            continue;
+        }
         const at = std.mem.indexOfScalar(u8, word, '=') orelse giveUp("what is '{s}'?", .{word});
         const name = word[0..at];
         const value = word[at + 1 ..];
@@ -282,6 +287,9 @@ fn sendMeta(e: *Endpoint) void {
             m.setKey(value) catch giveUp("a key: {s}", .{value});
         } else if (std.mem.eql(u8, name, "priority")) {
             m.setPriority(@intCast(number(value)));
+        } else if (std.mem.eql(u8, name, "id")) {
+            m.raw.flags |= shmchan.c.CHAN_META_HAS_ID;
+            @memcpy(&m.raw.id, value[0..16]);
         } else if (std.mem.eql(u8, name, "ttl")) {
             m.raw.ttl = @intCast(number(value) * std.time.ns_per_ms);
         } else if (std.mem.eql(u8, name, "delay")) {
@@ -555,7 +563,7 @@ fn timed(e: *Endpoint, receive: bool) void {
 }
 
 fn execute() void {
-    const Op = enum { create, remove, unlink, open, detach, close, discard, send, recv, sendmeta, recvmeta, takemeta, request, response, call, cancel, reply, wanted, sendmany, recvmany, all, take, ack, release, untake, reserve, commit, subscribe, abort, select, peek, purge, recover, overflow, pause, resume_, subscribers, removegroup, watch, unwatch, ready, forget, stat, flood, drain };
+    const Op = enum { create, remove, unlink, open, detach, close, discard, send, recv, sendmeta, recvmeta, takemeta, request, response, call, cancel, reply, wanted, sendmany, recvmany, all, take, ack, release, untake, bury, reserve, commit, subscribe, abort, select, peek, purge, kick, recover, overflow, pause, resume_, subscribers, removegroup, watch, unwatch, ready, forget, stat, flood, drain };
     const word = if (std.mem.eql(u8, words[0], "resume")) "resume_" else words[0];
     const op = std.meta.stringToEnum(Op, word) orelse giveUp("there is no operation '{s}'", .{words[0]});
     switch (op) {
@@ -568,6 +576,7 @@ fn execute() void {
         .ack => return settle(shmchan.Lease.ack),
         .release => return settle(shmchan.Lease.release),
         .untake => return settle(shmchan.Lease.untake),
+        .bury => return settle(shmchan.Lease.bury),
         .reply => return reply(),
         .wanted => return wanted(),
         .select => return select(),
@@ -602,6 +611,7 @@ fn execute() void {
         },
         .peek => sayReceived(e.ch.peek(&room)),
         .purge => sayCount(e.ch.purge()),
+        .kick => sayCount(e.ch.kick(std.math.maxInt(u64))),
         .recover => sayCount(e.ch.recover()),
         .overflow => sayDone(e.ch.setOverflow(overflow(arg(2)))),
         .pause => sayDone(e.ch.pause(true)),

@@ -328,6 +328,10 @@ class BaseChannel:
         """What this endpoint's sends do when the channel is full."""
         self._now(lib.chan_set_overflow, c._number(c.OVERFLOWS, "overflow", overflow))
 
+    def kick(self, most: int = (1 << 64) - 1) -> int:
+        """Make buried messages ready again, the oldest ones, `most` at most: how many."""
+        return self._now(lib.chan_kick, most)
+
     def purge(self) -> int:
         """Drop every undelivered message; how many there were."""
         return self._now(lib.chan_purge)

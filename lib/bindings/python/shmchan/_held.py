@@ -177,6 +177,15 @@ class Lease(Held):
         """Give it back, to be delivered again."""
         self._settle(lib.chan_release)
 
+    def release_after(self, delay: float) -> None:
+        """Give it back, and nobody gets it before `delay` seconds; in a channel with headers."""
+        ns = round(delay * 1e9)
+        self._settle(lambda *args: lib.chan_release_after(*args, ns))
+
+    def bury(self) -> None:
+        """Set it aside: nobody gets it until somebody calls kick()."""
+        self._settle(lib.chan_bury)
+
     def untake(self) -> None:
         """Give it back, and do not count this delivery."""
         self._settle(lib.chan_untake)

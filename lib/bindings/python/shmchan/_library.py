@@ -29,6 +29,7 @@ UNBOUNDED = (1 << 64) - 1
 
 KINDS = {"queue": 0, "rendezvous": 1, "latest": 2, "broadcast": 3}
 OVERFLOWS = {"block": 0, "fail": 1, "drop-new": 2, "drop-old": 3}
+LANE_BYS = {"none": 0, "key": 1, "priority": 2}
 LAGS = {"default": 0, "block": 1, "lose": 2, "evict": 3}
 STARTS = {"next": 0, "oldest": 1, "last": 2, "seq": 3, "time": 4}
 STATES = ("active", "evicted", "expired")
@@ -56,6 +57,12 @@ Options = _structure(
     ("groups", c_uint32),
     ("patience", c_uint64),
     ("max_capacity", c_uint64),
+    ("lanes", c_uint32),
+    ("lane_by", c_uint32),
+    ("dead_letter", c_char * 256),
+    ("dedup", c_uint32),
+    ("max_deliver", c_uint32),
+    ("dedup_age", c_uint64),
 )
 Subscription = _structure(
     "Subscription",
@@ -188,6 +195,9 @@ _FUNCTIONS = {
     "chan_ack": (c_int, _channel, _pointer, c_uint),
     "chan_release": (c_int, _channel, _pointer, c_uint),
     "chan_untake": (c_int, _channel, _pointer, c_uint),
+    "chan_bury": (c_int, _channel, _pointer, c_uint),
+    "chan_release_after": (c_int, _channel, _pointer, c_uint, c_int64),
+    "chan_kick": (c_int, _channel, c_uint64),
     "chan_meta_init": (None, _pointer),
     "chan_meta_put": (c_int, _pointer, c_char_p, c_char_p),
     "chan_send_meta": (c_int, _channel, _pointer, c_size_t, _pointer, c_int64),
@@ -365,15 +375,24 @@ def make_options(
     patience: float = 0,
     type: int = 0,
     max_capacity: int = 0,
+    lanes: int = 0,
+    lane_by: Union[str, int] = "none",
+    dead_letter: str = "",
+    dedup: int = 0,
+    dedup_age: float = 0,
+    max_deliver: int = 0,
 ) -> Any:
     for what, value, bits in (
         ("capacity", capacity, 64), ("max_message", max_message, 32), ("mode", mode, 32),
         ("endpoints", endpoints, 32), ("linger", linger * 1e9, 64),
         ("groups", groups, 32), ("patience", patience * 1e9, 64), ("type", type, 64),
-        ("max_capacity", max_capacity, 64),
+        ("max_capacity", max_capacity, 64), ("lanes", lanes, 32), ("dedup", dedup, 32),
+        ("dedup_age", dedup_age * 1e9, 64), ("max_deliver", max_deliver, 32),
     ):
         if not 0 <= value < 1 << bits:
             raise ValueError(f"{what}: {value} is outside what the library takes")
+    if len(dead_letter.encode()) > 255:
+        raise ValueError("dead_letter: is longer than 255 bytes")
     return Options(
         size=ctypes.sizeof(Options),
         flags=END_WITH_SENDERS * bool(end_with_senders) + NEED_RECEIVERS * bool(need_receivers)
@@ -391,6 +410,12 @@ def make_options(
         groups=groups,
         patience=round(patience * 1e9),
         max_capacity=max_capacity,
+        lanes=lanes,
+        lane_by=_number(LANE_BYS, "lane_by", lane_by),
+        dead_letter=dead_letter.encode(),
+        dedup=dedup,
+        dedup_age=round(dedup_age * 1e9),
+        max_deliver=max_deliver,
     )
 
 

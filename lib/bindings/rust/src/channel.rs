@@ -237,6 +237,11 @@ impl Channel {
         checked(r as i64).map(|n| n as usize)
     }
 
+    /// Make buried messages ready again, the oldest ones, `most` at most, and return how many.
+    pub fn kick(&self, most: u64) -> Result<u64> {
+        checked(unsafe { ffi::chan_kick(self.ch, most) }.into()).map(|n| n as u64)
+    }
+
     /// Drop every undelivered message, and return how many there were.
     pub fn purge(&self) -> Result<u64> {
         checked(unsafe { ffi::chan_purge(self.ch) }).map(|n| n as u64)

@@ -27,6 +27,23 @@ pub struct Options {
     pub groups: u32,
     pub patience: u64,
     pub max_capacity: u64,
+    pub lanes: u32,
+    pub lane_by: u32,
+    pub dead_letter: Place,
+    pub dedup: u32,
+    pub max_deliver: u32,
+    pub dedup_age: u64,
+}
+
+/// A channel's place: text, and a NUL.
+#[repr(C)]
+#[derive(Clone, Debug)]
+pub struct Place(pub [u8; 256]);
+
+impl Default for Place {
+    fn default() -> Self {
+        Place([0; 256])
+    }
 }
 
 #[repr(C)]
@@ -271,6 +288,9 @@ extern "C" {
     pub fn chan_fd(ch: *mut Chan, role: c_uint) -> c_int;
     pub fn chan_peek(ch: *mut Chan, buf: *mut c_void, size: usize, at: *mut Cursor) -> isize;
     pub fn chan_purge(ch: *mut Chan) -> i64;
+    pub fn chan_bury(ch: *mut Chan, lease: *const Lease, n: c_uint) -> c_int;
+    pub fn chan_kick(ch: *mut Chan, most: u64) -> c_int;
+    pub fn chan_release_after(ch: *mut Chan, lease: *const Lease, n: c_uint, delay: i64) -> c_int;
     pub fn chan_pause(ch: *mut Chan, on: c_int) -> c_int;
     pub fn chan_set_overflow(ch: *mut Chan, overflow: c_uint) -> c_int;
     pub fn chan_interrupt(ch: *mut Chan, on: c_int);

@@ -7,6 +7,7 @@ use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut};
 use std::os::raw::{c_int, c_uint, c_void};
+use std::time::Duration;
 
 /// What a lease or a loan can show of the bytes in the ring: `[u8]`, or a [`Plain`] type.
 ///
@@ -75,9 +76,13 @@ impl<'a, M: View + ?Sized> Lease<'a, M> {
         self,
         how: unsafe extern "C" fn(*mut ffi::Chan, *const ffi::Lease, c_uint) -> c_int,
     ) -> Result<()> {
-        let lease = ManuallyDrop::new(self);
         // SAFETY: the endpoint is open, since it is borrowed.
-        let r = unsafe { how(lease.channel.ch, &lease.raw, 1) };
+        self.settle_by(|ch, raw| unsafe { how(ch, raw, 1) })
+    }
+
+    fn settle_by(self, how: impl FnOnce(*mut ffi::Chan, &ffi::Lease) -> c_int) -> Result<()> {
+        let lease = ManuallyDrop::new(self);
+        let r = how(lease.channel.ch, &lease.raw);
         let r = checked(r.into()).map(drop);
         if matches!(&r, Err(e) if e.kind() == ErrorKind::Interrupted) {
             drop(ManuallyDrop::into_inner(lease)); // nothing was done
@@ -95,7 +100,20 @@ impl<'a, M: View + ?Sized> Lease<'a, M> {
         self.settle(ffi::chan_release)
     }
 
-    /// The same, and this delivery does not count.
+    /// The message goes back, and nobody gets it before so long; in a channel with headers.
+    pub fn release_after(self, delay: Duration) -> Result<()> {
+        let ns = delay.as_nanos().min(i64::MAX as u128) as i64;
+        // SAFETY: the endpoint is open, since it is borrowed.
+        self.settle_by(|ch, raw| unsafe { ffi::chan_release_after(ch, raw, 1, ns) })
+    }
+
+    /// It is set aside, and nobody gets it until somebody kicks it:
+    /// [`Channel::kick`](crate::Channel::kick).
+    pub fn bury(self) -> Result<()> {
+        self.settle(ffi::chan_bury)
+    }
+
+    /// The same as `release`, and this delivery does not count.
     pub fn untake(self) -> Result<()> {
         self.settle(ffi::chan_untake)
     }

@@ -149,6 +149,49 @@ impl Options {
         self
     }
 
+    /// So many queues in one, in which messages go by their key; this implies
+    /// [`meta`](Options::meta).
+    #[must_use]
+    pub fn lanes_by_key(mut self, lanes: u32) -> Self {
+        (self.0.lanes, self.0.lane_by) = (lanes, 1);
+        self
+    }
+
+    /// Eight queues in one, in which messages go by their priority; this implies
+    /// [`meta`](Options::meta).
+    #[must_use]
+    pub fn lanes_by_priority(mut self) -> Self {
+        (self.0.lanes, self.0.lane_by) = (8, 2);
+        self
+    }
+
+    /// A message whose id one of the last `n` messages had is not sent again, which is a success;
+    /// this needs [`meta`](Options::meta).  An age of zero: however long ago.
+    #[must_use]
+    pub fn dedup(mut self, n: u32, age: Duration) -> Self {
+        (self.0.dedup, self.0.dedup_age) = (n, ns(age));
+        self
+    }
+
+    /// The channel for messages that nobody can use: `NAME` or `OWNER/NAME`, of 255 bytes at most.
+    pub fn dead_letter(mut self, name: &str) -> crate::Result<Self> {
+        let place = &mut self.0.dead_letter.0;
+        if name.len() >= place.len() {
+            let why = format!("dead_letter: {} bytes are too long", name.len());
+            return Err(crate::Error::because(22, why));
+        }
+        place.fill(0);
+        place[..name.len()].copy_from_slice(name.as_bytes());
+        Ok(self)
+    }
+
+    /// After so many deliveries workers give a message up.
+    #[must_use]
+    pub fn max_deliver(mut self, n: u32) -> Self {
+        self.0.max_deliver = n;
+        self
+    }
+
     /// Of a broadcast: its subscribers that don't say.
     #[must_use]
     pub fn on_lag(mut self, policy: OnLag) -> Self {

@@ -179,6 +179,16 @@ pub const Options = struct {
     /// Of a broadcast: what becomes of subscribers that are too slow, as c.CHAN_LAG_LOSE.
     on_lag: u32 = c.CHAN_LAG_DEFAULT,
     patience: u64 = 0,
+    /// So many queues in one, by c.CHAN_BY_KEY or c.CHAN_BY_PRIORITY.
+    lanes: u32 = 0,
+    lane_by: u32 = 0,
+    /// An id that one of so many messages had is not sent again.
+    dedup: u32 = 0,
+    dedup_age: u64 = 0,
+    /// The channel for messages that nobody can use; one that is too long is refused.
+    dead_letter: []const u8 = "",
+    /// After so many deliveries workers give a message up.
+    max_deliver: u32 = 0,
 
     fn toC(o: Options) c.struct_chan_options {
         var ret = std.mem.zeroes(c.struct_chan_options);
@@ -195,6 +205,13 @@ pub const Options = struct {
         ret.max_capacity = o.max_capacity;
         ret.on_lag = o.on_lag;
         ret.patience = o.patience;
+        ret.lanes = o.lanes;
+        ret.lane_by = o.lane_by;
+        ret.dedup = o.dedup;
+        ret.dedup_age = o.dedup_age;
+        ret.max_deliver = o.max_deliver;
+        const n = @min(o.dead_letter.len, ret.dead_letter.len);
+        for (o.dead_letter[0..n], 0..) |b, i| ret.dead_letter[i] = @bitCast(b);
         return ret;
     }
 };
@@ -616,6 +633,13 @@ pub const Bytes = struct {
         try check(c.chan_close(ch.handle, @intFromEnum(how)), error.Full);
     }
 
+    /// Make buried messages ready again, the oldest ones, so many at most: how many.
+    pub fn kick(ch: Bytes, most: u64) Error!u64 {
+        const n = c.chan_kick(ch.handle, most);
+        try check(n, error.Full);
+        return @intCast(n);
+    }
+
     /// Drop all messages that nobody has taken: how many.
     pub fn purge(ch: Bytes) Error!u64 {
         const n = c.chan_purge(ch.handle);
@@ -738,6 +762,16 @@ pub const Lease = struct {
     /// The message is done.
     pub fn ack(l: Lease) Error!void {
         try check(c.chan_ack(l.handle, &l.lease, 1), error.Empty);
+    }
+
+    /// Set it aside: nobody gets it until somebody kicks it.
+    pub fn bury(l: Lease) Error!void {
+        try check(c.chan_bury(l.handle, &l.lease, 1), error.Empty);
+    }
+
+    /// Give it back, and nobody gets it before so many ns; in a channel with headers.
+    pub fn releaseAfter(l: Lease, ns: u64) Error!void {
+        try check(c.chan_release_after(l.handle, &l.lease, 1, @intCast(ns)), error.Empty);
     }
 
     /// Give it back: somebody gets it again, as the next attempt.
