@@ -308,7 +308,19 @@ static napi_value detach(napi_env env, napi_callback_info info)
 
 /* ---- jobs: calls that may wait, in a thread of the pool ---- */
 
-enum call { OPEN, CREATE, REMOVE, UNLINK, COLLECT, PURGE, RECOVER, OFFER, SUBSCRIBE, RESPONSE, KICK };
+enum call {
+	OPEN,
+	CREATE,
+	REMOVE,
+	UNLINK,
+	COLLECT,
+	PURGE,
+	RECOVER,
+	OFFER,
+	SUBSCRIBE,
+	RESPONSE,
+	KICK
+};
 
 static const char *const call_names[] = {"chan_open", "chan_create", "chan_remove", "chan_unlink",
 	"chan_collect", "chan_purge", "chan_recover", "chan_send", "chan_subscribe",
