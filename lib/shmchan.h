@@ -899,7 +899,8 @@ ssize_t chan_call(chan_t *ch, const void *msg, size_t len, void *buf, size_t siz
  * Errors:
  *   -ESTALE     the request is not (any more) this endpoint's: it was replied to, for example
  *   -EINVAL     the message asks for no reply; or its address is not an inbox of its sender;
- *               or the channel has no headers
+ *               or the channel has no headers; or a member of *meta is not valid: an inbox has
+ *               no lanes, so a key and a priority need CHAN_META_KEEP
  *   -EMSGSIZE   the reply is longer than the inbox takes, a quarter of 64 MiB at most;
  *               chan_error_size() returns that
  *   -EAGAIN, -ETIMEDOUT, -EBUSY   the inbox stayed full; nothing was sent, and the request is

@@ -122,6 +122,29 @@ START_TEST(should_bring_parts_in_order_until_the_last)
 }
 END_TEST
 
+/* An inbox has no lanes. */
+START_TEST(should_reply_with_a_key_in_a_copy_only)
+{
+	struct chan_meta meta = meta_with(CHAN_META_HAS_KEY | CHAN_META_HAS_PRIORITY), got;
+	uint64_t a = ask("a", 0);
+	struct chan_lease lease = take(server);
+
+	got = meta;
+	meta.key[0] = 'k';
+	meta.key_length = 1;
+	meta.priority = 7;
+	ck_assert_int_eq(chan_reply(server, &lease, "A", 1, &meta, SOON), -EINVAL);
+	ck_assert_ptr_nonnull(strstr(chan_error_detail(-EINVAL), "a key decides nothing here"));
+	ck_assert_int_eq(chan_response(client, a, buf, sizeof(buf), NULL, 0), -EAGAIN);
+	meta.flags |= CHAN_META_KEEP;
+	ck_assert_int_eq(chan_reply(server, &lease, "A", 1, &meta, SOON), 0);
+	ck_assert_int_eq(chan_response(client, a, buf, sizeof(buf), &got, SOON), 1);
+	ck_assert_uint_eq(got.flags, CHAN_META_REPLY | CHAN_META_HAS_KEY | CHAN_META_HAS_PRIORITY);
+	ck_assert_str_eq(got.key, "k");
+	ck_assert_uint_eq(got.priority, 7);
+}
+END_TEST
+
 START_TEST(should_find_a_reply_behind_others_at_once)
 {
 	uint64_t a = ask("a", 0), b = ask("b", 0), c = ask("c", 0);
@@ -529,7 +552,7 @@ void add_tests(void)
 {
 	GROUP("call", setup, teardown, should_bring_the_reply_to_its_request,
 		should_say_status_and_which_request, should_bring_parts_in_order_until_the_last,
-		should_find_a_reply_behind_others_at_once,
+		should_reply_with_a_key_in_a_copy_only, should_find_a_reply_behind_others_at_once,
 		should_keep_a_reply_that_the_buffer_has_no_room_for,
 		should_refuse_what_is_no_request,
 		should_not_send_an_address_that_is_no_inbox_of_this_user,

@@ -66,7 +66,7 @@ is 'and comes back' "$(chanrecv -N "$ch")" bad
 from=$ch
 channel --meta
 letters=$ch
-printf '{"data":"%s","key":"k","hdr":{"job":"7"}}\n' good bad | chansend -F jsonl "$from"
+printf '{"data":"%s","key":"k","sent":1,"hdr":{"job":"7"}}\n' good bad | chansend -F jsonl "$from"
 chanrecv -q -e --max-deliver=2 --backoff=1ms --dead-letter="$letters" "$from" -- \
 	sh -c 'read -r x; [ "$x" = good ] || exit 4' 2>/dev/null
 is 'the letter' "$(chanrecv -p -o '%p|%k|%h{job}|%h{from}|%h{attempts}|%h{reason}' "$letters")" \

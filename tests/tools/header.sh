@@ -117,10 +117,21 @@ says '--lane-by=key'
 status 2 chansend --priority=1 "$keyed" x
 says '--lane-by=priority'
 status 2 chansend --key=k "$a" x
-says 'decides nothing here; make the channel with'
+says 'a key decides nothing here; leave it out, or make the channel with'
 status 2 chansend --priority=1 "$a" x
-says 'decides nothing here; make the channel with'
+says 'a priority decides nothing here; leave it out, or make the channel with'
+# A line is a copy if it says when the message was sent.
+status 2 chansend -F jsonl "$ch" <<<'{"data":"x","key":"k"}'
+says 'message 1: a key decides nothing here' && says '--lane-by=key'
+status 2 chansend -F jsonl "$keyed" <<<'{"data":"x","priority":1}'
+says 'message 1: a priority decides nothing here' && says '--lane-by=priority'
+status 2 chansend -K -F jsonl "$a" <<<'{"data":"x","key64":"aw=="}'
+says 'message 1: a key decides nothing here'
+status 2 chansend --request -F jsonl "$a" <<<'{"data":"x","key":""}'
+says 'message 1: a key decides nothing here'
 is 'nothing went anywhere' "$(chanctl stat -H -o DEPTH "$ch" "$keyed" "$a" | xargs)" '0 0 0'
+chansend -F jsonl "$a" <<<'{"data":"x","key":"k","priority":1,"sent":1.5}'
+is 'a copy keeps both' "$(chanrecv -N -o '%k ' "$a")" 'k '
 status 2 chanctl create --lanes=4 x
 says 'lane-by'
 status 2 chanctl create --lanes=4 --lane-by=priority x

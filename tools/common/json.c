@@ -313,7 +313,9 @@ static const char *get_meta(const json_t *json, struct chan_meta *m, bool *heade
 		     *hdr = json_object_get(json, "hdr"), *hdr64 = json_object_get(json, "hdr64");
 	const char *why = NULL;
 
-	m->flags |= CHAN_META_KEEP; /* the line may be a copy */
+	/* A line that has it was received somewhere, and is sent here as a copy. */
+	if (json_object_get(json, "sent"))
+		m->flags |= CHAN_META_KEEP;
 	*headed = id || key || key64 || priority || ttl || delay || hdr || hdr64;
 	if (id && (!json_is_string(id) ||
 			  header_set_id(m, json_string_value(id), json_string_length(id))))

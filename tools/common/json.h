@@ -27,8 +27,8 @@ ssize_t json_encode_about(
 /* Decode the message in a line: set *len and fill *payload, which has room for *size bytes
  * and is enlarged as needed.  Only "data" or "b64" is needed, "len" is checked if it is
  * there, other members are ignored.  *meta, which the caller has filled in, gets what the line
- * says of "id", "key", "priority", "ttl", "delay" and "hdr"; *headed is set if it says
- * anything.  Returns 0, or
+ * says of "id", "key", "priority", "ttl", "delay" and "hdr", and CHAN_META_KEEP of "sent"; *headed
+ * is set if it says anything.  Returns 0, or
  *   -EPROTO   with `why`, and *at, the byte of the line
  *   -ENOMEM */
 int json_decode(const char *line, size_t line_len, char **payload, size_t *size, size_t *len,

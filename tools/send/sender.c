@@ -40,28 +40,18 @@ bool sender_reports_failure(const struct sender *s)
 
 /* ---- the channel ---- */
 
-/* Say so if the channel does not go by the key or the priority that the user gave, and return
- * true. */
-static bool decides_nothing(const struct send_options *o, const struct chan_stat *st)
+/* Return what is wrong if the channel does not go by a key or a priority in `meta`, or NULL. */
+static const char *decides_nothing(const struct chan_meta *meta, const struct chan_stat *st)
 {
-	static const struct {
-		uint32_t flag, by;
-		const char *why;
-	} all[] = {
-		{CHAN_META_HAS_KEY, CHAN_BY_KEY,
-			"--key decides nothing here; make the channel with 'chanctl create "
-			"--lanes=8 --lane-by=key'"},
-		{CHAN_META_HAS_PRIORITY, CHAN_BY_PRIORITY,
-			"--priority decides nothing here; make the channel with 'chanctl create "
-			"--lanes=8 --lane-by=priority'"},
-	};
-
-	for (unsigned i = 0; i < 2; i++)
-		if (o->meta.flags & all[i].flag && (!st->lanes || st->lane_by != all[i].by)) {
-			cli_error(o->channel, "%s", all[i].why);
-			return true;
-		}
-	return false;
+	if (meta->flags & CHAN_META_KEEP)
+		return NULL;
+	if (meta->flags & CHAN_META_HAS_KEY && st->lane_by != CHAN_BY_KEY)
+		return "a key decides nothing here; leave it out, or make the channel with "
+		       "'chanctl create --lanes=8 --lane-by=key'";
+	if (meta->flags & CHAN_META_HAS_PRIORITY && st->lane_by != CHAN_BY_PRIORITY)
+		return "a priority decides nothing here; leave it out, or make the channel with "
+		       "'chanctl create --lanes=8 --lane-by=priority'";
+	return NULL;
 }
 
 static int open_channel(struct sender *s)
@@ -69,6 +59,7 @@ static int open_channel(struct sender *s)
 	const struct send_options *o = s->options;
 	struct chan_stat st = {.size = sizeof(st)};
 	int64_t deadline = cli_sooner(o->deadline, cli_deadline(o->send_timeout));
+	const char *why;
 	int r = place_open(&s->ch, o->channel, o->flags, &o->create, NULL, deadline, o->nowait);
 
 	if (r)
@@ -85,8 +76,11 @@ static int open_channel(struct sender *s)
 				      "create --meta'");
 		return CLI_USAGE;
 	}
-	if (decides_nothing(o, &st))
+	why = decides_nothing(&o->meta, &st);
+	if (why) {
+		cli_error(o->channel, "%s", why);
 		return CLI_USAGE;
+	}
 	s->drops = o->overflow == CHAN_DROP_NEWEST ||
 		   (o->overflow < 0 && st.overflow == CHAN_DROP_NEWEST);
 	if (o->require_receiver && !st.receivers) {
@@ -139,6 +133,7 @@ static bool report_refusal(struct sender *s, int err, size_t len)
 	uint64_t number = tally_handled(&s->tally) + 1;
 	bool timed_out = !o->nowait && !cli_remaining(o->deadline);
 	bool reports = sender_reports_failure(s);
+	const char *why;
 
 	if (err == -EAGAIN && timed_out)
 		err = -ETIMEDOUT;
@@ -186,6 +181,12 @@ static bool report_refusal(struct sender *s, int err, size_t len)
 		if (timed_out)
 			return sender_stop(s, CLI_TIMEOUT);
 		break;
+	case -EINVAL:
+		why = s->meta && !chan_stat(s->ch, &st) ? decides_nothing(s->meta, &st) : NULL;
+		if (!why)
+			return sender_stop(s, cli_fail(o->channel, NULL, err));
+		cli_error(o->channel, "message %" PRIu64 ": %s", number, why);
+		return sender_stop(s, CLI_USAGE);
 	default:
 		return sender_stop(s, cli_fail(o->channel, NULL, err));
 	}
