@@ -11,9 +11,14 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+/* What failed is not tried again for so many times as long as that took: a receiver that meets many
+ * expired messages does not wait for chand, or for a lock, with each. */
+#define REST 10
+
 struct letters {
 	pthread_mutex_t lock;
-	chan_t *ch; /* NULL: it is not open */
+	chan_t *ch;	/* NULL: it is not open */
+	int64_t resume; /* when to try again: CLOCK_MONOTONIC, ns */
 };
 
 static struct letters *letters_there(const struct chan *ch)
@@ -59,21 +64,33 @@ void dead_free(struct chan *ch)
 	atomic_store_explicit(&ch->letters, NULL, memory_order_relaxed);
 }
 
-/* Returns true if letters of `ch` may go to `to`, a queue that is another one. */
+/* Check that letters of `ch` may go to channels of that name's owner: 0 or an error.  To open one
+ * and leave it again would be too much already: a channel may end with its last sender. */
+static int check_owner(const struct chan *ch, const char *name)
+{
+	struct segment_path to;
+	int err = segment_resolve(name, &to);
+
+	if (err == 0 && to.owner != ch->segment.path.owner && ch->segment.path.owner != geteuid())
+		err = -EPERM;
+	return err;
+}
+
+/* Returns true if `to` is a queue, and another one than `ch`. */
 static bool fits(const struct chan *ch, const struct chan *to)
 {
 	const struct descriptor *a = &ch->segment.own, *b = &to->segment.own;
-	uid_t owner = ch->segment.path.owner;
 
-	return to->segment.header.kind == CHAN_KIND_QUEUE &&
-	       (owner == to->segment.path.owner || owner == geteuid()) &&
-	       (a->dev != b->dev || a->ino != b->ino);
+	return to->segment.header.kind == CHAN_KIND_QUEUE && (a->dev != b->dev || a->ino != b->ino);
 }
 
 static int open_letters(struct chan *ch, struct letters *ls)
 {
-	int err = chan_open(&ls->ch, ch->segment.header.dead_letter, CHAN_SEND, NULL);
+	const char *name = ch->segment.header.dead_letter;
+	int err = check_owner(ch, name);
 
+	if (err == 0)
+		err = chan_open(&ls->ch, name, CHAN_SEND, NULL);
 	if (err < 0)
 		ls->ch = NULL;
 	else if (!fits(ch, ls->ch)) {
@@ -97,16 +114,12 @@ static int send_letter(struct chan *ch, const struct letters *ls, const struct c
 }
 
 /* Do both; a channel that is gone may be there anew. */
-static int deliver(struct chan *ch, const struct chan_lease *lease, const struct chan_meta *meta,
-	uint32_t attempts)
+static int open_and_send(struct chan *ch, struct letters *ls, const struct chan_lease *lease,
+	const struct chan_meta *meta, uint32_t attempts)
 {
-	struct letters *ls = letters_of(ch);
 	bool was_open;
 	int err;
 
-	if (!ls)
-		return -ENOMEM;
-	pthread_mutex_lock(&ls->lock);
 	do {
 		was_open = ls->ch;
 		err = was_open ? 0 : open_letters(ch, ls);
@@ -116,35 +129,56 @@ static int deliver(struct chan *ch, const struct chan_lease *lease, const struct
 				leave(ls);
 		}
 	} while (was_open && !ls->ch);
-	pthread_mutex_unlock(&ls->lock);
-	return err < 0 ? err : 0;
+	return err;
 }
 
-/* End the lease of what was sent: it is removed, and counted. */
-static void end(struct chan *ch, const struct chan_lease *lease)
+/* Returns true if there is a letter now. */
+static bool deliver(struct chan *ch, const struct chan_lease *lease, const struct chan_meta *meta,
+	uint32_t attempts)
 {
-	struct limit limit = {.timeout = CHAN_WAIT, .ignores_end = true};
+	struct letters *ls = letters_of(ch);
+	bool sent = false;
+	int64_t start;
+
+	if (!ls)
+		return false;
+	pthread_mutex_lock(&ls->lock);
+	start = clock_monotonic();
+	if (start >= ls->resume) {
+		sent = open_and_send(ch, ls, lease, meta, attempts) >= 0;
+		if (!sent)
+			ls->resume = start + (REST + 1) * (clock_monotonic() - start);
+	}
+	pthread_mutex_unlock(&ls->lock);
+	return sent;
+}
+
+/* End the lease.  What was sent is removed and counted, and what was not is buried. */
+static void end(struct chan *ch, const struct chan_lease *lease, bool sent)
+{
+	struct limit limit = {.timeout = CHAN_WAIT, .ignores_end = true, .insists = true};
 	struct ring_claim claim = {.pos = lease->pos,
 		.seq = lease->seq,
 		.holder = (uint32_t)ch->slot,
 		.attempt = lease->attempt};
 
 	if (receivers_enter(ch, &limit) < 0)
-		return; /* as if it had been killed */
+		return; /* the channel is damaged */
 	receiver_forget_taken(ch);
-	ch->kind->expire(&ch->ring, &claim);
-	ch->kind->free(&ch->ring);
+	if (sent) {
+		ch->kind->expire(&ch->ring, &claim);
+		ch->kind->free(&ch->ring);
+	} else {
+		ch->kind->end_aside(&ch->ring, &claim, LAYOUT_BURIED);
+	}
 	receivers_leave(ch);
-	channel_freed(ch);
-	if (ch->ordered) /* others were kept from what is left: lanes.h */
+	channel_freed(ch); /* also who waits until nothing is left to be done */
+	if (ch->ordered)   /* others were kept from what is left: lanes.h */
 		channel_signal(ch, &ch->control->not_empty);
 }
 
 void dead_expired(struct chan *ch, const struct chan_lease *lease, const struct chan_meta *meta,
 	uint32_t attempts)
 {
-	if (deliver(ch, lease, meta, attempts) == 0)
-		end(ch, lease);
-	else
-		chan_bury(ch, lease, 1);
+	end(ch, lease, deliver(ch, lease, meta, attempts));
 }

@@ -291,11 +291,12 @@ static int find_headed(struct chan *ch, struct limit *limit, struct headed *h, b
 	int err = receivers_enter(ch, limit);
 
 	*freed = false;
-	if (unlikely(ch->ordered) && err == 0 && kept_out(ch)) {
-		receivers_leave(ch);
-		return -EAGAIN;
-	}
 	while (err == 0) {
+		/* Each time: the lock was free in between. */
+		if (unlikely(ch->ordered) && kept_out(ch)) {
+			receivers_leave(ch);
+			return -EAGAIN;
+		}
 		err = try_headed(ch, limit, h, freed);
 		if (err == 0)
 			return 0;

@@ -15,6 +15,7 @@ struct limit {
 	bool slept;	       /* so it owes a wake-up: see condvar.h */
 	bool quiet;	       /* it slept for a slice, and nothing woke it */
 	bool ignores_end;      /* a close does not end the wait for a lock */
+	bool insists;	       /* chan_interrupt() does not end it: nobody would try again */
 	bool only_tries;       /* it does not even wait a moment for a lock */
 	/* It is one of the tries of a call with this limit: it waits for locks for `moment` at
 	 * most, and not for longer than that call. */

@@ -67,7 +67,7 @@ static int give_up(struct call *call, uint32_t end)
 		limit->waiting_since = clock_monotonic() - LOCK_SLICE;
 	if (!call->waiter.since)
 		waiters_add(&call->ch->waiters, &call->waiter, limit->waiting_since);
-	if (atomic_load_explicit(&call->ch->interrupted, memory_order_relaxed))
+	if (!limit->insists && atomic_load_explicit(&call->ch->interrupted, memory_order_relaxed))
 		return -EINTR;
 	channel_look_for_name(call->ch, clock_coarse());
 	state = channel_state(call->ch);

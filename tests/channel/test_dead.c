@@ -1,13 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /* Expired messages of a channel that has another one for dead messages. */
+#include "support/await.h"
 #include "support/channel.h"
 #include "support/clock.h"
 #include "support/process.h"
 #include "support/suite.h"
 
+#include "channel/dead.h"
+#include "channel/side.h"
+
+#include <dlfcn.h>
 #include <errno.h>
+#include <linux/futex.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -47,6 +58,11 @@ static void setup(void)
 {
 	open_all(0);
 	letters = open_letters(CHAN_RECV, OPTIONS(.flags = CHAN_META, .max_message = 1000));
+}
+
+static void setup_lanes_missing(void)
+{
+	open_all(4);
 }
 
 static void setup_lanes(void)
@@ -126,6 +142,34 @@ START_TEST(should_say_how_often_it_was_delivered)
 }
 END_TEST
 
+static void recv_by_fd(void)
+{
+	struct pollfd p = {.fd = chan_fd(rx, CHAN_RECV), .events = POLLIN};
+	ssize_t n = -EAGAIN;
+
+	ck_assert_int_ge(p.fd, 0);
+	while (n == -EAGAIN && poll(&p, 1, (int)(SOON / MS)) == 1)
+		n = chan_recv(rx, buf, sizeof(buf), 0);
+	ck_assert_int_eq(n, 4);
+	ck_assert_mem_eq(buf, "good", 4);
+	while ((n = chan_recv(rx, buf, sizeof(buf), 0)) != -EAGAIN)
+		ck_assert_int_eq(n, 4);
+	ck_assert_int_eq(poll(&p, 1, 0), 0);
+}
+
+static void recv_by_set(void)
+{
+	struct chan_ready ready;
+	chan_set_t *set;
+
+	ck_assert_int_eq(chan_set_create(&set), 0);
+	ck_assert_int_eq(chan_set_add(set, rx, CHAN_RECV, 0), 0);
+	ck_assert_int_eq(chan_set_wait(set, &ready, 1, SOON), 1);
+	expect_text(rx, "good");
+	ck_assert_int_eq(chan_set_wait(set, &ready, 1, 0), -EAGAIN);
+	chan_set_destroy(set);
+}
+
 /* Whatever call finds it. */
 START_TEST(should_be_found_by_all_calls)
 {
@@ -152,6 +196,12 @@ START_TEST(should_be_found_by_all_calls)
 	case 3:
 		ck_assert_int_eq(chan_select(&one, 1, 0, CHAN_ONLY_READY), 0);
 		expect_text(rx, "good");
+		break;
+	case 4:
+		recv_by_fd();
+		break;
+	case 5:
+		recv_by_set();
 	}
 	expect_none();
 	for (int i = 0; i < 3; i++)
@@ -251,7 +301,7 @@ START_TEST(should_find_that_which_is_made_anew)
 }
 END_TEST
 
-START_TEST(should_work_in_lanes)
+static void send_late_keys(void)
 {
 	for (int i = 0; i < 8; i++) {
 		meta.flags = CHAN_META_HAS_KEY;
@@ -260,9 +310,185 @@ START_TEST(should_work_in_lanes)
 		send_late("late");
 	}
 	expect_none();
+}
+
+START_TEST(should_bury_it_in_its_lane)
+{
+	send_late_keys();
+	ck_assert_uint_eq(stat_of(rx).buried, 8);
+	letters = open_letters(CHAN_RECV, OPTIONS(.flags = CHAN_META, .max_message = 1000));
+	ck_assert_int_eq(chan_kick(rx, 10), 8);
+	expect_none();
+	ck_assert_uint_eq(stat_of(letters).sent, 8);
+	ck_assert_uint_eq(stat_of(rx).used, 0);
+}
+END_TEST
+
+START_TEST(should_work_in_lanes)
+{
+	send_late_keys();
 	for (int i = 0; i < 8; i++)
 		expect_letter("late");
 	ck_assert_uint_eq(stat_of(rx).expired, 8);
+}
+END_TEST
+
+/* ---- what another one does, while a receiver is between two steps ---- */
+
+static _Thread_local void (*after_wake)(void);
+static pthread_barrier_t together;
+static atomic_int other, taken;
+
+/* The library's way to wake: the test goes on from there. */
+long syscall(long number, ...)
+{
+	static long (*real)(long, ...);
+	void (*then)(void) = after_wake;
+	long a[6], ret;
+	va_list ap;
+
+	if (!real)
+		real = (long (*)(long, ...))dlsym(RTLD_NEXT, "syscall");
+	va_start(ap, number);
+	for (int i = 0; i < 6; i++)
+		a[i] = va_arg(ap, long);
+	va_end(ap);
+	ret = real(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+	if (then && number == SYS_futex && (a[1] & FUTEX_CMD_MASK) == FUTEX_WAKE) {
+		after_wake = NULL;
+		then();
+	}
+	return ret;
+}
+
+static void *await_letter(void *arg)
+{
+	atomic_store(&other, gettid());
+	chan_recv(letters, buf, sizeof(buf), SOON);
+	return arg;
+}
+
+static void *take_other(void *arg)
+{
+	chan_t *ry = open_as(CHAN_RECV, NULL);
+	struct chan_lease lease;
+
+	atomic_store(&other, gettid());
+	atomic_store(&taken, chan_take(ry, &lease, 1, SOON));
+	pthread_barrier_wait(&together);
+	chan_detach(ry);
+	return arg;
+}
+
+static bool other_sleeps(void *arg)
+{
+	int tid = atomic_load(&other);
+
+	(void)arg;
+	return tid && (asleep(tid) || sleeping_in(tid) == SYS_futex_waitv);
+}
+
+static bool has_taken(void *arg)
+{
+	(void)arg;
+	return atomic_load(&taken);
+}
+
+/* The lease has ended, and the lock is free. */
+static void let_it_take(void)
+{
+	await(has_taken, NULL);
+}
+
+/* The letter is there, and the lease not ended. */
+static void let_it_wait(void)
+{
+	pthread_t t;
+
+	atomic_store(&other, 0);
+	pthread_create(&t, NULL, take_other, NULL);
+	pthread_detach(t);
+	await(other_sleeps, NULL);
+	after_wake = let_it_take;
+}
+
+/* Of a key one endpoint at a time has messages, also if it left the lock for a letter. */
+START_TEST(should_keep_the_order_of_a_key)
+{
+	struct chan_lease lease;
+	pthread_t t;
+	int n;
+
+	atomic_store(&other, 0);
+	atomic_store(&taken, 0);
+	pthread_barrier_init(&together, NULL, 2);
+	pthread_create(&t, NULL, await_letter, NULL);
+	await(other_sleeps, NULL);
+	meta.flags = CHAN_META_HAS_KEY;
+	meta.key_length = 1;
+	meta.key[0] = 'k';
+	send_late("late");
+	meta.ttl = 0;
+	for (int i = 0; i < 2; i++)
+		ck_assert_int_eq(chan_send_meta(tx, "good", 4, &meta, 0), 0);
+	after_wake = let_it_wait;
+	n = chan_take(rx, &lease, 1, 0);
+	ck_assert_int_eq(atomic_load(&taken), 1);
+	ck_assert_int_eq(n, -EAGAIN); /* the other one has the first, and so all */
+	pthread_barrier_wait(&together);
+	pthread_join(t, NULL);
+}
+END_TEST
+
+/* Each failure to open it takes 50 ms here. */
+START_TEST(should_not_wait_with_each)
+{
+	int64_t start;
+
+	letters = open_letters(CHAN_RECV, OPTIONS(.flags = CHAN_META, .endpoints = 1));
+	for (int i = 0; i < 100; i++)
+		send_late("late");
+	start = now();
+	expect_none();
+	ck_assert_int_lt(now() - start - starved(), SECOND);
+	ck_assert_uint_eq(stat_of(rx).buried, 100);
+}
+END_TEST
+
+static void *hold_the_lock(void *arg)
+{
+	struct limit limit = {.timeout = CHAN_WAIT};
+	chan_t *ry = open_as(CHAN_RECV, NULL);
+
+	receivers_enter(ry, &limit);
+	pthread_barrier_wait(&together);
+	nap(100 * MS);
+	receivers_leave(ry);
+	chan_detach(ry);
+	return arg;
+}
+
+/* Nobody else would end the lease. */
+START_TEST(should_end_its_lease_though_interrupted)
+{
+	struct chan_lease lease;
+	pthread_t t;
+
+	if (_i)
+		letters = open_letters(CHAN_RECV, OPTIONS(.flags = CHAN_META));
+	send_text(tx, "late");
+	ck_assert_int_eq(chan_take(rx, &lease, 1, 0), 1);
+	pthread_barrier_init(&together, NULL, 2);
+	pthread_create(&t, NULL, hold_the_lock, NULL);
+	pthread_barrier_wait(&together);
+	chan_interrupt(rx, 1);
+	dead_expired(rx, &lease, NULL, 0);
+	chan_interrupt(rx, 0);
+	pthread_join(t, NULL);
+	ck_assert_uint_eq(stat_of(rx).depth, !_i);
+	ck_assert_uint_eq(stat_of(rx).buried, !_i);
+	ck_assert_uint_eq(stat_of(rx).expired, _i);
+	pthread_barrier_destroy(&together);
 }
 END_TEST
 
@@ -296,6 +522,10 @@ START_TEST(should_not_write_elsewhere_for_another_user)
 
 	if (geteuid() != 0)
 		return;
+	chan_detach(letters); /* it would end with a sender that comes and goes */
+	ck_assert_int_eq(chan_remove(dead), 0);
+	letters = open_letters(CHAN_RECV,
+		OPTIONS(.flags = CHAN_META | CHAN_END_WITH_SENDERS, .max_message = 1000));
 	snprintf(theirs, sizeof(theirs), "%s", channel_other("theirs"));
 	pid = fork();
 	if (pid == 0) {
@@ -316,6 +546,7 @@ START_TEST(should_not_write_elsewhere_for_another_user)
 	ck_assert_int_eq(chan_recv(ch, buf, sizeof(buf), 0), -EAGAIN);
 	ck_assert_uint_eq(stat_of(ch).buried, 1);
 	ck_assert_uint_eq(stat_of(letters).sent, 0);
+	ck_assert_int_eq(chan_recv(letters, buf, sizeof(buf), 0), -EAGAIN);
 	chan_detach(ch);
 	snprintf(buf, sizeof(buf), "65534/%s", theirs);
 	ck_assert_int_eq(chan_remove(buf), 0);
@@ -328,11 +559,16 @@ void add_tests(void)
 		should_say_how_often_it_was_delivered, should_end_its_own_lease_only,
 		should_find_that_which_is_made_anew, should_go_on_in_a_child,
 		should_not_write_elsewhere_for_another_user);
-	GROUP_FOR(0, 4, "dead letters, calls", setup, teardown, should_be_found_by_all_calls);
-	GROUP("dead letters, missing", setup_missing, teardown,
+	GROUP_FOR(0, 6, "dead letters, calls", setup, teardown, should_be_found_by_all_calls);
+	GROUP("dead letters, missing", setup_missing, teardown, should_not_wait_with_each,
 		should_bury_it_where_that_is_missing,
 		should_send_the_message_alone_where_that_has_no_headers);
 	GROUP_FOR(0, 5, "dead letters, unfit", setup_missing, teardown,
 		should_bury_it_where_that_is_full_or_unfit);
-	GROUP("dead letters, lanes", setup_lanes, teardown, should_work_in_lanes);
+	GROUP_FOR(0, 2, "dead letters, interrupted", setup_missing, teardown,
+		should_end_its_lease_though_interrupted);
+	GROUP("dead letters, lanes", setup_lanes, teardown, should_work_in_lanes,
+		should_keep_the_order_of_a_key);
+	GROUP("dead letters, lanes, missing", setup_lanes_missing, teardown,
+		should_bury_it_in_its_lane);
 }

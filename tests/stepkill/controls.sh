@@ -170,7 +170,7 @@ more 'the count of the expired not repaired' kind/queue.c \
 	'receive, expired/alone' 'neither before nor after|changed less|back to'
 
 control 'a lease ended before its letter' channel/dead.c \
-	's/^\tif (deliver(ch, lease, meta, attempts) == 0)/\tend(ch, lease);\n&/' \
+	's/^\tend(ch, lease, deliver(ch, lease, meta, attempts));/\tend(ch, lease, true);\n\tdeliver(ch, lease, meta, attempts);/' \
 	'receive, expired, to dead letters/alone' '0 letters|neither before nor after|changed less'
 
 control 'a delay that the repair forgets' kind/queue.c \
