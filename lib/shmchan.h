@@ -241,12 +241,17 @@ struct chan_options {
 	uint32_t lane_by; /* enum chan_lane_by; with `lanes` only */
 	/* Only for a queue: the channel for messages that nobody can use, `NAME`, which is then of
 	 * this channel's owner, or `OWNER/NAME`; "": none.  It need not be there.  Receivers
-	 * send expired messages of a channel with headers there (CHAN_META), without waiting; what
-	 * it does not take is buried: chan_kick() lets it be tried again.  If a receiver is killed
-	 * then, the letter may come twice.  A letter's header is the message's, without its reply
-	 * address and times, and with the pairs reason=expired, from=NAME and attempts=N.  Letters
-	 * of another user's channel go to channels of that user only, and are buried otherwise.
-	 * Who gives a message up sends it there, too, as chanrecv's workers do. */
+	 * send expired messages of a channel with headers there (CHAN_META), as a call with timeout
+	 * 0 does, and then each counts in `expired`.  One that the channel does not take, because
+	 * it is missing, full, no queue or not to be written to, is buried, counts in `buried`, and
+	 * is tried again after chan_kick(); what took long to fail, as where chand does not answer,
+	 * is not tried with each message.  If a receiver is killed then, the letter may come twice;
+	 * `expired` stays exact.  A letter's header is the message's, without its reply address and
+	 * times, and with the pairs reason=expired, from=NAME and attempts=N (as far as they have
+	 * room); to a channel without headers the message goes alone.  An endpoint that has sent
+	 * one is a sender of that channel until it is detached.  Letters of another user's channel
+	 * go to channels of that user only, and are buried otherwise.  Who gives a message up sends
+	 * it there, too, as chanrecv's workers do. */
 	char dead_letter[CHAN_PLACE_MAX + 1];
 	/* Only with CHAN_META: a message whose id is that of one of the last `dedup` messages is
 	 * not sent again, and the call returns CHAN_DUPLICATE; at most 2^24, 0: ids are not

@@ -173,6 +173,10 @@ control 'a lease ended before its letter' channel/dead.c \
 	's/^\tend(ch, lease, deliver(ch, lease, meta, attempts));/\tend(ch, lease, true);\n\tdeliver(ch, lease, meta, attempts);/' \
 	'receive, expired, to dead letters/alone' '0 letters|neither before nor after|changed less'
 
+more 'an expired message removed without a letter' channel/dead.c \
+	's/^\tif (sent) {/\tif (true) {/' \
+	'receive, expired, buried/alone' '0 letters|neither before nor after|changed less'
+
 control 'a delay that the repair forgets' kind/queue.c \
 	's/store(&rx(r)->due, load(&rx(r)->delayed) > 0);/store(\&rx(r)->due, 0);/' \
 	'release after/alone' 'lost|changed less|neither before nor after|of 15 messages'

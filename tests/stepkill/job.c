@@ -124,13 +124,13 @@ static void prepare(unsigned endpoints)
 		return;
 	}
 	opt.endpoints = endpoints;
-	if (scenario->second) {
-		snprintf(second, sizeof(second), "%s.2", channel);
+	snprintf(second, sizeof(second), "%s.2", channel);
+	if (scenario->second || scenario->letters)
 		chan_remove(second); /* what a job left that failed */
+	if (scenario->second)
 		must("create", chan_create(second, &opt));
-		if (scenario->letters)
-			memcpy(opt.dead_letter, second, sizeof(second));
-	}
+	if (scenario->letters)
+		memcpy(opt.dead_letter, second, sizeof(second));
 	must("create", chan_create(channel, &opt));
 	must("open", chan_open(&ch, channel, CHAN_SEND | CHAN_RECV, NULL));
 	for (unsigned i = 0; i < scenario->advance; i++) {
@@ -536,7 +536,7 @@ void job_run(const struct scenario *s, enum flow flow, bool every, unsigned poin
 		busy(flow, every, point);
 		break;
 	}
-	if (s->second)
+	if (s->second || s->letters)
 		chan_remove(second);
 	rest();
 	_exit(0);

@@ -145,7 +145,7 @@ struct scenario {
 	bool held;     /* a living process has leased the first two; it holds a broadcast */
 	unsigned loop; /* in LATE, an event loop rests there, to receive or to send */
 	bool second;   /* there is a second channel, which has a message when it is to wake */
-	bool letters;  /* it is where expired messages go, and one goes there */
+	bool letters;  /* expired messages go there, and one goes; later, if it is not there yet */
 
 	/* The victim. */
 	unsigned roles; /* its endpoint; 0 none, unless setup opens it */
