@@ -557,15 +557,17 @@ class options
 		opt.dedup_age = static_cast<std::uint64_t>(age.count());
 		return *this;
 	}
-	/* The channel for messages that nobody can use; a name that is too long is none. */
+	/* The channel for messages that nobody can use.  A name that is too long has no NUL, so the
+	 * library refuses it. */
 	options &dead_letter(std::string_view name) noexcept
 	{
-		std::size_t n = name.size() <= CHAN_PLACE_MAX ? name.size() : 0;
-
-		std::memcpy(opt.dead_letter, name.data(), n);
-		opt.dead_letter[n] = '\0';
+		std::memset(opt.dead_letter, 0, sizeof(opt.dead_letter));
+		if (!name.empty())
+			std::memcpy(opt.dead_letter, name.data(),
+				std::min(name.size(), sizeof(opt.dead_letter)));
 		return *this;
 	}
+	/* After so many deliveries workers give a message up. */
 	options &max_deliver(std::uint32_t n) noexcept
 	{
 		opt.max_deliver = n;

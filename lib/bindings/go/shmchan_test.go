@@ -176,6 +176,12 @@ func TestErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	want(t, Make("a\x00b", nil), syscall.EINVAL)
+	for _, name := range []string{strings.Repeat("x", 256), strings.Repeat("x", 300), "a/b/c"} {
+		err = Make(ch.Name()+"-", &Options{DeadLetter: name})
+		if want(t, err, syscall.EINVAL); !strings.Contains(err.Error(), "dead_letter") {
+			t.Fatal(err)
+		}
+	}
 	want(t, another(t, ch, Recv).TrySend(nil), syscall.EBADF)
 	must(t, Remove(ch.Name()))
 	_, err = ch.Recv(bounded(t))

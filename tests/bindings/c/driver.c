@@ -287,6 +287,10 @@ static const struct chan_options *options(unsigned i)
 			opt.lanes = (uint32_t)number(value);
 		else if (!strcmp(word[i], "dedup"))
 			opt.dedup = (uint32_t)number(value);
+		else if (!strcmp(word[i], "dead-letter"))
+			snprintf(opt.dead_letter, sizeof(opt.dead_letter), "%s", value);
+		else if (!strcmp(word[i], "max-deliver"))
+			opt.max_deliver = (uint32_t)number(value);
 		else if (!strcmp(word[i], "max-capacity"))
 			opt.max_capacity = number(value);
 		else if (!strcmp(word[i], "on-lag"))
@@ -594,6 +598,16 @@ static void do_release(struct endpoint *e)
 {
 	(void)e;
 	settle(chan_release);
+}
+
+static void do_release_after(struct endpoint *e)
+{
+	struct held *l = held(arg(1));
+	int r = chan_release_after(l->of->ch, &l->lease, 1, timeout(arg(2)));
+
+	(void)e;
+	l->of = NULL;
+	print_done(r);
 }
 
 static void do_bury(struct endpoint *e)
@@ -985,6 +999,7 @@ static const struct {
 	{"ack", do_ack, 0},
 	{"release", do_release, 0},
 	{"untake", do_untake, 0},
+	{"releaseafter", do_release_after, 0},
 	{"bury", do_bury, 0},
 	{"reserve", do_reserve, 1},
 	{"commit", do_commit, 1},

@@ -197,6 +197,10 @@ static shmchan::options options(const words &w, std::size_t first)
 			opt.lanes(static_cast<std::uint32_t>(std::stoul(value)));
 		else if (key == "dedup")
 			opt.dedup(static_cast<std::uint32_t>(std::stoul(value)));
+		else if (key == "dead-letter")
+			opt.dead_letter(value);
+		else if (key == "max-deliver")
+			opt.max_deliver(static_cast<std::uint32_t>(std::stoul(value)));
 		else if (key == "max-capacity")
 			opt.max_capacity(std::stoull(value));
 		else if (key == "on-lag")
@@ -456,10 +460,10 @@ static std::string do_take(const words &w)
 	return taken(e.leases[w.at(2)] = std::move(*l));
 }
 
-static std::string settle(const words &w, shmchan::status (shmchan::lease::*how)())
+template <class How, class... Args> static std::string settle(const words &w, How how, Args... args)
 {
 	endpoint &e = holder_of(w.at(1));
-	std::string said = done((e.leases[w[1]].*how)());
+	std::string said = done((e.leases[w[1]].*how)(args...));
 
 	e.leases.erase(w[1]);
 	return said;
@@ -677,6 +681,11 @@ static const std::map<std::string, std::function<std::string(const words &)>> op
 	{"take", do_take},
 	{"ack", [](auto &w) { return settle(w, &shmchan::lease::ack); }},
 	{"release", [](auto &w) { return settle(w, &shmchan::lease::release); }},
+	{"releaseafter",
+		[](auto &w) {
+			return settle(w, &shmchan::lease::release_after,
+				std::chrono::milliseconds(std::stoll(w.at(2))));
+		}},
 	{"bury", [](auto &w) { return settle(w, &shmchan::lease::bury); }},
 	{"kick", [](auto &w) { return counted(channel(w).kick(), "empty"); }},
 	{"untake", [](auto &w) { return settle(w, &shmchan::lease::untake); }},

@@ -59,6 +59,8 @@ static void errors(const char *name)
 	auto invalid = shmchan::create(name, shmchan::options().capacity(4096).max_message(65536));
 	CHECK(!invalid && invalid.error() == errc::invalid);
 	CHECK(invalid.error().message().find("max_message: ") != std::string::npos);
+	invalid = shmchan::create(name, shmchan::options().dead_letter(std::string(256, 'x')));
+	CHECK(!invalid && invalid.error().message().find("dead_letter: ") != std::string::npos);
 	CHECK(shmchan::footprint().value_or(0) > 1 << 20);
 #ifdef __cpp_exceptions
 	try {

@@ -165,6 +165,10 @@ func options(words []string) *shmchan.Options {
 			opt.Lanes, opt.LaneBy = uint32(number(value)), shmchan.ByKey
 		case "dedup":
 			opt.Dedup = uint32(number(value))
+		case "dead-letter":
+			opt.DeadLetter = value
+		case "max-deliver":
+			opt.MaxDeliver = uint32(number(value))
 		case "max-capacity":
 			opt.MaxCapacity = uint64(number(value))
 		case "on-lag":
@@ -501,6 +505,9 @@ func execute(w []string) string {
 		return reply(w)
 	case "wanted":
 		return yes(get(leases, w[1]).Wanted())
+	case "releaseafter":
+		after := time.Duration(number(w[2])) * time.Millisecond
+		return settled(w[1], func(l *shmchan.Lease) error { return l.ReleaseAfter(after) })
 	case "bury":
 		return settled(w[1], (*shmchan.Lease).Bury)
 	case "untake":

@@ -231,6 +231,7 @@ const named = {
 	wanted: (lease) => count(Number(get(leases, lease).wanted())),
 	ack: (lease) => takeOut(leases, lease).ack(),
 	release: (lease) => takeOut(leases, lease).release(),
+	releaseafter: (lease, ms) => takeOut(leases, lease).releaseAfter(Number(ms)),
 	bury: (lease) => takeOut(leases, lease).bury(),
 	untake: (lease) => takeOut(leases, lease).untake(),
 	select: (limit, ...words) => select(limit, words),

@@ -102,6 +102,8 @@ channelTest('errors have the text of the library', small, async (ch, another, na
 	await assert.rejects(shmchan.create(name), { code: 'EEXIST' });
 	await assert.rejects(shmchan.create('a/b/c'), { code: 'EINVAL', message: /the name is not NAME/ });
 	await assert.rejects(shmchan.create('a\0b'), { code: 'EINVAL' });
+	await assert.rejects(shmchan.create(name + '-', { deadLetter: 'x'.repeat(256) }), RangeError);
+	await assert.rejects(shmchan.create(name + '-', { deadLetter: 'a/b/c' }), /dead_letter: /);
 	assert.throws(() => shmchan.footprint({ capacity: 2 ** 52 }), { code: 'EINVAL', message: /capacity/ });
 	await assert.rejects(ch.send(Buffer.alloc(5000)),
 		{ code: 'EMSGSIZE', size: ch.stat().maxMessage });

@@ -287,6 +287,7 @@ OPERATIONS = {
     "take": lambda name, lease, limit: taken(endpoints[name].take(timeout(limit)), lease),
     "ack": lambda lease: settle(lease, shmchan.Lease.ack),
     "release": lambda lease: settle(lease, shmchan.Lease.release),
+    "releaseafter": lambda lease, ms: leases.pop(lease).release_after(int(ms) / 1000),
     "bury": lambda lease: settle(lease, shmchan.Lease.bury),
     "kick": lambda name: f"count {endpoints[name].kick()}",
     "untake": lambda lease: settle(lease, shmchan.Lease.untake),

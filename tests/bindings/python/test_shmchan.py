@@ -189,6 +189,8 @@ class Messages(ChannelTest):
                      lambda: shmchan.Channel(self.name, "r", capacity=4096),
                      lambda: shmchan.create(self.name, kind="stack"),
                      lambda: shmchan.create(self.name, capacity=-1),
+                     lambda: shmchan.create(self.name, dead_letter="x" * 256),
+                     lambda: shmchan.create(self.name, max_deliver=-1),
                      lambda: shmchan.create("a\0b"),
                      lambda: shmchan.create("a/b/c"),
                      lambda: shmchan.select([]),
@@ -461,6 +463,14 @@ class InPlace(ChannelTest):
             lease.untake()
         with self.ch.take(timeout=0) as lease:
             self.assertEqual(lease.attempt, 2)
+
+    def test_a_lease_outlives_a_delay_that_is_none(self):
+        self.ch.send(b"hello")
+        with self.ch.take(timeout=0) as lease:
+            for delay in (-1, 1 << 33, float("nan")):
+                with self.assertRaises(ValueError):
+                    lease.release_after(delay)
+        self.assertEqual(self.ch.stat().depth, 0)
 
     def test_a_forgotten_lease_is_delivered_again(self):
         self.ch.send(b"hello")

@@ -150,6 +150,8 @@ fn options(words: Words) -> Options {
             ("kind", "broadcast") => o.kind(Kind::Broadcast),
             ("lanes", n) => o.lanes_by_key(n.parse().unwrap()),
             ("dedup", n) => o.dedup(n.parse().unwrap(), Duration::ZERO),
+            ("dead-letter", name) => o.dead_letter(name).unwrap(),
+            ("max-deliver", n) => o.max_deliver(n.parse().unwrap()),
             ("max-capacity", n) => o.max_capacity(n.parse().unwrap()),
             ("on-lag", p) => o.on_lag(lag(p)),
             ("overflow", p) => o.overflow(policy(p)),
@@ -330,7 +332,7 @@ fn all(ch: &Channel) -> String {
 fn settle(
     endpoints: &mut Endpoints,
     name: &str,
-    how: fn(Lease<'static>) -> shmchan::Result<()>,
+    how: impl FnOnce(Lease<'static>) -> shmchan::Result<()>,
 ) -> String {
     let lease = endpoints.values_mut().find_map(|e| e.leases.remove(name));
     done(how(
@@ -585,6 +587,10 @@ fn execute(state: &mut State, w: Words) -> String {
         "wanted" => {
             let lease = endpoints.values().find_map(|e| e.leases.get(w[1]));
             counted(lease.unwrap().wanted().map(|n| n.into()), "empty")
+        }
+        "releaseafter" => {
+            let delay = Duration::from_millis(w[2].parse().unwrap());
+            settle(endpoints, w[1], |l| l.release_after(delay))
         }
         "bury" => settle(endpoints, w[1], Lease::bury),
         "untake" => settle(endpoints, w[1], Lease::untake),

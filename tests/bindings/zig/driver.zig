@@ -183,7 +183,7 @@ fn options(from: usize) shmchan.Options {
         }
         const at = std.mem.indexOfScalar(u8, word, '=') orelse giveUp("what is '{s}'?", .{word});
         const value = word[at + 1 ..];
-        switch (oneOf(word[0..at], &.{ "capacity", "max-message", "endpoints", "kind", "overflow", "lifetime", "max-capacity", "on-lag", "lanes", "dedup" })) {
+        switch (oneOf(word[0..at], &.{ "capacity", "max-message", "endpoints", "kind", "overflow", "lifetime", "max-capacity", "on-lag", "lanes", "dead-letter", "max-deliver", "dedup" })) {
             0 => ret.capacity = number(value),
             1 => ret.max_message = @intCast(number(value)),
             2 => ret.endpoints = @intCast(number(value)),
@@ -196,6 +196,8 @@ fn options(from: usize) shmchan.Options {
                 ret.lanes = @intCast(number(value));
                 ret.lane_by = shmchan.c.CHAN_BY_KEY;
             },
+            9 => ret.dead_letter = value,
+            10 => ret.max_deliver = @intCast(number(value)),
             else => ret.dedup = @intCast(number(value)),
         }
     }
@@ -269,6 +271,11 @@ fn detach() void {
 fn settle(comptime how: fn (shmchan.Lease) shmchan.Error!void) void {
     const held = leases.fetchRemove(arg(1)) orelse giveUp("there is no lease '{s}'", .{arg(1)});
     sayDone(how(held.value.lease));
+}
+
+fn releaseAfter() void {
+    const held = leases.fetchRemove(arg(1)) orelse giveUp("there is no lease '{s}'", .{arg(1)});
+    sayDone(held.value.lease.releaseAfter(number(arg(2)) * std.time.ns_per_ms));
 }
 
 // ---- headers ----
@@ -563,7 +570,7 @@ fn timed(e: *Endpoint, receive: bool) void {
 }
 
 fn execute() void {
-    const Op = enum { create, remove, unlink, open, detach, close, discard, send, recv, sendmeta, recvmeta, takemeta, request, response, call, cancel, reply, wanted, sendmany, recvmany, all, take, ack, release, untake, bury, reserve, commit, subscribe, abort, select, peek, purge, kick, recover, overflow, pause, resume_, subscribers, removegroup, watch, unwatch, ready, forget, stat, flood, drain };
+    const Op = enum { create, remove, unlink, open, detach, close, discard, send, recv, sendmeta, recvmeta, takemeta, request, response, call, cancel, reply, wanted, sendmany, recvmany, all, take, ack, release, untake, releaseafter, bury, reserve, commit, subscribe, abort, select, peek, purge, kick, recover, overflow, pause, resume_, subscribers, removegroup, watch, unwatch, ready, forget, stat, flood, drain };
     const word = if (std.mem.eql(u8, words[0], "resume")) "resume_" else words[0];
     const op = std.meta.stringToEnum(Op, word) orelse giveUp("there is no operation '{s}'", .{words[0]});
     switch (op) {
@@ -576,6 +583,7 @@ fn execute() void {
         .ack => return settle(shmchan.Lease.ack),
         .release => return settle(shmchan.Lease.release),
         .untake => return settle(shmchan.Lease.untake),
+        .releaseafter => return releaseAfter(),
         .bury => return settle(shmchan.Lease.bury),
         .reply => return reply(),
         .wanted => return wanted(),

@@ -179,6 +179,8 @@ class Lease(Held):
 
     def release_after(self, delay: float) -> None:
         """Give it back, and nobody gets it before `delay` seconds; in a channel with headers."""
+        if not 0 <= delay < 1 << 33:
+            raise ValueError(f"delay: {delay} is outside what the library takes")
         ns = round(delay * 1e9)
         self._settle(lambda *args: lib.chan_release_after(*args, ns))
 

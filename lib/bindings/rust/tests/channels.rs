@@ -392,6 +392,11 @@ fn an_error_says_what_the_library_says() {
     let e = shmchan::create(&name, &Options::new().capacity(4096).max_message(65536)).unwrap_err();
     assert!(e.detail().starts_with("max_message: "), "{e}");
     assert_eq!(io::Error::from(e).kind(), io::ErrorKind::InvalidInput);
+    let e = Options::new().dead_letter(&"x".repeat(256)).unwrap_err();
+    assert!(e.to_string().contains("dead_letter: "), "{e}");
+    let letters = Options::new().dead_letter("a/b/c").unwrap();
+    let e = shmchan::create(&name, &letters).unwrap_err();
+    assert!(e.detail().starts_with("dead_letter: "), "{e}");
     assert!(shmchan::version().starts_with("0."));
     assert!(!shmchan::list().unwrap().contains(&name.0));
 }

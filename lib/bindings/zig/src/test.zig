@@ -81,6 +81,8 @@ test "errors have names, a text and a detail" {
     try expect(shmchan.text().len > 0);
     try expectError(error.Invalid, shmchan.make("zig.bad", .{ .mode = 0o7777 }));
     try expect(std.mem.indexOf(u8, shmchan.detail(), "mode") != null);
+    try expectError(error.Invalid, shmchan.make("zig.bad", .{ .dead_letter = "x" ** 256 }));
+    try expect(std.mem.indexOf(u8, shmchan.detail(), "dead_letter") != null);
 }
 
 test "a lease that is given back comes again, as another attempt" {
