@@ -11,8 +11,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* What failed is not tried again for so many times as long as that took: a receiver that meets many
- * expired messages does not wait for chand, or for a lock, with each. */
+/* What took longer than that to fail, ns, is not tried again for REST times as long as it took: a
+ * receiver that meets many expired messages does not wait for chand, or for a lock, with each. */
+#define LONG INT64_C(10000000)
 #define REST 10
 
 struct letters {
@@ -138,7 +139,7 @@ static bool deliver(struct chan *ch, const struct chan_lease *lease, const struc
 {
 	struct letters *ls = letters_of(ch);
 	bool sent = false;
-	int64_t start;
+	int64_t start, took;
 
 	if (!ls)
 		return false;
@@ -146,8 +147,9 @@ static bool deliver(struct chan *ch, const struct chan_lease *lease, const struc
 	start = clock_monotonic();
 	if (start >= ls->resume) {
 		sent = open_and_send(ch, ls, lease, meta, attempts) >= 0;
-		if (!sent)
-			ls->resume = start + (REST + 1) * (clock_monotonic() - start);
+		took = clock_monotonic() - start;
+		if (!sent && took > LONG)
+			ls->resume = start + took + REST * took;
 	}
 	pthread_mutex_unlock(&ls->lock);
 	return sent;

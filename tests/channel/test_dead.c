@@ -8,6 +8,7 @@
 
 #include "channel/dead.h"
 #include "channel/side.h"
+#include "core/condvar.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -234,14 +235,19 @@ END_TEST
 
 START_TEST(should_bury_it_where_that_is_missing)
 {
+	int64_t end;
+
 	send_late("late");
 	expect_none();
 	ck_assert_uint_eq(stat_of(rx).buried, 1);
 	ck_assert_uint_eq(stat_of(rx).expired, 0);
 	expect_none(); /* and not again */
 	letters = open_letters(CHAN_RECV, OPTIONS(.flags = CHAN_META, .max_message = 1000));
-	ck_assert_int_eq(chan_kick(rx, 10), 1);
-	expect_none();
+	end = now() + SOON;
+	do {
+		ck_assert_int_eq(chan_kick(rx, 10), 1);
+		expect_none();
+	} while (stat_of(rx).buried && now() < end); /* if the failure took long, it rests */
 	expect_letter("late");
 	ck_assert_uint_eq(stat_of(rx).buried, 0);
 	ck_assert_uint_eq(stat_of(rx).expired, 1);
@@ -314,11 +320,16 @@ static void send_late_keys(void)
 
 START_TEST(should_bury_it_in_its_lane)
 {
+	int64_t end;
+
 	send_late_keys();
 	ck_assert_uint_eq(stat_of(rx).buried, 8);
 	letters = open_letters(CHAN_RECV, OPTIONS(.flags = CHAN_META, .max_message = 1000));
-	ck_assert_int_eq(chan_kick(rx, 10), 8);
-	expect_none();
+	end = now() + SOON;
+	do {
+		chan_kick(rx, 10);
+		expect_none();
+	} while (stat_of(rx).buried && now() < end);
 	ck_assert_uint_eq(stat_of(letters).sent, 8);
 	ck_assert_uint_eq(stat_of(rx).used, 0);
 }
@@ -342,13 +353,11 @@ static atomic_int other, taken;
 /* The library's way to wake: the test goes on from there. */
 long syscall(long number, ...)
 {
-	static long (*real)(long, ...);
+	long (*real)(long, ...) = (long (*)(long, ...))dlsym(RTLD_NEXT, "syscall");
 	void (*then)(void) = after_wake;
 	long a[6], ret;
 	va_list ap;
 
-	if (!real)
-		real = (long (*)(long, ...))dlsym(RTLD_NEXT, "syscall");
 	va_start(ap, number);
 	for (int i = 0; i < 6; i++)
 		a[i] = va_arg(ap, long);
@@ -419,6 +428,8 @@ START_TEST(should_keep_the_order_of_a_key)
 	pthread_t t;
 	int n;
 
+	if (CONDVAR_KIND != LAYOUT_CONDVAR_FUTEX) /* it wakes in another way */
+		return;
 	atomic_store(&other, 0);
 	atomic_store(&taken, 0);
 	pthread_barrier_init(&together, NULL, 2);

@@ -78,7 +78,7 @@ run_tests = BUILD='$(abspath $(BUILD))' tests/run
 N ?= 1
 
 proof: $(STEPKILL) $(BUILD)/tests/storm/prog_storm $(BUILD)/tests/storm/prog_broadcast $(BUILD)/tests/storm/prog_calls \
-		$(BUILD)/tests/storm/prog_ids $(BUILD)/tests/storm/prog_keys	## N=1 passes of the proofs in their full form
+		$(BUILD)/tests/storm/prog_ids $(BUILD)/tests/storm/prog_keys $(BUILD)/tests/storm/prog_late	## N=1 passes of the proofs in their full form
 	@BUILD='$(abspath $(BUILD))' tests/proof '$(N)' $(PROOFS) $(LAST)
 
 # Every form that has to pass before a release.  Each line is a build of its own.

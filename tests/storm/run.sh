@@ -6,8 +6,9 @@
 # Storms of SIGKILL, SIGSTOP, detaching and attaching: over a broadcast (prog_broadcast), for
 # 5 s, or an hour, and over one that grows, for as long; of requests (prog_calls), for 5 s or 5
 # minutes, and as long in lanes; of senders that send again what they can't be sure of (prog_ids),
-# for 3 s or 5 minutes, in each of three kinds of channel; over lanes by key (prog_keys), for as long; and in every scenario of prog_storm: 2,000 kills, or 30,000; ten
-# passes of the proof are 300,000.
+# for 3 s or 5 minutes, in each of three kinds of channel; over lanes by key (prog_keys), and of late
+# messages and their letters (prog_late), without lanes and with, for as long each; and in every
+# scenario of prog_storm: 2,000 kills, or 30,000; ten passes of the proof are 300,000.
 
 set -u
 cd "$(dirname "$0")/../.." || exit
@@ -30,4 +31,6 @@ for of in '' -g -l; do
 	"$BUILD/tests/storm/prog_ids" $of -t "$ids" || exit
 done
 "$BUILD/tests/storm/prog_keys" -t "$ids" || exit
+"$BUILD/tests/storm/prog_late" -t "$ids" || exit
+"$BUILD/tests/storm/prog_late" -l -t "$ids" || exit
 exec "$BUILD/tests/storm/prog_storm" -k "$kills"
