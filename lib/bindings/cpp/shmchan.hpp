@@ -1092,7 +1092,7 @@ class channel
 
 		if (r < 0)
 			return failure(r);
-		if (r == CHAN_DROPPED)
+		if (r > 0) /* dropped, or sent before, as its id says: no reply comes */
 			return failure(-ECANCELED);
 		return number;
 	}

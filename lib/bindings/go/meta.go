@@ -195,8 +195,9 @@ func (c *Channel) Request(ctx context.Context, msg []byte, meta *Meta) (uint64, 
 	n, err := c.until(ctx, "request", Send, func(ch *C.chan_t) C.int64_t {
 		return C.int64_t(C.chan_request(ch, bytesOf(msg), C.size_t(len(msg)), raw, 0, &number))
 	})
-	if err == nil && n == C.CHAN_DROPPED {
-		return 0, ErrDropped
+	if err == nil && n > 0 {
+		return 0, &Error{"request", c.name, syscall.ECANCELED,
+			"it was dropped, or sent before, as its ID says: no reply comes", 0}
 	}
 	return uint64(number), err
 }

@@ -942,7 +942,7 @@ static napi_value request(napi_env env, napi_callback_info info)
 	if (r < 0)
 		return result_now(env, r, "chan_meta_put");
 	r = chan_request(e->ch, message, len, &m, 0, &number);
-	if (r == CHAN_DROPPED)
+	if (r > 0) /* dropped, or sent before, as its id says: no reply comes */
 		r = -ECANCELED;
 	if (r < 0)
 		return result_of(env, r, "chan_request");

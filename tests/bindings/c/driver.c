@@ -760,15 +760,21 @@ static void do_request(struct endpoint *e)
 	struct request *q = &requests[next++ % REQUESTS];
 	struct chan_meta m;
 	int64_t limit = timeout(arg(4));
+	int r;
 
 	chan_meta_init(&m);
-	if (words > 5)
+	if (words > 5 && !strncmp(word[5], "id=", 3)) {
+		m.flags |= CHAN_META_HAS_ID;
+		memcpy(m.id, word[5] + 3, sizeof(m.id));
+	} else if (words > 5) {
 		m.flags |= CHAN_META_ONCE;
+	}
 	for (int i = 0; i < REQUESTS; i++)
 		if (!strcmp(requests[i].name, arg(2)))
 			q = &requests[i];
 	snprintf(q->name, sizeof(q->name), "%s", arg(2));
-	print_sent(chan_request(e->ch, buf, message(arg(3), buf), &m, limit, &q->number));
+	r = chan_request(e->ch, buf, message(arg(3), buf), &m, limit, &q->number);
+	print_sent(r > 0 ? -ECANCELED : r);
 }
 
 static uint64_t request_of(const char *name)

@@ -281,6 +281,14 @@ static std::string do_receive(const words &w)
 
 /* ---- headers ---- */
 
+static std::array<std::uint8_t, 16> id_of(const std::string &text)
+{
+	std::array<std::uint8_t, 16> id;
+
+	std::copy_n(text.begin(), id.size(), id.begin());
+	return id;
+}
+
 static std::string do_send_meta(const words &w)
 {
 	shmchan::meta m;
@@ -293,12 +301,9 @@ static std::string do_send_meta(const words &w)
 			m.key(value);
 		else if (key == "priority")
 			m.priority(static_cast<std::uint8_t>(std::stoul(value)));
-		else if (key == "id") {
-			std::array<std::uint8_t, 16> id;
-
-			std::copy_n(value.begin(), id.size(), id.begin());
-			m.id(id);
-		} else if (key == "keep")
+		else if (key == "id")
+			m.id(id_of(value));
+		else if (key == "keep")
 			m.keep();
 		else if (key == "ttl")
 			m.ttl(std::chrono::milliseconds(std::stoll(value)));
@@ -352,7 +357,9 @@ static std::string do_request(const words &w)
 {
 	shmchan::meta m;
 
-	if (w.size() > 5)
+	if (w.size() > 5 && w[5].compare(0, 3, "id=") == 0)
+		m.id(id_of(w[5].substr(3)));
+	else if (w.size() > 5)
 		m.once();
 	auto r = endpoint_of(w.at(1)).channel.request(message(w.at(3)), m, timeout(w.at(4)));
 	if (!r)

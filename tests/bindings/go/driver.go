@@ -558,7 +558,11 @@ func onEndpoint(ch *shmchan.Channel, w []string) string {
 		}
 		return "data " + word(msg) + shown(m)
 	case "request":
-		n, err := ch.Request(ctx, message(w[3]), &shmchan.Meta{Once: len(w) > 5})
+		m := &shmchan.Meta{Once: len(w) > 5}
+		if len(w) > 5 && strings.HasPrefix(w[5], "id=") {
+			m = header(w[5:])
+		}
+		n, err := ch.Request(ctx, message(w[3]), m)
 		requests[w[2]] = n
 		return outcome(err, "full")
 	case "response":

@@ -266,9 +266,10 @@ const onEndpoint = {
 	async takemeta(ch, name, lease, limit) {
 		return taken(await limited(limit, (o) => ch.take(o)), lease) + shown(leases.get(lease).meta());
 	},
-	async request(ch, name, request, what, limit, once) {
-		requests.set(request, await limited(limit,
-			(o) => ch.request(message(what), { once: once !== undefined }, o)));
+	async request(ch, name, request, what, limit, how) {
+		const meta = how?.startsWith('id=') ? header([how]) : { once: how !== undefined };
+
+		requests.set(request, await limited(limit, (o) => ch.request(message(what), meta, o)));
 	},
 	response: async (ch, name, request, limit) =>
 		response(await limited(limit, (o) => get(requests, request).response(o))),

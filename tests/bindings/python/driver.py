@@ -133,8 +133,11 @@ def do_takemeta(name, lease, limit):
     return said + header(leases[lease].meta())
 
 
-def do_request(name, request, what, limit, *once):
-    meta = shmchan.Meta(once=bool(once))
+def do_request(name, request, what, limit, how=""):
+    if how.startswith("id="):
+        meta = shmchan.Meta(id=how[3:].encode())
+    else:
+        meta = shmchan.Meta(once=bool(how))
     requests[request] = endpoints[name].request(message(what), meta, timeout(limit))
 
 

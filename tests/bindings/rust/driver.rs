@@ -260,6 +260,7 @@ fn recv_meta(ch: &Channel, w: Words) -> String {
 
 fn request(e: &mut Endpoint, w: Words) -> String {
     let meta = match w.get(5) {
+        Some(word) if word.starts_with("id=") => header(&w[5..]),
         Some(_) => Meta::new().once(),
         None => Meta::new(),
     };

@@ -343,7 +343,10 @@ fn requestOf(name: []const u8) u64 {
 
 fn request(e: *Endpoint) void {
     var m = shmchan.Meta.init();
-    if (count > 5) m.raw.flags |= shmchan.c.CHAN_META_ONCE;
+    if (count > 5 and std.mem.startsWith(u8, arg(5), "id=")) {
+        m.raw.flags |= shmchan.c.CHAN_META_HAS_ID;
+        @memcpy(&m.raw.id, arg(5)[3..19]);
+    } else if (count > 5) m.raw.flags |= shmchan.c.CHAN_META_ONCE;
     const result = e.ch.request(message(arg(3)), &m, timeout(arg(4)));
     if (result) |got| {
         const number_of = got orelse return say("closed", .{});

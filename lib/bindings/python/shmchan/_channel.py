@@ -603,7 +603,7 @@ class Channel(BaseChannel):
         with self._using():
             handle = self._handle or self._open_again()
             result = self._until(handle, nanoseconds(timeout), send, handle)
-            if result == c.DROPPED:
+            if result > 0:  # dropped, or sent before, as its id says: no reply comes
                 result = -errno.ECANCELED
             if result < 0:
                 raise error(result, Full)

@@ -218,9 +218,13 @@ impl Channel {
         let (at, ns) = (message.as_ptr().cast(), timeout.into().ns());
         let mut number = 0;
         let r = unsafe { ffi::chan_request(self.ch, at, message.len(), &*meta.0, ns, &mut number) };
-        match Sent::of(r)? {
-            Sent::Committed => Ok(number),
-            Sent::Dropped => Err(Error::because(125, "it was dropped".into())),
+        // Dropped, or sent before, as its id says: no reply comes.
+        match checked(r.into())? {
+            0 => Ok(number),
+            _ => Err(Error::because(
+                125,
+                "it was dropped, or is a duplicate".into(),
+            )),
         }
     }
 

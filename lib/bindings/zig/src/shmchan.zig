@@ -539,7 +539,10 @@ pub const Bytes = struct {
     /// channel was closed.
     pub fn request(ch: Bytes, message: []const u8, meta: *const Meta, ns: ?u64) Error!?u64 {
         var number: u64 = 0;
-        return switch (try sentAs(c.chan_request(ch.handle, message.ptr, message.len, &meta.raw, timeoutOf(ns), &number))) {
+        const result = c.chan_request(ch.handle, message.ptr, message.len, &meta.raw, timeoutOf(ns), &number);
+        // Sent before, as its id says: no reply comes.
+        if (result == c.CHAN_DUPLICATE) return error.Canceled;
+        return switch (try sentAs(result)) {
             .sent => number,
             .dropped => error.Canceled,
             .closed => null,
