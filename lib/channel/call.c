@@ -13,6 +13,7 @@
 #include "channel/inbox.h"
 #include "channel/lanes.h"
 #include "channel/outstanding.h"
+#include "channel/receiver.h"
 #include "channel/reclaim.h"
 #include "channel/rest.h"
 #include "channel/sender.h"
@@ -29,8 +30,6 @@
 /* How long it sleeps on the inbox alone: a call that takes longer is worth a descriptor that
  * tells of the server's death. */
 #define BRIEF INT64_C(1000000)
-/* For how long a call whose time is over goes on reading what is in the inbox for others. */
-#define OVERTIME INT64_C(10000000)
 /* How often it looks while a peer is dying (rest.h). */
 #define DYING INT64_C(500000)
 
@@ -583,11 +582,11 @@ static int take_reply(struct chan *ch, struct calls *cs, bool watch, struct chan
 }
 
 /* Be the thread that reads the inbox, once.  Returns true, and *result, if that ends the call. Sets
- * *empty if there was nothing. */
+ * *pos to where the message was, or UINT64_MAX: there was none. */
 static bool read_inbox(struct chan *ch, struct calls *cs, const struct wish *w, int64_t now,
-	ssize_t *result, bool *empty)
+	ssize_t *result, uint64_t *pos)
 {
-	struct chan_lease lease;
+	struct chan_lease lease = {.pos = UINT64_MAX};
 	bool watch = cs->once > 0, over = false;
 	int err;
 
@@ -596,7 +595,7 @@ static bool read_inbox(struct chan *ch, struct calls *cs, const struct wish *w, 
 	err = take_reply(ch, cs, watch, &lease, w->deadline, now);
 	pthread_mutex_lock(&cs->lock);
 	cs->reading = false;
-	*empty = err != 1;
+	*pos = lease.pos;
 	if (err == 1) {
 		over = accept_reply(cs, &lease, w, result);
 	} else if (err != -EAGAIN) {
@@ -626,10 +625,12 @@ static void await_reader(struct calls *cs, int64_t deadline)
 
 static ssize_t await(struct chan *ch, struct calls *cs, const struct wish *w, bool tries)
 {
-	int64_t now = 0, end = 0; /* not known, and not asked for where there is no deadline */
+	/* Where the inbox ended when the time was over, and where it was read last. */
+	uint64_t end = UINT64_MAX, pos = 0;
+	int64_t now = 0; /* not asked for where there is no deadline */
 	struct call *c;
 	ssize_t result;
-	bool empty = false;
+	uint32_t state;
 
 	for (;;) {
 		c = w->number ? find(cs, w->number) : cs->first;
@@ -641,15 +642,18 @@ static ssize_t await(struct chan *ch, struct calls *cs, const struct wish *w, bo
 			return -EINTR;
 		if (w->deadline != DEADLINE_NEVER)
 			now = clock_monotonic();
-		if (!end)
-			end = w->deadline > now ? w->deadline : now;
-		if (now >= w->deadline && (empty || cs->reading || now - end >= OVERTIME))
-			return tries ? -EAGAIN : -ETIMEDOUT;
+		if (now >= w->deadline) {
+			/* What it waits for may be behind what is for others. */
+			if (end == UINT64_MAX)
+				end = receiver_newest(cs->inbox, &state);
+			if (cs->reading || pos > end)
+				return tries ? -EAGAIN : -ETIMEDOUT;
+		}
 		if (cs->reading) {
 			await_reader(cs, w->deadline);
 			continue;
 		}
-		if (read_inbox(ch, cs, w, now, &result, &empty))
+		if (read_inbox(ch, cs, w, now, &result, &pos))
 			return result == -ETIMEDOUT && tries ? -EAGAIN : result;
 	}
 }
