@@ -9,6 +9,8 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 static chan_t *client, *server;
@@ -158,6 +160,38 @@ START_TEST(should_find_a_reply_behind_others_at_once)
 	ck_assert_mem_eq(buf, "of c", 4);
 	ck_assert_int_eq(chan_response(client, a, buf, sizeof(buf), NULL, 0), 4);
 	ck_assert_int_eq(chan_response(client, 0, buf, sizeof(buf), NULL, 0), -ENOENT);
+}
+END_TEST
+
+/* As if something more urgent ran. */
+static void stay_away(int sig)
+{
+	const struct timespec ts = {.tv_nsec = 12000000};
+
+	(void)sig;
+	nanosleep(&ts, NULL);
+}
+
+START_TEST(should_find_it_behind_others_however_long_it_may_not_run)
+{
+	const struct itimerval soon = {.it_value.tv_usec = 20}, never = {.it_value.tv_usec = 0};
+	const struct sigaction away = {.sa_handler = stay_away}, none = {.sa_handler = SIG_DFL};
+
+	sigaction(SIGALRM, &away, NULL);
+	for (int round = 0; round < 20; round++) {
+		uint64_t a = ask("a", 0), b = ask("b", 0);
+		struct chan_lease lease[2] = {take(server), take(server)};
+
+		for (int i = 0; i < 500; i++)
+			answer(&lease[0], "of a", CHAN_META_MORE, 0);
+		answer(&lease[1], "of b", 0, 0);
+		setitimer(ITIMER_REAL, &soon, NULL);
+		ck_assert_int_eq(chan_response(client, b, buf, sizeof(buf), NULL, 0), 4);
+		setitimer(ITIMER_REAL, &never, NULL);
+		ck_assert_int_eq(chan_cancel(client, a), 0);
+		ck_assert_int_eq(chan_ack(server, lease, 1), 1);
+	}
+	sigaction(SIGALRM, &none, NULL);
 }
 END_TEST
 
@@ -553,6 +587,7 @@ void add_tests(void)
 	GROUP("call", setup, teardown, should_bring_the_reply_to_its_request,
 		should_say_status_and_which_request, should_bring_parts_in_order_until_the_last,
 		should_reply_with_a_key_in_a_copy_only, should_find_a_reply_behind_others_at_once,
+		should_find_it_behind_others_however_long_it_may_not_run,
 		should_keep_a_reply_that_the_buffer_has_no_room_for,
 		should_refuse_what_is_no_request,
 		should_not_send_an_address_that_is_no_inbox_of_this_user,
