@@ -13,6 +13,7 @@
 #include "channel/inbox.h"
 #include "channel/lanes.h"
 #include "channel/outstanding.h"
+#include "channel/receive.h"
 #include "channel/receiver.h"
 #include "channel/reclaim.h"
 #include "channel/rest.h"
@@ -406,10 +407,7 @@ static bool accept_reply(
 {
 	bool over = receive_reply(cs, lease, w, result);
 
-	if (over && *result == -ENOMEM)
-		chan_untake(cs->inbox, lease, 1);
-	else
-		chan_ack(cs->inbox, lease, 1);
+	lease_end_surely(cs->inbox, lease, over && *result == -ENOMEM ? chan_untake : chan_ack);
 	return over;
 }
 

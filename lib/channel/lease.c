@@ -365,6 +365,17 @@ int chan_untake(chan_t *ch, const struct chan_lease *lease, unsigned n)
 				      : end_leases(ch, lease, n, ch->kind->untake);
 }
 
+int lease_end_surely(struct chan *ch, const struct chan_lease *lease,
+	int (*end)(chan_t *, const struct chan_lease *, unsigned))
+{
+	int n;
+
+	do
+		n = end(ch, lease, 1); /* it waits for the lock each time */
+	while (n == -EINTR);
+	return n;
+}
+
 void receiver_forget_taken(struct chan *ch)
 {
 	forget_taken(ch);

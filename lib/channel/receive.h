@@ -100,6 +100,11 @@ ALWAYS_INLINE void receiver_done(struct chan *ch, const struct limit *limit, boo
 ssize_t channel_receive(struct chan *ch, void *buf, size_t size, struct limit *limit);
 int channel_take(struct chan *ch, struct chan_lease *ret, unsigned n, struct limit *limit);
 
+/* End a lease as `end` does, chan_ack() or another, though chan_interrupt() be in force: it is the
+ * library's own, and nobody would try again. */
+int lease_end_surely(struct chan *ch, const struct chan_lease *lease,
+	int (*end)(chan_t *, const struct chan_lease *, unsigned));
+
 /* Forget what is known of the message that was last taken; the lock is held. */
 void receiver_forget_taken(struct chan *ch);
 

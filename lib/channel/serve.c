@@ -4,6 +4,7 @@
 
 #include "channel/inbox.h"
 #include "channel/lanes.h"
+#include "channel/receive.h"
 #include "channel/receiver.h"
 #include "channel/sender.h"
 #include "channel/side.h"
@@ -268,6 +269,11 @@ int chan_wanted(chan_t *ch, const struct chan_lease *request)
 	return err;
 }
 
+static int tell_again(chan_t *ch, const struct chan_lease *request, unsigned n)
+{
+	return chan_release_after(ch, request, n, TELL_AGAIN);
+}
+
 void reply_broken(chan_t *ch, const struct chan_lease *request)
 {
 	struct chan_meta asked, meta;
@@ -278,8 +284,8 @@ void reply_broken(chan_t *ch, const struct chan_lease *request)
 		meta.correlation = asked.correlation;
 		meta.flags = CHAN_META_REPLY | CHAN_META_BROKEN;
 		if (deliver(ch, &asked, NULL, 0, &meta, 0) < 0 &&
-			chan_release_after(ch, request, 1, TELL_AGAIN) == 1)
+			lease_end_surely(ch, request, tell_again) == 1)
 			return;
 	}
-	chan_ack(ch, request, 1);
+	lease_end_surely(ch, request, chan_ack);
 }

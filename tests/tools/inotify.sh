@@ -30,7 +30,8 @@ for limit in instances=0 watches=0; do
 	status 0 limited $limit '{ sleep 0.1; chanctl create "$ch"; } & chanctl wait -W 60 "$ch" exists'
 	says "${!what}"
 	status 0 limited $limit '{ sleep 0.1; chanctl remove "$ch"; } & chanctl wait -W 60 "$ch" gone'
-	status 0 limited $limit 'chanctl monitor -J "$ch" >"$tmp/events" & monitor=$!
+	status 0 limited $limit ': >"$tmp/events" # of the limit before
+		chanctl monitor -J "$ch" >"$tmp/events" & monitor=$!
 		for ((i = 0; i < 3000; i++)); do
 			[ $((i % 200)) = 0 ] && { chanctl remove -q "$ch" 2>&-; chanctl create "$ch"; }
 			grep -q created "$tmp/events" && break
