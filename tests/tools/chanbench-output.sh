@@ -167,6 +167,10 @@ refused "no receiver would sleep" wake -w spin
 refused "--rate: wake has none" wake -r 5
 refused "--batch is 1 for sending" thr -r 5/s -b 2
 refused "--senders: lat has one" lat -P 2
+refused "--buffers is for thr, fan and compare" lat --buffers=2
+refused "--buffers: --in-place has none" thr --buffers=2 --in-place
+refused "--buffers: a batch has more" thr --buffers=2 -b 1:3
+refused "--buffers: '1025' is not between 1 and 1024" thr --buffers=1025
 refused "--exclusive: one sender" fan --exclusive -P 2
 refused "there is no CPU 1000" lat --cpus 1000
 refused "1-0 ends before it begins" lat --cpus 1-0

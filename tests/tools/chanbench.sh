@@ -73,6 +73,10 @@ latencies='min_ns p50_ns p90_ns p99_ns max_ns mean_ns'
 	positive $positive_rate min_ns p75_ns '"p99.99_ns"' max_ns
 	is 'only the percentiles asked for' "$(row p50_ns)" null
 
+	bench thr --buffers=5 -b 2 # every second one of the last is not used
+	positive $positive_rate
+	bench compare -b 2 --buffers=7 --versus=eventfd
+
 	bench thr --exclusive -w spin
 	positive $positive_rate
 	is exclusive "$(row exclusive) $(row what)" 'true shmchan-exclusive'

@@ -122,7 +122,9 @@ static int chan_link_attach(struct bench_link *link)
 	l->lease = calloc(batch, sizeof(*l->lease));
 	if (!l->lease)
 		return -ENOMEM;
-	return spec->in_place ? 0 : bench_buffers_make(&l->buffers, batch, spec->size);
+	return spec->in_place ? 0
+			      : bench_buffers_make(&l->buffers,
+					batch > spec->buffers ? batch : spec->buffers, spec->size);
 }
 
 /* Returns true if a call that did not wait, or that told of lost messages, is to be made
@@ -161,20 +163,21 @@ static int chan_link_send(struct bench_link *link, const uint64_t *stamp, unsign
 {
 	struct chan_link *l = chan_of(link);
 	unsigned turns = 0;
+	struct iovec *iov;
 	int r;
 
 	if (link->spec->in_place)
 		return chan_send_in_place(l, stamp);
+	iov = bench_buffers_turn(&l->buffers, n);
 	bench_buffers_stamp(&l->buffers, stamp, n);
 	if (link->spec->send_batch == 1) {
 		do
-			r = chan_send(
-				l->ch, l->buffers.iov->iov_base, link->spec->size, l->timeout);
+			r = chan_send(l->ch, iov->iov_base, link->spec->size, l->timeout);
 		while (chan_again(l, r, &turns));
 		return r < 0 ? r : 1;
 	}
 	do
-		r = chan_send_batch(l->ch, l->buffers.iov, n, l->timeout);
+		r = chan_send_batch(l->ch, iov, n, l->timeout);
 	while (chan_again(l, r, &turns));
 	return r;
 }
@@ -197,12 +200,13 @@ static int chan_recv_in_place(struct chan_link *l, uint64_t *stamp, unsigned n)
 
 static int chan_recv_one(struct chan_link *l, uint64_t *stamp)
 {
+	const struct iovec *iov = bench_buffers_turn(&l->buffers, 1);
 	size_t size = l->link.spec->size;
 	unsigned turns = 0;
 	ssize_t r;
 
 	do
-		r = chan_recv(l->ch, l->buffers.iov->iov_base, size, l->timeout);
+		r = chan_recv(l->ch, iov->iov_base, size, l->timeout);
 	while (chan_again(l, r, &turns));
 	if (r < 0)
 		return (int)r;
@@ -216,19 +220,21 @@ static int chan_link_recv(struct bench_link *link, uint64_t *stamp, unsigned n)
 {
 	struct chan_link *l = chan_of(link);
 	unsigned turns = 0;
+	struct iovec *iov;
 	int r;
 
 	if (link->spec->in_place)
 		return chan_recv_in_place(l, stamp, n);
 	if (link->spec->recv_batch == 1)
 		return chan_recv_one(l, stamp);
+	iov = bench_buffers_turn(&l->buffers, n);
 	do {
 		for (unsigned i = 0; i < n; i++)
-			l->buffers.iov[i].iov_len = link->spec->size;
-		r = chan_recv_batch(l->ch, l->buffers.iov, n, l->timeout);
+			iov[i].iov_len = link->spec->size;
+		r = chan_recv_batch(l->ch, iov, n, l->timeout);
 	} while (chan_again(l, r, &turns));
 	for (int i = 0; i < r; i++)
-		if (l->buffers.iov[i].iov_len != link->spec->size)
+		if (iov[i].iov_len != link->spec->size)
 			return -EBADMSG;
 	if (r > 0)
 		bench_buffers_read(&l->buffers, stamp, (unsigned)r);

@@ -40,13 +40,13 @@ void bench_buffers_free(struct bench_buffers *b)
 void bench_buffers_stamp(struct bench_buffers *b, const uint64_t *stamp, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++)
-		memcpy(b->iov[i].iov_base, &stamp[i], BENCH_STAMP);
+		memcpy(b->iov[b->at + i].iov_base, &stamp[i], BENCH_STAMP);
 }
 
 void bench_buffers_read(const struct bench_buffers *b, uint64_t *stamp, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++)
-		memcpy(&stamp[i], b->iov[i].iov_base, BENCH_STAMP);
+		memcpy(&stamp[i], b->iov[b->at + i].iov_base, BENCH_STAMP);
 }
 
 void *bench_shared(size_t size)

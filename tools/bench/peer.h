@@ -47,10 +47,11 @@ struct bench_spec {
 	enum bench_via via;
 	unsigned channels, in_turn;	 /* of select and set: how many, and how many are used */
 	unsigned send_batch, recv_batch; /* messages a call, at most */
-	bool exclusive, in_place;	 /* shmchan only, */
-	unsigned lanes;			 /* this, too: so many, by key; 0: none, */
-	bool one_lane;			 /* of which one is used */
-	bool broadcast, loses;		 /* and these: each message to each receiver, or not all */
+	unsigned buffers;	  /* that each end uses in turn; as many as the batch, if less */
+	bool exclusive, in_place; /* shmchan only, */
+	unsigned lanes;		  /* this, too: so many, by key; 0: none, */
+	bool one_lane;		  /* of which one is used */
+	bool broadcast, loses;	  /* and these: each message to each receiver, or not all */
 };
 
 /* Each peer's own structure begins with this. */
@@ -97,15 +98,24 @@ int bench_loop(int fd);
 /* Wait, as an event loop does, until it is readable: 0 or an error. */
 int bench_loop_wait(int loop);
 
-/* The messages of one process: n buffers of `size` bytes, faulted in. */
+/* The messages of one process: n buffers of `size` bytes, faulted in, and which of them are the
+ * next call's. */
 struct bench_buffers {
-	unsigned n;
+	unsigned n, at;
 	size_t size;
 	struct iovec *iov;
 };
 
 int bench_buffers_make(struct bench_buffers *b, unsigned n, size_t size);
 void bench_buffers_free(struct bench_buffers *b);
+
+/* Return the next n buffers, in turn; they are what is stamped and read from now on. */
+static inline struct iovec *bench_buffers_turn(struct bench_buffers *b, unsigned n)
+{
+	b->at = b->at + 2 * n <= b->n ? b->at + n : 0;
+	return &b->iov[b->at];
+}
+
 void bench_buffers_stamp(struct bench_buffers *b, const uint64_t *stamp, unsigned n);
 void bench_buffers_read(const struct bench_buffers *b, uint64_t *stamp, unsigned n);
 

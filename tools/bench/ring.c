@@ -160,9 +160,10 @@ static int ring_make(struct bench_link **ret, const struct bench_spec *spec)
 static int ring_attach(struct bench_link *link)
 {
 	const struct bench_spec *spec = link->spec;
+	unsigned batch = link->sending ? spec->send_batch : spec->recv_batch;
 
-	return bench_buffers_make(&ring_of(link)->buffers,
-		link->sending ? spec->send_batch : spec->recv_batch, spec->size);
+	return bench_buffers_make(
+		&ring_of(link)->buffers, batch > spec->buffers ? batch : spec->buffers, spec->size);
 }
 
 static void ring_nothing(struct bench_link *link)
@@ -173,10 +174,11 @@ static void ring_nothing(struct bench_link *link)
 static int ring_send(struct bench_link *link, const uint64_t *stamp, unsigned n)
 {
 	struct ring_link *l = ring_of(link);
+	const struct iovec *iov = bench_buffers_turn(&l->buffers, n);
 	unsigned sent, turns = 0;
 
 	bench_buffers_stamp(&l->buffers, stamp, n);
-	while ((sent = ring_put(l->ring, l->buffers.iov, n)) == 0)
+	while ((sent = ring_put(l->ring, iov, n)) == 0)
 		bench_spin(&turns);
 	return (int)sent;
 }
@@ -184,9 +186,10 @@ static int ring_send(struct bench_link *link, const uint64_t *stamp, unsigned n)
 static int ring_recv(struct bench_link *link, uint64_t *stamp, unsigned n)
 {
 	struct ring_link *l = ring_of(link);
+	struct iovec *iov = bench_buffers_turn(&l->buffers, n);
 	unsigned got, turns = 0;
 
-	while ((got = ring_get(l->ring, l->buffers.iov, n)) == 0)
+	while ((got = ring_get(l->ring, iov, n)) == 0)
 		for (unsigned i = 0; i < GATHER; i++)
 			bench_spin(&turns);
 	bench_buffers_read(&l->buffers, stamp, got);
@@ -277,11 +280,12 @@ static int eventfd_send(struct bench_link *link, const uint64_t *stamp, unsigned
 {
 	struct ring_link *l = ring_of(link);
 	struct ring *ring = l->ring;
+	const struct iovec *iov = bench_buffers_turn(&l->buffers, n);
 	unsigned sent, turns = 0;
 	int r = 0;
 
 	bench_buffers_stamp(&l->buffers, stamp, n);
-	while ((sent = ring_put(ring, l->buffers.iov, n)) == 0 && r == 0) {
+	while ((sent = ring_put(ring, iov, n)) == 0 && r == 0) {
 		if (link->spec->wait == BENCH_SPIN)
 			bench_spin(&turns);
 		else
@@ -297,10 +301,11 @@ static int eventfd_recv(struct bench_link *link, uint64_t *stamp, unsigned n)
 {
 	struct ring_link *l = ring_of(link);
 	struct ring *ring = l->ring;
+	struct iovec *iov = bench_buffers_turn(&l->buffers, n);
 	unsigned got, turns = 0;
 	int r = 0;
 
-	while ((got = ring_get(ring, l->buffers.iov, n)) == 0 && r == 0) {
+	while ((got = ring_get(ring, iov, n)) == 0 && r == 0) {
 		if (link->spec->wait == BENCH_SPIN)
 			bench_spin(&turns);
 		else

@@ -75,6 +75,7 @@ static struct bench_row *add_row(struct bench_rows *rows, const struct bench_set
 				.in_turn = mode_kind[mode] == BENCH_STREAM ? 1 : CHANNELS_IN_TURN,
 				.send_batch = 1,
 				.recv_batch = 1,
+				.buffers = s->buffers,
 			},
 		.senders = 1,
 		.receivers = 1,

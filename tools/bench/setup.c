@@ -31,6 +31,7 @@ enum {
 	OPT_CPUS = CLI_LONG,
 	OPT_EXCLUSIVE,
 	OPT_IN_PLACE,
+	OPT_BUFFERS,
 	OPT_HDR,
 	OPT_CSV,
 	OPT_ASSERT,
@@ -64,6 +65,8 @@ static const struct cli_option options[] = {
 	{ OPT_EXCLUSIVE, "exclusive", NULL, "exclusive endpoints" },
 	{ OPT_IN_PLACE, "in-place", NULL, "reserve and commit, take and acknowledge; only the\n"
 		"first 8 bytes are touched" },
+	{ OPT_BUFFERS, "buffers", "N", "buffers that each end of a channel, or of a ring, uses in\n"
+		"turn (thr, fan, compare: as many as the batch)" },
 	{ OPT_CPUS, "cpus", "LIST", "CPUs to pin the workers to, in turn: 0,2-3 (all allowed)" },
 	{ OPT_VERSUS, "versus", "PEER[,PEER...]", "what compare compares with\n"
 		"(pipe,socketpair,seqpacket,mqueue,eventfd), and\n"
@@ -360,6 +363,9 @@ static void read_option(struct bench_setup *s, int letter)
 	case OPT_EXCLUSIVE:
 		s->exclusive = true;
 		break;
+	case OPT_BUFFERS:
+		s->buffers = (unsigned)count_arg("--buffers", optarg, 1, BENCH_BATCH_MAX);
+		break;
 	case OPT_IN_PLACE:
 		s->in_place = true;
 		break;
@@ -497,6 +503,12 @@ static void check_setup(const struct bench_setup *s)
 		cli_usage("--batch: lanes sends one message at a time (1:%u)", s->recv_batch);
 	if (s->mode == MODE_LANES && s->receivers > 64)
 		cli_usage("--receivers: there are 64 lanes at most");
+	if (s->buffers > 0 && s->mode != MODE_THR && s->mode != MODE_FAN && s->mode != MODE_COMPARE)
+		cli_usage("--buffers is for thr, fan and compare");
+	if (s->buffers > 0 && s->in_place)
+		cli_usage("--buffers: --in-place has none");
+	if (s->buffers > 0 && (s->buffers < s->send_batch || s->buffers < s->recv_batch))
+		cli_usage("--buffers: a batch has more");
 	if (s->mode == MODE_BCAST && s->exclusive)
 		cli_usage("--exclusive: a broadcast has many receivers");
 	if (s->mode == MODE_BCAST && s->in_place)

@@ -47,7 +47,7 @@ struct bench_setup {
 	uint64_t backlog, burst, bursts; /* grow: bytes, bytes, and how many small ones */
 	double seconds, rate;
 	int64_t stall;
-	unsigned send_batch, recv_batch;
+	unsigned send_batch, recv_batch, buffers;
 	unsigned channels; /* that a receiver waits for: select and set */
 	unsigned ways;
 	const struct bench_way *way[BENCH_WAYS_MAX];
