@@ -128,8 +128,9 @@ static int report(const struct bench_setup *s, const struct bench_rows *rows)
 
 static int simulate(const struct bench_setup *s, const struct bench_rows *rows)
 {
-	int r = bench_simulate(stdout, rows, s->cpus.n);
+	int r = bench_simulate(stdout, rows, &s->cpus);
 
+	cli_die();
 	return r < 0 ? cli_fail(NULL, NULL, r) : CLI_OK;
 }
 

@@ -40,6 +40,15 @@ void bench_cpus_default(struct bench_cpus *cpus)
 			cpus->cpu[cpus->n++] = (unsigned short)cpu;
 }
 
+int bench_cpus_pin(unsigned cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	return sched_setaffinity(0, sizeof(set), &set) < 0 ? -errno : 0;
+}
+
 void bench_cpus_print(char *list, size_t size, const struct bench_cpus *cpus)
 {
 	size_t at = 0;

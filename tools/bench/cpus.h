@@ -19,6 +19,9 @@ bool bench_cpus_add(struct bench_cpus *cpus, unsigned cpu);
 /* Set them to all that this process may use. */
 void bench_cpus_default(struct bench_cpus *cpus);
 
+/* Pin this process to one of them: 0, or a negative errno. */
+int bench_cpus_pin(unsigned cpu);
+
 /* Write them as --cpus takes them: "0,2-5". */
 void bench_cpus_print(char *list, size_t size, const struct bench_cpus *cpus);
 

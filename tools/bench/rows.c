@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "bench/exec.h"
+#include "bench/simulate.h"
 #include "common/message.h"
 #include "common/status.h"
 
@@ -391,6 +392,20 @@ static struct bench_row *add_lanes(struct bench_rows *rows, const struct bench_s
 	return row;
 }
 
+/* Add what the simulation says of as many workers as there are CPUs, to be measured. */
+static void add_lanes_for_cpus(struct bench_rows *rows, const struct bench_setup *s)
+{
+	unsigned n = s->cpus.n < 2		       ? 2
+		     : s->cpus.n < BENCH_SIMULATED_MAX ? s->cpus.n
+						       : BENCH_SIMULATED_MAX;
+	unsigned all = (unsigned)s->senders;
+	struct bench_row *queue = add_lanes(rows, s, s->size[0], "one-queue", 0, all), *lanes;
+
+	lanes = add_lanes(rows, s, s->size[0], "lanes", n, (all + n - 1) / n);
+	lanes->floor = queue;
+	queue->job.receivers = lanes->job.receivers = n;
+}
+
 /* Add, for each size, and for one message and for several at a time, one queue; as many lanes as
  * receivers, all of them used; and the same, one of them used. */
 static void lanes_rows(struct bench_rows *rows, const struct bench_setup *s)
@@ -410,6 +425,8 @@ static void lanes_rows(struct bench_rows *rows, const struct bench_setup *s)
 			for (; first < rows->n; first++)
 				rows->row[first]->job.spec.recv_batch = batch;
 		}
+	if (s->simulate)
+		add_lanes_for_cpus(rows, s);
 }
 
 void bench_rows_make(struct bench_rows *rows, const struct bench_setup *s)

@@ -96,12 +96,10 @@ static unsigned crew_cpu(const struct bench_job *job, unsigned i)
 
 static void worker_pin(struct bench_worker *w, unsigned cpu)
 {
-	cpu_set_t set;
+	int err = bench_cpus_pin(cpu);
 
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	if (sched_setaffinity(0, sizeof(set), &set) < 0)
-		bench_worker_fail(w, "pinning to a CPU", -errno);
+	if (err < 0)
+		bench_worker_fail(w, "pinning to a CPU", err);
 }
 
 static void worker_drop(struct crew *c)

@@ -1,190 +1,257 @@
 /* SPDX-License-Identifier: MIT */
 #include "bench/simulate.h"
 
-#include <errno.h>
-#include <stdlib.h>
-#include <unistd.h>
+#include <math.h>
+#include <stdbool.h>
+#include <string.h>
 
-#include "common/deadline.h"
-#include "shmchan.h"
+#include "bench/cost.h"
 
-#define MOST 64
-#define JOBS 4000 /* of each lane */
-#define AT_ONCE 64
-#define ROUNDS 2000
+#define MOST BENCH_SIMULATED_MAX
+#define JOBS 4000 /* for each worker */
 
-/* ---- what is measured: ns ---- */
+/* As the library has them: lib/channel/steal.c, lib/core/lock.c, lib/core/backoff.c. */
+#define ELSEWHERE 16
+#define TRIES_END 16000.0
+#define PAUSE_MIN 100.0
+#define PAUSE_MAX 2000.0
+#define PAUSES_APART 16
 
-struct costs {
-	double take, ack; /* one message, with the lock and without */
-	double move;	  /* more, with the lock, if another CPU had it */
-	double rest;	  /* more, without it */
+/* A worker that does not pause asks the clock and the lock: that often, about, ns. */
+#define TRY 40.0
+
+struct backoff {
+	double pause, last;
 };
 
-static int fill(chan_t *ch, const struct chan_meta *meta, const struct bench_buffers *message)
-{
-	int err = 0;
+struct worker {
+	double at;	      /* when it does the next thing, */
+	double since;	      /* has waited for a lock since then; negative: does not wait */
+	unsigned lane, begun; /* which it tries, and where it began */
+	unsigned turn;
+	struct backoff backoff[MOST]; /* of each lane */
+};
 
-	for (int i = 0; i < AT_ONCE && err == 0; i++)
-		err = chan_send_meta(ch, message->iov->iov_base, message->size, meta, 0);
-	return err;
-}
-
-static int compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static double median(double *of)
-{
-	qsort(of, ROUNDS, sizeof(*of), compare);
-	return of[ROUNDS / 2];
-}
-
-/* Take and acknowledge many, and note the median of what each costs. */
-static int time_calls(chan_t *ch, const struct chan_meta *meta, const struct bench_buffers *message,
-	struct costs *ret)
-{
-	static double take[ROUNDS], ack[ROUNDS];
-	struct chan_lease lease[AT_ONCE];
-	int err = 0;
-
-	for (int r = 0; r < ROUNDS && err >= 0; r++) {
-		int64_t began, half;
-
-		err = fill(ch, meta, message);
-		began = cli_now();
-		for (int i = 0; i < AT_ONCE && err >= 0; i++)
-			err = chan_take(ch, &lease[i], 1, 0);
-		half = cli_now();
-		for (int i = 0; i < AT_ONCE && err >= 0; i++)
-			err = chan_ack(ch, &lease[i], 1);
-		take[r] = (double)(half - began) / AT_ONCE;
-		ack[r] = (double)(cli_now() - half) / AT_ONCE;
-	}
-	if (err < 0)
-		return err;
-	ret->take = median(take);
-	ret->ack = median(ack);
-	return 0;
-}
-
-/* Measure a channel with so many lanes, in the lane of this endpoint; 0: it has none. */
-static int measure(unsigned lanes, size_t size, struct costs *ret)
-{
-	struct chan_options opt = {.size = sizeof(opt),
-		.flags = CHAN_META,
-		.capacity = 2 * AT_ONCE * (size + 256),
-		.max_message = (uint32_t)size,
-		.lanes = lanes,
-		.lane_by = lanes ? CHAN_BY_KEY : 0};
-	struct bench_buffers message;
-	struct chan_meta meta;
-	char name[64];
-	chan_t *ch;
-	int err = bench_buffers_make(&message, 1, size);
-
-	if (err < 0)
-		return err;
-
-	snprintf(name, sizeof(name), "chanbench-simulate.%ld", (long)getpid());
-	err = chan_open(&ch, name, CHAN_SEND | CHAN_RECV | CHAN_CREATE, &opt);
-	if (err == 0) {
-		chan_unlink(name);
-		chan_meta_init(&meta); /* without a key it is in the lane of its sender */
-		err = time_calls(ch, &meta, &message, ret);
-		chan_detach(ch);
-	}
-	bench_buffers_free(&message);
-	return err;
-}
-
-/* ---- the simulation ---- */
-
-struct lock {
+struct lane {
 	double free;   /* from when on */
-	unsigned last; /* who had it */
+	double leased; /* until when */
+	unsigned last; /* the worker that had it */
 	unsigned jobs;
 };
 
-/* Return the lane where worker w finds something, or `lanes`. */
-static unsigned find(const struct lock *lock, unsigned lanes, unsigned w)
-{
-	unsigned i;
+struct world {
+	const struct bench_cost *cost;
+	double wake;
+	unsigned cpus, lanes;
+	struct worker worker[MOST];
+	struct lane lane[MOST];
+	uint64_t takes, waits, sleeps;
+	unsigned left;
+	uint64_t random;
+};
 
-	for (i = 0; i < lanes && !lock[(w + i) % lanes].jobs; i++)
-		;
-	return i < lanes ? (w + i) % lanes : lanes;
+struct outcome {
+	double rate, waits, sleeps; /* the two of 1,000 takes */
+};
+
+/* Return about so much, between three quarters and five: without this, workers whose times never
+ * vary would meet at the same moment of each round, or never.  It is the same in each run. */
+static double about(struct world *w, double ns)
+{
+	w->random = w->random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+	return ns * (0.75 + 0.5 * (double)(w->random >> 40) / (double)(1 << 24));
 }
 
-/* Return the messages a second that `cpus` workers do, with so many lanes. */
-static double simulate(const struct costs *c, unsigned cpus, unsigned lanes)
+/* As backoff_begin(). */
+static double pause_for(struct backoff *b, double now)
 {
-	struct lock lock[MOST];
-	double ready[MOST] = {0}, end = 0;
-	unsigned all = cpus * JOBS;
+	double least = b->pause < PAUSE_MIN ? PAUSE_MIN : b->pause;
 
-	for (unsigned i = 0; i < lanes; i++)
-		lock[i] = (struct lock){.last = i, .jobs = all / lanes};
-	for (unsigned left = all; left > 0; left--) {
-		unsigned first = 0, at;
-		double begin;
+	if (now - b->last < least * PAUSES_APART)
+		b->pause = b->pause < PAUSE_MIN ? PAUSE_MIN : 2 * b->pause;
+	else
+		b->pause = b->pause > PAUSE_MIN ? b->pause / 2 : 0;
+	if (b->pause > PAUSE_MAX)
+		b->pause = PAUSE_MAX;
+	return b->pause;
+}
 
-		for (unsigned w = 1; w < cpus; w++)
-			if (ready[w] < ready[first])
-				first = w;
-		at = find(lock, lanes, first);
-		begin = ready[first] > lock[at].free ? ready[first] : lock[at].free;
-		if (lock[at].last != first)
-			begin += c->move;
-		lock[at].last = first;
-		lock[at].free = begin + c->take;
-		lock[at].jobs--;
-		ready[first] = lock[at].free + c->ack + c->rest;
-		end = ready[first] > end ? ready[first] : end;
+/* Let worker i look for its next message. */
+static void begin(struct world *w, unsigned i)
+{
+	struct worker *me = &w->worker[i];
+	unsigned turn = me->turn++;
+
+	me->begun = turn % ELSEWHERE == ELSEWHERE - 1 ? turn / ELSEWHERE % w->lanes : i % w->lanes;
+	me->lane = me->begun;
+	me->since = -1;
+}
+
+/* Let it go on to the next lane; after the last one it sleeps until a lease ends. */
+static void go_on(struct world *w, unsigned i)
+{
+	struct worker *me = &w->worker[i];
+	double soonest = INFINITY;
+
+	me->since = -1;
+	me->lane = (me->lane + 1) % w->lanes;
+	if (me->lane != me->begun)
+		return;
+	for (unsigned l = 0; l < w->lanes; l++)
+		if (w->lane[l].jobs && w->lane[l].leased < soonest)
+			soonest = w->lane[l].leased;
+	if (soonest > me->at && soonest < INFINITY)
+		me->at = soonest + w->wake;
+	begin(w, i);
+}
+
+/* The lock is taken: it pauses, or sleeps until it is free. */
+static void stay_away(struct world *w, struct worker *me, const struct lane *lane)
+{
+	struct backoff *b = &me->backoff[me->lane];
+
+	if (me->since < 0) {
+		me->since = me->at;
+		w->waits++;
+		pause_for(b, me->at);
 	}
-	return all / end * 1e9;
+	if (me->at < me->since + TRIES_END) {
+		me->at += about(w, b->pause > TRY ? b->pause : TRY);
+		return;
+	}
+	w->sleeps++;
+	me->at = me->since = lane->free + w->wake;
 }
 
-static double positive(double x)
+/* It has the lock: it takes a message, unless another worker's lease keeps it out. */
+static void take(struct world *w, unsigned i, struct lane *lane)
 {
-	return x > 0 ? x : 0;
+	struct worker *me = &w->worker[i];
+	bool moved = lane->last != i, kept_out = w->lanes > 1 && lane->leased > me->at;
+
+	if (me->since >= 0)
+		me->backoff[me->lane].last = me->at;
+	if (me->lane != me->begun)
+		me->at += w->cost->steal;
+	me->at += about(w, moved ? w->cost->moved_take : w->cost->take);
+	lane->free = me->at;
+	lane->last = i;
+	if (kept_out) {
+		go_on(w, i);
+		return;
+	}
+	lane->jobs--;
+	w->left--;
+	w->takes++;
+	me->at += about(w, moved ? w->cost->moved_ack : w->cost->ack);
+	lane->leased = me->at;
+	begin(w, i);
 }
 
-int bench_simulate(FILE *f, const struct bench_rows *rows, unsigned cpus)
+/* Let worker i do the next thing. */
+static void step(struct world *w, unsigned i)
 {
-	double queue = bench_row_median(rows->row[0], BENCH_RATE);
-	double lanes = bench_row_median(rows->row[1], BENCH_RATE);
-	struct costs one = {.rest = 0}, many = {.rest = 0};
-	int err = measure(0, rows->row[0]->job.spec.size, &one);
+	struct worker *me = &w->worker[i];
+	struct lane *lane = &w->lane[me->lane];
 
-	if (err == 0)
-		err = measure(MOST, rows->row[0]->job.spec.size, &many);
-	if (err < 0)
-		return err;
-	if (cpus < 2) {
+	if (!lane->jobs)
+		go_on(w, i);
+	else if (lane->free > me->at)
+		stay_away(w, me, lane);
+	else
+		take(w, i, lane);
+}
+
+static struct outcome simulate(
+	const struct bench_cost *cost, double wake, unsigned cpus, unsigned lanes)
+{
+	static struct world w;
+	unsigned all = cpus * JOBS;
+	double end = 0;
+
+	memset(&w, 0, sizeof(w));
+	w.cost = cost;
+	w.wake = wake;
+	w.lanes = lanes;
+	w.left = all;
+	for (unsigned l = 0; l < lanes; l++)
+		w.lane[l] = (struct lane){.last = l, .jobs = all / lanes};
+	for (unsigned i = 0; i < cpus; i++)
+		begin(&w, i);
+	while (w.left > 0) {
+		unsigned first = 0;
+
+		for (unsigned i = 1; i < cpus; i++)
+			if (w.worker[i].at < w.worker[first].at)
+				first = i;
+		step(&w, first);
+	}
+	for (unsigned l = 0; l < lanes; l++)
+		end = w.lane[l].leased > end ? w.lane[l].leased : end;
+	return (struct outcome){.rate = all / end * 1e9,
+		.waits = 1e3 * (double)w.waits / (double)w.takes,
+		.sleeps = 1e3 * (double)w.sleeps / (double)w.takes};
+}
+
+/* ---- what is printed ---- */
+
+static void print_cost(FILE *f, const char *what, const struct bench_cost *cost)
+{
+	fprintf(f, "  %-6s%8.0f%12.0f%14.0f%18.0f", what, cost->take, cost->ack, cost->moved_take,
+		cost->moved_ack);
+	if (!isnan(cost->steal))
+		fprintf(f, "%10.0f", cost->steal);
+	fputc('\n', f);
+}
+
+static void print_row(
+	FILE *f, unsigned cpus, const struct outcome *queue, const struct outcome *lanes)
+{
+	fprintf(f, "  %-9u%14.0f%8.0f%8.1f%16.0f%8.0f%8.1f%8.2f\n", cpus, queue->rate, queue->waits,
+		queue->sleeps, lanes->rate, lanes->waits, lanes->sleeps, lanes->rate / queue->rate);
+}
+
+/* Print what the rows have of what the simulation says. */
+static void print_measured(FILE *f, const struct bench_row *queue, const struct bench_row *lanes)
+{
+	double a = bench_row_median(queue, BENCH_RATE), b = bench_row_median(lanes, BENCH_RATE);
+
+	fprintf(f, "  measured: %u workers, %.0f and %.0f msgs/s, %.2f\n", queue->job.receivers, a,
+		b, b / a);
+}
+
+int bench_simulate(FILE *f, const struct bench_rows *rows, const struct bench_cpus *cpus)
+{
+	const struct bench_row *queue = rows->row[rows->n - 2], *many = rows->row[rows->n - 1];
+	size_t size = queue->job.spec.size;
+	struct bench_cost one, lane;
+	double wake;
+	int err;
+
+	if (cpus->n < 2) {
 		fprintf(f, "\nno simulation: one CPU does not say what two cost each other\n");
 		return 0;
 	}
-	one.move = positive(1e9 / queue - one.take);
-	many.move = one.move;
-	many.rest = positive(cpus * 1e9 / lanes - many.take - many.ack);
+	err = bench_cost_of_wake(&wake, cpus);
+	if (err == 0)
+		err = bench_cost_measure(&one, &lane, cpus, many->job.spec.lanes, size);
+	if (err < 0)
+		return err;
 	fprintf(f,
-		"\nsimulation, one message at a time, a CPU for each worker; from what was "
-		"measured, ns:\n"
-		"  queue: %.0f to take, %.0f to acknowledge, %.0f if another CPU had the lock\n"
-		"  lane:  %.0f to take, %.0f to acknowledge, %.0f for the rest\n",
-		one.take, one.ack, one.move, many.take, many.ack, many.rest);
-	fprintf(f, "  %4s %14s %14s %8s\n", "CPUs", "queue msgs/s", "lanes msgs/s", "lanes/");
+		"\nsimulation of workers that take one message at a time, a CPU and a lane for "
+		"each.\n"
+		"It starts from what a call takes here, ns (and %.0f to wake a process):\n"
+		"  %-6s%8s%12s%14s%18s%10s\n",
+		wake, "", "to take", "to ack", "take, moved", "ack, moved", "to steal");
+	print_cost(f, "queue", &one);
+	print_cost(f, "lane", &lane);
+	fprintf(f, "  %-9s%14s%8s%8s%16s%8s%8s%8s\n", "CPUs", "queue msgs/s", "waits", "sleeps",
+		"lanes msgs/s", "waits", "sleeps", "lanes/");
 	for (unsigned n = 2; n <= MOST; n *= 2) {
-		double a = simulate(&one, n, 1), b = simulate(&many, n, n);
+		struct outcome a = simulate(&one, wake, n, 1), b = simulate(&lane, wake, n, n);
 
-		fprintf(f, "  %4u %14.0f %14.0f %8.2f", n, a, b, b / a);
-		if (n == cpus)
-			fprintf(f, "   measured: %.2f", lanes / queue);
-		fputc('\n', f);
+		print_row(f, n, &a, &b);
 	}
+	print_measured(f, queue, many);
 	return 0;
 }
