@@ -274,8 +274,8 @@ enum chan_lane_by {
 	/* Its key: all messages of a key go in one lane, and one receiver at a time has leases
 	 * there, so that they are worked on in their order.  Messages without a key stay in
 	 * their sender's lane.  A receiver begins with a lane of its own, and if nothing is there,
-	 * takes from another one (work stealing); each 16th time it begins with another one, so
-	 * that none starves. */
+	 * takes from another one (work stealing); each 16th time it begins with another one, if
+	 * nobody takes from that, so that none starves. */
 	CHAN_BY_KEY = 1,
 	/* Its priority, 0 to 7: receivers take from the highest lane that has something; but each
 	 * 16th time from the lowest, so that none starves.  Without one it is 0. */

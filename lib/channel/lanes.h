@@ -6,12 +6,14 @@
  * goes through, and what a death leaves, is the queue's in all.  What is here only decides which
  * lane: where a message goes (by its key or its priority), and where a receiver looks.
  *
- * A receiver has a home, by its place in the endpoint table, and looks there first, so that
- * receivers seldom meet; but now and then with another one, so that none starves where there are
- * fewer receivers than lanes.  If there is nothing, it takes from another lane, in that lane's own
- * way and in its own name: a lease is a lease, whoever has it, and nothing is copied.  It sleeps
- * only when nothing is in any lane, on all of their conditions, and then owes each what a
- * waiter owes (wait.h).
+ * A receiver has a home, by its place among the receivers, and looks there first, so that
+ * receivers seldom meet (where it is among all endpoints would not do: with senders between them,
+ * two receivers would often have the same home, and other lanes none); but now and then with
+ * another one out of which nothing was taken since, so that none starves where there are fewer
+ * receivers than lanes.  If there is
+ * nothing, it takes from another lane, in that lane's own way and in its own name: a lease is a
+ * lease, whoever has it, and nothing is copied.  It sleeps only when nothing is in any lane, on all
+ * of their conditions, and then owes each what a waiter owes (wait.h).
  *
  * By key, a lane in which another endpoint has a lease is as good as empty, so that no message
  * overtakes one of its key.  Whoever ends its leases there wakes one for what is left.
@@ -26,10 +28,12 @@
 
 struct lanes {
 	uint32_t n;
-	uint32_t home;
+	uint32_t home; /* where it sends what has no key; it stays the same */
 	bool by_key;
-	_Atomic uint32_t turn; /* counts looks at all lanes */
-	_Atomic uint32_t last; /* where something was found the last time; n: nowhere */
+	_Atomic uint32_t first; /* where it looks first */
+	_Atomic uint32_t turn;	/* counts looks at all lanes */
+	_Atomic uint32_t last;	/* where something was found the last time; n: nowhere */
+	_Atomic uint64_t front[LAYOUT_LANES_MAX]; /* of each lane, when it was last looked at */
 	struct spin spin;
 	struct chan *lane[LAYOUT_LANES_MAX];
 };

@@ -15,6 +15,7 @@
 #include "channel/serve.h"
 #include "channel/wait.h"
 #include "core/cpu.h"
+#include "segment/endpoint.h"
 
 #include <stdlib.h>
 
@@ -24,6 +25,8 @@
 /* Each so many calls begin elsewhere, so that no lane starves: by priority from below, by key with
  * one lane after the other. */
 #define ELSEWHERE 16u
+/* Each so many calls an endpoint finds out again where it looks first: receivers come and go. */
+#define PLACE_AGAIN 1024u
 
 /* A number that no two messages of the channel have, and that grows in each lane. */
 static uint64_t seq_outside(const struct lanes *all, uint32_t i, uint64_t seq)
@@ -129,23 +132,63 @@ struct order {
 	bool down;
 };
 
-static struct order begin(struct lanes *all)
+/* Returns true if somebody takes messages out of lane i: its front has moved since this was asked
+ * the last time.  Its lock, which that one needs, is left alone then. */
+static bool is_served(struct lanes *all, uint32_t i)
 {
+	uint64_t front = ring_head(&all->lane[i]->ring);
+	bool moved = atomic_load_explicit(&all->front[i], memory_order_relaxed) != front;
+
+	atomic_store_explicit(&all->front[i], front, memory_order_relaxed);
+	return moved;
+}
+
+/* Find out again where the endpoint looks first. */
+static void find_first(const struct chan *ch)
+{
+	struct lanes *all = ch->lanes;
+
+	if (all->by_key && ch->slot >= 0)
+		atomic_store_explicit(&all->first,
+			endpoint_place(ch->segment.layout, (uint32_t)ch->slot, CHAN_RECV) % all->n,
+			memory_order_relaxed);
+}
+
+/* Return where most calls begin. */
+static uint32_t begin_first(const struct lanes *all, uint32_t sure)
+{
+	uint32_t first = atomic_load_explicit(&all->first, memory_order_relaxed);
+
+	if (!all->by_key)
+		return all->n - 1;
+	return sure < all->n && sure != first && !ring_any(&all->lane[first]->ring) ? sure : first;
+}
+
+/* Return where one in ELSEWHERE calls begins, or all->n: as the others. */
+static uint32_t begin_elsewhere(struct lanes *all, uint32_t turn)
+{
+	uint32_t other = turn / ELSEWHERE % all->n;
+
+	if (!all->by_key)
+		return 0;
+	return is_served(all, other) ? all->n : other;
+}
+
+static struct order begin(const struct chan *ch)
+{
+	struct lanes *all = ch->lanes;
 	/* Threads may count as one: then one more of them begins where most do. */
 	uint32_t turn = atomic_load_explicit(&all->turn, memory_order_relaxed);
-	bool elsewhere = turn % ELSEWHERE == ELSEWHERE - 1;
 	struct order o = {.sure = atomic_load_explicit(&all->last, memory_order_relaxed)};
 
 	atomic_store_explicit(&all->turn, turn + 1, memory_order_relaxed);
-	o.down = !all->by_key && !elsewhere;
-	if (elsewhere)
-		o.at = all->by_key ? turn / ELSEWHERE % all->n : 0;
-	else if (o.down)
-		o.at = all->n - 1;
-	else if (o.sure < all->n && o.sure != all->home && !ring_any(&all->lane[all->home]->ring))
-		o.at = o.sure;
-	else
-		o.at = all->home;
+	if (unlikely(turn % PLACE_AGAIN == 0))
+		find_first(ch);
+	o.at = turn % ELSEWHERE == ELSEWHERE - 1 ? begin_elsewhere(all, turn) : all->n;
+	if (o.at == all->n) {
+		o.at = begin_first(all, o.sure);
+		o.down = !all->by_key;
+	}
 	return o;
 }
 
@@ -164,7 +207,7 @@ static ssize_t try_lanes(struct chan *ch, struct wish *w, struct limit *outer, b
 {
 	const struct lanes *all = ch->lanes;
 	struct limit round = {.within = outer, .moment = MOMENT};
-	struct order o = begin(ch->lanes);
+	struct order o = begin(ch);
 	uint32_t ended = 0;
 	ssize_t result, bad = 0;
 

@@ -194,6 +194,15 @@ static int count_locks(int fd, int64_t start, int64_t end)
 	return n;
 }
 
+uint32_t endpoint_place(const struct layout *layout, uint32_t slot, unsigned role)
+{
+	uint32_t before = 0;
+
+	for (uint32_t i = 0; i < slot; i++)
+		before += load(&layout->endpoint[i].pid) && load(&layout->endpoint[i].roles) & role;
+	return before;
+}
+
 int endpoint_count(const struct descriptor *own, unsigned role)
 {
 	if (!descriptor_ours(own))

@@ -15,7 +15,7 @@
  * which all of them share.
  *
  * What the endpoint table says of a slot (pid, command...) is for people.  It
- * decides nothing.
+ * decides nothing but in which lane a receiver looks first.
  */
 #ifndef CHAN_ENDPOINT_H
 #define CHAN_ENDPOINT_H
@@ -61,6 +61,10 @@ int endpoint_any_reader(const struct descriptor *own, bool *ret);
 
 /* Count the other endpoints that have the role: how many, or -EBADFD. */
 int endpoint_count(const struct descriptor *own, unsigned role);
+
+/* Count the endpoints in slots before this one that have the role, as the endpoint table says: some
+ * may have been killed, or not be registered yet.  No system call. */
+uint32_t endpoint_place(const struct layout *layout, uint32_t slot, unsigned role);
 
 /* List the live endpoints, the caller's included if `slot` is its own (else -1).  Returns
  * how many there are; the first `n` are written to `ret`. */

@@ -5,6 +5,7 @@
 #include "support/channel.h"
 #include "support/suite.h"
 
+#include "base/hash.h"
 #include "core/layout.h"
 
 #include <errno.h>
@@ -33,6 +34,11 @@ static void setup_lanes(uint32_t by, uint32_t lanes, uint32_t flags)
 static void setup_keys(void)
 {
 	setup_lanes(CHAN_BY_KEY, 8, 0);
+}
+
+static void setup_two_keys(void)
+{
+	setup_lanes(CHAN_BY_KEY, 2, 0);
 }
 
 static void setup_priorities(void)
@@ -120,6 +126,63 @@ START_TEST(should_refuse_what_its_lanes_do_not_go_by)
 END_TEST
 
 /* ---- by key ---- */
+
+/* Return a key of that lane of two. */
+static const char *key_in(uint32_t lane)
+{
+	static char key[2] = "a";
+
+	while (hash_of(key, 1) % 2 != lane)
+		key[0]++;
+	return key;
+}
+
+/* In the endpoint table a sender is between them. */
+START_TEST(should_give_receivers_different_homes)
+{
+	chan_t *sender, *first, *second;
+
+	chan_detach(rx);
+	chan_detach(ry);
+	rx = ry = NULL;
+	first = open_as(CHAN_RECV, NULL);
+	sender = open_as(CHAN_SEND, NULL);
+	second = open_as(CHAN_RECV, NULL);
+	for (int i = 0; i < 2; i++) {
+		ck_assert_int_eq(send_key("0", key_in(0)), 0);
+		ck_assert_int_eq(send_key("1", key_in(1)), 0);
+	}
+	ck_assert_int_eq(chan_recv(first, buf, sizeof(buf), 0), 1);
+	ck_assert_int_eq(chan_recv(second, buf + 1, sizeof(buf) - 1, 0), 1);
+	ck_assert_int_ne(buf[0], buf[1]);
+	chan_detach(first);
+	chan_detach(sender);
+	chan_detach(second);
+}
+END_TEST
+
+/* Two lanes that are never empty, and a receiver for each. */
+START_TEST(should_leave_a_lane_to_who_takes_from_it)
+{
+	char of_rx, of_ry;
+
+	for (int i = 0; i < 4; i++) {
+		ck_assert_int_eq(send_key("0", key_in(0)), 0);
+		ck_assert_int_eq(send_key("1", key_in(1)), 0);
+	}
+	ck_assert_int_eq(chan_recv(rx, &of_rx, 1, 0), 1);
+	ck_assert_int_eq(chan_recv(ry, &of_ry, 1, 0), 1);
+	ck_assert_int_ne(of_rx, of_ry);
+	for (int i = 0; i < 500; i++) {
+		ck_assert_int_eq(send_key("0", key_in(0)), 0);
+		ck_assert_int_eq(send_key("1", key_in(1)), 0);
+		ck_assert_int_eq(chan_recv(rx, buf, 1, 0), 1);
+		ck_assert_int_eq(buf[0], of_rx);
+		ck_assert_int_eq(chan_recv(ry, buf, 1, 0), 1);
+		ck_assert_int_eq(buf[0], of_ry);
+	}
+}
+END_TEST
 
 /* Two lanes that are never empty, and one receiver. */
 START_TEST(should_let_no_lane_starve)
@@ -680,6 +743,8 @@ void add_tests(void)
 		should_refuse_what_its_lanes_do_not_go_by);
 	GROUP_FOR(1, 2, "lanes by priority only", setup_priorities, teardown,
 		should_refuse_what_its_lanes_do_not_go_by);
+	GROUP("two lanes by key", setup_two_keys, teardown, should_give_receivers_different_homes,
+		should_leave_a_lane_to_who_takes_from_it);
 	GROUP("lanes by key", setup_keys, teardown, should_keep_the_order_of_a_key,
 		should_let_no_lane_starve, should_not_overtake_what_is_leased,
 		should_wake_who_was_kept_out, should_work_on_lanes_at_the_same_time,

@@ -29,6 +29,7 @@ struct worker {
 	double since;	      /* has waited for a lock since then; negative: does not wait */
 	unsigned lane, begun; /* which it tries, and where it began */
 	unsigned turn;
+	unsigned seen[MOST];	      /* the jobs of each lane, when it was last looked at */
 	struct backoff backoff[MOST]; /* of each lane */
 };
 
@@ -80,9 +81,14 @@ static double pause_for(struct backoff *b, double now)
 static void begin(struct world *w, unsigned i)
 {
 	struct worker *me = &w->worker[i];
-	unsigned turn = me->turn++;
+	unsigned turn = me->turn++, other = turn / ELSEWHERE % w->lanes;
 
-	me->begun = turn % ELSEWHERE == ELSEWHERE - 1 ? turn / ELSEWHERE % w->lanes : i % w->lanes;
+	me->begun = i % w->lanes;
+	if (turn % ELSEWHERE == ELSEWHERE - 1) {
+		if (me->seen[other] == w->lane[other].jobs)
+			me->begun = other;
+		me->seen[other] = w->lane[other].jobs;
+	}
 	me->lane = me->begun;
 	me->since = -1;
 }
