@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include "bench/exec.h"
-#include "bench/simulate.h"
 #include "common/message.h"
 #include "common/status.h"
 

@@ -38,6 +38,9 @@ struct bench_way {
 	enum bench_via via;
 };
 
+/* As many CPUs as the simulation goes up to. */
+#define BENCH_SIMULATED_MAX 64
+
 struct bench_setup {
 	enum bench_mode mode;
 	bool compared[MODES];

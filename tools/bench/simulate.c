@@ -249,8 +249,8 @@ int bench_simulate(FILE *f, const struct bench_rows *rows, const struct bench_cp
 		"It starts from what a call takes here, ns (and %.0f to wake a process):\n"
 		"  %-6s%8s%12s%14s%18s%10s\n",
 		wake, "", "to take", "to ack", "take, moved", "ack, moved", "to steal");
-	print_cost(f, "queue", &one);
-	print_cost(f, "lane", &lane);
+	print_cost(f, "one", &one);
+	print_cost(f, "lanes", &lane);
 	fprintf(f, "  %-9s%14s%8s%8s%16s%8s%8s%8s\n", "CPUs", "queue msgs/s", "waits", "sleeps",
 		"lanes msgs/s", "waits", "sleeps", "lanes/");
 	for (unsigned n = 2; n <= MOST; n *= 2) {

@@ -22,9 +22,6 @@
 
 #include "bench/rows.h"
 
-/* As many CPUs as it goes up to. */
-#define BENCH_SIMULATED_MAX 64
-
 /* Print it after the rows, of which the last two are one queue and lanes with a worker for each
  * CPU: 0, or an error. */
 int bench_simulate(FILE *f, const struct bench_rows *rows, const struct bench_cpus *cpus);
